@@ -1,1 +1,1 @@
-"""How events enter: `sdk` is the contract for whoever writes a connector; one folder per source system."""
+"""Connectors: `sdk` is the contract for integrators, and each source system has its own folder. May import `models` only."""

@@ -103,10 +103,10 @@ _BY_ERROR: Final = {
 
 
 def _explain_field(first: ErrorDetails) -> UnusableRecord:
-    place = ".".join(str(part) for part in first["loc"][1:])  # [0] is the union's tag
+    path = ".".join(str(part) for part in first["loc"][1:])  # [0] is the union's tag
     kind = first["type"]
     if kind == "literal_error":
-        reason = Reason.UNKNOWN_VERSION if place in {"dataversion", "specversion"} else Reason.UNKNOWN_ENUM
+        reason = Reason.UNKNOWN_VERSION if path in {"dataversion", "specversion"} else Reason.UNKNOWN_ENUM
     else:
         reason = _BY_ERROR.get(kind, Reason.INVALID_FIELD)
-    return UnusableRecord(reason, f"{place}: {kind}" if place else kind)
+    return UnusableRecord(reason, f"{path}: {kind}" if path else kind)

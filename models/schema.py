@@ -64,15 +64,15 @@ _UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 _FIXED: Final = ("pattern", "format")
 
 
-def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str]:
+def incompatibilities(old: Schema, new: Schema, prefix: str = "") -> Iterator[str]:
     """Yield the changes from `old` to `new` that reject events valid under `old`, or change their meaning.
 
     A new optional field is compatible, as is a wider type, bound or list of values.
     """
     if "anyOf" in old or "anyOf" in new:
-        yield from _alternatives(old, new, place)
+        yield from _alternatives(old, new, prefix)
         return
-    name = place or "the event"
+    name = prefix or "the event"
     if missing := _types(old) - _types(new):
         yield f"{name}: no longer takes {', '.join(sorted(missing))}"
         return
@@ -83,15 +83,15 @@ def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str
             yield f"{name}: no longer takes {', '.join(map(str, gone))}"
     yield from _bounds(old, new, name)
     if "items" in old and "items" in new:
-        yield from incompatibilities(old["items"], new["items"], f"{place}[]")
-    yield from _fields(old, new, place)
+        yield from incompatibilities(old["items"], new["items"], f"{prefix}[]")
+    yield from _fields(old, new, prefix)
 
 
-def _alternatives(old: Schema, new: Schema, place: str) -> Iterator[str]:
+def _alternatives(old: Schema, new: Schema, prefix: str) -> Iterator[str]:
     """Yield a reason for each old alternative that no new alternative accepts."""
     candidates = new.get("anyOf", [new])
     for alternative in old.get("anyOf", [old]):
-        reasons = [list(incompatibilities(alternative, candidate, place)) for candidate in candidates]
+        reasons = [list(incompatibilities(alternative, candidate, prefix)) for candidate in candidates]
         if all(reasons):
             yield min(reasons, key=len)[0]
 
@@ -116,10 +116,10 @@ def _bounds(old: Schema, new: Schema, name: str) -> Iterator[str]:
             yield f"{name}: {key} was {before if before is not None else 'free'} and is now {now}"
 
 
-def _fields(old: Schema, new: Schema, place: str) -> Iterator[str]:
+def _fields(old: Schema, new: Schema, prefix: str) -> Iterator[str]:
     before, now = old.get("properties", {}), new.get("properties", {})
     for field in before:
-        path = f"{place}.{field}" if place else field
+        path = f"{prefix}.{field}" if prefix else field
         if field not in now:
             yield f"{path}: is gone"
         else:
@@ -127,9 +127,9 @@ def _fields(old: Schema, new: Schema, place: str) -> Iterator[str]:
             if "default" in before[field] and not _is_same_default(before[field]["default"], now[field].get("default")):
                 yield f"{path}: its default changed"
     for field in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
-        yield f"{place}.{field}: is now required" if place else f"{field}: is now required"
+        yield f"{prefix}.{field}: is now required" if prefix else f"{field}: is now required"
     if new.get("additionalProperties", True) is False and old.get("additionalProperties", True):
-        yield f"{place or 'the event'}: no longer takes further fields"
+        yield f"{prefix or 'the event'}: no longer takes further fields"
 
 
 def _is_same_default(before: Any, now: Any) -> bool:

@@ -1,4 +1,4 @@
-"""JeDonneMonAvis: what citizens think of procedures and places, from its open API."""
+"""JDMA connector: publishes satisfaction scores of JeDonneMonAvis. Imports only the SDK and `models`."""
 
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.simulate.command import command

@@ -1,6 +1,6 @@
-"""The open API of JeDonneMonAvis: the one question that is asked of it.
+"""Client of the JeDonneMonAvis open API, limited to the list of reviews.
 
-`GET /avis` lists the reviews of one form, the newest first, at most 100 at a time; `next_cursor` leads to older ones
+`GET /avis` lists the reviews of one form, newest first, at most 100 per page; `next_cursor` leads to older ones
 (`webapp-backoffice/src/server/routers/open-api/reviews-list.ts` in https://github.com/DISIC/jedonnemonavis.numerique.gouv.fr).
 """
 
@@ -20,28 +20,28 @@ DAY: Final = timedelta(days=1)
 
 
 class Metadata(msgspec.Struct):
-    """Where a page ends."""
+    """Pagination state of a page."""
 
     has_more: bool
     next_cursor: str | None = None
 
 
 class Page(msgspec.Struct):
-    """A part of a list."""
+    """Page of reviews."""
 
     data: list[msgspec.Raw]
-    """Reviews as they came."""
+    """Undecoded reviews."""
     metadata: Metadata
 
 
-def ask(
+def fetch_page(
     server: HttpClient, form: int, first: date, last: date, after: str | None = None, limit: int = LARGEST_PAGE
 ) -> Page:
-    """Return the next page of the reviews of `form` from the days `first` to `last`, all of them and maybe some of other days.
+    """Return the next page of the reviews of `form` from the days `first` to `last`, possibly with reviews of adjacent days.
 
     Raises `SourceUnavailableError`.
     """
-    # The server begins and ends its days at hours that are neither Paris' nor UTC's: a day more on either side holds them all.
+    # The server's days follow neither Paris time nor UTC: one more day on either side covers them.
     params: dict[str, str | int] = {
         "form_id": form,
         "limit": limit,
@@ -54,7 +54,7 @@ def ask(
         page = decode_response(server.get(PATH, params), Page)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise SourceUnavailableError(
-            say("the server answers otherwise than documented", "le serveur répond autrement que documenté")
+            say("the response does not match the documentation", "la réponse n'est pas celle de la documentation")
         ) from None
     if page.metadata.has_more and page.metadata.next_cursor in {None, after}:
         raise SourceUnavailableError(say("the server repeats a page", "le serveur répète une page"))

@@ -1,4 +1,4 @@
-"""How one API key of JeDonneMonAvis is configured."""
+"""Settings of one API key of JeDonneMonAvis."""
 
 from datetime import date
 from typing import Annotated, ClassVar
@@ -13,66 +13,66 @@ Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class Routing(Options):
-    """Where a button stands, or what a form is about."""
+    """Service and site of a button or form."""
 
     service: Label = ""
-    """The service that is judged."""
+    """Service that the reviews are about."""
     site: Label = ""
-    """Where it is."""
+    """Site of the service."""
 
     french_descriptions: ClassVar = {
-        "service": "Le service qui est jugé.",
-        "site": "Où il se trouve.",
+        "service": "Service que concernent les avis.",
+        "site": "Site du service.",
     }
 
 
 class Form(Routing):
-    """One form."""
+    """Settings of one form."""
 
     buttons: dict[Number, Routing] = Field(default_factory=dict)
-    """Where its buttons (links) stand, if that tells more: a QR code in each office, a link in each letter. By their numbers."""
+    """Service and site of individual buttons (links), by button number, for example for a QR code in each office."""
 
     french_descriptions: ClassVar = {
-        "buttons": "Où se trouvent ses boutons (liens), si cela en dit plus : un QR code par agence, un lien par courrier. Par "
-        "numéro.",
+        "buttons": "Service et site de certains boutons (liens), par numéro de bouton, par exemple pour un QR code par agence.",
     }
 
 
 class JdmaConfig(ConnectorConfig):
-    """The forms that one API key may read."""
+    """Settings for the forms that one API key may read."""
 
     token: Token
-    """The API key, of a service or of an organisation."""
+    """API key of a service or an organisation."""
     forms: Annotated[dict[Number, Form], Field(min_length=1)]
-    """What is read, and what it is about, by the numbers of the forms."""
+    """Forms to read, by form number."""
     url: ServerUrl = "https://jedonnemonavis.numerique.gouv.fr/api/open-api"
-    """The address of the open API."""
+    """Address of the open API."""
     start: date | None = None
-    """On a first start, opinions from before this day (UTC) are not read; all are if not given."""
+    """The first start skips reviews from before this day (UTC). Default: read all reviews."""
     service: Label = ""
-    """Service of forms that have none."""
+    """Service of forms without one."""
     site: Label = ""
-    """Site of forms that have none."""
+    """Site of forms without one."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often it is asked what is new; a turn has one request per form, at least."""
+    """Interval between polls, in seconds. Each poll makes at least one request per form."""
     requests_per_minute: Annotated[float, Field(ge=1, le=60_000)] = 50.0
-    """How often it asks at most, for history too. Of one key the server takes 60 requests a minute, whoever uses it."""
+    """Most requests per minute. The server accepts 60 per minute for each key, from all clients together."""
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0
-    """How old an opinion must be to be told: a citizen can change it for an hour. With less, what changes later is not told."""
+    """Age at which a review is published, in seconds. Citizens can change a review for an hour; later changes are not
+    published."""
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
-    """How far each turn looks back before the newest opinion it knows, for those that became visible late."""
+    """Time that each poll reads again before the newest known review, for reviews that became visible late."""
 
     french_descriptions: ClassVar = {
-        "token": "La clé d'API, d'un service ou d'une organisation.",
-        "forms": "Ce qui est lu, et de quoi il s'agit, par numéro de formulaire.",
-        "url": "L'adresse de l'API ouverte.",
-        "start": "Au premier démarrage, les avis d'avant ce jour (UTC) ne sont pas lus ; à défaut, tous le sont.",
+        "token": "Clé d'API d'un service ou d'une organisation.",
+        "forms": "Formulaires à lire, par numéro de formulaire.",
+        "url": "Adresse de l'API ouverte.",
+        "start": "Le premier démarrage ignore les avis d'avant ce jour (UTC). À défaut, tous sont lus.",
         "service": "Service des formulaires qui n'en ont pas.",
         "site": "Site des formulaires qui n'en ont pas.",
-        "poll_seconds": "À quel intervalle on demande ce qui est nouveau ; un tour fait au moins une requête par formulaire.",
-        "requests_per_minute": "Combien de requêtes sont faites au plus, pour l'historique aussi. D'une clé, le serveur en "
-        "accepte 60 par minute, de qui que ce soit.",
-        "settle_seconds": "Âge à partir duquel un avis est raconté : un usager peut le changer pendant une heure. Avec moins, ce "
-        "qui change ensuite n'est pas raconté.",
-        "overlap_seconds": "De combien chaque tour revient en arrière du dernier avis connu, pour ceux devenus visibles tard.",
+        "poll_seconds": "Intervalle entre deux relevés, en secondes. Chaque relevé fait au moins une requête par formulaire.",
+        "requests_per_minute": "Nombre maximal de requêtes par minute. Le serveur en accepte 60 par minute pour chaque clé, tous "
+        "clients compris.",
+        "settle_seconds": "Âge auquel un avis est publié, en secondes. Un usager peut changer son avis pendant une heure ; les "
+        "changements ultérieurs ne sont pas publiés.",
+        "overlap_seconds": "Durée relue par chaque relevé avant le dernier avis connu, pour les avis devenus visibles tard.",
     }

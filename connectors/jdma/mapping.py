@@ -1,6 +1,6 @@
-"""What a review means: how satisfied somebody was, out of ten, as JeDonneMonAvis itself counts it.
+"""Mapping of reviews to feedback events with the score that JeDonneMonAvis itself uses.
 
-Its score of satisfaction is the mean of good 10, medium 5 and bad 0 (`get-observatoire-stats.ts` of its published code).
+Its satisfaction score is the mean of good 10, medium 5 and bad 0 (`get-observatoire-stats.ts` of its published code).
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ SCORES: Final = {"good": 10, "medium": 5, "bad": 0}
 
 
 class ReviewMapping:
-    """Maps reviews, each for itself."""
+    """Map reviews to events; each review is mapped on its own."""
 
     def __init__(self, source: str, config: JdmaConfig, key: PseudonymKey) -> None:
         self._source = source
@@ -30,7 +30,7 @@ class ReviewMapping:
         self._key = key
 
     def map(self, raw: bytes) -> Outcome:
-        """Return what a review means, or why it means nothing; raises nothing."""
+        """Return the event of a review, nothing, or its rejection; never raises."""
         try:
             fact = decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -39,13 +39,13 @@ class ReviewMapping:
             return Reject(
                 Reason.UNKNOWN_RECORD,
                 raw,
-                say("its form is not configured", "son formulaire n'est pas dans la configuration"),
+                say("the form is not configured", "le formulaire n'est pas dans la configuration"),
             )
         intentions = set(fact.intentions)
         if not intentions:
-            return ()  # of a form that does not ask whether one was satisfied
+            return ()  # the form has no question about satisfaction
         if len(intentions) > 1:
-            return Reject(Reason.INVALID_FIELD, raw, say("satisfied and not", "satisfait et pas satisfait"))
+            return Reject(Reason.INVALID_FIELD, raw, say("contradictory answers", "réponses contradictoires"))
         score = SCORES.get(intentions.pop() or "")
         if score is None:
             return Reject(
@@ -53,9 +53,9 @@ class ReviewMapping:
                 raw,
                 say("neither good nor medium nor bad", "ni bon, ni moyen, ni mauvais"),
             )
-        return (self._given(fact, score),)
+        return (self._event(fact, score),)
 
-    def _given(self, fact: Review, score: int) -> FeedbackGiven:
+    def _event(self, fact: Review, score: int) -> FeedbackGiven:
         form = self._config.forms[fact.form]
         button = form.buttons.get(fact.button_id, Routing())
         number = number_for(fact.id, self._key)

@@ -1,8 +1,8 @@
-"""One form's reviews, told in the order in which they were given.
+"""Incremental reading of the reviews of one form, in the order of their times.
 
-The server lists the newest first, so a span of time is gathered page by page and told once it is whole; then comes the next
-span. Each turn looks back a little (the overlap) before the newest review told, and passes over what it knows. How far one has
-come is the newest review told: after a restart the span that was being gathered is gathered again.
+The server lists the newest reviews first. The feed therefore collects a span of time page by page, returns it when it is
+complete, and continues with the next span. Each poll reads a short overlap before the newest published review again, and skips
+known reviews. The position is the time of the newest published review: after a restart, an incomplete span is collected again.
 """
 
 import hmac
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.jdma.api import LARGEST_PAGE, Page, ask
+from connectors.jdma.api import LARGEST_PAGE, Page, fetch_page
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.reviews import encode, read_review, time_of
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
@@ -20,27 +20,27 @@ from connectors.sdk.pull import Backoff, HttpClient, Interval
 from models.identities import PseudonymKey
 
 BEGINNING: Final = datetime(2017, 1, 1, tzinfo=UTC)
-"""Before there was any review."""
+"""Time before the first review on the server."""
 SHORTEST_SPAN: Final = timedelta(days=1)
 FIRST_SPAN: Final = timedelta(days=30)
 LONGEST_SPAN: Final = timedelta(days=3_650)
 REFUSED_SECONDS: Final = 150.0
-"""How long a form is left alone that was refused, so that it does not hold up the others."""
-MOST_PAGES: Final = 50
-"""A span that has more is cut: what is gathered is in memory, and is gathered again after a restart."""
+"""Pause of a form after a refusal, so that it does not block the other forms."""
+MAX_PAGES: Final = 50
+"""Most pages of a span; longer spans are split, because a span is held in memory and collected again after a restart."""
 
 
 class ReadMark(msgspec.Struct):
-    """How far a form was read."""
+    """Read position in the reviews of one form."""
 
     since: datetime | None = None
-    """When the newest review told was given."""
+    """Time of the newest published review."""
     seen: dict[str, datetime] = {}
-    """What was told of the time that is asked for again: the reviews' keyed digests, and when they were given."""
+    """Times of the published reviews in the overlap, by keyed digest of the review."""
 
 
 class ReviewFeed:
-    """The reviews of `form`, from `mark` on, which it keeps up to date."""
+    """Reader of the reviews of `form`. Starts at `mark` and keeps it up to date."""
 
     def __init__(self, config: JdmaConfig, form: int, mark: ReadMark, key: PseudonymKey) -> None:
         self._form = form
@@ -49,109 +49,112 @@ class ReviewFeed:
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
         self._overlap = timedelta(seconds=config.overlap_seconds)
         self._settle = timedelta(seconds=config.settle_seconds)
-        # One for each form: whether one is refused says nothing of the others.
+        # One client per form, because a refusal of one form says nothing about the others.
         self._server = HttpClient(config.url, config.token)
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
         self._span = FIRST_SPAN
-        self._under_way = False
+        self._is_in_progress = False
         self._begin = self._end = self._until = self._start
         self._after: str | None = None
         self._pages = 0
-        self._gathered: list[dict[str, Any]] = []
+        self._collected: list[dict[str, Any]] = []
 
     @property
     def due(self) -> bool:
-        """Whether there is a next page, or it is time for the next turn."""
-        return not self._backoff.is_paused and (self._under_way or self._interval.due)
+        """Whether a poll is in progress or due."""
+        return not self._backoff.is_paused and (self._is_in_progress or self._interval.due)
 
     @property
-    def under_way(self) -> bool:
-        """Whether its turn is not over: there are more spans or pages."""
-        return self._under_way
+    def is_in_progress(self) -> bool:
+        """Whether the poll has more pages or spans."""
+        return self._is_in_progress
 
     @property
     def trouble(self) -> str:
-        """Why the server does not answer; empty if it does."""
+        """Message for the operator on the last failure; empty after a success."""
         return self._backoff.trouble
 
     def read(self) -> list[bytes]:
-        """Return the new reviews of a span once it is whole, the oldest first. Raises `SourceUnavailableError`."""
-        if not self._under_way:
+        """Fetch a page; return the new reviews of the span, oldest first, once it is complete.
+
+        Raises `SourceUnavailableError`.
+        """
+        if not self._is_in_progress:
             self._begin = self._mark.since - self._overlap if self._mark.since else self._start
             self._until = datetime.now(UTC) - self._settle
             self._open_span()
-            self._under_way = True
+            self._is_in_progress = True
         try:
-            page = ask(self._server, self._form, self._begin.date(), self._end.date(), self._after)
+            page = fetch_page(self._server, self._form, self._begin.date(), self._end.date(), self._after)
         except SourceUnavailableError as error:
-            self._under_way = False
-            words = say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}")
+            self._is_in_progress = False
+            message = say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}")
             refused = isinstance(error, SourceRefusedError)
-            self._backoff.record_failure(words, max(REFUSED_SECONDS if refused else 0.0, error.retry_after_seconds))
-            raise type(error)(words, error.retry_after_seconds) from None
+            self._backoff.record_failure(message, max(REFUSED_SECONDS if refused else 0.0, error.retry_after_seconds))
+            raise type(error)(message, error.retry_after_seconds) from None
         self._backoff.record_success()
-        if not self._gather(page):
-            self._go_on(page)
+        if not self._collect(page):
+            self._continue_span(page)
             return []
         return self._close_span()
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         self._server.close()
 
     def _open_span(self) -> None:
         self._end = min(self._until, self._begin + self._span)
-        self._after, self._pages, self._gathered = None, 0, []
+        self._after, self._pages, self._collected = None, 0, []
 
-    def _gather(self, page: Page) -> bool:
-        """Take in a page, and return whether the span is whole."""
-        whole = not page.metadata.has_more
+    def _collect(self, page: Page) -> bool:
+        """Collect the reviews of a page, and return whether the span is complete."""
+        is_complete = not page.metadata.has_more
         for node in page.data:
-            about = read_review(node)
-            given_at = time_of(about)
-            if given_at is not None and given_at < self._begin:
-                whole = True
-            elif given_at is None or given_at <= self._end:
-                self._gathered.append(about)
-        return whole
+            review = read_review(node)
+            created_at = time_of(review)
+            if created_at is not None and created_at < self._begin:
+                is_complete = True
+            elif created_at is None or created_at <= self._end:
+                self._collected.append(review)
+        return is_complete
 
-    def _go_on(self, page: Page) -> None:
+    def _continue_span(self, page: Page) -> None:
         self._pages += 1
         self._after = page.metadata.next_cursor
-        if self._pages >= MOST_PAGES and self._span > SHORTEST_SPAN:
+        if self._pages >= MAX_PAGES and self._span > SHORTEST_SPAN:
             self._span = max(self._span / 4, SHORTEST_SPAN)
             self._open_span()
 
     def _close_span(self) -> list[bytes]:
         read_at = datetime.now(UTC)
-        told = [self._tell(about, read_at) for about in reversed(self._gathered) if self._is_new(about)]
-        if not self._pages and len(self._gathered) < LARGEST_PAGE // 2:
+        facts = [self._encode_fact(review, read_at) for review in reversed(self._collected) if self._is_new(review)]
+        if not self._pages and len(self._collected) < LARGEST_PAGE // 2:
             self._span = min(self._span * 4, LONGEST_SPAN)
-        self._forget()
+        self._prune_seen()
         self._begin = self._end
-        self._under_way = self._end < self._until
-        if self._under_way:
+        self._is_in_progress = self._end < self._until
+        if self._is_in_progress:
             self._open_span()
         else:
-            self._gathered = []
+            self._collected = []
             self._interval.restart()
-        return told
+        return facts
 
-    def _is_new(self, about: dict[str, Any]) -> bool:
-        digest = hmac.digest(self._key.secret, encode(about), "sha256").hex()[:20]
+    def _is_new(self, review: dict[str, Any]) -> bool:
+        digest = hmac.digest(self._key.secret, encode(review), "sha256").hex()[:20]
         if digest in self._mark.seen:
             return False
-        given_at = time_of(about)
-        self._mark.seen[digest] = given_at or self._until
-        if given_at is not None:
-            self._mark.since = max(self._mark.since or given_at, given_at)
+        created_at = time_of(review)
+        self._mark.seen[digest] = created_at or self._until
+        if created_at is not None:
+            self._mark.since = max(self._mark.since or created_at, created_at)
         return True
 
-    def _tell(self, about: dict[str, Any], read_at: datetime) -> bytes:
-        return encode({"form": self._form, "read_at": read_at, **about})
+    def _encode_fact(self, review: dict[str, Any], read_at: datetime) -> bytes:
+        return encode({"form": self._form, "read_at": read_at, **review})
 
-    def _forget(self) -> None:
+    def _prune_seen(self) -> None:
         if self._mark.since:
             oldest = self._mark.since - self._overlap
             self._mark.seen = {digest: at for digest, at in self._mark.seen.items() if at >= oldest}

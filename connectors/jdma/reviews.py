@@ -1,6 +1,6 @@
-"""What is kept of a review: when, from which button, and what its question about satisfaction was answered.
+"""Reduction of reviews to time, button and the answer about satisfaction.
 
-Everything else, what citizens wrote first of all, is let go of before anything else is done with it.
+All other fields, especially the citizens' texts, are dropped immediately after decoding.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ import msgspec
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 SATISFACTION: Final = "satisfaction"
-"""The code of the question that every form of JeDonneMonAvis asks first (`field_code`)."""
+"""`field_code` of the first question of each JeDonneMonAvis form."""
 
 
 class Review(msgspec.Struct):
-    """One review."""
+    """Reduced review of one form."""
 
     form: int
     read_at: Time
@@ -24,39 +24,41 @@ class Review(msgspec.Struct):
     created_at: Time
     button_id: int
     intentions: list[str | None]
-    """What was answered to that question: `good`, `medium` or `bad`; several if the server kept several."""
+    """Answers about satisfaction: `good`, `medium` or `bad`; several if the server stored several."""
 
 
 decode: Final = msgspec.json.Decoder(Review).decode
-"""Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a review. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
 encode: Final = msgspec.json.encode
 
 
 def read_review(raw: msgspec.Raw) -> dict[str, Any]:
-    """Return what is kept of a review as it came; of one that cannot be read or written, a digest."""
+    """Return the retained fields of a review; for an unreadable review, a digest."""
     try:
-        about = strip(msgspec.json.decode(raw))
-        encode(about)
+        fields = strip(msgspec.json.decode(raw))
+        encode(fields)
     except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
         return {"unreadable": hashlib.sha256(raw).hexdigest()[:20]}
-    return about
+    return fields
 
 
 def strip(node: Any) -> dict[str, Any]:
-    """Return what is kept of a review as it came, whatever it is."""
+    """Return the retained fields of a decoded review of any form."""
     if not isinstance(node, dict):
         return {}
-    about = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}
+    fields = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}
     match node.get("answers"):
         case list(answers):
-            asked = (one for one in answers if isinstance(one, dict) and one.get("field_code") == SATISFACTION)
-            about["intentions"] = [one.get("intention") for one in asked]
-    return about
+            relevant = (
+                answer for answer in answers if isinstance(answer, dict) and answer.get("field_code") == SATISFACTION
+            )
+            fields["intentions"] = [answer.get("intention") for answer in relevant]
+    return fields
 
 
-def time_of(about: dict[str, Any]) -> datetime | None:
-    """Return when a review was created, None if it does not say so."""
+def time_of(fields: dict[str, Any]) -> datetime | None:
+    """Return the time of creation of a review, or None if it is missing or unreadable."""
     try:
-        return msgspec.convert(about["created_at"], Time)
+        return msgspec.convert(fields["created_at"], Time)
     except (msgspec.ValidationError, KeyError):
         return None

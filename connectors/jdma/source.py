@@ -1,4 +1,4 @@
-"""The forms of one API key, as a source that is asked for what is new."""
+"""Source of the JDMA connector: polls the reviews of all configured forms."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from connectors.jdma.api import ask
+from connectors.jdma.api import fetch_page
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.mapping import ReviewMapping
 from connectors.jdma.review_feed import BEGINNING, ReadMark, ReviewFeed
@@ -18,26 +18,25 @@ from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import HttpClient, Interval
 
 BUSY_SECONDS: Final = 10.0
-"""How long pages without anything new are gone through in one `read`."""
+"""Longest time that one `read` skips pages without new reviews, in seconds."""
 SHORT_SECONDS: Final = 0.01
-"""So short a pause is waited for, whatever else there is to do."""
+"""Longest pause between requests that `read` waits for even if it must not wait."""
 REST_SECONDS: Final = 75.0
-"""After a refusal nothing is asked for so long: the server bans an address for ten keys refused within ten minutes."""
+"""Pause after a refusal, in seconds. The server bans an address after ten refused keys in ten minutes."""
 
 SECTOR: Final = "general"
-"""Sector whose key makes the digests in the cursor, and those of review numbers that may be telephone numbers."""
+"""Sector whose key computes the digests in the cursor, and those of review numbers that may be phone numbers."""
 
 
 class JdmaSource(Source[bytes, bytes]):
-    """Reviews, each as JSON that stands for itself."""
+    """Reviews, each as self-contained JSON."""
 
     checkpoint_seconds = 1.0
 
     def __init__(self, config: JdmaConfig, context: Context) -> None:
         self._cursor = context.cursor
-        self._marks = (
-            context.cursor.load_as(dict[str, ReadMark]) or {}
-        )  # those of forms no longer configured are kept too
+        # Includes the marks of forms that are no longer configured.
+        self._marks = context.cursor.load_as(dict[str, ReadMark]) or {}
         key = context.pseudonym_key(SECTOR)
         self._feeds = [
             ReviewFeed(config, form, self._marks.setdefault(str(form), ReadMark()), key) for form in config.forms
@@ -47,42 +46,42 @@ class JdmaSource(Source[bytes, bytes]):
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new reviews of the next span that has some."""
+        """Return the new reviews of the next span with any."""
         deadline = time.monotonic() + BUSY_SECONDS
-        while (feed := self._next()) and time.monotonic() < deadline:
+        while (feed := self._next_feed()) and time.monotonic() < deadline:
             time.sleep(min(self._pace.left_seconds, max(wait_seconds, SHORT_SECONDS)))
             if not self._pace.due:
                 return ()
-            if facts := self._ask(feed):
+            if facts := self._read(feed):
                 return facts
         if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
-            raise SourceUnavailableError(trouble)  # of this form; the others were read
+            raise SourceUnavailableError(trouble)  # one form is refused; the others were read
         time.sleep(wait_seconds)
         return ()
 
     def map(self, raw: bytes) -> Outcome:
-        """Return what a review means."""
+        """Return the event of a review, nothing, or its rejection."""
         return self._mapping.map(raw)
 
     def position(self) -> bytes:
-        """Return how far each form was read."""
+        """Return the read marks of all forms."""
         return msgspec.json.encode(self._marks)
 
     def acknowledge(self, position: bytes) -> None:
-        """Keep it."""
+        """Save the read marks."""
         self._cursor.save(position)
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connections."""
         for feed in self._feeds:
             feed.close()
 
-    def _next(self) -> ReviewFeed | None:
-        """Return the form to go on with: of those that are due, the one whose turn was longest ago."""
+    def _next_feed(self) -> ReviewFeed | None:
+        """Return the due feed that was polled longest ago, or None during a pause."""
         is_paused = time.monotonic() < self._rests_until
         return None if is_paused else next((feed for feed in self._feeds if feed.due), None)
 
-    def _ask(self, feed: ReviewFeed) -> Sequence[bytes]:
+    def _read(self, feed: ReviewFeed) -> Sequence[bytes]:
         self._pace.restart()
         try:
             return feed.read()
@@ -91,18 +90,18 @@ class JdmaSource(Source[bytes, bytes]):
             self._rests_until = time.monotonic() + max(rest, error.retry_after_seconds)
             raise
         finally:
-            if not feed.under_way:  # else the first of many forms, soon due again, keep the last from being read
+            if not feed.is_in_progress:  # move it to the end, so that the first of many forms do not starve the last
                 self._feeds.remove(feed)
                 self._feeds.append(feed)
 
 
 def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
-    """Ask for the newest review of every form, and return what it means. Raises `SourceUnavailableError` for any refusal."""
+    """Read and map the newest review of every form. Raises `SourceUnavailableError` for any refusal."""
     mapping = ReviewMapping(context.source, config, context.pseudonym_key(SECTOR))
     outcomes: list[Outcome] = []
     now = datetime.now(UTC)
     with closing(HttpClient(config.url, config.token)) as server:
         for form in config.forms:
-            page = ask(server, form, BEGINNING.date(), now.date(), limit=1)
+            page = fetch_page(server, form, BEGINNING.date(), now.date(), limit=1)
             outcomes += [mapping.map(encode({"form": form, "read_at": now, **read_review(node)})) for node in page.data]
     return outcomes

@@ -1,7 +1,7 @@
-"""The desk: pages for a front desk that has no ticket machine, and the small server behind them.
+"""Kiosk: web pages and a small server for a front desk without a ticket machine.
 
-Visitors take tickets on one page, agents call and serve them on another. The server numbers the tickets, keeps what was done in a
-journal on disk, and tells it, signed, to a `webhook` connector, on this machine or far away. It does so itself, and not the
-pages: so the secret stays out of browsers, several pages share one waiting room, and a visit is safe once it is in the journal,
-whether the connector answers just then or not.
+Visitors take tickets on one page; agents call and serve visitors on another. The server numbers the tickets, journals every
+action on disk, and posts it, signed, to a `webhook` connector on this or another machine. The pages do not post to the connector
+themselves. The secret therefore stays out of browsers, several pages share one waiting room, and an action is safe once it is in
+the journal, even while the connector is unreachable. May import `connectors.sdk` and `models`.
 """

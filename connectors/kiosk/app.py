@@ -1,7 +1,7 @@
-"""The pages of a desk, and what they ask of it, over HTTP.
+"""HTTP application of the kiosk: pages, and the API that they use.
 
-No page of another site can ask anything: it would have to send JSON, which browsers do not without asking first, and is not
-answered; nor by a name of its own that leads here, since only known names are.
+Pages of other sites cannot send requests: the API accepts JSON only, for which browsers require a preflight request that gets no
+permission. Requests with unknown host names are refused, which prevents DNS rebinding.
 """
 
 from pathlib import Path
@@ -25,6 +25,7 @@ from connectors.kiosk.waiting_room import ActionRefusedError, ActionRequest, Tic
 
 STATIC: Final = Path(__file__).parent / "static"
 MOST_BYTES: Final = 4_096
+"""Longest body of a request."""
 LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 HEADERS: Final = {
     "content-security-policy": (
@@ -34,20 +35,20 @@ HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-cache",  # kept, but asked for again: an upgrade shows at once
+    "cache-control": "no-cache",  # browsers revalidate, so that an upgrade takes effect immediately
 }
 
 _decode: Final = msgspec.json.Decoder(ActionRequest).decode
 
 
 class Headers:
-    """Adds `HEADERS` to every answer."""
+    """Middleware that adds `HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -58,25 +59,25 @@ class Headers:
 
 
 class KioskRoutes:
-    """The routes."""
+    """Request handlers."""
 
-    def __init__(self, desk: KioskService) -> None:
-        self._desk = desk
+    def __init__(self, service: KioskService) -> None:
+        self._service = service
 
     async def kiosk(self, _: Request) -> Response:
-        """The page on which tickets are taken."""
+        """Return the page for visitors."""
         return FileResponse(STATIC / "kiosk.html")
 
     async def agent(self, _: Request) -> Response:
-        """The page on which visitors are called."""
+        """Return the page for agents."""
         return FileResponse(STATIC / "agent.html")
 
     async def state(self, _: Request) -> Response:
-        """What the pages show."""
-        return JSONResponse(await run_sync(self._desk.state))
+        """Return the state that the pages show."""
+        return JSONResponse(await run_sync(self._service.state))
 
     async def act(self, request: Request) -> Response:
-        """Grant a wish: 200 and its ticket, 409 and a word if it cannot be, 503 if it is to be asked again."""
+        """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again."""
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"refused": "wrong"}, 415)
         body = bytearray()
@@ -88,7 +89,7 @@ class KioskRoutes:
         except ClientDisconnect:
             return JSONResponse({"refused": "wrong"}, 400)
         try:
-            ticket = await run_sync(self._desk.perform, _decode(body))
+            ticket = await run_sync(self._service.perform, _decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return JSONResponse({"refused": "wrong"}, 400)
         except ActionRefusedError as error:
@@ -98,26 +99,26 @@ class KioskRoutes:
         return JSONResponse({"ticket": _show(ticket)})
 
 
-def create_app(desk: KioskService, config: KioskConfig) -> Starlette:
-    """Return the application that serves the pages of `desk`."""
-    site = KioskRoutes(desk)
+def create_app(service: KioskService, config: KioskConfig) -> Starlette:
+    """Return the application that serves the pages of `service`."""
+    routes = KioskRoutes(service)
     return Starlette(
         routes=[
-            Route("/", site.kiosk),
-            Route("/agent", site.agent),
-            Route("/api/state", site.state),
-            Route("/api/actions", site.act, methods=["POST"]),
+            Route("/", routes.kiosk),
+            Route("/agent", routes.agent),
+            Route("/api/state", routes.state),
+            Route("/api/actions", routes.act, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[
             Middleware(Headers),
-            Middleware(TrustedHostMiddleware, allowed_hosts=_answered(config), www_redirect=False),
+            Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(config), www_redirect=False),
         ],
     )
 
 
-def _answered(config: KioskConfig) -> list[str]:
-    """Return the names by which the desk may be asked: any, if it listens for other machines and is told none."""
+def _allowed_hosts(config: KioskConfig) -> list[str]:
+    """Return the accepted host names: any if the server listens for other machines and `hosts` is empty."""
     if is_loopback(config.host) or config.hosts:
         return [*LOCAL, *config.hosts]
     return ["*"]

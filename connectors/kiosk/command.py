@@ -1,4 +1,4 @@
-"""`accueil kiosk`."""
+"""Command `accueil kiosk`."""
 
 import errno
 import os
@@ -22,11 +22,12 @@ from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 
 STOP_SECONDS = 3
-MEND = 2
-"""The exit code where another start does not help: fix it, then start again."""
-TO_MEND = (ConfigError, CursorDamagedError, JournalDamagedError)
-LOOK_SECONDS = 1.0
-"""How often it is looked whether the server is still there."""
+"""Longest wait for open requests when the server stops."""
+CONFIGURATION_EXIT_CODE = 2
+"""Exit code of errors that a restart does not help: the operator must correct them first."""
+CONFIGURATION_ERRORS = (ConfigError, CursorDamagedError, JournalDamagedError)
+CHECK_SECONDS = 1.0
+"""Interval of checks whether the server still runs."""
 
 
 @click.command(
@@ -42,32 +43,33 @@ def command(file: Path) -> None:
     stop = install_stop_handler()
     try:
         config = read(file)
-        with listen(config) as listener, closing(KioskService(config, report, utc_now)) as desk:
-            server = Server(create_app(desk, config), stop_seconds=STOP_SECONDS)
+        with listen(config) as listener, closing(KioskService(config, report, utc_now)) as service:
+            server = Server(create_app(service, config), stop_seconds=STOP_SECONDS)
             thread = threading.Thread(target=server.run, args=([listener],))
             thread.start()
             address = f"http://{config.host}:{listener.getsockname()[1]}"
             click.echo(say(f"kiosk: {address}/", f"borne : {address}/"))
             click.echo(say(f"agents: {address}/agent", f"agents : {address}/agent"))
-            while thread.is_alive() and not stop.wait(LOOK_SECONDS):
+            while thread.is_alive() and not stop.wait(CHECK_SECONDS):
                 pass
             server.should_exit = True
             thread.join()
     except ConnectorError as error:
-        raise end(str(error), MEND if isinstance(error, TO_MEND) else os.EX_SOFTWARE) from None
+        code = CONFIGURATION_EXIT_CODE if isinstance(error, CONFIGURATION_ERRORS) else os.EX_SOFTWARE
+        raise end(str(error), code) from None
     if not stop.is_set():
         raise end(say("the server has ended", "le serveur s'est arrêté"), os.EX_SOFTWARE)
 
 
 def end(cause: str, exit_code: int) -> click.ClickException:
-    """Return what ends the command with one line, and with `exit_code`."""
+    """Return an exception that ends the command with one line and `exit_code`."""
     error = click.ClickException(cause)
     error.exit_code = exit_code
     return error
 
 
 def read(file: Path) -> KioskConfig:
-    """Return the settings in a file. Raises `ConfigError`, a line per mistake."""
+    """Return the settings in a file. Raises `ConfigError` with one line per error."""
     try:
         given = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -80,12 +82,12 @@ def read(file: Path) -> KioskConfig:
 
 
 def report(trouble: str) -> None:
-    """Say what is wrong with the sending, or that it works again."""
-    click.echo(f"accueil: {trouble or say('all is sent again', 'tout est de nouveau envoyé')}", err=True)
+    """Print a problem with sending, or that sending works again."""
+    click.echo(f"accueil: {trouble or say('sending works again', 'envoi rétabli')}", err=True)
 
 
 def listen(config: KioskConfig) -> socket.socket:
-    """Return a socket that listens. Raises `ConnectorError`: `ConfigError` where another port helps, not another start."""
+    """Return a listening socket. Raises `ConfigError` if another port is needed, `ConnectorError` if a restart may help."""
     try:
         return sockets.listen(config.host, config.port)
     except OSError as error:

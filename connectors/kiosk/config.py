@@ -1,4 +1,4 @@
-"""How one desk is configured."""
+"""Options of one kiosk."""
 
 import re
 from pathlib import Path
@@ -15,69 +15,69 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Queue(Options):
-    """What visitors may come for."""
+    """A reason for visits."""
 
     fr: Name
-    """What its button says."""
+    """Text of its button in French."""
     en: Name
-    """The same in English."""
+    """Text of its button in English."""
     letter: Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
-    """What its tickets' numbers begin with, as in `A042`."""
+    """First letter of its ticket numbers, as in `A042`."""
 
     french_descriptions: ClassVar = {
-        "fr": "Ce que dit son bouton.",
-        "en": "La même chose en anglais.",
-        "letter": "Ce par quoi commencent les numéros de ses tickets, comme dans `A042`.",
+        "fr": "Texte de son bouton en français.",
+        "en": "Texte de son bouton en anglais.",
+        "letter": "Première lettre des numéros de ses tickets, comme dans `A042`.",
     }
 
 
 class KioskConfig(ConnectorConfig):
-    """One front desk."""
+    """Options of one front desk."""
 
     url: ServerUrl
-    """Where the `webhook` connector takes messages: `https://…`, or `http://` on this machine."""
+    """URL of the `webhook` connector: `https://…`, or `http://` on this machine."""
     secret: Annotated[SecretStr, AfterValidator(check_secret)]
-    """What messages are signed with: the connector's own. Give it as `secret_file` or `secret_env`."""
+    """Signing secret of the connector. Give it as `secret_file` or `secret_env`."""
     site: Name
-    """What the site is called, on the pages and in messages (`data.office`); the connector's `labels` has it."""
+    """Name of the site on the pages and in messages (`data.office`); must be in the connector's `labels`."""
     queues: Annotated[dict[Name, Queue], Field(min_length=1, max_length=12)]
-    """What visitors may come for, in order, by their names in messages (`data.room`), which the connector's `labels` has."""
+    """Reasons for visits, in order, by their names in messages (`data.room`); these must be in the connector's `labels`."""
     data: Path
-    """The directory of the journal; made if it is not there, for this user alone."""
+    """Directory of the journal; created if it is missing, for this user only."""
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
-    """Address to listen on. The pages know no users: for other machines put a reverse proxy with access control before it."""
+    """Address to listen on. The pages have no login: for other machines put a reverse proxy with access control in front."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8710
-    """Port to listen on; 0 takes any that is free."""
+    """Port to listen on; 0 takes any free port."""
     hosts: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$")], ...] = ()
-    """Names by which a reverse proxy asks, beside those of this machine."""
+    """Host names used by a reverse proxy, in addition to those of this machine."""
     counters: Annotated[int, Field(ge=1, le=50)] = 4
-    """How many counters agents call visitors to."""
+    """Number of counters."""
     timezone: Zone = "Europe/Paris"
-    """Whose midnight begins the day: numbers begin anew, and who still waits has left."""
+    """Time zone of midnight, when ticket numbers restart and visitors who still wait count as having left."""
 
     french_descriptions: ClassVar = {
-        "url": "Où le connecteur `webhook` prend les messages : `https://…`, ou `http://` sur cette machine.",
-        "secret": "Ce avec quoi les messages sont signés : celui du connecteur. À donner par `secret_file` ou `secret_env`.",
-        "site": "Le nom du site, sur les pages et dans les messages (`data.office`) ; `labels` du connecteur le connaît.",
-        "queues": "Ce pour quoi on peut venir, dans l'ordre, par les noms dans les messages (`data.room`), que `labels` du "
-        "connecteur connaît.",
-        "data": "Le dossier du journal ; créé s'il n'existe pas, pour cet utilisateur seul.",
-        "host": "Adresse d'écoute. Les pages ne connaissent pas d'utilisateurs : pour d'autres machines, mettre devant un "
+        "url": "URL du connecteur `webhook` : `https://…`, ou `http://` sur cette machine.",
+        "secret": "Secret de signature du connecteur. À donner par `secret_file` ou `secret_env`.",
+        "site": "Nom du site sur les pages et dans les messages (`data.office`) ; à déclarer dans `labels` du connecteur.",
+        "queues": "Motifs de visite, dans l'ordre, par leurs noms dans les messages (`data.room`), à déclarer dans `labels` du "
+        "connecteur.",
+        "data": "Dossier du journal ; créé s'il n'existe pas, pour cet utilisateur seul.",
+        "host": "Adresse d'écoute. Les pages n'ont pas de connexion par compte : pour d'autres machines, mettre devant un "
         "mandataire inverse avec contrôle d'accès.",
         "port": "Port d'écoute ; 0 en prend un qui est libre.",
-        "hosts": "Noms par lesquels un mandataire inverse demande, en plus de ceux de cette machine.",
-        "counters": "Nombre de guichets où les agents appellent.",
-        "timezone": "Dont minuit commence le jour : les numéros recommencent, et qui attend encore est parti.",
+        "hosts": "Noms d'hôte utilisés par un mandataire inverse, en plus de ceux de cette machine.",
+        "counters": "Nombre de guichets.",
+        "timezone": "Fuseau de minuit : les numéros recommencent, et les visiteurs encore en attente sont réputés partis.",
     }
 
     @model_validator(mode="after")
     def _check_letters(self) -> Self:
         letters = [queue.letter for queue in self.queues.values()]
         if len({*letters}) < len(letters):
-            raise ValueError(say("two queues have one letter", "deux files ont la même lettre"))
+            raise ValueError(say("two queues have the same letter", "deux files ont la même lettre"))
         return self
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches `host`."""
+    """Return whether `host` is reachable from this machine only."""
     return bool(re.fullmatch(r"localhost|127(?:\.\d{1,3}){3}|::1", host))

@@ -1,7 +1,7 @@
-"""What was done at a desk, on disk before anybody is told that it was; and how much of it was sent.
+"""Journal of a kiosk's actions: on disk before a page gets its response, with the number of actions sent.
 
-A line per action, numbered. What was sent is a number beside it. A line that was being written when the power failed is cut off:
-nobody was told of it.
+Each line is a numbered action. The number of the last action sent is stored separately. An incomplete line, left by a power
+failure, is cut off, since no page got a response for it.
 """
 
 import fcntl
@@ -23,21 +23,21 @@ NAME: Final = "desk.jsonl"
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One action, and its place."""
+    """A numbered action."""
 
     number: int
     action: Action
 
 
 class JournalDamagedError(ConnectorError):
-    """What is in the journal cannot be read; the text says what to do."""
+    """The journal cannot be read; the text says what to do."""
 
 
 _decode: Final = msgspec.json.Decoder(Line).decode
 
 
 class Journal:
-    """The journal in `directory`. Raises `ConnectorError` if it cannot be used, also if another process has it."""
+    """The journal in `directory`. Raises `ConnectorError` if it cannot be used or another process uses it."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / NAME
@@ -57,21 +57,21 @@ class Journal:
         self._sent = int(self._cursor.load() or 0)
         self._last = max(self._sent, *(line.number for line in lines), 0)
         self.actions = [line.action for line in lines]
-        """All that it holds, as it was found."""
+        """All actions in the journal when it was opened."""
         self.unsent = deque(line for line in lines if line.number > self._sent)
-        """What was not sent yet, in order."""
+        """Actions that were not sent yet, in order."""
 
     def append(self, action: Action) -> None:
-        """Keep an action; it is on disk when this returns. Raises `OSError` if it cannot be kept; it is not then."""
+        """Append an action, and return when it is on disk. Raises `OSError` if it could not be stored."""
         line = Line(self._last + 1, action)
         content = msgspec.json.encode(line) + b"\n"
-        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # each time: it may have been replaced
+        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # opened each time, since `drop` replaces the file
         try:
-            os.ftruncate(file, self._size)  # nothing may be left of a line that could not be kept
+            os.ftruncate(file, self._size)  # remove the rest of a line that could not be stored
             os.lseek(file, self._size, os.SEEK_SET)
-            left = content
-            while left:
-                left = left[os.write(file, left) :]
+            rest = content
+            while rest:
+                rest = rest[os.write(file, rest) :]
             os.fsync(file)
         except OSError:
             os.ftruncate(file, self._size)
@@ -83,13 +83,13 @@ class Journal:
         self.unsent.append(line)
 
     def confirm(self) -> None:
-        """Take note that the first of `unsent` was sent."""
+        """Mark the first of `unsent` as sent."""
         self._sent = self.unsent[0].number
         self._cursor.save(str(self._sent).encode())
         self.unsent.popleft()
 
     def drop(self, is_old: Callable[[Action], bool]) -> None:
-        """Let go of what was sent and is old."""
+        """Remove actions that were sent and are old."""
         lines = list(self._load())
         kept = [line for line in lines if line.number > self._sent or not is_old(line.action)]
         if len(kept) < len(lines):
@@ -98,7 +98,7 @@ class Journal:
             self._size = len(content)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the lock."""
         os.close(self._lock)
 
     def _load(self) -> Iterator[Line]:
@@ -108,7 +108,7 @@ class Journal:
             yield from (_decode(line) for line in whole.split(b"\n") if line)
         except msgspec.DecodeError:
             raise JournalDamagedError(
-                say(f"{self._path} is damaged: put it aside", f"{self._path} est abîmé : le mettre de côté")
+                say(f"{self._path} is damaged: move it aside", f"{self._path} est abîmé : le mettre de côté")
             ) from None
 
 

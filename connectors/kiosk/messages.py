@@ -1,4 +1,4 @@
-"""What is told of a visit: the messages that the `webhook` connector's README has as its example."""
+"""Messages about visits, in the format of the example in the `webhook` connector's README."""
 
 from datetime import UTC
 from typing import Final, NamedTuple
@@ -16,15 +16,15 @@ TYPES: Final = {
 
 
 class KioskMessage(NamedTuple):
-    """A message as it is sent."""
+    """A message to send."""
 
     name: str
-    """Its id: what is sent again under the same one counts once."""
+    """Id of the message: messages sent again with the same id count once."""
     body: bytes
 
 
 def message_for(action: Action, site: str) -> KioskMessage:
-    """Return the message that tells an action at `site`."""
+    """Return the message about an action at `site`."""
     body = {
         "type": TYPES[action.step],
         "timestamp": action.at.astimezone(UTC).isoformat(timespec="milliseconds"),

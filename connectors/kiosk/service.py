@@ -1,4 +1,4 @@
-"""One desk at work: the room, its journal, and the sending of what is in it."""
+"""Service of one kiosk: waiting room, journal, and sending of the journaled actions."""
 
 import threading
 from collections.abc import Callable
@@ -14,16 +14,17 @@ from connectors.sdk.errors import safe_error_text
 from connectors.sdk.webhook.sender import Sender
 
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""How long is waited after a message that was not taken, the first time, the second …"""
+"""Pauses after a message that was not accepted: the first time, the second time, …"""
 LAST_CALLS: Final = 3
+"""Number of last calls that the kiosk shows."""
 DAY_SECONDS: Final = 30.0
-"""How often it is looked whether a new day has begun, with nobody there."""
+"""Interval of checks for a new day while nothing happens."""
 
 
 class KioskService:
-    """Grants wishes from any thread, and sends from one of its own. Raises what `Journal` does.
+    """Performs actions from any thread, and sends them from its own thread. Raises the errors of `Journal`.
 
-    `report` is told, in words for people, what is wrong with the sending, and an empty text when it works again.
+    `report` is called with a description of a problem with sending, and with an empty text when sending works again.
     """
 
     def __init__(self, config: KioskConfig, report: Callable[[str], None], now: Callable[[], datetime]) -> None:
@@ -46,52 +47,57 @@ class KioskService:
         self._sending.start()
 
     def perform(self, action_request: ActionRequest) -> Ticket:
-        """Do what a page wishes, once, and return its ticket. Raises `RefusedError`, and `OSError` if it cannot be kept."""
+        """Perform an action once, and return its ticket. Raises `ActionRefusedError`, and `OSError` if it cannot be stored."""
         with self._lock:
             self._begin_day()
-            if done := self._room.of_action(action_request.id):
-                return done
-            ticket = self._do(self._room.resolve(action_request, self._now()))
-            assert ticket is not None
-            self._close_days()  # which it may be of, if its page was cut off overnight
-            return ticket
+            if ticket := self._room.of_action(action_request.id):
+                return ticket
+            performed = self._apply(self._room.resolve(action_request, self._now()))
+            assert performed is not None
+            self._close_days()  # the ticket may be of an earlier day, if its page was offline overnight
+            return performed
 
     def state(self) -> dict[str, Any]:
-        """Return what the pages show."""
+        """Return the state that the pages show."""
         with self._lock:
             self._begin_day()
             now, waiting, called = self._now(), self._room.waiting, self._room.called(self._day)
             queues = [
-                {"name": name, "fr": queue.fr, "en": queue.en, "waiting": sum(one.queue == name for one in waiting)}
+                {
+                    "name": name,
+                    "fr": queue.fr,
+                    "en": queue.en,
+                    "waiting": sum(ticket.queue == name for ticket in waiting),
+                }
                 for name, queue in self._config.queues.items()
             ]
             return {
                 "site": self._config.site,
                 "counters": self._config.counters,
                 "queues": queues,
-                "waiting": [_show(one, one.taken_at, now) for one in waiting],
-                "called": [_show(one, one.called_at or one.taken_at, now) for one in called],
-                "last_calls": [{"number": one.number, "counter": one.counter} for one in called[:LAST_CALLS]],
+                "waiting": [_show(ticket, ticket.taken_at, now) for ticket in waiting],
+                "called": [_show(ticket, ticket.called_at or ticket.taken_at, now) for ticket in called],
+                "last_calls": [{"number": ticket.number, "counter": ticket.counter} for ticket in called[:LAST_CALLS]],
                 "unsent": len(self._journal.unsent),
                 "trouble": self._trouble,
             }
 
     def close(self) -> None:
-        """Send no more, and let go of the journal. What was not sent is sent after the next start."""
+        """Stop sending and close the journal. Unsent actions are sent after the next start."""
         self._stop.set()
         self._more.set()
         self._sending.join()
         self._sender.close()
         self._journal.close()
 
-    def _do(self, action: Action) -> Ticket | None:
+    def _apply(self, action: Action) -> Ticket | None:
         self._journal.append(action)
         ticket = self._room.apply(action)
         self._more.set()
         return ticket
 
     def _begin_day(self) -> None:
-        """Close the days before, the first time that a day is seen."""
+        """Close earlier days when a new day is seen for the first time."""
         today = self._room.day_of(self._now())
         if today <= self._day:
             return
@@ -103,39 +109,39 @@ class KioskService:
 
     def _close_days(self) -> None:
         for action in self._room.close_days(self._day):
-            self._do(action)
+            self._apply(action)
 
-    # ------------------------------------------------------------------------------------- in the thread that sends
+    # ----------------------------------------------------------------------------------------- in the sending thread
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
             self._more.clear()
             try:
                 while self._journal.unsent and not self._stop.is_set():
-                    self._send_one()
+                    self._send_first()
                     failures = 0
                 with self._lock:
                     self._begin_day()
                 self._more.wait(DAY_SECONDS)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and tried again
-                self._tell(safe_error_text(error))
+            except Exception as error:  # noqa: BLE001 - any error is reported, and sending is tried again
+                self._report_change(safe_error_text(error))
                 self._stop.wait(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)])
                 failures += 1
 
-    def _send_one(self) -> None:
+    def _send_first(self) -> None:
         self._sender.send(*message_for(self._journal.unsent[0].action, self._config.site))
         with self._lock:
             self._journal.confirm()
-        self._tell("")
+        self._report_change("")
 
-    def _tell(self, trouble: str) -> None:
+    def _report_change(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
             self._report(trouble)
 
 
 def utc_now() -> datetime:
-    """Return the time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 

@@ -1,7 +1,7 @@
-"""The waiting room: which tickets there are, and what may be done with them. No clock, no disk.
+"""Waiting room: tickets, and the actions allowed on them. Does no I/O and does not read the clock.
 
-What somebody wishes to do is resolved to an action first, which names its ticket and its time, and can be kept. An action is then
-applied, now and after each restart, always with the same outcome.
+A request is first resolved to an action, which contains its ticket and its time and is journaled. Applying an action gives the
+same result after each restart.
 """
 
 import uuid
@@ -15,45 +15,45 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 MOST_WAITING: Final = 300
-"""More are not let in: somebody is playing with the buttons."""
+"""Limit of waiting visitors, against misuse of the buttons."""
 LONGEST_WAITED: Final = timedelta(days=30)
-"""A button that was pressed longer ago was pressed so long ago: clocks that jump must not lead into another century. What was
-done is known for as long, so that it is done once."""
+"""Longest accepted time between a button press and its request, against clocks that jump. Actions are remembered for the same
+time, so that a repeated request is performed once."""
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
 class ActionKind(StrEnum):
-    """What can be done."""
+    """Kind of an action."""
 
     TAKE = "take"
     """A visitor takes a ticket."""
     CALL = "call"
     """An agent calls a visitor to a counter."""
     SERVE = "serve"
-    """The visitor was served."""
+    """The visit is over: the visitor was served."""
     LEAVE = "leave"
-    """The visitor left without, called or not."""
+    """The visitor left without being served, before or after a call."""
 
 
 class ActionRequest(msgspec.Struct):
-    """What a page asks for. Asked again with the same `id`, it is the same wish."""
+    """Request of a page. Requests with the same `id` are the same request."""
 
     id: Id
     step: ActionKind
     waited_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
-    """How long ago the button was pressed."""
+    """Milliseconds since the button was pressed."""
     queue: str = ""
-    """Which one a ticket is taken for."""
+    """Queue of a new ticket."""
     queues: list[str] = []
-    """From which ones the next visitor is called; from all if there are none."""
+    """Queues from which the next visitor is called; empty for all queues."""
     ticket: str = ""
-    """Who is served or has left."""
+    """Ticket of a visitor who was served or has left."""
     counter: Annotated[str, msgspec.Meta(max_length=8)] = ""
-    """Where one is called to."""
+    """Counter that the visitor is called to."""
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What was done."""
+    """Action that was performed."""
 
     id: str
     step: ActionKind
@@ -64,7 +64,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Ticket(msgspec.Struct):
-    """One visit."""
+    """Ticket of one visit."""
 
     id: str
     number: str
@@ -76,44 +76,48 @@ class Ticket(msgspec.Struct):
 
     @property
     def waits(self) -> bool:
-        """Whether nobody called it yet."""
+        """True if the visitor was not called yet."""
         return not self.over and self.called_at is None
 
 
 class ActionRefusedError(Exception):
-    """A wish cannot be granted; the text is a word for the pages: `nobody`, `over`, `unknown`, `full`."""
+    """A request is refused. The text is a code for the pages: `nobody`, `over`, `unknown`, `full`."""
 
 
 class WaitingRoom:
-    """The tickets of one desk; `letters` has the queues, and what their numbers begin with."""
+    """The tickets of one front desk; `letters` gives the first letter of ticket numbers by queue."""
 
     def __init__(self, letters: Mapping[str, str], zone: ZoneInfo) -> None:
         self._letters = letters
         self._zone = zone
         self._tickets: dict[str, Ticket] = {}
-        self._done: dict[str, str] = {}
+        self._tickets_by_action: dict[str, str] = {}
         self._numbers: Counter[tuple[date, str]] = Counter()
 
     @property
     def waiting(self) -> list[Ticket]:
-        """Who waits, the longest first."""
-        return sorted((one for one in self._tickets.values() if one.waits), key=_age)
+        """Waiting tickets, the oldest first."""
+        return sorted((ticket for ticket in self._tickets.values() if ticket.waits), key=_age)
 
     def called(self, day: date) -> list[Ticket]:
-        """Return who came that day, was called and is not served yet, the last first."""
-        called = (one for one in self._tickets.values() if one.called_at and not one.over and self._day(one) == day)
-        return sorted(called, key=lambda one: one.called_at or one.taken_at, reverse=True)
+        """Return the tickets of `day` that were called and are not served yet, the last call first."""
+        called = (
+            ticket
+            for ticket in self._tickets.values()
+            if ticket.called_at and not ticket.over and self._day(ticket) == day
+        )
+        return sorted(called, key=lambda ticket: ticket.called_at or ticket.taken_at, reverse=True)
 
     def day_of(self, at: datetime) -> date:
-        """Return the day that `at` is in."""
+        """Return the day of `at`."""
         return at.astimezone(self._zone).date()
 
     def of_action(self, action: str) -> Ticket | None:
-        """Return the ticket of an action that was applied, by its id; None if it was not."""
-        return self._tickets.get(self._done.get(action, ""))
+        """Return the ticket of the applied action with the id `action`; None if it was not applied."""
+        return self._tickets.get(self._tickets_by_action.get(action, ""))
 
     def resolve(self, action_request: ActionRequest, now: datetime) -> Action:
-        """Return what is done to grant a wish. Raises `RefusedError`."""
+        """Return the action that fulfils a request. Raises `ActionRefusedError`."""
         at = now - min(timedelta(milliseconds=action_request.waited_ms), LONGEST_WAITED)
         if action_request.step is ActionKind.TAKE:
             if action_request.queue not in self._letters:
@@ -124,23 +128,23 @@ class WaitingRoom:
         calls = action_request.step is ActionKind.CALL
         ticket = self._next(action_request.queues) if calls else self._open(action_request)
         if self.day_of(at) != self._day(ticket):
-            raise ActionRefusedError("over")  # the button was not pressed for this visitor
+            raise ActionRefusedError("over")  # the button was pressed on another day, for another visitor
         at = max(at, ticket.called_at or ticket.taken_at)
         return Action(
             action_request.id, action_request.step, ticket.id, at, ticket.queue, action_request.counter if calls else ""
         )
 
     def apply(self, action: Action) -> Ticket | None:
-        """Do what an action says, and return its ticket; None if that was forgotten."""
+        """Apply an action, and return its ticket; None if the ticket was removed."""
         if action.step is ActionKind.TAKE:
-            place = self.day_of(action.at), action.queue
-            self._numbers[place] += 1
-            number = f"{self._letters.get(action.queue, '')}{self._numbers[place]:03}"
+            key = self.day_of(action.at), action.queue
+            self._numbers[key] += 1
+            number = f"{self._letters.get(action.queue, '')}{self._numbers[key]:03}"
             self._tickets[action.ticket] = Ticket(action.ticket, number, action.queue, action.at)
         ticket = self._tickets.get(action.ticket)
         if ticket is None:
             return None
-        self._done[action.id] = ticket.id
+        self._tickets_by_action[action.id] = ticket.id
         if action.step is ActionKind.CALL:
             ticket.called_at, ticket.counter = action.at, action.counter
         elif action.step is not ActionKind.TAKE:
@@ -148,9 +152,9 @@ class WaitingRoom:
         return ticket
 
     def close_days(self, today: date) -> Iterator[Action]:
-        """Yield what is done with tickets of days before `today`: who waited has left at the end of the day.
+        """Yield the actions for waiting tickets of days before `today`: their visitors left at the end of that day.
 
-        When a visit ended whose end nobody told is not known, and not made up; who was there may still tell.
+        The end of a called visit is unknown if no agent reported it. It is not invented, since an agent may still report it.
         """
         for ticket in self.waiting:
             if (day := self._day(ticket)) < today:
@@ -160,10 +164,12 @@ class WaitingRoom:
                 yield Action(native, ActionKind.LEAVE, ticket.id, at, ticket.queue)
 
     def forget(self, before: date) -> None:
-        """Forget the days before that day."""
-        self._tickets = {name: one for name, one in self._tickets.items() if self._day(one) >= before}
-        self._done = {action: ticket for action, ticket in self._done.items() if ticket in self._tickets}
-        self._numbers = Counter({place: count for place, count in self._numbers.items() if place[0] >= before})
+        """Remove the tickets of days before `before`."""
+        self._tickets = {name: ticket for name, ticket in self._tickets.items() if self._day(ticket) >= before}
+        self._tickets_by_action = {
+            action: ticket for action, ticket in self._tickets_by_action.items() if ticket in self._tickets
+        }
+        self._numbers = Counter({key: count for key, count in self._numbers.items() if key[0] >= before})
 
     def _day(self, ticket: Ticket) -> date:
         return self.day_of(ticket.taken_at)

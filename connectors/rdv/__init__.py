@@ -1,4 +1,4 @@
-"""RDV Service Public and RDV-Solidarités: appointments, by webhooks and by the API that tells what they did not."""
+"""RDV connector: publishes appointments of RDV Service Public and RDV-Solidarités. Imports only the SDK and `models`."""
 
 from connectors.rdv.config import RdvConfig
 from connectors.rdv.simulate.command import command

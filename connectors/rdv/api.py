@@ -1,7 +1,8 @@
-"""The API of RDV Service Public: all appointments from some days ago on, page after page.
+"""Client of the RDV Service Public API that lists the appointments of some past days and all future ones.
 
-Sources: `app/controllers/api/v1` and `docs/api/v1` of betagouv/rdv-service-public. An organisation that the account may not see
-is not refused, it has no appointments. It is asked for no end: what is moved, however far, is still listed.
+Sources: `app/controllers/api/v1` and `docs/api/v1` of betagouv/rdv-service-public. The API does not refuse an organisation that
+the account may not see, but lists no appointments. Requests have no end date, so that appointments moved to a later day stay
+listed.
 """
 
 import time
@@ -23,8 +24,8 @@ from connectors.sdk.pull import Backoff, HttpClient
 from connectors.sdk.reconcile import PollScope, microseconds
 from connectors.sdk.webhook.polled import Page, Pager
 
-MOST_PAGES: Final = 1_000
-"""Of one organisation, in one round."""
+MAX_PAGES: Final = 1_000
+"""Most pages per organisation and poll."""
 
 
 class _Meta(msgspec.Struct):
@@ -44,112 +45,112 @@ class _Numbered(msgspec.Struct):
 _decode_number: Final = msgspec.json.Decoder(_Numbered).decode
 
 
-class Answer(NamedTuple):
-    """A page of appointments."""
+class AppointmentPage(NamedTuple):
+    """Page of appointments."""
 
     facts: list[bytes]
     numbers: set[int]
-    """Of the appointments on it."""
+    """Numbers of the appointments on this page."""
     total: int
-    """How many there are on all pages."""
+    """Number of appointments on all pages."""
     as_of: datetime
-    """By the server's clock, in whole seconds: before all that it does not tell yet."""
+    """Time of the response by the server's clock, in whole seconds; later changes are not in the page."""
     is_last: bool
 
 
 class ApiSession:
-    """One account, signed in when it is needed. For one thread; what it has to remember is in `directory`."""
+    """Session of one account, signed in on demand. Use it from one thread; OAuth tokens are stored in `directory`."""
 
     def __init__(self, api: Api, directory: Path) -> None:
         self._url = api.url
         self._server = HttpClient(api.url)
         self._sign_in = make_sign_in(api, directory)
         self._backoff = Backoff()
-        self._signed = Credentials({}, 0.0)
-        self._until = 0.0
+        self._credentials = Credentials({}, 0.0)
+        self._valid_until = 0.0
 
-    def ask(self, organisation: int, begin: datetime, page: int) -> Answer:
-        """Return a page of the appointments that begin after `begin`. Raises `SourceUnavailableError`."""
+    def fetch(self, organisation: int, begin: datetime, page: int) -> AppointmentPage:
+        """Return a page of the appointments that start after `begin`. Raises `SourceUnavailableError`."""
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
         params = {"starts_after": begin.isoformat(), "page": page}
         try:
             headers = self._headers()
-            asked_at = time.monotonic()
+            started_at = time.monotonic()
             answer = self._server.ask("GET", path, params=params, headers=headers)
         except SourceUnavailableError:
-            self._until = 0.0  # it may be that it is no longer signed in
+            self._valid_until = 0.0  # the session may have expired
             raise
-        elapsed = timedelta(seconds=time.monotonic() - asked_at)
+        elapsed = timedelta(seconds=time.monotonic() - started_at)
         try:
             listing = decode_response(answer.content, _Listing)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise self._misunderstood() from None
+            raise self._unexpected_response() from None
         self._backoff.record_success()
         as_of = (_date_of(answer.headers) - elapsed).replace(microsecond=0)
         facts = [fact for rdv in listing.rdvs for fact in split_listed(bytes(rdv), as_of)]
         numbers = {number for rdv in listing.rdvs if (number := _number_of(rdv)) is not None}
-        is_last = page >= min(listing.meta.total_pages, MOST_PAGES)
-        return Answer(facts, numbers, listing.meta.total_count, as_of, is_last)
+        is_last = page >= min(listing.meta.total_pages, MAX_PAGES)
+        return AppointmentPage(facts, numbers, listing.meta.total_count, as_of, is_last)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._server.close()
 
     def _headers(self) -> Mapping[str, str]:
-        if time.monotonic() >= self._until:
-            signed = self._sign_in(self._server)
-            if signed is None:
-                raise self._misunderstood()
-            self._signed, self._until = signed, time.monotonic() + signed.seconds
-        return self._signed.headers
+        if time.monotonic() >= self._valid_until:
+            credentials = self._sign_in(self._server)
+            if credentials is None:
+                raise self._unexpected_response()
+            self._credentials, self._valid_until = credentials, time.monotonic() + credentials.seconds
+        return self._credentials.headers
 
-    def _misunderstood(self) -> SourceUnavailableError:
+    def _unexpected_response(self) -> SourceUnavailableError:
         self._backoff.record_failure(
             say(
-                f"{self._url} answers otherwise than documented: is the address right?",
-                f"{self._url} répond autrement que documenté : l'adresse est-elle juste ?",
+                f"{self._url}: the response does not match the documentation; check the address",
+                f"{self._url} : la réponse n'est pas celle de la documentation ; vérifier l'adresse",
             )
         )
         return SourceUnavailableError(self._backoff.trouble)
 
 
-class RdvRounds(Pager):
-    """All appointments, organisation after organisation."""
+class RdvPager(Pager):
+    """Pages of the appointments of all organisations, one organisation after the other."""
 
     def __init__(self, api: Api, organisations: list[int], directory: Path) -> None:
         self._api = api
         self._organisations = organisations
         self._session = ApiSession(api, directory)
-        self._place, self._page = 0, 1
+        self._index, self._page = 0, 1
         self._begin = datetime.now(UTC)
         self._numbers: set[int] = set()
-        self._whole = True
+        self._is_complete = True
 
     def next_page(self) -> Page:
-        """Ask for the next page."""
+        """Fetch the next page."""
         now = datetime.now(UTC)
-        if (self._place, self._page) == (0, 1):
-            self._begin, self._whole = now - timedelta(days=self._api.days_back), True
-        answer = self._session.ask(self._organisations[self._place], self._begin, self._page)
-        self._numbers |= answer.numbers
+        if (self._index, self._page) == (0, 1):
+            self._begin, self._is_complete = now - timedelta(days=self._api.days_back), True
+        page = self._session.fetch(self._organisations[self._index], self._begin, self._page)
+        self._numbers |= page.numbers
         self._page += 1
-        if not answer.is_last:
-            return Page(answer.facts, now, answer.as_of)
-        # In no order that is promised, one may slip from a page that is to come to one that was.
-        self._whole = self._whole and len(self._numbers) == answer.total
+        if not page.is_last:
+            return Page(page.facts, now, page.as_of)
+        # The API guarantees no order: an appointment may move to a page that was already read.
+        self._is_complete = self._is_complete and len(self._numbers) == page.total
         self._numbers = set()
-        self._place, self._page = (self._place + 1) % len(self._organisations), 1
-        asked = PollScope(
+        self._index, self._page = (self._index + 1) % len(self._organisations), 1
+        scope = PollScope(
             [str(number) for number in self._organisations],
-            microseconds(answer.as_of),
-            self._begin if self._whole else None,
+            microseconds(page.as_of),
+            self._begin if self._is_complete else None,
         )
-        return Page(answer.facts, now, answer.as_of, None if self._place else asked)
+        return Page(page.facts, now, page.as_of, None if self._index else scope)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._session.close()
 
 
@@ -161,7 +162,7 @@ def _number_of(rdv: msgspec.Raw) -> int | None:
 
 
 def _date_of(headers: Mapping[str, str]) -> datetime:
-    """Return when the server answered, by its own clock; by ours if it does not say."""
+    """Return the time of the response by the server's clock; without a `Date` header, the local time."""
     try:
         return parsedate_to_datetime(headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):

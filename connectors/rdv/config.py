@@ -1,4 +1,4 @@
-"""How appointments of RDV Service Public are configured."""
+"""Settings of the RDV connector."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -30,124 +30,128 @@ Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
 class Routing(Options):
-    """Whose the appointments are that have something in common."""
+    """Site, service, queue and sector of a group of appointments."""
 
     site: Label = ""
-    """Where they take place."""
+    """Site of the appointments."""
     service: Label = ""
-    """The service that receives."""
+    """Service of the appointments."""
     queue: Label = ""
-    """What they are for."""
+    """Purpose of the appointments, as a queue."""
     sector: Label = ""
-    """Sector whose key makes the pseudonyms of those who come."""
+    """Sector whose key pseudonymises the citizens."""
 
     french_descriptions: ClassVar = {
-        "site": "Où ils ont lieu.",
-        "service": "Le service qui reçoit.",
-        "queue": "Ce pour quoi ils sont pris.",
-        "sector": "Secteur dont la clé fait les pseudonymes de ceux qui viennent.",
+        "site": "Site des rendez-vous.",
+        "service": "Service des rendez-vous.",
+        "queue": "Objet des rendez-vous, en tant que file.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des usagers.",
     }
 
 
 class OAuth(Options):
-    """An application that an agent let in."""
+    """OAuth application with the consent of an agent."""
 
     client_id: Annotated[str, StringConstraints(min_length=1)]
-    """Its identifier at the instance."""
+    """Identifier of the application at the RDV instance."""
     client_secret: Secret
-    """Its secret. Give it as `client_secret_file` or `client_secret_env`."""
+    """Secret of the application. Set `client_secret_file` or `client_secret_env` instead of writing it here."""
     refresh_token: Secret
-    """The token that the agent's consent gave; those that follow it are kept beside the cursor. As `refresh_token_file` or
-    `…_env` too."""
+    """Refresh token from the agent's consent; later tokens are stored next to the cursor. Set `refresh_token_file` or
+    `refresh_token_env` instead of writing it here."""
 
     french_descriptions: ClassVar = {
-        "client_id": "Son identifiant auprès de l'instance.",
-        "client_secret": "Son secret. À donner par `client_secret_file` ou `client_secret_env`.",
-        "refresh_token": "Le jeton que l'accord de l'agent a donné ; ceux qui le suivent sont gardés à côté du curseur. "
-        "De même par `refresh_token_file` ou `…_env`.",
+        "client_id": "Identifiant de l'application auprès de l'instance.",
+        "client_secret": "Secret de l'application. À donner par `client_secret_file` ou `client_secret_env` plutôt qu'ici.",
+        "refresh_token": "Jeton de renouvellement issu de l'accord de l'agent ; les suivants sont conservés à côté du curseur. À "
+        "donner par `refresh_token_file` ou `refresh_token_env` plutôt qu'ici.",
     }
 
 
 class Api(Options):
-    """The API, which is asked for what no webhook told: by `oauth`, or by `email` and `password`."""
+    """Access to the API, which finds changes missed by webhooks: with `oauth`, or with `email` and `password`."""
 
     oauth: OAuth | None = None
-    """The application that asks, for an agent."""
+    """OAuth application with the consent of an agent."""
     email: Annotated[str, AfterValidator(_check_email)] | None = None
-    """E-mail address of the agent whose account it is; one of its own, since a sign-in ends the one before."""
+    """E-mail address of the agent account. Use a separate account, because each sign-in ends the previous session."""
     password: Secret | None = None
-    """The agent's password. Give it as `password_file` or `password_env`."""
+    """Password of the agent. Set `password_file` or `password_env` instead of writing it here."""
     url: ServerUrl = "https://www.rdv-solidarites.fr"
-    """Address of the instance."""
+    """Address of the RDV instance."""
     round_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
-    """About how often it is asked for all appointments."""
+    """Approximate interval between two polls of all appointments, in seconds."""
     page_seconds: Annotated[float, Field(ge=0, le=60)] = 1.5
-    """How long to wait between two pages of 100 appointments: it refuses more than 50 requests a minute."""
+    """Pause between two pages of 100 appointments, in seconds. The server refuses more than 50 requests a minute."""
     days_back: Annotated[int, Field(ge=0, le=730)] = 14
-    """How many days ago the appointments begin that it is asked for, as it is for all that are to come."""
+    """Past days whose appointments are polled, in addition to all future appointments."""
 
     french_descriptions: ClassVar = {
-        "oauth": "L'application qui demande, pour un agent.",
-        "email": "Adresse électronique de l'agent du compte ; un compte à part : se connecter ferme la session précédente.",
-        "password": "Le mot de passe de l'agent. À donner par `password_file` ou `password_env`.",
+        "oauth": "Application OAuth qui a l'accord d'un agent.",
+        "email": "Adresse électronique du compte d'agent. Prendre un compte à part, car chaque connexion ferme la session "
+        "précédente.",
+        "password": "Mot de passe de l'agent. À donner par `password_file` ou `password_env` plutôt qu'ici.",
         "url": "Adresse de l'instance.",
-        "round_seconds": "À peu près à quel intervalle on lui demande tous les rendez-vous.",
-        "page_seconds": "Attente entre deux pages de 100 rendez-vous : elle refuse plus de 50 requêtes par minute.",
-        "days_back": "Depuis combien de jours les rendez-vous demandés, outre tous ceux à venir.",
+        "round_seconds": "Intervalle approximatif entre deux relevés de tous les rendez-vous, en secondes.",
+        "page_seconds": "Pause entre deux pages de 100 rendez-vous, en secondes. Le serveur refuse plus de 50 requêtes par "
+        "minute.",
+        "days_back": "Jours passés dont les rendez-vous sont relevés, outre tous les rendez-vous à venir.",
     }
 
     @model_validator(mode="after")
     def _check_account(self) -> Self:
         if (self.email is None) != (self.password is None) or (self.oauth is None) == (self.email is None):
             raise ValueError(
-                say("needs either oauth, or email and password", "attend soit oauth, soit email et password")
+                say("needs either oauth or email and password", "attend soit oauth, soit email et password")
             )
         return self
 
 
 class RdvConfig(PushConfig):
-    """The organisations that send to one address."""
+    """Settings of the organisations whose webhooks go to one address."""
 
     secret: Secret
-    """The secret that the webhooks of all these organisations share. Give it as `secret_file` or `secret_env`."""
+    """Secret shared by the webhooks of all these organisations. Set `secret_file` or `secret_env` instead of writing it here."""
     previous_secret: Annotated[SecretStr | None, AfterValidator(_check_secret)] = None
-    """The secret before, which counts as well until all have the new one. As `previous_secret_file` or `…_env` too."""
+    """Previous secret, accepted until all organisations use the new one. Set `previous_secret_file` or `previous_secret_env`
+    instead of writing it here."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 4 << 20
-    """Longest body; a longer one is refused (413). A webhook holds each participant twice: 4 MiB are for some 1,000 of them."""
+    """Longest request body, in bytes; longer ones are refused (413). 4 MiB hold about 1,000 participants."""
     sector: Sector = "general"
-    """Sector whose key makes the pseudonyms, where no table below says otherwise."""
+    """Sector whose key pseudonymises the citizens, unless a table below sets another one."""
     site: Label = ""
-    """Site, where no table below says otherwise."""
+    """Site, unless a table below sets another one."""
     service: Label = ""
-    """Service, where no table below says otherwise."""
+    """Service, unless a table below sets another one."""
     queue: Label = ""
-    """Queue, where no table below says otherwise."""
+    """Queue, unless a table below sets another one."""
     motifs: dict[Number, Routing] = Field(default_factory=dict)
-    """What holds for appointments of a motif, by its number. It goes before what lieu, service and organisation say."""
+    """Routing by the number of the *motif*. Overrides *lieu*, service and organisation."""
     lieux: dict[Number, Routing] = Field(default_factory=dict)
-    """What holds at a lieu, by its number. It goes before what service and organisation say."""
+    """Routing by the number of the *lieu*. Overrides service and organisation."""
     services: dict[Number, Routing] = Field(default_factory=dict)
-    """What holds for the motifs of a service, by its number. It goes before what the organisation says."""
+    """Routing by the number of the service of the *motif*. Overrides the organisation."""
     organisations: dict[Number, Routing] = Field(default_factory=dict)
-    """What holds in an organisation, by its number; those that are here are asked for by the API."""
+    """Routing by the number of the organisation. The API is polled for the organisations listed here."""
     api: Api | None = None
-    """If given, it is asked too, for what no webhook told."""
+    """Access to the API, which finds changes missed by webhooks. Default: only webhooks."""
 
     french_descriptions: ClassVar = {
-        "secret": "Le secret commun aux webhooks de toutes ces organisations. À donner par `secret_file` ou `secret_env`.",
-        "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que toutes aient le nouveau. De même par "
-        "`previous_secret_file` ou `…_env`.",
-        "max_body_bytes": "Taille maximale d'un corps ; au-delà il est refusé (413). Un webhook contient deux fois chaque "
-        "participant : 4 Mio suffisent pour environ 1 000.",
-        "sector": "Secteur dont la clé fait les pseudonymes, sauf si une table ci-dessous en dit autrement.",
-        "site": "Site, sauf si une table ci-dessous en dit autrement.",
-        "service": "Service, sauf si une table ci-dessous en dit autrement.",
-        "queue": "File, sauf si une table ci-dessous en dit autrement.",
+        "secret": "Secret commun aux webhooks de toutes ces organisations. À donner par `secret_file` ou `secret_env` plutôt "
+        "qu'ici.",
+        "previous_secret": "Secret précédent, accepté jusqu'à ce que toutes les organisations utilisent le nouveau. À donner par "
+        "`previous_secret_file` ou `previous_secret_env` plutôt qu'ici.",
+        "max_body_bytes": "Taille maximale du corps d'une requête, en octets ; au-delà elle est refusée (413). 4 Mio contiennent "
+        "environ 1 000 participants.",
+        "sector": "Secteur dont la clé sert aux pseudonymes des usagers, sauf si une table ci-dessous en fixe un autre.",
+        "site": "Site, sauf si une table ci-dessous en fixe un autre.",
+        "service": "Service, sauf si une table ci-dessous en fixe un autre.",
+        "queue": "File, sauf si une table ci-dessous en fixe une autre.",
         "motifs": "Ce qui vaut pour un motif, par son numéro. Passe avant lieu, service et organisation.",
         "lieux": "Ce qui vaut en un lieu, par son numéro. Passe avant service et organisation.",
         "services": "Ce qui vaut pour les motifs d'un service, par son numéro. Passe avant l'organisation.",
-        "organisations": "Ce qui vaut dans une organisation, par son numéro ; celles qui sont ici sont demandées à l'API.",
-        "api": "Si elle est donnée, elle est interrogée aussi, pour ce qu'aucun webhook n'a dit.",
+        "organisations": "Ce qui vaut dans une organisation, par son numéro. L'API est relevée pour celles qui sont ici.",
+        "api": "Accès à l'API, qui trouve les changements manqués par les webhooks. À défaut, seulement les webhooks.",
     }
 
     @model_validator(mode="after")
@@ -155,13 +159,13 @@ class RdvConfig(PushConfig):
         if self.api is not None and not self.organisations:
             raise ValueError(
                 say(
-                    "organisations must name those that the api is asked for",
-                    "organisations doit nommer celles à demander à l'api",
+                    "organisations must list the organisations to poll through the api",
+                    "organisations doit nommer les organisations à relever par l'api",
                 )
             )
         return self
 
     @property
     def secrets(self) -> list[SecretStr]:
-        """The secrets that count, the newest first."""
+        """Accepted secrets, newest first."""
         return [secret for secret in (self.secret, self.previous_secret) if secret is not None]

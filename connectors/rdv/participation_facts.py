@@ -1,8 +1,8 @@
-"""What a message or an answer says, one participation at a time, and without what no event needs.
+"""Split webhooks and API responses into facts about single participations, reduced to the fields that events need.
 
-One person's part in an appointment is what is told of: an appointment for several has a status for each, and the server's guide
-asks for those to be used. Formats: `app/blueprints` and `docs/api` of betagouv/rdv-service-public. Times are as Ruby writes them,
-`2026-03-20 10:00:00 +0100` or `… UTC`, in whole seconds; ISO 8601 is taken as well.
+A participation is one person's part in an appointment. Appointments for several people have a status per participation, which the
+server's guide recommends. Formats: `app/blueprints` and `docs/api` of betagouv/rdv-service-public. Times are written by Ruby in
+whole seconds (`2026-03-20 10:00:00 +0100` or `… UTC`); ISO 8601 is accepted too.
 """
 
 import re
@@ -19,24 +19,25 @@ DESTROYED: Final = "destroyed"
 FOUND: Final = "found"
 GONE: Final = "gone"
 RANKS: Final = {FOUND: 0, GONE: 0, "created": 10, "updated": 20, DESTROYED: 30}
-"""Order of what is reported as of the same second, in microseconds. What the API lists comes first: it is as of the second's
-beginning, and a message of that second may report what happened since."""
+"""Order of facts of the same second, as an offset in microseconds. API facts come first: they hold the state at the start of the
+second, and a webhook of that second may report a later change."""
 WEIGHTS: Final = {"unknown": 0, "waiting": 1}
-"""Order of two messages of the same kind and second, in microseconds, which the server may send in any order: first those that
-leave an appointment open; `CLOSED_WEIGHT` for all other statuses."""
+"""Order of two webhooks of the same kind and second, as an offset in microseconds, because the server may send them in any order.
+Open statuses come first; all others have `CLOSED_WEIGHT`."""
 CLOSED_WEIGHT: Final = 2
-MOST_PARTICIPATIONS: Final = 2_000
-"""More of them in one appointment are not split into facts; real ones have some hundreds at most."""
-MOST_SHARED_BYTES: Final = 2_048
-"""Longest part of a message that each of its facts repeats; some 500 bytes are usual."""
+"""Offset of statuses that are not in `WEIGHTS`, in microseconds."""
+MAX_PARTICIPATIONS: Final = 2_000
+"""Most participations of one appointment that are split into facts; real appointments have a few hundred at most."""
+MAX_SHARED_BYTES: Final = 2_048
+"""Longest part of a message that is repeated in each of its facts, in bytes; about 500 are usual."""
 DELETED_ACCOUNT: Final = re.compile(r"user_\d+@deleted\.rdv-solidarites\.fr", re.ASCII | re.IGNORECASE)
-"""The address that the server gives to a deleted account (`User::SoftDeleteConcern`), on every instance."""
+"""Address that the server gives to deleted accounts (`User::SoftDeleteConcern`), on every instance."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
 
 
 class Person(msgspec.Struct):
-    """How somebody can be reached."""
+    """Contact details of a person."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -44,12 +45,12 @@ class Person(msgspec.Struct):
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the account was deleted, and all that named the person with it."""
+        """Whether the account was deleted; its personal data is then gone."""
         return DELETED_ACCOUNT.fullmatch((self.email or "").strip()) is not None
 
 
 class User(Person, kw_only=True):
-    """Who comes; `responsible` is who answers for a child."""
+    """Citizen with an appointment; `responsible` is the adult responsible for a child."""
 
     id: Positive
     responsible: Person | None = None
@@ -66,19 +67,19 @@ class Participation(msgspec.Struct):
 
 
 class Named(msgspec.Struct):
-    """Something with a number: an organisation, a lieu."""
+    """Organisation or *lieu*, by number."""
 
     id: Positive
 
 
 class Motif(Named):
-    """What an appointment is for."""
+    """Purpose of an appointment."""
 
     service_id: int | None = None
 
 
 class Rdv(msgspec.Struct):
-    """An appointment, without its participations."""
+    """Appointment without its participations."""
 
     id: Positive
     starts_at: str
@@ -95,34 +96,34 @@ class Rdv(msgspec.Struct):
 
 
 class ParticipationFact(msgspec.Struct, kw_only=True):
-    """One participation at a given time; in one fact of each appointment also the list of all participations."""
+    """State of one participation; one fact per appointment also lists all participations."""
 
     how: str
     """One of `RANKS`."""
     told_at: str
-    """By the server's clock."""
+    """Time of the report by the server's clock."""
     rdv: Rdv
     participation: Participation | None = None
     reason: str | None = None
-    """Why it was destroyed, if that is not what somebody wanted."""
+    """Reason of an automatic deletion."""
     present: tuple[Positive, ...] | None = None
-    """The numbers of all participations: a person who is not among them was taken out. None in all other facts of the
-    appointment, and if a number cannot be read."""
+    """Numbers of all participations; a missing participation was removed. None in the other facts of the appointment, and if a
+    number is unreadable."""
 
     @property
     def as_of(self) -> int:
-        """When it was told, in microseconds: those of a second in the order of `RANKS` and `WEIGHTS`."""
+        """Time of the report in microseconds, including the offsets of `RANKS` and `WEIGHTS`."""
         status = self.participation.status if self.participation else ""
         return microseconds(parse_time(self.told_at)) + RANKS[self.how] + WEIGHTS.get(status, CLOSED_WEIGHT)
 
 
 decode: Final = msgspec.json.Decoder(ParticipationFact).decode
-"""Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
 _encode: Final = msgspec.json.encode
 
 
 def split_message(body: bytes) -> list[bytes]:
-    """Return the facts of a webhook; none if it is not about an appointment, itself if it has not the form of one."""
+    """Return the facts of a webhook: none for another model, the whole body if it is malformed."""
     with suppress(*_UNREADABLE):
         match msgspec.json.decode(body):
             case {"meta": {"model": "Rdv", "event": how, "timestamp": told_at, **meta}, "data": dict(rdv)}:
@@ -133,7 +134,7 @@ def split_message(body: bytes) -> list[bytes]:
 
 
 def split_listed(rdv: bytes, told_at: datetime) -> list[bytes]:
-    """Return the facts of an appointment that was listed, which is JSON; of one that cannot be read, itself."""
+    """Return the facts of an appointment listed by the API, given as JSON; the whole JSON if it is unreadable."""
     try:
         return _split(msgspec.json.decode(rdv), {"how": FOUND, "told_at": told_at.isoformat()})
     except _UNREADABLE:
@@ -141,7 +142,7 @@ def split_listed(rdv: bytes, told_at: datetime) -> list[bytes]:
 
 
 def without_time(raw: bytes) -> bytes:
-    """Return a fact without when it was told: the same in each round that finds it."""
+    """Return a fact without its time, so that it is the same in each poll."""
     with suppress(*_UNREADABLE):
         match msgspec.json.decode(raw):
             case {"told_at": str(), **rest}:
@@ -150,26 +151,26 @@ def without_time(raw: bytes) -> bytes:
 
 
 def deletion_fact(key: str, starts_at: int, status: str, told_at: datetime) -> bytes:
-    """Return the fact that a participation is no longer there, which began at `starts_at` (seconds since 1970)."""
+    """Return the fact that a participation was deleted; its appointment starts at `starts_at`, in seconds since 1970."""
     rdv, _, participation = key.partition("-")
     begin = datetime.fromtimestamp(starts_at, UTC).isoformat()
-    about = {"how": GONE, "told_at": told_at.isoformat(), "rdv": {"id": int(rdv), "starts_at": begin}}
-    return _encode(about | {"participation": {"id": int(participation), "status": status}})
+    base = {"how": GONE, "told_at": told_at.isoformat(), "rdv": {"id": int(rdv), "starts_at": begin}}
+    return _encode(base | {"participation": {"id": int(participation), "status": status}})
 
 
-def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
+def _split(rdv: Any, base: dict[str, Any]) -> list[bytes]:
     """Return a fact for each participation. Raise one of `_UNREADABLE` if the facts would be much longer than the message.
 
-    The last usable participation carries the list of all: a rejected fact does not hide who was taken out. If no participation
-    is usable, the list is a fact of its own.
+    The last usable participation carries the list of all participations, so that a rejected fact does not hide removed ones.
+    If no participation is usable, the list is a fact of its own.
     """
-    common = about | {"rdv": _trim(rdv, Rdv)}
-    if len(_encode(common)) > MOST_SHARED_BYTES:
-        raise OverflowError("too much that all participations share")
+    common = base | {"rdv": _trim(rdv, Rdv)}
+    if len(_encode(common)) > MAX_SHARED_BYTES:
+        raise OverflowError("too much data shared by all participations")
     match rdv:
-        case {"participations": list(people)} | {"rdvs_users": list(people)} if len(people) > MOST_PARTICIPATIONS:
+        case {"participations": list(people)} | {"rdvs_users": list(people)} if len(people) > MAX_PARTICIPATIONS:
             raise OverflowError("too many participations")
-        case {"participations": list(people)} | {"rdvs_users": list(people)}:  # the latter until 2023
+        case {"participations": list(people)} | {"rdvs_users": list(people)}:  # `rdvs_users` until 2023
             facts = [common | {"participation": _trim(person, Participation)} for person in people]
             present = [person.get("id") if isinstance(person, dict) else None for person in people]
             if _is_number(rdv.get("id")) and all(map(_is_number, present)):
@@ -196,16 +197,16 @@ def _is_number(value: Any) -> bool:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that the server wrote, in UTC. Raises `ValueError`."""
+    """Parse a time of the server and convert it to UTC. Raises `ValueError`."""
     at = datetime.fromisoformat(_RUBY_ZONE.sub(lambda zone: f"{zone[1]}:{zone[2]}" if zone[1] else "+00:00", text))
     if at.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("time without a time zone")
     return at.astimezone(UTC)
 
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, TypeError)
-"""What comes of numbers and depths that JSON may have and we cannot read or write, too."""
-_BELOW: Final[dict[str, type[msgspec.Struct]]] = {
+"""Exceptions for malformed JSON, and for numbers and nesting that cannot be decoded or encoded."""
+_NESTED: Final[dict[str, type[msgspec.Struct]]] = {
     "organisation": Named,
     "motif": Motif,
     "lieu": Named,
@@ -215,8 +216,8 @@ _BELOW: Final[dict[str, type[msgspec.Struct]]] = {
 
 
 def _trim(node: Any, kind: type[msgspec.Struct]) -> Any:
-    """Return of `node` what `kind` has, at any depth; what is no object as it is."""
+    """Return `node` with only the fields of `kind`, recursively; return other values than objects unchanged."""
     if not isinstance(node, dict):
         return node
-    there = [name for name in kind.__struct_fields__ if name in node]
-    return {name: _trim(node[name], _BELOW[name]) if name in _BELOW else node[name] for name in there}
+    names = [name for name in kind.__struct_fields__ if name in node]
+    return {name: _trim(node[name], _NESTED[name]) if name in _NESTED else node[name] for name in names}

@@ -1,7 +1,7 @@
-"""What happened to one person's appointment, from all that was told of it.
+"""Derive the steps of a participation from its observed states.
 
-The server tells what is, never what changed, and not always in order. So what was told is put in the order of its times, and
-what happened is a function of that: the same in whatever order it was told, and whether pushed or found.
+The server reports states, not changes, and not always in order. Observations are therefore sorted by time, and the steps are a
+function of the sorted observations. They do not depend on the order of receipt, or on webhook or API as the origin.
 """
 
 from collections import Counter
@@ -11,99 +11,99 @@ from typing import Final, NamedTuple
 from connectors.sdk.reconcile import Observations
 
 OPEN: Final = "unknown"
-"""To come, or over and not filled in."""
+"""Future appointment, or past appointment without a recorded outcome."""
 WAITING: Final = "waiting"
 DELETED: Final = "deleted"
 ERASED: Final = "erased"
 STATUSES: Final = frozenset({OPEN, WAITING, "seen", "noshow", "excused", "revoked"})
-"""The server's own, by their names of today; `waiting` until 2023."""
+"""Statuses of the server by their current names; `waiting` existed until 2023."""
 RENAMED: Final = {"notexcused": "noshow"}
-"""Names until 2021, which some instances still send to who asked for it."""
+"""Status names until 2021, which some instances still send on request."""
 AT_THE_TIME: Final = frozenset({WAITING, "seen", "noshow"})
-"""What happens when the appointment does, whenever it is filled in."""
+"""Statuses of something that happens at the time of the appointment, even if agents record it later."""
 BOOKED: Final = "booked"
 MOVED: Final = "moved"
 
 
 class ParticipationState(NamedTuple):
-    """How an appointment stands."""
+    """State of a participation."""
 
     starts_at: int
-    """Seconds since 1970."""
+    """Start of the appointment, in seconds since 1970."""
     status: str
 
     def __str__(self) -> str:
-        """Return it as `read` reads it."""
+        """Return the state in the format of `parse_state`."""
         return f"{self.starts_at} {self.status}"
 
 
 def parse_state(text: str) -> ParticipationState:
-    """Return the state that was written."""
+    """Parse a state."""
     starts_at, _, status = text.partition(" ")
     return ParticipationState(int(starts_at), status)
 
 
 class ParticipantList(NamedTuple):
-    """Who took part in an appointment, by the numbers of their participations."""
+    """Participations of an appointment."""
 
     numbers: frozenset[int]
     erased: bool
-    """Whether the appointment was deleted because it is old."""
+    """Whether the server deleted the appointment because of its age."""
 
     def __str__(self) -> str:
-        """Return it as `read_present` reads it."""
+        """Return the list in the format of `parse_participants`."""
         return f"{'erased' if self.erased else ''}:{','.join(map(str, sorted(self.numbers)))}"
 
 
 def parse_participants(text: str) -> ParticipantList:
-    """Return who took part, as it was written."""
+    """Parse a list of participations."""
     erased, _, numbers = text.partition(":")
     return ParticipantList(frozenset(map(int, filter(None, numbers.split(",")))), bool(erased))
 
 
 class Step(NamedTuple):
-    """Something that happened."""
+    """Step of a participation."""
 
     kind: str
-    """`booked`, `moved`, or the status that it has from then on."""
+    """`booked`, `moved`, or the new status."""
     native: str
-    """What tells it from all else that happened to the appointment."""
+    """Name of the step, used in the event id."""
     revision: str
-    """Which time it happened; empty for the first."""
+    """Number of the repetition of `native`; empty for the first."""
     at: int
-    """Microseconds since 1970: the latest that it can have happened, as far as is known."""
+    """Latest possible time of the step, in microseconds since 1970."""
     starts_at: int
-    """When the appointment begins from then on, seconds since 1970."""
+    """New start of the appointment, in seconds since 1970."""
     is_last: bool
-    """Whether it was told last."""
+    """Whether the step comes from the last observation."""
 
 
-def steps(told: Observations, length_seconds: int) -> Iterator[Step]:
-    """Yield what happened, in order.
+def steps(observations: Observations, length_seconds: int) -> Iterator[Step]:
+    """Yield the steps of a participation, in order.
 
-    What happens at the time of the appointment is as of its end, if it is filled in later; but what is filled in otherwise than
-    before is as of then.
+    A status in `AT_THE_TIME` that is recorded later has the time of the appointment's end. A later correction of such a status
+    has the time of the correction.
     """
-    times = Counter[str]()
+    occurrences = Counter[str]()
     before: ParticipationState | None = None
     last_at = 0
-    for telling in told:
-        now = parse_state(telling.state)
+    for observation in observations:
+        now = parse_state(observation.state)
         begin, end = now.starts_at * 1_000_000, (now.starts_at + length_seconds) * 1_000_000
-        for kind, native, at in _changes(before, now, telling.at, begin, end):
-            times[native] += 1
-            revision = "" if times[native] == 1 else str(times[native])
+        for kind, native, at in _changes(before, now, observation.at, begin, end):
+            occurrences[native] += 1
+            revision = "" if occurrences[native] == 1 else str(occurrences[native])
             last_at = max(last_at, at)
-            yield Step(kind, native, revision, last_at, now.starts_at, telling is told[-1])
+            yield Step(kind, native, revision, last_at, now.starts_at, observation is observations[-1])
         before = now
 
 
 def _changes(
     before: ParticipationState | None, now: ParticipationState, at: int, begin: int, end: int
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, native name and time of what changed."""
+    """Yield kind, native name and time of each change."""
     if before is None:
-        if now.status != ERASED:  # of what nobody told before it was erased, nothing is left to tell
+        if now.status != ERASED:  # nothing to publish for a participation that was unknown before its erasure
             yield BOOKED, BOOKED, min(at, begin)
         before = ParticipationState(now.starts_at, OPEN)
     elif now.starts_at != before.starts_at:

@@ -1,4 +1,4 @@
-"""Whose account asks the API: by e-mail and password, as the first instance still takes it, or by OAuth 2.0.
+"""Sign-in to the API with e-mail and password, which the first instance still accepts, or with OAuth 2.0.
 
 Sources: `docs/api/v1/description_api.md`, `app/controllers/api/v1/agent_auth_base_controller.rb` and
 `config/initializers/doorkeeper.rb` of betagouv/rdv-service-public; RFC 6749, section 6.
@@ -19,55 +19,56 @@ from connectors.sdk.pull import HttpClient
 
 SIGN_IN: Final = "/api/v1/auth/sign_in"
 SESSION: Final = ("access-token", "client", "uid")
-"""The headers that a sign-in gives, and that each request is to have."""
+"""Headers of the sign-in response, required in each request."""
 SESSION_SECONDS: Final = 23 * 3600.0
-"""They are good for a day."""
+"""Time until the session is renewed; the server accepts it for a day."""
 TOKEN: Final = "/oauth/token"  # noqa: S105 - a path
 MARGIN_SECONDS: Final = 60.0
+"""Time before the expiry of an access token at which it is renewed."""
 
 
 class Credentials(NamedTuple):
-    """Who asks is known by these headers, for so long."""
+    """Request headers that authenticate the account, and their validity in seconds."""
 
     headers: Mapping[str, str]
     seconds: float
 
 
 SignIn = Callable[[HttpClient], Credentials | None]
-"""Signs in; None if the answer is not as documented. Raises `SourceUnavailableError`."""
+"""Function that signs in; returns None for an unexpected response. Raises `SourceUnavailableError`."""
 
 
 def make_sign_in(api: Api, directory: Path) -> SignIn:
-    """Return how to sign in. What has to be remembered for it is in `directory`."""
+    """Return the sign-in function for `api`. OAuth tokens are stored in `directory`."""
     if api.oauth is not None:
-        return _Renewal(api.oauth, directory / "oauth.json")
+        return _TokenRenewal(api.oauth, directory / "oauth.json")
     assert api.password is not None
     account = {"email": api.email, "password": api.password.get_secret_value()}
 
     refused = say(
-        "refuses the e-mail address or the password (401): are they right, and those of an agent?",
-        "refuse l'adresse électronique ou le mot de passe (401) : sont-ils justes, et ceux d'un agent ?",
+        "refuses the e-mail address or the password (401): check them, and check that they are those of an agent",
+        "refuse l'adresse électronique ou le mot de passe (401) : les vérifier, ce doivent être ceux d'un agent",
     )
 
     def sign_in(server: HttpClient) -> Credentials | None:
-        given = server.ask("POST", SIGN_IN, json=account, refusals={401: refused}).headers
-        if not all(name in given for name in SESSION):
+        headers = server.ask("POST", SIGN_IN, json=account, refusals={401: refused}).headers
+        if not all(name in headers for name in SESSION):
             return None
-        return Credentials({name: given[name] for name in SESSION}, SESSION_SECONDS)
+        return Credentials({name: headers[name] for name in SESSION}, SESSION_SECONDS)
 
     return sign_in
 
 
 def _refusals() -> dict[int, str]:
-    """Return what is wrong if no token is given: RFC 6749, section 5.2."""
+    """Return messages for the error statuses of the token route (RFC 6749, section 5.2)."""
     return {
         400: say(
-            "refuses the refresh_token (400): let the agent consent again, and give the new one",
-            "refuse le refresh_token (400) : faire redonner son accord à l'agent, et donner le nouveau",
+            "refuses the refresh_token (400): get the agent's consent again, and set the new token",
+            "refuse le refresh_token (400) : redemander l'accord de l'agent, et donner le nouveau jeton",
         ),
         401: say(
-            "refuses the application (401): are client_id and client_secret right?",
-            "refuse l'application (401) : client_id et client_secret sont-ils justes ?",
+            "refuses the application (401): check client_id and client_secret",
+            "refuse l'application (401) : vérifier client_id et client_secret",
         ),
     }
 
@@ -78,16 +79,17 @@ class _Tokens(msgspec.Struct):
     expires_in: float = 7_200.0
 
 
-class _Kept(msgspec.Struct):
+class _SavedToken(msgspec.Struct):
     began_with: str
-    """Digest of the configured token that it came from: another one begins anew."""
+    """Digest of the configured token that this one descends from; with another configured token, it is ignored."""
     refresh_token: str
 
 
-class _Renewal:
-    """Renews an access token. Each renewal gives the token for the next, which is on disk before the access token is used.
+class _TokenRenewal:
+    """Renew the access token. Each renewal returns the refresh token for the next one.
 
-    Only that use ends the token before: so whenever the process is killed, one of the two is good.
+    The new refresh token is written to disk before the access token is used. The server invalidates the old refresh token only
+    on that use, so that after a crash one of the two is valid.
     """
 
     def __init__(self, oauth: OAuth, path: Path) -> None:
@@ -108,14 +110,14 @@ class _Renewal:
             tokens = msgspec.json.decode(content, type=_Tokens)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        replace(self._path, msgspec.json.encode(_Kept(began_with, tokens.refresh_token)))
+        replace(self._path, msgspec.json.encode(_SavedToken(began_with, tokens.refresh_token)))
         headers = {"Authorization": f"Bearer {tokens.access_token}"}
         return Credentials(headers, max(0.0, tokens.expires_in - MARGIN_SECONDS))
 
     def _read(self, began_with: str) -> str:
-        """Return the token that is kept, if there is one that came from the configured one."""
+        """Return the saved token if it descends from the configured one, otherwise an empty string."""
         with suppress(FileNotFoundError, msgspec.DecodeError):
-            kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
-            if kept.began_with == began_with:
-                return kept.refresh_token
+            saved = msgspec.json.decode(self._path.read_bytes(), type=_SavedToken)
+            if saved.began_with == began_with:
+                return saved.refresh_token
         return ""

@@ -27,9 +27,9 @@ T = TypeVar("T")
 NOTE: Final = "unfinished"
 """File with the note, in the instance's directory."""
 MOST_ATTEMPTS: Final = 3
-"""Number of ended processes after which a record is rejected."""
+"""A record that ended this number of processes is rejected."""
 STEADY_SECONDS: Final = 60.0
-"""Time without another end of the process after which the counts are deleted."""
+"""Time without another end of the process that resets the counts."""
 BATCH: Final = "batch"
 """Note for a batch."""
 NOTE_BYTES: Final = 64

@@ -80,7 +80,7 @@ class BrokerConnection:
             self._pause()
 
     def close(self) -> None:
-        """Close the connection, or the one that is being opened."""
+        """Close the connection, also while it is being opened."""
         self._thread.shutdown(wait=True)
         if self._opening is not None and self._opening.exception() is None:
             self.producer = self._opening.result()

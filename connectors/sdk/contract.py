@@ -44,7 +44,7 @@ class Reject:
 
     reason: Reason
     record: bytes = field(repr=False)
-    """The record as it was received. It may contain personal data, so it is neither logged nor published."""
+    """The unchanged record. It may contain personal data, so it is neither logged nor published."""
     detail: str = ""
     """Description of the error. Contains no value of the record, except the name of its type if that is one plain word."""
     context: bytes = field(default=b"", repr=False)

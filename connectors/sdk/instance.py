@@ -37,9 +37,9 @@ LOCK: Final = "lock"
 UNAVAILABLE_SECONDS: Final = 0.5
 RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
-"""Time without an error after which the count of consecutive errors restarts."""
+"""Time without an error that resets the count of consecutive errors."""
 STUCK_SECONDS: Final = 60.0
-"""Time without progress after which an instance is stuck. The process then exits, since a restart can help."""
+"""Longest time without progress. Beyond it an instance is stuck, and the process exits, since a restart can help."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
 """Longest wait for an instance that restarts did not help. The wait doubles with each restart while other instances work."""
 MOST_STARTS: Final = MOST_ATTEMPTS + 1
@@ -47,7 +47,7 @@ MOST_STARTS: Final = MOST_ATTEMPTS + 1
 STUCK: Final = "stuck"
 """File with the number of consecutive restarts because of the instance."""
 MIN_DELAY_SECONDS: Final = 5.0
-"""Time without a read after which the instance reports a stall."""
+"""Longest time without a read before the instance reports it."""
 NO_ROOM: Final = say(
     "the spool is full or being sent to the broker: the source is not read",
     "la file d'attente sur disque est pleine ou en cours d'envoi au broker : la source n'est pas lue",
@@ -140,7 +140,7 @@ class InstanceRunner:
 
     @property
     def stuck(self) -> bool:
-        """True if the instance has made no progress for so long that the process must exit."""
+        """True if the time without progress exceeds the limit, so that the process must exit."""
         return time.monotonic() - self._step_at > self._patience
 
     @property

@@ -23,7 +23,7 @@ SEGMENT_BYTES: Final = 256 << 10
 READ_AT_ONCE: Final = 1_000
 """Limit of records read from the journal at a time."""
 STEADY_SECONDS: Final = 10.0
-"""Duration from which on the end of a connection does not count as a failure."""
+"""The end of a connection that lasted longer does not count as a failure."""
 
 
 class StreamRecord(msgspec.Struct, array_like=True):

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final, TypedDict
 
 GATHER_SECONDS: Final = 5.0
-"""Time in which events are counted before they are logged."""
+"""Time of counting events before they are logged."""
 INTERVAL_SECONDS: Final = 300.0
 """Shortest interval between two log messages."""
 

@@ -23,9 +23,9 @@ from models.reasons import Reason
 WAIT_SECONDS: Final = 2.0
 """Longest wait for a new record."""
 MOST_RECORDS: Final = 10_000
-"""Number of records after which a probe reads no further."""
+"""Limit of records read by a probe."""
 READING_SECONDS: Final = 2.0
-"""Time after which a probe reads no further."""
+"""Limit of the time that a probe reads."""
 MAX_DETAILS: Final = 3
 """Number of different details in a `ProbeResult` for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")

@@ -15,7 +15,7 @@ CONNECT_SECONDS: Final = 5.0
 LEAVE_SECONDS: Final = 0.2
 """Timeout of sending the farewell."""
 PING_SECONDS: Final = 15.0
-"""Time without received data after which a ping is sent."""
+"""Longest time without received data before a ping is sent."""
 ANSWER_SECONDS: Final = 30.0
 """Time without received data after a ping until the connection counts as dead."""
 CHUNK_BYTES: Final = 262_144

@@ -26,7 +26,7 @@ from connectors.sdk.i18n import say
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
 """Default limit of a spool's size on disk."""
 SEGMENT_BYTES: Final = 4 << 20
-"""Size from which a new segment is begun."""
+"""A segment of this size is followed by a new one."""
 _HEAD: Final = struct.Struct("<II")
 _NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

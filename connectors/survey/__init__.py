@@ -1,4 +1,4 @@
-"""Surveys of any tool: who was invited, and what was answered, tied to the contact it is about."""
+"""Connector for survey tools: invitations and answers, linked to the contact that they concern."""
 
 from connectors.sdk.contract import Connector
 from connectors.survey.config import SurveyConfig

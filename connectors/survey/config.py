@@ -1,4 +1,4 @@
-"""How one survey tool is configured."""
+"""Options of one survey tool."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -18,27 +18,28 @@ MaybeSecret = Annotated[SecretStr | None, AfterValidator(check_secret)]
 
 
 class MessageTypeOptions(Options):
-    """What one type of message means."""
+    """Mapping of one type of message."""
 
     event: Literal["feedback.invited", "feedback.given"]
-    """Whether somebody was invited or has answered."""
+    """Whether a citizen was invited or has answered."""
     id: FieldPath
-    """Where the tool's id of the invitation or of the answer is."""
+    """Path of the tool's id of the invitation or answer."""
     time: FieldPath = "timestamp"
-    """Where the time is at which it happened: ISO 8601, or seconds or milliseconds since 1970. Of two answers with the same `id`
-    the later one counts."""
+    """Path of the event's time: ISO 8601, or seconds or milliseconds since 1970. Of two answers with the same `id`, the later one
+    counts."""
     reference: FieldPath | None = None
-    """Where the reference is that the link to the survey carried. Without one, an answer stands for itself."""
+    """Path of the reference that the survey link contained. Without it, an answer is linked to no contact."""
     scores: dict[FeedbackScale, FieldPath] = Field(default_factory=dict)
-    """Where the scores are, whole numbers, by the scales that they are on. Only of what was answered."""
+    """Paths of the scores by scale; scores are whole numbers. For answers only."""
 
     french_descriptions: ClassVar = {
-        "event": "Si quelqu'un a été invité ou a répondu.",
-        "id": "Où se trouve l'identifiant, pour l'outil, de l'invitation ou de la réponse.",
-        "time": "Où se trouve l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970. De deux réponses de même "
+        "event": "Invitation d'un usager, ou réponse.",
+        "id": "Chemin de l'identifiant de l'invitation ou de la réponse chez l'outil.",
+        "time": "Chemin de l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970. De deux réponses de même "
         "`id`, la plus tardive compte.",
-        "reference": "Où se trouve la référence que portait le lien vers l'enquête. Sans elle, une réponse vaut pour elle-même.",
-        "scores": "Où se trouvent les notes, des nombres entiers, par l'échelle de chacune. Seulement de ce qui est répondu.",
+        "reference": "Chemin de la référence contenue dans le lien vers l'enquête. Sans elle, une réponse n'est rattachée à "
+        "aucun contact.",
+        "scores": "Chemins des notes, par échelle ; les notes sont des nombres entiers. Pour les réponses seulement.",
     }
 
     @model_validator(mode="after")
@@ -51,42 +52,43 @@ class MessageTypeOptions(Options):
 
 
 class SurveyConfig(SignedConfig):
-    """One survey tool."""
+    """Options of one survey tool."""
 
     reference_secret: Secret
-    """What the references in links are made with: of the same form, and of nobody but who invites and this connector."""
+    """Secret of the references in survey links, in the format of `secret`. Only the sender of invitations and this connector may
+    know it."""
     previous_reference_secret: MaybeSecret = None
-    """The one before, whose references count as well."""
+    """Previous secret, whose references are still accepted."""
     sector: Sector = "general"
-    """Sector whose key hides ids that may tell of a person; and of what is tied to no contact. A contact keeps its own."""
+    """Sector of the key for ids that may be personal, and of events without a contact. A contact keeps its own sector."""
     site: Label = ""
-    """Site of invitations and answers; of what is tied to a contact, its own if not given."""
+    """Site of invitations and answers. Default for events of a contact: the contact's site."""
     service: Label = ""
-    """Service of invitations and answers; of what is tied to a contact, its own if not given."""
+    """Service of invitations and answers. Default for events of a contact: the contact's service."""
     timezone: MaybeZone = ""
-    """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
+    """Time zone of times without an offset, such as `Europe/Paris`. Without it, such times are rejected."""
     type: FieldPath = "type"
-    """Where the type of a message is."""
+    """Path of the message type."""
     ignored: tuple[Word, ...] = ()
-    """Types that are neither invitations nor answers."""
+    """Message types that are neither invitations nor answers."""
     types: dict[str, MessageTypeOptions] = Field(min_length=1)
-    """What the types of messages mean, by the tool's names of them."""
+    """Mappings by the tool's message types."""
 
     french_descriptions: ClassVar = {
-        "reference_secret": "Ce avec quoi sont faites les références dans les liens : de même forme, et à personne d'autre qu'à "
-        "qui invite et à ce connecteur.",
-        "previous_reference_secret": "Celui d'avant, dont les références valent aussi.",
-        "sector": "Secteur dont la clé cache les identifiants qui peuvent parler d'une personne ; et de ce qui n'est rattaché à "
-        "aucun contact. Un contact garde le sien.",
-        "site": "Site des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
-        "service": "Service des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
-        "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",
-        "type": "Où se trouve le type d'un message.",
-        "ignored": "Types qui ne sont ni des invitations ni des réponses.",
-        "types": "Sens des types de messages, par les noms de l'outil.",
+        "reference_secret": "Secret des références dans les liens d'enquête, au format de `secret`. À partager seulement entre "
+        "l'émetteur des invitations et ce connecteur.",
+        "previous_reference_secret": "Secret précédent, dont les références restent acceptées.",
+        "sector": "Secteur dont la clé masque les identifiants qui peuvent être personnels ; aussi le secteur des événements "
+        "sans contact. Un contact garde le sien.",
+        "site": "Site des invitations et réponses. Par défaut, pour les événements d'un contact : celui du contact.",
+        "service": "Service des invitations et réponses. Par défaut, pour les événements d'un contact : celui du contact.",
+        "timezone": "Fuseau des heures sans décalage, comme `Europe/Paris`. À défaut, ces heures sont rejetées.",
+        "type": "Chemin du type de message.",
+        "ignored": "Types de message qui ne sont ni des invitations ni des réponses.",
+        "types": "Correspondances par type de message de l'outil.",
     }
 
     @property
     def reference_secrets(self) -> list[SecretStr]:
-        """The secrets of references that count, the newest first."""
+        """The accepted secrets of references, the newest first."""
         return [secret for secret in (self.reference_secret, self.previous_reference_secret) if secret is not None]

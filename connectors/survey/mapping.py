@@ -1,6 +1,6 @@
-"""What a message of a survey tool means, by the configuration.
+"""Mapping of a survey tool's messages to events by configuration.
 
-Of what somebody answered only the score is looked at: what was written stays where it is.
+Only the scores of an answer are read; its texts stay in the survey tool.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from models.topics import Channel
 
 
 class SurveyMapping:
-    """Maps the messages of one tool, each by itself."""
+    """Maps the messages of one tool, each independently."""
 
     def __init__(self, source: str, config: SurveyConfig, key: PseudonymKey) -> None:
         self._source = source
@@ -31,7 +31,7 @@ class SurveyMapping:
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
-        """Return what a message tells, nothing if it is of an ignored type. Raises `Unusable`."""
+        """Return the events of a message; none for an ignored type. Raises `UnusableRecord`."""
         body = decode_json(message.body, object)
         kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
@@ -39,7 +39,7 @@ class SurveyMapping:
         native = safe_contact_id(str(require_value(body, kind.id)), self._key)
         happened_at = read_time(require_value(body, kind.time), kind.time, self._zone, message.received_at)
         reference = find_value(body, kind.reference)
-        about: dict[str, Any] = {
+        common: dict[str, Any] = {
             "source": self._source,
             "subject": self._subject(kind, reference, native),
             "time": happened_at,
@@ -48,13 +48,13 @@ class SurveyMapping:
             "site": self._config.site,
             "service": self._config.service,
         }
-        # The time is part of the id: who answers anew is counted as answering last.
+        # The time is part of the id: of two answers with the same native id, the later one counts.
         fact, at = f"{kind.event}|{native}", happened_at.isoformat(timespec="milliseconds")
         if not kind.scores:
-            return (FeedbackInvited(**about, id=event_id(self._source, fact, at)),)
+            return (FeedbackInvited(**common, id=event_id(self._source, fact, at)),)
         return tuple(
             FeedbackGiven(
-                **about,
+                **common,
                 id=event_id(self._source, f"{fact}|{scale}", at),
                 data=FeedbackGivenData(scale=scale, score=score),
             )
@@ -67,11 +67,11 @@ class SurveyMapping:
         try:
             return self._references.read(str(reference))
         except ForgedReferenceError:
-            raise UnusableRecord(Reason.INVALID_FIELD, f"{kind.reference}: not a reference of ours") from None
+            raise UnusableRecord(Reason.INVALID_FIELD, f"{kind.reference}: not a valid reference") from None
 
 
 def _read_scores(kind: MessageTypeOptions, body: Any) -> list[tuple[FeedbackScale, int]]:
-    """Return the scores that were given, at least one. Raises `Unusable`."""
+    """Return the scores of an answer, at least one. Raises `UnusableRecord`."""
     found = [(scale, path, find_value(body, path)) for scale, path in kind.scores.items()]
     scores = [(scale, _read_score(value, path, scale)) for scale, path, value in found if value is not None]
     if not scores:

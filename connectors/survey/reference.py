@@ -1,8 +1,8 @@
-"""References: what the link to a survey carries, so that an answer finds the contact it is about.
+"""References in survey links, which identify the contact that an answer concerns.
 
-A reference is the contact's id, encrypted and authenticated (AES-SIV, RFC 5297): who does not have the secret can neither read
-nor make nor change one, and the same contact always has the same. So the survey tool, its operator, and whoever sees the link
-learn nothing of the contact, not even its number.
+A reference is the contact's id, encrypted and authenticated (AES-SIV, RFC 5297). Without the secret it can be neither read, nor
+created, nor changed. A contact always has the same reference. The survey tool, its operator, and people who see the link learn
+nothing about the contact, not even its number.
 """
 
 import binascii
@@ -23,9 +23,9 @@ PURPOSE: Final = b"accueil survey reference"
 CONTACT: Final = re.compile(
     rf"(?:{'|'.join(channel for channel in Channel if channel is not Channel.FEEDBACK)}):[!-9;-~]+:[!-~]+"
 )
-"""What a contact's id looks like: `<channel>:<source>:<native id>`."""
+"""Format of a contact id: `<channel>:<source>:<native id>`."""
 LONGEST: Final = 200
-"""As events have it."""
+"""Longest contact id, as in the event models."""
 
 
 class ForgedReferenceError(Exception):
@@ -33,20 +33,20 @@ class ForgedReferenceError(Exception):
 
 
 class ContactReferences:
-    """Makes references with the first of `secrets`, and reads those made with any of them."""
+    """Makes references with the first of `secrets`, and reads references made with any of them."""
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
         self._ciphers = [AESSIV(hashlib.sha512(PURPOSE + decode_secret(secret)).digest()) for secret in secrets]
 
     def make(self, contact: str) -> str:
-        """Return the reference of a contact, given its id: letters, digits, `-` and `_`. Raises `ValueError` for no such id."""
+        """Return the reference of a contact id: letters, digits, `-` and `_`. Raises `ValueError` for an invalid id."""
         if len(contact) > LONGEST or not CONTACT.fullmatch(contact):
             raise ValueError("not the id of a contact")
         sealed = self._ciphers[0].encrypt(contact.encode(), [PURPOSE])
         return urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def read(self, reference: str) -> str:
-        """Return the id of the contact whose reference this is. Raises `ForgedError`."""
+        """Return the contact id in a reference. Raises `ForgedReferenceError`."""
         try:
             sealed = urlsafe_b64decode(reference.encode("ascii") + b"=" * (-len(reference) % 4))
         except (ValueError, binascii.Error):

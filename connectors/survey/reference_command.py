@@ -1,4 +1,4 @@
-"""`accueil survey-reference`: for whoever sends invitations."""
+"""Command `accueil survey-reference`, for programs that send invitations."""
 
 import click
 from pydantic import SecretStr
@@ -11,12 +11,12 @@ from connectors.survey.reference import ContactReferences
 @click.command(
     "survey-reference",
     help=say(
-        "Print the references of contacts, for links to a survey: one per line, of each CONTACT or line of standard input.",
-        "Écrit les références de contacts, pour les liens vers une enquête : une par ligne, pour chaque CONTACT ou ligne reçue.",
+        "Print the references of contacts for survey links, one per line, for each CONTACT or line of standard input.",
+        "Écrit les références de contacts pour les liens d'enquête, une par ligne, pour chaque CONTACT ou ligne reçue.",
     ),
     epilog=say(
-        "A contact is named by its id, as in call:asterisk/siege:1773648000.12.",
-        "Un contact est désigné par son identifiant, comme call:asterisk/siege:1773648000.12.",
+        "A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12.",
+        "Un CONTACT est un identifiant de contact, comme call:asterisk/siege:1773648000.12.",
     ),
 )
 @click.argument("contacts", metavar="[CONTACT]...", nargs=-1)

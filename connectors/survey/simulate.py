@@ -1,7 +1,7 @@
-"""A survey tool that does not exist: it invites and is answered, by signed webhook.
+"""Simulator of a survey tool, which posts invitations and answers by signed webhook.
 
-Answers have the form of Formbricks' `responseFinished` (https://formbricks.com/docs, "Webhooks"). Formbricks itself invites
-nobody: invitations have the form of the README's.
+Answers have the format of Formbricks' `responseFinished` (https://formbricks.com/docs, "Webhooks"). Formbricks itself sends no
+invitations; these have the format of the README's example.
 """
 
 import json
@@ -39,28 +39,30 @@ TYPES: Final = {
         "scores": {"csat_1_5": f"data.data.{QUESTION}"},
     },
 }
-"""The connector's `types` for these messages; its `type` is `event`."""
+"""Value of the connector's option `types` for these messages; its option `type` is `event`."""
 
 
 class SurveyTool:
-    """Posts to the connector at `url`, signing with `secret`; its links carry `references`."""
+    """Posts to the connector at `url`, signed with `secret`; survey links contain `references`."""
 
     def __init__(self, url: str, secret: SecretStr, references: ContactReferences) -> None:
         self._sender = Sender(url, secret)
         self._references = references
 
     def invite(self, contact: str, at: datetime, invitation: str) -> None:
-        """Invite whoever the contact was of. `invitation` is the tool's own id. Raises `NotTakenError`."""
+        """Post an invitation about a contact. `invitation` is the tool's own id. Raises `NotAcceptedError`."""
         self._send(write_invitation(invitation, at, self._references.make(contact)))
 
     def answer(self, contact: str | None, at: datetime, response: str, score: int, comment: str = "") -> None:
-        """Answer with a score and maybe some words; `response` is the tool's own id. Raises `NotTakenError`.
+        """Post an answer with a score and an optional comment; `response` is the tool's own id. Raises `NotAcceptedError`.
 
-        Without a contact, the link carried no reference.
+        Without a contact, the link contained no reference.
         """
         reference = {REFERENCE: self._references.make(contact)} if contact else {}
-        said = {QUESTION: score, **({COMMENT: comment} if comment else {}), **reference}
-        self._send(write_response(response, at, said))
+        answers = {QUESTION: score, **({COMMENT: comment} if comment else {}), **reference}
+        self._send(write_response(response, at, answers))
+
+        self._send(write_response(response, at, answers))
 
     def close(self) -> None:
         """Close the connection."""
@@ -71,18 +73,18 @@ class SurveyTool:
 
 
 def write_invitation(native: str, at: datetime, reference: str) -> bytes:
-    """Return the body that tells of an invitation."""
-    data = {"id": native, "sentAt": _written(at), "ref": reference}
+    """Return the body of an invitation message."""
+    data = {"id": native, "sentAt": _format_time(at), "ref": reference}
     return json.dumps({"event": "invitationSent", "data": data}).encode()
 
 
-def write_response(native: str, at: datetime, said: dict[str, Any]) -> bytes:
-    """Return the body that tells of an answer; `said` is by the ids of questions and hidden fields."""
+def write_response(native: str, at: datetime, answers: dict[str, Any]) -> bytes:
+    """Return the body of an answer message; `answers` are by question id or hidden field."""
     data: dict[str, Any] = {
         "contact": None,
         "contactAttributes": None,
-        "createdAt": _written(at),
-        "data": said,
+        "createdAt": _format_time(at),
+        "data": answers,
         "displayId": None,
         "endingId": "endingId",
         "finished": True,
@@ -93,42 +95,44 @@ def write_response(native: str, at: datetime, said: dict[str, Any]) -> bytes:
         "surveyId": SURVEY,
         "tags": [],
         "ttc": {"_total": 4948},
-        "updatedAt": _written(at),
+        "updatedAt": _format_time(at),
         "variables": {},
     }
     body = {"webhookId": "clwebhook00accueil", "event": "responseFinished", "data": data}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def _written(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return to_iso(milliseconds(at))
 
 
 @click.command(
     "survey",
     help=say(
-        "Post invitations to a survey that does not exist, and answers.",
-        "Envoie invitations et réponses d'une enquête qui n'existe pas.",
+        "Post the invitations and answers of a simulated survey.",
+        "Envoie les invitations et réponses d'une enquête simulée.",
     ),
 )
 @url_option()
 @secret_option()
 @secret_option("reference_secret_file")
-@seed_option("Draws the same answers.", "Tire les mêmes.")
+@seed_option("Seed of the random numbers.", "Graine des nombres aléatoires.")
 @rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
 def command(*, url: str, secret: SecretStr, reference_secret: SecretStr, seed: int, rate: float) -> None:
-    """Post until stopped; what is not taken is sent again."""
+    """Post messages until stopped; repeat messages that are not accepted."""
     stop = install_stop_handler()
     tool = SurveyTool(url, secret, ContactReferences([reference_secret]))
-    random = Random(seed)  # noqa: S311 - has to be the same each time
+    random = Random(seed)  # noqa: S311 - must be reproducible
     begin = int(time.time())
     with closing(tool), posting(url, stop) as post:
-        for turn in range(1 << 30):
-            contact = f"call:asterisk/siege:{begin}.{turn}"
+        for number in range(1 << 30):
+            contact = f"call:asterisk/siege:{begin}.{number}"
             now = datetime.now(UTC)
-            post.post_until_accepted(tool.invite, contact, now, f"invitation-{begin}-{turn}")
+            post.post_until_accepted(tool.invite, contact, now, f"invitation-{begin}-{number}")
             if random.random() < 0.4:
                 score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
-                post.post_until_accepted(tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
+                post.post_until_accepted(
+                    tool.answer, contact, now, f"reponse-{begin}-{number}", score, "Un avis inventé"
+                )
             if stop.wait(3600 / rate):
                 break

@@ -1,4 +1,4 @@
-"""The messages of one survey tool."""
+"""Source that receives the messages of one survey tool."""
 
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.webhook.intake import Message
@@ -8,12 +8,12 @@ from connectors.survey.mapping import SurveyMapping
 
 
 class SurveySource(SignedSource):
-    """Standard Webhooks, mapped by configuration."""
+    """Messages signed with Standard Webhooks, mapped by configuration."""
 
     def __init__(self, config: SurveyConfig, context: Context) -> None:
         super().__init__(config, context)
         self._mapping = SurveyMapping(context.source, config, self.key)
 
     def map(self, raw: Message) -> Outcome:
-        """Return what a message means. Raises `Unusable`."""
+        """Return the events of a message. Raises `UnusableRecord`."""
         return self._mapping.map(raw)

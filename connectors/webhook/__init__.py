@@ -1,4 +1,4 @@
-"""Signed webhooks of any system, understood by configuration."""
+"""Connector for signed webhooks of any system, mapped by configuration. May import `connectors.sdk` and `connectors.kiosk`."""
 
 from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig

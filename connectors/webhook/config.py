@@ -1,4 +1,4 @@
-"""How one sender of webhooks is configured."""
+"""Options of one sender of webhooks."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -17,7 +17,7 @@ from models.envelope import Label
 def _is_an_event(name: str) -> str:
     if name not in EVENT_MODELS:
         raise ValueError(
-            say("is no event of Accueil", "n'est pas un événement d'Accueil") + suggest(name, EVENT_MODELS)
+            say("is not an event of Accueil", "n'est pas un événement d'Accueil") + suggest(name, EVENT_MODELS)
         )
     return name
 
@@ -27,48 +27,49 @@ EventType = Annotated[str, AfterValidator(_is_an_event)]
 
 
 class MessageTypeOptions(Options):
-    """What one type of message means."""
+    """Mapping of one type of message."""
 
     event: EventType
-    """The event of Accueil that it is, as `visit.arrived`."""
+    """Accueil's event type, such as `visit.arrived`."""
     id: FieldPath
-    """Where the sender's id of the contact is: all messages about one contact have the same."""
+    """Path of the sender's id of the contact. All messages about one contact have the same id."""
     time: FieldPath = "timestamp"
-    """Where the time is at which it happened: ISO 8601, or seconds or milliseconds since 1970."""
+    """Path of the event's time: ISO 8601, or seconds or milliseconds since 1970."""
     revision: FieldPath | None = None
-    """Where that is which tells apart two such events of one contact, if a fact can be told by several messages: the event is
-    then one by contact and revision. Otherwise each message (`webhook-id`) is an event."""
+    """Path of a value that distinguishes events of this type about one contact, if several messages can report the same fact. The
+    event id then depends on contact and revision. Without it, each message (`webhook-id`) is one event."""
     site: FieldPath | None = None
-    """Where the site is, by a name that `labels` has."""
+    """Path of the site; its values must be in `labels`."""
     service: FieldPath | None = None
-    """Where the service is, by a name that `labels` has."""
+    """Path of the service; its values must be in `labels`."""
     phone: FieldPath | None = None
-    """Where the citizen's phone number is."""
+    """Path of the citizen's phone number."""
     email: FieldPath | None = None
-    """Where the citizen's e-mail address is."""
+    """Path of the citizen's e-mail address."""
     case: FieldPath | None = None
-    """Where the number of the citizen's case is."""
+    """Path of the number of the citizen's case."""
     dossier: FieldPath | None = None
-    """Where the number of the citizen's online dossier is."""
+    """Path of the number of the citizen's online dossier."""
     rdv_user: FieldPath | None = None
-    """Where the citizen's id in the appointment system is."""
+    """Path of the citizen's id in the appointment system."""
     data: dict[str, FieldPath] = Field(default_factory=dict)
-    """Where what else the event has is, by its names in the event: `queue = "data.waiting_room"`."""
+    """Paths of the event's data, by field name in the event: `queue = "data.waiting_room"`."""
 
     french_descriptions: ClassVar = {
-        "event": "L'événement d'Accueil que c'est, comme `visit.arrived`.",
-        "id": "Où se trouve l'identifiant du contact : le même dans tous les messages d'un contact.",
-        "time": "Où se trouve l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970.",
-        "revision": "Où se trouve ce qui distingue deux événements pareils d'un contact, si plusieurs messages peuvent dire le "
-        "même fait : l'événement est alors un par contact et révision. Sinon chaque message (`webhook-id`) en est un.",
-        "site": "Où se trouve le site, par un nom que `labels` connaît.",
-        "service": "Où se trouve le service, par un nom que `labels` connaît.",
-        "phone": "Où se trouve le numéro de téléphone de l'usager.",
-        "email": "Où se trouve l'adresse électronique de l'usager.",
-        "case": "Où se trouve le numéro du cas de l'usager.",
-        "dossier": "Où se trouve le numéro du dossier en ligne de l'usager.",
-        "rdv_user": "Où se trouve l'identifiant de l'usager dans l'outil de rendez-vous.",
-        "data": "Où se trouve ce que l'événement a d'autre, par ses noms dans l'événement : `queue = \"data.waiting_room\"`.",
+        "event": "Type d'événement d'Accueil, comme `visit.arrived`.",
+        "id": "Chemin de l'identifiant du contact chez l'émetteur : le même dans tous les messages d'un contact.",
+        "time": "Chemin de l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970.",
+        "revision": "Chemin d'une valeur qui distingue les événements de ce type d'un même contact, si plusieurs messages "
+        "peuvent signaler le même fait. L'identifiant de l'événement dépend alors du contact et de la révision. Sinon chaque "
+        "message (`webhook-id`) donne un événement.",
+        "site": "Chemin du site ; ses valeurs doivent figurer dans `labels`.",
+        "service": "Chemin du service ; ses valeurs doivent figurer dans `labels`.",
+        "phone": "Chemin du numéro de téléphone de l'usager.",
+        "email": "Chemin de l'adresse électronique de l'usager.",
+        "case": "Chemin du numéro du cas de l'usager.",
+        "dossier": "Chemin du numéro du dossier en ligne de l'usager.",
+        "rdv_user": "Chemin de l'identifiant de l'usager dans l'outil de rendez-vous.",
+        "data": "Chemins des données de l'événement, par nom de champ dans l'événement : `queue = \"data.waiting_room\"`.",
     }
 
     @model_validator(mode="after")
@@ -87,36 +88,36 @@ class MessageTypeOptions(Options):
 
 
 class WebhookConfig(SignedConfig):
-    """One sender of signed webhooks."""
+    """Options of one sender of signed webhooks."""
 
     site: Label = ""
-    """Site of messages that name none."""
+    """Site of messages without a site."""
     service: Label = ""
-    """Service of messages that name none."""
+    """Service of messages without a service."""
     timezone: MaybeZone = ""
-    """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
+    """Time zone of times without an offset, such as `Europe/Paris`. Without it, such times are rejected."""
     daily_ids: bool = False
-    """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""
+    """Set it if the sender's contact ids restart each day, like ticket numbers. The day in `timezone` is then part of the id."""
     region: Region = "FR"
-    """Country whose national way of writing phone numbers the sender has."""
+    """Country of phone numbers in national format."""
     type: FieldPath = "type"
-    """Where the type of a message is."""
+    """Path of the message type."""
     ignored: tuple[Word, ...] = ()
-    """Types that say nothing about contacts."""
+    """Message types that concern no contact."""
     labels: dict[str, Label] = Field(default_factory=dict)
-    """What sites, services, queues and other words are called in events, by what the sender calls them."""
+    """Names of sites, services, queues and other values in events, by the sender's names."""
     types: dict[str, MessageTypeOptions] = Field(min_length=1)
-    """What the types of messages mean, by the sender's names of them."""
+    """Mappings by the sender's message types."""
 
     french_descriptions: ClassVar = {
-        "site": "Site des messages qui n'en nomment pas.",
-        "service": "Service des messages qui n'en nomment pas.",
-        "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",
-        "daily_ids": "Si les identifiants de l'émetteur recommencent chaque jour, comme ceux des tickets : le jour, dans "
-        "`timezone`, en fait alors partie.",
-        "region": "Pays dont l'émetteur suit l'écriture des numéros.",
-        "type": "Où se trouve le type d'un message.",
-        "ignored": "Types qui ne disent rien des contacts.",
-        "labels": "Noms des sites, services, files et autres mots dans les événements, par ce que l'émetteur les appelle.",
-        "types": "Sens des types de messages, par les noms de l'émetteur.",
+        "site": "Site des messages sans site.",
+        "service": "Service des messages sans service.",
+        "timezone": "Fuseau des heures sans décalage, comme `Europe/Paris`. À défaut, ces heures sont rejetées.",
+        "daily_ids": "À activer si les identifiants de contact de l'émetteur recommencent chaque jour, comme les numéros de "
+        "ticket. Le jour, dans `timezone`, fait alors partie de l'identifiant.",
+        "region": "Pays des numéros de téléphone au format national.",
+        "type": "Chemin du type de message.",
+        "ignored": "Types de message qui ne concernent aucun contact.",
+        "labels": "Noms des sites, services, files et autres valeurs dans les événements, par les noms de l'émetteur.",
+        "types": "Correspondances par type de message de l'émetteur.",
     }

@@ -1,7 +1,7 @@
-"""What a message means, by the configuration.
+"""Mapping of messages to events by configuration.
 
-Of what a sender writes, events carry only times and numbers within bounds, references that cannot be personal, and words that
-the configuration or the vocabulary names.
+Events contain only bounded times and numbers, references that cannot be personal, and words from the configuration or the event
+types.
 """
 
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from models.reasons import Reason
 
 
 class WebhookMapping:
-    """Maps the messages of one sender, each by itself."""
+    """Maps the messages of one sender, each independently."""
 
     def __init__(self, source: str, config: WebhookConfig, key: PseudonymKey) -> None:
         self._source = source
@@ -41,7 +41,7 @@ class WebhookMapping:
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
-        """Return the event that `message` is. Raises `Unusable` if it is none."""
+        """Return the event of a message. Raises `UnusableRecord` if it has none."""
         body = decode_json(message.body, object)
         kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
@@ -77,7 +77,7 @@ class WebhookMapping:
         return day + safe_contact_id(native, self._key)
 
     def _label(self, body: Any, path: str | None) -> str:
-        """Return the label of what is at `place`, empty if nothing is."""
+        """Return the label of the value at `path`; empty without a value."""
         name = find_value(body, path)
         if name is None:
             return ""
@@ -123,7 +123,7 @@ class WebhookMapping:
 
 
 def _duration(seconds: float, path: str) -> float:
-    """Return a duration to the millisecond: further digits could hold anything. Raises `Unusable` if it is too long."""
+    """Return a duration rounded to the millisecond, since further digits could encode anything. Raises `UnusableRecord`."""
     if seconds > MAX_SECONDS:
         raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: longer than {MAX_SECONDS} seconds")
     return seconds if isinstance(seconds, bool) else round(seconds, 3)

@@ -1,4 +1,4 @@
-"""A front desk that does not exist: its visits are posted by signed webhook, as those of a real desk are (`desk`)."""
+"""Simulator of a front desk that posts its visits by signed webhook, in the format of the kiosk."""
 
 import uuid
 from collections import deque
@@ -22,12 +22,13 @@ from connectors.sdk.webhook.sender import Sender
 SITE: Final = "CDAS Sud"
 QUEUES: Final = ("Accueil général", "PMI")
 GIVES_UP: Final = 0.1
+"""Share of visitors who leave before a call."""
 
 
 class SimulatedFrontDesk:
-    """The desk of `site`, which posts to the connector at `url`. Tickets are named by UUIDs of the caller's.
+    """A front desk at `site`, which posts to the connector at `url`. The caller chooses the tickets' UUIDs.
 
-    A step is told again under the same id if it is done again. Its methods raise `NotTakenError`.
+    An action posted again has the same message id. The methods raise `NotAcceptedError`.
     """
 
     def __init__(self, url: str, secret: SecretStr, site: str = SITE) -> None:
@@ -35,26 +36,26 @@ class SimulatedFrontDesk:
         self._site = site
 
     def take(self, ticket: str, queue: str, at: datetime) -> None:
-        """A visitor takes a ticket."""
-        self._do(ActionKind.TAKE, ticket, queue, at)
+        """Post that a visitor took a ticket."""
+        self._post(ActionKind.TAKE, ticket, queue, at)
 
     def call(self, ticket: str, queue: str, at: datetime, counter: str = "1") -> None:
-        """An agent calls the visitor."""
-        self._do(ActionKind.CALL, ticket, queue, at, counter)
+        """Post that an agent called the visitor."""
+        self._post(ActionKind.CALL, ticket, queue, at, counter)
 
     def serve(self, ticket: str, queue: str, at: datetime) -> None:
-        """The visitor was served."""
-        self._do(ActionKind.SERVE, ticket, queue, at)
+        """Post that the visitor was served."""
+        self._post(ActionKind.SERVE, ticket, queue, at)
 
     def leave(self, ticket: str, queue: str, at: datetime) -> None:
-        """The visitor left without."""
-        self._do(ActionKind.LEAVE, ticket, queue, at)
+        """Post that the visitor left without being served."""
+        self._post(ActionKind.LEAVE, ticket, queue, at)
 
     def close(self) -> None:
         """Close the connection."""
         self._sender.close()
 
-    def _do(self, step: ActionKind, ticket: str, queue: str, at: datetime, counter: str = "") -> None:
+    def _post(self, step: ActionKind, ticket: str, queue: str, at: datetime, counter: str = "") -> None:
         name = str(uuid.uuid5(uuid.UUID(ticket), step.value))
         self._sender.send(*message_for(Action(name, step, ticket, at, queue, counter), self._site))
 
@@ -62,23 +63,23 @@ class SimulatedFrontDesk:
 @click.command(
     "webhook",
     help=say(
-        "Post the visits of a front desk that does not exist.",
-        "Envoie les visites d'un guichet qui n'existe pas.",
+        "Post the visits of a simulated front desk.",
+        "Envoie les visites d'un guichet simulé.",
     ),
     epilog=say(
-        f"The connector's labels need {SITE!r} and {', '.join(map(repr, QUEUES))}.",
-        f"Il faut aux labels du connecteur {SITE!r} et {', '.join(map(repr, QUEUES))}.",
+        f"The connector's labels must contain {SITE!r} and {', '.join(map(repr, QUEUES))}.",
+        f"Les labels du connecteur doivent contenir {SITE!r} et {', '.join(map(repr, QUEUES))}.",
     ),
 )
 @url_option()
 @secret_option()
-@seed_option("Draws the same.", "Tire les mêmes.")
+@seed_option("Seed of the random numbers.", "Graine des nombres aléatoires.")
 @rate_option("Visitors per hour.", "Visiteurs par heure.", default=60, most=36_000)
 def command(*, url: str, secret: SecretStr, seed: int, rate: float) -> None:
-    """Post until stopped; what is not taken is sent again."""
+    """Post visits until stopped; repeat messages that are not accepted."""
     stop = install_stop_handler()
     desk = SimulatedFrontDesk(url, secret)
-    random = Random(seed)  # noqa: S311 - has to be the same each time
+    random = Random(seed)  # noqa: S311 - must be reproducible
     waiting: deque[tuple[str, str]] = deque()
     at_counter: deque[tuple[str, str]] = deque()
     with closing(desk), posting(url, stop) as post:

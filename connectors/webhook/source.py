@@ -1,4 +1,4 @@
-"""The messages of one sender."""
+"""Source that receives the messages of one sender."""
 
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.webhook.intake import Message
@@ -8,12 +8,12 @@ from connectors.webhook.mapping import WebhookMapping
 
 
 class WebhookSource(SignedSource):
-    """Standard Webhooks, mapped by configuration."""
+    """Messages signed with Standard Webhooks, mapped by configuration."""
 
     def __init__(self, config: WebhookConfig, context: Context) -> None:
         super().__init__(config, context)
         self._mapping = WebhookMapping(context.source, config, self.key)
 
     def map(self, raw: Message) -> Outcome:
-        """Return what a message means. Raises `Unusable`."""
+        """Return the events of a message. Raises `UnusableRecord`."""
         return self._mapping.map(raw)

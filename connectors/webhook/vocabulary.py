@@ -1,4 +1,4 @@
-"""Which events a webhook can tell, and what their data has."""
+"""Event types that a webhook can be mapped to, and their data fields."""
 
 from enum import StrEnum
 from typing import Any, Final, get_args
@@ -13,9 +13,9 @@ EVENT_MODELS: Final[dict[str, type[Envelope]]] = {
     kind.model_fields["type"].default: kind
     for union in (CallEvents, LetterEvents, EmailEvents, FormEvents, AppointmentEvents, VisitEvents)
     for kind in get_args(union)
-    if kind.model_fields["type"].default != "agent.state_changed"  # its subject is no contact
+    if kind.model_fields["type"].default != "agent.state_changed"  # its subject is not a contact
 }
-"""Events by their types."""
+"""Event classes by event type."""
 
 
 def channel_of(event: str) -> Any:
@@ -31,10 +31,10 @@ def data_fields(event: str) -> dict[str, FieldInfo]:
 
 
 def is_label(field: FieldInfo) -> bool:
-    """Return whether a field takes one of a closed set of the configuration's words."""
-    return any(isinstance(one, StringConstraints) and one.pattern for one in field.metadata)
+    """Return whether the values of a field are labels of the configuration."""
+    return any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in field.metadata)
 
 
 def is_enum(field: FieldInfo) -> bool:
-    """Return whether a field takes one of a closed set of the vocabulary's words."""
+    """Return whether the values of a field are the members of an enumeration."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum)

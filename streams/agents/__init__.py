@@ -1,1 +1,1 @@
-"""Thin: a batch in, core calls, one step out."""
+"""Jobs of the stream engine: decode a batch, fold it with `streams.core`, write one step."""

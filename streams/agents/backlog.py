@@ -1,6 +1,6 @@
-"""Which channels are told what was long ago: an old mailbox is being read, or a register of years.
+"""Detection of channels whose history is being read, such as an old mailbox or a mail register of years.
 
-Until that is done, figures of these channels lack what came since.
+The figures of these channels are incomplete until all of the history is read.
 """
 
 from typing import Final, NamedTuple
@@ -9,40 +9,40 @@ from models.topics import Channel
 
 _HOUR_MS: Final = 3_600_000
 LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * _HOUR_MS}
-"""How long after a contact came it is told as a matter of course: a letter is registered after the weekend, opinions are handed
-out by the day. Elsewhere within an hour. But what came before anything was counted is history."""
+"""Channel → usual delay from a contact's arrival to its first event, in milliseconds. Letters are registered after the weekend,
+and opinions are exported daily. The default is one hour. Contacts from before the partition's first count are always old."""
 MIN_OLD_EVENTS: Final = 10
-"""Fewer old contacts in succession are late, and no history: somebody has registered some by hand."""
+"""Number of successive old contacts that counts as history. Fewer are late registrations by hand."""
 SILENCE_MS: Final = 30_000
-"""A channel that was told no old contact for so long has come to the present."""
+"""Time without old contacts after which a channel's history counts as read, in milliseconds."""
 
 
 class _Reading(NamedTuple):
     number: int
-    told_at: int
+    noticed_at: int
     as_of: int
 
 
 class BacklogDetector:
-    """The old contacts that one partition is told, by channel."""
+    """Old contacts of one partition, by channel."""
 
     def __init__(self) -> None:
         self._readings: Final[dict[str, _Reading]] = {}
 
-    def note(self, channel: Channel, at: int, taken_at: int, now: int, began_at: int = 0) -> None:
-        """Take note of an unknown contact that came at `at` and was told at `taken_at`, by the worker's clock at `now`.
+    def add(self, channel: Channel, at: int, taken_at: int, now: int, began_at: int = 0) -> None:
+        """Add an unknown contact that arrived at `at`. `taken_at` is the broker's time of the event, `now` the worker's clock.
 
-        `began_at` is when the partition was first counted, 0 if that is not known. All in milliseconds since 1970.
+        `began_at` is the time of the partition's first count, 0 if unknown. All in milliseconds since 1970.
         """
         if taken_at - at > LATEST_MS.get(channel, _HOUR_MS) or at < began_at <= taken_at:
             before = self._readings.get(channel)
-            number = before.number if before and abs(now - before.told_at) < SILENCE_MS else 0
+            number = before.number if before and abs(now - before.noticed_at) < SILENCE_MS else 0
             self._readings[channel] = _Reading(number + 1, now, at)
 
     def as_of(self, now: int) -> dict[str, int]:
-        """Return the channels whose history is being read, and as of when each is, milliseconds since 1970."""
+        """Return channel → arrival of its latest old contact, in milliseconds since 1970, if its history is being read."""
         return {
             channel: reading.as_of
             for channel, reading in self._readings.items()
-            if reading.number >= MIN_OLD_EVENTS and abs(now - reading.told_at) < SILENCE_MS
+            if reading.number >= MIN_OLD_EVENTS and abs(now - reading.noticed_at) < SILENCE_MS
         }

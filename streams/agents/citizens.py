@@ -1,7 +1,7 @@
-"""Citizens' contacts into figures: recontact, channel hopping, avoidable contacts, first-contact resolution, distinct citizens.
+"""Figures of citizens: recontacts, channel hopping, avoidable contacts, first-contact resolution, distinct citizens.
 
-The meaning of entries is in `streams.core.citizens.citizen`. This agent runs in the steps of the timeline agent, whose entries
-are partitioned by citizen: steps of its own would cost one more consumer, producer and process.
+`streams.core.citizens.citizen` defines the figures. The counter runs in the steps of the timeline agent, whose entries are
+partitioned by citizen. An agent of its own would need another consumer, producer and process.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -32,35 +32,35 @@ from streams.core.timeline.entries import Entry
 from streams.engine.job import Codec, Step, Table
 
 SWEPT_PER_TICK: Final = 2000
-"""Rows looked at per tick once a day has begun: a million in eight minutes."""
+"""Maximum number of rows swept per tick in the daily sweep: a million rows take eight minutes."""
 KEPT_DAYS: Final = {Period.DAY: 92, Period.WEEK: 800, Period.FOUR_WEEKS: 800}
-"""After so many days a row of figures of such a period is tombstoned; totals stay."""
+"""Period → retention of its rows of figures, in days. Totals have no limit."""
 
 
 class TimelineLookup(Protocol):
-    """What the timelines know."""
+    """Queries to the timeline database."""
 
     def find_erased(self) -> Collection[str]:
-        """Return the contacts whose person was erased."""
+        """Return the ids of the erased contacts."""
 
     def find_owners(self, names: Collection[str]) -> Collection[str]:
-        """Return under which of these identities there are entries."""
+        """Return those of the identities that have timeline entries."""
 
 
 class Sweep(NamedTuple):
-    """How far the rows were looked at."""
+    """State of the daily sweep over all rows."""
 
     over_for: int = 0
-    """On which day all of them were."""
+    """Day of the last complete sweep."""
     keys: Sequence[bytes] = ()
     next: int = 0
-    """Which of the keys comes next."""
+    """Index of the next key."""
     erased: frozenset[bytes] = frozenset()
-    """Marks of contacts whose person was erased, as of when it began."""
+    """Fingerprints of the contacts erased before the sweep started."""
 
 
 class CitizenCounter:
-    """The citizens of one partition."""
+    """Rows and figures of the citizens of one partition."""
 
     def __init__(self, terms: RecontactTerms) -> None:
         self._terms: Final = terms
@@ -72,19 +72,19 @@ class CitizenCounter:
         self._sweep = self._sweep_before = Sweep()
 
     def restore(self) -> None:
-        """Begin to look at all rows anew."""
+        """Restart the sweep."""
         self._sweep = self._sweep_before = Sweep()
 
     def begin(self) -> None:
-        """Begin a step: what it looks at is looked at again if it is undone."""
+        """Begin a step: save the state of the sweep for `undo`."""
         self._sweep_before = self._sweep
 
     def undo(self) -> None:
-        """Look again at the rows that the last step looked at."""
+        """Restore the state of the sweep before the last step."""
         self._sweep = self._sweep_before
 
     def fold(self, entries: Iterable[Entry], now: int) -> None:
-        """Fold entries into the rows of their citizens, and count each row that has changed, once."""
+        """Fold entries into the rows of their citizens, then count each changed row once."""
         since = citizen_figures.counted_from(self._day_of(now), self._terms)
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
@@ -104,7 +104,7 @@ class CitizenCounter:
     def _put(
         self, key: bytes, before: Citizen | None, after: Citizen, since: int, changes: CitizenFigureChanges
     ) -> None:
-        changes.note(before, after)
+        changes.add(before, after)
         after = citizens.forget(after, since)
         if not citizens.is_empty(after):
             self.citizens.put(key, after)
@@ -115,34 +115,34 @@ class CitizenCounter:
         return self.figures.edit(key, partial(new_figure, CITIZENS))
 
     def tick(self, step: Step, known: TimelineLookup) -> None:
-        """Say which days are over, and forget some of what changes no figure any more, and of who was erased."""
+        """Write the progress of the day, delete old figures, and sweep some rows for contacts to delete."""
         today = self._day_of(step.now)
         terms = self._terms
-        if self.progress.rows.get(PROGRESS_KEY) != (told := Progress(today, terms.recontact_days, terms.zone)):
-            self.progress.put(PROGRESS_KEY, told)
+        if self.progress.rows.get(PROGRESS_KEY) != (progress := Progress(today, terms.recontact_days, terms.zone)):
+            self.progress.put(PROGRESS_KEY, progress)
             self._drop_old(today)
         if self._sweep.over_for != today:
-            self._forget_some(today, citizen_figures.counted_from(today, terms), known)
+            self._sweep_some(today, citizen_figures.counted_from(today, terms), known)
 
-    def _forget_some(self, today: int, since: int, known: TimelineLookup) -> None:
+    def _sweep_some(self, today: int, since: int, known: TimelineLookup) -> None:
         rows, changes = self.citizens.rows, CitizenFigureChanges()
         if self._sweep.next == 0:
             self._sweep = Sweep(keys=[*rows], erased=frozenset(map(fingerprint, known.find_erased())))
         sweep = self._sweep
         end = sweep.next + SWEPT_PER_TICK
         keys = sweep.keys[sweep.next : end]
-        there = [(key, row) for key in keys if (row := rows.get(key)) is not None]
-        crowds = {key.decode() for key, row in there if row.overflow_at is not None}
-        over = crowds.difference(known.find_owners(crowds)) if crowds else crowds
-        for key, row in there:
-            if _is_gone(row) or key.decode() in over:
+        found = [(key, row) for key in keys if (row := rows.get(key)) is not None]
+        overflowing = {key.decode() for key, row in found if row.overflow_at is not None}
+        unknown = overflowing.difference(known.find_owners(overflowing)) if overflowing else overflowing
+        for key, row in found:
+            if _is_withdrawn(row) or key.decode() in unknown:
                 self.citizens.delete(key)
             else:
-                self._review(key, row, today, since, changes)
+                self._sweep_row(key, row, today, since, changes)
         changes.apply(self._edit)
         self._sweep = sweep._replace(next=end) if end < len(sweep.keys) else Sweep(over_for=today)
 
-    def _review(self, key: bytes, row: Citizen, today: int, since: int, changes: CitizenFigureChanges) -> None:
+    def _sweep_row(self, key: bytes, row: Citizen, today: int, since: int, changes: CitizenFigureChanges) -> None:
         left = citizens.erase(row, self._sweep.erased)
         if left is not row:
             row, left = citizens.close(row, today), citizens.close(left, today)
@@ -157,10 +157,10 @@ class CitizenCounter:
                 self.figures.delete(key)
 
 
-def _is_gone(row: Citizen) -> bool:
-    """Return whether all contacts became others': so nothing names the citizen after a day.
+def _is_withdrawn(row: Citizen) -> bool:
+    """Return whether all contacts were reattributed to other citizens.
 
-    Till then they are known as gone, whatever comes late.
+    The daily sweep deletes such a row, so that it does not name the citizen any more. Until then it absorbs late entries.
     """
     return row.overflow_at is None and all(known.withdrawn_at is not None for known in row.contacts)
 

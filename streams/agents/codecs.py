@@ -1,4 +1,4 @@
-"""Rows of the contacts agent as keys and values of its state topics."""
+"""Codecs of the contacts agent's rows: keys and values of its state topics."""
 
 from copy import copy
 from datetime import date
@@ -26,9 +26,9 @@ from streams.core.rows import UnknownRowVersion
 from streams.engine.job import Codec
 
 FigureKey = tuple[int, Dimensions]
-"""Bucket start in seconds since 1970, 0 for a total; and what it is about."""
+"""Bucket start in seconds since 1970 (0 for a total) and dimensions."""
 DayKey = tuple[date, Dimensions]
-"""A civil day, and what its row is about."""
+"""Civil day and dimensions."""
 AGENT_PREFIX: Final = b"agent:"
 
 
@@ -68,7 +68,7 @@ def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
 
 
 def load_counts(value: bytes, figure_schema: FigureSchema, name: str) -> Figure:
-    """Return a row of figures to be written again. Raises `UnknownVersion` if a later release counts more in it."""
+    """Return a row of figures. Raises `UnknownRowVersion` for a row of a later release, with more numbers."""
     row = decode_figure(value, figure_schema)
     found, known = len(row.counts) + len(row.stocks), len(figure_schema.counts) + len(figure_schema.stocks)
     if found > known:
@@ -83,7 +83,7 @@ def _copy_figure(row: Figure) -> Figure:
         {**row.corrected},
         row.oldest_waiting_at,
         row.by_hour and [*row.by_hour],
-        row.open_since,  # never changed, only replaced
+        row.open_since,  # immutable by convention: always replaced
     )
 
 

@@ -1,6 +1,6 @@
-"""The contacts agent: events of all channels into one row per contact or agent, figures, and timeline entries.
+"""Contacts agent: folds the events of all channels into contact and agent rows, figures, SLA events and timeline entries.
 
-Thin: what an event means is in `streams.core`, what a step is in `streams.engine`. Here a batch is decoded, folded and counted.
+The rules are in `streams.core`, and the steps in `streams.engine`. This module decodes, folds and counts batches.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -46,52 +46,52 @@ from streams.engine.job import Job, Record, Step, Table
 from streams.kafka.partitioner import partition_of
 
 HEARTBEAT_MS: Final = 5_000
-"""An idle partition says this often that its figures are as of now."""
+"""Interval of the progress updates of an idle partition, in milliseconds."""
 HISTORY_AGE_MS: Final = 5 * 60_000
-"""A switchboard's event that the broker took in so long after it happened is history: somebody reads an old log."""
+"""Delay from a call event to its arrival at the broker, in milliseconds, beyond which the source is reading an old log."""
 GRACE_MS: Final = 30_000
-"""A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
-be started anew, and connect again."""
+"""Time without old events after which a source's history counts as read, in milliseconds. Long enough for a restart of its
+connector. A recent event ends the history immediately."""
 LIVE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
-"""Channels whose sources emit events in the order in which they happened."""
+"""Channels whose sources emit events in order of time."""
 SWEPT_PER_TICK: Final = 500
-"""Rows looked at per tick for being closed long enough: all of a million in an hour."""
+"""Maximum number of rows checked for expiry per tick: a million rows take an hour."""
 MAX_SOURCES_LENGTH: Final = 120_000
-"""Limit on the length of all source names in `Progress.dropped`: some three thousand usual ones."""
+"""Maximum length of all source names in `Progress.dropped`, enough for about three thousand sources."""
 OTHERS: Final = ""
-"""Key in `Progress.dropped` of all sources for which it has no more room."""
+"""Key in `Progress.dropped` for the sources beyond `MAX_SOURCES_LENGTH`."""
 EARLIER: Final = "*"
-"""Key in `Progress.dropped` of the rows that an earlier release may have dropped, of any source."""
+"""Key in `Progress.dropped` for rows of any source that an earlier release may have deleted."""
 _NEVER: Final = -(1 << 62)
 LENGTHS: Final = {channel: len(figure_schema.counts) for channel, figure_schema in FIGURE_SCHEMAS.items()}
-"""Channel, or what stands in its place → how many numbers its rows count."""
+"""Channel, or name in its place → number of counts in its rows."""
 _FIRST_KEY: Final = b"!"
-"""What begins with a control character is a key of the engine's own."""
+"""Least valid key. The engine uses keys that begin with a control character."""
 _CALL: Final = Channel.CALL
 _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
 
 class WorkerTimings(NamedTuple):
-    """How long things are waited for and kept. Milliseconds."""
+    """Timeouts and retentions of a worker, in milliseconds."""
 
     time_to_live: TimesToLive
     keep: RowRetention
-    """When a closed contact is tombstoned."""
+    """Retention of the rows of closed contacts."""
     agent_time_to_live: int
-    """After so long without any news of an agent, the agent is gone."""
+    """Time without events of an agent after which the agent counts as logged out."""
     keep_buckets: int
-    """A 5-minute bucket older than this becomes a part of its day; totals stay."""
+    """Age at which a 5-minute bucket is merged into the row of its day. Totals have no limit."""
     sla_delays: SlaDelays = SlaDelays()
-    """How long news is waited for before a deadline that passed is told."""
+    """Delays of the report of a passed deadline."""
     keep_days: int = 500
-    """A day older than so many days is tombstoned."""
+    """Retention of day rows, in days."""
     zone: ZoneInfo = ZoneInfo("Europe/Paris")
-    """Cuts the days."""
+    """Time zone of the civil days."""
 
 
 def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> Job:
-    """Return the job of the contacts agent for the engine; `policies` returns those of now whenever it is asked."""
+    """Return the job of the contacts agent for the engine. `policies` returns the current SLA policies at each call."""
     return Job(
         name=app_id,
         sources=[topic.name for topic in topics.SOURCES.values()],
@@ -103,9 +103,9 @@ def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies]
 
 
 class _Edited(dict[FigureKey, Figure]):
-    """The figures that a step may change in place: each is asked of the table once.
+    """Mutable figures of a step, fetched once from the table.
 
-    What is counted in a bucket that is no longer kept is there until `settle`: then it is in the row of its day.
+    Counts in expired buckets are collected separately, until `merge_old` adds them to the rows of their days.
     """
 
     def __init__(self, figures: Table[FigureKey, Figure]) -> None:
@@ -115,13 +115,13 @@ class _Edited(dict[FigureKey, Figure]):
         self._old: dict[FigureKey, Figure] = {}
 
     def begin(self, oldest: int) -> None:
-        """Begin a step; a bucket before `oldest`, seconds since 1970, is no longer kept."""
+        """Begin a step. Buckets before `oldest`, in seconds since 1970, are expired."""
         self.clear()
         self._oldest = oldest
         self._old.clear()
 
-    def settle(self, merge: Callable[[FigureKey, Figure], None]) -> None:
-        """Hand over what was counted in buckets that are no longer kept."""
+    def merge_old(self, merge: Callable[[FigureKey, Figure], None]) -> None:
+        """Call `merge` with each expired bucket that was changed."""
         for key, figure in self._old.items():
             merge(key, figure)
         self._old.clear()
@@ -137,7 +137,7 @@ class _Edited(dict[FigureKey, Figure]):
 
 
 class ContactJob:
-    """The contacts of one partition."""
+    """Rows, figures and indexes of the contacts of one partition."""
 
     def __init__(self, partition: int, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> None:
         self.partition: Final = partition
@@ -146,33 +146,35 @@ class ContactJob:
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load_figure))
         self._lengths: Final[dict[str, int]] = {}
-        """The same as `LENGTHS`, as the release had it that wrote the rows."""
+        """`LENGTHS` of the release that wrote the rows."""
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
         self.waiting: Final = WaitingIndex[bytes]()
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
-        self.sla_tracker: Final = SlaTracker(self.contacts, self._edit, policies, times.sla_delays, self._promised_at)
+        self.sla_tracker: Final = SlaTracker(
+            self.contacts, self._edit, policies, times.sla_delays, self._next_targets_time
+        )
         self._changed: Final[dict[bytes, Contact | None]] = {}
-        """What is not yet counted: rows as they were."""
+        """Keys of changed rows that are not yet counted → the row before the change."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
-        """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
+        """Source of calls whose history is being read → worker's time of its last old event, and the event's time."""
         self._has_history_ended = False
-        """Whether a source has come to the present since agents were looked at."""
+        """Whether the history of a source ended since the last check of agents."""
         self._backlogs: Final = BacklogDetector()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
         self._dropped: dict[str, int] = {}
         self._dropped_until = _NEVER
-        """No dropped row has an event later than this."""
+        """Latest event time in all deleted rows."""
         self._ageless: list[FigureKey] = []
-        """Rows of matters that say nothing of ages: those of an earlier release."""
+        """Keys of an earlier release's total rows of cases, which have no `open_since`."""
 
     def restore(self) -> None:
-        """Rebuild the indexes of who waits, and for what until when, from the rows."""
+        """Rebuild the indexes of waits and deadlines from the rows."""
         self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
         self.sla_tracker.restore()
@@ -183,7 +185,7 @@ class ContactJob:
         ]
 
     def undo(self) -> None:
-        """Index who waits, and for what until when, as before the step."""
+        """Restore the indexes of waits and deadlines to the state before the step."""
         self._changed.clear()
         self._changed_agents.clear()
         rows = self.contacts.rows
@@ -193,7 +195,7 @@ class ContactJob:
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
+        """Fold the events of `records` into rows, figures and timeline entries. Reject unusable records."""
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress(step.now)
         latest, folded, rejected, now = progress.event_at, 0, 0, step.now
@@ -213,9 +215,9 @@ class ContactJob:
                     or not _EARLIEST_MS <= delay <= _AGE_MS
                     or key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED)
                 ):
-                    _refuse(record, event)
+                    _raise_unusable(record, event)
                 if delay > HISTORY_AGE_MS or history:
-                    self._note_history(record, event, at, delay, now)
+                    self._detect_history(record, event, at, delay, now)
                 if event.type == AGENT_CHANGED:
                     if self._fold_agent(key, event, at, step):
                         folded += 1
@@ -225,10 +227,8 @@ class ContactJob:
                         folded += 1
                         if after.identities or timeline.is_recorded(event.type, after):
                             entries.append(timeline.record(event, after))
-            except (
-                UnusableRecord,
-                TooManyDimensions,
-            ) as error:  # in no other name: the step would be garbage in a cycle
+            except (UnusableRecord, TooManyDimensions) as error:
+                # Do not bind `error` to another name: its traceback would hold the step in a reference cycle.
                 self._reject(topic, record, error, step)
                 rejected += 1
                 continue
@@ -237,13 +237,13 @@ class ContactJob:
         progress.events += folded
         progress.duplicates += len(records) - folded - rejected
         progress.event_at = latest
-        self._tell_as_of(progress, step)
+        self._set_as_of(progress, step)
         self._count_changes(step)
-        self._edited.settle(partial(self._merge_into_day, step.now))
-        self._tell_oldest()
+        self._edited.merge_old(partial(self._merge_into_day, step.now))
+        self._set_oldest()
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
-        """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
+        """Reject a record whose processing raised an unexpected error, so that it can be replayed after the fix."""
         self._reject(topic, record, UnusableRecord(Reason.INTERNAL_ERROR, type(error).__name__), step)
 
     def _reject(self, topic: str, record: Record, error: UnusableRecord | TooManyDimensions, step: Step) -> None:
@@ -258,38 +258,38 @@ class ContactJob:
         if before is None:
             _check_partition(key, step)
         if at <= self._dropped_until and event.type != ERASED:
-            self._refuse_dropped(key, event, at, record, before)
+            self._check_not_dropped(key, event, at, record, before)
         after = contact.fold(before, event, at)
         if after is before:
             return None
-        after.touched_at = step.now  # a new row, that nobody else has seen yet
+        after.touched_at = step.now  # safe: no other reference to the new row exists
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
         if before is not None and after.identities is not before.identities and after.citizen != before.citizen:
             step.outputs[topics.TIMELINE.name] += reattribution.records(before, after, event.subject)
         return after
 
-    def _refuse_dropped(self, key: bytes, event: Event, at: int, record: Record, row: Contact | None) -> None:
-        """Raise `Unusable` if the event may have been counted in a row that was dropped since.
+    def _check_not_dropped(self, key: bytes, event: Event, at: int, record: Record, row: Contact | None) -> None:
+        """Raise `UnusableRecord` if the event may have been counted in a row that was deleted since.
 
-        An event is such a one if its source has a dropped row with an event as late, and it is older than all that the contact's
-        present row knows. Sources that emit in order lose nothing by this. Others do, so their events are judged only while their
-        connector reads them again by command (`topics.REREAD`).
+        This is assumed if a deleted row of its source has an event at least as late, and the event is older than all events in
+        the contact's current row. Sources that emit in order lose no events by this check. For other sources it runs only
+        while their connector deliberately reads them again (`topics.REREAD_HEADER`).
         """
         is_reread = bool(record.headers) and any(name == topics.REREAD_HEADER for name, _ in record.headers)
         if not is_reread and event.channel not in LIVE_CHANNELS:
             return
         if at <= self._find_dropped(key, is_reread=is_reread) and (row is None or at < row.began_at):
-            raise UnusableRecord(Reason.DUPLICATE, "older than anything of its source that is still known")
+            raise UnusableRecord(Reason.DUPLICATE, "older than the latest deleted row of its source")
 
     def _find_dropped(self, key: bytes, *, is_reread: bool = False) -> int:
-        """Return the time of the latest event in any dropped row of the source that `key` names."""
+        """Return the latest event time in all deleted rows of the source in `key`."""
         get = self._dropped.get
         until = max(get(source_of(key.decode()), _NEVER), get(OTHERS, _NEVER))
         return max(until, get(EARLIER, _NEVER)) if is_reread else until
 
-    def _note_dropped(self, key: bytes, last_at: int, step: Step) -> None:
-        """Record that a row is dropped, so that none of its events begins it anew."""
+    def _record_dropped(self, key: bytes, last_at: int, step: Step) -> None:
+        """Record the deletion of a row, so that its events do not recreate it."""
         dropped = self._progress(step.now).dropped
         assert dropped is not None
         source = source_of(key.decode())
@@ -305,9 +305,9 @@ class ContactJob:
         after = agent.fold(before, event, at)
         if after is before:
             return False
-        is_counted = event.data.change is AgentChange.RING_UNANSWERED  # all else says how things are
+        is_counted = event.data.change is AgentChange.RING_UNANSWERED  # other changes are states, which are not counted
         if is_counted and at <= self._dropped_until and at <= self._find_dropped(key):
-            raise UnusableRecord(Reason.DUPLICATE, "older than anything of its source that is still known")
+            raise UnusableRecord(Reason.DUPLICATE, "older than the latest deleted row of its source")
         after.touched_at = step.now
         self.agents.put(key, after)
         self._changed_agents.setdefault(key, before)
@@ -315,7 +315,7 @@ class ContactJob:
         return True
 
     def _count_changes(self, step: Step) -> None:
-        """Count every row that has changed, once, however many events changed it, and set its clocks."""
+        """Count each changed row once, and update its SLA clocks."""
         has_no_targets = self.sla_tracker.has_no_targets
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
@@ -325,17 +325,16 @@ class ContactJob:
             if after.clocks or not has_no_targets:
                 self.sla_tracker.set(key, before, after, step)
             count_contact(before, after, self._edit)
-            if self.waiting.update(
-                key, before, after
-            ):  # the longest wait there may be another one, even if no count has changed
-                for visit in after.stays:
-                    self._edit((0, visit.dimensions))
+            if self.waiting.update(key, before, after):
+                # The longest wait in these dimensions may change without a change of counts.
+                for stay in after.stays:
+                    self._edit((0, stay.dimensions))
                 if not after.stays:
                     self._edit((0, after.dimensions))
         self._changed.clear()
 
-    def _tell_oldest(self) -> None:
-        """Put into each total row that changed since when the longest wait there lasts, or which deadline passed first."""
+    def _set_oldest(self) -> None:
+        """Set the start of the longest wait, or the earliest passed deadline, in each changed total row."""
         for start, dimensions in self.figures.before:
             if start == 0:
                 row = self.figures.rows[start, dimensions]
@@ -346,8 +345,8 @@ class ContactJob:
                 if FIGURE_SCHEMAS[dimensions.channel] is CASE_SCHEMA:
                     row.open_since = self.waiting.ages(dimensions)
 
-    def _tell_ages(self) -> None:
-        """Have the rows written that said nothing of ages when they were read."""
+    def _set_ages(self) -> None:
+        """Edit the rows of an earlier release without `open_since`, so that `_set_oldest` sets it."""
         for key in self._ageless:
             if self.figures.rows[key].open_since is None:
                 self._edit(key)
@@ -359,7 +358,7 @@ class ContactJob:
         return local_time(now // 1000, self._times.zone).date() - timedelta(days=self._times.keep_days)
 
     def _merge_into_day(self, now: int, key: FigureKey, bucket: Figure) -> None:
-        """Count a bucket that is no longer kept in the row of its day, as long as that is."""
+        """Add an expired bucket to the row of its day, unless the day has expired too."""
         start, dimensions = key
         begins_at = local_time(start, self._times.zone)
         if begins_at.date() >= self._first_day(now) and any(bucket.counts):
@@ -370,14 +369,14 @@ class ContactJob:
         new = partial(Progress, step_at=0, began_at=now, dropped={}, lengths=LENGTHS)
         progress = self.progress.edit(PROGRESS_KEY, new)
         if progress.lengths != LENGTHS:
-            self._note_added(progress, now)
-        if progress.dropped is None:  # an earlier release dropped rows by the clock alone, and kept no record of it
+            self._record_added(progress, now)
+        if progress.dropped is None:  # an earlier release deleted rows without a record of their event times
             until = now - self._times.keep.closed
             progress.dropped = {source: min(at, until) for source, at in progress.told_at.items()} | {EARLIER: until}
         return progress
 
-    def _note_added(self, progress: Progress, now: int) -> None:
-        """Record which numbers this release has added: what happened before is not in them."""
+    def _record_added(self, progress: Progress, now: int) -> None:
+        """Record the counts that this release has added, which lack earlier events."""
         known = LENGTHS | self._lengths if progress.lengths is None else progress.lengths
         for channel, length in LENGTHS.items():
             if (before := known.get(channel, 0)) < length:
@@ -390,24 +389,25 @@ class ContactJob:
             self._lengths[channel] = max(self._lengths.get(channel, 0), count_numbers(value))
         return codecs.FIGURES.load(key, value)
 
-    def _tell_as_of(self, progress: Progress, step: Step) -> None:
+    def _set_as_of(self, progress: Progress, step: Step) -> None:
         progress.history = self._backlogs.as_of(step.now)
         history = [at for _, at in self._history.values()]
         if history:
             progress.step_at = min([*history, *filter(None, [step.as_of])])
-        else:  # while catching up it only ever grows; by the clock, which may be put right, when all is taken
+        else:  # the clock, which may be set back, once all records are read; before, it only increases
             progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step, *, thorough: bool = False) -> int | None:
-        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now.
+        """End overlong calls, delete expired rows, report due clock changes, and update the progress.
 
-        Agents are looked at every five minutes, when the history of a source has ended, and when the tick is to be `thorough`.
+        Returns the time of the next clock change, if it is soon. Agents are checked every five minutes, when the history of a
+        source has ended, and in a `thorough` tick.
         """
         self._edited.begin(self._oldest_bucket(step.now))
-        patient = self._is_patient(step.now)
-        due = not patient and abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
-        if not patient:
+        is_starting = self._is_starting(step.now)
+        due = not is_starting and abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
+        if not is_starting:
             self._end_history(step.now)
             self._forget_calls(step.now)
             if due or thorough or self._has_history_ended:
@@ -415,45 +415,43 @@ class ContactJob:
                 self._forget_agents(step.now)
         if due:
             self._swept_at = step.now
-        self._tell_ages()
+        self._set_ages()
         self._count_changes(step)
         self._renew_clocks(step)
         history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))
         self.sla_tracker.check_deadlines(step, history)
-        self._tell_oldest()
-        if not patient:
+        self._set_oldest()
+        if not is_starting:
             self._drop_closed(step)
         if due:
             self._drop_old(step)
-        self._edited.settle(partial(self._merge_into_day, step.now))
+        self._edited.merge_old(partial(self._merge_into_day, step.now))
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
-            self._tell_as_of(self._progress(step.now), step)
+            self._set_as_of(self._progress(step.now), step)
         return self.sla_tracker.next_at
 
     def _renew_clocks(self, step: Step) -> None:
         progress = self.progress.rows.get(PROGRESS_KEY)
         known = progress.sla if progress else ""
         if known and progress and not progress.promised_at:
-            known = (
-                RENEWAL_PENDING  # of an earlier release, which told the timelines nothing of what is still to be kept
-            )
-        if (now := self.sla_tracker.renew(known, step)) != known:
-            self._promised_at(step.now)
-            self._progress(step.now).sla = now
+            known = RENEWAL_PENDING  # an earlier release did not send open SLA targets to the timelines
+        if (fingerprint := self.sla_tracker.renew(known, step)) != known:
+            self._next_targets_time(step.now)
+            self._progress(step.now).sla = fingerprint
 
-    def _promised_at(self, now: int) -> int:
-        """Return as of when promises are told, `now` if that is later than any told before, by whichever worker's clock."""
+    def _next_targets_time(self, now: int) -> int:
+        """Return the time for a record of open SLA targets: `now`, or later than all earlier ones, of any worker's clock."""
         progress = self._progress(now)
         progress.promised_at = max(now, progress.promised_at + 1)
         return progress.promised_at
 
     def _is_history_until(
-        self, now: int, channels: Container[str], key: bytes, row: Contact, *, is_told_late: bool
+        self, now: int, channels: Container[str], key: bytes, row: Contact, *, is_late: bool
     ) -> int | None:
-        """Return until when a contact is to be left alone since its source tells what was long ago; None if it does not."""
-        tells = self._history and source_of(key.decode()) in self._history
-        return now + GRACE_MS if tells or (is_told_late and row.channel in channels) else None
+        """Return the time until which a contact's clocks must wait for its source's history; None if none is being read."""
+        is_reading = self._history and source_of(key.decode()) in self._history
+        return now + GRACE_MS if is_reading or (is_late and row.channel in channels) else None
 
     def _drop_closed(self, step: Step) -> None:
         rows = self.contacts.rows
@@ -465,13 +463,13 @@ class ContactJob:
             row = rows.get(key)
             expires_at = contact.expires_at(row, self._times.keep) if row else None
             if row is not None and expires_at is not None and expires_at <= step.now:
-                self._note_dropped(key, row.last_at, step)
+                self._record_dropped(key, row.last_at, step)
                 self.contacts.delete(key)
 
-    def _note_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
-        """Note whether its source tells history: what the broker took in so long after it happened, milliseconds.
+    def _detect_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
+        """Update the sources whose history is being read. `delay` is from the event to its arrival at the broker.
 
-        A dead letter sent again is old, and says nothing of that; nor does an erasure, told by others whenever they are asked to.
+        Replayed dead letters and erasures do not count: they may be old at any time.
         """
         if delay <= HISTORY_AGE_MS:
             if self._history.pop(event.source, None):
@@ -482,18 +480,19 @@ class ContactJob:
             return
         elif event.channel is _CALL:
             self._history[event.source] = now, at
-        elif record.key not in self.contacts.rows:  # late news of a contact that is known is no history
-            self._backlogs.note(event.channel, at, record.timestamp, now, self._progress(now).began_at)
+        elif record.key not in self.contacts.rows:  # a late event of a known contact is not history
+            self._backlogs.add(event.channel, at, record.timestamp, now, self._progress(now).began_at)
 
     def _end_history(self, now: int) -> None:
-        for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
+        ended = [source for source, (noticed_at, _) in self._history.items() if abs(now - noticed_at) >= GRACE_MS]
+        for source in ended:
             del self._history[source]
             self._has_history_ended = True
 
-    def _is_patient(self, now: int) -> bool:
-        """Whether it is too early to know which sources tell history: nothing could be heard of them until a moment ago.
+    def _is_starting(self, now: int) -> bool:
+        """Return whether it is too early to know whose history is being read.
 
-        So it is after a start, and after a time without ticks, as when the broker was away.
+        This holds for `GRACE_MS` after a start, and after a gap without ticks, for example an outage of the broker.
         """
         if abs(now - self._ticked_at) >= GRACE_MS:
             self._ticking_since = now
@@ -501,7 +500,7 @@ class ContactJob:
         return abs(now - self._ticking_since) < GRACE_MS
 
     def _forget_calls(self, now: int) -> None:
-        """Give up calls, but none of a source that is still telling what was long ago: their end is yet to come."""
+        """End calls that exceed their time to live, except of sources whose history is being read: their ends will follow."""
         rows = self.contacts.rows
         for key in self.waiting.due(now, self._times.time_to_live):
             if source_of(key.decode()) in self._history:
@@ -524,29 +523,29 @@ class ContactJob:
     def _drop_old(self, step: Step) -> None:
         now = step.now
         oldest = self._oldest_bucket(now)
-        for dimensions in [dimensions for dimensions in self.figures.rows if 0 < dimensions[0] < oldest]:
-            self._merge_into_day(now, dimensions, self.figures.rows[dimensions])
-            self.figures.delete(dimensions)
+        for key in [key for key in self.figures.rows if 0 < key[0] < oldest]:
+            self._merge_into_day(now, key, self.figures.rows[key])
+            self.figures.delete(key)
         first_day = self._first_day(now)
         for day in [day for day in self.days.rows if day[0] < first_day]:
             self.days.delete(day)
         keep, touched = max(self._times.agent_time_to_live, self._times.keep.closed), self._times.keep.touched
-        for key, row in list(self.agents.rows.items()):
+        for agent_key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
-                self._note_dropped(key, row.last_at, step)
-                self.agents.delete(key)
+                self._record_dropped(agent_key, row.last_at, step)
+                self.agents.delete(agent_key)
 
 
 def _check_partition(key: bytes, step: Step) -> None:
-    """Raise `Unusable` if others would write of this contact to another partition: it would get two rows."""
+    """Raise `UnusableRecord` if the key belongs to another partition: the contact would get two rows."""
     if partition_of(key, step.partitions) != step.partition:
         raise UnusableRecord(Reason.KEY_MISMATCH, "in another partition than the key's by murmur2")
 
 
-def _refuse(record: Record, event: Event) -> NoReturn:
-    """Raise why `event` may not be folded.
+def _raise_unusable(record: Record, event: Event) -> NoReturn:
+    """Raise `UnusableRecord` with the reason for which `event` must not be folded.
 
-    Its time is judged by the broker's clock when it was taken in, so that it does not matter who reads it when.
+    The event's time is compared with the broker's time of the record, so the result does not depend on the time of reading.
     """
     key = record.key
     if key is None:
@@ -558,4 +557,4 @@ def _refuse(record: Record, event: Event) -> NoReturn:
     if key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED):
         raise UnusableRecord(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
     check_event_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
-    raise AssertionError("refused without a reason")
+    raise AssertionError("the record is usable")

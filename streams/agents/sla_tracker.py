@@ -1,6 +1,6 @@
-"""The clocks of one partition's contacts: set when a contact changes, and told by ticks when time alone tells something.
+"""SLA clocks of one partition's contacts: updated when a contact changes, and by ticks when a deadline is near or passes.
 
-What a clock is, and what is told of it, is in `streams.core.sla.clock_changes`.
+`streams.core.sla.clock_changes` has the rules.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_counts import EditFigure, count_clocks, count_contact
 from streams.core.sla import events
-from streams.core.sla import open_targets as promises
+from streams.core.sla import open_targets as targets
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import ClockChange, advance, advance_time
 from streams.core.sla.clock_intervals import clock_intervals
@@ -22,38 +22,39 @@ from streams.core.timeline import entries
 from streams.engine.job import Step, Table
 
 LAG_MS: Final = 1_500
-"""A switchboard writes whole seconds: who is answered within the second of the deadline is answered in time; and it takes a
-moment to be read."""
+"""Delay of queue clock reports, in milliseconds. Switchboards write whole seconds, so an answer within the second of the deadline
+is in time; reading it takes a moment too."""
 LATE_MS: Final = 5_000
-"""What a switchboard tells so late was held up, and more of it comes; after so long without a tick, anything may have been."""
-TOLD_PER_TICK: Final = 5000
-"""Contacts whose clocks are looked at in one tick; the others are in the next."""
+"""Delay of a call event, in milliseconds, beyond which more late events are expected. Also the longest gap between ticks that is
+not treated as an outage."""
+CHECKED_PER_TICK: Final = 5000
+"""Maximum number of contacts with due clocks checked per tick."""
 RENEWED_PER_TICK: Final = 2000
-"""Contacts whose clocks are set anew in one tick after policies changed."""
+"""Maximum number of contacts whose clocks are renewed per tick after a change of policies."""
 RENEWAL_PENDING: Final = "-"
-"""No fingerprint: some clocks are set by other policies than the rest."""
+"""Placeholder for the fingerprint of policies while the renewal is not complete."""
 
 
 class SlaDelays(NamedTuple):
-    """How long news is waited for before a deadline that passed is told. Milliseconds."""
+    """Delays of the report of a passed deadline, in milliseconds. An event may still arrive that met the target."""
 
     grace: int = 30_000
-    """Where it may still come: after a stop, and of what is told late."""
+    """Additional delay after an outage, and for contacts with late events."""
     news: int = 90_000
-    """Within which time sources of letters, e-mails and forms, which are asked once a minute, tell what happened."""
+    """Delay for letters, e-mails and forms, whose sources are polled about once a minute."""
 
 
 class History(Protocol):
-    """Tells of whom a source tells what was long ago."""
+    """Function that says whether a contact's source is reading its history."""
 
-    def __call__(self, key: bytes, row: Contact, *, is_told_late: bool) -> int | None:
-        """Return until when a contact is to be left alone, in milliseconds since 1970; None if its source tells what is."""
+    def __call__(self, key: bytes, row: Contact, *, is_late: bool) -> int | None:
+        """Return the time until which the contact's clocks must wait, in milliseconds since 1970; None without a history."""
 
 
 class SlaTracker:
-    """The clocks of the contacts in the table `contacts`, which count in figures by `edit`.
+    """SLA clocks of the contacts in the table `contacts`, counted in the figures through `edit`.
 
-    `told_at` returns the time as which something is told now: later than any before.
+    `next_targets_time` returns the time for a record of open SLA targets, later than all earlier ones.
     """
 
     def __init__(
@@ -62,61 +63,61 @@ class SlaTracker:
         edit: EditFigure,
         policies: Callable[[], Policies],
         sla_delays: SlaDelays,
-        told_at: Callable[[int], int],
+        next_targets_time: Callable[[int], int],
     ) -> None:
         self._contacts: Final = contacts
         self._edit: Final = edit
-        self._ask_policies: Final = policies
+        self._load_policies: Final = policies
         self._policies = policies()
-        self._patience: Final = sla_delays
-        self._told_at: Final = told_at
+        self._delays: Final = sla_delays
+        self._next_targets_time: Final = next_targets_time
         self._deadlines: Final = DeadlineIndex(self._lag)
-        self._judging_since = self._ticked_at = 0
+        self._ticking_since = self._ticked_at = 0
         self._renewal: Iterator[bytes] | None = None
-        """Contacts whose clocks are still to be set by policies that changed; None if all are."""
+        """Contacts whose clocks must still be renewed after a change of policies; None if complete."""
         self._renewing = ""
-        """By which policies, and versions that began."""
+        """Fingerprint of the policies of the renewal."""
 
     def restore(self) -> None:
-        """Rebuild from the rows what is due when."""
+        """Rebuild the index of deadlines from the rows."""
         self._ticked_at = 0
         self._deadlines.rebuild(self._contacts.rows)
         self._renewal = None
 
     def undo(self) -> None:
-        """Know what is due as before the step: of the rows that it touched."""
+        """Restore the deadlines of the rows that the step changed."""
         self._renewal = None
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))
 
     @property
     def has_no_targets(self) -> bool:
-        """Whether no policy sets any clock."""
+        """Return whether no policy exists."""
         return self._policies.empty
 
     @property
     def next_at(self) -> int | None:
-        """When something is to be told next; None if not soon."""
+        """Return the time of the next check; None if it is not soon."""
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:
-        """Return the earliest deadline that passed of the open clocks counted at `place`; None if none did."""
+        """Return the earliest passed deadline of the open clocks counted in these dimensions; None without one."""
         return self._deadlines.oldest_overdue(dimensions, self._contacts.rows)
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
-        """Set the clocks of a row that changed in this step, and tell what is new of them: not what time alone tells."""
-        had_ended = _Over(before)
+        """Update the clocks of a row that changed in this step, and report the changes that its events cause."""
+        had_ended = _HadEnded(before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
         )
         self._put(key, before, after, clocks, step, news)
 
     def renew(self, known: str, step: Step) -> str:
-        """Set the clocks of open contacts anew, some at a time, after policies or calendars changed.
+        """Renew the clocks of open contacts, some per tick, after a change of policies or calendars.
 
-        `known` says by which the clocks were set; returned is by which they are now.
+        `known` is the fingerprint of the policies that the clocks had before; the result is the one that they have now.
         """
-        self._policies = self._ask_policies()
+        self._policies = self._load_policies()
         wanted = self._policies.fingerprint_at(step.now)
         if self._renewal is None and known == wanted:
             return known
@@ -134,7 +135,7 @@ class SlaTracker:
         return RENEWAL_PENDING
 
     def _renew(self, key: bytes, before: Contact, step: Step) -> None:
-        known, had_ended = before.clocks, _Over(before)
+        known, had_ended = before.clocks, _HadEnded(before)
         complete_until = max(before.last_own_event_at, *(clock.breach_reported_at or 0 for clock in known), 0)
         clocks, news = advance(
             known, clock_intervals(before), self._policies, step.now, complete_until, renew=True, had_ended=had_ended
@@ -145,23 +146,25 @@ class SlaTracker:
             self._put(key, before, after, clocks, step, news)
             count_contact(before, after, self._edit)
         elif open_targets(known) and not before.stays and not before.is_erased:
-            self._tell_running(key, before, step)  # to who lacks it: of an earlier release, or a database that is new
+            self._send_open_targets(
+                key, before, step
+            )  # a new timeline database lacks them, as does an earlier release's
 
     def check_deadlines(self, step: Step, history: History) -> None:
-        """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
+        """Report deadlines that are near or have passed, once events that met them would have arrived."""
         now, rows = step.now, self._contacts.rows
         if abs(now - self._ticked_at) >= LATE_MS:
-            self._judging_since = now
+            self._ticking_since = now
         self._ticked_at = now
-        for key in self._deadlines.due(step.as_of, rows, TOLD_PER_TICK):
+        for key in self._deadlines.due(step.as_of, rows, CHECKED_PER_TICK):
             before = rows[key]
             lag = self._lag(before)
-            is_told_late = before.touched_at - before.last_own_event_at > max(lag, LATE_MS)
-            clear_at = history(key, before, is_told_late=is_told_late)
+            is_late = before.touched_at - before.last_own_event_at > max(lag, LATE_MS)
+            clear_at = history(key, before, is_late=is_late)
             if clear_at is None:
-                # Its source may have been away as we were, and reads on; or tells what happened next in the next breath.
-                since = max(self._judging_since, before.touched_at) if is_told_late else self._judging_since
-                clear_at = since + self._patience.grace
+                # After an outage the source may still be catching up, and after a late event the next one may follow soon.
+                since = max(self._ticking_since, before.touched_at) if is_late else self._ticking_since
+                clear_at = since + self._delays.grace
             if now < clear_at:
                 self._deadlines.postpone(key, clear_at)
                 continue
@@ -172,8 +175,8 @@ class SlaTracker:
             count_contact(before, after, self._edit)
 
     def _lag(self, row: Contact) -> int:
-        """Return within which time it is told what happened to a contact."""
-        return LAG_MS if row.stays else self._patience.news
+        """Return the usual delay of a contact's events, in milliseconds."""
+        return LAG_MS if row.stays else self._delays.news
 
     def _put(
         self,
@@ -184,39 +187,40 @@ class SlaTracker:
         step: Step,
         news: list[ClockChange],
     ) -> None:
-        """Give a row, that nobody else has seen yet, its clocks; count them, and tell what is new of them."""
+        """Set the clocks of the new row `after`, count them, and write the records of their changes."""
         known = before.clocks if before is not None else ()
         if clocks is known:
             return
         after.clocks = clocks
-        step.outputs[topics.SLA.name] += [events.record(key, after.sector, told, step.now) for told in news]
+        step.outputs[topics.SLA.name] += [events.record(key, after.sector, change, step.now) for change in news]
         if not after.is_erased:
             step.outputs[topics.TIMELINE.name] += [
-                entries.clock_record(told, after, key.decode()) for told in news if told.kind in entries.TIMELINE_KINDS
+                entries.clock_record(change, after, key.decode())
+                for change in news
+                if change.kind in entries.TIMELINE_KINDS
             ]
             if not after.stays and open_targets(known) != open_targets(clocks):
-                self._tell_running(key, after, step)
+                self._send_open_targets(key, after, step)
         count_clocks(known, clocks, self._edit)
         self._deadlines.update(key, before, after)
 
-    def _tell_running(self, key: bytes, row: Contact, step: Step) -> None:
-        """Tell the timelines what is still to be kept of what was promised to who has a matter."""
-        step.outputs[topics.TIMELINE.name].append(promises.record(row, key.decode(), self._told_at(step.now)))
+    def _send_open_targets(self, key: bytes, row: Contact, step: Step) -> None:
+        """Write the record with the open SLA targets of a case for the timelines."""
+        record = targets.record(row, key.decode(), self._next_targets_time(step.now))
+        step.outputs[topics.TIMELINE.name].append(record)
 
 
-class _Over:
-    """Tells whether what a clock would have measured was over before something changed; looks at the row when it is asked."""
+class _HadEnded:
+    """Function that says whether a clock's interval had ended in `row`, computed at the first call."""
 
     def __init__(self, row: Contact | None) -> None:
         self._row = row
-        self._over: frozenset[tuple[ClockKind, int]] | None = None
+        self._ended: frozenset[tuple[ClockKind, int]] | None = None
 
     def __call__(self, kind: ClockKind, number: int) -> bool:
         if self._row is None:
             return False
-        if self._over is None:
-            ended = (
-                clock_interval for clock_interval in clock_intervals(self._row) if clock_interval.ended_at is not None
-            )
-            self._over = frozenset((clock_interval.kind, clock_interval.number) for clock_interval in ended)
-        return (kind, number) in self._over
+        if self._ended is None:
+            ended = (interval for interval in clock_intervals(self._row) if interval.ended_at is not None)
+            self._ended = frozenset((interval.kind, interval.number) for interval in ended)
+        return (kind, number) in self._ended

@@ -1,12 +1,12 @@
-"""The timeline agent: entries from Kafka into the timeline's read model, and into the figures of citizens.
+"""Timeline agent: writes timeline entries from Kafka to the timeline database, and counts the figures of citizens.
 
-Thin: what is written is the store's, what is counted `citizens`'. A batch is written in the store before its offsets are
-committed, with what it counts; told again after a crash, it changes nothing in the store.
+A batch is written to the database before its offsets and counts are committed. When it is read again after a crash, the database
+does not change.
 
-Of whom is erased counts what was told until the erasure was, by the time that the records bear: the workers', the same for all of
-a step, as long as their clocks are not put back. So it matters neither which batch takes what, nor that the store may know an
-erasure before what was told until then is counted: another partition took it, or a crash came between. Workers tell nothing more
-of a contact for as long as they keep its row; what comes later, as a dead letter that is sent again does, counts nothing.
+Entries of an erased contact count in the figures only if their record's timestamp is not after that of the erasure. Timestamps
+come from the workers, and all records of a step have the same one. The result therefore does not depend on batches, crashes, or
+the order in which partitions learn of an erasure. Workers write no further entries while they have the contact's row; later
+entries, for example from a replayed dead letter, do not count.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,31 +31,31 @@ GROUP: Final = "timeline"
 
 
 class Store(TimelineLookup, Protocol):
-    """Where entries go. What it raises ends the process, which tries again in its next life."""
+    """The timeline database. Its errors end the process, which is then restarted."""
 
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
     ) -> object:
-        """Write a batch in one transaction; what is there already is left as it is.
+        """Write a batch in one transaction. Existing entries are not changed.
 
-        `place` is the partition that the batch is of, and the offset that follows it.
+        `place` is the partition of the batch, and the next offset after it.
         """
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        """Return from which offset on the store lacks what Kafka has handed over up to `committed`; None if it has all."""
+        """Return the first offset before `committed` whose entries are missing; None if the database has them all."""
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return the contacts whose person was erased, of these or of all, and when, as the entry that told it first said."""
+        """Return erased contact → time of its first erasure entry, for these contacts or for all."""
 
     def checkpoint(self, now: int) -> None:
-        """Do what is left to do of what was written; called often, for each partition."""
+        """Complete pending work of earlier writes. Called often, for each partition."""
 
     def expire(self, now: int) -> None:
-        """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
+        """Delete some of the entries that have expired at `now`, in milliseconds since 1970."""
 
 
 def make_job(app_id: str, store: Store, terms: RecontactTerms = RecontactTerms()) -> Job:  # noqa: B008 - never changed
-    """Return the job of the timeline agent for the engine; citizens are counted by `terms`."""
+    """Return the job of the timeline agent for the engine. `terms` are the parameters of the figures of citizens."""
     return Job(
         name=f"{app_id}-{GROUP}",
         sources=[topics.TIMELINE.name],
@@ -67,7 +67,7 @@ def make_job(app_id: str, store: Store, terms: RecontactTerms = RecontactTerms()
 
 
 class TimelineWriter:
-    """The entries of one partition."""
+    """Writer of one partition's entries and figures of citizens."""
 
     def __init__(self, partition: int, store: Store, terms: RecontactTerms) -> None:
         self._partition = partition
@@ -76,18 +76,18 @@ class TimelineWriter:
         self.tables: Final[Sequence[Table[Any, Any]]] = self._citizens.tables
 
     def restore(self) -> None:
-        """Begin anew with what is to be forgotten; what was written is in the store."""
+        """Restart the sweep of citizens. Written entries are in the database."""
         self._citizens.restore()
 
     def undo(self) -> None:
-        """Do again what the last step did for citizens; what the store was given comes again."""
+        """Undo the last step for citizens. Its entries are read again."""
         self._citizens.undo()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write what `records` tell, and count what was not told after an erasure; what is no entry is rejected."""
+        """Write the entries of `records`, and count those not later than an erasure. Reject invalid records."""
         self._citizens.begin()
         entries: list[Entry] = []
-        told: list[tuple[int, Entry]] = []
+        counted: list[tuple[int, Entry]] = []
         promised: list[SlaTargetsEntry] = []
         for record in records:
             if record.value is None:
@@ -102,7 +102,7 @@ class TimelineWriter:
                     entry = reattribution.decode(record.value)
                 else:
                     entries.append(with_record_time(entry, record) if entry.type == ERASED else entry)
-                told.append((record.timestamp, entry))
+                counted.append((record.timestamp, entry))
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
             except msgspec.DecodeError:
@@ -110,17 +110,17 @@ class TimelineWriter:
         place = self._place(topic, step)
         if entries or promised or place:
             self._store.write(entries, promised, place)
-        erased = self._store.find_erased({entry.contact for _, entry in told}) if told else {}
-        self._citizens.fold((entry for at, entry in told if at <= erased.get(entry.contact, at)), step.now)
+        erased = self._store.find_erased({entry.contact for _, entry in counted}) if counted else {}
+        self._citizens.fold((entry for at, entry in counted if at <= erased.get(entry.contact, at)), step.now)
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
-        """Make a record that our own code fails on a dead letter."""
+        """Reject a record whose processing raised an unexpected error."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
         if place := self._place(topic, step):
             self._store.write((), (), place)
 
     def check_positions(self, committed: Mapping[str, int]) -> None:
-        """Raise `BeyondRepair` if the store lacks entries that were handed over, as one that is new or from a backup does."""
+        """Raise `UnrecoverableStateError` if the database lacks committed entries, as a new one or a backup does."""
         topic = topics.TIMELINE.name
         if (following := committed.get(topic)) is None:
             return
@@ -133,7 +133,7 @@ class TimelineWriter:
         return None if following is None else (self._partition, following)
 
     def tick(self, step: Step) -> None:
-        """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
+        """Expire entries, in the first partition only, and sweep the partition's citizens."""
         self._citizens.begin()
         self._store.checkpoint(step.now)
         if self._partition == 0:
@@ -142,5 +142,5 @@ class TimelineWriter:
 
 
 def with_record_time(erasure: Entry, record: Record) -> Entry:
-    """Return it as of when it was told here: its own time is that of whoever asked for it, before what was told meanwhile."""
+    """Return the erasure with the record's timestamp as its time. The event's own time may be earlier than entries to keep."""
     return msgspec.structs.replace(erasure, happened_at=to_datetime(record.timestamp))

@@ -120,9 +120,7 @@ async def read_contact(body: ReadContact, client: CurrentClient) -> Any:
         seen = [row for row in rows if client.sees(row["service"])]
         if not seen:
             return None
-        (summary,) = summarise(
-            seen, _now(), _make_find_targets(snapshot, client, sectors), _make_find_passed_on(snapshot, client, sectors)
-        )
+        (summary,) = _summarise(seen, snapshot, client, sectors)
         return ContactTimeline(
             contact=make_contact(summary),
             sector=citizen.sector,
@@ -157,15 +155,7 @@ def _make_story(
         identities=list(_identities(story.identities, evidence, LinkReason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, LinkReason.SHARED)),
         revoked=[make_revoked_link(known, is_named=may_restore) for known in revoked],
-        contacts=[
-            make_contact(one)
-            for one in summarise(
-                seen,
-                _now(),
-                _make_find_targets(snapshot, client, sectors),
-                _make_find_passed_on(snapshot, client, sectors),
-            )
-        ],
+        contacts=[make_contact(summary) for summary in _summarise(seen, snapshot, client, sectors)],
         are_contacts_whole=len(rows) < looked_at,
     )
 

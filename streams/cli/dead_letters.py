@@ -34,7 +34,8 @@ filters = filtered_by(
     click.option(
         "--topic",
         type=click.Choice([topic.name for topic in SOURCES.values()]),
-        help=say("Only those of this source topic.", "Seulement ceux de ce topic source."),
+        metavar="TOPIC",
+        help=say("Only this source topic (contact.call.v1 …).", "Seulement ce topic source (contact.call.v1 …)."),
     )
 )
 

@@ -37,7 +37,7 @@ def group() -> None:
 
 
 def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("one")(click.argument("other")(command))
+    return click.argument("one", metavar="IDENTITY")(click.argument("other", metavar="IDENTITY")(command))
 
 
 @group.command(name="list", help=say("List the links of a pseudonym.", "Lister les liens d'un pseudonyme."))

@@ -29,11 +29,9 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "Lettres mortes écrites par ce processus.", "records rejected", {"reason": tuple(Reason)}
     ),
     "pipeline_steps": MetricText(
-        "Transactions validées.",
-        "transactions with records (records), or for time alone (tick)",
-        {"kind": ("records", "tick")},
+        "Transactions validées.", "steps with records, or ticks", {"kind": ("records", "tick")}
     ),
-    "pipeline_step_records": MetricText("Enregistrements par transaction.", "records of a step"),
+    "pipeline_step_records": MetricText("Enregistrements par transaction.", "records per step"),
     "pipeline_commit_seconds": MetricText("Du début d'une transaction à sa validation.", "t(committed) − t(begun)"),
     "pipeline_event_delay_seconds": MetricText(
         "De la prise en charge par Kafka à la validation : le premier enregistrement de chaque lot, qui attend le plus.",
@@ -52,7 +50,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "Attributions de partitions à ce processus.", "assignments of the consumer group"
     ),
     "pipeline_active_partitions": MetricText(
-        "Partitions relues et traitées ici : leur somme vaut pipeline_expected_partitions.", "recovered partitions"
+        "Partitions relues et traitées ici : leur somme vaut pipeline_expected_partitions.", "recovered partition tasks"
     ),
     "pipeline_consumer_lag_records": MetricText(
         "Enregistrements que les sources ont et qu'aucune transaction n'a validés.", "Σ end offset − committed offset"
@@ -87,7 +85,9 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         {"connector": (), "finding": tuple(Finding)},
     ),
     "connector_compared_timestamp_seconds": MetricText(
-        "Quand la source a été interrogée en entier pour la dernière fois.", "t(last reconciliation)", {"connector": ()}
+        "Quand la source a été interrogée en entier pour la dernière fois.",
+        "t(last complete reconciliation)",
+        {"connector": ()},
     ),
     "connector_requests": MetricText(
         "Requêtes reçues d'une source, par réponse : 204 est en sûreté, 401 a une signature ou une heure fausse.",

@@ -101,7 +101,8 @@ since_option = click.option(
 _reason_option = click.option(
     "--reason",
     type=click.Choice([reason.value for reason in Reason]),
-    help=say("Only this reason.", "Seulement cette raison."),
+    metavar="REASON",
+    help=say("Only this reason, as shown by list.", "Seulement cette raison, comme l'affiche list."),
 )
 _all_option = click.option(
     "--all",

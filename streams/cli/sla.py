@@ -126,13 +126,13 @@ def _unset_hint() -> str:
     return say(
         'no SLA file is configured: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
         "(accueil sla example prints an example file)",
-        'aucun fichier des promesses n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
+        'aucun fichier des délais n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
         "régler ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
     )
 
 
 def _sla_file_text(file: Path | None) -> str:
-    return say(f"SLA file: {file or 'none'}", f"fichier des promesses : {file or 'aucun'}")
+    return say(f"SLA file: {file or 'none'}", f"fichier des délais : {file or 'aucun'}")
 
 
 def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:

@@ -1,1 +1,1 @@
-"""What events mean: pure functions and rows. No I/O, no clock, no Kafka; imports `models` only."""
+"""Rows and pure functions that fold events into state. No I/O, no clock, no Kafka; imports only `models`."""

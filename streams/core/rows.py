@@ -1,4 +1,4 @@
-"""What all rows of state have in common: whole times, short marks of event ids, shared places, bytes that name a version."""
+"""Base class, codec, event id fingerprints and shared dimensions of all state rows."""
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
@@ -9,9 +9,9 @@ from streams.core.figures.figure import Dimensions
 
 
 class Row(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):
-    """State, or a part of it: an array in bytes, no cycles in memory, and never changed once it is handed out.
+    """Base of state rows and their parts: encoded as an array, without reference cycles, immutable once returned.
 
-    A later release may append fields. An earlier one refuses such a row, since it would write it back without them.
+    A later release may append fields. An earlier release rejects such a row, as it would write it back without them.
     """
 
     if TYPE_CHECKING:
@@ -22,58 +22,58 @@ class Row(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True)
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 FINGERPRINT_BYTES: Final = 8
-_blake2b: Final = blake2b(digest_size=FINGERPRINT_BYTES).copy  # in three quarters of the time of a new one
+_blake2b: Final = blake2b(digest_size=FINGERPRINT_BYTES).copy  # takes three quarters of the time of a new object
 
 
 def fingerprint(event_id: str) -> bytes:
-    """Return the `MARK_BYTES` bytes that stand for an event id: the same in every process and every year."""
+    """Return the fingerprint of an event id, `FINGERPRINT_BYTES` long. It is the same in every process and release."""
     digest = _blake2b()
     digest.update(event_id.encode())
     return digest.digest()
 
 
 MAX_DIMENSIONS: Final = 10_000
-"""So many different places are counted; a whole country has fewer queues."""
+"""Maximum number of different `Dimensions` per process. A whole country has fewer queues."""
 MAX_DIMENSIONS_PER_ROW: Final = 250
-"""So many queues an agent is told of, so many sectors a contact: with more, a row would not fit into a record in the end."""
-_Places = dict[tuple[str, str, str, str], Dimensions]
-_PLACES: Final[_Places] = {}
-_BESIDE: Final[_Places] = {}
+"""Maximum number of queues per agent row, and of sectors per contact row. With more, a row could exceed the size of a record."""
+_Cache = dict[tuple[str, str, str, str], Dimensions]
+_INTERNED: Final[_Cache] = {}
+_DERIVED: Final[_Cache] = {}
 
 
-class TooManyDimensions(ValueError):  # noqa: N818 - names what there is
-    """Somebody puts into site, service, queue or sector what is different for each contact."""
+class TooManyDimensions(ValueError):  # noqa: N818 - names the condition
+    """The number of dimensions exceeds its limit: a source puts a value that differs per contact into a dimension."""
 
 
 def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:
-    """Return the one `Dimensions` object of these values: a million rows hold a few dozen of them.
+    """Return the shared `Dimensions` object of these values. A million rows share a few dozen objects.
 
-    Raises `TooManyPlaces` for a new one if there are `limit` of them.
+    Raises `TooManyDimensions` for a new object if `limit` objects exist.
     """
-    dimensions = _PLACES.get((channel, site, service, queue))
+    dimensions = _INTERNED.get((channel, site, service, queue))
     if dimensions is None:
-        if limit is not None and len(_PLACES) >= limit:
+        if limit is not None and len(_INTERNED) >= limit:
             raise TooManyDimensions
         dimensions = Dimensions(str(channel), site, service, queue)
-        _PLACES[dimensions] = dimensions
+        _INTERNED[dimensions] = dimensions
     return dimensions
 
 
 def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimensions:
-    """Return the one `Dimensions` object of what is counted beside a place, of which it takes no other's room."""
-    known = _BESIDE.get((kind, site, service, queue))
-    if known is None:
-        known = Dimensions(kind, site, service, queue)
-        _BESIDE[known] = known
-    return known
+    """Return the shared `Dimensions` object of an additional figure. It does not count towards `MAX_DIMENSIONS`."""
+    dimensions = _DERIVED.get((kind, site, service, queue))
+    if dimensions is None:
+        dimensions = Dimensions(kind, site, service, queue)
+        _DERIVED[dimensions] = dimensions
+    return dimensions
 
 
-class UnknownRowVersion(ValueError):  # noqa: N818 - names what the row is
-    """A row was written by a release whose rows this one cannot read."""
+class UnknownRowVersion(ValueError):  # noqa: N818 - names the condition
+    """A row written by another release, in a version that this release cannot read."""
 
 
 class Codec(Generic[AnyRow]):
-    """Bytes of one kind of row: MessagePack, an array whose first item is the version, which is the struct's tag."""
+    """Codec of one kind of row: a MessagePack array. Its first item is the row version, the tag of the struct."""
 
     def __init__(self, kind: type[AnyRow]) -> None:
         self._kind = kind
@@ -81,9 +81,9 @@ class Codec(Generic[AnyRow]):
         self.encode: Final = msgspec.msgpack.Encoder(order="sorted").encode
 
     def decode(self, value: bytes) -> AnyRow:
-        """Return the row.
+        """Return the decoded row.
 
-        Raises `UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+        Raises `UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
         """
         try:
             return self._decode(value)
@@ -102,7 +102,7 @@ class Codec(Generic[AnyRow]):
 
 
 def _shape(value: bytes) -> tuple[int | None, int]:
-    """Return the version of a row and the number of its fields; version None for a value that is no row."""
+    """Return the version of a row and the number of its fields; version None for a value that is not a row."""
     items = msgspec.msgpack.decode(value)
     is_row = isinstance(items, list) and items and isinstance(items[0], int)
     return (items[0], len(items) - 1) if is_row else (None, 0)

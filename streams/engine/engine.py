@@ -70,13 +70,13 @@ ANSWER_MS: Final = 3000
 """Longest wait for a broker's answer at startup, in milliseconds."""
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
-"""Number of consecutive late heartbeats after which the delivery is checked although the event loop is late."""
+"""Number of consecutive late heartbeats that postpone the check of the delivery."""
 EXIT_TIMEOUT_SECONDS: Final = 30
-"""Longest time in which a process without progress may write its stack dump; the kernel then kills it."""
+"""Longest time for the stack dump of a process without progress; the kernel then kills it."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
 """Thresholds of Python's garbage collector. Rows are long-lived, so collections that visit them are rare."""
 LATE_SECONDS: Final = 1.5
-"""Interval between two heartbeats, normally one second, from which on the event loop counts as late."""
+"""Interval between two heartbeats that counts as late; normally it is one second."""
 FENCED_ERRORS: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 REFUSALS: Final = (
     AuthenticationFailedError,

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Connection, limits and timeouts with which one worker process runs a job; durations in seconds."""
+    """Connection, limits and timeouts of one worker process; durations in seconds."""
 
     bootstrap: str
     tick_seconds: float = 1.0
@@ -50,5 +50,5 @@ class Options:
 
     @property
     def connection(self) -> dict[str, Any]:
-        """Options with which aiokafka's clients connect."""
+        """Connection options of aiokafka's clients."""
         return {"bootstrap_servers": self.bootstrap, **self.client}

@@ -42,7 +42,7 @@ MAX_ROW_BYTES: Final = 500_000
 MAX_BACKLOG_BYTES: Final = 16 << 20
 """Maximum size of the batches fetched ahead of the steps, unless `Options.max_records` is large."""
 MIN_LINGER_BACKLOG: Final = 1000
-"""Minimum number of unfetched records in Kafka for which a step lingers."""
+"""Minimum number of unfetched records in Kafka that makes a step linger."""
 MAX_LINGER_MULTIPLE: Final = 10
 """Longest wait for more records, in multiples of `linger_seconds`; records known to be in Kafka may not arrive soon."""
 ASSUMED_RECORD_BYTES: Final = 1 << 10
@@ -52,7 +52,7 @@ MIN_PAUSE_SECONDS: Final = 0.05
 BUSY_SECONDS: Final = 0.5
 """Pause before a step is tried again after `Busy`."""
 MIN_DELAY_SECONDS: Final = 0.5
-"""Lateness of a wake-up from which on a long step of another task is assumed to have delayed the incoming batches too."""
+"""Minimum lateness of a wake-up that indicates a long step of another task, which also delays incoming batches."""
 MAX_DELAY_SECONDS: Final = 60.0
 """Maximum total extension of a linger because of such delays; on an overloaded machine every wake-up is late."""
 _LOSS_CHECKS: Final = 2

@@ -114,7 +114,7 @@ class Recovery:
         expired = max(0, begin - position)
         if expired and not skip_expired:
             raise UnrecoverableStateError(
-                f"{topic}: {expired} records were deleted by retention before they were taken"
+                f"{topic}: {expired} records were deleted by retention before they were processed"
             )
         if position > end:
             raise UnrecoverableStateError(f"{topic}: the next offset is {position}, but the topic ends at {end}")

@@ -1,1 +1,1 @@
-"""French and English texts that several packages share. Imports `models` and `connectors.sdk` only."""
+"""Translations shared by several packages. May import `models` and `connectors.sdk` only."""

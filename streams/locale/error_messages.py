@@ -1,4 +1,4 @@
-"""Tables of what is said elsewhere, and how people say it."""
+"""User-facing translations of error messages."""
 
 import errno
 import re
@@ -9,19 +9,19 @@ from typing import Any, Final
 from streams.locale.i18n import say
 
 Phrases = Mapping[str, tuple[str, str]]
-"""Patterns that fit a whole text, and what to say instead in English and in French; in braces, named values."""
+"""Pattern of a whole message → replacement in English and French, with named values in braces."""
 
 CAUSES: Final = {
-    errno.EACCES: ("no permission", "accès refusé"),
-    errno.EPERM: ("no permission", "accès refusé"),
-    errno.EROFS: ("it may only be read", "en lecture seule"),
+    errno.EACCES: ("permission denied", "accès refusé"),
+    errno.EPERM: ("permission denied", "accès refusé"),
+    errno.EROFS: ("read-only", "en lecture seule"),
     errno.ENOSPC: ("the disk is full", "le disque est plein"),
-    errno.ENOTDIR: ("a file is in its way", "un fichier est à sa place"),
-    errno.EEXIST: ("a file is in its way", "un fichier est à sa place"),
-    errno.EADDRINUSE: ("it is in use", "il est déjà pris"),
+    errno.ENOTDIR: ("a file has this name", "un fichier est à sa place"),
+    errno.EEXIST: ("a file has this name", "un fichier est à sa place"),
+    errno.EADDRINUSE: ("in use", "il est déjà pris"),
     errno.EADDRNOTAVAIL: ("this machine has no such address", "cette machine n'a pas cette adresse"),
 }
-
+"""Causes of `OSError`."""
 
 REFUSALS: Final = {
     r"Kafka refuses the user (?P<user>.*) or its password: .*": (
@@ -33,40 +33,39 @@ REFUSALS: Final = {
         "Kafka n'offre pas le mécanisme {mechanism} : changer kafka.sasl_mechanism",
     ),
     r"rights are missing in Kafka for (?P<user>\S+): (?P<rights>.*): grant them .*": (
-        "rights are missing in Kafka for {user}: {rights}: grant them (kafka-acls.sh)",
+        "{user} has no permission in Kafka for {rights}: grant it with kafka-acls.sh",
         "il manque dans Kafka, pour {user}, les droits {rights} : les accorder (kafka-acls.sh)",
     ),
 }
-"""Refusals of Kafka, as `streams.kafka.authorization` words them."""
-
+"""Refusals of Kafka, as `streams.kafka.authorization` reports them."""
 
 LATER_RELEASE_MESSAGES: Final = {
     r"(?P<place>.+): (?P<what>[^:,]+) of (?P<found>(?:version )?\d+(?: fields)?), this release reads (?P<known>(?:version )?\d+)"
     r"(?: \(this is (?P<release>[^()]*)\))?": (
-        "a later release wrote {place}: {what} of {found}, this one ({release}) reads {known}: start the later release again",
+        "a newer release wrote {place}: {what} of {found}, this one ({release}) reads {known}: start the newer release again",
         "une version plus récente a écrit {place} : {what} ({found}), celle-ci ({release}) lit {known} : relancer l'autre",
     ),
     r"(?P<place>.+): (?P<what>[^:,]+), which this release does not have(?: \(this is (?P<release>[^()]*)\))?": (
-        "a later release wrote {place}: {what}, which this one ({release}) does not have: start the later release again",
+        "a newer release wrote {place}: {what}, unknown to this one ({release}): start the newer release again",
         "une version plus récente a écrit {place} : {what}, que celle-ci ({release}) n'a pas : relancer l'autre",
     ),
 }
-"""Rows of a later release, as recovery and `core.rows` word them."""
+"""Rows of a newer release, as recovery and `core.rows` report them."""
 
 
 def os_error_cause(error: OSError) -> str:
-    """Return in a few words what the operating system said."""
+    """Return the cause of an operating system error."""
     known = CAUSES.get(error.errno or 0)
     return say(*known) if known else error.strerror or type(error).__name__
 
 
 def translate(phrases: Phrases, text: str, values: Mapping[str, Any] | None = None) -> str | None:
-    """Return what the first of `phrases` that fits says of `text`; None if none does.
+    """Return the replacement of the first pattern that matches `text`, or None.
 
-    What stands in braces comes from `values`, or from a group of that name in the pattern.
+    Values in braces come from `values` or from the named groups of the pattern.
     """
-    for pattern, sayings in phrases.items():
+    for pattern, replacements in phrases.items():
         if match := re.fullmatch(pattern, text):
-            with suppress(KeyError):  # a value is missing: another version, or somebody else, said the same
-                return say(*sayings).format_map({**(values or {}), **match.groupdict()})
+            with suppress(KeyError):  # a value is missing: the message comes from another version or program
+                return say(*replacements).format_map({**(values or {}), **match.groupdict()})
     return None

@@ -1,4 +1,4 @@
-"""French or English, as the user's locale asks: one rule for the programs and for the connectors they run."""
+"""Choice of French or English by the locale, the same for commands and connectors."""
 
 from connectors.sdk.i18n import say
 

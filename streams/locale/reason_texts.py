@@ -1,6 +1,6 @@
-"""Why a record could not be used, in people's words.
+"""User-facing texts for the reasons why records are rejected.
 
-The codes of `models.reasons` and of pydantic, by which records are counted and chosen, stay what they are.
+Counts and filters use the codes of `models.reasons` and pydantic.
 """
 
 from typing import Final
@@ -13,43 +13,43 @@ REASONS: Final = {
     Reason.NULL_VALUE: ("it has no value", "il n'a pas de valeur"),
     Reason.MISSING_KEY: ("it has no key", "il n'a pas de clé"),
     Reason.KEY_MISMATCH: (
-        "its key is not that of its event, or it lies in another partition",
+        "its key does not match its event, or it is in the wrong partition",
         "sa clé n'est pas celle de son événement, ou il est dans une autre partition",
     ),
     Reason.OVERSIZED: ("it is too long", "il est trop long"),
-    Reason.INVALID_UTF8: ("it is no UTF-8 text", "il n'est pas un texte UTF-8"),
-    Reason.INVALID_JSON: ("it is no JSON", "il n'est pas du JSON"),
+    Reason.INVALID_UTF8: ("it is not valid UTF-8", "il n'est pas un texte UTF-8"),
+    Reason.INVALID_JSON: ("it is not valid JSON", "il n'est pas du JSON"),
     Reason.MISSING_FIELD: ("a field is missing", "il manque un champ"),
-    Reason.INVALID_FIELD: ("a field is not of the right form", "un champ n'a pas la bonne forme"),
-    Reason.UNKNOWN_TYPE: ("this type of event is unknown", "ce type d'événement est inconnu"),
+    Reason.INVALID_FIELD: ("a field is invalid", "un champ n'a pas la bonne forme"),
+    Reason.UNKNOWN_TYPE: ("its event type is unknown", "ce type d'événement est inconnu"),
     Reason.UNKNOWN_VERSION: (
-        "this version of the event is unknown: a newer Accueil wrote it",
+        "its event version is unknown: a newer release wrote it",
         "cette version de l'événement est inconnue : un Accueil plus récent l'a écrit",
     ),
     Reason.UNKNOWN_ENUM: (
-        "a field has none of the values that are known",
+        "a field has an unknown value",
         "un champ n'a aucune des valeurs connues",
     ),
     Reason.TOO_MANY_DIMENSIONS: (
-        "there are too many sites, services, queues, sectors or sources: what tells contacts apart does not belong there",
+        "too many sites, services, queues, sectors or sources: values that identify single contacts do not belong there",
         "trop de sites, de services, de files, de secteurs ou de sources : ce qui distingue les contacts n'y a pas sa place",
     ),
     Reason.TIME_IN_FUTURE: (
-        "its time is in the future: is a clock wrong?",
+        "its time is in the future: check the clocks",
         "son heure est à venir : une horloge fausse ?",
     ),
     Reason.TIME_IN_PAST: ("it is too old", "il est trop ancien"),
     Reason.DUPLICATE: (
-        "it is older than what is still known of its source: most likely it was counted before",
+        "it is older than the known contacts of its source: probably a duplicate",
         "il est plus ancien que ce qu'on sait encore de sa source : il a sans doute déjà été compté",
     ),
-    Reason.UNREADABLE_LINE: ("the line has not the form it should have", "la ligne n'a pas la forme attendue"),
+    Reason.UNREADABLE_LINE: ("the line does not have the expected format", "la ligne n'a pas la forme attendue"),
     Reason.UNKNOWN_RECORD: (
         "neither the format nor the settings know this kind of record",
         "ni le format ni les réglages ne connaissent ce genre d'enregistrement",
     ),
     Reason.INTERNAL_ERROR: (
-        "a defect of Accueil itself: replay it after the fix",
+        "a bug in Accueil: replay it after the fix",
         "un défaut d'Accueil même : à rejouer une fois corrigé",
     ),
 }
@@ -66,7 +66,7 @@ DETAILS: Final = {
     ),
     r"more than (?P<days>\d+) days old": ("more than {days} days old", "vieux de plus de {days} jours"),
     r"in another partition than the key's by murmur2": (
-        "in another partition than its key's by Kafka's own partitioner (murmur2)",
+        "not in the partition of its key by Kafka's default partitioner (murmur2)",
         "dans une autre partition que celle de sa clé selon le partitionneur de Kafka (murmur2)",
     ),
     r"the key is not the event's subject": (
@@ -74,20 +74,20 @@ DETAILS: Final = {
         "la clé n'est pas le sujet de l'événement",
     ),
     r"an agent's subject for a contact's event, or the reverse": (
-        "an agent's subject for a contact's event, or the reverse",
+        "an agent's subject in a contact's event, or the reverse",
         "le sujet d'un agent pour l'événement d'un contact, ou l'inverse",
     ),
     r"SameId": (
-        "an entry of another contact of the same citizen has its id and its time; an id is unique, whatever the source",
+        "another contact of the same citizen has an entry with this id and time; ids must be unique across sources",
         "une entrée d'un autre contact du même usager a son id et son heure ; un id est unique, toutes sources confondues",
     ),
-    r"json_invalid": ("it is cut off, or no JSON", "il est coupé, ou n'est pas du JSON"),
-    r"union_tag_invalid": ("no event has such a type", "aucun événement n'a ce type"),
+    r"json_invalid": ("it is truncated, or not JSON", "il est coupé, ou n'est pas du JSON"),
+    r"union_tag_invalid": ("unknown event type", "aucun événement n'a ce type"),
     r"union_tag_not_found": ("type is missing", "type manque"),
     r"(?P<field>\S+): missing": ("{field} is missing", "{field} manque"),
     r"(?P<field>\S+): extra_forbidden": ("{field} is unknown", "{field} est inconnu"),
     r"(?P<field>\S+): (literal_error|enum)": (
-        "{field} has a value that is not known",
+        "{field} has an unknown value",
         "{field} a une valeur inconnue",
     ),
     r"(?P<field>\S+): (int_.+)": ("{field} must be a whole number", "{field} attend un nombre entier"),
@@ -105,16 +105,16 @@ DETAILS: Final = {
         "{field} must be an object",
         "{field} attend un objet",
     ),
-    r"(?P<field>\S+): [a-z_]+": ("{field} is not of the right form", "{field} n'a pas la bonne forme"),
+    r"(?P<field>\S+): [a-z_]+": ("{field} is invalid", "{field} n'a pas la bonne forme"),
 }
-"""What is written in the header `detail` of a dead letter."""
+"""Texts for the header `detail` of dead letters, by pattern."""
 
 
 def describe(reason: str) -> str:
-    """Return in words why a record could not be used; empty if the reason is none of ours."""
-    return say(*REASONS[Reason(reason)]) if reason in {one.value for one in Reason} else ""
+    """Return the text of a reason; empty for an unknown code."""
+    return say(*REASONS[Reason(reason)]) if reason in {known.value for known in Reason} else ""
 
 
 def explain(detail: str) -> str:
-    """Return in words what was wrong with a record; what nobody put into words stays as it is."""
+    """Return the text of a detail; unknown details stay unchanged."""
     return translate(DETAILS, detail) or detail

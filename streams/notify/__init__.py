@@ -1,1 +1,1 @@
-"""Alerts from `contact.sla.v1`: incidents, and those who are told of them."""
+"""Notifications of SLA incidents, from `contact.sla.v1` to Alertmanager, webhooks and mail."""

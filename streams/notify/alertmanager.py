@@ -1,8 +1,8 @@
-"""Alertmanager's API v2 (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
+"""Client of Alertmanager's API v2 (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml).
 
-Alertmanager keeps alerts in memory. So it is told all that is open again and again, as Prometheus does: what it is not told again
-ends by itself. What it learns of only once that is over it tells nobody, and so is open for it a while, `show_seconds`. After a
-start of its own it has forgotten what it knew.
+Alertmanager keeps alerts in memory and ends them unless they are sent again. All open alerts are therefore sent repeatedly, as
+Prometheus does. It sends no notification of an alert that had already ended, so such an alert is sent as open for `show_seconds`.
+A restarted Alertmanager has lost all alerts.
 """
 
 import ssl
@@ -24,36 +24,36 @@ from streams.notify.texts import TESTS, make_incident_formatter
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 OPEN_MS: Final = 300_000
-"""An alert that is not told again ends after this long."""
+"""Time after which an alert ends unless it is sent again, in milliseconds."""
 BATCH: Final = 200
 NAMES: Final = {IncidentKind.BREACHED: "SlaBreached", IncidentKind.AT_RISK: "SlaAtRisk"}
 LEVELS: Final = {IncidentKind.BREACHED: "critical", IncidentKind.AT_RISK: "warning"}
 
 Body = dict[str, Any]
-"""An alert, as JSON has it."""
+"""An alert as JSON."""
 
 
-class AwayError(ConnectorError):
-    """It does not answer, or not as it should; the text says so for people. Tell it again."""
+class UnavailableError(ConnectorError):
+    """Alertmanager does not answer as expected. The alerts must be sent again."""
 
-    def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
 class AlertWriter:
-    """Writes incidents as alerts."""
+    """Convert incidents to alerts."""
 
     def __init__(self, options: NotifyOptions) -> None:
         self._links = Links(options.dashboard_url, options.runbook_url)
         self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
-        """Return an alert that lasts until it is told again or forgotten."""
+        """Return an open alert, which ends unless it is sent again."""
         return self._write(Notice(ChangeKind.STARTED, incident), now, now + OPEN_MS)
 
     def ended(self, incident: Incident, at: int) -> Body:
-        """Return an alert that ended `at`."""
+        """Return an alert that ended at `at`."""
         return self._write(Notice(ChangeKind.ENDED, incident), at, max(at, incident.starts_at))
 
     def _write(self, notice: Notice, now: int, ends_at: int) -> Body:
@@ -80,7 +80,7 @@ class AlertWriter:
 
 
 def labels(incident: Incident) -> dict[str, str]:
-    """Return what tells an alert from all others: the same from its beginning to its end."""
+    """Return the labels that identify an alert. They do not change from its beginning to its end."""
     found = {
         "alertname": NAMES[incident.kind],
         "severity": LEVELS[incident.kind],
@@ -99,7 +99,7 @@ def labels(incident: Incident) -> dict[str, str]:
 
 
 def make_test_alert(now: int) -> Body:
-    """Return an alert that is none, and is over in a minute."""
+    """Return a test alert, which ends after a minute."""
     return {
         "labels": {"alertname": "AccueilTest", "severity": "info", "category": "test"},
         "annotations": {"summary": TESTS["fr"], "summary_en": TESTS["en"]},
@@ -109,7 +109,7 @@ def make_test_alert(now: int) -> Body:
 
 
 class Client:
-    """One Alertmanager. Call it from one thread."""
+    """Client of one Alertmanager. For one thread."""
 
     def __init__(self, options: AlertmanagerOptions) -> None:
         self._url = options.url.rstrip("/")
@@ -124,17 +124,17 @@ class Client:
         self._client.close()
 
     def started_at(self) -> int:
-        """Return since when it runs: another time than before, and it has forgotten all alerts. Raises `AwayError`."""
+        """Return the start time of Alertmanager. A new one means that it lost all alerts. Raises `UnavailableError`."""
         answer = self._ask("GET", "/api/v2/status")
         try:
             return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))
         except (ValueError, KeyError, TypeError):
-            raise AwayError(
-                say(f"{self._name} is no Alertmanager", f"{self._name} n'est pas un Alertmanager")
+            raise UnavailableError(
+                say(f"{self._name} is not an Alertmanager", f"{self._name} n'est pas un Alertmanager")
             ) from None
 
     def post(self, alerts: Sequence[Body]) -> int:
-        """Tell it of `alerts`; return how many of them it would never have. Raises `AwayError`."""
+        """Send `alerts`; return the number of those refused as invalid. Raises `UnavailableError`."""
         return sum(self._post(alerts[start : start + BATCH]) for start in range(0, len(alerts), BATCH))
 
     def _post(self, alerts: Sequence[Body]) -> int:
@@ -143,19 +143,19 @@ class Client:
             return 0
         if len(alerts) == 1:
             return 1
-        middle = len(alerts) // 2  # one of them is wrong: the others must not wait for it
+        middle = len(alerts) // 2  # one invalid alert must not block the others
         return self._post(alerts[:middle]) + self._post(alerts[middle:])
 
     def _ask(self, method: str, path: str, content: object = None) -> httpx.Response:
         try:
             answer = self._client.request(method, self._url + path, json=content)
         except httpx.HTTPError:
-            raise AwayError(say(f"{self._name} does not answer", f"{self._name} ne répond pas")) from None
+            raise UnavailableError(say(f"{self._name} does not answer", f"{self._name} ne répond pas")) from None
         if not answer.is_success and (method == "GET" or answer.status_code != httpx.codes.BAD_REQUEST):
-            raise AwayError(
+            raise UnavailableError(
                 say(
-                    f"{self._name} takes nothing now ({answer.status_code})",
-                    f"{self._name} ne prend rien ({answer.status_code})",
+                    f"{self._name} refuses alerts at present ({answer.status_code})",
+                    f"{self._name} refuse les alertes pour l'instant ({answer.status_code})",
                 ),
                 read_retry_after(answer.headers),
             )

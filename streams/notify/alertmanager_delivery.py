@@ -1,4 +1,4 @@
-"""Keeps one Alertmanager as the store is: what goes on is open there, what ended is closed."""
+"""Delivery to one Alertmanager: open incidents are kept open there, ended ones are closed."""
 
 from typing import Final
 
@@ -10,15 +10,15 @@ from streams.notify.options import AlertmanagerOptions
 from streams.notify.store import Alert, Store
 
 PROBE_SECONDS: Final = 5.0
-"""How often it is asked whether it was started anew, and has forgotten all."""
+"""Interval of checks whether Alertmanager was restarted and lost its alerts."""
 CLOSED_MS: Final = 900_000
-"""For so long it is told of an end again and again, as Prometheus does."""
+"""Time for which the end of an alert is sent again, in milliseconds, as Prometheus does."""
 
 log = structlog.get_logger(__name__)
 
 
 class AlertmanagerDelivery:
-    """A speaker (`streams.notify.delivery.Speaker`) to an Alertmanager."""
+    """A delivery (`streams.notify.delivery.Delivery`) to an Alertmanager."""
 
     def __init__(self, options: AlertmanagerOptions, writer: AlertWriter) -> None:
         self.name = options.name
@@ -29,30 +29,30 @@ class AlertmanagerDelivery:
         self._show_ms = round(options.show_seconds * 1000)
         self._refresh_at = 0
         self._started_at = 0
-        self._told: dict[str, tuple[Incident, bool]] = {}
-        """What it was told last, and whether as closed, by key."""
+        self._sent: dict[str, tuple[Incident, bool]] = {}
+        """Key → incident as sent last, and whether it was sent as closed."""
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Tell it what is new, and all of it if that is due; return in how many seconds it is to be asked again."""
+        """Send changes, or all alerts if a refresh is due; return the seconds until the next call."""
         started_at = self._client.started_at()
         whole = started_at != self._started_at or now >= self._refresh_at
         if whole:
-            self._told.clear()
+            self._sent.clear()
         begun: list[Incident] = []
         ended: list[Incident] = []
-        bodies, told, next_at = [], {}, now + round(PROBE_SECONDS * 1000)
+        bodies, sent, next_at = [], {}, now + round(PROBE_SECONDS * 1000)
         for alert in store.alerts(self.name):
             incident, is_known = alert.incident, alert.closed_at is not None or alert.shown_by == started_at
             over_at = self._over_at(alert) if is_known else None
             is_over = over_at is not None and over_at <= now
-            told[incident.key] = incident, is_over
+            sent[incident.key] = incident, is_over
             if over_at is not None and not is_over:
                 next_at = min(next_at, over_at)
-            if self._told.get(incident.key) == told[incident.key]:
+            if self._sent.get(incident.key) == sent[incident.key]:
                 continue
             if is_over:
                 bodies.append(self._writer.ended(incident, over_at or now))
@@ -69,11 +69,11 @@ class AlertmanagerDelivery:
         if whole:
             store.drop_closed(self.name, now - CLOSED_MS)
             self._refresh_at = now + self._refresh_ms
-        self._told, self._started_at = told, started_at
+        self._sent, self._started_at = sent, started_at
         return (min(next_at, self._refresh_at) - now) / 1000
 
     def _over_at(self, alert: Alert) -> int | None:
-        """Return when it is to know of the end: not before it has known of the beginning for a while; None: it goes on."""
+        """Return the time of the end to send, not before the alert was shown for a while; None while it is open."""
         ended_at = alert.incident.ended_at
         return None if ended_at is None else max(ended_at, (alert.shown_at or 0) + self._show_ms)
 

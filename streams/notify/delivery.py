@@ -1,4 +1,4 @@
-"""A thread for each receiver, so that one that is away holds up nobody else."""
+"""Delivery threads, one per receiver, so that an unavailable receiver delays no other."""
 
 import random
 import threading
@@ -14,30 +14,30 @@ from streams.notify.store import Store
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""A receiver that is back is told at the latest after this long, if it did not ask for more."""
+"""Longest pause between attempts, unless the receiver asks for more."""
 JITTER: Final = 0.1
 LEAST_PAUSE_SECONDS: Final = 0.01
 STOP_SECONDS: Final = 3.0
-"""How long what is being told may take when all is to end; what was not confirmed then is told again."""
+"""Longest wait for a running delivery at the end of the process. An unconfirmed delivery is repeated later."""
 
 log = structlog.get_logger(__name__)
 
 
 class GoneError(ConnectorError):
-    """The receiver says that it is no more, and is told nothing until it is started anew; the text says so for people."""
+    """The receiver no longer exists. Nothing is sent to it until the next start."""
 
 
 class Delivery(Protocol):
-    """Tells one receiver what the store has for it."""
+    """Delivery of the store's content to one receiver."""
 
     name: str
     sent: int
-    """How much it was told since the start."""
+    """Number of messages or alerts sent since the start."""
 
     def deliver(self, store: Store, now: int) -> float:
-        """Tell all that there is to tell `now` (milliseconds since 1970); return in how many seconds to look again.
+        """Deliver all that is due at `now` (milliseconds since 1970); return the seconds until the next call.
 
-        Raises `ConnectorError` if the receiver does not take it, and `GoneError`.
+        Raises `ConnectorError` if the receiver does not accept it, and `GoneError`.
         """
 
     def close(self) -> None:
@@ -45,18 +45,18 @@ class Delivery(Protocol):
 
 
 class DeliveryThread:
-    """Has a speaker speak: at once when it is woken, and again after a pause when its receiver was away.
+    """Thread that runs a delivery when it is woken and, after a pause, when its receiver was unavailable.
 
-    `failed` is called, in its thread, if it cannot go on for a defect of ours.
+    `failed` is called in this thread if it ends because of a bug.
     """
 
     def __init__(self, delivery: Delivery, open_store: Callable[[], Store], failed: Callable[[], None]) -> None:
         self.delivery = delivery
         self.failures = 0
         self.trouble = ""
-        """What is wrong, for people; empty if nothing is."""
+        """Last error, for people; empty if none."""
         self.disabled = False
-        """Whether the receiver said that it is no more."""
+        """Whether the receiver no longer exists."""
         self._open_store = open_store
         self._failed = failed
         self._in_succession = 0
@@ -66,20 +66,20 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._run, name=delivery.name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Have it look what there is to tell."""
+        """Make the thread check for due deliveries."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Have it end."""
+        """Ask the thread to end."""
         self._stopping.set()
         self._woken.set()
 
     def join(self, seconds: float) -> None:
-        """Wait until it ended; it is left alone if it takes longer."""
+        """Wait for the end of the thread, at most `seconds`."""
         self._thread.join(seconds)
 
     def _run(self) -> None:
@@ -90,13 +90,13 @@ class DeliveryThread:
                     if pause := self._try(store):
                         self._woken.wait(pause)
                     else:
-                        self._stopping.wait(self._rest())  # news do not make it come back sooner
+                        self._stopping.wait(self._pause())  # new incidents do not shorten the pause
         except Exception:
             log.exception("telling_failed", receiver=self.delivery.name)
             self._failed()
 
     def _try(self, store: Store) -> float:
-        """Return in how many seconds to look again; 0 if the receiver was away, or is no more."""
+        """Return the seconds until the next call; 0 if the receiver was unavailable or no longer exists."""
         try:
             pause = self.delivery.deliver(store, round(time.time() * 1000))
         except ConnectorError as error:
@@ -114,6 +114,6 @@ class DeliveryThread:
         self._in_succession, self.trouble = 0, ""
         return max(pause, LEAST_PAUSE_SECONDS)
 
-    def _rest(self) -> float:
+    def _pause(self) -> float:
         pause: float = min(FIRST_PAUSE_SECONDS * 2 ** min(self._in_succession - 1, 20), LONGEST_PAUSE_SECONDS)
         return max(pause * random.uniform(1 - JITTER, 1), self._asked_seconds)  # noqa: S311 - no secret

@@ -1,8 +1,8 @@
-"""Incidents: what is told of a clock on `contact.sla.v1`, folded to what people have to know. Pure; no clock, no I/O.
+"""Incidents, folded from the SLA events of a clock. Pure functions without a clock or I/O.
 
-An incident is a promise that is broken, or about to be: one for each contact, clock and stay. It begins when that is told, and
-ends when the clock stops, or has another deadline, or none since it stood still before. One that is about to be broken also ends
-when it is. Whatever is told again changes nothing.
+An incident is an SLA target that is missed or at risk: one per contact, clock and queue stay. It begins with its event. It ends
+when the clock stops or pauses, or when its deadline changes. An at-risk incident also ends when the target is missed. Duplicate
+events change nothing.
 """
 
 from datetime import datetime
@@ -25,30 +25,30 @@ from models.sla import (
 from models.timestamps import milliseconds
 
 SKEW_MS: Final = 10_000
-"""By how much the clocks of two workers may differ: when a topic is read again, what was told longer before the last news of a
-clock is no news."""
+"""Tolerated clock difference between two workers, in milliseconds. During a reread, events older than the last one by more than
+this are ignored."""
 LATE_MS: Final = 900_000
-"""An incident about a letter, e-mail or form is late if it became known longer after its time: sources are polled, and workers
-wait for them (`worker.news_seconds`). Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
-HEARD: Final = 64
-"""So many of the last events of a clock are known again."""
+"""Delay after which an incident about a letter, e-mail or form is late, in milliseconds. It allows for polling and for
+`worker.news_seconds`. Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
+MAX_EVENT_IDS: Final = 64
+"""Number of a clock's last events that are remembered to detect duplicates."""
 BROKEN: Final = "breached"
-"""Why a warning ends when the deadline passes."""
+"""End of an at-risk incident whose deadline passed."""
 
 
 class IncidentKind(StrEnum):
-    """What an incident is about."""
+    """Kind of an incident."""
 
     BREACHED = "breached"
     """The deadline passed."""
     AT_RISK = "at_risk"
-    """Most of the time is over."""
+    """Most of the time has passed."""
 
 
 class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One broken promise, or one that soon will be. Times are milliseconds since 1970 UTC.
+    """An SLA target that is missed or at risk. Times are milliseconds since 1970 UTC.
 
-    What is said of the contact is said as of the beginning, so that it is the same alert until its end.
+    Data about the contact is that of the beginning, so that the alert stays the same until its end.
     """
 
     kind: IncidentKind
@@ -62,99 +62,99 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     queue: str
     starts_at: int
     due_at: int
-    """The time that passed: the deadline, or when the clock began to be at risk."""
+    """Deadline that passed, or time from which the clock was at risk."""
     deadline_at: int
     round: int
-    """It may happen to one clock several times: the first time is 1; 0 if it was over when it was told."""
+    """Number of the occurrence for this clock, from 1; 0 if the incident was over when it became known."""
     late: bool = False
-    """It became known long after its time."""
+    """Whether it became known long after `due_at`."""
     ended_at: int | None = None
-    """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
+    """Time at which its clock stopped. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
-    """Why it ended: `met cancelled paused moved`, of a warning also `breached`; empty if that is not known."""
+    """Reason of the end: `met cancelled paused moved`, for an at-risk incident also `breached`; empty if unknown."""
     told_due_at: int | None = None
-    """What time was told to have passed last: `due_at`, unless another one that passed too is known since."""
+    """`due_at` of the last event, which may be earlier than a `due_at` that became known afterwards."""
     target: int = 0
-    """What was promised, in `unit`; 0 if an earlier release recorded it."""
+    """Target duration in `unit`; 0 in records of earlier releases."""
     unit: str = ""
     since: int = 0
-    """When the clock started: since when the citizen waits; 0 if an earlier release recorded it."""
+    """Start of the clock, since which the citizen waits; 0 in records of earlier releases."""
     known_at: int = 0
-    """When a worker reported that it began; 0 if an earlier release recorded it."""
+    """Time at which a worker reported the beginning; 0 in records of earlier releases."""
     unsent: str = ""
-    """Why it is not sent to receivers (`Unsent`); empty if it is."""
+    """Reason not to send it (`Unsent`); empty if it is sent."""
     held: bool = False
-    """It became known late and is not sent yet: its end may follow in the next records."""
+    """Whether it is held back: it became known late, and its end may follow in the next records."""
 
     @property
     def key(self) -> str:
-        """What it has in common with those before it of the same clock."""
+        """Key shared by all incidents of one kind and clock."""
         return f"{self.contact}|{self.clock}|{self.number}|{self.kind}"
 
     @property
     def id(self) -> str:
-        """A name that no other incident has, the same on every machine."""
+        """Unique id, the same on every machine."""
         return event_id("accueil/notify", self.key, str(self.round))
 
 
 class Unsent(StrEnum):
-    """Why an incident is recorded and counted, but not sent."""
+    """Reason to record and count an incident without sending it."""
 
     ENDED = "ended"
     """It had ended when it became known."""
     OLD = "old"
-    """It became known longer after its `due_at` than receivers want to know of."""
+    """It became known later than receivers accept, counted from `due_at`."""
 
 
 class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a clock that has, or had, an incident."""
+    """Known state of a clock that has or had an incident."""
 
     told_at: int
     heard: tuple[tuple[str, int], ...]
-    """Ids of the last events, and when they were told."""
+    """Ids and times of the last events."""
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
-    """Its story is told from the beginning, as after a worker's state was made anew, and nothing new was told yet."""
+    """Whether the clock's events come again from the beginning, as after a worker rebuilt its state, without any new one yet."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
-        """Those that there are."""
-        return tuple(one for one in (self.breach, self.risk) if one is not None)
+        """The existing incidents."""
+        return tuple(incident for incident in (self.breach, self.risk) if incident is not None)
 
     @property
     def open(self) -> bool:
-        """Whether any of them goes on."""
-        return any(one.ended_at is None for one in self.incidents)
+        """Whether any incident is open."""
+        return any(incident.ended_at is None for incident in self.incidents)
 
 
 class ChangeKind(StrEnum):
-    """What became of an incident."""
+    """Kind of a change."""
 
     STARTED = "started"
     HELD = "held"
-    """It began, but became known late: that it started follows, when nothing was heard of an earlier end for a while."""
+    """It began, but became known late. `STARTED` follows unless an earlier end becomes known soon."""
     CHANGED = "changed"
     ENDED = "ended"
 
 
 class Change(NamedTuple):
-    """What became of an incident."""
+    """Change of an incident."""
 
     what: ChangeKind
     incident: Incident
 
 
 def clock_key(event: AnySlaEvent) -> str:
-    """Return the name of the clock that `event` is about."""
+    """Return the name of the clock of `event`."""
     return f"{event.subject}|{event.data.clock}|{event.data.number}"
 
 
 def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = False) -> ClockIncidents | None:
-    """Return what is known of a clock after `event`; `known` itself if that says nothing new.
+    """Return the state of a clock after `event`; `known` itself if the event changes nothing.
 
-    `is_reread`: the topic is read again, and what was told long before may come once more. Else whatever comes is news, also
-    where the worker's clock is behind the one by which the last news was told.
+    `is_reread`: the topic is being read again, so old events may come again. Otherwise every event counts, even if the worker's
+    clock is behind that of the last event.
     """
     told_at = milliseconds(event.recordedtime or event.time)
     opens = isinstance(event, SlaBreached | SlaAtRisk)
@@ -167,7 +167,7 @@ def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = 
     if (event.id, told_at) in known.heard or (is_old and (again or not opens)):
         return known
     is_retold = isinstance(event, SlaStarted) or (known.is_retold and again)
-    heard = (*known.heard, (event.id, told_at))[-HEARD:]
+    heard = (*known.heard, (event.id, told_at))[-MAX_EVENT_IDS:]
     after = replace(known, told_at=max(known.told_at, told_at), heard=heard, is_retold=is_retold)
     if isinstance(event, SlaBreached):
         breach = _begin(IncidentKind.BREACHED, known.breach, event, again=again, is_retold=is_retold)
@@ -180,17 +180,17 @@ def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = 
 def resolve(
     before: ClockIncidents | None, after: ClockIncidents, max_age_ms: int | None = None
 ) -> tuple[ClockIncidents, list[Change]]:
-    """Return `after` and what became of the incidents since `before`, however many events lie between them.
+    """Return `after`, with the changes of its incidents since `before`, whatever the number of events in between.
 
-    One that ended and at once began again has gone on. An incident that became known more than `max_age_ms` after its `due_at`,
-    or after its end, is marked as `unsent`.
+    An incident that ended and began again in between counts as continued. An incident that became known more than `max_age_ms`
+    after its `due_at`, or after its end, is marked as `unsent`.
     """
-    breach, of_breach = _settle(before.breach if before else None, after.breach, max_age_ms)
-    risk, of_risk = _settle(before.risk if before else None, after.risk, max_age_ms)
+    breach, of_breach = _resolve_incident(before.breach if before else None, after.breach, max_age_ms)
+    risk, of_risk = _resolve_incident(before.risk if before else None, after.risk, max_age_ms)
     return replace(after, breach=breach, risk=risk), [*of_risk, *of_breach]
 
 
-def _settle(
+def _resolve_incident(
     before: Incident | None, after: Incident | None, max_age_ms: int | None
 ) -> tuple[Incident | None, list[Change]]:
     if after is None or after == before:
@@ -202,19 +202,19 @@ def _settle(
             after = replace(
                 after, round=began, known_at=before.known_at, unsent=before.unsent, held=before.held, late=before.late
             )
-            return _settle_held(after) if after.ended_at is not None else (after, [Change(ChangeKind.CHANGED, after)])
+            return _resolve_held(after) if after.ended_at is not None else (after, [Change(ChangeKind.CHANGED, after)])
     elif after.round == began:
         return after, [Change(ChangeKind.CHANGED, after)] if began else []
     unsent = _reason_not_to_send(after, max_age_ms)
     held = after.late and not unsent and after.ended_at is None
     after = replace(after, round=began + 1, unsent=unsent, held=held)
     began_as = ChangeKind.HELD if held else ChangeKind.STARTED
-    both = (began_as,) if after.ended_at is None else (began_as, ChangeKind.ENDED)
-    return after, [Change(what, after) for what in both]
+    kinds = (began_as,) if after.ended_at is None else (began_as, ChangeKind.ENDED)
+    return after, [Change(kind, after) for kind in kinds]
 
 
-def _settle_held(after: Incident) -> tuple[Incident, list[Change]]:
-    """Return an incident that ended and what became of it; one that was held back has only now started."""
+def _resolve_held(after: Incident) -> tuple[Incident, list[Change]]:
+    """Return an ended incident and its changes; if it was held back, it also starts now."""
     if not after.held:
         return after, [Change(ChangeKind.ENDED, after)]
     after = replace(after, held=False, unsent=_reason_not_to_send(after, None))
@@ -222,8 +222,11 @@ def _settle_held(after: Incident) -> tuple[Incident, list[Change]]:
 
 
 def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock of which nothing is held back any more, and the incidents that are to be sent now."""
-    breach, risk = (replace(one, held=False) if one and one.held else one for one in (known.breach, known.risk))
+    """Return a clock whose held-back incidents are released, and the incidents to send."""
+    breach, risk = (
+        replace(incident, held=False) if incident and incident.held else incident
+        for incident in (known.breach, known.risk)
+    )
     changes = [
         Change(ChangeKind.STARTED, after)
         for before, after in ((known.risk, risk), (known.breach, breach))
@@ -233,15 +236,17 @@ def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
 
 
 def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock whose open incidents become known to receivers `now`, and those incidents."""
-    breach, risk = (
-        replace(one, known_at=now, unsent=_reason_not_to_send(replace(one, known_at=now), max_age_ms), held=False)
-        if one and one.ended_at is None
-        else one
-        for one in (known.breach, known.risk)
-    )
-    begun = [one for one in (risk, breach) if one is not None and one.ended_at is None]
-    return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, one) for one in begun]
+    """Return a clock whose open incidents are sent at `now`, and their changes."""
+    breach, risk = (_start_sending(incident, now, max_age_ms) for incident in (known.breach, known.risk))
+    begun = [incident for incident in (risk, breach) if incident is not None and incident.ended_at is None]
+    return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, incident) for incident in begun]
+
+
+def _start_sending(incident: Incident | None, now: int, max_age_ms: int | None) -> Incident | None:
+    if incident is None or incident.ended_at is not None:
+        return incident
+    unsent = _reason_not_to_send(replace(incident, known_at=now), max_age_ms)
+    return replace(incident, known_at=now, unsent=unsent, held=False)
 
 
 def _reason_not_to_send(incident: Incident, max_age_ms: int | None) -> str:
@@ -257,7 +262,7 @@ def _begin(kind: IncidentKind, known: Incident | None, event: AnySlaEvent, *, ag
     data, told_at = event.data, milliseconds(event.recordedtime or event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
     due_at, shown_at = milliseconds(event.time), deadline_at or milliseconds(event.time)
-    # Nobody is warned when the deadline passed too, or the clock stopped or stands still.
+    # No at-risk incident begins if the deadline passed too, or if the clock stopped or is paused.
     is_over = kind is IncidentKind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
     is_known = again and (ended_at is not None or is_retold)
     if known is not None and (known.ended_at is None or is_known or is_over):
@@ -287,14 +292,14 @@ def _begin(kind: IncidentKind, known: Incident | None, event: AnySlaEvent, *, ag
 
 
 def _break(known: Incident | None, event: AnySlaEvent) -> Incident | None:
-    """Return what becomes of a warning when the deadline passes."""
+    """Return an at-risk incident after the deadline passed."""
     if known is None or known.ended_at is not None:
         return known
     return replace(known, ended_at=milliseconds(event.time), end=BROKEN)
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
-    """Return what becomes of an incident when its clock runs otherwise than before."""
+    """Return an incident after another event of its clock."""
     if known is None:
         return None
     data, at = event.data, milliseconds(event.time)
@@ -307,7 +312,7 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
         if isinstance(event, SlaStarted) or ended_at is not None or deadline_at is None or not is_same:
             return known
         if known.kind is IncidentKind.BREACHED or deadline_at >= told_at:
-            # It was not the end, or it is not for the citizen to act: what was told of that time is not told a second time.
+            # It was not the end, or the citizen need not act any more. The same deadline is not reported a second time.
             known_at = told_at if known.unsent else known.known_at
             again = replace(known, due_at=due_at or known.due_at, round=known.round + 1, known_at=known_at)
             return replace(again, deadline_at=deadline_at, ended_at=None, end="")
@@ -320,9 +325,8 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
         return replace(known, ended_at=at, end="paused")
     if due_at == known.due_at or due_at < told_at:
         told = known.told_due_at or known.due_at
-        return replace(
-            known, due_at=due_at, told_due_at=told, deadline_at=deadline_at
-        )  # perhaps another that passed too
+        # Perhaps another deadline that passed as well.
+        return replace(known, due_at=due_at, told_due_at=told, deadline_at=deadline_at)
     return replace(known, ended_at=told_at, end="moved")
 
 

@@ -1,4 +1,4 @@
-"""Links from an incident to where people look, and to what they are to do."""
+"""Links from an incident to its dashboard and runbook."""
 
 from typing import NamedTuple
 from urllib.parse import quote
@@ -8,18 +8,18 @@ from streams.notify.options import LINK_FIELDS
 
 
 class Links(NamedTuple):
-    """Addresses, with `PLACES` in braces; empty for none."""
+    """URL templates with `LINK_FIELDS` in braces; empty if unset."""
 
     dashboard_url: str = ""
     runbook_url: str = ""
 
     def of(self, incident: Incident) -> dict[str, str]:
-        """Return by name the addresses that there are for an incident."""
+        """Return the set URLs for an incident, by name."""
         return {name: fill(url, incident) for name, url in self._asdict().items() if url}
 
 
 def fill(url: str, incident: Incident) -> str:
-    """Return `url` with the incident's own words in place of what stands in braces."""
-    for place in LINK_FIELDS:
-        url = url.replace(f"{{{place}}}", quote(getattr(incident, place), safe=""))
+    """Return `url` with the incident's values in place of the fields in braces."""
+    for field in LINK_FIELDS:
+        url = url.replace(f"{{{field}}}", quote(getattr(incident, field), safe=""))
     return url

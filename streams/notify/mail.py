@@ -1,4 +1,4 @@
-"""Letters as e-mail, by SMTP."""
+"""Messages as e-mail, by SMTP."""
 
 import smtplib
 import ssl
@@ -19,44 +19,44 @@ from streams.notify.texts import LINKS, STOPS, make_incident_formatter
 
 TIMEOUT_SECONDS: Final = 15.0
 PERMANENT: Final = 500
-"""From here on a reply means that the same will be refused again (RFC 5321, 4.2.1)."""
+"""Lowest code of a permanent SMTP refusal (RFC 5321, 4.2.1)."""
 UNFOLDED: Final = policy.SMTP.clone(max_line_length=998)
-"""As long as a line may be (RFC 5322): a subject that is folded at once, after its name, is shown with a space before it."""
+"""Policy with the longest line of RFC 5322. A subject folded right after its name would be shown with a leading space."""
 
 
 class NotMailedError(ConnectorError):
-    """The server did not take a message; the text says why, for people. Send it again, the same."""
+    """The server did not accept a message. The same message must be sent again."""
 
 
 class MailTransport:
-    """Hands messages for one recipient to a mail server: of several, one may be refused, now or for good, and the others not.
+    """Send messages to one recipient. The server may refuse one recipient of several, temporarily or permanently.
 
-    A message that is sent again, since nobody knows whether it arrived, has the same Message-ID.
+    A message that is sent again has the same Message-ID, because the first attempt may have arrived.
     """
 
     def __init__(self, options: MailOptions, recipient: str, common: NotifyOptions) -> None:
         self._options = options
         self._recipient = recipient
         self._links = Links(common.dashboard_url, common.runbook_url)
-        self._phrasing = make_incident_formatter(common, options.language)
+        self._formatter = make_incident_formatter(common, options.language)
 
     def close(self) -> None:
-        """Nothing is open: each message has a connection of its own."""
+        """Do nothing: each message has its own connection."""
 
-    def send(self, letter: OutgoingMessage) -> None:
-        """Return once the server has taken the message. Raises `NotMailedError`, or `RefusedError`: it never will."""
-        message = self._write(letter)
+    def send(self, outgoing: OutgoingMessage) -> None:
+        """Send a message. Raises `NotMailedError`, or `RefusedError` if the refusal is permanent."""
+        message = self._write(outgoing)
         try:
             with self._connect() as server:
                 server.send_message(message, self._options.sender, [self._recipient])
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
-            words = f"{self._options.host}:{self._options.port}: {_explain(error)}"
+            text = f"{self._options.host}:{self._options.port}: {_explain(error)}"
             match error:
                 case smtplib.SMTPRecipientsRefused() if _code_of(error) >= PERMANENT:
-                    raise RefusedError(words, wholly=True) from None
+                    raise RefusedError(text, wholly=True) from None
                 case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
-                    raise RefusedError(words) from None
-            raise NotMailedError(words) from None
+                    raise RefusedError(text) from None
+            raise NotMailedError(text) from None
 
     @contextmanager
     def _connect(self) -> Iterator[smtplib.SMTP]:
@@ -74,27 +74,27 @@ class MailTransport:
                 server.login(options.username, options.password.get_secret_value() if options.password else "")
             yield server
         finally:
-            with suppress(smtplib.SMTPException):  # what was taken is taken, however the server says goodbye
+            with suppress(smtplib.SMTPException):  # the message was accepted, even if QUIT fails
                 server.quit()
 
-    def _write(self, letter: OutgoingMessage) -> EmailMessage:
+    def _write(self, outgoing: OutgoingMessage) -> EmailMessage:
         options = self._options
         message = EmailMessage(UNFOLDED)
         message["From"] = options.sender
         message["To"] = ", ".join(options.recipients)
-        message["Subject"] = self._phrasing.headline(letter.notices)
-        message["Date"] = format_datetime(to_datetime(letter.at))
-        message["Message-ID"] = f"<{letter.id}@{options.sender.rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine is to answer
-        message.set_content("\n".join(self._lines(letter)) + "\n")
+        message["Subject"] = self._formatter.headline(outgoing.notices)
+        message["Date"] = format_datetime(to_datetime(outgoing.at))
+        message["Message-ID"] = f"<{outgoing.id}@{options.sender.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
+        message.set_content("\n".join(self._lines(outgoing)) + "\n")
         return message
 
-    def _lines(self, letter: OutgoingMessage) -> Iterator[str]:
-        phrasing, at = self._phrasing, letter.at
-        yield phrasing.headline(letter.notices)
-        for notice in letter.notices:
+    def _lines(self, outgoing: OutgoingMessage) -> Iterator[str]:
+        formatter, at = self._formatter, outgoing.at
+        yield formatter.headline(outgoing.notices)
+        for notice in outgoing.notices:
             yield ""
-            yield phrasing.explain(notice, at) if len(letter.notices) == 1 else phrasing.line(notice, at)
+            yield formatter.explain(notice, at) if len(outgoing.notices) == 1 else formatter.line(notice, at)
             for name, url in self._links.of(notice.incident).items():
                 yield f"{LINKS[name][self._options.language]}{STOPS[self._options.language]}{url}"
 
@@ -108,14 +108,18 @@ def _explain(error: Exception) -> str:
         case smtplib.SMTPSenderRefused():
             return say("refuses the sender", "refuse l'expéditeur")
         case smtplib.SMTPNotSupportedError():
-            return say("does not know STARTTLS, or no login", "ne connaît pas STARTTLS, ou pas d'identification")
+            return say(
+                "does not support STARTTLS or authentication", "ne connaît pas STARTTLS, ou pas d'identification"
+            )
         case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
             return say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
         case smtplib.SMTPResponseException():
-            return say(f"takes no mail now ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})")
+            return say(
+                f"accepts no mail at present ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})"
+            )
         case UnicodeError():
             return say(
-                "is told nothing: the user or the password is not ASCII",
+                "nothing is sent: the user or the password is not ASCII",
                 "rien n'est envoyé : l'utilisateur ou le mot de passe n'est pas en ASCII",
             )
         case ssl.SSLError():
@@ -125,6 +129,6 @@ def _explain(error: Exception) -> str:
 
 
 def _code_of(error: smtplib.SMTPRecipientsRefused) -> int:
-    """Return the reply about the one recipient that there was."""
+    """Return the SMTP code of the refused recipient."""
     ((code, _),) = error.recipients.values()
     return code

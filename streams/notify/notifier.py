@@ -1,4 +1,4 @@
-"""`accueil notify`: reads what becomes of clocks, and has all receivers told."""
+"""The process `accueil notify`: read SLA events and notify all receivers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ HOUR_MS: Final = 3_600_000
 
 
 def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]:
-    """Yield all who are told in messages."""
+    """Yield the name and transport of each receiver of messages."""
     for webhook in options.webhooks:
         yield webhook.name, WebhookTransport(webhook, options)
     for mail in options.mails:
@@ -40,41 +40,42 @@ def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]
 
 
 def receivers(options: NotifyOptions) -> Receivers:
-    """Return who is told of what."""
-    queued = {one.name: _kinds(one.severities) for one in options.webhooks}
+    """Return all receivers and the kinds of incidents that they receive."""
+    queued = {webhook.name: _kinds(webhook.severities) for webhook in options.webhooks}
     mailboxes = {name: _kinds(mail.severities) for mail in options.mails for name in mail.mailboxes}
-    return Receivers(tuple(one.name for one in options.alertmanagers), queued | mailboxes, mailboxes.keys())
+    names = tuple(receiver.name for receiver in options.alertmanagers)
+    return Receivers(names, queued | mailboxes, mailboxes.keys())
 
 
 def send_test_messages(options: NotifyOptions) -> Iterator[tuple[str, str]]:
-    """Send a test to each receiver; yield its name, and what went wrong, for people (nothing, if it is empty)."""
+    """Send a test to each receiver; yield its name and the error, for people (empty if none)."""
     now = round(time.time() * 1000)
-    for one in options.alertmanagers:
-        with closing(Client(one)) as client:
-            yield one.name, _trouble_of(partial(client.post, [alertmanager.make_test_alert(now)]))
+    for receiver in options.alertmanagers:
+        with closing(Client(receiver)) as client:
+            yield receiver.name, _trouble_of(partial(client.post, [alertmanager.make_test_alert(now)]))
     for name, transport in transports(options):
         with closing(transport):
             yield name, _trouble_of(partial(transport.send, OutgoingMessage(f"test-{now}", now, ())))
 
 
 class Notifier:
-    """The whole process. `run` until it is to stop; the rest may be asked in any thread meanwhile."""
+    """The notifier process. Other methods than `run` may be called from any thread."""
 
     def __init__(self, options: NotifyOptions) -> None:
         self._options = options
         self._stopping = Event()
         self._failed = False
-        self._tellers = [DeliveryThread(delivery, self._open, self._give_up) for delivery in self._speakers()]
+        self._threads = [DeliveryThread(delivery, self._open, self._give_up) for delivery in self._deliveries()]
         self._reader: Reader | None = None
 
     def run(self, stopping: Event) -> bool:
-        """Read and tell until `stopping`; return whether that was why it ended.
+        """Read and notify until `stopping` is set; return False if it ended because of a failure.
 
-        Raises `InstanceInUseError` if another process has the directory, and `ConnectorError` if it cannot be written.
+        Raises `InstanceInUseError` if another process uses the directory, and `ConnectorError` if it cannot be written.
         """
         self._stopping = stopping
         make_private_directory(self._options.directory)
-        with _alone(self._options.directory), closing(self._open()) as store:
+        with _locked(self._options.directory), closing(self._open()) as store:
             store.register_receivers()
             self._reader = Reader(
                 store,
@@ -84,8 +85,8 @@ class Notifier:
                 keep_ended_days=self._options.keep_ended_days,
                 topic=self._options.topic,
             )
-            for teller in self._tellers:
-                teller.start()
+            for thread in self._threads:
+                thread.start()
             try:
                 self._reader.run(stopping)
             finally:
@@ -93,35 +94,35 @@ class Notifier:
         return not self._failed
 
     def healthy(self) -> tuple[bool, str]:
-        """Return whether it gets anywhere."""
+        """Return whether reading makes progress."""
         reader = self._reader
         return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether it follows the topic, and who cannot be told now, or refused something."""
+        """Return whether the end of the topic is reached, and the errors of receivers."""
         state = self._reader.state if self._reader else State.NO_BROKER
         if state is not State.FOLLOWING:
             return False, state
         with closing(self._open()) as store:
             refused = store.refused()
-        found = [f"{one.delivery.name}: {one.trouble}" for one in self._tellers if one.trouble]
+        found = [f"{thread.delivery.name}: {thread.trouble}" for thread in self._threads if thread.trouble]
         found += [f"{name}: {number} x {reason}" for name, (number, reason) in refused.items()]
         return True, "; ".join(found) or state
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what Prometheus may know."""
+        """Yield the Prometheus metrics."""
         reader = self._reader
         if reader is None:
             return
         with closing(self._open()) as store:
             opened, waiting, set_aside, unsent = store.count_open(), store.waiting(), store.refused(), store.unsent()
-        incidents = GaugeMetricFamily("notify_incidents_open", "Incidents that go on", labels=["kind"])
+        incidents = GaugeMetricFamily("notify_incidents_open", "Open incidents", labels=["kind"])
         for kind in IncidentKind:
             incidents.add_metric([kind], opened.get(kind, 0))
         yield incidents
         not_sent = CounterMetricFamily(
             "notify_incidents_unsent",
-            "Incidents that were recorded and not sent: they had ended when they became known, or were older than max_age_hours",
+            "Incidents recorded but not sent: they had ended when they became known, or were older than max_age_hours",
             labels=["kind", "reason"],
         )
         for kind in IncidentKind:
@@ -129,34 +130,34 @@ class Notifier:
                 not_sent.add_metric([kind, reason], unsent.get((kind.value, reason.value), 0))
         yield not_sent
         following = reader.state is State.FOLLOWING
-        yield GaugeMetricFamily("notify_following", "Whether the topic is read to its end", value=float(following))
+        yield GaugeMetricFamily("notify_following", "Whether the end of the topic is reached", value=float(following))
         yield CounterMetricFamily("notify_records", "Records read", value=reader.records)
-        yield CounterMetricFamily("notify_unreadable", "Records that are no event of a clock", value=reader.unreadable)
-        sent = CounterMetricFamily("notify_sent", "Alerts and messages that were taken", labels=["receiver"])
-        failed = CounterMetricFamily("notify_failed", "Times that a receiver took nothing", labels=["receiver"])
-        queued = GaugeMetricFamily("notify_waiting", "What a receiver does not know yet", labels=["receiver"])
+        yield CounterMetricFamily("notify_unreadable", "Records that are not SLA events", value=reader.unreadable)
+        sent = CounterMetricFamily("notify_sent", "Alerts and messages accepted by a receiver", labels=["receiver"])
+        failed = CounterMetricFamily("notify_failed", "Failed deliveries to a receiver", labels=["receiver"])
+        queued = GaugeMetricFamily(
+            "notify_waiting", "Undelivered alerts and messages of a receiver", labels=["receiver"]
+        )
         oldest = GaugeMetricFamily(
-            "notify_oldest_waiting_seconds", "Since when the first message waits", labels=["receiver"]
+            "notify_oldest_waiting_seconds", "Age of the oldest undelivered message", labels=["receiver"]
         )
         refused = GaugeMetricFamily("notify_refused", "Messages that a receiver refused", labels=["receiver"])
-        disabled = GaugeMetricFamily(
-            "notify_disabled", "Whether a receiver said that it is no more", labels=["receiver"]
-        )
-        for teller in self._tellers:
-            name = teller.delivery.name
+        disabled = GaugeMetricFamily("notify_disabled", "Whether a receiver no longer exists", labels=["receiver"])
+        for thread in self._threads:
+            name = thread.delivery.name
             found = waiting.get(name)
             refused.add_metric([name], set_aside[name].number if name in set_aside else 0)
-            disabled.add_metric([name], teller.disabled)
-            sent.add_metric([name], teller.delivery.sent)
-            failed.add_metric([name], teller.failures)
+            disabled.add_metric([name], thread.disabled)
+            sent.add_metric([name], thread.delivery.sent)
+            failed.add_metric([name], thread.failures)
             queued.add_metric([name], found.number if found else 0)
             oldest.add_metric([name], time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0)
         yield from (sent, failed, queued, oldest, refused, disabled)
 
-    def _speakers(self) -> Iterator[Delivery]:
+    def _deliveries(self) -> Iterator[Delivery]:
         writer = AlertWriter(self._options)
-        for one in self._options.alertmanagers:
-            yield AlertmanagerDelivery(one, writer)
+        for receiver in self._options.alertmanagers:
+            yield AlertmanagerDelivery(receiver, writer)
         for name, transport in transports(self._options):
             yield MessageDelivery(name, transport, self._options.digest_above)
 
@@ -164,19 +165,19 @@ class Notifier:
         return Store(self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS))
 
     def _wake(self) -> None:
-        for teller in self._tellers:
-            teller.wake()
+        for thread in self._threads:
+            thread.wake()
 
     def _give_up(self) -> None:
         self._failed = True
         self._stopping.set()
 
     def _stop(self) -> None:
-        for teller in self._tellers:
-            teller.stop()
+        for thread in self._threads:
+            thread.stop()
         until = time.monotonic() + STOP_SECONDS
-        for teller in self._tellers:
-            teller.join(max(0.0, until - time.monotonic()))
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _kinds(severities: tuple[Severity, ...]) -> tuple[str, ...]:
@@ -192,8 +193,8 @@ def _trouble_of(attempt: Callable[[], object]) -> str:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Keep `directory` for this process; it is free again however that ends."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Lock `directory` for this process. The lock is released however the process ends."""
     try:
         with FileLock(directory / "lock", timeout=0.5):
             yield

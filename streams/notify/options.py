@@ -1,4 +1,4 @@
-"""What notify is told: who is to know of incidents, and how they are reached."""
+"""Options of the notifier: receivers and message formats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from models.topics import SLA
 
 Severity = Literal["critical", "warning"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("critical", "warning")
-"""Of a deadline that passed, and of one that soon will."""
+"""Severities of a missed target and of one at risk."""
 Language = Literal["fr", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 Security = Literal["starttls", "tls", "none"]
 LINK_FIELDS: Final = ("contact", "clock", "policy", "channel", "service", "site", "queue")
-"""In braces in a link, they stand for what the incident is about."""
+"""Fields of the incident that links may contain in braces."""
 PARIS: Final = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True)
 class AlertmanagerOptions:
-    """One Alertmanager; those of a cluster are each told everything."""
+    """One Alertmanager. Each member of a cluster receives all alerts."""
 
     name: str
     url: str
@@ -34,7 +34,7 @@ class AlertmanagerOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
-    """Whoever takes signed messages (Standard Webhooks)."""
+    """Receiver of signed messages (Standard Webhooks)."""
 
     name: str
     url: str
@@ -44,7 +44,7 @@ class WebhookOptions:
 
 @dataclass(frozen=True, slots=True)
 class MailOptions:
-    """Whoever reads e-mail."""
+    """Recipients of e-mails."""
 
     name: str
     host: str
@@ -59,30 +59,30 @@ class MailOptions:
 
     @property
     def mailboxes(self) -> dict[str, str]:
-        """The recipients by name, each a receiver of its own: the first has the name of the whole, the others `NAME.2` and on."""
-        return {self.name if at == 1 else f"{self.name}.{at}": one for at, one in enumerate(self.recipients, 1)}
+        """Name → recipient. Each is a receiver of its own: the first has the name of the whole, the others `NAME.2` and so on."""
+        return {self.name if at == 1 else f"{self.name}.{at}": to for at, to in enumerate(self.recipients, 1)}
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyOptions:
-    """All of it."""
+    """Options of `accueil notify`."""
 
     brokers: str
     directory: Path
     topic: str = SLA.name
     client: Mapping[str, Any] = field(default_factory=dict)
-    """Goes to kafka-python (security)."""
+    """Security options of kafka-python."""
     alertmanagers: tuple[AlertmanagerOptions, ...] = ()
     webhooks: tuple[WebhookOptions, ...] = ()
     mails: tuple[MailOptions, ...] = ()
     dashboard_url: str = ""
     runbook_url: str = ""
     time_zone: ZoneInfo = PARIS
-    """In which people read times."""
+    """Time zone of the times in messages."""
     services: Mapping[Language, Mapping[str, str]] = field(default_factory=dict)
-    """Language → code → name of a service."""
+    """Language → code of a service → name."""
     queues: Mapping[Language, Mapping[tuple[str, str, str], str]] = field(default_factory=dict)
-    """Language → channel, site and code → name of a queue."""
+    """Language → channel, site and code of a queue → name."""
     max_age_hours: float = 72.0
     digest_above: int = 10
     keep_ended_days: int = 35

@@ -1,6 +1,6 @@
-"""Reads the events of clocks, as committed, from where the store says.
+"""Read committed SLA events from the position in the store.
 
-It is in no consumer group: how far it has read is kept with what was read, so that they are never at odds.
+There is no consumer group: positions are stored with the results, in the same transaction.
 """
 
 import time
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class State(StrEnum):
-    """How it goes, as /readyz says it; the names are those of `Phase`."""
+    """State of reading, as shown by /readyz; the names are those of `Phase`."""
 
     NO_BROKER = "no_broker"
     REFUSED = "refused"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 class Reader:
-    """Keeps `store` as the topic is, and calls `changed` when there may be something to tell. For one thread."""
+    """Keep `store` up to date with the topic, and call `changed` when notifications may be due. For one thread."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Reader:
         self.records = 0
         self.unreadable = 0
         self.moved_at = time.monotonic()
-        """When it last got anywhere, if only to wait for the broker."""
+        """Time of the last progress, including attempts to reach the broker."""
         self._store = store
         self._changed = changed
         self._keep_ms = keep_ended_days * DAY_MS
@@ -60,11 +60,11 @@ class Reader:
         self._reader = TopicReader(topic, self, brokers, client, max_poll_records=MAX_POLL_RECORDS)
 
     def run(self, stopping: Event) -> None:
-        """Read until `stopping`, through restarts of the broker. Raises `ConnectorError` if the store cannot be written."""
+        """Read until `stopping` is set, also through broker restarts. Raises `ConnectorError` if the store cannot be written."""
         self._reader.run(stopping)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Go on where reading was left."""
+        """Return the offsets at which reading continues."""
         next_offsets = {**beginnings, **self._store.topic(topic_id)}
         for partition, beginning in beginnings.items():
             if next_offsets[partition] < beginning:
@@ -74,13 +74,13 @@ class Reader:
         return next_offsets
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Take what was read into the store, in one transaction with how far that is."""
+        """Store the results and positions of records in one transaction."""
         self.moved_at, now = time.monotonic(), round(time.time() * 1000)
         if records:
-            if any(several[0].offset < self._following[partition] for partition, several in records.items()):
-                self._store.reread()  # the broker lost the end of the topic, which is read from its beginning
+            if any(batch[0].offset < self._following[partition] for partition, batch in records.items()):
+                self._store.reread()  # the broker lost the end of the topic, so reading starts again
             self._following |= next_offsets
-            events = [event for partition, several in records.items() for event in self._decode(partition, several)]
+            events = [event for partition, batch in records.items() for event in self._decode(partition, batch)]
             if self._store.take(events, next_offsets, now):
                 self._changed()
         if self._store.release(now):
@@ -90,7 +90,7 @@ class Reader:
             self._forget_at = self.moved_at + FORGET_SECONDS
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Take note of how the reading goes; what is told at all is told once the topic was read to its end."""
+        """Record the state of reading. Notifications begin when the end of the topic is first reached."""
         self.moved_at = time.monotonic()
         if phase is Phase.FOLLOWING and self._store.is_rereading:
             self._store.catch_up()

@@ -1,6 +1,6 @@
-"""What notify remembers, in one file of SQLite: incidents, how far the topic is read, and what is still to be told to whom.
+"""State of the notifier in one SQLite file: incidents, positions in the topic, and pending notifications.
 
-All that comes of a batch of events is one transaction: killed anywhere, nothing is lost and nothing counts twice.
+All results of a batch of events are one transaction, so a crash neither loses nor repeats anything.
 """
 
 import math
@@ -32,11 +32,11 @@ from streams.notify.incidents import (
 FILE: Final = "notify.db"
 DAY_MS: Final = 86_400_000
 HOLD_MS: Final = 15_000
-"""An incident that became known late is sent after this long, if no end follows that was earlier: a source that reports old
-contacts reports their ends too, perhaps in the next records."""
+"""Delay of an incident that became known late, in milliseconds. A source that reports old contacts also reports their ends,
+perhaps in the next records; an incident with an earlier end is not sent."""
 TABLES: Final = tuple(
-    f"CREATE {what}"
-    for what in (
+    f"CREATE {definition}"
+    for definition in (
         "TABLE IF NOT EXISTS topic (id TEXT NOT NULL, telling INTEGER NOT NULL)",
         "TABLE IF NOT EXISTS rereading (topic TEXT PRIMARY KEY)",
         "TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)",
@@ -73,54 +73,54 @@ _PUT_ALERT: Final = """
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One thing to tell: an incident began, or ended."""
+    """Beginning or end of an incident, to be sent."""
 
     what: ChangeKind
     incident: Incident
 
 
 class Message(NamedTuple):
-    """What a receiver is to be told next."""
+    """Next message to a receiver."""
 
     number: int
     notices: tuple[Notice, ...]
-    """Several are a digest."""
+    """Several notices are a digest."""
     queued_at: int
-    """Milliseconds since 1970, as all times here."""
+    """Milliseconds since 1970, like all times here."""
 
 
 class Alert(NamedTuple):
-    """An incident as one Alertmanager is to know it."""
+    """State of an incident for one Alertmanager."""
 
     incident: Incident
     shown_at: int | None
-    """Since when Alertmanager knows that it began; None: it does not."""
+    """Time at which Alertmanager received the beginning; None: not yet."""
     shown_by: int | None
-    """Which Alertmanager knows it: when that one started."""
+    """Start time of the Alertmanager that received it."""
     closed_at: int | None
-    """Since when it knows that it ended."""
+    """Time at which it received the end; None: not yet."""
 
 
 class Receivers(NamedTuple):
-    """Who is told, by name."""
+    """Names of all receivers."""
 
     alertmanagers: tuple[str, ...] = ()
     queued: Mapping[str, tuple[str, ...]] = {}
-    """Those who are told in messages, and of which kinds of incidents."""
+    """Receivers of messages → kinds of incidents that they receive."""
     readers: Collection[str] = ()
-    """Those of them who are people: who hears that a promise is broken need not hear that it is not at risk any more."""
+    """Receivers that are people. They do not receive the end of an at-risk incident whose deadline passed."""
 
 
 class Refused(NamedTuple):
-    """What one receiver refused."""
+    """Messages that a receiver refused."""
 
     number: int
     reason: str
-    """Of the last of them, for people."""
+    """Last reason, for people."""
 
 
 class Waiting(NamedTuple):
-    """What is still to be told to one receiver."""
+    """Pending notifications of a receiver."""
 
     number: int
     oldest_at: int | None
@@ -128,12 +128,12 @@ class Waiting(NamedTuple):
 
 _known: Final = msgspec.json.Decoder(ClockIncidents)
 _incident: Final = msgspec.json.Decoder(Incident)
-_tellings: Final = msgspec.json.Decoder(tuple[Notice, ...])
+_notices: Final = msgspec.json.Decoder(tuple[Notice, ...])
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Store:
-    """The file in `directory`. For one thread; several may be open at once. Raises `ConnectorError` as its database does."""
+    """The file in `directory`. For one thread; it may be open several times. Raises `ConnectorError` like its database."""
 
     def __init__(self, directory: Path, receivers: Receivers, max_age_ms: int | None = None) -> None:
         self._receivers = receivers
@@ -142,8 +142,8 @@ class Store:
             directory / FILE,
             *TABLES,
             advice=say(
-                "set it aside; all that goes on is then told again",
-                "le mettre de côté ; tout ce qui dure sera alors redit",
+                "move the file away; all open incidents are then sent again",
+                "déplacer le fichier ; tous les incidents en cours seront alors envoyés de nouveau",
             ),
         )
 
@@ -152,9 +152,9 @@ class Store:
         self._database.close()
 
     def register_receivers(self) -> None:
-        """Have each Alertmanager know of all that is open, and all others again of what they refused: settings may be mended.
+        """Queue all open incidents for each Alertmanager, and refused messages for the others, whose settings may have changed.
 
-        Receivers that there are no more are forgotten.
+        Data of removed receivers is deleted.
         """
         known = [*self._receivers.alertmanagers, *self._receivers.queued]
         marks = ", ".join("?" * len(known))
@@ -169,9 +169,9 @@ class Store:
             self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return by partition what is to be read next of the topic of that id; of another one than before, all of it.
+        """Return partition → next offset of the topic with that id. Another id than before restarts reading.
 
-        That one may hold what the former held.
+        The new topic may contain events of the former one.
         """
         with self._transaction():
             known = self._database.execute("SELECT id FROM topic").fetchone()
@@ -185,34 +185,34 @@ class Store:
 
     @property
     def is_rereading(self) -> bool:
-        """Whether what is taken may have been taken before."""
+        """Whether events may be duplicates of earlier ones."""
         return self._database.execute("SELECT 1 FROM rereading").fetchone() is not None
 
     def reread(self) -> None:
-        """Take note that what is taken from now on may have been taken before, until `catch_up`."""
+        """Record that events may be duplicates from now on, until `catch_up`."""
         self._database.execute("INSERT OR IGNORE INTO rereading SELECT id FROM topic")
 
     def catch_up(self) -> None:
-        """Take note that all that was taken before was read again: what comes from now on is news."""
+        """Record that the reread is complete: events are new from now on."""
         self._database.execute("DELETE FROM rereading")
 
     @property
     def is_sending(self) -> bool:
-        """Whether what is taken is told: not before a topic was read to its end for the first time."""
+        """Whether notifications are sent: not before the end of a topic was reached for the first time."""
         return self._database.execute("SELECT 1 FROM topic WHERE telling").fetchone() is not None
 
     def start_sending(self, now: int) -> None:
-        """Send what goes on, unless it is too old, and all that comes from now on; what is over by now is history."""
+        """Start notifications: open incidents that are not too old, and all later changes. Ended incidents are not sent."""
         with self._transaction():
             self._database.execute("UPDATE topic SET telling = 1")
             for name, content in self._database.execute("SELECT name, known FROM clocks WHERE open").fetchall():
                 known, changes = judge(_known.decode(content), now, self._max_age_ms)
                 self._put_clock(name, known, now)
                 for change in changes:
-                    self._tell(name, change, now)
+                    self._queue_change(name, change, now)
 
     def release(self, now: int) -> int:
-        """Send the incidents that were held back long enough. Returns how many."""
+        """Send the incidents held back until now; return their number."""
         if self._database.execute("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
             return 0
         number = 0
@@ -222,16 +222,13 @@ class Store:
                     known, changes = release(known)
                     self._put_clock(name, known, now)
                     for change in changes:
-                        self._tell(name, change, now)
+                        self._queue_change(name, change, now)
                     number += len(changes)
             self._database.execute("DELETE FROM held WHERE until <= ?", now)
         return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
-        """Fold `events`, in their order, and take note of what is to be told and of what is to be read next.
-
-        Returns how many incidents changed.
-        """
+        """Fold `events` in order, and queue notifications. Store the next offsets. Return the number of changes of incidents."""
         before: dict[str, ClockIncidents | None] = {}
         after: dict[str, ClockIncidents | None] = {}
         with self._transaction():
@@ -244,45 +241,45 @@ class Store:
             changes: list[tuple[str, Change]] = []
             for name, known in after.items():
                 if known is not None and known is not before[name]:
-                    changes += ((name, change) for change in self._keep(name, before[name], known, now))
+                    changes += ((name, change) for change in self._update_clock(name, before[name], known, now))
             if self.is_sending:
                 for name, change in changes:
-                    self._tell(name, change, now)
+                    self._queue_change(name, change, now)
             for partition, following in offsets.items():
                 self._database.execute("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
         return len(changes)
 
     def forget(self, before: int) -> None:
-        """Forget the clocks of which nothing goes on, and nothing was heard since `before`; and what was refused so long ago."""
+        """Delete clocks without open incidents and without events since `before`, and messages refused before."""
         self._database.execute("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
         self._database.execute("DELETE FROM refused WHERE queued_at < ?", before)
 
     # ------------------------------------------------------------------------------------------------------ Alertmanager
     def alerts(self, receiver: str) -> list[Alert]:
-        """Return all that `receiver` is to know."""
+        """Return all alerts of `receiver`."""
         found = self._database.execute(
             "SELECT incident, shown_at, shown_by, closed_at FROM alerts WHERE receiver = ?", receiver
         )
         return [Alert(_incident.decode(content), *marks) for content, *marks in found]
 
     def mark_shown(self, receiver: str, incidents: Iterable[Incident], started_at: int, now: int) -> None:
-        """Take note that `receiver`, which runs since `started_at`, knows of their beginning."""
+        """Record that `receiver`, started at `started_at`, received their beginning."""
         self._mark("shown_at = ?, shown_by = ?", (now, started_at), receiver, incidents)
 
     def mark_closed(self, receiver: str, incidents: Iterable[Incident], now: int) -> None:
-        """Take note that `receiver` knows of their end."""
+        """Record that `receiver` received their end."""
         self._mark("closed_at = ?", (now,), receiver, incidents)
 
     def drop_closed(self, receiver: str, before: int) -> None:
-        """Forget what `receiver` knows to have ended since `before`."""
+        """Delete alerts whose end `receiver` received before `before`."""
         self._database.execute("DELETE FROM alerts WHERE receiver = ? AND closed_at < ?", receiver, before)
 
     # ---------------------------------------------------------------------------------------------------------- messages
     def next_message(self, receiver: str, digest_above: int, limit: int, *, after_outage: bool) -> Message | None:
-        """Return what `receiver` is told next; whoever asks will try to, and asks again until `told`.
+        """Return the next message to `receiver`, counted as tried. It is returned again until `mark_delivered`.
 
-        More than `digest_above` messages are made one, at most `limit` of them, and so are several of them after an outage. But
-        what may have arrived already, since it was tried, is left as it is, so that it is known again.
+        More than `digest_above` messages become a digest, at most `limit` of them; after an outage, more than one do. A message
+        tried before stays unchanged, so that the receiver recognises a duplicate.
         """
         with self._transaction():
             rows = self._database.execute(
@@ -293,10 +290,11 @@ class Store:
             if not rows:
                 return None
             number, content, queued_at, tried = rows[0]
-            notices = _tellings.decode(content)
+            notices = _notices.decode(content)
             if not tried and len(rows) > (1 if after_outage else digest_above):
-                # Of what began and ended meanwhile, the end tells all.
-                notices = tuple({one.incident.id: one for row in rows for one in _tellings.decode(row[1])}.values())
+                # For an incident that began and ended in between, the end is sufficient.
+                joined = (notice for row in rows for notice in _notices.decode(row[1]))
+                notices = tuple({notice.incident.id: notice for notice in joined}.values())
                 last = rows[-1][0]
                 self._database.execute(
                     "DELETE FROM messages WHERE receiver = ? AND number > ? AND number <= ?", receiver, number, last
@@ -306,12 +304,12 @@ class Store:
             return Message(number, notices, queued_at)
 
     def mark_delivered(self, message: Message) -> None:
-        """Take note that it arrived: all of a message, or a part of it."""
+        """Record the delivery of a message or of a part of it."""
         with self._transaction():
             self._remove(message)
 
     def set_aside(self, message: Message, reason: str, now: int) -> None:
-        """Take note that its receiver refused it, a whole message or a part of one, for a `reason`."""
+        """Record that the receiver refused a message, or a part of it, for `reason`."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO refused (receiver, content, queued_at, refused_at, reason)"
@@ -324,32 +322,34 @@ class Store:
             self._remove(message)
 
     def requeue_refused(self, receiver: str, before: float = math.inf) -> None:
-        """Have `receiver` be told again of what it refused `before`; but not that what is over began: the end tells all."""
-        which = "FROM refused WHERE receiver = ? AND refused_at < ?"
+        """Queue the messages that `receiver` refused before `before` again, except beginnings of ended incidents."""
+        source = "FROM refused WHERE receiver = ? AND refused_at < ?"
         with self._transaction():
             found = self._database.execute(
-                f"SELECT content, queued_at {which} ORDER BY number", receiver, before
+                f"SELECT content, queued_at {source} ORDER BY number", receiver, before
             ).fetchall()
             if not found:
                 return
-            going_on = {incident.id for incident in self._open_incidents()}
+            open_ids = {incident.id for incident in self._open_incidents()}
             for content, queued_at in found:
-                notices = _tellings.decode(content)
-                if kept := tuple(one for one in notices if one.what is ChangeKind.ENDED or one.incident.id in going_on):
-                    self._put_message(receiver, kept, queued_at)
-            self._database.execute(f"DELETE {which}", receiver, before)
+                notices = _notices.decode(content)
+                if remaining := tuple(
+                    notice for notice in notices if notice.what is ChangeKind.ENDED or notice.incident.id in open_ids
+                ):
+                    self._put_message(receiver, remaining, queued_at)
+            self._database.execute(f"DELETE {source}", receiver, before)
 
     # ----------------------------------------------------------------------------------------------------------- figures
     def count_open(self) -> dict[str, int]:
-        """Return how many incidents of each kind go on."""
+        """Return the number of open incidents, by kind."""
         return Counter(incident.kind.value for incident in self._open_incidents())
 
     def unsent(self) -> dict[tuple[str, str], int]:
-        """Return how many incidents were not sent since the file was made, by kind and reason (`incidents.Unsent`)."""
+        """Return the number of unsent incidents since the file was created, by kind and reason (`incidents.Unsent`)."""
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
-        """Return what is still to be told, by receiver."""
+        """Return the pending notifications, by receiver."""
         messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
         alerts = (
             "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"
@@ -362,7 +362,7 @@ class Store:
         return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
 
     def refused(self) -> dict[str, Refused]:
-        """Return what was refused, by receiver."""
+        """Return the refused messages, by receiver."""
         found = self._database.execute("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
         return {receiver: Refused(number, reason) for receiver, number, reason, _ in found}
 
@@ -387,7 +387,7 @@ class Store:
         incidents = (incident for (content,) in found for incident in _known.decode(content).incidents)
         return [incident for incident in incidents if incident.ended_at is None]
 
-    def _keep(self, name: str, before: ClockIncidents | None, known: ClockIncidents, now: int) -> list[Change]:
+    def _update_clock(self, name: str, before: ClockIncidents | None, known: ClockIncidents, now: int) -> list[Change]:
         known, changes = resolve(before, known, self._max_age_ms)
         self._put_clock(name, known, now)
         return changes
@@ -397,17 +397,17 @@ class Store:
             "INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now
         )
 
-    def _tell(self, name: str, change: Change, now: int) -> None:
-        what, incident = change
+    def _queue_change(self, name: str, change: Change, now: int) -> None:
+        kind, incident = change
         if incident.unsent:
-            if what is ChangeKind.STARTED:
+            if kind is ChangeKind.STARTED:
                 self._count_unsent(incident)
             return
         if incident.held:
-            if what is ChangeKind.HELD:
+            if kind is ChangeKind.HELD:
                 self._database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", name, now + HOLD_MS)
             return
-        if what is not ChangeKind.CHANGED or incident.ended_at is None:  # what is closed stays so
+        if kind is not ChangeKind.CHANGED or incident.ended_at is None:  # a closed alert stays closed
             self._put_alerts(incident)
         self._queue(change, now)
 
@@ -443,7 +443,7 @@ class Store:
 
     def _remove(self, message: Message) -> None:
         (content,) = self._database.execute("SELECT content FROM messages WHERE number = ?", message.number).fetchone()
-        if rest := tuple(one for one in _tellings.decode(content) if one not in message.notices):
+        if rest := tuple(notice for notice in _notices.decode(content) if notice not in message.notices):
             self._database.execute("UPDATE messages SET content = ? WHERE number = ?", _encode(rest), message.number)
         else:
             self._database.execute("DELETE FROM messages WHERE number = ?", message.number)
@@ -451,5 +451,5 @@ class Store:
     def _mark(self, marks: str, values: tuple[int, ...], receiver: str, incidents: Iterable[Incident]) -> None:
         command = f"UPDATE alerts SET {marks} WHERE receiver = ? AND key = ? AND round = ?"  # noqa: S608 - ours
         with self._transaction():
-            for incident in incidents:  # of one that has begun anew since, it is not so
+            for incident in incidents:  # the round excludes an incident that has begun again since
                 self._database.execute(command, *values, receiver, incident.key, incident.round)

@@ -1,4 +1,4 @@
-"""Texts of alerts in French and English: service, channel, what was promised, since when, how late; nothing of the citizen."""
+"""Texts of notifications in French and English: service, channel, target, waiting time and delay; no data about the citizen."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from streams.notify.store import Notice
 
 Both = dict[Language, str]
 MINUTE_MS: Final = 60_000
-"""Nearer to its deadline than this, a text does not say how far away it is."""
+"""Texts do not give the distance from the deadline if it is smaller, in milliseconds."""
 DAY_HOURS: Final = 24
 CLOCKS: Final[dict[str, Both]] = {
     "answer": {"fr": "réponse", "en": "answer"},
@@ -40,12 +40,12 @@ HEADS: Final[dict[IncidentKind, Both]] = {
 }
 ENDS: Final[dict[str, Both]] = {
     "met": {"fr": "c'est fait", "en": "done"},
-    "cancelled": {"fr": "plus personne n'attend", "en": "nobody waits any more"},
+    "cancelled": {"fr": "plus personne n'attend", "en": "cancelled"},
     "paused": {"fr": "en attente de l'usager", "en": "waiting for the citizen"},
     "moved": {"fr": "l'échéance est reportée", "en": "the deadline was moved"},
     "breached": {"fr": "l'échéance est passée", "en": "the deadline passed"},
 }
-OVER: Final[Both] = {"fr": "Terminé", "en": "Over"}
+OVER: Final[Both] = {"fr": "Terminé", "en": "Ended"}
 STOPS: Final[Both] = {"fr": " : ", "en": ": "}
 DAYS: Final[Both] = {"fr": "%d/%m/%Y", "en": "%Y-%m-%d"}
 UNITS: Final[dict[str, tuple[Both, Both]]] = {
@@ -58,17 +58,17 @@ UNITS: Final[dict[str, tuple[Both, Both]]] = {
     "clear_days": ({"fr": "jour franc", "en": "clear day"}, {"fr": "jours francs", "en": "clear days"}),
     "months": ({"fr": "mois", "en": "month"}, {"fr": "mois", "en": "months"}),
 }
-"""What is counted in days or months: one of it, and several."""
+"""Units of days and months: singular and plural."""
 SPANS: Final[Both] = {"fr": "{} d'ouverture", "en": "{} of opening hours"}
 WITHIN: Final[Both] = {"fr": "{} sous {}", "en": "{} within {}"}
 FACTS: Final[dict[str, Both]] = {
     "service": {"fr": "Service", "en": "Service"},
     "channel": {"fr": "Canal", "en": "Channel"},
-    "promised": {"fr": "Promis", "en": "Promised"},
+    "promised": {"fr": "Promis", "en": "Target"},
     "waiting": {"fr": "Attend depuis", "en": "Waiting since"},
     "received": {"fr": "Reçu le", "en": "Received"},
     "deadline": {"fr": "Échéance", "en": "Deadline"},
-    "end": {"fr": "Terminé", "en": "Over"},
+    "end": {"fr": "Terminé", "en": "Ended"},
     "late": {"fr": "Signalé en retard", "en": "Reported late"},
     "contact": {"fr": "Contact", "en": "Contact"},
     "command": {"fr": "Détail", "en": "Details"},
@@ -96,23 +96,23 @@ DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
         {"fr": "{} avertissements dont l'échéance est passée", "en": "{} warnings whose deadline passed"},
     ),
     "ended": (
-        {"fr": "1 incident terminé", "en": "1 incident over"},
-        {"fr": "{} incidents terminés", "en": "{} incidents over"},
+        {"fr": "1 incident terminé", "en": "1 incident ended"},
+        {"fr": "{} incidents terminés", "en": "{} incidents ended"},
     ),
 }
-"""Of one, and of several."""
+"""Singular and plural."""
 LINKS: Final[dict[str, Both]] = {
     "dashboard_url": {"fr": "Tableau de bord", "en": "Board"},
     "runbook_url": {"fr": "Que faire", "en": "What to do"},
 }
 TESTS: Final[Both] = {
     "fr": "Essai d'Accueil : ce message ne demande rien",
-    "en": "A test of Accueil: nothing needs to be done",
+    "en": "A test of Accueil: no action needed",
 }
 
 
 class IncidentFormatter(NamedTuple):
-    """Writes of incidents in one language, with the names that the settings give to services and queues."""
+    """Format incidents in one language, with the names of services and queues from the settings."""
 
     language: Language
     zone: ZoneInfo
@@ -122,23 +122,23 @@ class IncidentFormatter(NamedTuple):
     """Channel, site and code → name."""
 
     def summarise(self, incident: Incident) -> str:
-        """Return an incident in one line: service, channel, and what was promised."""
+        """Return an incident in one line: service, channel and target."""
         where = ", ".join(filter(None, (self.service(incident), self._channel(incident))))
         return f"{HEADS[incident.kind][self.language]}{STOPS[self.language]}{where}, {self.describe_target(incident)}"
 
     def service(self, incident: Incident) -> str:
-        """Return the service as people call it; of a call or visit without one, its queue."""
+        """Return the name of the service; for a call or visit without one, of its queue."""
         return self.services.get(incident.service, incident.service) or self._queue(incident)
 
     def describe_target(self, incident: Incident) -> str:
-        """Return what was promised in words: `first response within 10 working days`."""
+        """Return the target in words: `first response within 10 working days`."""
         what = CLOCKS.get(incident.clock, {}).get(self.language, incident.clock)
         if not incident.target:
             return what
         return WITHIN[self.language].format(what, self._amount(incident.target, incident.unit))
 
     def explain(self, notice: Notice, now: int) -> str:
-        """Return what there is to know of an incident at `now` (milliseconds since 1970), a line for each fact."""
+        """Return all facts of an incident at `now` (milliseconds since 1970), one line each."""
         incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
         facts = {
             "service": self._place(incident),
@@ -155,16 +155,16 @@ class IncidentFormatter(NamedTuple):
         return "\n".join(f"{FACTS[fact][self.language]}{stop}{text}" for fact, text in facts.items() if text)
 
     def headline(self, notices: Sequence[Notice]) -> str:
-        """Return a message in one line; one that tells nothing is a test."""
+        """Return a message in one line; without notices it is a test."""
         if not notices:
             return TESTS[self.language]
         if len(notices) > 1:
-            counts = Counter("broken" if _is_broken(one) else one.what.value for one in notices)
-            told = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
-            return ", ".join(both[self.language].format(count) for both, count in told)
-        what, incident = notices[0].what, notices[0].incident
-        words = self.summarise(incident)
-        return f"{OVER[self.language]}{STOPS[self.language]}{words}" if what is ChangeKind.ENDED else words
+            counts = Counter("broken" if _is_broken(notice) else notice.what.value for notice in notices)
+            parts = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
+            return ", ".join(both[self.language].format(count) for both, count in parts)
+        kind, incident = notices[0].what, notices[0].incident
+        summary = self.summarise(incident)
+        return f"{OVER[self.language]}{STOPS[self.language]}{summary}" if kind is ChangeKind.ENDED else summary
 
     def line(self, notice: Notice, now: int) -> str:
         """Return an incident in two lines, as part of a digest."""
@@ -176,7 +176,7 @@ class IncidentFormatter(NamedTuple):
         return f"{self.summarise(incident)}\n  {SEPARATORS[self.language].join([*facts, self._contact(incident)])}"
 
     def _contact(self, incident: Incident) -> str:
-        """Return the number of a contact in the system that it comes from, and the instance name of the connector."""
+        """Return the number of a contact in its source system, and the connector's instance name."""
         number, source = incident.contact.rpartition(":")[2], source_of(incident.contact)
         return CONTACT[self.language].format(number, source) if source else incident.contact
 
@@ -198,7 +198,7 @@ class IncidentFormatter(NamedTuple):
         return SPANS[self.language].format(span) if unit == Unit.OPENING_HOURS else span
 
     def _deadline(self, incident: Incident, now: int | None) -> str:
-        """Return the deadline, and how far away it is; as a day if it is the midnight after one."""
+        """Return the deadline and its distance; as a date if it is the midnight after a day."""
         at = incident.deadline_at
         day = day_ending_at(at, self.zone)
         text = self._time(incident, at) if day is None else f"{day:{DAYS[self.language]}}"
@@ -208,13 +208,13 @@ class IncidentFormatter(NamedTuple):
         return f"{text}, {distance.format(self._span(abs(now - at)))}"
 
     def _end(self, incident: Incident) -> str:
-        why = ENDS.get(incident.end, {}).get(self.language, incident.end)
+        reason = ENDS.get(incident.end, {}).get(self.language, incident.end)
         ended_at = incident.ended_at or 0
         is_late = incident.end == "met" and ended_at > incident.deadline_at
         late = (
             LATENESS["done_late"][self.language].format(self._span(ended_at - incident.deadline_at)) if is_late else ""
         )
-        return ", ".join(filter(None, (why, self._time(incident, ended_at), late)))
+        return ", ".join(filter(None, (reason, self._time(incident, ended_at), late)))
 
     def _lateness(self, incident: Incident) -> str:
         if not incident.known_at:
@@ -223,14 +223,14 @@ class IncidentFormatter(NamedTuple):
         return known.format(self._time(incident, incident.known_at), self._span(incident.known_at - incident.due_at))
 
     def _time(self, incident: Incident, at: int) -> str:
-        """Return a time as the clock on the wall shows it; with seconds where they matter. Empty if it is not known."""
+        """Return a local time, with seconds for calls and visits; empty if unknown."""
         if not at:
             return ""
         clock = "%H:%M:%S" if incident.channel in QUEUE_CHANNELS else "%H:%M"
         return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{DAYS[self.language]} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
-        """Return a span in its two largest units."""
+        """Return a duration in its two largest units."""
         minutes, seconds = divmod(milliseconds // 1000, 60)
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24) if hours >= 2 * DAY_HOURS else (0, hours)
@@ -241,7 +241,7 @@ class IncidentFormatter(NamedTuple):
 
 
 def make_incident_formatter(options: NotifyOptions, language: Language) -> IncidentFormatter:
-    """Return what writes in a language, with the names of the settings."""
+    """Return the formatter of a language, with the names from the settings."""
     return IncidentFormatter(
         language, options.time_zone, options.services.get(language, {}), options.queues.get(language, {})
     )

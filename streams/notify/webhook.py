@@ -1,4 +1,4 @@
-"""Letters as signed messages: Standard Webhooks 1.0 (https://www.standardwebhooks.com)."""
+"""Messages as signed webhooks: Standard Webhooks 1.0 (https://www.standardwebhooks.com)."""
 
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class WebhookTransport:
-    """Posts to a receiver."""
+    """Post messages to a receiver."""
 
     def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
         self._sender = Sender(options.url, options.secret)
@@ -31,13 +31,13 @@ class WebhookTransport:
         """Close the connections."""
         self._sender.close()
 
-    def send(self, letter: OutgoingMessage) -> None:
-        """Send a message, whose id is the letter's.
+    def send(self, outgoing: OutgoingMessage) -> None:
+        """Send a message with its own id.
 
-        Raises `NotTakenError`, `RefusedError`, and `GoneError` if the answer is 410, as the specification says.
+        Raises `NotAcceptedError`, `RefusedError`, and `GoneError` for the status 410, as the specification requires.
         """
         try:
-            self._sender.send(letter.id, self._write(letter))
+            self._sender.send(outgoing.id, self._write(outgoing))
         except NotAcceptedError as error:
             if error.status == httpx.codes.GONE:
                 raise GoneError(str(error)) from None
@@ -45,22 +45,22 @@ class WebhookTransport:
                 raise RefusedError(str(error)) from None
             raise
 
-    def _write(self, letter: OutgoingMessage) -> bytes:
-        notices = letter.notices
+    def _write(self, outgoing: OutgoingMessage) -> bytes:
+        notices = outgoing.notices
         both: dict[str, Any] = {
             "summary": self._fr.headline(notices),
             "summary_en": self._en.headline(notices),
         }
-        match [self._tell(one, letter.at) for one in notices]:
+        match [self._make_data(notice, outgoing.at) for notice in notices]:
             case []:
                 kind, data = TEST, both
-            case [one]:
-                kind, data = f"sla.{notices[0].incident.kind}.{notices[0].what}", one
+            case [single]:
+                kind, data = f"sla.{notices[0].incident.kind}.{notices[0].what}", single
             case several:
                 kind, data = DIGEST, both | {"incidents": several}
-        return _encode({"type": kind, "timestamp": to_iso(letter.at), "data": data})
+        return _encode({"type": kind, "timestamp": to_iso(outgoing.at), "data": data})
 
-    def _tell(self, notice: Notice, at: int) -> dict[str, Any]:
+    def _make_data(self, notice: Notice, at: int) -> dict[str, Any]:
         incident = notice.incident
         return {
             "incident": incident.id,

@@ -20,7 +20,7 @@ class KafkaUnavailable(Exception):  # noqa: N818 - says what it is
     """Kafka does not answer, or did not accept all events."""
 
 
-class SharedIdentity(Exception):  # noqa: N818 - says what was asked for
+class SharedIdentity(Exception):  # noqa: N818 - names the condition
     """A weak identity leads to several people, so the requested contacts are ambiguous."""
 
 

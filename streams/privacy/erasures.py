@@ -127,7 +127,7 @@ class Erasures:
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> ErasureRequest:
         """Write a request to erase these contacts, with an id of `make_request_id`. Its events are not published yet.
 
-        Raises `Unavailable`; then `is_begun` tells whether the request was written.
+        Raises `Unavailable`; then `is_begun` returns whether the request was written.
         """
         new = ErasureRequest(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.write_transaction() as connection:

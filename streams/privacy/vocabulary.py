@@ -56,9 +56,9 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "feedback.invited": ("Invited to give an opinion", "Invité à donner son avis"),
         "feedback.given": ("Opinion given", "Avis donné"),
         "personal_data.erased": ("Personal data erased", "Données personnelles effacées"),
-        "sla.met": ("SLA target met", "Délai tenu"),
-        "sla.breached": ("SLA target missed", "Délai dépassé"),
-        "sla.cancelled": ("SLA target cancelled", "Délai sans objet"),
+        "sla.met": ("Target met", "Délai tenu"),
+        "sla.breached": ("Target missed", "Délai dépassé"),
+        "sla.cancelled": ("Target cancelled", "Délai sans objet"),
     },
     "state": {
         "waiting": ("Waiting for the service", "En attente du service"),

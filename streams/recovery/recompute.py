@@ -39,7 +39,7 @@ _TICKS_MS: Final = range(-600_000, 1, 4_000)
 
 They begin early enough for all due work, and are frequent enough that the job does not assume an interruption."""
 _LATE_MS: Final = 300_000
-"""Longest delay with which a worker counts an event of time alone, such as a missed deadline or an expired call."""
+"""Longest delay of a worker for events of time alone, such as a missed deadline or an expired call."""
 _SOURCES: Final = [topic.name for topic in SOURCES.values()]
 
 

@@ -1,6 +1,6 @@
-"""What the parts say, as the person at the console is told it: few words, in their language.
+"""Translation of log records into short messages for the operator's console, in English and French.
 
-The files keep every line as it was said; libraries' own words stay there.
+The log files keep every line unchanged, including those of libraries, which the console does not show.
 """
 
 import json
@@ -16,99 +16,99 @@ from streams.runtime.logs import LIBRARIES
 
 MESSAGES: Final = {
     "alerts_refused": (
-        "{receiver} refuses {count} alerts, and is told the others",
+        "{receiver} refuses {count} alerts, and receives the others",
         "{receiver} refuse {count} alertes, et reçoit les autres",
     ),
     "audit_cut": (
-        "audit: the end of {file} was written by half, and is cut off; nothing of it was answered",
-        "audit : la fin de {file}, écrite à moitié, est coupée ; rien n'en avait été répondu",
+        "audit: the end of {file} was incomplete and is removed; the requests in it had not been answered",
+        "audit : la fin de {file}, incomplète, est retirée ; il n'avait pas été répondu à ces demandes",
     ),
     "audit_damaged": (
-        "audit: it was changed, or is damaged ({reason}), and goes on in {next_file}: accueil audit verify",
+        "audit: it was changed or damaged ({reason}), and continues in {next_file}: accueil audit verify",
         "audit : il a été modifié ou abîmé ({reason}), et continue dans {next_file} : accueil audit verify",
     ),
     "broker listens": ("listens on {host}:{port}", "écoute sur {host}:{port}"),
     "broker ended by itself": (
-        "stopped by itself (code {exit_code}), see {path}",
+        "stopped unexpectedly (code {exit_code}), see {path}",
         "s'est arrêté (code {exit_code}), voir {path}",
     ),
     "broker killed": (
-        "was killed: by somebody, or by the system for want of memory",
+        "was killed: by an operator, or by the system because of a lack of memory",
         "a été tué : par quelqu'un, ou par le système à court de mémoire",
     ),
     "broker_left": (
-        "{connector}: Kafka takes nothing ({reason}), what comes is kept on disk",
-        "{connector} : Kafka ne prend rien ({reason}), ce qui arrive est gardé sur disque",
+        "{connector}: Kafka accepts no events ({reason}), they are kept on disk",
+        "{connector} : Kafka n'accepte rien ({reason}), les événements sont gardés sur disque",
     ),
     "broker_unreachable": (
         "{connector}: Kafka cannot be reached ({error})",
         "{connector} : Kafka est injoignable ({error})",
     ),
     "connector_ended": (
-        "{connector} ended by itself ({trouble}): all connectors are started again",
+        "{connector} stopped unexpectedly ({trouble}): all connectors are restarted",
         "{connector} s'est arrêté ({trouble}) : tous les connecteurs sont relancés",
     ),
-    "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
+    "connector_in_trouble": ("{connector} reads nothing: {trouble}", "{connector} ne lit rien : {trouble}"),
     "connector_takes_in_part": (
-        "{connector} takes in a part only: {trouble}",
-        "{connector} ne prend qu'une partie : {trouble}",
+        "{connector} reads only a part: {trouble}",
+        "{connector} ne lit qu'une partie : {trouble}",
     ),
     "gone_not_believed": (
-        "{connector}: {count} things are no longer there, which is not believed: does its account see less than before?",
-        "{connector} : {count} choses ne sont plus là, ce qu'on ne croit pas : son compte voit-il moins qu'avant ?",
+        "{connector}: {count} entries have disappeared from the source, which is ignored: does its account see less than before?",
+        "{connector} : {count} éléments ont disparu de la source, ignoré pour l'instant : son compte voit-il moins qu'avant ?",
     ),
     "internal_error": (
-        "a defect of Accueil itself ({error}): the record is a dead letter",
+        "a defect of Accueil itself ({error}): the record becomes a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",
     ),
     "kafka_refuses": ("{error}", "{error}"),
     "connector_refused": (
-        "{connector}: {trouble}: events are kept on disk meanwhile",
+        "{connector}: {trouble}: events are kept on disk until then",
         "{connector} : {trouble} : les événements sont gardés sur disque en attendant",
     ),
     "key_made": (
-        "made a key that nothing replaces, keep a copy: {path}",
+        "created a key that cannot be replaced, keep a copy: {path}",
         "clé créée, que rien ne remplace, en garder une copie : {path}",
     ),
-    "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
+    "leaving": ("cannot continue: {error}", "ne peut pas continuer : {error}"),
     "log_compressed": (
         "{connector}: compressed files of the log are not read ({file}); to read them, decompress them before the first start",
         "{connector} : fichiers compressés du journal non lus ({file}) ; pour les lire, les décompresser avant le 1er démarrage",
     ),
     "log_lost": (
-        "{connector}: lines may be missing: {file} is another file than before, or was passed over",
+        "{connector}: lines may be missing: {file} is another file than before, or was skipped",
         "{connector} : des lignes manquent peut-être : {file} n'est plus le même fichier, ou a été sauté",
     ),
     "mapping_failed": (
-        "{connector}: a defect in the connector ({error}), the record is kept apart",
+        "{connector}: a defect in the connector ({error}), the record is set aside",
         "{connector} : un défaut du connecteur ({error}), l'enregistrement est mis de côté",
     ),
     "messages_missed": (
-        "{connector}: {count} changes that no message had told were found by asking: do all of its webhooks come?",
-        "{connector} : {count} changements qu'aucun message n'avait dits, trouvés en demandant : ses webhooks viennent-ils ?",
+        "{connector}: {count} changes without a webhook message were found by polling: do all webhooks arrive?",
+        "{connector} : {count} changements sans message webhook, trouvés par interrogation : les webhooks arrivent-ils tous ?",
     ),
     "message_refused": (
-        "{receiver} is not told of one thing, and is told the others: {reason}",
-        "{receiver} n'est pas prévenu d'une chose, et l'est des autres : {reason}",
+        "{receiver} does not receive one message, but receives the others: {reason}",
+        "{receiver} ne reçoit pas un message, mais reçoit les autres : {reason}",
     ),
     "process_ended_at_work": (
-        "{connector}: the process ended while it worked on a record, which is kept apart if that goes on",
+        "{connector}: the process ended while it processed a record, which is set aside if that happens again",
         "{connector} : le processus s'est arrêté pendant le traitement d'un enregistrement, mis de côté si cela se répète",
     ),
     "receiver_gone": (
-        "{receiver} is told nothing more until the next start: {reason}",
-        "{receiver} n'est plus prévenu de rien avant le prochain démarrage : {reason}",
+        "{receiver} receives no more messages until the next start: {reason}",
+        "{receiver} ne reçoit plus de message avant le prochain démarrage : {reason}",
     ),
     "receiver_away": (
-        "{receiver} cannot be told: {reason}",
-        "{receiver} ne peut être prévenu : {reason}",
+        "{receiver} cannot be reached: {reason}",
+        "{receiver} est injoignable : {reason}",
     ),
     "record_ends_process": (
-        "{connector}: the process ended {count} times on one record, which is kept apart",
+        "{connector}: the process ended {count} times on one record, which is set aside",
         "{connector} : le processus s'est arrêté {count} fois sur un enregistrement, mis de côté",
     ),
     "records_expired": (
-        "goes on without {count} events that {topic} no longer has",
+        "continues without {count} events that {topic} no longer has",
         "continue sans {count} événements que {topic} n'a plus",
     ),
     "records_rejected": (
@@ -120,100 +120,103 @@ MESSAGES: Final = {
         "{connector} : trop d'enregistrements inutilisables, les {count} plus anciens ne sont plus dans {path}",
     ),
     "requests_refused": (
-        "{connector}: messages refused: {count} (HTTP {reason}; 401: is the sender's secret another, or a clock wrong?)",
+        "{connector}: messages refused: {count} (HTTP {reason}; 401: does the sender have another secret, or a wrong clock?)",
         "{connector} : messages refusés : {count} (HTTP {reason} ; 401 : l'émetteur a-t-il un autre secret, une autre heure ?)",
     ),
     "sla_unreadable": (
-        "an event of a clock cannot be read ({topic} {partition}:{offset}): is another version writing?",
+        "an event of an SLA clock cannot be read ({topic} {partition}:{offset}): does another version write it?",
         "un événement d'horloge est illisible ({topic} {partition}:{offset}) : une autre version écrit-elle ?",
     ),
     "sla_calendars_gone": (
-        "{path} has no calendar {detail} any more: the clocks that ran by it keep their deadlines, paused or not",
+        "{path} no longer has the calendar {detail}: the clocks that used it keep their deadlines, paused or not",
         "{path} n'a plus de calendrier {detail} : les horloges qui le suivaient gardent leurs échéances, en pause ou non",
     ),
     "sla_file_refused": (
-        "{path} cannot be used, what it said before still holds: {detail}",
-        "{path} est inutilisable, ce qu'il disait avant reste valable : {detail}",
+        "{path} is invalid, its previous content remains in force: {detail}",
+        "{path} est inutilisable, son contenu précédent reste valable : {detail}",
     ),
     "sla_file_usable": (
-        "{path} can be used again, and counts",
-        "{path} est de nouveau utilisable, et compte",
+        "{path} is valid again, and in force",
+        "{path} est de nouveau utilisable, et en vigueur",
     ),
     "sla_promises_gone": (
-        "{path} no longer has {detail}: open contacts keep it, unless another policy or a version with open_contacts is for them",
+        "{path} no longer has {detail}: open contacts keep it, unless another policy or a version with open_contacts applies",
         "{path} n'a plus {detail} : les contacts ouverts le gardent, sauf autre règle, ou version avec open_contacts, pour eux",
     ),
     "spool_cut": (
-        "{connector}: the end of {file} was written by half, and is written again",
-        "{connector} : la fin de {file}, écrite à moitié, est reprise",
+        "{connector}: the end of {file} was incomplete, and is written again",
+        "{connector} : la fin de {file}, incomplète, est réécrite",
     ),
     "spool_damaged": (
         "{connector}: a part of the spool is damaged, set aside in {file}",
         "{connector} : une partie de la file sur disque est abîmée, mise de côté dans {file}",
     ),
     "taking_failed": (
-        "{connector}: a defect in the connector ({error}), the file is kept apart",
+        "{connector}: a defect in the connector ({error}), the file is set aside",
         "{connector} : un défaut du connecteur ({error}), le fichier est mis de côté",
     ),
     "telling_failed": (
-        "a defect of Accueil itself: {receiver} cannot be told",
-        "un défaut d'Accueil même : {receiver} ne peut être prévenu",
+        "a defect of Accueil itself: no message can be sent to {receiver}",
+        "un défaut d'Accueil même : aucun message ne peut être envoyé à {receiver}",
     ),
     "tick_failed": (
-        "a defect of Accueil itself ({error}): what depends on time alone waits for the next try",
-        "un défaut d'Accueil même ({error}) : ce qui ne dépend que du temps attend le prochain essai",
+        "a defect of Accueil itself ({error}): deadlines and expiry wait for the next attempt",
+        "un défaut d'Accueil même ({error}) : les échéances et expirations attendent le prochain essai",
     ),
     "verification_failed": (
-        "{connector}: a defect in the connector ({error}), a message was not taken",
-        "{connector} : un défaut du connecteur ({error}), un message n'a pas été pris",
+        "{connector}: a defect in the connector ({error}), a message was not accepted",
+        "{connector} : un défaut du connecteur ({error}), un message n'a pas été accepté",
     ),
     "tables_migrating": (
-        "brings the database of an earlier release to this one's tables: with millions of contacts that takes minutes",
-        "met la base d'une version antérieure aux tables de celle-ci : avec des millions de contacts, cela prend des minutes",
+        "migrates the database of an earlier release: this takes minutes with millions of contacts",
+        "migre la base d'une version antérieure : avec des millions de contacts, cela prend des minutes",
     ),
     "waiting_for_database": ("waits for the database ({error})", "attend la base de données ({error})"),
-    "database_away": ("the timelines' database does not answer ({error})", "la base des fils ne répond pas ({error})"),
+    "database_away": ("the timeline database does not answer ({error})", "la base des fils ne répond pas ({error})"),
     "not_recorded": (
-        "nothing is shown of anybody, since it cannot be recorded: {error}",
-        "rien n'est montré de personne, faute de pouvoir l'enregistrer : {error}",
+        "no personal data is shown, since the access cannot be recorded in the audit: {error}",
+        "aucune donnée personnelle n'est montrée, faute de pouvoir enregistrer l'accès : {error}",
     ),
-    "tokens_unusable": ("nobody is let in: {error}", "personne n'est admis : {error}"),
-    "key_unusable": ("nobody is found in a sector: {error}", "personne n'est trouvé dans un secteur : {error}"),
+    "tokens_unusable": ("all clients are refused: {error}", "tous les clients sont refusés : {error}"),
+    "key_unusable": (
+        "no citizen can be found in one sector: {error}",
+        "aucun usager ne peut être trouvé dans un secteur : {error}",
+    ),
     "provider_away": (
-        "the OpenID provider does not give its keys ({error}): those it gave before hold",
+        "the OpenID provider does not return its keys ({error}): its previous keys stay in use",
         "le fournisseur OpenID ne donne pas ses clés ({error}) : celles d'avant restent valables",
     ),
     "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
     r"a row of figures cannot be read: (?P<error>.*)": (
-        "a row of figures cannot be read ({error}): is another version writing?",
+        "a row of figures cannot be read ({error}): does another version write it?",
         "une ligne de chiffres est illisible ({error}) : une autre version écrit-elle ?",
     ),
     r"a row of citizens' figures cannot be read: (?P<error>.*)": (
-        "a row of citizens' figures cannot be read ({error}): is another version writing?",
+        "a row of citizens' figures cannot be read ({error}): does another version write it?",
         "une ligne de chiffres sur les usagers est illisible ({error}) : une autre version écrit-elle ?",
     ),
     r"(?P<topic>\S+): the Kafka client failed, it is started anew": (
-        "a defect in reading {topic}, begun anew",
+        "a defect in reading {topic}, which is restarted",
         "un défaut dans la lecture de {topic}, recommencée",
     ),
     "the board can no longer be made": (
-        "a defect of Accueil itself: the board stands still",
+        "a defect of Accueil itself: the board is no longer updated",
         "un défaut d'Accueil même : le tableau est figé",
     ),
     r"(?P<number>.*) boards are open, no more may be": (
-        "{number} boards are open, no more may be (web.max_viewers)",
+        "{number} boards are open, the maximum (web.max_viewers)",
         "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
     ),
     r"more than (?P<number>.*) contacts are at risk: those with the latest deadlines are not listed": (
         "more than {number} contacts are at risk: those with the latest deadlines are not listed",
         "plus de {number} contacts sont à risque : ceux dont l'échéance est la plus lointaine ne sont pas listés",
     ),
-    # What libraries say; their other words stay in the files.
+    # Messages of libraries; their other messages are only in the files.
     r"(Bootstrap connection to \S+ failed|Unable connect to \S+): .*AuthenticationFailed.*": (
         "Kafka refuses the user or the password (kafka.sasl_…)",
         "Kafka refuse l'utilisateur ou le mot de passe (kafka.sasl_…)",
     ),
-    # What /readyz answers, the board's in the words of its page; what is not here is in words already.
+    # Answers of /readyz, those of the board in the terms of its page; other answers need no translation.
     "": ("does not answer yet", "ne répond pas encore"),
     "refused": (
         "Kafka refuses the login or a right: see the log",
@@ -228,15 +231,15 @@ MESSAGES: Final = {
         "the topic of SLA clocks does not exist yet (accueil topics apply)",
         "le topic des horloges n'existe pas encore (accueil topics apply)",
     ),
-    "sla_loading": ("reading the SLA clocks told so far", "lecture de ce qui est déjà dit des horloges"),
+    "sla_loading": ("reading the existing SLA clocks", "lecture des horloges déjà écrites"),
     "sla_following": ("follows the SLA clocks", "suit les horloges"),
-    "loading": ("reading the figures written so far", "lecture des chiffres déjà écrits"),
+    "loading": ("reading the existing figures", "lecture des chiffres déjà écrits"),
     "no_figures": (
         "the worker has not written all of its figures yet (accueil worker)",
         "le service de calcul n'a pas encore écrit tous ses chiffres (accueil worker)",
     ),
     "catching_up": (
-        "a connector is reading an old log, or the worker is catching up: what came later is not counted yet",
+        "a connector is reading an old log, or the worker is catching up: later events are not counted yet",
         "un connecteur lit un journal ancien, ou le service de calcul rattrape son retard : la suite n'est pas encore comptée",
     ),
     "silent": (
@@ -254,7 +257,7 @@ MESSAGES: Final = {
         "lit l'état des partitions {all} (lues : {done})",
     ),
 }
-"""What the parts say, and how to put it; in braces, values of the log record or of the pattern."""
+"""Texts by log event or pattern, in English and French; braces contain keys of the log record or groups of the pattern."""
 
 TRANSIENT_EVENTS: Final = frozenset(
     {
@@ -270,21 +273,21 @@ TRANSIENT_EVENTS: Final = frozenset(
         "waiting_for_database",
     }
 )
-"""Warnings that end by themselves once the other processes have started. If a cause lasts, it is logged again or in /readyz."""
+"""Warnings that are normal while other processes start. A lasting cause is logged again or shown in /readyz."""
 
 WHY: Final = {
-    r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were taken": (
+    r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were processed": (
         "Kafka deleted {count} events of {topic} before they were counted; to go on without them: worker.skip_expired = true",
         "Kafka a supprimé {count} événements de {topic} jamais comptés ; pour continuer sans eux : worker.skip_expired = true",
     ),
     r"(?P<topic>\S+): the next offset is (?P<state>\S+) by the state topics, and (?P<group>\S+) by the consumer group": (
-        "{topic} was taken up to {state} by the state, to {group} by the group (see docs/how-to/recover.md)",
-        "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir docs/how-to/recover.fr.md)",
+        "{topic} was read up to {state} by the state topics, up to {group} by the group (see docs/how-to/recover.md)",
+        "{topic} est lu jusqu'à {state} selon l'état, {group} selon le groupe (voir docs/how-to/recover.fr.md)",
     ),
     r"the timelines' database lacks entries of (?P<topic>\S+): (?P<first>\d+) to (?P<next>\d+)": (
         (
             "the timelines' database lacks entries of {topic} ({first} to {next}): it is new, or an old backup; restore the "
-            "latest one, or read again what Kafka still holds: accueil timeline rebuild"
+            "latest one, or read again what Kafka still has: accueil timeline rebuild"
         ),
         (
             "il manque des entrées de {topic} à la base des fils ({first} à {next}), neuve ou restaurée : reprendre la dernière "
@@ -292,16 +295,16 @@ WHY: Final = {
         ),
     ),
     r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
-        "{topic} was taken up to {next}, but ends at {end} (see docs/how-to/recover.md)",
-        "{topic} est pris jusqu'à {next}, mais finit à {end} (voir docs/how-to/recover.fr.md)",
+        "{topic} was read up to {next}, but ends at {end} (see docs/how-to/recover.md)",
+        "{topic} est lu jusqu'à {next}, mais finit à {end} (voir docs/how-to/recover.fr.md)",
     ),
     r"not all topics have the same number of partitions: (?P<counts>.*)": (
         "not all topics have the same number of partitions: {counts}",
         "les topics n'ont pas tous le même nombre de partitions : {counts}",
     ),
     r"more than (?P<number>\d+) records could not be folded": (
-        "more than {number} events in an hour met a defect of Accueil itself, and are dead letters",
-        "plus de {number} événements en une heure ont rencontré un défaut d'Accueil même, et sont des lettres mortes",
+        "more than {number} events in an hour became dead letters because of a defect of Accueil itself",
+        "plus de {number} événements en une heure sont devenus des lettres mortes par un défaut d'Accueil même",
     ),
     r"no progress for (?P<seconds>\d+) s": ("no progress for {seconds} s", "aucun progrès depuis {seconds} s"),
     r"InvalidSessionTimeoutError.*": (
@@ -324,13 +327,13 @@ WHY: Final = {
     **LATER_RELEASE_MESSAGES,
     "no acknowledgement": ("no acknowledgement", "aucun accusé de réception"),
 }
-"""Why something could not be done, as the engine says it, which has one language."""
+"""Translations of error messages that exist in English only, mainly those of the engine."""
 
 
 def parse_log_line(text: str) -> tuple[int, str]:
-    """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none.
+    """Return the level and the message for the operator of a JSON log line; level 0 and the text itself if it is not one.
 
-    Libraries speak at INFO at most, but for what is put into words here.
+    Messages of libraries are limited to level INFO, except those in `MESSAGES`.
     """
     try:
         record = json.loads(text)
@@ -341,14 +344,14 @@ def parse_log_line(text: str) -> tuple[int, str]:
     for name in ("error", "reason"):
         if name in record:
             record[name] = translate(WHY, str(record[name])) or record[name]
-    words = translate(MESSAGES, event, record)
-    if words is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
+    message = translate(MESSAGES, event, record)
+    if message is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
         number = min(number, logging.INFO)
-    return number, words or _as_it_is(event, record)
+    return number, message or _format_unknown(event, record)
 
 
 def is_transient(text: str) -> bool:
-    """Return whether a JSON log line of ours tells what is usual in the first seconds of a process (`PASSING`)."""
+    """Return whether a JSON log line is one of `TRANSIENT_EVENTS`, which are normal while processes start."""
     try:
         return json.loads(text)["event"] in TRANSIENT_EVENTS
     except (ValueError, KeyError, TypeError):
@@ -356,29 +359,29 @@ def is_transient(text: str) -> bool:
 
 
 class Console(TextIOBase):
-    """Takes the JSON log of a command, and shows the person who gave it what matters: warnings and worse, in words."""
+    """Stream for the JSON log of a command that prints its warnings and errors as messages to standard error."""
 
     def write(self, text: str) -> int:
-        """Show `text`, a log line, if it matters."""
-        level, words = parse_log_line(text)
+        """Print the message of a log line if it is a warning or an error."""
+        level, message = parse_log_line(text)
         if level >= logging.WARNING:
-            click.echo(f"accueil: {words}", err=True)
+            click.echo(f"accueil: {message}", err=True)
         return len(text)
 
 
 STARTING: Final = {
     "silent": ("the worker is still starting", "le service de calcul démarre encore"),
 }
-"""Words for an answer of /readyz while a process has not been ready since its start, where they differ from `SAYINGS`."""
+"""Texts for answers of /readyz before a process has been ready for the first time, where they differ from `MESSAGES`."""
 
 
 def describe_state(answer: str, *, starting: bool = False) -> str:
-    """Return in words what `answer` of /readyz says; empty for none. `starting`: the process has not been ready yet."""
+    """Return the text for an answer of /readyz; with `starting`, for a process that has not been ready yet."""
     if starting and answer in STARTING:
         return say(*STARTING[answer])
     return translate(MESSAGES, answer) or translate(REFUSALS, answer) or answer
 
 
-def _as_it_is(event: str, record: dict[str, Any]) -> str:
+def _format_unknown(event: str, record: dict[str, Any]) -> str:
     rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "exception"})
     return " ".join([event, *rest])

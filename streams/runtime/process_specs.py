@@ -1,4 +1,4 @@
-"""Each program of the process tree, from the settings. What only one of them needs is imported when it runs."""
+"""Entry points of the processes, and their options from the settings; modules that one process needs are imported there."""
 
 import os
 import signal
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from connectors.sdk.instance import Instance
 
 BROKER_STOP_SECONDS: Final = 4.0
+"""Longest wait for the broker to stop after SIGTERM."""
 CLUSTER_SECONDS: Final = 5.0
-"""Longest wait for the broker's cluster id before sources are read."""
+"""Longest wait for the broker's cluster id before the connectors read their sources."""
 
 log = structlog.get_logger(__name__)
 
 
 def run_broker(settings: Settings, health_port: int) -> int:
-    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code.
+    """Run the embedded Kafka broker until SIGTERM or SIGINT; return the exit code.
 
-    Raises `BrokerError` if it does not start, and `ConfigError` if the file of its password cannot be used.
+    Raises `BrokerError` if it does not start, and `ConfigError` if its password file is invalid.
     """
     prepare_private_directory(settings.data)
     kafka = EmbeddedKafka(
@@ -48,7 +49,7 @@ def run_broker(settings: Settings, health_port: int) -> int:
         password=ensure_password(settings.data),
         progress=lambda *both: log.info(say(*both)),
     )
-    kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
+    kafka.start()  # until it returns, a signal ends the process immediately, even during a download
     stopping = install_stop_handler()
 
     def running() -> State:
@@ -70,10 +71,10 @@ def run_broker(settings: Settings, health_port: int) -> int:
 
 
 def configure_connectors(settings: Settings, names: Sequence[str] = (), config: Path | None = None) -> "list[Instance]":
-    """Return the instances `names`, or all that are configured; `config` is what was given to `load`.
+    """Return the connector instances `names`, or all configured ones; `config` is the file passed to `load`.
 
-    Raises `ConfigError`, one line per mistake. It is one if two of them want the same for themselves (a port, a file), or one
-    of all and the house.
+    Raises `ConfigError` with one line per mistake. Two instances that claim the same exclusive resource (a port, a file) are a
+    mistake, and so are one instance and another process of Accueil, if all instances are configured.
     """
     from connectors.sdk import errors, registry, runner  # noqa: PLC0415
     from connectors.sdk.pseudonyms import IdentityBlocklist  # noqa: PLC0415
@@ -81,7 +82,7 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
         raise ConfigError(
-            f"{format_key_path(('connectors', min(unknown)))}: {say('unknown; there are:', 'inconnu ; il y a :')} {known}"
+            f"{format_key_path(('connectors', min(unknown)))}: {say('unknown; configured:', 'inconnu ; configurés :')} {known}"
             + suggest(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []
@@ -97,17 +98,17 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
                 mistakes += explain(error.__context__, model, ("connectors", name), config)
             else:
                 mistakes.append(f"{find_file(config) or DEFAULT_FILE}: connectors.{name}.connector: {error}")
-    clashes = find_conflicts(_claims_of(instances), () if names else _claims_of_house(settings))
-    mistakes += [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]
+    conflicts = find_conflicts(_instance_claims(instances), () if names else _process_claims(settings))
+    mistakes += [f"{find_file(config) or DEFAULT_FILE}: {conflict}" for conflict in conflicts]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return instances
 
 
 def configure_one_connector(settings: Settings, name: str, config: Path | None = None) -> "Instance":
-    """Return the instance `name`, whatever is wrong with others. Raises `ConfigError`, one line per mistake.
+    """Return the connector instance `name`, even if others are misconfigured.
 
-    It is one if another wants the same for itself.
+    Raises `ConfigError` with one line per mistake. A resource that another instance or process claims too is a mistake.
     """
     from connectors.sdk import errors, runner  # noqa: PLC0415
 
@@ -118,13 +119,13 @@ def configure_one_connector(settings: Settings, name: str, config: Path | None =
             continue
         with suppress(errors.ConfigError):
             others.append(runner.configure(other, table.connector, table.options))
-    clashes = find_conflicts(_claims_of([instance]), [*_claims_of_house(settings), *_claims_of(others)])
-    if mistakes := [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]:
+    conflicts = find_conflicts(_instance_claims([instance]), [*_process_claims(settings), *_instance_claims(others)])
+    if mistakes := [f"{find_file(config) or DEFAULT_FILE}: {conflict}" for conflict in conflicts]:
         raise ConfigError("\n".join(mistakes))
     return instance
 
 
-def _claims_of(instances: "Iterable[Instance]") -> list[ExclusiveResource]:
+def _instance_claims(instances: "Iterable[Instance]") -> list[ExclusiveResource]:
     return [
         claim._replace(setting=f"connectors.{instance.name}.{claim.setting}")
         for instance in instances
@@ -132,7 +133,7 @@ def _claims_of(instances: "Iterable[Instance]") -> list[ExclusiveResource]:
     ]
 
 
-def _claims_of_house(settings: Settings) -> list[ExclusiveResource]:
+def _process_claims(settings: Settings) -> list[ExclusiveResource]:
     ports = {
         "web.port": (settings.web.host, settings.web.port),
         "worker.health_port": (settings.worker.health_host, settings.worker.health_port),
@@ -145,9 +146,9 @@ def _claims_of_house(settings: Settings) -> list[ExclusiveResource]:
 
 
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
-    """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code.
+    """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
 
-    Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
+    Raises `ConfigError` without a connector, or if one cannot run, and `OperatorError` if the health port is not available.
     """
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
@@ -173,25 +174,25 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
     runner = ConnectorRunner(
         instances, brokers=brokers, directory=settings.data / "connectors", options=client, check=check
     )
-    place = settings.connect
-    checked = _ClusterCheck(settings, instances, stopping)
+    own = settings.connect
+    cluster_check = _ClusterCheck(settings, instances, stopping)
     with serve_health(
-        place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
+        own.health_host, own.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
     ):
-        checked.start()
-        checked.join(CLUSTER_SECONDS)  # a broker that is away is no reason to wait: what comes is spooled
+        cluster_check.start()
+        cluster_check.join(CLUSTER_SECONDS)  # do not wait longer without a broker: events are spooled
         try:
             runner.run(stopping)
         except StuckError as error:
-            log.error("leaving", error=str(error))  # noqa: TRY400 - what is stuck is said in full
+            log.error("leaving", error=str(error))  # noqa: TRY400 - the message is complete without a traceback
             return EXIT_RESTART
-    if checked.mistake:
-        raise ConfigError(checked.mistake)
+    if cluster_check.mistake:
+        raise ConfigError(cluster_check.mistake)
     return 0
 
 
 class _ClusterCheck(Thread):
-    """Stops the connectors if their cursors belong to another Kafka cluster (`connectors.sdk.cluster_id`)."""
+    """Thread that stops the connectors if their positions belong to another Kafka cluster (`connectors.sdk.cluster_id`)."""
 
     def __init__(self, settings: Settings, instances: "Sequence[Instance]", stopping: Event) -> None:
         super().__init__(name="cluster-check", daemon=True)
@@ -199,7 +200,7 @@ class _ClusterCheck(Thread):
         self._settings, self._instances, self._stopping = settings, instances, stopping
 
     def run(self) -> None:
-        """Wait for the broker, and compare."""
+        """Wait for the broker and compare the cluster ids."""
         from connectors.sdk.cluster_id import find_other_cluster  # noqa: PLC0415
         from streams.kafka.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
 
@@ -211,27 +212,27 @@ class _ClusterCheck(Thread):
                 self._stopping.wait(pause)
                 pause = min(2 * pause, 30.0)
                 continue
-            if elsewhere := find_other_cluster(self._instances, directory, cluster):
-                self.mistake = _tell_elsewhere(elsewhere, directory)
+            if affected := find_other_cluster(self._instances, directory, cluster):
+                self.mistake = _describe_other_cluster(affected, directory)
                 self._stopping.set()
             return
 
 
-def _tell_elsewhere(instances: "Sequence[Instance]", directory: Path) -> str:
+def _describe_other_cluster(instances: "Sequence[Instance]", directory: Path) -> str:
     from connectors.sdk.cluster_id import FILE  # noqa: PLC0415
 
     sources = ", ".join(instance.source for instance in instances)
     name, file = instances[0].name, directory / instances[0].source / FILE
     return say(
-        f"{sources}: what was read so far went to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
-        f"have the source read again (accueil connectors reread {name}), or go on without them (remove {file})",
+        f"{sources}: earlier events were sent to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
+        f"read the source again (accueil connectors reread {name}), or continue without them (remove {file})",
         f"{sources} : ce qui a été lu est parti vers un autre cluster Kafka, dont les données ne sont pas ici : les restaurer "
         f"(data/kafka), ou faire relire la source (accueil connectors reread {name}), ou continuer sans (supprimer {file})",
     )
 
 
 def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
-    """Return the board's options; its brokers are found if not given. Raises `ConfigError` if there are none."""
+    """Return the board's options, by default with the brokers of `find_cluster`. Raises `ConfigError` without brokers."""
     web = settings.web
     brokers, client = cluster or find_cluster(settings)
     return WebOptions(
@@ -264,9 +265,9 @@ def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOption
 
 
 def serve(settings: Settings, config: Path | None) -> int:
-    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is what was given to `load`.
+    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`.
 
-    Raises `OperatorError` if its port cannot be had, and `ConfigError` if the SLA file cannot be used.
+    Raises `OperatorError` if its port is not available, and `ConfigError` if the SLA file is invalid.
     """
     from streams.cli.metrics import describe_processes  # noqa: PLC0415
     from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
@@ -278,14 +279,14 @@ def serve(settings: Settings, config: Path | None) -> int:
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return the options of notify; `brokers` are found if not given, those of the demo if only that runs here.
+    """Return the notifier's options, by default with the brokers of `find_cluster`, or those of the running demo.
 
-    Raises `ConfigError` if nobody is to be told, or there is no broker.
+    Raises `ConfigError` without receivers or brokers.
     """
     if not settings.notify.has_receivers:
         raise ConfigError(
             say(
-                "nobody to tell: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or [notify.mails.<name>]",
+                "no receiver: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or [notify.mails.<name>]",
                 "personne à prévenir : écrire une table [notify.alertmanagers.<nom>], [notify.webhooks.<nom>] ou "
                 "[notify.mails.<nom>]",
             )
@@ -303,9 +304,9 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
 
 
 def notify(settings: Settings) -> int:
-    """Tell people of SLA clocks until SIGTERM or SIGINT; return the exit code.
+    """Send notifications about SLA clocks until SIGTERM or SIGINT; return the exit code.
 
-    Raises `ConfigError` if nobody is to be told, and `OperatorError` if the health port cannot be had.
+    Raises `ConfigError` without receivers, and `OperatorError` if the health port is not available.
     """
     from prometheus_client import REGISTRY  # noqa: PLC0415
 
@@ -316,12 +317,12 @@ def notify(settings: Settings) -> int:
     stopping = install_stop_handler()
     prepare_private_directory(settings.data)
     REGISTRY.register(notifier)
-    place = settings.notify
+    own = settings.notify
     with serve_health(
-        place.health_host, place.health_port, "notify.health_port", healthy=notifier.healthy, ready=notifier.ready
+        own.health_host, own.health_port, "notify.health_port", healthy=notifier.healthy, ready=notifier.ready
     ):
         try:
             return 0 if notifier.run(stopping) else EXIT_RESTART
         except ConnectorError as error:
-            log.error("leaving", error=str(error))  # noqa: TRY400 - it is said in full
+            log.error("leaving", error=str(error))  # noqa: TRY400 - the message is complete without a traceback
             return EXIT_RESTART

@@ -1,7 +1,7 @@
-"""A tree of child processes: started, watched, restarted, and stopped in order.
+"""Tree of child processes that are started, watched, restarted, and stopped in order.
 
-Children are crash-only: whatever their exit code says, they are started again, a little later each time; one that cannot even
-start is given up, and the tree with it. What they say goes to bounded files; warnings and worse to the console too.
+Children are crash-only: they are restarted after any exit code, with a growing delay. If a child repeatedly fails to start, the
+whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
 """
 
 import asyncio
@@ -28,32 +28,40 @@ from streams.locale.i18n import say
 from streams.runtime.console import describe_state, is_transient, parse_log_line
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART
 
-Tell = Callable[[str, str], None]
-"""Show a line to the person at the console: who, and what. Raises nothing, though nobody may be there any more."""
+ReportLine = Callable[[str, str], None]
+"""Callback that shows a line on the console, with the name of the process; it must not raise, even without a terminal."""
 
 LOG_BYTES: Final = 5 << 20
+"""Maximum size of one log file of a child."""
 LOG_COPIES: Final = 2
+"""Number of older log files per child."""
 LINE_BYTES: Final = 1 << 20
+"""Maximum length of a line of a child's output."""
 RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
-"""Between the end of a child and its next life, by how often it failed in a row. After the last it is given up, unless it has
-proven that it can run: what it needs may come back at any time, and the others do their work meanwhile."""
+"""Delay before a restart, by the number of consecutive failures.
+
+After the last delay the tree stops, unless the child has run for `PROVEN_SECONDS` before: then an external cause may end at any
+time, and the other children keep working."""
 PROVEN_SECONDS: Final = 30.0
-"""A life that lasts this long is no failure to start."""
+"""Minimum run time of a child whose exit does not count as a failure to start."""
 QUIET_SECONDS: Final = 10.0
-"""How long after a start the warnings that pass by themselves (`console.PASSING`) are written to the file only."""
+"""Period after a start with `console.TRANSIENT_EVENTS` only in the log file, not on the console."""
 PATIENCE_SECONDS: Final = 20.0
-"""When a child has not been ready for this long, the person at the console is told what it waits for."""
+"""Longest time without readiness before the console shows the reason."""
 HEALTH_SECONDS: Final = 5.0
+"""Interval of the health checks."""
 UNHEALTHY_STRIKES: Final = 6
+"""Number of consecutive failed health checks before a child is killed."""
 PROBE_SECONDS: Final = 0.1
+"""Interval of the readiness checks until a child is ready."""
 PROBE_TIMEOUT_SECONDS: Final = 2.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class GaveUp(Exception):  # noqa: N818 - says what the tree did
-    """A child cannot be kept running; the text says which, why, and where to read more.
+class GaveUp(Exception):  # noqa: N818 - names what the tree did
+    """A child cannot be kept running; the message contains its name, the reason and the log file.
 
-    `exit_code` is what this process is to end with in its turn: `EXIT_CONFIGURATION` or `EXIT_RESTART`.
+    `exit_code` is the exit code for this process: `EXIT_CONFIGURATION` or `EXIT_RESTART`.
     """
 
     def __init__(self, text: str, exit_code: int) -> None:
@@ -63,77 +71,77 @@ class GaveUp(Exception):  # noqa: N818 - says what the tree did
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One child."""
+    """Specification of a child process."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """All of it."""
+    """Complete environment of the process."""
     health: tuple[str, int] | None = None
-    """Host and port that answer /readyz and /healthz."""
+    """Host and port that serve /readyz and /healthz."""
     stop_seconds: float = 5.0
-    """How long it may take to end after SIGTERM."""
+    """Longest wait for the end after SIGTERM."""
     is_one_shot: bool = False
-    """Whether ending with code 0 is what it is for."""
+    """Whether the process ends normally, with exit code 0."""
     about: str = ""
-    """Shown when it is ready."""
+    """Text shown when the process is ready."""
     shows_output: bool = False
-    """Whether what it says is shown until it is ready: for what takes long the first time."""
+    """Whether all output is shown until the process is ready, for a long first start."""
     ready_on_output: bool = False
-    """Whether its first line says that it is ready, where nothing of it answers /readyz."""
+    """Whether the first line of output means that the process is ready, for a process without /readyz."""
 
     def address(self, path: str) -> str:
-        """Return where it answers `path`; empty if it has no `health`."""
+        """Return the URL of `path`; empty without `health`."""
         if not self.health:
             return ""
         host, port = self.health
         return str(URL.build(scheme="http", host=host, port=port, path=path))
 
 
-class _State(NamedTuple):
-    well: bool
+class _CheckResult(NamedTuple):
+    passed: bool
     text: str
 
 
 class Child:
-    """A program that is kept running."""
+    """A program that is restarted whenever it ends."""
 
-    def __init__(self, program: Program, logs: Path, report: Tell, *, verbose: bool) -> None:
+    def __init__(self, program: Program, logs: Path, report: ReportLine, *, verbose: bool) -> None:
         self.program = program
         self.ready = asyncio.Event()
-        """Set once it is ready for the first time, or has ended as it should."""
+        """Set once the process has been ready for the first time, or has ended normally."""
         self.trouble = ""
-        """Why it is not ready now, in words; empty if it is."""
-        self._where = ""
-        """Where it says so itself; empty as long as it does not answer."""
+        """Reason why the process is not ready; empty if it is."""
+        self._details = ""
+        """Reference to the URL that shows the reason; empty while the process does not answer."""
         self.log = logs / f"{program.name}.log"
-        self._tell = report
+        self._report = report
         self._file = _LogFile(self.log, lambda trouble: report(program.name, trouble))
         self._verbose = verbose
         self._stopping = asyncio.Event()
         self._process: Process | None = None
         self._began_at = self._unready_at = 0.0
-        self._told: bool | None = None
-        """What was told last of this life: that it is ready, or that it is not."""
+        self._reported_ready: bool | None = None
+        """Readiness that was last reported for the current run; None before the first report."""
         self._last_line = ""
 
-    async def keep(self) -> None:
-        """Run it, again and again, until it is stopped; raises `GaveUp`."""
+    async def keep_running(self) -> None:
+        """Run the program, and restart it until `stop`; raises `GaveUp`."""
         failures, proven = 0, False
         while True:
             self._began_at = self._unready_at = time.monotonic()
-            self._told, self.trouble, self._where = None, describe_state(""), ""
-            code = await self._live()
+            self._reported_ready, self.trouble, self._details = None, describe_state(""), ""
+            code = await self._run()
             if self._stopping.is_set():
                 return
             if code == 0 and self.program.is_one_shot:
                 self._announce_ready()
                 return
-            failures, proven = (0, True) if self._age >= PROVEN_SECONDS else (failures + 1, proven)
+            failures, proven = (0, True) if self._run_seconds >= PROVEN_SECONDS else (failures + 1, proven)
             if code == EXIT_CONFIGURATION or (failures > len(RESTART_SECONDS) and not proven):
-                raise GaveUp(self._epitaph(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
+                raise GaveUp(self._describe_failure(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
             delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
-            self._tell(
+            self._report(
                 self.program.name,
                 say(
                     f"ended ({_name(code)}), restart in {delay:g} s", f"arrêt ({_name(code)}), relance dans {delay:g} s"
@@ -143,13 +151,13 @@ class Child:
                 await asyncio.wait_for(self._stopping.wait(), delay)
                 return
 
-    async def once(self) -> int:
-        """Run it to its end, once, and return the exit code."""
+    async def run_once(self) -> int:
+        """Run the program once and return its exit code."""
         self._began_at = self._unready_at = time.monotonic()
-        return await self._live()
+        return await self._run()
 
     async def stop(self) -> None:
-        """End it: by SIGTERM, by SIGKILL if that takes too long."""
+        """Stop the process for good: with SIGTERM, and with SIGKILL after `stop_seconds`."""
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
@@ -159,19 +167,19 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), self.program.stop_seconds)
         except TimeoutError:
-            self._tell(self.program.name, say("does not stop, killed", "ne s'arrête pas, tué"))
+            self._report(self.program.name, say("does not stop, killed", "ne s'arrête pas, tué"))
             self.kill()
             await process.wait()
 
     def kill(self) -> None:
-        """End it at once, and for good."""
+        """Kill the process immediately and for good."""
         self._stopping.set()
         if self._process and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
-    async def _live(self) -> int:
-        """One life, from start to exit code; `EXIT_RESTART` if it could not begin: memory may be short for a while."""
+    async def _run(self) -> int:
+        """Run the process once; return its exit code, or `EXIT_RESTART` if it could not start, e.g. for a lack of memory."""
         try:
             self._process = process = await asyncio.create_subprocess_exec(
                 *self.program.command,
@@ -180,14 +188,14 @@ class Child:
                 stdout=PIPE,
                 stderr=STDOUT,
                 limit=LINE_BYTES,
-                start_new_session=True,  # Ctrl-C is for us, who stop the children in order
+                start_new_session=True,  # Ctrl-C must reach only the parent, which stops the children in order
                 preexec_fn=partial(die_with_parent, os.getpid()),
             )
         except (OSError, SubprocessError) as error:
             self._last_line = os_error_cause(error) if isinstance(error, OSError) else str(error)
-            self._tell(self.program.name, say("cannot be started: ", "ne peut démarrer : ") + self._last_line)
+            self._report(self.program.name, say("cannot be started: ", "ne peut démarrer : ") + self._last_line)
             return EXIT_RESTART
-        if self._stopping.is_set():  # while it was being started
+        if self._stopping.is_set():  # `stop` was called during the start
             process.terminate()
         watching = asyncio.create_task(self._watch(process))
         try:
@@ -202,7 +210,7 @@ class Child:
             while True:
                 try:
                     line = await process.stdout.readline()
-                except ValueError:  # longer than any line of ours; its beginning is dropped
+                except ValueError:  # longer than `LINE_BYTES`: drop what was read
                     continue
                 if not line:
                     return
@@ -214,16 +222,16 @@ class Child:
 
     def _show(self, text: str) -> None:
         level, self._last_line = parse_log_line(text)
-        if self.program.ready_on_output and not self._told:
+        if self.program.ready_on_output and not self._reported_ready:
             self._announce_ready()
-        starting = not self.ready.is_set() and self._age < QUIET_SECONDS
+        starting = not self.ready.is_set() and self._run_seconds < QUIET_SECONDS
         shown = level >= logging.WARNING and not (starting and is_transient(text))
         shown = shown or (starting and self.program.shows_output and level > 0)
         if shown or self._verbose:
-            self._tell(self.program.name, self._last_line)
+            self._report(self.program.name, self._last_line)
 
     async def _watch(self, process: Process) -> None:
-        """Tell whether it is ready, and end it if it gets nowhere."""
+        """Report changes of the readiness, and kill a process without progress."""
         health = self.program.health
         if health:
             await asyncio.gather(self._watch_readiness(*health), self._watch_health(process, *health))
@@ -233,133 +241,134 @@ class Child:
     async def _watch_readiness(self, host: str, port: int) -> None:
         pause_seconds = PROBE_SECONDS
         while True:
-            if self._note(await _ask(host, port, "/readyz")):
+            if self._record_readiness(await _get(host, port, "/readyz")):
                 pause_seconds = HEALTH_SECONDS
             await asyncio.sleep(pause_seconds)
 
     async def _watch_health(self, process: Process, host: str, port: int) -> None:
-        """End it once it was unwell for long. One that has never answered is starting: a broker may have to be fetched first."""
+        """Kill the process after repeated failed checks.
+
+        A process that has never answered is still starting, e.g. while the broker's jars are downloaded.
+        """
         strikes, started = 0, False
         while strikes < UNHEALTHY_STRIKES:
             await asyncio.sleep(HEALTH_SECONDS)
-            state = await _ask(host, port, "/healthz")
-            started = started or bool(state.text)
-            strikes = strikes + 1 if started and not state.well else 0
-        self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
+            result = await _get(host, port, "/healthz")
+            started = started or bool(result.text)
+            strikes = strikes + 1 if started and not result.passed else 0
+        self._report(self.program.name, say("makes no progress, killed", "n'avance plus, tué"))
         process.kill()
 
-    def _note(self, state: _State) -> bool:
-        """Return whether it is ready; tell it if that is news, and if it is not, once that has lasted."""
+    def _record_readiness(self, result: _CheckResult) -> bool:
+        """Return whether the process is ready; report a change, and missing readiness after `PATIENCE_SECONDS`."""
         now = time.monotonic()
-        if state.well:
-            if not self._told:
+        if result.passed:
+            if not self._reported_ready:
                 self._announce_ready()
             self.trouble = ""
             return True
         if not self.trouble:
             self._unready_at = now
-        self.trouble = describe_state(state.text, starting=not self.ready.is_set())
-        self._where = f" → {self.program.address('/readyz')}" if state.text else ""
+        self.trouble = describe_state(result.text, starting=not self.ready.is_set())
+        self._details = f" → {self.program.address('/readyz')}" if result.text else ""
         if now - self._unready_at >= PATIENCE_SECONDS:
             self.report_trouble()
         return False
 
     def report_trouble(self) -> None:
-        """Tell the person at the console that it is not ready, and why, unless that was told already."""
-        if self._told is not False and not self._stopping.is_set():
-            self._told = False
-            waits = say("waiting: ", "en attente : ")  # at the start that is no failure
-            lead = say("not ready: ", "pas prêt : ") if self.ready.is_set() else waits
-            self._tell(self.program.name, lead + self.trouble + self._where)
+        """Report once on the console that the process is not ready, and why."""
+        if self._reported_ready is not False and not self._stopping.is_set():
+            self._reported_ready = False
+            waiting = say("waiting: ", "en attente : ")  # not a failure during the start
+            prefix = say("not ready: ", "pas prêt : ") if self.ready.is_set() else waiting
+            self._report(self.program.name, prefix + self.trouble + self._details)
 
     @property
-    def _age(self) -> float:
-        """Seconds of this life."""
+    def _run_seconds(self) -> float:
+        """Seconds since the current run began."""
         return time.monotonic() - self._began_at
 
     def _announce_ready(self) -> None:
         seconds = time.monotonic() - self._unready_at
-        self._tell(self.program.name, f"✓ {seconds:4.1f} s  {self.program.about}".rstrip())
-        self._told, self.trouble = True, ""
+        self._report(self.program.name, f"✓ {seconds:4.1f} s  {self.program.about}".rstrip())
+        self._reported_ready, self.trouble = True, ""
         self.ready.set()
 
-    def _last_word(self) -> str:
-        return self._last_line.removeprefix("accueil: ")
-
-    def _epitaph(self, code: int) -> str:
+    def _describe_failure(self, code: int) -> str:
+        last_line = self._last_line.removeprefix("accueil: ")
         return say(
-            f"{self.program.name} cannot run ({_name(code)}): {self._last_word()}\nall it said: {self.log}",
-            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {self._last_word()}\ntout ce qu'il a dit : {self.log}",
+            f"{self.program.name} cannot run ({_name(code)}): {last_line}\nfull log: {self.log}",
+            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {last_line}\njournal complet : {self.log}",
         )
 
 
 class _LogFile(RotatingFileHandler):
-    """A bounded file that does without what it cannot write, and says so once."""
+    """Log file of limited size that drops lines it cannot write, and reports that once."""
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_COPIES, encoding="utf-8", delay=True)
-        self._tell = report
-        self._told = False
+        self._report = report
+        self._error_reported = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
-        """Tell the error at hand, if it is the first."""
+        """Report the current error if it is the first one."""
         error = sys.exception()
-        if not self._told:
-            self._told = True
+        if not self._error_reported:
+            self._error_reported = True
             reason = os_error_cause(error) if isinstance(error, OSError) else error
-            self._tell(
+            self._report(
                 say(
-                    f"{self.baseFilename} cannot be written ({reason}): what is said from now on is lost",
+                    f"{self.baseFilename} cannot be written ({reason}): further output is lost",
                     f"impossible d'écrire {self.baseFilename} ({reason}) : la suite n'est pas gardée",
                 )
             )
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""
-        with suppress(OSError):  # what could not be written, still cannot
+        with suppress(OSError):  # buffered lines still cannot be written
             super().close()
 
 
 class ProcessTree:
-    """Children that are started one after the other, and stopped the other way round."""
+    """Children that are started in order, and stopped in the reverse order."""
 
-    def __init__(self, logs: Path, report: Tell, *, verbose: bool) -> None:
+    def __init__(self, logs: Path, report: ReportLine, *, verbose: bool) -> None:
         self._logs = logs
-        self._tell = report
+        self._report = report
         self._verbose = verbose
         self._children: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, *programs: Program) -> list[Child]:
-        """Start `programs` together."""
-        children = [Child(program, self._logs, self._tell, verbose=self._verbose) for program in programs]
+        """Start `programs` at the same time."""
+        children = [Child(program, self._logs, self._report, verbose=self._verbose) for program in programs]
         self._children += children
         for child in children:
-            keeper = asyncio.create_task(child.keep())
+            keeper = asyncio.create_task(child.keep_running())
             keeper.add_done_callback(self._note_end)
             self._keepers.append(keeper)
         return children
 
     async def run_once(self, program: Program) -> int:
-        """Run `program` once beside the others, and return its exit code, whatever that is; with the others it is stopped."""
-        child = Child(program, self._logs, self._tell, verbose=self._verbose)
+        """Run `program` once, and return its exit code; it is stopped together with the other children."""
+        child = Child(program, self._logs, self._report, verbose=self._verbose)
         self._children.append(child)
         try:
-            return await child.once()
+            return await child.run_once()
         finally:
             await child.stop()
             self._children.remove(child)
 
     async def run(self, grow: Callable[["ProcessTree"], Awaitable[None]]) -> None:
-        """Grow the tree, keep it until a signal comes or a child is given up (`GaveUp`), and stop it.
+        """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it.
 
-        A second signal kills what has not stopped by then.
+        A second signal kills the children that have not stopped yet.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # under nohup
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
                 loop.add_signal_handler(number, self._interrupt)
         growing = asyncio.ensure_future(grow(self))
         growing.add_done_callback(self._note_end)
@@ -381,11 +390,11 @@ class ProcessTree:
                 child.kill()
         else:
             self._end.set_result(None)
-            self._tell("", say("stopping …", "arrêt …"))
+            self._report("", say("stopping …", "arrêt …"))
 
 
 async def all_ready(children: Iterable[Child], seconds: float | None = None) -> list[Child]:
-    """Return once all of `children` are ready, or after `seconds`: those that are not."""
+    """Wait until all `children` are ready, for at most `seconds`; return those that are not."""
     waiting = {asyncio.create_task(child.ready.wait()): child for child in children}
     if not waiting:
         return []
@@ -395,8 +404,8 @@ async def all_ready(children: Iterable[Child], seconds: float | None = None) -> 
     return [waiting[task] for task in late]
 
 
-async def _ask(host: str, port: int, path: str) -> _State:
-    """Return whether a GET is answered with 200, and the last line of the answer; an empty one for no answer."""
+async def _get(host: str, port: int, path: str) -> _CheckResult:
+    """Return whether a GET request succeeds with status 200, and the last line of the response; empty without one."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
@@ -404,11 +413,11 @@ async def _ask(host: str, port: int, path: str) -> _State:
                 name = f"[{host}]" if ":" in host else host
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
                 status, *_, last = (await reader.read()).decode(errors="replace").strip().splitlines()
-                return _State(" 200 " in status, last)
+                return _CheckResult(" 200 " in status, last)
             finally:
                 writer.close()
     except (OSError, TimeoutError, ValueError):
-        return _State(well=False, text="")
+        return _CheckResult(passed=False, text="")
 
 
 def _name(code: int) -> str:

@@ -27,7 +27,7 @@ kind_option = click.option(
 )
 sector_option = click.option(
     "--sector",
-    show_default=say("the only one there is", "le seul qu'il y a"),
+    show_default=say("the only one", "le seul qu'il y a"),
     help=say("Sector whose key makes the pseudonym.", "Secteur dont la clé fait le pseudonyme."),
 )
 

@@ -1,4 +1,4 @@
-"""`accueil up`: everything on one machine, as one process tree."""
+"""Supervisor of `accueil up`: all processes on one machine, as one process tree."""
 
 import asyncio
 import os
@@ -41,29 +41,31 @@ from streams.settings.web import Web
 
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
-"""How long the sources may take when the board is ready, before they are named."""
+"""Time that the sources have to become ready after the board, before those that are not ready are named."""
 CITIZEN_SECONDS: Final = 5.0
-"""So often the demo looks whether somebody has a story by now, and whether he still has it."""
-FETCH_SECONDS: Final = 1800
-"""How long the topics wait for the broker, which may have to be fetched first."""
+"""Interval at which the demo looks for a citizen with a timeline, and checks the one it has named."""
+DOWNLOAD_SECONDS: Final = 1800
+"""Longest wait of `topics apply` for the broker, whose jars may have to be downloaded first."""
 APPLIED: Final = "retention-applied"
-"""In the data directory: an empty file, of when all that was over was removed last."""
+"""Empty file in the data directory whose modification time is that of the last complete `retention apply`."""
 LOOK_SECONDS: Final = 60.0
+"""Interval of the checks whether `retention apply` is due."""
 RETRY_SECONDS: Final = 3600.0
+"""Pause before a failed `retention apply` is tried again."""
 LATE_SECONDS: Final = 900.0
-"""So long after its time, and at each retry, tables are not written anew: that may be in office hours."""
+"""Delay after which `retention apply` does not rewrite tables, since that could be during office hours."""
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli.main")
-"""The command `accueil`; -P, since the user's directory may hold packages of our names."""
+"""The command `accueil`; -P, since the current directory may contain packages with the same names as ours."""
 
 
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
-    """Start everything, keep it running until a signal comes, stop it; return the exit code.
+    """Start all processes, keep them running until a signal, and stop them; return the exit code.
 
-    Raises `OperatorError` or `ConfigError`: before anything is started for what the operator can mend, later if a part cannot
-    be kept running.
+    Raises `ConfigError` or `OperatorError` for wrong settings before any process starts, and `OperatorError` later if a process
+    cannot be kept running.
     """
     if demo:
-        _refuse_mixing(config)
+        _refuse_own_settings(config)
     file = DEMO_FILE if demo else find_file(config)
     settings = load(file if demo else config)
     configure_connectors(settings, config=file)
@@ -82,38 +84,38 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     return 0
 
 
-def _refuse_mixing(config: Path | None) -> None:
-    """Keep the demo's calls apart from real ones: it has its own settings, broker and data."""
+def _refuse_own_settings(config: Path | None) -> None:
+    """Raise `OperatorError` if the demo would use the settings or the broker of a real installation."""
     if config:
         raise OperatorError(
             say(
-                "the demo has settings of its own: leave out --config (variables such as ACCUEIL_WEB__PORT still count)",
+                "the demo has its own settings: remove --config (variables such as ACCUEIL_WEB__PORT still apply)",
                 "la démo a ses propres réglages : enlever --config (les variables comme ACCUEIL_WEB__PORT restent possibles)",
             )
         )
     if os.environ.get("ACCUEIL_BROKERS"):
         raise OperatorError(
             say(
-                "the demo has a broker of its own, so that its calls never mix with real ones: unset ACCUEIL_BROKERS",
+                "the demo has its own broker, so that its calls never mix with real ones: unset ACCUEIL_BROKERS",
                 "la démo a son propre broker, pour ne rien mêler aux vrais appels : enlever ACCUEIL_BROKERS",
             )
         )
 
 
-def _left_out() -> Iterator[str]:
-    """Yield that the demo does without the file that is read else, if there is one: its author may wait for its effect."""
+def _warn_ignored_settings() -> Iterator[str]:
+    """Yield a warning if a settings file exists, which the demo ignores."""
     if (file := find_file()) is None:
         return
     yield say(
-        f"the demo has settings of its own: nothing of {file} counts; ACCUEIL_SLA=sla.toml gives it other promises, and "
-        "accueil notify, started beside it, reads the file and tells of the demo",
-        f"la démo a ses propres réglages : rien de {file} ne compte ; ACCUEIL_SLA=sla.toml lui donne d'autres promesses, et "
-        "accueil notify, démarré à côté, lit le fichier et parle de la démo",
+        f"the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA targets, and "
+        "accueil notify, started separately, reads the file and sends messages about the demo",
+        f"la démo a ses propres réglages et ignore {file} ; ACCUEIL_SLA=sla.toml lui donne d'autres engagements, et "
+        "accueil notify, démarré à part, lit le fichier et envoie les messages de la démo",
     )
 
 
 class Plan:
-    """What is started, in which order, with which settings."""
+    """Programs of `accueil up`, with their settings and the order of their start."""
 
     def __init__(self, settings: Settings, file: Path | None, data: Path, *, demo: bool) -> None:
         self._settings = settings
@@ -121,7 +123,7 @@ class Plan:
         self._demo = demo
         self._brokers = settings.brokers or f"{LOCAL}:{settings.broker_port or free_port()}"
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name != "SUDO_USER"},  # what parts do, he does not
+            **{name: value for name, value in os.environ.items() if name != "SUDO_USER"},  # audited as acts of Accueil
             "ACCUEIL_DATA": str(data),
             "ACCUEIL_BROKERS": self._brokers,
             "ACCUEIL_LOG__FORMAT": "json",
@@ -136,16 +138,16 @@ class Plan:
             self._environment |= {f"ACCUEIL_KAFKA__{name.upper()}": str(value) for name, value in login.items()}
 
     async def run(self, *, verbose: bool) -> None:
-        """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
+        """Start all programs and keep them running until a signal. Raises `GaveUp`."""
         title = say("demonstration", "démonstration") if self._demo else "Accueil"
         report("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
-        for warning in [*find_warnings(self._settings), *(_left_out() if self._demo else ())]:
+        for warning in [*find_warnings(self._settings), *(_warn_ignored_settings() if self._demo else ())]:
             report("", warning)
         if not self._settings.connectors and not self._demo:
             report(
                 "",
                 say(
-                    "no connector configured, so nothing comes in: write a table [connectors.<name>] in accueil.toml, see README",
+                    "no connector configured, so no events arrive: write a table [connectors.<name>] in accueil.toml, see README",
                     "aucun connecteur configuré, rien n'arrivera : écrire [connectors.<nom>] dans accueil.toml, voir README",
                 ),
             )
@@ -154,29 +156,31 @@ class Plan:
 
     async def _grow(self, tree: ProcessTree) -> None:
         began_at = time.monotonic()
-        # Together, since they load while the broker starts; it is the topics that wait for it.
+        # Started together, so that they load their code while the broker starts; `topics` waits for it.
         first = [*([] if self._settings.brokers else [self.broker()]), self.topics()]
         broker = tree.start(*first, *([self.systems()] if self._demo else []))
         board = tree.start(self.web())
         await all_ready(broker)
         board += tree.start(*self.workers(), *self.notify())
-        # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
+        # Stopped in the reverse order: the end of the simulated sources must not cause warnings of the connectors.
         sources = tree.start(self.timeline(), self.api())
         if self._demo:
             simulator = tree.start(self.simulator())
-            await all_ready(simulator, SOURCE_SECONDS)  # or connectors would say that nobody listens there
+            await all_ready(
+                simulator, SOURCE_SECONDS
+            )  # else connectors would warn about sources that do not listen yet
             sources += simulator
         sources += tree.start(*self.connect())
         await all_ready(board)
         write_running_file(self._data, self._brokers, self.url, self._settings.sla, self._password_file)
-        await asyncio.gather(self.retain(tree), self._tell_ready(board, sources, began_at))
+        await asyncio.gather(self.retain(tree), self._report_ready(board, sources, began_at))
 
-    async def _tell_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
-        """Tell where everything is, once the sources are there too."""
+    async def _report_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
+        """Report the URLs of all processes once the sources are ready too."""
         late = await all_ready(sources, SOURCE_SECONDS)
-        self._tell_timelines()
-        self._tell_places([child.program for child in board + sources])
-        if late:  # a source that is away must not hide the board
+        self._report_timelines()
+        self._report_health_urls([child.program for child in board + sources])
+        if late:  # a missing source must not hide the URL of the board
             for child in late:
                 child.report_trouble()
             report("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
@@ -193,33 +197,33 @@ class Plan:
             await self._name_citizens()
 
     async def retain(self, tree: ProcessTree) -> None:
-        """Have what was kept for long enough removed each day; what fails is told, and tried again."""
+        """Run `retention apply` every day; report a failure and try again."""
         if not self._settings.retention.at:
             return
         is_begun = False
         while True:
-            why, seconds = "", LOOK_SECONDS  # no longer: a machine may sleep meanwhile
+            trouble, seconds = "", LOOK_SECONDS  # not a long sleep until the due time: the machine may be suspended
             try:
                 if not is_begun and not self._applied.exists():
-                    self._note_applied()  # of a new directory nothing is over
+                    self._touch_applied()  # a new directory contains no expired data
                 is_begun = True
                 if not await self._retain_once(tree):
-                    why = str(self._data / "logs" / "retention.log")
+                    trouble = str(self._data / "logs" / "retention.log")
             except OSError as error:
-                why = os_error_cause(error)
-            if why:
+                trouble = os_error_cause(error)
+            if trouble:
                 seconds = RETRY_SECONDS
                 report(
                     "retention",
                     say(
-                        f"not all that was kept for long enough could be removed, tried again in an hour: {why}",
-                        f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {why}",
+                        f"not all expired data could be removed, new attempt in an hour: {trouble}",
+                        f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {trouble}",
                     ),
                 )
             await asyncio.sleep(seconds)
 
     async def _retain_once(self, tree: ProcessTree) -> bool:
-        """Have what is over removed if that is due; return whether nothing is left to do. Raises `OSError`."""
+        """Run `retention apply` if it is due; return False if it failed. Raises `OSError`."""
         zone = self._settings.web.zone
         try:
             applied_at = datetime.fromtimestamp(self._applied.stat().st_mtime, zone)
@@ -231,56 +235,56 @@ class Plan:
             return True
         if await tree.run_once(self.retention(is_late=now.timestamp() - due_at.timestamp() > LATE_SECONDS)):
             return False
-        self._note_applied()
+        self._touch_applied()
         return True
 
     @property
     def _applied(self) -> Path:
         return self._data / APPLIED
 
-    def _note_applied(self) -> None:
+    def _touch_applied(self) -> None:
         self._applied.touch()
-        now = time.time()  # by our clock, not by that of a file server
+        now = time.time()  # the clock of this machine, not of a file server
         os.utime(self._applied, (now, now))
 
     def retention(self, *, is_late: bool = False) -> Program:
-        """Return what removes what was kept for long enough, then ends; late it keeps nobody from reading timelines."""
+        """Return the program that removes expired data; if `is_late`, without rewriting tables, which would block readers."""
         return self._program(
             "retention", ("retention", "apply", *(["--no-rewrite"] if is_late else [])), is_one_shot=True
         )
 
-    def _tell_timelines(self) -> None:
+    def _report_timelines(self) -> None:
         url = self._settings.api.url or self._address(self._settings.api)
         report("", say(f"the citizens' timelines are at {url}", f"les fils des usagers sont sur {url}"))
         if self._demo:
-            from streams.runtime import demo as demonstrating  # noqa: PLC0415 - brings the database's libraries
+            from streams.runtime import demo  # noqa: PLC0415 - imports the database's libraries
 
-            token = demonstrating.make_token(self._own)
+            token = demo.make_token(self._own)
             report("", say(f"with the token in {token}", f"avec le jeton de {token}"))
 
     async def _name_citizens(self) -> None:
-        """Tell by what somebody with a story is found, as soon as there is one.
+        """Report the identities of a simulated citizen with a timeline as soon as one exists.
 
-        Then of another: if that one is erased, if the number turns out to be several people's, or if he has no address or case
-        and another has.
+        Report another citizen if the first one was erased, if the phone number leads to several citizens, or if the first one
+        lacks an e-mail address or a case and another has both.
         """
-        from streams.runtime import demo as demonstrating  # noqa: PLC0415
+        from streams.runtime import demo  # noqa: PLC0415
 
-        known: demonstrating.Citizen | None = None
+        known: demo.Citizen | None = None
         while True:
             if known is None or not (
-                all(known) and await asyncio.to_thread(demonstrating.is_one_citizen, self._own, known.phone)
+                all(known) and await asyncio.to_thread(demo.is_one_citizen, self._own, known.phone)
             ):
                 before = known
-                known = await asyncio.to_thread(demonstrating.find_citizen, self._own, self._systems)
+                known = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
                 if known and known != before:
-                    demonstrating.save_demo_citizen(self._own, known)
+                    demo.save_demo_citizen(self._own, known)
                     also = [known.email, known.case and say(f"case {known.case}", f"dossier {known.case}")]
-                    told = ", ".join(filter(None, (known.phone, *also)))
-                    report("", say(f"somebody with a story: {told}", f"quelqu'un qui a une histoire : {told}"))
+                    names = ", ".join(filter(None, (known.phone, *also)))
+                    report("", say(f"a citizen with a timeline: {names}", f"un usager avec un fil : {names}"))
             await asyncio.sleep(CITIZEN_SECONDS)
 
-    def _tell_places(self, programs: list[Program]) -> None:
+    def _report_health_urls(self, programs: list[Program]) -> None:
         report(
             "",
             say("health and metrics (/healthz /readyz /metrics):", "santé et métriques (/healthz /readyz /metrics) :"),
@@ -290,7 +294,7 @@ class Plan:
                 report(program.name, address)
 
     def broker(self) -> Program:
-        """Return Accueil's own Kafka."""
+        """Return the embedded Kafka broker."""
         port = free_port()
         return self._program(
             "kafka",
@@ -303,8 +307,8 @@ class Plan:
         )
 
     def topics(self) -> Program:
-        """Return what makes the topics, then ends."""
-        return self._program("topics", ("topics", "apply", f"--wait={FETCH_SECONDS}"), is_one_shot=True)
+        """Return the program that creates the topics."""
+        return self._program("topics", ("topics", "apply", f"--wait={DOWNLOAD_SECONDS}"), is_one_shot=True)
 
     def web(self) -> Program:
         """Return the board."""
@@ -313,20 +317,20 @@ class Plan:
 
     @property
     def url(self) -> str:
-        """Where the board is, seen from this machine."""
+        """URL of the board on this machine."""
         return self._address(self._settings.web)
 
     @staticmethod
-    def _address(place: Web | Api) -> str:
-        return str(URL.build(scheme="http", host=_reached(place.host), port=place.port, path="/"))
+    def _address(server: Web | Api) -> str:
+        return str(URL.build(scheme="http", host=_local_address(server.host), port=server.port, path="/"))
 
     @property
     def _own(self) -> Settings:
-        """The settings, with the data where they are."""
+        """Settings with the data directory of this instance."""
         return self._settings.model_copy(update={"data": self._data})
 
     def workers(self) -> Iterator[Program]:
-        """Yield the workers, each with a name that it keeps."""
+        """Yield the workers, each with a constant instance id."""
         worker = self._settings.worker
         name = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
         for number in range(1, worker.processes + 1):
@@ -340,11 +344,11 @@ class Plan:
                 },
                 health_host=worker.health_host,
                 health_port=port,
-                stop_seconds=20,  # it finishes the steps in hand, which takes long where the machine is busy
+                stop_seconds=20,  # it finishes its current steps, which takes long on a busy machine
             )
 
     def connect(self) -> Iterator[Program]:
-        """Yield what runs the connectors, if there are any."""
+        """Yield the program that runs the connectors, if any."""
         connect, environment = self._settings.connect, {}
         names = self._settings.connectors
         if self._demo:
@@ -365,7 +369,7 @@ class Plan:
         )
 
     def timeline(self) -> Program:
-        """Return what writes citizens' timelines."""
+        """Return the timeline process."""
         timeline = self._settings.timeline
         port = timeline.health_port or free_port()
         return self._program(
@@ -374,16 +378,16 @@ class Plan:
             {"ACCUEIL_TIMELINE__HEALTH_PORT": str(port)},
             health_host=timeline.health_host,
             health_port=port,
-            stop_seconds=20,  # it finishes the steps in hand
+            stop_seconds=20,  # it finishes its current steps
         )
 
     def api(self) -> Program:
-        """Return what answers for timelines over HTTP."""
+        """Return the API."""
         api = self._settings.api
         return self._program("api", ("api",), health_host=api.host, health_port=api.port, stop_seconds=5)
 
     def notify(self) -> Iterator[Program]:
-        """Yield what tells people of SLA clocks, if anybody is to be told."""
+        """Yield the notifier of SLA clocks, if it has receivers."""
         notify = self._settings.notify
         if not notify.has_receivers:
             return
@@ -399,18 +403,18 @@ class Plan:
         )
 
     def systems(self) -> Program:
-        """Return what makes ports, secrets and settings for the demo's source systems, then ends."""
+        """Return the program that prepares ports, secrets and settings of the demo's source systems."""
         return self._program("systems", (*self._simulate, "--prepare"), is_one_shot=True)
 
     def simulator(self) -> Program:
-        """Return the demo's source systems."""
+        """Return the simulator of the demo's source systems."""
         demo = self._settings.demo
         options = {
             "seed": demo.seed,
             "per-year": demo.contacts_per_year,
             "calls-per-hour": demo.calls_per_hour,
             "speed": demo.speed,
-            "history": demo.history_days,  # a board that begins with more than an empty day
+            "history": demo.history_days,  # so that the board is not empty at the start
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5, ready_on_output=True)
@@ -441,7 +445,7 @@ class Plan:
             name,
             (*ACCUEIL, *arguments),
             {**self._environment, **(environment or {})},
-            health=(_reached(health_host), health_port) if health_port else None,
+            health=(_local_address(health_host), health_port) if health_port else None,
             stop_seconds=stop_seconds,
             is_one_shot=is_one_shot,
             about=about,
@@ -450,16 +454,16 @@ class Plan:
         )
 
 
-def _reached(host: str) -> str:
-    """Return the address by which this machine reaches what listens on `host`."""
-    return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - asked, not listened on
+def _local_address(host: str) -> str:
+    """Return the address of a server that listens on `host`, for clients on this machine."""
+    return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - for a client, not for a server
 
 
 def report(name: str, text: str) -> None:
-    """Print what the part `name`, or we ourselves, have to say; once that fails (the terminal is gone), print nothing more."""
+    """Print a line of the process `name`, or of `accueil up` itself; once the terminal is gone, print nothing more."""
     try:
         click.echo(f"  {name:<10} {text}" if name else f"accueil: {text}")
     except OSError:
-        # What is left in the buffer must go somewhere, or the exit code would be that of a failure.
+        # Redirect the buffered text: an error while flushing it at exit would change the exit code.
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

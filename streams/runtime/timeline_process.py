@@ -65,7 +65,7 @@ def run(settings: Settings) -> int:
     like `open_timeline`.
     """
     os.nice(NICENESS)
-    sink = make_sink(settings)
+    store = make_store(settings)
     max_records = settings.timeline.max_records_per_step
     engine_options = replace(
         options(settings, "timeline"),
@@ -76,10 +76,10 @@ def run(settings: Settings) -> int:
         serialize_steps=True,
     )
     terms = RecontactTerms(settings.citizens.recontact_days, settings.web.zone.key)
-    engine = Engine(make_job(settings.worker.app_id, sink, terms), engine_options)
+    engine = Engine(make_job(settings.worker.app_id, store, terms), engine_options)
 
     def readiness() -> State:
-        return engine.readiness() if sink.timeline else (False, "waiting for the database")
+        return engine.readiness() if store.timeline else (False, "waiting for the database")
 
     with serve_health(
         settings.timeline.health_host,
@@ -91,15 +91,15 @@ def run(settings: Settings) -> int:
     ):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)  # until the engine installs its own handlers
-        sink.timeline = _wait_for_database(settings, engine)
-        sink.timeline.truncate_log()
+        store.timeline = _wait_for_database(settings, engine)
+        store.timeline.truncate_log()
         return run_engine(engine)
 
 
-def make_sink(settings: Settings) -> "_Sink":
+def make_store(settings: Settings) -> "_TimelineStore":
     """Return the job's interface to the database, with the retention periods of the settings; its `timeline` is not set yet."""
     retention_days = settings.timeline.keep_days, erased_days(settings), settings.audit.keep_days
-    return _Sink(*(days * DAY_MS for days in retention_days))
+    return _TimelineStore(*(days * DAY_MS for days in retention_days))
 
 
 def _exit(_number: int, _frame: object) -> None:
@@ -138,7 +138,7 @@ def _heartbeats(engine: Engine) -> Iterator[None]:
         thread.join()
 
 
-class _Sink:
+class _TimelineStore:
     """Interface of the timeline job to the database; it raises the engine's `Busy` and `Unavailable`."""
 
     def __init__(self, keep_ms: int, keep_erased_ms: int, keep_proofs_ms: int) -> None:

@@ -1,1 +1,1 @@
-"""Settings: their schema with defaults and bounds, the loader, and the SLA file. Imports no running part."""
+"""Settings: schema, loader and SLA file. Imports nothing that runs (`runtime`, `cli`)."""

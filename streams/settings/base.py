@@ -1,4 +1,4 @@
-"""What all sections of the settings share."""
+"""Base of all sections of the settings."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
-    """A table of the settings. The text under a setting is its documentation."""
+    """A table of the settings. The docstring of an attribute documents the setting."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False

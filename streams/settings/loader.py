@@ -1,7 +1,7 @@
-"""Read the settings: one TOML file and ACCUEIL_* variables, checked as a whole before anything starts.
+"""Load the settings from a TOML file and ACCUEIL_* variables, and validate them before anything starts.
 
-A variable wins over the file. Its name is the path of the setting in capitals, with `__` between the levels:
-`web.port` is ACCUEIL_WEB__PORT. A key that does not exist is an error that names it, wherever it stands.
+Variables have priority over the file. Their name is the path of the setting in capitals, with `__` between the levels:
+`web.port` is ACCUEIL_WEB__PORT. Unknown keys are errors, in the file and in variables.
 """
 
 import os
@@ -30,30 +30,30 @@ PREFIX: Final = "ACCUEIL_"
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
 _TOKEN: Final = re.compile(r"(?=[^0-9]*[0-9])[\w.~%+=-]{16,}|[\w~%+=-]{24,}")
-"""Parts of an address that may be tokens: 16 characters with a digit, or 24."""
+"""Parts of a URL that may be tokens: at least 16 characters with a digit, or at least 24."""
 _SECRET_NAME: Final = re.compile(r"pass|secret|token|key|sig|auth|code", re.IGNORECASE)
-"""Names of parameters whose values are secrets."""
-LISTED: Final = 10
-"""So many keys of a table are named where one is unknown and near none of them; more would hide what is wrong."""
+"""Names of query parameters with secret values."""
+MAX_LISTED_KEYS: Final = 10
+"""Largest table whose keys are all listed for an unknown key without a similar one."""
 
 
 def find_file(config: Path | None = None) -> Path | None:
-    """Return the settings file: `config`, else what ACCUEIL_CONFIG names, else ./accueil.toml if it exists.
+    """Return the settings file: `config`, else the value of ACCUEIL_CONFIG, else ./accueil.toml if it exists.
 
-    Raises `ConfigError` if this account may not search the current directory.
+    Raise `ConfigError` if the current directory is not accessible.
     """
-    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    if named:
-        return named
+    given = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    if given:
+        return given
     try:
         DEFAULT_FILE.stat()
     except PermissionError as error:
-        where, cause = os.path.realpath(os.curdir), os_error_cause(error)
+        directory, cause = os.path.realpath(os.curdir), os_error_cause(error)
         raise ConfigError(
             say(
-                f"the settings file cannot be looked for in {where} ({cause}): change to another directory, or name the file "
+                f"cannot search {directory} for the settings file ({cause}): change to another directory, or name the file "
                 f"({CONFIG_OPTION} or {CONFIG_VARIABLE})",
-                f"impossible de chercher le fichier de réglages dans {where} ({cause}) : changer de dossier, ou nommer le "
+                f"impossible de chercher le fichier de réglages dans {directory} ({cause}) : changer de dossier, ou nommer le "
                 f"fichier ({CONFIG_OPTION} ou {CONFIG_VARIABLE})",
             )
         ) from None
@@ -63,43 +63,43 @@ def find_file(config: Path | None = None) -> Path | None:
 
 
 def describe_settings_file(config: Path | None = None) -> str:
-    """Return in words which settings file `load` reads, or that there is none."""
+    """Describe the settings file that `load` reads, if any."""
     if path := find_file(config):
         return say(f"settings: {path}", f"réglages : {path}")
     return say(
-        f"settings: no file, {DEFAULT_FILE} is not here ({CONFIG_OPTION} or {CONFIG_VARIABLE} names another file)",
-        f"réglages : aucun fichier, {DEFAULT_FILE} n'est pas ici ({CONFIG_OPTION} ou {CONFIG_VARIABLE} nomme un autre fichier)",
+        f"settings: no file, ./{DEFAULT_FILE} does not exist ({CONFIG_OPTION} or {CONFIG_VARIABLE} names another file)",
+        f"réglages : aucun fichier, ./{DEFAULT_FILE} n'existe pas ({CONFIG_OPTION} ou {CONFIG_VARIABLE} nomme un autre fichier)",
     )
 
 
 def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
     """Return the settings from the file (see `find_file`) and the environment.
 
-    Raises `ConfigError`, one line per mistake, each with the file or variable, the key, and what is allowed; if the file as a
-    whole cannot be used, with what names it: of `config` that is `named_by`.
+    Raise `ConfigError` with one line per error: file or variable, key, and allowed values. If the file is unreadable, the
+    line starts with the option or variable that names it: `named_by` for `config`.
     """
     path = find_file(config)
     if config is None:
         named_by = CONFIG_VARIABLE if os.environ.get(CONFIG_VARIABLE) else ""
     in_file, in_environment = _read_file(path, named_by), _read_environment()
     unknown = _unknown_variables()
-    mistakes = [_unknown(name, keys, known_keys_at(Settings, keys[:-1])) for name, keys in unknown.items()]
+    errors = [_unknown(name, keys, known_keys_at(Settings, keys[:-1])) for name, keys in unknown.items()]
     try:
         settings = Settings(**in_file)
     except ValidationError as error:
-        # What stands below a value is told already, by its own variable.
-        told = {keys[:-1] for keys in unknown.values()}
-        details = [detail for detail in list_details(error) if error_path(detail) not in told]
-        mistakes += _tell(details, Settings, (), in_environment, path)
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        # Unknown keys below a value have their own line already.
+        reported = {keys[:-1] for keys in unknown.values()}
+        details = [detail for detail in list_details(error) if error_path(detail) not in reported]
+        errors += _format_errors(details, Settings, (), in_environment, path)
+    if errors:
+        raise ConfigError("\n".join(errors))
     return settings
 
 
 def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, origin) of every setting; `config` is what was given to `load`.
+    """Yield (key, value, origin) of every setting; `config` as in `load`.
 
-    Masked are secrets, those of connectors too, what a connector's own configuration does not know, and what `mask` masks.
+    Masked values: secrets, including those of connectors; unknown settings of connectors; parts that `mask` masks.
     """
     origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
@@ -111,26 +111,26 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
 
 
 def mask(value: Any, key: str) -> Any:
-    """Return the value of the setting `key` without passwords and tokens in addresses, and without arguments of commands."""
+    """Return the value of the setting `key` without passwords and tokens in URLs, and without arguments of commands."""
     if isinstance(value, list):
-        shown = [mask(one, key) for one in value]
+        shown = [mask(item, key) for item in value]
         return [*shown[:1], *([MASK] if len(shown) > 1 else [])] if key.endswith("command") else shown
     return mask_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def mask_url(url: str) -> str:
-    """Return an address without its password, and without parts of path and query that may be tokens."""
+    """Return a URL without its password, and without possible tokens in path and query."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return MASK
     account, at, host = parts.netloc.rpartition("@")
     user, colon, _ = account.partition(":")
-    is_web = parts.scheme in {"http", "https"}  # a name alone may be a token there
+    is_web = parts.scheme in {"http", "https"}  # where the user name may be a token
     account = (MASK if is_web else f"{user}{colon and f':{MASK}'}") if at else ""
     path = parts.path if parts.scheme == "sqlite" else "/".join(map(_mask_token, parts.path.split("/")))
     query = "&".join(map(_mask_pair, parts.query.split("&")))
-    # Put together by hand: `urlunsplit` would drop slashes of addresses without a host.
+    # Not `urlunsplit`, which drops slashes of URLs without a host.
     return "".join(
         (
             url.partition("://")[0],
@@ -153,41 +153,41 @@ def _mask_pair(pair: str) -> str:
 
 
 def find_origin(key: str, config: Path | None = None) -> str:
-    """Return the variable or the file that sets `key`, as in `web.port`; empty if neither does. `config` as in `load`."""
+    """Return the variable or file that sets `key` (`web.port`), or an empty string. `config` as in `load`."""
     return _find_origin(_read_origins(find_file(config)), tuple(key.split(".")))
 
 
 def _read_origins(path: Path | None) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Return what stands in variables, which have a name each, and in the file, the first that counts first."""
+    """Return the values of variables (without a common name) and of the file, by priority."""
     return ("", _read_environment()), (str(path), _read_file(path))
 
 
 def _find_origin(origins: Iterable[tuple[str, Mapping[str, Any]]], keys: tuple[str, ...]) -> str:
-    return next((name or _variable(keys) for name, values in origins if _holds(values, keys)), "")
+    return next((name or _variable(keys) for name, values in origins if _contains(values, keys)), "")
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ...], config: Path | None) -> list[str]:
-    """Return a line per mistake in the table at `above`, which `model` was to be made of; `config` as in `load`.
+    """Return a line per validation error in the table at `above`, whose schema is `model`; `config` as in `load`.
 
-    Each line has the file or variable, the key, and what is allowed; none tells a value.
+    Each line has the file or variable, the key and the allowed values, but never the value.
     """
-    return list(_tell(list_details(error), model, above, _read_environment(), find_file(config)))
+    return list(_format_errors(list_details(error), model, above, _read_environment(), find_file(config)))
 
 
 def _read_file(path: Path | None, named_by: str = "") -> dict[str, Any]:
     if path is None:
         return {}
-    naming = f"{named_by}: " if named_by else ""
+    prefix = f"{named_by}: " if named_by else ""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(naming + describe_os_error(error, path)) from None
+        raise ConfigError(prefix + describe_os_error(error, path)) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         reason = say(f"not UTF-8 (at line {line})", f"pas en UTF-8 (ligne {line})")
-        raise ConfigError(f"{naming}{path}: {reason}") from None
-    except ValueError as error:  # an integer may have too many digits for Python, not for TOML
-        raise ConfigError(f"{naming}{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
+        raise ConfigError(f"{prefix}{path}: {reason}") from None
+    except ValueError as error:  # also for integers with too many digits for Python
+        raise ConfigError(f"{prefix}{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
     if isinstance(values.get("sla"), str):
         values["sla"] = str(path.parent / values["sla"])
     return values
@@ -202,20 +202,20 @@ def _read_environment() -> dict[str, Any]:
 
 
 def _unknown_variables() -> dict[str, tuple[str, ...]]:
-    """Return variable → what it names down to the first key that cannot be, for those that the model would not refuse."""
+    """Return the variables that pydantic would ignore: name → path down to the first unknown key."""
     names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE]
     paths = {name: tuple(name.lower().removeprefix(PREFIX.lower()).split("__")) for name in names}
     return {name: unknown for name, keys in paths.items() if (unknown := _unknown_part(keys))}
 
 
 def _unknown_part(keys: tuple[str, ...]) -> tuple[str, ...]:
-    place: Any = Settings
+    kind: Any = Settings
     for depth, key in enumerate(keys):
-        below = _below(place, key)
-        if below is None:
-            # In a section it is the model that refuses it; at the top, and below a value, it would be overlooked.
-            return keys[: depth + 1] if depth == 0 or not _is_model(place) else ()
-        place = below
+        child = _child_type(kind, key)
+        if child is None:
+            # pydantic refuses unknown keys in a section, but ignores them at the top level and below a value.
+            return keys[: depth + 1] if depth == 0 or not _is_model(kind) else ()
+        kind = child
     return ()
 
 
@@ -223,7 +223,7 @@ def _variable(keys: tuple[str, ...]) -> str:
     return PREFIX + "__".join(keys).upper()
 
 
-def _holds(values: Any, keys: tuple[str, ...]) -> bool:
+def _contains(values: Any, keys: tuple[str, ...]) -> bool:
     for key in keys:
         if not isinstance(values, Mapping) or key not in values:
             return False
@@ -243,14 +243,14 @@ def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _below(kind: Any, key: str) -> Any:
-    """Return what kind of value may stand at `key` in one of `kind`; None if nothing may."""
+def _child_type(kind: Any, key: str) -> Any:
+    """Return the type of `key` in the type `kind`, or None."""
     if _is_model(kind):
         field = kind.model_fields.get(key)
         return field.annotation if field else None
     if get_origin(kind) is dict:
         return get_args(kind)[1]
-    return next((found for one in get_args(kind) if (found := _below(one, key))), None)
+    return next((found for part in get_args(kind) if (found := _child_type(part, key))), None)
 
 
 def _is_secret(settings: Settings, keys: tuple[str, ...]) -> bool:
@@ -259,16 +259,16 @@ def _is_secret(settings: Settings, keys: tuple[str, ...]) -> bool:
         kind, keys = _config_of(settings.connectors[keys[1]].connector), keys[2:]
     *above, last = keys
     for key in above:
-        kind = _below(kind, key)
-    if found := _below(kind, last):
-        return _holds_secret(found)
-    # A secret may be given by the name of a file or a variable, which is none.
-    base = _below(kind, last.removesuffix("_file").removesuffix("_env"))
-    return base is None or not _holds_secret(base)
+        kind = _child_type(kind, key)
+    if found := _child_type(kind, last):
+        return _contains_secret(found)
+    # The name of a file or variable that contains a secret is not secret itself.
+    base = _child_type(kind, last.removesuffix("_file").removesuffix("_env"))
+    return base is None or not _contains_secret(base)
 
 
 def _config_of(connector: str) -> type[BaseModel] | None:
-    from connectors.sdk import errors, registry  # noqa: PLC0415 - most commands do without
+    from connectors.sdk import errors, registry  # noqa: PLC0415 - most commands do not need it
 
     try:
         return registry.load(connector).config
@@ -276,13 +276,13 @@ def _config_of(connector: str) -> type[BaseModel] | None:
         return None
 
 
-def _holds_secret(kind: Any) -> bool:
+def _contains_secret(kind: Any) -> bool:
     if _is_model(kind):
-        return any(_holds_secret(field.annotation) for field in kind.model_fields.values())
-    return kind in SECRETS or any(map(_holds_secret, get_args(kind)))
+        return any(_contains_secret(field.annotation) for field in kind.model_fields.values())
+    return kind in SECRETS or any(map(_contains_secret, get_args(kind)))
 
 
-def _tell(
+def _format_errors(
     details: Iterable[ErrorDetails],
     model: type[BaseModel],
     above: tuple[str, ...],
@@ -290,25 +290,25 @@ def _tell(
     path: Path | None,
 ) -> Iterator[str]:
     for detail in details:
-        below = error_path(detail)
-        keys = (*above, *below)
-        names = _above_lists(keys)
-        place = _variable(names) if _holds(in_environment, names) else str(path or DEFAULT_FILE)
+        error_keys = error_path(detail)
+        keys = (*above, *error_keys)
+        setting = _setting_path(keys)
+        origin = _variable(setting) if _contains(in_environment, setting) else str(path or DEFAULT_FILE)
         if detail["type"] == "extra_forbidden":
-            yield _unknown(place, keys, known_keys_at(model, below[:-1]))
+            yield _unknown(origin, keys, known_keys_at(model, error_keys[:-1]))
         else:
-            yield f"{place}: {format_key_path(keys)} {allowed(detail)}"
+            yield f"{origin}: {format_key_path(keys)} {allowed(detail)}"
 
 
-def _above_lists(keys: Sequence[int | str]) -> tuple[str, ...]:
-    """Return the setting in which `keys` lead: a variable holds a whole list."""
+def _setting_path(keys: Sequence[int | str]) -> tuple[str, ...]:
+    """Return `keys` up to the first list index: a variable contains a whole list."""
     return tuple(map(str, takewhile(lambda key: isinstance(key, str), keys)))
 
 
-def _unknown(place: str, keys: Sequence[int | str], known: Iterable[str]) -> str:
+def _unknown(origin: str, keys: Sequence[int | str], known: Iterable[str]) -> str:
     *above, last = keys
     known = list(known)
     hint = suggest(str(last), known, f"{format_key_path(above)}." if above else "")
-    if not hint and above and 0 < len(known) <= LISTED:
-        hint = say("; there are: ", " ; il y a : ") + ", ".join(known)
-    return f"{place}: {format_key_path(keys)} {say('is unknown', 'est inconnue')}{hint}"
+    if not hint and above and 0 < len(known) <= MAX_LISTED_KEYS:
+        hint = say("; known: ", " ; connues : ") + ", ".join(known)
+    return f"{origin}: {format_key_path(keys)} {say('is unknown', 'est inconnue')}{hint}"

@@ -1,4 +1,4 @@
-"""What can be set of `accueil notify`: who is told of promises that are broken, or soon will be."""
+"""Schema of the settings of `accueil notify`: receivers of alerts on SLA deadlines."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -24,7 +24,7 @@ from streams.settings.base import Port, Section
 
 _NOTIFY: Final = NotifyOptions(brokers="", directory=Path())
 _ALERTMANAGER: Final = AlertmanagerOptions("", "")
-"""What notify does if it is told nothing: its defaults have their home there."""
+"""Defaults of notify."""
 
 
 def _check_url(url: str) -> str:
@@ -43,17 +43,17 @@ def _check_url(url: str) -> str:
 def _check_token(token: SecretStr) -> SecretStr:
     secret = token.get_secret_value()
     if not secret.isascii() or not secret.isprintable() or not secret or " " in secret:
-        raise ValueError(say("is empty, or no token", "est vide, ou n'est pas un jeton"))
+        raise ValueError(say("is empty or not a valid token", "est vide, ou n'est pas un jeton"))
     return token
 
 
 def _check_link(url: str) -> str:
     rest = url
-    for place in LINK_FIELDS:
-        rest = rest.replace(f"{{{place}}}", "")
+    for field in LINK_FIELDS:
+        rest = rest.replace(f"{{{field}}}", "")
     if "{" in rest or "}" in rest:
-        known = ", ".join(f"{{{place}}}" for place in LINK_FIELDS)
-        raise ValueError(say(f"may have in braces {known}", f"peut avoir entre accolades {known}"))
+        known = ", ".join(f"{{{field}}}" for field in LINK_FIELDS)
+        raise ValueError(say(f"may contain only the fields {known}", f"ne peut contenir que les champs {known}"))
     if rest:
         _check_url(rest)
     return url
@@ -76,65 +76,65 @@ Token = Annotated[SecretStr, AfterValidator(_check_token)]
 Secret = Annotated[SecretStr, AfterValidator(check_secret)]
 User = Annotated[str, AfterValidator(_check_user)]
 Password = Annotated[SecretStr, AfterValidator(_check_password)]
-"""As smtplib can send them."""
+"""ASCII only, a limit of smtplib."""
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")]
 Severities = Annotated[tuple[Severity, ...], Field(min_length=1)]
 
 
 class Alertmanager(Options):
-    """An Alertmanager of Prometheus: it groups, silences and tells people."""
+    """A Prometheus Alertmanager, which groups, silences and routes alerts."""
 
     url: Url
-    """Its own address, not that of several: `http://127.0.0.1:9093`. Of a cluster each is named, in a table of its own."""
+    """URL of one instance, such as `http://127.0.0.1:9093`. Each instance of a cluster has its own table."""
     token: Token | None = None
-    """A bearer token, where a proxy before it asks for one; from a file by `token_file`."""
+    """Bearer token, if a proxy requires one; from a file with `token_file`."""
     refresh_seconds: Annotated[float, Field(ge=1, le=120)] = _ALERTMANAGER.refresh_seconds
-    """How often it is told again of all that goes on; what it does not hear of for five minutes ends by itself."""
+    """Interval at which active alerts are sent again. Alertmanager ends alerts after five minutes without update."""
     show_seconds: Annotated[float, Field(ge=0, le=3600)] = _ALERTMANAGER.show_seconds
-    """It is told of an end this long after the beginning at the earliest: more than the `group_wait` and `group_interval` of a
-    route that is to see even what was short."""
+    """Minimum time between the start and the end of an alert: longer than `group_wait` and `group_interval` of routes that must
+    see short alerts."""
 
 
 class Webhook(Options):
-    """Whoever takes signed messages, as Standard Webhooks says."""
+    """A receiver of signed messages (Standard Webhooks)."""
 
     url: Url
-    """Where they are posted to."""
+    """URL for POST requests."""
     secret: Secret
-    """`whsec_…`, known to both; from a file by `secret_file`."""
+    """Shared secret (`whsec_…`); from a file with `secret_file`."""
     severities: Severities = SEVERITIES
-    """`critical`: deadlines that passed; `warning`: those that soon will."""
+    """`critical`: breached deadlines; `warning`: deadlines at risk."""
 
 
 class Mail(Options):
-    """Whoever reads e-mail."""
+    """Recipients of e-mail."""
 
     host: Host
     """The mail server."""
     port: Port = 587
-    """Its port: 587 is usual with `starttls`, 465 with `tls`, 25 with `none`."""
+    """Usually 587 with `starttls`, 465 with `tls`, 25 with `none`."""
     security: Security = "starttls"
-    """How the connection is secured: `starttls`, `tls` or `none`."""
+    """Encryption: `starttls`, `tls` or `none`."""
     username: User = ""
-    """For servers that ask for one; ASCII."""
+    """User name, if the server requires one; ASCII."""
     password: Password | None = None
-    """The same; from a file by `password_file`."""
+    """Password; from a file with `password_file`."""
     sender: Address
-    """Whom messages are from."""
+    """Address of the sender."""
     recipients: Annotated[tuple[Address, ...], Field(min_length=1)]
-    """Whom they are to."""
+    """Addresses of the recipients."""
     language: Language = "fr"
     """`fr` or `en`."""
     severities: Severities = SEVERITIES
-    """As of webhooks."""
+    """As for webhooks."""
 
     @model_validator(mode="after")
     def _keep_password_safe(self) -> "Mail":
         if self.username and self.security == "none":
             raise ValueError(
                 say(
-                    "must not send a password unsecured: choose starttls or tls",
+                    "must not send a password unencrypted: use starttls or tls",
                     "ne doit pas envoyer un mot de passe en clair : choisir starttls ou tls",
                 )
             )
@@ -145,32 +145,32 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
 class Notify(Section):
-    """The process that tells people of SLA clocks. It runs if it has a receiver."""
+    """Alerts on SLA deadlines. The process runs if at least one receiver is configured."""
 
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
     dashboard_url: Link = ""
-    """A link to the board in each alert; `{service}`, `{queue}` and so on stand for what it is about."""
+    """Link to the board in each alert; may contain fields such as `{service}` and `{queue}`."""
     runbook_url: Link = ""
-    """The same, to what is to be done."""
+    """Link to the runbook in each alert; may contain the same fields."""
     max_age_hours: Annotated[float, Field(gt=0, le=8760)] = _NOTIFY.max_age_hours
-    """An incident that becomes known longer after its deadline (a warning: after its time) is recorded and counted, not sent."""
+    """Maximum age of an alert, from its deadline or warning time. Older ones are counted but not sent."""
     digest_above: PositiveInt = _NOTIFY.digest_above
-    """When more messages than this wait for a receiver, it gets one in their place."""
+    """Number of waiting messages above which a receiver gets one digest instead."""
     keep_ended_days: PositiveInt = _NOTIFY.keep_ended_days
-    """How long an incident that is over is remembered; more than Kafka keeps events (30 days), so that none is new again."""
+    """Retention of ended incidents; longer than Kafka's retention (30 days), so that none is sent twice."""
     alertmanagers: dict[Name, Alertmanager] = Field(default_factory=dict)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
     mails: dict[Name, Mail] = Field(default_factory=dict)
 
     @property
     def has_receivers(self) -> bool:
-        """Whether anybody is to be told."""
+        """Return whether at least one receiver is configured."""
         return bool(self.alertmanagers or self.webhooks or self.mails)
 
     def to_notify_options(self, **common: Any) -> NotifyOptions:
-        """Return this as notify takes it; `common` is what is not set here."""
+        """Return the options of notify; `common` come from other sections."""
         return NotifyOptions(
             dashboard_url=self.dashboard_url,
             runbook_url=self.runbook_url,
@@ -178,9 +178,10 @@ class Notify(Section):
             digest_above=self.digest_above,
             keep_ended_days=self.keep_ended_days,
             alertmanagers=tuple(
-                AlertmanagerOptions(f"alertmanagers.{name}", **dict(one)) for name, one in self.alertmanagers.items()
+                AlertmanagerOptions(f"alertmanagers.{name}", **dict(table))
+                for name, table in self.alertmanagers.items()
             ),
-            webhooks=tuple(WebhookOptions(f"webhooks.{name}", **dict(one)) for name, one in self.webhooks.items()),
-            mails=tuple(MailOptions(f"mails.{name}", **dict(one)) for name, one in self.mails.items()),
+            webhooks=tuple(WebhookOptions(f"webhooks.{name}", **dict(table)) for name, table in self.webhooks.items()),
+            mails=tuple(MailOptions(f"mails.{name}", **dict(table)) for name, table in self.mails.items()),
             **common,
         )

@@ -1,6 +1,6 @@
-"""What can be set: names, kinds, bounds and defaults. `streams.settings.loader` reads them.
+"""Schema of the settings: names, types, bounds and defaults. `streams.settings.loader` reads them.
 
-The text under a setting is its documentation.
+The docstring of an attribute documents the setting.
 """
 
 import re
@@ -37,7 +37,7 @@ from streams.settings.web import Web
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: the text says where, which key, and what is allowed. Fix it and start again."""
+    """Invalid configuration. The message has the origin, the key and the allowed values."""
 
 
 PortOrNone = Annotated[int, Field(ge=0, le=65535)]
@@ -57,26 +57,26 @@ def _check_database(url: str) -> str:
 
 
 class Kafka(Section):
-    """How to speak with the brokers named in `brokers`."""
+    """Connection to the Kafka cluster of `brokers`."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     ssl_cafile: Path | None = None
-    """Certificates to trust (PEM); the system's if not given."""
+    """CA certificates (PEM); by default those of the system."""
     ssl_certfile: Path | None = None
-    """Our own certificate (PEM), where the brokers ask for one."""
+    """Client certificate (PEM), for brokers that require one."""
     ssl_keyfile: Path | None = None
     ssl_password: SecretStr = SecretStr("")
-    """Pass phrase of `ssl_keyfile`."""
+    """Passphrase of `ssl_keyfile`."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
     sasl_password_file: Path | None = None
-    """A file that holds the password, instead of `sasl_password`."""
+    """File with the password, instead of `sasl_password`."""
 
     def client_options(self) -> dict[str, Any]:
-        """Return these settings as kafka-python and aiokafka both take them.
+        """Return client options for kafka-python and aiokafka.
 
-        Raises `ConfigError` if a file cannot be read or is no certificate.
+        Raise `ConfigError` if a file cannot be read or is not a certificate.
         """
         options: dict[str, Any] = {"security_protocol": self.security_protocol}
         try:
@@ -89,7 +89,7 @@ class Kafka(Section):
                     "sasl_plain_username": self.sasl_username,
                     "sasl_plain_password": password or self.sasl_password.get_secret_value(),
                 }
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             raise ConfigError(
                 f"kafka: {describe_os_error(error, error.filename or self.ssl_certfile or self.ssl_cafile)}"
             ) from None
@@ -103,108 +103,108 @@ class Kafka(Section):
 
 
 MAX_DAYS: Final = 10_000
-"""Of so many days figures may be kept, and asked for at once."""
+"""Largest retention of daily figures, and longest period of a query, in days."""
 
 
 class Worker(Section):
-    """The process that turns events into rows and figures."""
+    """Stream worker: turns events into rows and figures."""
 
     processes: PositiveInt = 1
-    """How many `accueil up` starts; more than there are partitions have nothing to do."""
+    """Number of workers that `accueil up` starts. Workers beyond the number of partitions are idle."""
     app_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "accueil"
-    """Names the consumer group and the transactions: never change it on data that is to be kept."""
+    """Name of the consumer group and of the transactions. Never change it on existing data."""
     instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
-    """A name that this worker alone has and keeps (static membership): after a restart it goes on at once."""
+    """Stable, unique name of this worker (static membership): it gets its partitions back immediately after a restart."""
     tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
-    """How often what depends on time alone is looked at."""
+    """Interval of ticks, which apply timeouts and deadlines."""
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
-    """Steps of a partition begin at least this far apart while there is little to do: saves CPU, costs as much delay."""
+    """Minimum interval between steps of a partition under low load: saves CPU, adds as much delay."""
     session_timeout_seconds: PositiveFloat = 15.0
-    """After this long without a sign of life, another worker takes over."""
+    """Time without heartbeat until another worker takes over."""
     max_records_per_step: PositiveInt = 10_000
-    """At most this many records in one transaction."""
+    """Maximum number of records per transaction."""
     skip_expired: bool = False
-    """Go on without the events that Kafka's retention deleted before they were counted; else the worker refuses to start."""
+    """Continue without events that Kafka's retention deleted before they were counted. Otherwise the worker refuses to start."""
     forget_waiting_after_seconds: PositiveInt = 3600
-    """A call that waits this long was forgotten by the switchboard, and is counted as such."""
+    """Waiting time until a call counts as forgotten: its end was never received."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
-    """The same for a conversation."""
+    """The same for an answered call."""
     forget_visits_after_seconds: PositiveInt = 12 * 3600
-    """A visitor who waits, or is at a desk, for this long has left: nobody told."""
+    """Time until a visitor who waits or is at a desk counts as gone, without an event."""
     forget_agents_after_seconds: PositiveInt = 7 * 24 * 3600
-    """An agent of whom nothing is heard for this long has left: switchboards do not tell every logout. Holidays are shorter."""
+    """Time without events until an agent counts as logged out: switchboards do not emit every logout."""
     keep_closed_days: PositiveInt = 35
-    """A contact closed for this long leaves memory. More than Kafka keeps events (30 days), and a topic can be replayed."""
+    """Days until closed contacts leave memory. Longer than Kafka's retention (30 days), so that a topic can be replayed."""
     keep_touched_seconds: PositiveInt = 3600
-    """At least this long after its last change, however old: longer than a connector takes to tell things again."""
+    """Minimum time in memory after the last change: longer than a connector needs to repeat events."""
     keep_buckets_days: PositiveInt = 8
-    """Days of which the 5-minute figures are kept; then they are added up to figures of a day. Totals are kept for ever."""
+    """Retention of the 5-minute figures; older ones are summed up by day. Totals never expire."""
     keep_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 500
-    """Days of which the figures of a day are kept: so far back `accueil report` can tell. `web.time_zone` cuts the days."""
+    """Retention of daily figures, and so the reach of `accueil report`. `web.time_zone` defines the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
-    """After a stop, and of what is told late, so long news is waited for before a deadline that passed is told."""
+    """Wait for late events before a missed deadline is reported, after a restart and for late events."""
     news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0
-    """Of letters, e-mails and forms a deadline that passed is told so long after it: their sources are asked once a minute
-    (`poll_seconds`), and what was done in time must not be called late. Of calls and visits it is a second and a half."""
+    """Delay of breach reports for letters, e-mails and forms. Their sources are polled every minute (`poll_seconds`), and
+    completions in time must arrive first. For calls and visits the delay is 1.5 s."""
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
-    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
 class Connect(Section):
-    """The process that runs connectors."""
+    """Process of the connectors."""
 
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
-    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
 class Timeline(Section):
-    """Where citizens' timelines are kept."""
+    """Database of the citizens' timelines."""
 
     url: Annotated[str, AfterValidator(_check_database)] = ""
-    """The database, as SQLAlchemy writes it (`postgresql+psycopg://user@host/name`); empty: a file of SQLite in `data`."""
+    """SQLAlchemy URL of the database (`postgresql+psycopg://user@host/name`); empty: an SQLite file in `data`."""
     password: SecretStr = SecretStr("")
-    """Of the database."""
+    """Password of the database."""
     password_file: Path | None = None
-    """A file that holds the password, instead of `password`."""
+    """File with the password, instead of `password`."""
     max_records_per_step: PositiveInt = 10_000
-    """At most this many entries in one transaction of the database. To read years again into SQLite, 300,000 take half the time:
-    a page is written once for many of them. Each partition holds as many, so that four take three gigabytes of memory."""
+    """Maximum number of entries per database transaction. To rebuild years of timelines in SQLite, 300,000 take half the time,
+    and 3 GB of memory for four partitions."""
     keep_days: PositiveInt = 92
-    """A contact that was closed so long ago leaves its citizen's timeline; one that is open stays."""
+    """Days until closed contacts leave the timelines; open ones stay."""
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
-    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
 class Identities(Section):
-    """Which identities bring a citizen's contacts together."""
+    """Identities that link the contacts of a citizen."""
 
     blocked: tuple[str, ...] = ()
-    """Numbers and addresses that are no citizen's own: a switchboard's, a social worker's mailbox. `*` stands for any
-    characters. Connectors tell nobody by them; those without a `*` also no longer bring together what was told before."""
+    """Numbers and addresses that do not identify a citizen, such as a switchboard or a social worker's mailbox. `*` matches
+    any characters. Connectors ignore them; entries without `*` also stop linking earlier contacts."""
     region: Region = "FR"
-    """Country whose national way of writing numbers is meant in `blocked`."""
+    """Country of national telephone numbers in `blocked`."""
     fan_out: PositiveInt = LinkLimits().fan_out
-    """A number or address that is linked to more identities than this is nobody's own."""
+    """A number or address with more linked identities counts as shared."""
     contacts: PositiveInt = LinkLimits().contacts
-    """Nor is one that more contacts tell, of whom nothing else is known."""
+    """A number or address with more contacts that carry no other identity counts as shared."""
     most: PositiveInt = LinkLimits().identities
-    """So many identities belong to one citizen at most."""
+    """Maximum number of identities of one citizen."""
 
     @field_validator("blocked")
     @classmethod
-    def _can_be_read(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        IdentityBlocklist(given)  # what can be a number in one country can be one in each
-        return given
+    def _is_valid(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        IdentityBlocklist(patterns)  # validity does not depend on the country
+        return patterns
 
 
 class Citizens(Section):
-    """How citizens are counted, by who writes their timelines."""
+    """Figures about citizens, computed by `accueil timeline`."""
 
     recontact_days: Annotated[int, Field(ge=1, le=28)] = 7
-    """So many days after a contact was handled, another one of the same citizen with the same service is a recontact."""
+    """Days during which another contact of the same citizen with the same service is a recontact, after a handled one."""
 
 
 def _time_of_day(text: str) -> str:
@@ -216,73 +216,73 @@ def _time_of_day(text: str) -> str:
 
 
 class Retention(Section):
-    """How long is kept what no other section speaks of; `accueil retention show` prints all of it."""
+    """Retention periods that are not in other sections. `accueil retention show` prints all of them."""
 
     events_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Days for which Kafka keeps events, timeline entries and SLA events: replays and `accueil recompute` reach back so far."""
+    """Retention of events, timeline entries and SLA events in Kafka: the reach of replays and `accueil recompute`."""
     dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """Records that could not be used, as they came, in Kafka."""
+    """Retention of dead letters in Kafka, unchanged records that workers rejected."""
     rejects_days: Annotated[int, Field(ge=1, le=365)] = 30
-    """What connectors could not map, as it came from its source, with the personal data in it, on their machine."""
+    """Retention of records that connectors rejected, on their machine. They may contain personal data."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
-    """Files in `data/logs`, which hold no personal data."""
+    """Retention of the files in `data/logs`, which contain no personal data."""
     at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
-    """When `accueil up` does `accueil retention apply`, each day by the clocks of `web.time_zone`; after a night in which it did
-    not run, once it does, but then the timelines' tables are not written anew. Empty: never, something else does it."""
+    """Daily time of `accueil retention apply` in `accueil up`, in `web.time_zone`; empty: never. If it did not run at
+    that time, it catches up at the next start, without rewriting the timelines' tables."""
 
 
 class Rights(Section):
-    """What citizens are told beside what is held about them."""
+    """Texts for the exports of citizens' data."""
 
     notice: Annotated[str, Field(max_length=20_000)] = ""
-    """At the head of each export: what GDPR, article 15 asks for and Accueil does not know; empty lines part paragraphs."""
+    """Notice at the head of each export: information that GDPR article 15 requires. Empty lines separate paragraphs."""
     notice_en: Annotated[str, Field(max_length=20_000)] = ""
-    """The same in English; empty: the French one."""
+    """The notice in English; empty: the French one."""
 
 
 class Audit(Section):
-    """The record of who read what of whom, in `data`."""
+    """Audit log of accesses to citizens' data, in `data`."""
 
     keep_days: Annotated[int, Field(ge=30, le=1100)] = 365
-    """Of records; their files go a month later at most. The CNIL asks for 6 months to a year, 3 years with a reason."""
+    """Retention of records; files are deleted up to a month later. The CNIL asks for 6 to 12 months, 3 years if justified."""
 
 
 class Log(Section):
-    """What processes say."""
+    """Logs of the processes."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
 
 
 class Demo(Section):
-    """The simulated source systems of `accueil up --demo`."""
+    """Simulated source systems of `accueil up --demo`."""
 
     seed: NonNegativeInt = 1
     calls_per_hour: PositiveFloat = 300.0
     contacts_per_year: PositiveFloat = 250_000.0
-    """Of all channels together; how many of them are calls, `calls_per_hour` says."""
+    """Contacts per year of all channels together; `calls_per_hour` replaces the share of calls."""
     history_days: Annotated[int, Field(ge=0, le=60)] = 3
-    """At its first start, that many days are played at once, today among them, so that the board is not empty."""
+    """Days simulated immediately at the first start, including today, so that the board is not empty."""
     speed: PositiveFloat = 1.0
     """Simulated seconds per second."""
 
 
 class Instance(Section):
-    """One connector that runs; what else stands in its table is that connector's own configuration."""
+    """A connector instance. Other keys in its table are options of the connector."""
 
     model_config = ConfigDict(extra="allow")
 
     connector: str
-    """Its kind, as in `asterisk`."""
+    """Name of the connector, such as `asterisk`."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """The rest of the table, for the connector's own model to check."""
+        """The options of the connector, validated by its own model."""
         return dict(self.model_extra or {})
 
 
 class Settings(BaseSettings):
-    """All settings; `streams.settings.loader.load` makes them."""
+    """All settings, as `streams.settings.loader.load` returns them."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACCUEIL_",
@@ -294,17 +294,17 @@ class Settings(BaseSettings):
     )
 
     brokers: Brokers = ""
-    """Kafka, as `host:port,host:port`. Empty: `accueil up` starts one of its own on this machine."""
+    """Kafka brokers, as `host:port,host:port`. Empty: `accueil up` starts an embedded broker."""
     broker_port: PortOrNone = 0
-    """Port of Accueil's own broker; 0 for a free one at each start."""
+    """Port of the embedded broker; 0: a free port at each start."""
     data: Path = Path("accueil-data")
-    """Directory of everything that is kept: the broker's data, cursors, spools, keys, logs."""
+    """Data directory: broker data, cursors, spools, keys, logs."""
     partitions: Annotated[int, Field(ge=1, le=256)] = 4
-    """Of every topic: how far the work can be shared. Cannot be changed once topics exist."""
+    """Partitions of every topic, and so the maximum number of active workers. Cannot be changed once topics exist."""
     replication: Annotated[int, Field(ge=1, le=7)] = 1
-    """Copies of every topic; 3 for a cluster that is to survive the loss of a machine."""
+    """Replicas of every topic; 3 for a cluster that must survive the loss of a machine."""
     sla: Path | None = None
-    """Calendars and SLA policies: a file, beside this one, read again when it changes (`accueil sla example` prints one)."""
+    """File of calendars and SLA policies, relative to this file, reloaded when it changes (example: `accueil sla example`)."""
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     connect: Connect = Connect()

@@ -1,4 +1,4 @@
-"""What can be set of the board and the business metrics: names, kinds, bounds and defaults."""
+"""Schema of the settings of the board and the business metrics."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
@@ -17,7 +17,7 @@ from streams.web.options import BACKLOG_AGE_SECONDS, LONGEST_WAIT_SECONDS, Queue
 
 _BOARD: Final = WebOptions(brokers="")
 _BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
-"""What the board does if it is told nothing: its defaults have their home there."""
+"""Defaults of the board."""
 
 
 def _known_zone(name: str) -> str:
@@ -32,7 +32,7 @@ def _known_zone(name: str) -> str:
 
 def _known_holidays(code: str) -> str:
     if code:
-        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library, for who sets it
+        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - imports a library
         from models.calendars.rules import LAST_YEAR  # noqa: PLC0415
 
         try:
@@ -47,8 +47,8 @@ def _known_holidays(code: str) -> str:
     return code
 
 
-def _one_of_the_bounds(seconds: int) -> int:
-    # Figures hold waits by these bounds: with a target between two of them, who was answered in time could not be told.
+def _check_wait_bound(seconds: int) -> int:
+    # Figures count waits by these bounds: a target between two of them could not be evaluated.
     if seconds not in WAIT_BOUNDS:
         bounds = ", ".join(map(str, WAIT_BOUNDS))
         raise ValueError(say(f"must be one of {bounds}", f"attend une de ces valeurs : {bounds}"))
@@ -59,7 +59,7 @@ def _rising(thresholds: "Thresholds") -> "Thresholds":
     if thresholds.action < thresholds.attention:
         raise ValueError(
             say(
-                "has its thresholds reversed: it is bad when high, so action must be at least attention",
+                "has reversed thresholds: high values are bad, so action must be at least attention",
                 "a ses seuils inversés : il est mauvais quand il est haut, action doit valoir au moins attention",
             )
         )
@@ -70,33 +70,33 @@ def _falling(thresholds: "Thresholds") -> "Thresholds":
     if thresholds.action > thresholds.attention:
         raise ValueError(
             say(
-                "has its thresholds reversed: it is bad when low, so action must be at most attention",
+                "has reversed thresholds: low values are bad, so action must be at most attention",
                 "a ses seuils inversés : il est mauvais quand il est bas, action doit valoir au plus attention",
             )
         )
     return thresholds
 
 
-WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
+WaitBound = Annotated[int, AfterValidator(_check_wait_bound)]
 NotNegative = Annotated[float, Field(ge=0)]
 View = Literal["overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources"]
-"""`options.VIEWS`."""
+"""The views of `options.VIEWS`."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Thresholds(Section):
-    """From which value on a figure asks for attention, and from which for action."""
+    """Limits of a figure: attention needed, action needed."""
 
     attention: NotNegative
     action: NotNegative
 
     def to_board_options(self) -> options.Thresholds:
-        """Return this as the board takes it."""
+        """Return the options of the board."""
         return options.Thresholds(self.attention, self.action)
 
 
 class Shares(Thresholds):
-    """The same for a share of contacts: 0.8 is four of five."""
+    """Thresholds for a share of contacts, from 0 to 1."""
 
     attention: Share
     action: Share
@@ -108,37 +108,37 @@ FallingShares = Annotated[Shares, AfterValidator(_falling)]
 
 
 class Queue(Section):
-    """How the board shows one queue. A queue that is named here is shown before its first contact."""
+    """Display of a queue on the board. Queues listed here are shown before their first contact."""
 
     queue: Label = ""
-    """Its name in the connector's configuration; that of the table if not given. For sites that have queues of one name."""
+    """Name in the configuration of the connector, by default the name of the table. Needed if several sites use the same name."""
     channel: Literal["call", "visit"] = "call"
-    """On the telephone, or at a front desk."""
+    """`call`: telephone; `visit`: front desk."""
     site: Label = ""
     service: Label = ""
-    """As the connector's configuration gives them to this queue."""
+    """Site and service, as in the configuration of the connector."""
     label_fr: str = ""
-    """Its name for people; the queue's own if not given. The board adds the site where several queues would be the same."""
+    """Displayed name, by default the name of the queue. The board adds the site if several queues have the same name."""
     label_en: str = ""
-    """The same in English; `label_fr` if not given."""
+    """Displayed name in English, by default `label_fr`."""
     waiting: Rising = Thresholds(**asdict(_BOARD_QUEUE.waiting))
-    """Contacts that wait now."""
+    """Thresholds of the number of waiting contacts."""
     longest_wait_seconds: Rising = Thresholds(**asdict(_BOARD_QUEUE.longest_wait_seconds))
-    """How long the first of them has waited; at a front desk 900 and 1800 if not given."""
+    """Thresholds of the longest current wait; by default 900 and 1800 at front desks."""
 
     @model_validator(mode="before")
     @classmethod
-    def _let_desks_wait_longer(cls, values: Any) -> Any:
+    def _set_desk_defaults(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("channel") == Channel.VISIT:
             return {"longest_wait_seconds": asdict(LONGEST_WAIT_SECONDS[Channel.VISIT])} | values
         return values
 
     def place(self, table: str) -> Dimensions:
-        """Return what its figures are about; `table` is the name of this table."""
+        """Return the dimensions of its figures; `table` is the name of this table."""
         return Dimensions(self.channel, self.site, self.service, self.queue or table)
 
     def to_board_options(self, table: str) -> QueueOptions:
-        """Return this as the board takes it."""
+        """Return the options of the board."""
         name = self.queue or table
         return QueueOptions(
             dimensions=self.place(table),
@@ -150,21 +150,21 @@ class Queue(Section):
 
 
 class Service(Section):
-    """How the board shows one service. What is named here of its work is shown before it happens."""
+    """Display of a service on the board. Channels and procedures listed here are shown before their first contact."""
 
     label_fr: str = ""
-    """Its name for people; that of the table, which is its name in the connectors' configuration, if not given."""
+    """Displayed name, by default the name of the table, which is its name in the configuration of the connectors."""
     label_en: str = ""
-    """The same in English; `label_fr` if not given."""
+    """Displayed name in English, by default `label_fr`."""
     site: Label = ""
-    """As the connectors' configuration gives it to the service."""
+    """Site, as in the configuration of the connectors."""
     channels: tuple[Literal["mail", "email", "appointment"], ...] = ()
-    """How it is reached, beside queues and forms."""
+    """Channels of the service other than queues and forms."""
     procedures: tuple[Label, ...] = ()
-    """Its online procedures, as the connector's configuration names them."""
+    """Online procedures, as in the configuration of the connector."""
 
     def to_board_options(self, table: str) -> ServiceOptions:
-        """Return this as the board takes it; `table` is the name of this table."""
+        """Return the options of the board; `table` is the name of this table."""
         return ServiceOptions(
             service=table,
             label_fr=self.label_fr or table,
@@ -176,86 +176,88 @@ class Service(Section):
         )
 
 
-def _each_once(queues: dict[str, Queue]) -> dict[str, Queue]:
+def _check_unique(queues: dict[str, Queue]) -> dict[str, Queue]:
     tables: dict[Dimensions, str] = {}
     for table, queue in queues.items():
         other = tables.setdefault(queue.place(table), table)
         if other != table:
-            raise ValueError(say(f"has one queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}"))
+            raise ValueError(
+                say(f"has the same queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}")
+            )
     return queues
 
 
 class Web(Section):
-    """The live board and the business metrics."""
+    """Live board and business metrics."""
 
     host: str = _BOARD.host
-    """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
+    """Address to listen on; 0.0.0.0: all interfaces (behind a reverse proxy with authentication)."""
     port: Port = _BOARD.port
     hosts: tuple[str, ...] = _BOARD.hosts
-    """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
+    """Host names used by a local reverse proxy. While `host` is local, requests for other names are refused."""
     max_viewers: PositiveInt = _BOARD.max_viewers
-    """Boards open at once; further ones are refused a stream (503) and try again."""
+    """Maximum number of open boards; further ones get a 503 and try again."""
     title: str = _BOARD.title
-    """Name of the house, at the head of the board."""
+    """Name of the organisation, at the head of the board."""
     title_en: str = _BOARD.title_en
-    """The same in English; empty if it has no other name."""
+    """The name in English; empty: the same."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
-    """Whose midnight begins the day."""
+    """Time zone of days and displayed times."""
     holidays: Annotated[str, AfterValidator(_known_holidays)] = _BOARD.holidays
-    """Whose public holidays are no days like others, for what is usual and the forecast; empty: nobody's."""
+    """Country of the public holidays that usual values and forecast leave out; empty: none."""
     target_seconds: WaitBound = _BOARD.target_seconds
-    """An answer within this time is in time: the target of the service level."""
+    """Target of the service level: calls answered within this time."""
     desk_target_seconds: WaitBound = _BOARD.desk_target_seconds
-    """The same at front desks: called within this time."""
+    """The same for front desks: visitors called within this time."""
     short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
-    """Who hangs up within this time was not patient: left out of abandonment, and of the service level by `net_of_short`."""
+    """Calls abandoned within this time do not count as abandoned, nor in the service level with `net_of_short`."""
     formula: Formula = _BOARD.formula
-    """Which service level the board shows (`streams.core.figures.figure.Formula`); the metrics have all of them."""
+    """Formula of the service level on the board (`streams.core.figures.figure.Formula`); metrics have all formulas."""
     stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
-    """Figures older than this are shown as out of date."""
+    """Minimum age of figures shown as stale."""
     quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
-    """When nobody has called a site, or come to its desk, for this long, the board asks whether its source has stopped."""
+    """Time without calls or visits at a site until the board warns that its source may have stopped."""
     quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)
-    """The same for each channel that is to be judged otherwise: letters, for one, are not unless they stand here."""
+    """The same by channel. Channels other than calls and visits are only checked if listed here."""
     fewest_answers: PositiveInt = _BOARD.fewest_answers
-    """Of fewer answers in a window the metrics tell no CSAT, NPS, CES or response rate: only how many answers there were."""
+    """Minimum number of answers in a window for CSAT, NPS, CES and response rate in the metrics."""
     service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
-    """The share of answers in time, by `formula`."""
+    """Thresholds of the service level, by `formula`."""
     abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
-    """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
+    """Thresholds of the abandonment rate, without contacts abandoned within `short_abandon_seconds`."""
     backlog_age_seconds: dict[Literal["mail", "email", "form"], Rising] = Field(default_factory=dict)
-    """By channel: how long ago the oldest contact came that waits for the service to act, nights and holidays too. If not given,
-    30 and 60 days; e-mails 7 and 14."""
+    """By channel: thresholds of the age of the oldest contact that waits for the service, nights and holidays included. By
+    default 30 and 60 days; for e-mails 7 and 14."""
     wall_seconds: Annotated[float, Field(ge=5, le=3600)] = _BOARD.wall_seconds
-    """For how long a screen on a wall (`/wall`) shows each of its views; `/wall?seconds=30` is for one screen alone."""
+    """Display time of each view on wall screens (`/wall`). `/wall?seconds=30` overrides it for one screen."""
     wall_views: Annotated[tuple[View, ...], Field(min_length=1)] = _BOARD.wall_views  # type: ignore[assignment]
-    """Which of them, in their order; those with nothing to show are left out. `/wall?views=phone,day` is for one screen alone."""
-    queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = Field(default_factory=dict)
-    """In the order of the board; others follow as they appear."""
+    """Views of wall screens, in order; empty views are skipped. `/wall?views=phone,day` overrides them for one screen."""
+    queues: Annotated[dict[Label, Queue], AfterValidator(_check_unique)] = Field(default_factory=dict)
+    """Queues in the order of the board; others follow as they appear."""
     services: dict[Label, Service] = Field(default_factory=dict)
-    """By their names in the connectors' configuration; in the order of the board, others follow as they appear."""
+    """Services in the order of the board, by their names in the configuration of the connectors; others follow."""
 
     def name_services(self, language: str) -> dict[str, str]:
-        """Return code → name, in French (`fr`) or English, of the services that have one."""
+        """Return code → displayed name in French (`fr`) or English, for services that have one."""
         labels = (service.to_board_options(name) for name, service in self.services.items())
-        named = {one.service: one.label_fr if language == "fr" else one.label_en for one in labels}
+        named = {label.service: label.label_fr if language == "fr" else label.label_en for label in labels}
         return {code: name for code, name in named.items() if name != code}
 
     def name_queues(self, language: str) -> dict[tuple[str, str, str], str]:
-        """Return channel, site and code → name, in French (`fr`) or English, of the queues that have one."""
+        """Return (channel, site, code) → displayed name in French (`fr`) or English, for queues that have one."""
         queues = (queue.to_board_options(table) for table, queue in self.queues.items())
-        named = {one.dimensions: one.label_fr if language == "fr" else one.label_en for one in queues}
+        named = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in queues}
         return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
 
     @property
     def backlog_ages(self) -> dict[str, options.Thresholds]:
-        """`backlog_age_seconds`, with what is usual where it says nothing."""
+        """Return `backlog_age_seconds`, completed with defaults."""
         return {
             **BACKLOG_AGE_SECONDS,
-            **{name: given.to_board_options() for name, given in self.backlog_age_seconds.items()},
+            **{name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()},
         }
 
     @property
     def zone(self) -> ZoneInfo:
-        """`time_zone`, as what tells times."""
+        """Return `time_zone` as `ZoneInfo`."""
         return ZoneInfo(self.time_zone)

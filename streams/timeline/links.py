@@ -76,19 +76,19 @@ def _make_walks(width: int) -> Query:
     with more than a few entries.
     """
     walks = (("later", "one", "other"), ("earlier", "other", "one"))
-    ends = (f"SELECT near, far, 0 AS told FROM {name} WHERE {_is_found(name, *ends)}" for name, *ends in walks)  # noqa: S608
+    ends = (f"SELECT near, far, 0 AS contact_count FROM {name} WHERE {_is_found(name, *ends)}" for name, *ends in walks)  # noqa: S608
     made = ", ".join(_make_walk(*walk) for walk in walks)
     names = ", ".join(
         f"(CAST(:identity_{number} AS text), CAST(:most_{number} AS integer), CAST(:weak_{number} AS integer))"
         for number in range(width)
     )
-    told = "FROM entries WHERE owner = identity"
-    contacts = f"(SELECT count(*) FROM (SELECT DISTINCT contact {told} LIMIT :contacts) AS told)"  # noqa: S608
-    counts = (
-        f"SELECT identity, NULL, {contacts} FROM asked WHERE weak = 1 AND EXISTS (SELECT 1 {told} LIMIT 1 OFFSET :few)"  # noqa: S608
-    )
+    of_identity = "FROM entries WHERE owner = identity"
+    contacts = f"(SELECT count(*) FROM (SELECT DISTINCT contact {of_identity} LIMIT :contacts) AS counted)"  # noqa: S608
+    counts = f"SELECT identity, NULL, {contacts} FROM asked WHERE weak = 1 AND EXISTS (SELECT 1 {of_identity} LIMIT 1 OFFSET :few)"  # noqa: S608
     asked = f"asked(identity, most, weak) AS (VALUES {names})"
-    return Query(f"WITH RECURSIVE {asked}, {made} {' UNION ALL '.join((*ends, counts))}", "near", "far", "told")
+    return Query(
+        f"WITH RECURSIVE {asked}, {made} {' UNION ALL '.join((*ends, counts))}", "near", "far", "contact_count"
+    )
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
@@ -119,7 +119,7 @@ def _holds(name: str, near: str, far: str) -> str:
 def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
     """Return the links of an identity, including revoked ones, those with most contacts first."""
     contacts = func.count().label("contacts")
-    asked = (
+    query = (
         select(
             LINKS.c.one,
             LINKS.c.other,
@@ -134,7 +134,7 @@ def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
         .order_by(contacts.desc(), LINKS.c.one, LINKS.c.other)
         .limit(limit)
     )
-    found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
+    found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(query)]
     has_contacts = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
     of_identity = or_(*(end == identity for end in _ENDS))
     without_contacts = select(REVOCATIONS).where(of_identity, ~has_contacts).order_by(*_ENDS).limit(limit)
@@ -156,8 +156,8 @@ def count(connection: Connection, identity: str) -> int:
 
 def read_revocations(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
     """Return the revoked links of an identity. Their contacts are not counted."""
-    asked = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
-    return [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(asked)]
+    query = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
+    return [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(query)]
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:

@@ -206,16 +206,16 @@ def _find_replaced(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[
 
 def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:
     for some in slices(list(contacts)):
-        asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
-        yield from connection.execute(asked)
+        query = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
+        yield from connection.execute(query)
 
 
 def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
     """Return the identities of these contacts that are owners or in links."""
     found = {owner for _, owner in _read_owners(connection, contacts)}
     for some in slices(list(contacts)):
-        asked = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
-        found.update(*connection.execute(asked))
+        query = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
+        found.update(*connection.execute(query))
     return found
 
 

@@ -307,5 +307,5 @@ def _evidence(width: int, services: int) -> Query:
         of_some = f"entries.contact = looked_at.contact AND service IN {_placeholders('service', services)}"
         counted += f" WHERE EXISTS (SELECT 1 FROM entries WHERE {of_some})"  # noqa: S608
     known = f"(SELECT count(*) || ' ' || min(linked_at) {counted}) AS known"  # both in one scan; a join might read all links
-    asked = f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked"  # noqa: S608
-    return Query(asked, "one", "other", "known")
+    query = f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked"  # noqa: S608
+    return Query(query, "one", "other", "known")

@@ -1,4 +1,4 @@
-"""Fixtures: the API on an empty database of each kind, with the token of a data protection officer, and a citizen's story."""
+"""Fixtures: the API on empty databases, with a data protection officer's token, and a citizen's timeline."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ __all__ = ["office", "postgres", "sqlite", "url"]
 
 @pytest.fixture
 def office(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
-    """An office on each kind of database."""
+    """API on each kind of database."""
     yield from _opened(tmp_path, url)
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[ApiHarness]:
-    """An office on SQLite, for what has nothing to do with the database."""
+    """API on SQLite, for tests that do not depend on the database."""
     yield from _opened(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
 
 
@@ -37,7 +37,7 @@ def case(office: ApiHarness) -> str:
 
 @pytest.fixture
 def story(office: ApiHarness, phone: str, case: str) -> list[str]:
-    """A letter, two calls and a form of one citizen; all ids in the order in which they happened."""
+    """Ids of a letter, two calls and a form of one citizen, in order of time."""
     events = [
         *letter("1", 0, f"{case} {phone}"),
         *call("1", DAY, phone),

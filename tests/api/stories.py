@@ -1,4 +1,4 @@
-"""A citizen's story as the API tells it, page by page."""
+"""Read all pages of a citizen's timeline."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ DAY = 86_400
 
 
 def walk(office: ApiHarness, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
-    """All ids from the first page on."""
+    """Return the ids of all pages."""
     ids, page = [entry["id"] for entry in first["entries"]], first
     while page["next"]:
         page = office.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()

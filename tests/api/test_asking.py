@@ -1,4 +1,4 @@
-"""Who is answered, what is recorded of it, and what a refusal says."""
+"""Authentication, permissions, audit records and errors of the API."""
 
 import json
 import resource
@@ -35,7 +35,7 @@ SECRETS: Final = [None, "", "Bearer", "Bearer wrong", "Basic camille", "camille"
 
 @pytest.fixture
 def known(sqlite: ApiHarness) -> ApiHarness:
-    """An office in which one letter of each of two sectors is known."""
+    """API with one letter in each of two sectors."""
     write(sqlite)
     return sqlite
 
@@ -47,7 +47,7 @@ def write(office: ApiHarness) -> None:
 
 
 def requests_in(office: ApiHarness, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
-    """A request for each operation, about the citizen who is known in a sector."""
+    """Return a request for each operation on the citizen known in a sector."""
     number = PHONE_OF[sector]
     phone, case = (office.pseudonym(kind, number, sector) for kind in (IdentityKind.PHONE, IdentityKind.CASE))
     pair = {"one": case, "other": phone, "reason": "shared"}
@@ -72,15 +72,13 @@ ASKED: Final = (
     Operation.ERASE,
 )
 ENDS: Final = {Operation.REVOKE_LINK: "done", Operation.RESTORE_LINK: "done", Operation.ERASE: "begun"}
-"""What is recorded last of what is begun first."""
+"""Last result recorded of an operation that is first recorded as begun."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- tokens
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/look-up", "/v1/nowhere"])
 @pytest.mark.parametrize("authorization", SECRETS)
-def test_without_a_valid_token_nothing_is_answered_and_all_look_alike(
-    known: ApiHarness, authorization: str | None, path: str
-) -> None:
+def test_invalid_tokens_get_the_same_answer(known: ApiHarness, authorization: str | None, path: str) -> None:
     known.add(token("expired", expires_at=now()), token("revoked", revoked_at=1))
     headers = {} if authorization is None else {"authorization": authorization}
     answer = known.client.request("POST", path, headers=headers, content="{not read")
@@ -90,26 +88,26 @@ def test_without_a_valid_token_nothing_is_answered_and_all_look_alike(
     assert known.metric("api_unauthenticated_requests_total") == 1
 
 
-def test_the_day_that_a_token_is_used_is_noted(known: ApiHarness) -> None:
+def test_day_of_use_is_recorded(known: ApiHarness) -> None:
     known.add(token("sacha", used_on="2026-01-01"))
     assert known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 200
     (used,) = (one.used_on for one in known.tokens.list() if one.name == "sacha")
     assert used > "2026-01-01"
 
 
-def test_a_token_that_is_revoked_is_refused_at_once(known: ApiHarness) -> None:
+def test_revoked_token_is_refused_immediately(known: ApiHarness) -> None:
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200
     known.tokens.revoke("camille", now())
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 401
 
 
-def test_tokens_that_cannot_be_read_let_nobody_in(known: ApiHarness) -> None:
+def test_unreadable_tokens_refuse_all_clients(known: ApiHarness) -> None:
     (known.directory / "access" / "tokens.json").chmod(0o644)
     answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:tokens")
 
 
-def test_who_an_openid_provider_knows_is_answered_and_recorded_by_name(tmp_path: Path) -> None:
+def test_openid_client_is_recorded_by_name(tmp_path: Path) -> None:
     issuer = Issuer()
     grants = {"guichet": Grant(Role.AGENT, (SECTOR,))}
     provider = Provider(OidcOptions(issuer.url, "accueil", grants=grants))
@@ -125,7 +123,7 @@ def test_who_an_openid_provider_knows_is_answered_and_recorded_by_name(tmp_path:
 
 # ----------------------------------------------------------------------------------------------------------- permissions
 @pytest.mark.parametrize(("role", "sector", "operation"), list(product(Role, PHONE_OF, ASKED)))
-def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
+def test_role_is_limited_to_its_operations_and_sectors(
     known: ApiHarness, role: Role, sector: str, operation: Operation
 ) -> None:
     known.add(token("sacha", role))
@@ -147,12 +145,12 @@ def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
         assert record["result"] == "refused"
 
 
-def test_every_route_of_the_contract_is_in_these_tests_or_tells_of_nobody(known: ApiHarness) -> None:
+def test_every_route_is_tested_or_returns_no_personal_data(known: ApiHarness) -> None:
     paths = {path for path, _ in requests_in(known, SECTOR).values()}
     assert paths == OPERATIONS_BY_PATH.keys() & known.app.openapi()["paths"].keys()
 
 
-def test_what_a_role_may_do_is_told(known: ApiHarness) -> None:
+def test_me_returns_permissions(known: ApiHarness) -> None:
     known.add(token("sacha", Role.AGENT, sectors=("social", "routes"), services=("rsa",)))
     me = known.client.get("/v1/me", headers={"authorization": "Bearer sacha"}).json()
     assert (me["name"], me["role"], me["sectors"], me["services"]) == ("sacha", "agent", ["social", "routes"], ["rsa"])
@@ -168,7 +166,7 @@ def test_what_a_role_may_do_is_told(known: ApiHarness) -> None:
 # --------------------------------------------------------------------------------------------------------------- sectors
 @pytest.fixture
 def across(tmp_path: Path) -> Iterator[ApiHarness]:
-    """An office in which tokens of the social sector may look into that of roads, with a reason."""
+    """API in which tokens of the social sector may look up the roads sector, with a reason."""
     opened = ApiHarness(
         tmp_path,
         f"sqlite:///{tmp_path / 'timeline.db'}",
@@ -181,13 +179,11 @@ def across(tmp_path: Path) -> Iterator[ApiHarness]:
 
 
 @pytest.mark.parametrize("operation", ASKED)
-def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_has_the_reason(
-    across: ApiHarness, operation: Operation
-) -> None:
+def test_cross_sector_look_up_needs_a_rule_and_records_its_reason(across: ApiHarness, operation: Operation) -> None:
     path, body = requests_in(across, "routes")[operation]
     answer = across.ask(path, **body)
     record = across.recorded()[-1]
-    if operation not in CROSS_SECTOR_OPERATIONS:  # it is looked into, neither changed nor taken away
+    if operation not in CROSS_SECTOR_OPERATIONS:  # reading is allowed, changes are not
         assert (answer.status_code, record["across"]) == (403, "")
     else:
         assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")
@@ -195,7 +191,7 @@ def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_h
     assert across.ask(path, "yael", **body).status_code == 403
 
 
-def test_who_asked_across_reads_on_across(across: ApiHarness) -> None:
+def test_cross_sector_look_up_allows_reading_further_pages(across: ApiHarness) -> None:
     first = across.ask("/v1/look-up", kind="phone", value=PHONE_OF["routes"], sector="routes", limit=1).json()
     page = across.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
     assert (page.status_code, len(page.json()["entries"])) == (200, 2)
@@ -203,7 +199,7 @@ def test_who_asked_across_reads_on_across(across: ApiHarness) -> None:
     assert me["across"] == [{"from_sector": "social", "to_sector": "routes", "reason": REASON}]
 
 
-def test_one_number_is_two_strangers_in_two_sectors(known: ApiHarness) -> None:
+def test_number_has_separate_timelines_in_two_sectors(known: ApiHarness) -> None:
     known.add(token("both", sectors=("social", "routes")))
     known.write(call("1", 0, known.pseudonym(IdentityKind.PHONE, NUMBER, "routes"), sector="routes"))
     social, routes = (
@@ -214,14 +210,14 @@ def test_one_number_is_two_strangers_in_two_sectors(known: ApiHarness) -> None:
     assert contacts == [{"mail:ged:social"}, {"call:standard:1"}]
 
 
-def test_links_of_two_sectors_are_none(known: ApiHarness) -> None:
+def test_identities_of_two_sectors_are_not_linked(known: ApiHarness) -> None:
     known.add(token("both", sectors=("social", "routes")))
     one = known.pseudonym(IdentityKind.CASE, PHONE_OF["social"], "social")
     other = known.pseudonym(IdentityKind.PHONE, PHONE_OF["routes"], "routes")
     assert known.ask("/v1/links/revoke", "both", one=one, other=other, reason="shared").status_code == 404
 
 
-def test_a_sector_without_a_key_gets_none(known: ApiHarness) -> None:
+def test_look_up_creates_no_key_for_a_sector(known: ApiHarness) -> None:
     known.add(token("sacha", sectors=("tax",)))
     answer = known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
     assert answer.json()["errors"] == [{"field": "sector", "message": "n'est pas un secteur d'ici"}]
@@ -230,7 +226,7 @@ def test_a_sector_without_a_key_gets_none(known: ApiHarness) -> None:
 
 # ----------------------------------------------------------------------------------------------------------------- audit
 def fill(place: Path) -> None:
-    """Ask until there is no more room for the audit, then with room again."""
+    """Send requests until the audit has no space, then with space again."""
     office = ApiHarness(place, f"sqlite:///{place / 'timeline.db'}")
     office.add(token())
     write(office)
@@ -238,9 +234,9 @@ def fill(place: Path) -> None:
     assert ask().status_code == 200
     room = (place / "audit" / "000001.jsonl").stat().st_size + 1000
     files = {"", "-wal", "-shm"}
-    assert max((place / f"timeline.db{end}").stat().st_size for end in files) > room  # it is read, not written
+    assert max((place / f"timeline.db{end}").stat().st_size for end in files) > room  # reads need no space
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    with capture_logs():  # else they would need room
+    with capture_logs():  # logs would need space
         answers = [ask() for _ in range(8)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert answers[-1].status_code == 503
@@ -261,11 +257,11 @@ def fill(place: Path) -> None:
     office.close()
 
 
-def test_with_no_room_for_the_audit_nothing_is_shown_and_nothing_is_done(tmp_path: Path) -> None:
+def test_full_disk_of_the_audit_blocks_all_operations(tmp_path: Path) -> None:
     assert run_in_child(partial(fill, tmp_path)) == 0
 
 
-def test_what_is_shown_is_recorded_as_it_is_told(known: ApiHarness) -> None:
+def test_record_contains_purpose_and_result(known: ApiHarness) -> None:
     phone = known.pseudonym(IdentityKind.PHONE, NUMBER)
     known.ask("/v1/look-up", kind="phone", value=NUMBER, purpose="complaint")
     assert known.recorded() == [
@@ -286,7 +282,7 @@ def test_what_is_shown_is_recorded_as_it_is_told(known: ApiHarness) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- rates
-def test_who_asks_too_often_waits_and_is_recorded_once(known: ApiHarness) -> None:
+def test_exceeded_rate_limit_is_recorded_once(known: ApiHarness) -> None:
     known.add(token("sacha", Role.AGENT, rate_per_minute=2))
     ask = partial(known.ask, "/v1/look-up", "sacha", kind="phone", value=NUMBER)
     answers = [ask() for _ in range(5)]
@@ -294,10 +290,10 @@ def test_who_asks_too_often_waits_and_is_recorded_once(known: ApiHarness) -> Non
     assert answers[2].json()["type"] == "urn:accueil:problem:too-often"
     assert 1 <= int(answers[2].headers["retry-after"]) <= 31
     assert [record["result"] for record in known.recorded()] == ["shown", "shown", "limited"]
-    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # another one is not held up
+    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # other tokens are not delayed
 
 
-def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: ApiHarness) -> None:
+def test_exceeded_rate_limit_for_an_erasure_is_recorded(known: ApiHarness) -> None:
     known.add(token("sacha", rate_per_minute=1))
     headers = {"authorization": "Bearer sacha"}
     answers = [known.client.get(f"/v1/erasures/{'0' * 32}", headers=headers).status_code for _ in range(3)]
@@ -308,7 +304,7 @@ def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: ApiHarness) -
     ]
 
 
-def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -> None:
+def test_unusual_readers_are_counted(tmp_path: Path) -> None:
     office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
     office.add(token(), token("sacha"))
     write(office)
@@ -321,7 +317,7 @@ def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -
     office.close()
 
 
-def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
+def test_unusual_reader_is_forgotten_after_an_hour() -> None:
     registry, now = CollectorRegistry(), [0.0]
     access_metrics = AccessMetrics(registry, 1, clock=lambda: now[0])
     common = {"actor": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
@@ -332,7 +328,7 @@ def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
     assert registry.get_sample_value("api_unusual_readers") == 0
 
 
-def test_who_was_read_is_known_for_an_hour_though_nobody_asks_for_the_metrics() -> None:
+def test_read_subjects_are_forgotten_without_a_scrape() -> None:
     now = [0.0]
     access_metrics = AccessMetrics(CollectorRegistry(), 1, clock=lambda: now[0])
     read = Access(actor="camille", operation=Operation.LOOK_UP, why=Purpose.CONTACT, result=Result.SHOWN)
@@ -342,7 +338,7 @@ def test_who_was_read_is_known_for_an_hour_though_nobody_asks_for_the_metrics() 
     assert len(access_metrics._read["camille"]) <= 101
 
 
-# ------------------------------------------------------------------------------------------------------------- what is sent
+# ------------------------------------------------------------------------------------------------------------- request bodies
 PLANTED: Final = "+33199001234"
 
 
@@ -363,7 +359,7 @@ PLANTED: Final = "+33199001234"
         PLANTED,
     ],
 )
-def test_a_mistake_is_told_without_what_was_sent(known: ApiHarness, body: Any) -> None:
+def test_error_does_not_contain_the_sent_value(known: ApiHarness, body: Any) -> None:
     with capture_logs() as logs:
         answer = known.client.post("/v1/look-up", json=body, headers={"authorization": "Bearer camille"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -373,7 +369,7 @@ def test_a_mistake_is_told_without_what_was_sent(known: ApiHarness, body: Any) -
 
 
 @pytest.mark.parametrize("operation", [Operation.LOOK_UP, Operation.EXPORT, Operation.ERASE])
-def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: ApiHarness, operation: Operation) -> None:
+def test_unknown_sector_is_refused_and_not_recorded(known: ApiHarness, operation: Operation) -> None:
     path, body = requests_in(known, SECTOR)[operation]
     for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
         answer = known.ask(path, **body | {"sector": typed})
@@ -386,19 +382,19 @@ def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: ApiHarnes
     "content",
     [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000, b'{"limit": ' + b"9" * 5000 + b"}"],
 )
-def test_what_is_no_json_is_told(known: ApiHarness, content: bytes) -> None:
+def test_invalid_json_is_reported(known: ApiHarness, content: bytes) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "application/json"}
     assert known.client.post("/v1/look-up", content=content, headers=headers).status_code == 422
 
 
-def test_what_is_too_large_is_not_read(known: ApiHarness) -> None:
+def test_too_large_body_is_not_read(known: ApiHarness) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "application/json"}
     for content in (b"x" * (MAX_BYTES + 1), (b"x" * 1000 for _ in range(40))):
         answer = known.client.post("/v1/look-up", content=content, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (413, "urn:accueil:problem:too-large")
 
 
-def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(known: ApiHarness) -> None:
+def test_misplaced_field_is_named_and_unknown_field_is_not(known: ApiHarness) -> None:
     def told(**more: Any) -> Any:
         return known.ask("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
 
@@ -407,7 +403,7 @@ def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(kn
     assert told(dupont=1, headers={"accept-language": "en"}) == [{"field": "", "message": "has an unknown field"}]
 
 
-def test_only_json_is_taken(known: ApiHarness) -> None:
+def test_other_media_types_are_refused(known: ApiHarness) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "text/plain"}
     assert known.client.post("/v1/look-up", content=b"{}", headers=headers).status_code == 415
 
@@ -416,7 +412,7 @@ def test_only_json_is_taken(known: ApiHarness) -> None:
     ("accepted", "language"),
     [("", "fr"), ("en", "en"), ("de, en;q=0.5, fr;q=0.1", "en"), ("fr-CA, en", "fr"), ("de", "fr"), ("en;q=0", "fr")],
 )
-def test_problems_are_told_in_the_language_that_is_preferred(known: ApiHarness, accepted: str, language: str) -> None:
+def test_errors_are_in_the_preferred_language(known: ApiHarness, accepted: str, language: str) -> None:
     answer = known.ask("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
     assert answer.headers["content-language"] == language
     _, french, english = TITLES["invalid"]
@@ -430,19 +426,19 @@ def test_problems_are_told_in_the_language_that_is_preferred(known: ApiHarness, 
     )
 
 
-# --------------------------------------------------------------------------------------------------------- what is answered
+# --------------------------------------------------------------------------------------------------------- answers
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/nowhere", "/openapi.json", "/healthz", "/nowhere", "/metrics"])
-def test_every_answer_bears_what_protects_it(known: ApiHarness, path: str) -> None:
+def test_every_answer_has_security_headers(known: ApiHarness, path: str) -> None:
     answer = known.client.get(path, headers={"authorization": "Bearer camille", "origin": "https://evil.example"})
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_page_of_another_name_is_not_answered(known: ApiHarness) -> None:
+def test_unknown_host_is_refused(known: ApiHarness) -> None:
     assert known.client.get("/v1/me", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_requests_are_logged_by_their_route_alone(known: ApiHarness) -> None:
+def test_log_contains_only_the_route(known: ApiHarness) -> None:
     structlog.reset_defaults()
     with capture_logs() as logs:
         known.ask("/v1/look-up", kind="phone", value=NUMBER)
@@ -456,7 +452,7 @@ def test_requests_are_logged_by_their_route_alone(known: ApiHarness) -> None:
     ]
 
 
-def test_a_defect_tells_nothing(known: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_reveals_nothing(known: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ValueError(NUMBER)
 
@@ -466,7 +462,7 @@ def test_a_defect_tells_nothing(known: ApiHarness, monkeypatch: pytest.MonkeyPat
     assert NUMBER[1:] not in answer.text
 
 
-def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(known: ApiHarness) -> None:
+def test_unusable_key_is_reported_to_authorised_clients_and_recorded(known: ApiHarness) -> None:
     known.add(token("robin", Role.SUPERVISOR))
     (known.keys / f"{SECTOR}.key").write_bytes(b"no key")
     ask = partial(known.ask, "/v1/look-up", kind="phone", value=NUMBER)
@@ -480,7 +476,7 @@ def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(kn
     ]
 
 
-def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
+def test_unavailable_database_is_reported(tmp_path: Path) -> None:
     office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
     office.add(token())
     office.pseudonym(IdentityKind.PHONE, NUMBER)

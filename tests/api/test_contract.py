@@ -1,4 +1,4 @@
-"""The contract in the repository is that of the application, keeps what it promised, and what is answered conforms to it."""
+"""The API contract: current, compatible with the published one, and true for generated requests."""
 
 import copy
 import json
@@ -19,22 +19,22 @@ from tests.support.api_harness import NUMBER, ApiHarness, letter, token
 PUBLISHED: Final = json.loads(contract.PUBLISHED.read_text(encoding="utf-8"))
 
 
-def test_committed_contract_is_that_of_the_application() -> None:
+def test_committed_contract_is_current() -> None:
     assert contract.FILE.read_text(encoding="utf-8") == render(contract.generate()), (
         "run python -m streams.api.contract"
     )
 
 
-def test_nothing_published_is_broken() -> None:
+def test_published_contract_is_kept() -> None:
     assert contract.find_incompatible_changes(contract.generate(), PUBLISHED) == []
 
 
-def test_it_is_what_the_application_serves(sqlite: ApiHarness) -> None:
+def test_contract_is_served(sqlite: ApiHarness) -> None:
     assert sqlite.client.get("/openapi.json").json() == contract.generate()
     assert contract.generate()["openapi"].startswith("3.1")
 
 
-def test_no_identifier_stands_in_an_address() -> None:
+def test_paths_contain_no_identifier() -> None:
     for path, operations in contract.generate()["paths"].items():
         named = [one["name"] for operation in operations.values() for one in operation.get("parameters", ())]
         assert named == (["name"] if path == "/v1/erasures/{name}" else []), f"{path}: of an erasure it is random"
@@ -89,7 +89,7 @@ BREAKING: Final[dict[str, tuple[Change, str]]] = {
 
 
 @pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
-def test_compatible_change_is_taken(change: Change) -> None:
+def test_compatible_change_is_accepted(change: Change) -> None:
     changed = copy.deepcopy(PUBLISHED)
     change(changed)
     assert contract.find_incompatible_changes(changed, PUBLISHED) == []
@@ -120,12 +120,12 @@ ASKED: Final = [
     for method, operation in methods.items()
     for mode in GenerationMode
     if mode is GenerationMode.POSITIVE
-    or operation.keys() & {"requestBody", "parameters"}  # else nothing could be wrong
+    or operation.keys() & {"requestBody", "parameters"}  # other operations cannot be called wrongly
 ]
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), ASKED)
-def test_whatever_is_asked_is_answered_as_the_contract_says(
+def test_generated_requests_get_answers_of_the_contract(
     sqlite: ApiHarness, path: str, method: str, mode: GenerationMode
 ) -> None:
     sqlite.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))

@@ -1,4 +1,4 @@
-"""Cursors: what is read is what was written, for whom it was written, with our secret."""
+"""Cursors: bound to their subject and secret, and safe against changes."""
 
 import stat
 from pathlib import Path
@@ -16,7 +16,7 @@ SECRET = b"s" * 32
 places = st.builds(EntryPosition, st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"), max_size=60))
 
 
-def test_the_secret_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+def test_secret_is_created_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "access" / "cursors.key"
     secret = load_secret(path)
     assert (len(secret), load_secret(path)) == (SECRET_BYTES, secret)
@@ -25,23 +25,23 @@ def test_the_secret_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None
 
 
 @given(places)
-def test_what_was_written_is_read(place: EntryPosition) -> None:
+def test_cursor_is_read_back(place: EntryPosition) -> None:
     assert read(write(place, SUBJECT, SECRET), SUBJECT, SECRET) == place
 
 
 @given(places, st.data())
-def test_what_was_changed_is_none(place: EntryPosition, data: st.DataObject) -> None:
+def test_changed_cursor_is_refused(place: EntryPosition, data: st.DataObject) -> None:
     written = write(place, SUBJECT, SECRET)
-    at = data.draw(st.integers(0, len(written) - 2))  # of the last character some bits say nothing
+    at = data.draw(st.integers(0, len(written) - 2))  # some bits of the last character are unused
     other = data.draw(st.sampled_from("ABCabc019-_").filter(lambda letter: letter != written[at]))
     assert read(written[:at] + other + written[at + 1 :], SUBJECT, SECRET) is None
 
 
 @given(st.text(max_size=300))
-def test_what_is_made_up_is_none(text: str) -> None:
+def test_forged_cursor_is_refused(text: str) -> None:
     assert read(text, SUBJECT, SECRET) is None
 
 
 @pytest.mark.parametrize(("subject", "secret"), [("case:a1b2-2", SECRET), (SUBJECT, b"t" * 32)])
-def test_it_is_good_for_one_timeline_and_with_one_secret(subject: str, secret: bytes) -> None:
+def test_cursor_is_bound_to_subject_and_secret(subject: str, secret: bytes) -> None:
     assert read(write(EntryPosition(1, "id"), SUBJECT, SECRET), subject, secret) is None

@@ -1,4 +1,4 @@
-"""What is found of a citizen, on SQLite and PostgreSQL."""
+"""Look-up of citizens, pages and contacts, on SQLite and PostgreSQL."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -18,7 +18,7 @@ from tests.support.timelines import breach_entry, sla_status_entry
 
 
 @pytest.mark.parametrize("typed", ["01 99 00 00 01", "+33 1 99 00 00 01", "0199000001", " 01.99.00.00.01 "])
-def test_a_number_finds_the_whole_story_however_it_is_written(
+def test_number_in_any_notation_finds_the_citizen(
     office: ApiHarness, phone: str, case: str, story: list[str], typed: str
 ) -> None:
     told = office.ask("/v1/look-up", kind="phone", value=typed).json()
@@ -34,7 +34,7 @@ def test_a_number_finds_the_whole_story_however_it_is_written(
     assert told["are_contacts_whole"]
 
 
-def test_open_matters_come_first(office: ApiHarness, story: list[str]) -> None:
+def test_open_contacts_come_first(office: ApiHarness, story: list[str]) -> None:
     told = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()
     shown = [(one["contact"], one["state"], one["is_open"], one["entries"]) for one in told["contacts"]]
     assert shown == [
@@ -47,12 +47,12 @@ def test_open_matters_come_first(office: ApiHarness, story: list[str]) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 200])
-def test_pages_have_each_entry_once_in_order(office: ApiHarness, phone: str, story: list[str], limit: int) -> None:
+def test_pages_contain_each_entry_once_in_order(office: ApiHarness, phone: str, story: list[str], limit: int) -> None:
     first = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
     assert walk(office, phone, first, limit) == story[::-1]
 
 
-def test_many_entries_of_one_moment_and_many_identities_are_paged_as_well(office: ApiHarness, case: str) -> None:
+def test_simultaneous_entries_of_many_identities_are_paged(office: ApiHarness, case: str) -> None:
     phones = [office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}") for number in range(1, 12)]
     entries = []
     for number, one in enumerate(phones):
@@ -66,9 +66,7 @@ def test_many_entries_of_one_moment_and_many_identities_are_paged_as_well(office
     assert all(happened_at[one] >= happened_at[next_one] for one, next_one in pairwise(found))
 
 
-def test_a_cursor_is_good_for_its_own_timeline_alone(
-    office: ApiHarness, phone: str, case: str, story: list[str]
-) -> None:
+def test_cursor_is_refused_for_another_timeline(office: ApiHarness, phone: str, case: str, story: list[str]) -> None:
     cursor = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
     assert office.ask("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
     last = "B" if cursor[-1] == "A" else "A"
@@ -78,9 +76,7 @@ def test_a_cursor_is_good_for_its_own_timeline_alone(
         assert refused.json()["type"] == "urn:accueil:problem:cursor"
 
 
-def test_a_contact_or_a_pseudonym_finds_whose_it_is(
-    office: ApiHarness, phone: str, case: str, story: list[str]
-) -> None:
+def test_contact_or_pseudonym_finds_its_citizen(office: ApiHarness, phone: str, case: str, story: list[str]) -> None:
     of_contact = office.ask("/v1/look-up", kind="contact", value="form:demarches:1").json()
     of_case = office.ask("/v1/look-up", kind="pseudonym", value=case).json()
     assert of_contact == of_case
@@ -88,7 +84,7 @@ def test_a_contact_or_a_pseudonym_finds_whose_it_is(
     assert [record["whose"] for record in office.recorded()] == ["form:demarches:1", case]
 
 
-def test_a_contact_of_nobody_known_is_a_story_of_its_own(office: ApiHarness) -> None:
+def test_contact_without_citizen_is_found_alone(office: ApiHarness) -> None:
     ids = [entry.id for entry in office.write(letter("anonymous", 0, ""))]
     told = office.ask("/v1/look-up", kind="contact", value="mail:ged:anonymous").json()
     assert (told["subject"], [entry["id"] for entry in told["entries"]]) == ("mail:ged:anonymous", ids[::-1])
@@ -96,17 +92,17 @@ def test_a_contact_of_nobody_known_is_a_story_of_its_own(office: ApiHarness) -> 
     assert (life["citizen"], [entry["id"] for entry in life["entries"]]) == (None, ids)
 
 
-def test_one_contact_is_told_in_order(office: ApiHarness, case: str, story: list[str]) -> None:
+def test_contact_entries_are_in_order(office: ApiHarness, case: str, story: list[str]) -> None:
     life = office.ask("/v1/contact", contact="mail:ged:1").json()
     assert [entry["type"] for entry in life["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
     assert (life["citizen"], life["sector"], life["contact"]["state"]) == (case, SECTOR, "closed")
 
 
-def test_a_contact_of_somebody_has_no_timeline_of_its_own(office: ApiHarness, story: list[str]) -> None:
+def test_contact_of_a_citizen_has_no_separate_timeline(office: ApiHarness, story: list[str]) -> None:
     assert office.ask("/v1/timeline", subject="mail:ged:1").status_code == 404
 
 
-def test_nothing_known_is_said_and_recorded(office: ApiHarness, story: list[str]) -> None:
+def test_unknown_subject_is_reported_and_recorded(office: ApiHarness, story: list[str]) -> None:
     unknown = office.pseudonym(IdentityKind.PHONE, "+33199000099")
     for path, body in (
         ("/v1/look-up", {"kind": "phone", "value": "01 99 00 00 99"}),
@@ -132,10 +128,8 @@ TYPED = (
 
 
 @pytest.mark.parametrize("typed", TYPED)
-def test_what_is_typed_and_not_known_is_concealed_in_the_audit(
-    sqlite: ApiHarness, story: list[str], typed: str
-) -> None:
-    """Each operation conceals it, with and without the permission."""
+def test_unknown_typed_value_is_concealed_in_the_audit(sqlite: ApiHarness, story: list[str], typed: str) -> None:
+    """Every operation conceals the value, with and without permission."""
     sqlite.add(token("agent", Role.AGENT))
     asked: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/v1/look-up", {"kind": "contact" if typed.count(":") > 1 else "pseudonym", "value": typed}),
@@ -155,8 +149,8 @@ def test_what_is_typed_and_not_known_is_concealed_in_the_audit(
     assert typed.rpartition(":")[2].encode() not in kept
 
 
-def test_a_number_of_several_brings_no_stories_together(office: ApiHarness, phone: str) -> None:
-    """The landline of a family, a social worker's telephone."""
+def test_shared_number_merges_no_timelines(office: ApiHarness, phone: str) -> None:
+    """A family's landline, or a social worker's telephone."""
     cases = [office.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(3)]
     for number, one in enumerate(cases):
         office.write(letter(str(number), 0, f"{one} {phone}"))
@@ -170,7 +164,7 @@ def test_a_number_of_several_brings_no_stories_together(office: ApiHarness, phon
     assert {entry["contact"] for entry in of_one["entries"]} == {"mail:ged:1"}
 
 
-def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
+def test_revoked_link_separates_timelines_immediately(
     office: ApiHarness, phone: str, case: str, story: list[str]
 ) -> None:
     def contacts() -> set[str]:
@@ -186,7 +180,7 @@ def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
     assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
 
 
-def test_of_a_contact_with_very_many_entries_the_latest_are_told_and_that_there_are_more(
+def test_long_contact_returns_latest_entries_and_says_so(
     office: ApiHarness, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.write(letter("1", 0, case))
@@ -200,7 +194,7 @@ def test_of_a_contact_with_very_many_entries_the_latest_are_told_and_that_there_
     assert office.ask("/v1/contact", "routes", contact="mail:ged:1").status_code == 404
 
 
-def test_of_a_change_that_could_be_begun_of_one_alone_it_is_recorded_that_it_failed(
+def test_partly_recorded_revocation_is_recorded_as_failed(
     office: ApiHarness, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.write(letter("1", 0, f"{case} {phone}"))
@@ -219,7 +213,7 @@ def test_of_a_change_that_could_be_begun_of_one_alone_it_is_recorded_that_it_fai
     assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["identities"]) == 2
 
 
-def test_a_number_whose_only_link_was_revoked_is_not_unknown(office: ApiHarness, phone: str, case: str) -> None:
+def test_number_with_only_a_revoked_link_is_known(office: ApiHarness, phone: str, case: str) -> None:
     office.write(letter("1", 0, f"{case} {phone}"))
     office.add(token("sacha", Role.AGENT), token("routes", Role.AGENT, services=("routes",)))
     assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 200
@@ -234,7 +228,7 @@ def test_a_number_whose_only_link_was_revoked_is_not_unknown(office: ApiHarness,
     assert office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["revoked"] == []
 
 
-def test_a_promise_and_an_opinion_are_told_with_their_contact(office: ApiHarness, case: str) -> None:
+def test_contact_contains_targets_and_scores(office: ApiHarness, case: str) -> None:
     entries = office.write(letter("1", 0, case))
     told = breach_entry("mail:ged:1", int(entries[1].happened_at.timestamp() * 1000))
     told.sector, told.citizen, told.service = SECTOR, case, "rsa"
@@ -246,7 +240,7 @@ def test_a_promise_and_an_opinion_are_told_with_their_contact(office: ApiHarness
     assert (contact["state"], contact["opinions"], contact["entries"]) == ("closed", 0, 4)
 
 
-def test_what_is_still_to_be_kept_is_told_with_its_date_and_when_a_letter_came(office: ApiHarness, case: str) -> None:
+def test_contact_contains_open_targets_and_arrival_date(office: ApiHarness, case: str) -> None:
     arrived, *_ = letter("1", 0, case)
     admitted_at = arrived.time - timedelta(days=2)
     office.write([arrived.model_copy(update={"data": LetterArrivedData(admitted_at=admitted_at)})])
@@ -272,7 +266,7 @@ def test_what_is_still_to_be_kept_is_told_with_its_date_and_when_a_letter_came(o
     assert office.ask("/v1/contact", contact="mail:ged:1").json()["contact"] == contact
 
 
-def test_what_happened_at_once_is_told_in_the_order_of_its_kind(office: ApiHarness, case: str) -> None:
+def test_simultaneous_entries_are_ordered_by_type(office: ApiHarness, case: str) -> None:
     kinds = ["letter.arrived", "letter.registered", "letter.assigned", "letter.answered"]
     where = {"subject": "mail:ged:1", "service": "rsa", "sector": SECTOR, "identities": case}
     for kind in reversed(kinds):

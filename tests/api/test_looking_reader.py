@@ -1,4 +1,4 @@
-"""The reader of what is found: of one moment, it writes nothing, and asks the database a bounded number of things."""
+"""The timeline reader: one snapshot, no writes, and a bounded number of queries."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter
 from tests.support.timelines import entries_of, sla_status_entry
 
 
-def test_what_links_rest_on_is_told_whichever_stands_first(
+def test_evidence_does_not_depend_on_the_direction_of_links(
     office: ApiHarness, phone: str, case: str, story: list[str]
 ) -> None:
     office.write(letter("2", DAY, f"{case} {phone}"))
@@ -25,7 +25,7 @@ def test_what_links_rest_on_is_told_whichever_stands_first(
     assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
 
 
-def test_an_answer_takes_a_few_queries_however_much_there_is(office: ApiHarness, case: str) -> None:
+def test_number_of_queries_is_bounded(office: ApiHarness, case: str) -> None:
     asked: list[str] = []
     event.listen(office.reader._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
 
@@ -45,8 +45,8 @@ def test_an_answer_takes_a_few_queries_however_much_there_is(office: ApiHarness,
     assert count() <= few + 1 < 10
 
 
-def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: ApiHarness) -> None:
-    """A number that stands on each letter of a procedure: whether its link holds or was revoked, some of them are counted."""
+def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
+    """A number on each letter of a procedure: only some contacts are counted, whether its link holds or was revoked."""
     case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
     link, steps = Link(case, phone), [0]
     (one,) = entries_of(letter("1", 0, f"{case} {phone}")[:1])
@@ -84,13 +84,11 @@ def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: ApiHarn
     many = [count(read_snapshot) for read_snapshot in looks[:-1]]
     sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
     many += [count(read_snapshot) for read_snapshot in of_revoked]
-    del few[len(looks) - 1]  # so many are looked at that these are all
+    del few[len(looks) - 1]  # a limit that covers all of them
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 
-def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entries(
-    office: ApiHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_services_are_found_in_a_bounded_sample(office: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
     of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
     office.write([*letter("1", 0, case), *of_phone])
@@ -106,13 +104,13 @@ def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entri
             assert snapshot.find_services(sectors, starts) == services
 
 
-def test_the_reader_writes_nothing(office: ApiHarness, story: list[str]) -> None:
+def test_reader_cannot_write(office: ApiHarness, story: list[str]) -> None:
     with office.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
         snapshot._connection.execute(text("DELETE FROM entries"))
     assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
 
 
-def test_an_answer_is_of_one_moment(office: ApiHarness, phone: str, story: list[str]) -> None:
+def test_answer_uses_one_snapshot(office: ApiHarness, phone: str, story: list[str]) -> None:
     with office.reader.read_snapshot() as snapshot:
         before = snapshot.read([phone], 100)
         office.write(call("3", 5 * DAY, phone))

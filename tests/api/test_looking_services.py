@@ -1,4 +1,4 @@
-"""What is found by who is of one service or sector alone: nothing of others but what the settings say."""
+"""Look-up by clients of one service or sector: data of others is visible only as the settings allow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.timelines import sla_status_entry
 FAMILY = "+33199000009"
 
 
-def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(office: ApiHarness, case: str) -> None:
+def test_targets_of_other_sectors_and_services_are_hidden(office: ApiHarness, case: str) -> None:
     office.add(token("sacha", Role.AGENT, services=("rsa",)))
     office.write(letter("1", 0, case)[:1])
 
@@ -32,7 +32,7 @@ def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(of
 
 @pytest.fixture(params=OtherServices)
 def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[ApiHarness]:
-    """An office in which other services are hidden, or shown in outline; its agent Sacha is of the RSA service alone."""
+    """API in which other services are hidden or shown in outline. The agent Sacha belongs to the RSA service only."""
     opened = ApiHarness(tmp_path, url, ApiOptions(other_services=request.param))
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
@@ -48,7 +48,7 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
     opened.close()
 
 
-def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_services: ApiHarness) -> None:
+def test_setting_controls_visibility_of_other_services(of_two_services: ApiHarness) -> None:
     office = of_two_services
     is_hidden = office.api.options.other_services is OtherServices.HIDDEN
     told = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
@@ -73,9 +73,7 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
     assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
 
 
-def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_ones_own_alone(
-    of_two_services: ApiHarness, case: str
-) -> None:
+def test_contact_passed_on_to_a_hidden_service_is_not_open(of_two_services: ApiHarness, case: str) -> None:
     office = of_two_services
     arrived, *further = letter("3", 3 * DAY, case)
     passed_on = [one.model_copy(update={"service": "enfance"}) for one in further]
@@ -100,7 +98,7 @@ def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_
 
 @pytest.fixture
 def narrow(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
-    """An office whose agent Sacha is of the RSA service alone; all that is known was told to child welfare."""
+    """API whose agent Sacha belongs to the RSA service only; all known contacts are with child welfare."""
     opened = ApiHarness(tmp_path, url)
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     case, other = (opened.pseudonym(IdentityKind.CASE, name) for name in ("D-1", "D-2"))
@@ -116,7 +114,7 @@ def narrow(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     opened.close()
 
 
-def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: ApiHarness) -> None:
+def test_citizen_known_only_to_another_service_is_unknown(narrow: ApiHarness) -> None:
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     unknown = narrow.ask("/v1/look-up", "sacha", kind="phone", value="+33199000077")
     assert unknown.status_code == 404
@@ -134,7 +132,7 @@ def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: ApiHa
         assert narrow.ask("/v1/timeline", "sacha", subject=subject).content == unknown.content
 
 
-def test_what_ones_own_service_was_not_told_is_no_link(narrow: ApiHarness) -> None:
+def test_link_proved_only_by_another_service_is_hidden(narrow: ApiHarness) -> None:
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     narrow.write(call("9", 2 * DAY, phone))
     answer = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
@@ -150,7 +148,7 @@ def test_what_ones_own_service_was_not_told_is_no_link(narrow: ApiHarness) -> No
     assert linked["since"] == "2025-03-06T08:00:00Z"
 
 
-def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(narrow: ApiHarness) -> None:
+def test_shared_number_leads_to_citizens_of_the_own_service(narrow: ApiHarness) -> None:
     third, family = narrow.pseudonym(IdentityKind.CASE, "D-3"), narrow.pseudonym(IdentityKind.PHONE, FAMILY)
     narrow.write(letter("9", 2 * DAY, f"{third} {family}"))
     told = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
@@ -161,7 +159,7 @@ def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(na
     assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
 
 
-def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: ApiHarness) -> None:
+def test_link_of_another_service_can_be_neither_revoked_nor_tested(narrow: ApiHarness) -> None:
     narrow.add(token("robin", services=("rsa",)))
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     link: dict[str, Any] = {"one": case, "other": phone}
@@ -178,9 +176,7 @@ def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(na
     ]
 
 
-def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
-    narrow: ApiHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entries_of_a_service_are_searched_within_a_bound(narrow: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     case = narrow.pseudonym(IdentityKind.CASE, "D-3")
     for number in range(4):
         narrow.write(letter(f"of-{number}", number * 9 * DAY, case))
@@ -195,9 +191,7 @@ def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
     assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
 
 
-def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_both(
-    office: ApiHarness, case: str
-) -> None:
+def test_contact_of_two_sectors_needs_both_permissions(office: ApiHarness, case: str) -> None:
     name = "mail:ged:1"
     office.write(letter("1", 0, case))
     office.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
@@ -208,10 +202,8 @@ def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_bo
 
 
 @pytest.mark.parametrize("first", [SECTOR, "avis"])
-def test_what_a_contact_was_told_in_one_sector_is_not_read_by_its_citizen_of_another(
-    office: ApiHarness, first: str
-) -> None:
-    """Its source told it in two sectors, the later one first: all entries stand under one owner."""
+def test_entries_of_another_sector_are_not_in_the_citizens_timeline(office: ApiHarness, first: str) -> None:
+    """A contact known in two sectors, the later one reported first: all entries have one owner."""
     office.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
     cases = {sector: office.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
     (second,) = cases.keys() - {first}

@@ -1,4 +1,4 @@
-"""The example for nginx says what the API needs of a proxy: its name, where it is, and how large a request may be."""
+"""The nginx example matches the API: host name, address and size limit."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ OPTIONS = ApiOptions()
 EXAMPLE = (Path(__file__).parents[2] / "deploy" / "nginx-api.example.conf").read_text(encoding="utf-8")
 
 
-def test_the_api_answers_to_the_name_that_the_proxy_passes_on(sqlite: ApiHarness) -> None:
+def test_api_accepts_the_host_name_of_the_example(sqlite: ApiHarness) -> None:
     (name,) = re.findall(r"server_name (\S+);", EXAMPLE)
     (hosts,) = re.findall(r"hosts = \[\"(.*)\"\]", EXAMPLE)
     assert (hosts, f"https://{hosts}/") == (name, *re.findall(r'url = "(.*)"', EXAMPLE))
@@ -25,7 +25,7 @@ def test_the_api_answers_to_the_name_that_the_proxy_passes_on(sqlite: ApiHarness
         assert client.get("/openapi.json", headers={"host": "other.example.org"}).status_code == 400
 
 
-def test_the_proxy_asks_where_the_api_is_by_default_and_takes_what_it_takes() -> None:
+def test_example_has_default_address_and_size_limit() -> None:
     assert re.findall(r"proxy_pass\s+(\S+);", EXAMPLE) == [f"http://{OPTIONS.host}:{OPTIONS.port}"]
     assert re.findall(r"client_max_body_size (\d+)k;", EXAMPLE) == [str(MAX_BYTES // 1024)]
     lines = [line.strip() for line in EXAMPLE.splitlines() if not line.strip().startswith("#")]

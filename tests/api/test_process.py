@@ -1,4 +1,4 @@
-"""`accueil api` as a process, asked over HTTP."""
+"""`accueil api` as a process, over HTTP."""
 
 import json
 import re
@@ -28,7 +28,7 @@ ACCUEIL = [sys.executable, "-m", "streams.cli.main", "api"]
 
 
 class Served:
-    """A process that runs, and how it is asked."""
+    """A running process and its client."""
 
     def __init__(self, child: Child, url: str) -> None:
         self.child, self.url = child, url
@@ -55,7 +55,7 @@ def served(data: Path, **environment: str) -> Iterator[Served]:
 
 @pytest.fixture
 def data(tmp_path: Path, url: str) -> Path:
-    """A data directory: its timelines have one letter, and its token is `camille`."""
+    """Data directory whose timelines have one letter, and whose token is `camille`."""
     data = tmp_path / "data"
     office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     office.add(token(), token("sacha", Role.OPERATOR))
@@ -68,7 +68,7 @@ def settings_of(url: str) -> dict[str, str]:
     return {"ACCUEIL_TIMELINE__URL": url} if url.startswith("postgresql") else {}
 
 
-def test_it_answers_records_and_stops(data: Path, url: str) -> None:
+def test_process_answers_records_and_stops(data: Path, url: str) -> None:
     with served(data, **settings_of(url)) as api:
         wait_until(api.is_ready, "the API")
         told = api.ask("/v1/look-up", kind="phone", value=NUMBER)
@@ -89,7 +89,7 @@ def test_it_answers_records_and_stops(data: Path, url: str) -> None:
 
 
 def ask_in_turn(api: Served, times: int) -> Iterator[int]:
-    """Yield the status of each answer, until the process is gone."""
+    """Yield the status of each answer until the process ends."""
     with suppress(httpx.TransportError), httpx.Client(timeout=60) as client:
         headers = {"authorization": "Bearer camille"}
         body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
@@ -97,7 +97,7 @@ def ask_in_turn(api: Served, times: int) -> Iterator[int]:
             yield client.post(f"{api.url}/v1/look-up", json=body, headers=headers).status_code
 
 
-def test_many_are_answered_at_once_while_others_write(data: Path, url: str, tmp_path: Path) -> None:
+def test_concurrent_reads_during_writes(data: Path, url: str, tmp_path: Path) -> None:
     office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     with served(data, **settings_of(url)) as api, ThreadPoolExecutor(12) as threads:
         wait_until(api.is_ready, "the API")
@@ -110,7 +110,7 @@ def test_many_are_answered_at_once_while_others_write(data: Path, url: str, tmp_
 
 
 @pytest.mark.faults
-def test_whoever_was_answered_is_in_the_audit_though_the_process_was_killed(data: Path, url: str) -> None:
+def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None:
     with served(data, **settings_of(url)) as api, ThreadPoolExecutor(8) as threads:
         wait_until(api.is_ready, "the API")
         answered: list[int] = []
@@ -121,11 +121,11 @@ def test_whoever_was_answered_is_in_the_audit_though_the_process_was_killed(data
     records = [line.record or {} for line in read_audit(data / "audit")]
     recorded = sum(record.get("result") == "shown" for record in records)
     assert set(answered) == {200}
-    assert len(answered) <= recorded <= len(answered) + 8  # at most one each was recorded, and not answered any more
+    assert len(answered) <= recorded <= len(answered) + 8  # at most one per client was recorded without an answer
     assert verify(data / "audit").findings == []
 
 
-def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
+def test_cursor_survives_a_restart(data: Path, url: str) -> None:
     with served(data, **settings_of(url)) as api:
         wait_until(api.is_ready, "the API")
         first = api.ask("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
@@ -153,7 +153,7 @@ def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     assert [entry["contact"] for entry in json.loads(done.stdout)["entries"]] == ["mail:ged:1"] * 3
 
 
-def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres: Postgres) -> None:
+def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Postgres) -> None:
     office = ApiHarness(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
     office.add(token())
     office.pseudonym(IdentityKind.PHONE, NUMBER)
@@ -168,7 +168,7 @@ def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres:
             postgres.start()
             wait_until(api.is_ready, "the database")
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
-            postgres.stop("immediate")  # and away again, in its midst
+            postgres.stop("immediate")  # unavailable again, during the requests
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
             postgres.start()
             wait_until(lambda: api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")
@@ -177,7 +177,7 @@ def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres:
             postgres.start()
 
 
-def test_a_database_of_a_newer_release_is_for_a_person_to_mend(tmp_path: Path) -> None:
+def test_newer_database_stops_the_process(tmp_path: Path) -> None:
     ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
     with closing(sqlite3.connect(tmp_path / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -1,4 +1,4 @@
-"""For what reason whose role may look at a citizen."""
+"""Purposes that each role may give for an access."""
 
 from itertools import product
 from typing import get_args
@@ -17,7 +17,7 @@ from tests.support.api_harness import NUMBER, ApiHarness, call, token
 REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
 
 
-def test_who_sees_citizens_has_reasons_and_answering_one_is_no_right_of_his_and_no_incident() -> None:
+def test_agents_may_not_give_rights_or_security_as_purpose() -> None:
     assert PURPOSES.keys() == set(Role)
     for role in Role:
         assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & CITIZEN_OPERATIONS)
@@ -26,9 +26,7 @@ def test_who_sees_citizens_has_reasons_and_answering_one_is_no_right_of_his_and_
 
 
 @pytest.mark.parametrize(("role", "reason"), list(product(Role, REASONS)))
-def test_a_reason_that_is_not_the_roles_is_refused_and_recorded_and_not_offered(
-    sqlite: ApiHarness, role: Role, reason: Purpose
-) -> None:
+def test_other_purposes_are_refused_recorded_and_not_offered(sqlite: ApiHarness, role: Role, reason: Purpose) -> None:
     caller = sqlite.pseudonym(IdentityKind.PHONE, NUMBER)
     sqlite.write(call("1", 0, caller))
     sqlite.add(token("sacha", role))

@@ -1,4 +1,4 @@
-"""Export and erasure over HTTP: whose, in which sector, recorded before, and nobody else's."""
+"""Export and erasure over HTTP: subject, sector, audit records and permissions."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ CASE, OTHER = "2026-17", "2026-18"
 
 @pytest.fixture
 def phone(office: ApiHarness) -> str:
-    """A citizen's telephone, of whom a letter, a form and a call are known; another one shares the family's with him."""
+    """Telephone of a citizen with a letter, a form and a call, who shares the family's number with another one."""
     phone, family = (office.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, "+33199000009"))
     case, other = (office.pseudonym(IdentityKind.CASE, number) for number in (CASE, OTHER))
     office.write(
@@ -48,12 +48,12 @@ def phone(office: ApiHarness) -> str:
 
 
 def work_on(office: ApiHarness, told: list[Event]) -> None:
-    """Do what worker and timelines would with what Kafka was told."""
+    """Apply the published events as the worker and the timelines would."""
     rows = {event.subject: office.rows[event.subject.encode()] for event in told}
     office.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in told])
 
 
-def test_an_export_is_the_citizens_alone_in_each_format(office: ApiHarness, phone: str) -> None:
+def test_export_contains_only_the_citizens_data(office: ApiHarness, phone: str) -> None:
     answer = office.ask("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
     named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
@@ -72,9 +72,7 @@ def test_an_export_is_the_citizens_alone_in_each_format(office: ApiHarness, phon
     assert len(office.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
 
 
-def test_an_export_that_breaks_is_recorded_as_failed(
-    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_export_is_recorded(office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
     assert office.ask("/v1/export", subject=phone, format="pdf").status_code == 500
     assert [(one["operation"], one["result"], one["whose"]) for one in office.recorded()] == [
@@ -82,7 +80,7 @@ def test_an_export_that_breaks_is_recorded_as_failed(
     ]
 
 
-def test_an_erasure_is_told_worked_on_and_proved(office: ApiHarness, phone: str) -> None:
+def test_erasure_is_published_applied_and_proved(office: ApiHarness, phone: str) -> None:
     told: list[Event] = []
     fold = office.fold
     office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
@@ -111,7 +109,7 @@ def test_an_erasure_is_told_worked_on_and_proved(office: ApiHarness, phone: str)
     assert not [row for row in office.rows.values() if phone in row.identities]
 
 
-def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_leads_to_its_proof(
+def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
     office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Event] = []
@@ -143,7 +141,7 @@ CHANGES = pytest.mark.parametrize(
 
 
 def make_body(office: ApiHarness, path: str) -> dict[str, str]:
-    """Return what is sent to change something of a citizen who wrote a letter."""
+    """Return a body that changes data of a citizen who wrote a letter."""
     phone, case = office.pseudonym(IdentityKind.PHONE, NUMBER), office.pseudonym(IdentityKind.CASE, CASE)
     office.write(letter("1", 0, f"{case} {phone}"))
     return {"subject": phone} if path == "/v1/erasures" else {"one": phone, "other": case, "reason": "mistaken"}
@@ -151,7 +149,7 @@ def make_body(office: ApiHarness, path: str) -> dict[str, str]:
 
 @CHANGES
 @pytest.mark.parametrize("is_done", [False, True])
-def test_what_failed_is_recorded_as_failed_if_it_is_known_that_nothing_was_done(
+def test_failure_is_recorded_only_if_nothing_was_done(
     office: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
 ) -> None:
     act = getattr(owner, name)
@@ -167,7 +165,7 @@ def test_what_failed_is_recorded_as_failed_if_it_is_known_that_nothing_was_done(
 
 
 @CHANGES
-def test_what_goes_on_though_its_request_was_cut_off_is_not_recorded_as_failed(
+def test_cancelled_request_is_not_recorded_as_failed(
     sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
 ) -> None:
     under_way, goes_on, done = Signal(), Signal(), Signal()
@@ -196,7 +194,7 @@ def test_what_goes_on_though_its_request_was_cut_off_is_not_recorded_as_failed(
     assert {one["result"] for one in sqlite.recorded()} == {"begun"}
 
 
-def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: ApiHarness, phone: str) -> None:
+def test_polling_of_own_erasure_is_recorded_once_with_the_proof(office: ApiHarness, phone: str) -> None:
     office.add(token("robin"))
     told: list[Event] = []
     fold = office.fold
@@ -221,7 +219,7 @@ def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: 
     ]
 
 
-def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorded(
+def test_refusal_does_not_need_the_database_and_is_recorded(
     sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_away() -> Timeline:
@@ -239,7 +237,7 @@ def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorde
     ] * 2
 
 
-def test_what_others_share_is_refused_and_recorded(office: ApiHarness, phone: str) -> None:
+def test_shared_identity_is_refused_and_recorded(office: ApiHarness, phone: str) -> None:
     family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
         answer = office.ask(path, subject=family)
@@ -250,7 +248,7 @@ def test_what_others_share_is_refused_and_recorded(office: ApiHarness, phone: st
     ]
 
 
-def test_where_someone_is_known_in_several_sectors_one_is_named(office: ApiHarness, phone: str) -> None:
+def test_several_sectors_need_a_named_one(office: ApiHarness, phone: str) -> None:
     office.add(token("both", sectors=("social", "routes", "tax")))
     office.write(call("5", 400, phone, sector="routes"))
     for path in ("/v1/export", "/v1/erasures"):
@@ -267,9 +265,7 @@ def test_where_someone_is_known_in_several_sectors_one_is_named(office: ApiHarne
     assert results == [*of_each, *of_each, ("routes", "shown"), ("social", "begun")]
 
 
-def test_that_someone_is_known_in_another_sector_too_is_told_nobody_who_may_not_look_there(
-    office: ApiHarness, phone: str
-) -> None:
+def test_other_sectors_are_not_revealed_without_permission(office: ApiHarness, phone: str) -> None:
     case = office.pseudonym(IdentityKind.CASE, OTHER)
     office.write(call("5", 400, case, sector="routes"))
     office.add(token("tax", sectors=("tax",)))
@@ -279,7 +275,7 @@ def test_that_someone_is_known_in_another_sector_too_is_told_nobody_who_may_not_
     assert {one["sector"] for one in office.recorded() if one["who"] == "camille"} == {"social"}
 
 
-def test_no_look_up_waits_while_rights_are_exercised(
+def test_privacy_requests_do_not_delay_look_ups(
     office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
@@ -312,7 +308,7 @@ def test_no_look_up_waits_while_rights_are_exercised(
     asyncio.run(ask_beside())
 
 
-def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
+def test_privacy_requests_of_one_token_run_one_at_a_time(
     office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.add(token("robin"))
@@ -354,7 +350,7 @@ def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
     assert (most, opened) == ([MAX_PRIVACY_REQUESTS], set())
 
 
-def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: ApiHarness, phone: str) -> None:
+def test_erasure_needs_its_sector_and_all_services(office: ApiHarness, phone: str) -> None:
     office.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
     request = office.ask("/v1/erasures", subject=phone).json()
     for who in ("elsewhere", "part", "agent"):

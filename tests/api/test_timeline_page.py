@@ -1,4 +1,4 @@
-"""The timeline page as it is served, before any browser: headers, languages, and a word for everything that it may be told."""
+"""The timeline page as served: headers, languages, and texts for all coded values."""
 
 import re
 from typing import Any, get_args
@@ -28,7 +28,7 @@ from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 
 AGENTS_OWN = {"agent.state_changed"}
-"""Of no citizen, so in no timeline."""
+"""Types that belong to no citizen and so appear in no timeline."""
 TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
 ERASURES = get_args(ErasureState.model_fields["state"].annotation)
 SETS = {
@@ -56,12 +56,12 @@ SETS = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("group", SETS)
-def test_everything_that_may_be_told_has_its_word(group: str, language: str) -> None:
+def test_every_coded_value_has_a_text(group: str, language: str) -> None:
     assert len(SETS[group]) > 2
     assert {f"{group}_{value}" for value in SETS[group]} - TEXTS[language].keys() == set()
 
 
-def test_every_word_is_said_and_every_word_that_is_said_is_there() -> None:
+def test_every_text_is_used_and_every_used_text_exists() -> None:
     sources = "\n".join(path.read_text() for folder in ("static", "templates") for path in (HERE / folder).iterdir())
     quoted = set(re.findall(r"[\"'`]([a-z_]+)[\"'`]", sources)) | set(re.findall(r"\bt\.(\w+)", sources))
     formed = (*(f"{group}_" for group in SETS), "trouble_")
@@ -75,12 +75,12 @@ def values_in(text: str) -> set[str]:
     return set(re.findall(r"{(\w+)}", text))
 
 
-def test_both_languages_name_the_same_values() -> None:
+def test_both_languages_have_the_same_placeholders() -> None:
     french, english = (TEXTS[language] for language in LANGUAGES)
     assert {name for name in french if values_in(french[name]) != values_in(english[name])} == set()
 
 
-def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: ApiHarness) -> None:
+def test_page_contains_no_data_and_blocks_foreign_content(sqlite: ApiHarness) -> None:
     page = sqlite.client.get("/")
     assert page.headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
@@ -104,13 +104,13 @@ def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: ApiHarne
         ({"headers": {"cookie": "lang=<b>"}, "params": {"lang": "de"}}, "fr"),
     ],
 )
-def test_it_speaks_the_language_that_was_chosen(sqlite: ApiHarness, asked: dict[str, Any], language: str) -> None:
+def test_page_uses_the_chosen_language(sqlite: ApiHarness, asked: dict[str, Any], language: str) -> None:
     page = sqlite.client.get("/", **asked)
     assert f'<html lang="{language}"' in page.text
     assert ("lang=en" in page.headers.get("set-cookie", "")) == (asked.get("params") == {"lang": "en"})
 
 
-def test_what_settings_call_a_house_or_a_service_is_text_and_nothing_else() -> None:
+def test_names_from_settings_are_escaped() -> None:
     app = FastAPI()
     add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}, idle_seconds=77))
     page = TestClient(app).get("/").text

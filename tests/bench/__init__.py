@@ -1,1 +1,1 @@
-"""How fast, how soon, how steadily: what is measured, and how, is in README.md."""
+"""Benchmarks of throughput, delay and stability; README.md describes them."""

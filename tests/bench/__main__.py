@@ -1,4 +1,4 @@
-"""What `accueil bench` runs: the engine beside its peers, the full phone path, the delays from log and event to what is shown."""
+"""Command `accueil bench`: the engine compared with others, the phone path, and the delays to the board."""
 
 import signal
 import sys
@@ -18,11 +18,11 @@ RESULTS: Final = Path(__file__).parent / "results.json"
 
 
 class Bench(NamedTuple):
-    """One thing to measure."""
+    """One benchmark."""
 
     title: str
     measure: Callable[..., dict[str, Any]]
-    """Takes `tell`, and what `full` or `quick` holds."""
+    """Called with a progress callback and the options in `full` or `quick`."""
     show: Callable[[Run], str]
     goals: Callable[[Run], list[Goal]]
     is_exact: Callable[[Run], bool]
@@ -31,7 +31,7 @@ class Bench(NamedTuple):
 
 
 def benches(rounds: int) -> dict[str, Bench]:
-    """Return all there is to measure, by name."""
+    """Return all benchmarks by name."""
     return {
         "engine": Bench(
             say("The same job on four engines", "Le même travail sur quatre moteurs"),
@@ -74,14 +74,14 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=say(
-        "Measure throughput, memory and delay, beside the peers. Some 20 minutes, on a quiet machine.",
+        "Measure throughput, memory and delay, compared with other engines. About 20 minutes, on an idle machine.",
         "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 20 minutes, sur une machine au repos.",
     ),
 )
 @click.option(
     "--quick",
     is_flag=True,
-    help=say("A few minutes, to see that all runs.", "Quelques minutes, pour voir que tout tourne."),
+    help=say("A few minutes, to check that everything runs.", "Quelques minutes, pour voir que tout tourne."),
 )
 @click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness")
 @click.option(
@@ -89,40 +89,40 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     default=3,
     show_default=True,
     type=click.IntRange(min=1),
-    help=say("Medians are of these.", "Dont on prend les médianes."),
+    help=say("Number of rounds for the medians.", "Nombre de tours pour les médianes."),
 )
 @click.option(
     "--json",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=RESULTS,
-    help=say("Where all is written.", "Où tout est écrit."),
+    help=say("File for all results.", "Fichier de tous les résultats."),
 )
 def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
-    """Measure, print, write; exit 1 if anything was not exact."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped
+    """Measure, print and write the results; exit with 1 if any result was not exact."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that started processes are stopped
     forget_settings()
     began_at = time.monotonic()
     report: dict[str, Any] = describe_machine() | {"quick": quick}
     goals: list[Goal] = []
     wrong: list[str] = []
 
-    def tell(text: str) -> None:
+    def progress(text: str) -> None:
         click.echo(f"{time.monotonic() - began_at:6.0f} s  {text}", err=True)
 
     for name, bench in benches(rounds).items():
         if name not in only:
             continue
-        tell(bench.title)
-        result = bench.measure(**(bench.quick if quick else bench.full), tell=tell)
+        progress(bench.title)
+        result = bench.measure(**(bench.quick if quick else bench.full), progress=progress)
         report[name] = result
         goals += bench.goals(result)
         wrong += [] if bench.is_exact(result) else [name]
         click.echo(f"\n## {bench.title}\n\n{bench.show(result)}\n")
         report |= {} if quick else {"goals": [goal.to_json() for goal in goals]}
-        write_json(file, report)  # after each: the next may take long, or fail
+        write_json(file, report)  # after each benchmark, since the next may take long or fail
     if quick:
-        click.echo(say("quick, so too short to compare", "rapide, donc trop court pour comparer"))
+        click.echo(say("quick run, too short for comparisons", "rapide, donc trop court pour comparer"))
     else:
         click.echo(f"## {say('Goals', 'Objectifs')}\n\n{goals_table(goals)}\n")
     click.echo(say(f"written to {file}", f"écrit dans {file}"))

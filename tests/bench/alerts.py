@@ -1,11 +1,10 @@
-"""From a deadline that passes to the receiver of Alertmanager: how long that takes, and that each is told once.
+"""Delay from a missed deadline to the receiver of Alertmanager, which must receive each exactly once.
 
     python -m tests.bench.alerts --breaches 600 --rate 10
 
-A worker, `accueil notify` and a real Alertmanager with the configuration that is shipped run as in operation, beside a real
-Kafka. Citizens call all the time, and nobody answers in time; a third of them is answered five seconds after calling, so that
-alerts end too. What is measured is the time from a deadline until Alertmanager calls its webhook: the worker's tick, Kafka,
-notify, and `group_wait` or `group_interval`.
+A worker, `accueil notify` and a real Alertmanager with the shipped configuration run as in operation, with a real Kafka. Calls
+arrive continuously, and none is answered in time; a third is answered after five seconds, so that alerts also resolve. The delay
+from a deadline to Alertmanager's webhook includes the worker's tick, Kafka, notify, and `group_wait` or `group_interval`.
 """
 
 import statistics
@@ -26,7 +25,7 @@ from tests.support.sla_chain import SlaChain
 
 
 def measure(*, breaches: int, rate: float) -> dict[str, Any]:
-    """Break `breaches` promises, `rate` a second; return how soon each was told."""
+    """Miss `breaches` SLA targets, `rate` per second; return the delay of each alert."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
@@ -46,10 +45,10 @@ def _measure(chain: SlaChain, hook: WebhookReceiver, breaches: int, rate: float)
             if number % 3 == 0 and number > rate * 5:
                 chain.answer(number - round(rate * 5))
             time.sleep(max(0.0, 1 / rate - (time.monotonic() - began_at)))
-        wait_until(lambda: len(_first_told(hook)) == breaches, "all to be told", 120)
+        wait_until(lambda: len(_first_received(hook)) == breaches, "all alerts", 120)
         codes = notify.stop(), worker.stop()
-    told = _first_told(hook)
-    seconds = sorted(told[contact] - deadline.timestamp() for contact, deadline in chain.deadlines.items())
+    received = _first_received(hook)
+    seconds = sorted(received[contact] - deadline.timestamp() for contact, deadline in chain.deadlines.items())
     once = all(len(begun) == 1 for begun in hook.firing().values()) and len(hook.firing()) == breaches
     return {
         "seconds_median": statistics.median(seconds),
@@ -59,7 +58,7 @@ def _measure(chain: SlaChain, hook: WebhookReceiver, breaches: int, rate: float)
     }
 
 
-def _first_told(hook: WebhookReceiver) -> dict[str, float]:
+def _first_received(hook: WebhookReceiver) -> dict[str, float]:
     found: dict[str, float] = {}
     for at, (_, body) in zip(list(hook.times), hook.taken, strict=False):
         for alert in body["alerts"]:
@@ -69,17 +68,17 @@ def _first_told(hook: WebhookReceiver) -> dict[str, float]:
 
 
 def goals(run: dict[str, Any]) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     words = say("s from deadline to receiver, p99", "s de l'échéance au destinataire, p99")
     return [Goal("alerts.seconds_p99", words, run["seconds_p99"], 3, at_least=False)]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--breaches", default=600, show_default=True, type=click.IntRange(min=10))
-@click.option("--rate", default=10.0, show_default=True, help="A second.")
+@click.option("--rate", default=10.0, show_default=True, help="Breaches per second.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, breaches: int, rate: float, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if not each was told exactly once."""
+    """Measure, print and optionally write; exit with 1 unless each breach was received exactly once."""
     forget_settings()
     run = measure(breaches=breaches, rate=rate)
     conclude("alerts", run, goals(run), file)

@@ -1,11 +1,11 @@
-"""Look-ups at a steady rate: how soon a citizen's story is there, with its first page, and recorded in the audit.
+"""Look-ups in the API at a steady rate: time to the first page of a citizen's timeline, recorded in the audit.
 
     python -m tests.bench.api --entries 5000000 --citizens 1000000 --rate 200 --seconds 30
 
-One process is the API as in operation, on a file of SQLite that is made here; this one asks, over connections that stay open.
-A delay runs from the moment when a request was to be sent, so what had to wait for a free connection is in it. Each citizen is
-looked up by an e-mail address, which leads to a case: more has to be found than by a case number. One citizen has 10,000 entries
-under 51 identities; one request in a hundred is for him, and his second page is read at once after the first.
+The API runs as in operation on a generated SQLite file; this process sends requests over persistent connections. A delay runs
+from the planned time of a request, and so includes the wait for a free connection. Each citizen is looked up by an e-mail address
+that leads to a case, which is more work than a look-up by case number. One citizen has 10,000 entries under 51 identities; one
+request in a hundred is for this citizen, and its second page is read immediately after the first.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ LIFE: Final = (
     ("letter.assigned", "in_progress"),
     ("letter.answered", "closed"),
 )
-"""Of each contact, as long as there are entries left."""
+"""Events of each contact, while entries are left."""
 FIELDS: Final = {"kind": "email", "purpose": "contact"}
 OK: Final = b" 200 OK\r\n"
 Row = tuple[Any, ...]
@@ -59,16 +59,16 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Answer(NamedTuple):
-    """What came of one request."""
+    """Result of one request."""
 
     of: str
-    """`any` citizen, the `large` one, or his `further` page."""
+    """`any` citizen, the `large` one, or its `further` page."""
     is_right: bool
     seconds: float
 
 
 class Citizens:
-    """Who is in the timelines, by number; the one whose number is -1 has many entries."""
+    """Citizens of the timelines by number; number -1 has many entries."""
 
     def __init__(self, keys: Path) -> None:
         self._key = load_key(keys, SECTOR)
@@ -83,22 +83,22 @@ class Citizens:
         return self._key.pseudonym(IdentityKind.EMAIL, self.address(number, which))
 
     def rows(self, number: int, entries: int, links: int) -> tuple[list[Row], list[Row]]:
-        """Return the entries and the links of one; every other contact is known by an address alone."""
+        """Return the entries and links of one citizen; every second contact is known by an e-mail address only."""
         case, emails = self.case(number), [self.email(number, which) for which in range(links)]
-        told, linked = [], []
+        rows, linked = [], []
         for contact in range(-(-entries // len(LIFE))):
             name, of = f"mail:bench:{number}.{contact}", emails[contact // 2 % links]
             owner = of if contact % 2 else case
             at = START_MS + (number * 7919 + contact * 37) % 2000 * HOUR_MS
             for step, (kind, state) in enumerate(LIFE[: entries - contact * len(LIFE)]):
-                told.append((owner, at + step * HOUR_MS, f"{name}-{step}", name, kind, state))
+                rows.append((owner, at + step * HOUR_MS, f"{name}-{step}", name, kind, state))
             if owner == case:
                 linked.append((case, of, name, at))
-        return told, linked
+        return rows, linked
 
 
 def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
-    """Write timelines of so many entries and citizens, in the order of their index."""
+    """Write timelines with this number of entries and citizens, in the order of their index."""
     Timeline(f"sqlite:///{path}").close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -107,12 +107,12 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
         indexes = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE {names}").fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
-        for told, linked in rows_of_all(Citizens(keys), entries, citizens):
-            told.sort()
+        for rows, linked in rows_of_all(Citizens(keys), entries, citizens):
+            rows.sort()
             linked.sort()
             fixed = f"'{SECTOR}', 'mail', 'siege', 'rsa'"
             connection.executemany(
-                f"INSERT INTO entries SELECT ?1, ?2, ?3, ?4, {fixed}, ?5, ?6, '', 'bench', '', ''", told
+                f"INSERT INTO entries SELECT ?1, ?2, ?3, ?4, {fixed}, ?5, ?6, '', 'bench', '', ''", rows
             )
             connection.executemany(f"INSERT INTO links SELECT ?1, ?2, ?3, '{SECTOR}', ?4", linked)
         for _, sql in indexes:
@@ -121,21 +121,21 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
 
 
 def rows_of_all(known: Citizens, entries: int, citizens: int) -> Iterator[tuple[list[Row], list[Row]]]:
-    """Yield the entries and the links of all, some hundred thousands at a time."""
+    """Yield the entries and links of all citizens, in batches of some hundred thousands."""
     each, more = divmod(max(entries - LARGE_ENTRIES, citizens), citizens)
-    told, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
+    rows, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
     for number in range(citizens):
-        more_told, more_linked = known.rows(number, each + (number < more), 1)
-        told += more_told
+        more_rows, more_linked = known.rows(number, each + (number < more), 1)
+        rows += more_rows
         linked += more_linked
-        if len(told) > 1_000_000:
-            yield told, linked
-            told, linked = [], []
-    yield told, linked
+        if len(rows) > 1_000_000:
+            yield rows, linked
+            rows, linked = [], []
+    yield rows, linked
 
 
 def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str, Any]:
-    """Ask `rate` times a second for so long; return what was answered when, and whether the audit has all of it."""
+    """Send `rate` requests per second; return the delays, and whether the audit contains all requests."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         data = Path(folder) / "data"
         keys = data / "connectors" / "keys"
@@ -183,7 +183,7 @@ def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str
 
 
 async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random) -> list[Answer]:
-    """Return what came of each request."""
+    """Return the result of each request."""
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
@@ -193,16 +193,16 @@ async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random
         connection = await free.get()
         head, body = await _post(connection, "look-up", FIELDS | {"value": f"usager{number}-0@example.org"})
         delay = time.perf_counter() - due_at
-        is_large, told = number < 0, json.loads(body)
+        is_large, answer = number < 0, json.loads(body)
         links = LARGE_LINKS if is_large else 1
-        is_right = OK in head and len(told["identities"]) == links + 1 and told["is_own"] and told["entries"]
+        is_right = OK in head and len(answer["identities"]) == links + 1 and answer["is_own"] and answer["entries"]
         answers.append(Answer("large" if is_large else "any", bool(is_right), delay))
         if is_large and is_right:
             asked_at = time.perf_counter()
-            asked = {"subject": told["subject"], "cursor": told["next"], "purpose": "contact"}
+            asked = {"subject": answer["subject"], "cursor": answer["next"], "purpose": "contact"}
             head, body = await _post(connection, "timeline", asked)
             delay, further = time.perf_counter() - asked_at, json.loads(body)
-            is_right = OK in head and told["entries"][-1]["happened_at"] >= further["entries"][0]["happened_at"]
+            is_right = OK in head and answer["entries"][-1]["happened_at"] >= further["entries"][0]["happened_at"]
             answers.append(Answer("further", is_right, delay))
         free.put_nowait(connection)
 
@@ -220,7 +220,7 @@ async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random
 
 
 async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tuple[bytes, bytes]:
-    """Return the head and the body of the answer."""
+    """Return the head and the body of the response."""
     reader, writer = connection
     body = json.dumps(asked).encode()
     head = (
@@ -234,7 +234,7 @@ async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tup
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     what = say("look-up and first page, 99 %, ms", "recherche et première page, 99 %, ms")
     large = say("the same of 10,000 entries, ms", "la même, de 10 000 entrées, ms")
     further = say("their second page, 99 %, ms", "leur deuxième page, 99 %, ms")
@@ -253,7 +253,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, entries: int, citizens: int, rate: int, seconds: int, file: Path | None) -> None:
-    """Build, measure, print, and write if asked to; exit 1 if not every answer was right, and in the audit."""
+    """Build, measure, print and optionally write; exit with 1 unless every response was correct and in the audit."""
     forget_settings()
     run = measure(entries=entries, citizens=citizens, rate=rate, seconds=seconds)
     conclude("api", run, goals(run), file)

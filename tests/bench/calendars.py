@@ -1,8 +1,8 @@
-"""What a question to a calendar costs: when a target is reached, with and without pauses, in each unit.
+"""Cost of the time at which an SLA target is reached in a calendar, with and without pauses, in each unit.
 
     python -m tests.bench.calendars
 
-In CPU time of this process, once the years are computed; and how long a year takes, which is paid when it is first asked for.
+Results are CPU times after the years are computed, and the time to compute years at the first call.
 """
 
 import time
@@ -27,12 +27,12 @@ TARGETS: Final = {
     Unit.MONTHS: 2,
 }
 DECADES: Final = 5_000
-"""Working days: twenty years."""
+"""Number of working days in twenty years."""
 PAUSES: Final[list[Pause]] = [(BEGIN + day * 24 * HOUR, BEGIN + (day + 2) * 24 * HOUR) for day in (40, 50, 60)]
 
 
 def make_calendar() -> Calendar:
-    """Return that of an office: two openings a day, French holidays."""
+    """Return the calendar of an office: two opening periods a day, French holidays."""
     days = ("monday", "tuesday", "wednesday", "thursday", "friday")
     week = {day: ["08:30-12:00", "13:30-17:00"] for day in days}
     return compile_calendar(CalendarRules.model_validate({"holidays": "FR", "versions": [week]}))
@@ -46,14 +46,14 @@ def _microseconds(ask: Callable[[int], object], times: int) -> float:
 
 
 @click.command(help=__doc__)
-@click.option("--times", default=5_000, show_default=True, help="Questions of each kind.")
+@click.option("--times", default=5_000, show_default=True, help="Calls of each kind.")
 @click.option("--rounds", default=5, show_default=True)
 def main(*, times: int, rounds: int) -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     calendar = make_calendar()
     begin = time.process_time()
     calendar.add(BEGIN, DECADES, Unit.WORKING_DAYS)
-    click.echo(f"the first question, over 20 years: {(time.process_time() - begin) * 1e3:.1f} ms")
+    click.echo(f"the first call, over 20 years: {(time.process_time() - begin) * 1e3:.1f} ms")
     asked: dict[str, Callable[[int], object]] = {
         f"{unit.value}, {target if target < HOUR else f'{target // HOUR} h'}": _adding(calendar, unit, target)
         for unit, target in TARGETS.items()

@@ -1,4 +1,4 @@
-"""Made-up calls: lines of a `queue_log`, the records that the real connector makes of them, and what they must come to."""
+"""Generated calls: lines of a `queue_log`, the records of the real connector for them, and the expected results."""
 
 import heapq
 from collections import Counter
@@ -27,20 +27,20 @@ SERVICES: Final = {
     "mdph": "autonomie",
     "rsa": "insertion",
 }
-"""Queue → service."""
+"""Service by queue."""
 DIALLED: Final = "0199000010"
 ABANDONED: Final = 0.12
 EVENTS_PER_CALL: Final = 6 - 3 * ABANDONED
-"""On the average: of an answered call the connector tells four, and two of its agent; of an abandoned one three."""
+"""Average: four events for an answered call and two for its agent, three for an abandoned call."""
 REPEATED: Final = 0.01
-"""Share of events that are delivered a second time, as by a source that tries again."""
+"""Share of events that are delivered twice, as by a retrying source."""
 UNUSABLE: Final = 0.001
-"""Share of events after which comes a record that is cut off."""
-RANGES: Final = ("019900", "026191", "035301", "046571", "053649", "063998")  # no subscriber has one of these
+"""Share of events that a truncated record follows."""
+RANGES: Final = ("019900", "026191", "035301", "046571", "053649", "063998")  # reserved numbers without subscribers
 
 
 class Line(NamedTuple):
-    """One line of the log; lines are in order of time, then as they were written."""
+    """One line of the log; lines are ordered by time, then by their position."""
 
     at: float
     number: int
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 class Story(NamedTuple):
-    """What becomes of one call, in milliseconds."""
+    """Course of one call; times in milliseconds."""
 
     queue: str
     outcome: str
@@ -65,22 +65,22 @@ class Record(NamedTuple):
 
 @dataclass
 class Ledger:
-    """What the records produced so far must come to, by who made them up."""
+    """Expected results of the produced records, computed by the generator."""
 
     stories: dict[bytes, Story] = field(default_factory=dict)
-    """Contact id → what became of it."""
+    """Course of each call by contact id."""
     records: int = 0
     events: int = 0
-    """Different events, those of agents too."""
+    """Number of distinct events, including those of agents."""
     repeated: int = 0
     unusable: int = 0
     entries: int = 0
-    """Timeline entries: one for each event of a contact."""
+    """Number of timeline entries, one for each event of a contact."""
     fingerprint: int = 0
-    """Sum of the ids of those entries: one lost, or there twice, shows."""
+    """Sum of the ids of these entries, which reveals a lost or duplicate one."""
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """Return (queue, name of a count) → its value."""
+        """Return the expected counts by queue and name."""
         counts: Counter[tuple[str, str]] = Counter()
         for queue, outcome, wait_ms, handle_ms in self.stories.values():
             counts[queue, "offered"] += 1
@@ -95,7 +95,7 @@ class Ledger:
 
 
 class Calls:
-    """Calls that wait at most `longest_wait` and talk at most `longest_talk` seconds; the same `seed` gives the same."""
+    """Generator of calls with at most `longest_wait` and `longest_talk` seconds; deterministic for a `seed`."""
 
     def __init__(self, seed: int, *, longest_wait: int, longest_talk: int) -> None:
         self.ledger: Final = Ledger()
@@ -103,10 +103,10 @@ class Calls:
         self._longest_wait = longest_wait
         self._longest_talk = longest_talk
         self._agents: list[tuple[float, int]] = []
-        """When each is free again."""
+        """Time at which each agent is free again."""
         self._lines = 0
         self._again: Record | None = None
-        """What will be delivered a second time."""
+        """Record to deliver a second time."""
         config = AsteriskConfig.model_validate(
             {
                 "path": "queue_log",
@@ -118,7 +118,7 @@ class Calls:
         self._mapping = QueueLogMapping(SOURCE, config, PseudonymKey("bench", bytes(32)), CallHistory())
 
     def lines(self, starts: Iterable[float]) -> Iterator[Line]:
-        """Yield the lines of calls that come at `starts`, seconds since 1970, as the log would have them."""
+        """Yield the log lines of calls that start at `starts`, in seconds since 1970."""
         pending: list[Line] = []
         for start in starts:
             while pending and pending[0].at < start:
@@ -129,7 +129,7 @@ class Calls:
             yield heapq.heappop(pending)
 
     def records(self, line: Line) -> Iterator[Record]:
-        """Yield what is to be produced when `line` was written: its events, one told before, one that is cut off."""
+        """Yield the records for `line`: its events, and sometimes a duplicate or a truncated record."""
         chance, ledger = self._random, self.ledger
         events = self._mapping.map(LogLine(line.text.encode(), datetime.fromtimestamp(line.at, UTC)))
         assert isinstance(events, tuple), f"the connector rejects {line.text}: {events}"
@@ -173,7 +173,7 @@ class Calls:
         self.ledger.stories[f"call:{SOURCE}:{call}".encode()] = story
 
     def _agent(self, at: float, talk: int) -> int:
-        """Return the number of an agent who is free at `at`, and busy for `talk` seconds from then on."""
+        """Return the number of an agent who is free at `at`, and mark the agent as busy for `talk` seconds."""
         _, agent = heapq.heappop(self._agents) if self._agents and self._agents[0][0] < at else (0, len(self._agents))
         heapq.heappush(self._agents, (at + talk + 5, agent))
         return agent

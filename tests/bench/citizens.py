@@ -1,8 +1,8 @@
-"""What an entry costs where citizens are counted, without Kafka: decoding, folding, counting and encoding.
+"""CPU cost of an entry in the counting of citizens, without Kafka: decoding, folding, counting and encoding.
 
     python -m tests.bench.citizens --contacts 100000
 
-In CPU time of this process, beside decoding alone, which the writer of timelines has to do anyway.
+The cost of decoding alone, which timelines need anyway, is reported separately.
 """
 
 import gc
@@ -34,7 +34,7 @@ SERVICES: Final = tuple(f"service-{number}" for number in range(12))
 
 
 def make_entries(contacts: int, citizens: int) -> list[bytes]:
-    """Return the entries of so many contacts of so many citizens, in the order of time over some weeks."""
+    """Return the entries of `contacts` contacts of `citizens` citizens over some weeks, in the order of time."""
     chance = random.Random(1)
     made: list[tuple[float, Entry]] = []
     for number in range(contacts):
@@ -45,17 +45,17 @@ def make_entries(contacts: int, citizens: int) -> list[bytes]:
             made.append((at, entry(kind, at, f"{channel}:bench/x:{number}", service, f"phone:k1-{who:022}")))
             at += 0.002 if channel == "call" else chance.uniform(0, 3)
     made.sort(key=lambda one: one[0])
-    return [entries._encode(one) for _, one in made]  # as the contacts agent does
+    return [entries._encode(one) for _, one in made]  # like the contacts job
 
 
 def decode_all(values: list[bytes]) -> None:
-    """Decode, and nothing else."""
+    """Only decode the entries."""
     for value in values:
         entries.decode(value)
 
 
 def work(values: list[bytes]) -> CitizenCounter:
-    """Do with every entry what the agent does between fetch and transaction."""
+    """Process every entry like the job between fetch and transaction."""
     job = CitizenCounter(RecontactTerms())
     for start in range(0, len(values), STEP_ENTRIES):
         job.fold([entries.decode(value) for value in values[start : start + STEP_ENTRIES]], START_MS + DAYS * DAY_MS)
@@ -67,7 +67,7 @@ def work(values: list[bytes]) -> CitizenCounter:
 
 
 def measure(action: Callable[[], object], rounds: int) -> float:
-    """Return the median of the CPU seconds that it takes."""
+    """Return the median CPU time of `action` in seconds."""
     times = []
     for _ in range(rounds):
         gc.collect()
@@ -82,7 +82,7 @@ def measure(action: Callable[[], object], rounds: int) -> float:
 @click.option("--citizens", default=30_000, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 def main(contacts: int, citizens: int, rounds: int) -> None:
-    """Measure, and print it."""
+    """Measure and print the results."""
     values = make_entries(contacts, citizens)
     job = work(values)
     decoding, all_ = measure(lambda: decode_all(values), rounds), measure(lambda: work(values), rounds)

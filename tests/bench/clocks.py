@@ -1,9 +1,9 @@
-"""Open SLA clocks in one process: memory per clock, a tick that tells many breaches, an idle tick, one deadline.
+"""Open SLA clocks in one process: memory per clock, and the cost of a tick with many breaches, of an idle tick, of one deadline.
 
     python -m tests.bench.clocks --clocks 1000000
 
-Each clock is one of a letter that was not answered yet. Ticks are the agent's, with all that they write, but without Kafka. Times
-are of the process's CPU, so that what else runs on the machine matters little.
+Each clock belongs to an unanswered letter. Ticks are those of the contacts job with all their output, but without Kafka. Times
+are CPU times of the process, so that other load on the machine matters little.
 """
 
 import sys
@@ -43,20 +43,20 @@ clocks.acknowledge = { target = 1209600, unit = "elapsed" }
 DAY_MS: Final = 86_400_000
 TARGET_MS: Final = 14 * DAY_MS
 GAP_MS: Final = 1_000
-"""Between two letters."""
+"""Milliseconds between two letters."""
 TIMES: Final = WorkerTimings(
     TimesToLive(DAY_MS, DAY_MS, DAY_MS),
     RowRetention(closed=1000 * DAY_MS, touched=0),
     1000 * DAY_MS,
     1000 * DAY_MS,
-    SlaDelays(0, 0),  # days lie between two ticks here
+    SlaDelays(0, 0),  # two ticks are days apart here
 )
 FIRED: Final = 1000
 STEPS: Final = 20
 
 
 def measure(clocks: int) -> dict[str, Any]:
-    """Return bytes per clock, milliseconds of a tick that tells `FIRED` breaches and of one that has nothing to tell."""
+    """Return bytes per clock, and the milliseconds of a tick with `FIRED` breaches and of an idle tick."""
     policies = Policies(SlaFile.model_validate(loads(FILE)))
     job = ContactJob(0, TIMES, lambda: policies)
     rows = job.contacts.rows
@@ -65,19 +65,19 @@ def measure(clocks: int) -> dict[str, Any]:
     without_clocks = live_bytes()
     for number, (key, row) in enumerate(rows.items()):
         row.clocks, _ = advance((), clock_intervals(row), policies, START_MS + number * GAP_MS)
-        rows[key] = contact.decode(contact.encode(row))  # as after a recovery: what rows have in common is one object
+        rows[key] = contact.decode(contact.encode(row))  # as after a recovery, where rows share common objects
     job.sla_tracker.restore()
     with_clocks = live_bytes()
-    _tick(job, START_MS)  # the first finds out by which file clocks are set
+    _tick(job, START_MS)  # the first tick loads the SLA file
     for _ in range(clocks // 1000):
         _tick(job, START_MS)
     idle = [_tick(job, START_MS + 1 + turn)[0] for turn in range(STEPS)]
     at_risk_at = START_MS + round(TARGET_MS * 0.8)
-    firing, told = [], 0
+    firing, published = [], 0
     for turn in range(1, STEPS + 1):
         seconds, news = _tick(job, at_risk_at + turn * FIRED * GAP_MS)
         firing.append(seconds)
-        told += news
+        published += news
     calendar = policies.calendars["siege"]
     calendar.add(START_MS, 30, Unit.WORKING_DAYS)
     began = time.process_time()
@@ -87,7 +87,7 @@ def measure(clocks: int) -> dict[str, Any]:
         "clocks": clocks,
         "bytes_per_clock": (with_clocks - without_clocks) / clocks,
         "idle_tick_ms": 1000 * median(idle),
-        "told": told,
+        "published": published,
         "firing_tick_ms": 1000 * median(firing),
         "deadline_us": 1e6 * (time.process_time() - began) / 20_000,
     }
@@ -105,7 +105,7 @@ def _letter(number: int) -> Event:
 
 
 def _tick(job: ContactJob, now: int) -> tuple[float, int]:
-    """Return the CPU seconds of a tick with all that it writes, and how much it told."""
+    """Return the CPU seconds of a tick with all its output, and the number of its SLA events."""
     step = Step(0, now, [topics.TIMELINE.name, topics.SLA.name])
     began = time.process_time()
     job.tick(step)
@@ -119,7 +119,7 @@ def _tick(job: ContactJob, now: int) -> tuple[float, int]:
 @click.command(help=__doc__)
 @click.option("--clocks", default=1_000_000, show_default=True, help="Open clocks.")
 def main(*, clocks: int) -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     forget_settings()
     for name, value in (describe_machine() | measure(clocks)).items():
         click.echo(f"{name}: {value}")

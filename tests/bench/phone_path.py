@@ -1,9 +1,9 @@
-"""The full phone path in one worker process: decode, contact fold, figures, timeline, dead letters, exactly once.
+"""Complete phone path in one worker process: decoding, contacts, figures, timeline and dead letters, exactly once.
 
     python -m tests.bench.phone_path --calls 20000
 
-A real Kafka holds what the Asterisk connector makes of the log of made-up calls. One worker folds all of it; a second one
-recovers the rows that the first has left; then everything written is compared with what the calls must come to.
+A real Kafka contains the events of the Asterisk connector for generated calls. One worker folds all of them, and a second one
+recovers the rows of the first. Then all output is compared with the expected results of the calls.
 """
 
 import json
@@ -32,28 +32,28 @@ from tests.bench.verify import correct, differences
 from tests.support.processes import Child
 
 CALLS_PER_SECOND: Final = 4
-"""Of a whole country, so that a quarter of a million fit into a day."""
+"""Rate of a whole country, so that a quarter of a million calls fit into a day."""
 LONGEST_WAIT_SECONDS: Final = 240
 LONGEST_TALK_SECONDS: Final = 900
 LIMIT_SECONDS: Final = 900
 DERIVED: Final = [topic.name for topic in (*topics.STATES, topics.TIMELINE, topics.DEAD_LETTERS)]
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-def measure(*, rounds: int, calls: int = 275_000, seed: int = 1, tell: Tell) -> dict[str, Any]:
-    """Let a worker fold the events of `calls` calls, and another recover the rows, `rounds` times; return all runs."""
+def measure(*, rounds: int, calls: int = 275_000, seed: int = 1, progress: Progress) -> dict[str, Any]:
+    """Fold the events of `calls` calls with one worker and recover the rows with another, `rounds` times; return all runs."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
         try:
             _make_topics(kafka.bootstrap)
-            ledger = _fill(kafka.bootstrap, calls, seed, tell)
+            ledger = _fill(kafka.bootstrap, calls, seed, progress)
             runs = []
             for turn in range(1, rounds + 1):
                 run = _run(kafka, ledger, Path(folder) / f"round-{turn}")
                 runs.append({"round": turn, **run})
-                tell(f"{turn}/{rounds} {number(run['events_per_second'])}/s, {run['correct']}")
+                progress(f"{turn}/{rounds} {number(run['events_per_second'])}/s, {run['correct']}")
         finally:
             kafka.stop()
     return {"runs": runs, "median": medians(runs) | {"round": None}}
@@ -63,7 +63,7 @@ def _make_topics(bootstrap: str) -> None:
     apply_specs(bootstrap, specs(Settings()))
 
 
-def _fill(bootstrap: str, count: int, seed: int, tell: Tell) -> Ledger:
+def _fill(bootstrap: str, count: int, seed: int, progress: Progress) -> Ledger:
     calls = Calls(seed, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
     begin = int(time.time()) - count // CALLS_PER_SECOND - 2 * LONGEST_TALK_SECONDS
 
@@ -73,7 +73,7 @@ def _fill(bootstrap: str, count: int, seed: int, tell: Tell) -> Ledger:
 
     produced, size = produce(bootstrap, TOPIC, records())
     many, about = number(produced), f"{size / produced:.0f}"
-    tell(say(f"{many} records of {about} bytes", f"{many} enregistrements de {about} octets"))
+    progress(say(f"{many} records of {about} bytes", f"{many} enregistrements de {about} octets"))
     return calls.ledger
 
 
@@ -95,15 +95,15 @@ def _run(kafka: EmbeddedKafka, ledger: Ledger, folder: Path) -> dict[str, Any]:
 
 
 def _forget_derived(bootstrap: str) -> None:
-    """Make all that a worker writes to empty again."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})  # named, or it is gone before the answer
+    """Empty all output topics of the worker."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # keep a reference, else it is closed before the answer
     for deleted in admin.delete_topics(DERIVED).values():
         deleted.result()
     _make_topics(bootstrap)
 
 
 def _work(bootstrap: str, records: int | None, folder: Path) -> dict[str, Any]:
-    """Let one worker fold so many records, or only recover; return what it measured."""
+    """Let one worker fold `records` records, or only recover; return its measurements."""
     folder.mkdir(exist_ok=True)
     result = folder / "result.json"
     place = ["--bootstrap", bootstrap, "--directory", str(folder), "--app-id", f"bench-{folder.name}"]
@@ -117,7 +117,7 @@ def _work(bootstrap: str, records: int | None, folder: Path) -> dict[str, Any]:
 
 
 def goals(result: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     run = result["median"]
     return [
         Goal(
@@ -147,12 +147,12 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Whether every run was."""
+    """Return whether every run was exact."""
     return all(run["correct"] == "exact" for run in result["runs"])
 
 
 def show(result: Run) -> str:
-    """Return every run and the medians, for people."""
+    """Return a table of all runs and the medians."""
     columns = {
         say("events/s", "événements/s"): "events_per_second",
         say("events/CPU s", "événements/s CPU"): "events_per_cpu_second",
@@ -178,9 +178,9 @@ def show(result: Run) -> str:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
 def main(*, calls: int, rounds: int, seed: int, file: Path | None) -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     forget_settings()
-    result = measure(rounds=rounds, calls=calls, seed=seed, tell=lambda text: click.echo(text, err=True))
+    result = measure(rounds=rounds, calls=calls, seed=seed, progress=lambda text: click.echo(text, err=True))
     click.echo(f"\n{show(result)}")
     if file:
         write_json(file, describe_machine() | {"phone": result})

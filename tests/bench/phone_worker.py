@@ -1,4 +1,4 @@
-"""One worker as `accueil worker` runs it, that measures itself: it folds what the topic of calls holds, then stops."""
+"""Worker like `accueil worker` that measures itself: it folds the records of the topic of calls, then stops."""
 
 import argparse
 import json
@@ -22,24 +22,24 @@ POLL_SECONDS: Final = 0.02
 
 
 class MeasuredEngine(Engine):
-    """Notes what it was like before it had any row."""
+    """Engine that records its memory and time before its first row."""
 
     assigned_at = 0.0
     empty_bytes = 0
 
     def open_partition_tasks(self, assigned: Iterable[Any]) -> None:
-        """Start as usual."""
+        """Record the state before the first rows, and open the tasks."""
         self.empty_bytes = live_bytes()
         self.assigned_at = time.monotonic()
         super().open_partition_tasks(assigned)
 
     @property
     def is_ready(self) -> bool:
-        """Whether all partitions are recovered."""
+        """Return whether all partitions are recovered."""
         return self.readiness()[0]
 
     def has_committed(self, records: int) -> bool:
-        """Whether the first `records` records of the calls are folded and committed."""
+        """Return whether the first `records` records of the calls are committed."""
         partition_tasks = list(self.partition_tasks.values())
         taken = sum(
             next_
@@ -51,7 +51,7 @@ class MeasuredEngine(Engine):
 
     @property
     def contacts(self) -> int:
-        """How many contacts there are rows of."""
+        """Number of contacts with a row."""
         return sum(
             len(table.rows)
             for partition_task in self.partition_tasks.values()
@@ -60,7 +60,7 @@ class MeasuredEngine(Engine):
 
 
 def measure(engine: MeasuredEngine, records: int | None) -> dict[str, float]:
-    """Follow the engine until it has folded `records` records, or only recovered; return what that took."""
+    """Wait until the engine has folded `records` records, or has only recovered; return the measurements."""
     _wait_until(lambda: engine.is_ready)
     ready_at, cpu = time.monotonic(), time.process_time()
     result: dict[str, float] = {
@@ -89,13 +89,13 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Be the worker."""
+    """Run the worker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--app-id", required=True)
-    parser.add_argument("--records", type=int, help="how many to fold; if not given, only recover what was folded")
-    parser.add_argument("--result", type=Path, required=True, help="where to write the measure")
+    parser.add_argument("--records", type=int, help="number of records to fold; by default, only recover")
+    parser.add_argument("--result", type=Path, required=True, help="where to write the measurements")
     args = parser.parse_args()
     logs.configure()
     settings = Settings(brokers=args.bootstrap, data=args.directory)

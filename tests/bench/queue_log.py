@@ -1,9 +1,9 @@
-"""An old `queue_log` that is read from its beginning: how many lines a second become events that Kafka has.
+"""Import of an old `queue_log` from its beginning: lines per second until Kafka has confirmed their events.
 
     python -m tests.bench.queue_log --calls 60000
 
-One process runs the connector as in operation, beside a real Kafka. It ends when the whole log is confirmed. The rate is from the
-first confirmation on; the one with the start of the process is told too.
+The connector runs as in operation with a real Kafka, until the whole log is confirmed. The rate counts from the first
+confirmation; the rate including the start of the process is reported too.
 """
 
 import json
@@ -35,7 +35,7 @@ PATIENCE_SECONDS: Final = 600
 
 
 def measure(*, calls: int) -> dict[str, Any]:
-    """Read a day of so many calls; return how fast that was, and whether Kafka has each stay in a queue once."""
+    """Import a day of `calls` calls; return the rate, and whether Kafka has each queue stay once."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as name:
         folder = Path(name)
         log, data = folder / "queue_log", folder / "data"
@@ -80,10 +80,10 @@ def _read(connector: Child, data: Path, size: int, lines: int) -> dict[str, Any]
 
 
 def _confirmed(data: Path) -> int:
-    """Return up to which byte the log was confirmed."""
+    """Return the confirmed position in the log, in bytes."""
     offset = 0
     for path in data.glob("asterisk/*/cursor-?.json"):
-        with suppress(ValueError, OSError):  # it is being replaced
+        with suppress(ValueError, OSError):  # the file is being replaced
             tail = json.loads(json.loads(path.read_bytes())["position"])["tail"]
             offset = max(offset, tail["offset"] if tail else 0)
     return offset
@@ -96,7 +96,7 @@ def _verify(bootstrap: str, entered: int) -> str:
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     return [Goal("queue_log.lines_per_second", say("lines/s", "lignes/s"), run["lines_per_second"], 20_000)]
 
 
@@ -104,7 +104,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--calls", default=60_000, show_default=True, type=click.IntRange(min=100))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, calls: int, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if Kafka has not each stay once."""
+    """Measure, print and optionally write; exit with 1 unless Kafka has each queue stay once."""
     forget_settings()
     run = measure(calls=calls)
     conclude("queue_log", run, goals(run), file)

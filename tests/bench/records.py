@@ -1,4 +1,4 @@
-"""Records to a real Kafka and back, by the thousand, by a client that none of the measured programs uses as a worker does."""
+"""Fast reads and writes of records on a real Kafka, with a client library that the measured programs do not use."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ SILENT_SECONDS: Final = 30
 
 
 def make_producer(bootstrap: str, linger_ms: int = 20) -> Producer:
-    """Return a producer as a connector's is: idempotent, lz4, Kafka's own partitioner."""
+    """Return a producer configured like a connector's: idempotent, lz4, Kafka's default partitioner."""
     return Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -26,7 +26,7 @@ def make_producer(bootstrap: str, linger_ms: int = 20) -> Producer:
 
 
 def send(producer: Producer, topic: str, key: bytes | str, value: bytes) -> None:
-    """Hand over one record; waits while the producer's buffer is full."""
+    """Send one record; wait while the producer's buffer is full."""
     while True:
         try:
             producer.produce(topic, key=key, value=value)
@@ -38,13 +38,13 @@ def send(producer: Producer, topic: str, key: bytes | str, value: bytes) -> None
 
 
 def confirm(producer: Producer) -> None:
-    """Return once the broker has confirmed everything; raise `RuntimeError` if it does not."""
+    """Wait until the broker has confirmed all records; raise `RuntimeError` if it does not."""
     if unsent := producer.flush(CONFIRM_SECONDS):
         raise RuntimeError(f"the broker did not confirm {unsent} records")
 
 
 def produce(bootstrap: str, topic: str, records: Iterable[tuple[bytes | str, bytes]]) -> tuple[int, int]:
-    """Produce (key, value) and wait for the confirmation; return how many there were, and their bytes."""
+    """Produce (key, value) records and wait for the confirmation; return their number and bytes."""
     producer = make_producer(bootstrap)
     count = size = 0
     for key, value in records:
@@ -56,7 +56,7 @@ def produce(bootstrap: str, topic: str, records: Iterable[tuple[bytes | str, byt
 
 
 class Stored(NamedTuple):
-    """One record of a topic; key None and an empty one are the same."""
+    """One record of a topic; the key is empty for None."""
 
     partition: int
     key: bytes
@@ -64,9 +64,9 @@ class Stored(NamedTuple):
 
 
 def read(bootstrap: str, topic: str) -> Iterator[Stored]:
-    """Yield the committed records of `topic` up to its end, each partition in order.
+    """Yield the committed records of `topic` up to its end, in the order of each partition.
 
-    Raises `RuntimeError` if the end does not come, `KafkaException` for any other failure.
+    Raises `RuntimeError` if the end is not reached, and `KafkaException` for other failures.
     """
     consumer = Consumer(
         {
@@ -83,7 +83,7 @@ def read(bootstrap: str, topic: str) -> Iterator[Stored]:
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
         unread, heard_at = set(partitions), time.monotonic()
         while unread:
-            messages = consumer.consume(10_000, 0.1)  # waits so long for as many as that
+            messages = consumer.consume(10_000, 0.1)  # waits this long for this number of records
             if messages:
                 heard_at = time.monotonic()
             elif time.monotonic() - heard_at > SILENT_SECONDS:
@@ -101,7 +101,7 @@ def read(bootstrap: str, topic: str) -> Iterator[Stored]:
 
 
 def latest(records: Iterable[Stored]) -> dict[tuple[int, bytes], bytes]:
-    """Return (partition, key) → last value, as compaction would leave it: deleted keys are not there."""
+    """Return the latest value by (partition, key), without deleted keys, as after compaction."""
     values: dict[tuple[int, bytes], bytes] = {}
     for partition, key, value in records:
         if value is None:

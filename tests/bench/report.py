@@ -1,4 +1,4 @@
-"""What is told of measures: medians of rounds, ratios, goals, tables for people, JSON for programs."""
+"""Reports of benchmarks: medians of rounds, ratios, goals, tables and JSON."""
 
 import json
 import sys
@@ -13,11 +13,11 @@ from streams.locale.i18n import say
 from tests.bench.measuring import describe_machine
 
 Run = Mapping[str, Any]
-"""One measured run: names and numbers."""
+"""Results of one run by name."""
 
 
 def medians(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return one run for several of the same kind: the median of each number, and of anything else all that was told."""
+    """Return the median of each number over several runs, and all values of anything else."""
     first, *_ = runs
     return {name: _middle([run[name] for run in runs]) for name in first}
 
@@ -30,7 +30,7 @@ def _middle(values: Sequence[Any]) -> Any:
 
 
 def group(runs: Iterable[Run], *names: str) -> list[list[Run]]:
-    """Return the runs that have `names` in common, together."""
+    """Return the runs grouped by equal values of `names`."""
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(tuple(run[name] for name in names), []).append(run)
@@ -38,30 +38,30 @@ def group(runs: Iterable[Run], *names: str) -> list[list[Run]]:
 
 
 class Goal(NamedTuple):
-    """Something that must be reached."""
+    """Required result of a benchmark."""
 
     name: str
-    """For programs."""
+    """Name in JSON."""
     what: str
-    """For people."""
+    """Description for tables."""
     measured: float
     wanted: float
     at_least: bool = True
-    """Else at most."""
+    """Whether the goal is a minimum; else it is a maximum."""
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether the goal is reached."""
         return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the goal as JSON values."""
         sign = ">=" if self.at_least else "<="
         return {"goal": self.name, "measured": self.measured, "wanted": f"{sign} {self.wanted:g}", "met": self.met}
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
-    """Return the goals, and which of them are met."""
+    """Return a table of the goals."""
     rows = [
         [
             goal.what,
@@ -77,7 +77,7 @@ def goals_table(goals: Sequence[Goal]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number for people: thousands apart, three digits or more, the comma where French has it."""
+    """Return the number with thousands separators and at least three digits, in the current language."""
     size = abs(value)
     digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2
     text = f"{value:,.{digits}f}"
@@ -85,7 +85,7 @@ def number(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
-    """Return a table that reads well in a terminal and is Markdown; the first `texts` columns are set left, others right."""
+    """Return a Markdown table that is aligned in a terminal: the first `texts` columns left, the others right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     left = [index < texts for index in range(len(head))]
     rule = ["-" * width if is_left else "-" * (width - 1) + ":" for width, is_left in zip(widths, left, strict=True)]
@@ -107,7 +107,7 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
 
 
 def conclude(name: str, run: Run, goals: Sequence[Goal], file: Path | None) -> None:
-    """Print what was measured, and write it if asked to; exit 1 if what came out is not what went in."""
+    """Print the results and optionally write them; exit with 1 if they are not exact."""
     for what, value in run.items():
         click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
     if goals:

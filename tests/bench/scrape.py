@@ -1,9 +1,9 @@
-"""What a scrape of the business metrics costs, and how many series it brings.
+"""CPU cost of a scrape of the business metrics, and its number of series.
 
     python -m tests.bench.scrape --queues 30
 
-A house in which everything happened: queues on the telephone, at desks, of letters, e-mails, forms and appointments, and
-opinions of each, by the policies of the tests. In CPU time of this process: figures merged, metrics made, text written.
+The figures are those of an organisation with queues of all channels and feedback on each, under the SLA policies of the tests.
+The CPU time covers merging the figures, building the metrics and writing the text.
 """
 
 import gc
@@ -37,12 +37,12 @@ SHARES: Final = {
     Channel.APPOINTMENT: 4,
     Channel.VISIT: 2,
 }
-"""How many of thirty queues are of which channel: observability's house."""
+"""Number of queues per channel among thirty queues."""
 PARTITIONS: Final = 4
 
 
 def places(queues: int) -> Iterator[Dimensions]:
-    """Yield the places of a house with so many queues."""
+    """Yield the dimensions of an organisation with this number of queues."""
     total = sum(SHARES.values())
     for channel, share in SHARES.items():
         for number in range(max(1, share * queues // total)):
@@ -51,7 +51,7 @@ def places(queues: int) -> Iterator[Dimensions]:
 
 
 def make_view(queues: int) -> FiguresView:
-    """Return figures in which each thing that can be counted was, at each place, in each partition."""
+    """Return figures with a value for each count of each site in each partition."""
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON, lambda: POLICIES)
     view.begin(range(PARTITIONS))
     for partition in range(PARTITIONS):
@@ -71,7 +71,7 @@ def make_view(queues: int) -> FiguresView:
 @click.option("--queues", default=30, show_default=True)
 @click.option("--rounds", default=50, show_default=True)
 def main(*, queues: int, rounds: int) -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     gc.set_threshold(*GC_THRESHOLDS)
     view = make_view(queues)
     registry = CollectorRegistry()

@@ -1,13 +1,12 @@
-"""Entries into the timelines, where millions are: how many a second, on SQLite and on PostgreSQL.
+"""Writes to a timeline database with millions of entries: entries per second on SQLite and PostgreSQL.
 
     python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 600000
 
-The database is made here, with so many entries in it; then the timeline agent's steps are done without Kafka: decode, write in
-one transaction that is synced to disk, count citizens, encode the rows that changed. What the database takes is told apart too;
-of SQLite also what it takes for as many such rows by its bare driver: nothing asked, nothing but inserts, as fast as it goes.
-New contacts of citizens who are there already are written, four entries each, not one after the other: so each batch begins some
-contacts, goes on with others, and touches the index all over. PostgreSQL has its default settings, and runs on the same machine.
-What memory this process took at most is told; the entries that it made up beforehand are in it.
+The database is generated first. Then the steps of the timeline job run without Kafka: decode, write in one transaction that is
+synced to disk, count citizens, encode the changed rows. The time of the database is reported separately, and for SQLite also the
+time of its bare driver for the same number of plain inserts. The entries are of new contacts of existing citizens, four each,
+interleaved, so that each batch begins some contacts, continues others, and touches the whole index. PostgreSQL has its default
+settings and runs on the same machine. The reported peak memory of this process includes the prepared entries.
 """
 
 import gc
@@ -49,12 +48,12 @@ from tests.support.api_harness import SECTOR
 from tests.support.postgres import Postgres, running_postgres
 
 STEPS: Final = {"sqlite": 300_000, "postgresql": 10_000}
-"""Entries in a transaction (`timeline.max_records_per_step`): as many as are advised to read years again."""
+"""Entries per transaction (`timeline.max_records_per_step`), as recommended for an import of years."""
 WANTED: Final = {"sqlite": 30_000, "postgresql": 10_000}
 
 
-class Told(NamedTuple):
-    """A record, as a fetch yields it."""
+class Fetched(NamedTuple):
+    """A fetched record."""
 
     offset: int
     timestamp: int
@@ -64,7 +63,7 @@ class Told(NamedTuple):
 
 
 class Store(Timeline):
-    """The timelines, as the agent has them; nothing is old enough to be dropped."""
+    """Timeline database of the job, without expiry."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -73,7 +72,7 @@ class Store(Timeline):
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
-        """Write, and note how long that takes."""
+        """Write, and record the duration."""
         began_at = time.perf_counter()
         written = super().write(entries, promised, place)
         self.writing_seconds += time.perf_counter() - began_at
@@ -86,22 +85,24 @@ class Store(Timeline):
         """Do nothing."""
 
 
-def make_records(known: Citizens, number: int, citizens: int, name: str = "new") -> list[Told]:
-    """Return so many entries of new contacts, whose ids begin with `name`, of these citizens."""
+def make_records(known: Citizens, number: int, citizens: int, name: str = "new") -> list[Fetched]:
+    """Return `number` entries of new contacts of these citizens; the contact ids begin with `name`."""
     chance = Random(name)
     contacts = -(-number // len(LIFE))
-    told = []
+    planned = []
     for contact in range(contacts):
         who = chance.randrange(citizens)
         case, email = known.case(who), known.email(who)
         at = START_MS + 2000 * HOUR_MS + contact * 1000
         for step, (kind, state) in enumerate(LIFE):
             place = contact + step * max(1, contacts // len(LIFE))
-            told.append((place, contact, step, kind, state, case, email if step == 0 else "", at + step * HOUR_MS))
-    told.sort()
+            planned.append((place, contact, step, kind, state, case, email if step == 0 else "", at + step * HOUR_MS))
+    planned.sort()
     return [
-        Told(offset, at, case.encode(), _encode(f"mail:bench:{name}-{contact:09}", step, kind, state, case, email, at))
-        for offset, (_, contact, step, kind, state, case, email, at) in enumerate(told[:number])
+        Fetched(
+            offset, at, case.encode(), _encode(f"mail:bench:{name}-{contact:09}", step, kind, state, case, email, at)
+        )
+        for offset, (_, contact, step, kind, state, case, email, at) in enumerate(planned[:number])
     ]
 
 
@@ -110,12 +111,12 @@ def _encode(name: str, step: int, kind: str, state: str, case: str, email: str, 
     where = ("siege", "rsa", kind, datetime.fromtimestamp(at / 1000, UTC), ContactState(state), "", "bench", SECTOR)
     return core._encode(
         Entry(f"{name}-{step}", case, name, Channel.MAIL, *where, identities=identities)
-    )  # as the contacts agent does
+    )  # like the contacts job
 
 
 @contextmanager
 def opened(kind: str, folder: Path, keys: Path, entries: int, citizens: int) -> Iterator[Store]:
-    """Yield timelines of so many entries and citizens in a database of this kind."""
+    """Yield a database of this kind with this number of entries and citizens."""
     if kind == "sqlite":
         path = folder / "timeline.db"
         build(path, keys, entries, citizens)
@@ -134,9 +135,9 @@ def _fill(postgres: Postgres, keys: Path, entries: int, citizens: int) -> None:
     url = postgres.url.replace("+psycopg", "")
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
-        for told, linked in rows_of_all(Citizens(keys), entries, citizens):
+        for rows, linked in rows_of_all(Citizens(keys), entries, citizens):
             with cursor.copy("COPY entries FROM STDIN") as copy:
-                for owner, at, name, contact, kind, state in sorted(told):
+                for owner, at, name, contact, kind, state in sorted(rows):
                     fixed = (SECTOR, "mail", "siege", "rsa", kind, state, "", "bench", "", "")
                     copy.write_row((owner, at, name, contact, *fixed))
             with cursor.copy("COPY links (one, other, contact, sector, linked_at) FROM STDIN") as copy:
@@ -148,7 +149,7 @@ def _fill(postgres: Postgres, keys: Path, entries: int, citizens: int) -> None:
 
 
 def measure(kind: str, *, entries: int, citizens: int, write: int, step_entries: int) -> dict[str, Any]:
-    """Write so many entries where there are so many; return how fast, and whether each is there once."""
+    """Add `write` entries to `entries` existing ones; return the rate, and whether each exists once."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as name:
         folder = Path(name)
         keys = folder / "keys"
@@ -196,8 +197,8 @@ def measure(kind: str, *, entries: int, citizens: int, write: int, step_entries:
     }
 
 
-def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float:
-    """Insert these entries and their links by SQLite's driver alone, in the same batches; return how many seconds that took."""
+def _write_bare(path: Path, records: Sequence[Fetched], step_entries: int) -> float:
+    """Insert these entries and their links with SQLite's bare driver in the same batches; return the seconds."""
     took = 0.0
     with closing(sqlite3.connect(path, isolation_level=None)) as driver:
         prepare_sqlite(driver, None)
@@ -230,7 +231,7 @@ def _size(store: Timeline) -> int:
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     kind = run["database"]
     what = say(f"entries/s into {kind}", f"entrées/s dans {kind}")
     return [Goal(f"sink.{kind}", what, run["into_database_per_second"], WANTED[kind])]
@@ -242,11 +243,11 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--write", default=600_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--database", type=click.Choice([*WANTED]), default="sqlite", show_default=True)
 @click.option(
-    "--step", type=click.IntRange(min=1), help="Entries in a transaction  [default: 300000; PostgreSQL: 10000]"
+    "--step", type=click.IntRange(min=1), help="Entries per transaction  [default: 300000; PostgreSQL: 10000]"
 )
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, entries: int, citizens: int, write: int, database: str, step: int | None, file: Path | None) -> None:
-    """Build, measure, print, and write if asked to; exit 1 if not every entry is there, once."""
+    """Build, measure, print and optionally write; exit with 1 unless every entry exists once."""
     forget_settings()
     gc.set_threshold(*GC_THRESHOLDS)
     run = measure(database, entries=entries, citizens=citizens, write=write, step_entries=step or STEPS[database])

@@ -1,8 +1,8 @@
-"""A long, steady run of one worker: whether it grows, and whether anything is lost or counted twice.
+"""Long, steady run of one worker, with a check for memory growth, losses and duplicates.
 
     python -m tests.bench.soak --minutes 60 --rate 500
 
-Calls of a minute or so, closed and tombstoned soon after, so that about as many contacts live at the end as at the beginning.
+Calls last about a minute and are deleted soon after, so that the number of contacts stays about constant.
 """
 
 import sys
@@ -34,16 +34,16 @@ LONGEST_TALK_SECONDS: Final = 60
 SAMPLE_SECONDS: Final = 10
 TELL_SECONDS: Final = 60
 GONE_SECONDS: Final = 300
-"""How long after the last event the last contact may be there."""
+"""Longest wait after the last event for the deletion of the last contact."""
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Sample(NamedTuple):
-    """One process at one time."""
+    """Measurements of one process at one time."""
 
     seconds: float
-    """Since the run began."""
+    """Seconds since the start of the run."""
     rss_mib: float
     fds: int
     threads: int
@@ -52,10 +52,10 @@ class Sample(NamedTuple):
 class Sampler:
     """Samples processes every `SAMPLE_SECONDS` until stopped."""
 
-    def __init__(self, processes: dict[str, int], tell: Tell) -> None:
+    def __init__(self, processes: dict[str, int], progress: Progress) -> None:
         self.samples: Final[dict[str, list[Sample]]] = {name: [] for name in processes}
         self._processes = {name: psutil.Process(pid) for name, pid in processes.items()}
-        self._tell = tell
+        self._progress = progress
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -77,13 +77,13 @@ class Sampler:
             if seconds >= tell_at:
                 tell_at += TELL_SECONDS
                 now = ", ".join(f"{name} {samples[-1].rss_mib:.0f} MiB" for name, samples in self.samples.items())
-                self._tell(f"{seconds / 60:3.0f} min  {now}")
+                self._progress(f"{seconds / 60:3.0f} min  {now}")
             if self._stopping.wait(SAMPLE_SECONDS):
                 return
 
 
-def measure(*, minutes: float, rate: float, seed: int = 1, tell: Tell) -> dict[str, Any]:
-    """Run for `minutes` with about `rate` events per second; return the samples, and what was not exact."""
+def measure(*, minutes: float, rate: float, seed: int = 1, progress: Progress) -> dict[str, Any]:
+    """Run for `minutes` with about `rate` events per second; return the samples and the inexact results."""
     with tempfile.TemporaryDirectory(prefix="accueil-soak-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
@@ -94,9 +94,9 @@ def measure(*, minutes: float, rate: float, seed: int = 1, tell: Tell) -> dict[s
             with Child(arguments, Path(folder) / "worker.log") as worker:
                 worker.start().wait_for("partition_opened", settings.partitions)
                 assert kafka.pid is not None, "the broker does not run"
-                with Sampler({"worker": worker.pid, "kafka": kafka.pid}, tell) as sampler:
+                with Sampler({"worker": worker.pid, "kafka": kafka.pid}, progress) as sampler:
                     ledger = _feed(kafka.bootstrap, minutes * 60, rate / EVENTS_PER_CALL, seed, worker)
-                _wait_until_gone(kafka.bootstrap, tell)
+                _wait_until_gone(kafka.bootstrap, progress)
                 worker.stop()
             found = differences(partial(read, kafka.bootstrap), ledger, kept=False)
         finally:
@@ -112,12 +112,12 @@ def measure(*, minutes: float, rate: float, seed: int = 1, tell: Tell) -> dict[s
 
 
 def growth(samples: Sequence[Sample]) -> float:
-    """Return by how many MiB per hour a process grew in the second half of the time."""
+    """Return the memory growth of a process in the second half of the time, in MiB per hour."""
     return slope_per_hour([(sample.seconds, sample.rss_mib) for sample in samples])
 
 
 def _feed(bootstrap: str, seconds: float, calls_per_second: float, seed: int, worker: Child) -> Ledger:
-    """Produce the events of calls as they happen: calls begin for `seconds`, then all of them end."""
+    """Produce the events of calls in real time: calls begin during `seconds`, then all of them end."""
     calls = Calls(seed, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
     producer = make_producer(bootstrap)
     begin = time.time()
@@ -137,16 +137,16 @@ def _feed(bootstrap: str, seconds: float, calls_per_second: float, seed: int, wo
     return calls.ledger
 
 
-def _wait_until_gone(bootstrap: str, tell: Tell) -> None:
-    """Return once the last contact is tombstoned, or after `GONE_SECONDS`."""
+def _wait_until_gone(bootstrap: str, progress: Progress) -> None:
+    """Wait until the last contact is deleted, for at most `GONE_SECONDS`."""
     deadline = time.monotonic() + GONE_SECONDS
     while (left := len(read_contacts(partial(read, bootstrap)))) and time.monotonic() < deadline:
-        tell(say(f"{left} contacts still there", f"encore {left} contacts"))
+        progress(say(f"{left} contacts left", f"encore {left} contacts"))
         time.sleep(SAMPLE_SECONDS)
 
 
 def show(result: Run) -> str:
-    """Return what became of the processes, for people."""
+    """Return a table of the processes."""
     head = [
         say("process", "processus"),
         say("MiB first", "Mio début"),
@@ -162,11 +162,11 @@ def show(result: Run) -> str:
         memory = [number(round(sample["rss_mib"])) for sample in (first, half, last)]
         others = [f"{first[what]} / {last[what]}" for what in ("fds", "threads")]
         rows.append([name, *memory, f"{result['growth_mib_per_hour'][name]:+.1f}", *others])
-    told = say(
+    summary = say(
         f"{number(result['events'])} events, {number(result['contacts'])} contacts: {result['correct']}",
         f"{number(result['events'])} événements, {number(result['contacts'])} contacts : {result['correct']}",
     )
-    return f"{table(head, rows)}\n\n{told}"
+    return f"{table(head, rows)}\n\n{summary}"
 
 
 @click.command(help=__doc__)
@@ -175,9 +175,9 @@ def show(result: Run) -> str:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all samples.")
 def main(*, minutes: float, rate: float, seed: int, file: Path | None) -> None:
-    """Run, print, write; exit 1 if anything was lost or counted twice."""
+    """Run, print and write; exit with 1 if an event was lost or counted twice."""
     forget_settings()
-    result = measure(minutes=minutes, rate=rate, seed=seed, tell=lambda text: click.echo(text, err=True))
+    result = measure(minutes=minutes, rate=rate, seed=seed, progress=lambda text: click.echo(text, err=True))
     click.echo(f"\n{show(result)}")
     if file:
         write_json(file, describe_machine() | {"soak": result})

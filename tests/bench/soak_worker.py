@@ -1,4 +1,4 @@
-"""One worker as `accueil worker` runs it, but that keeps closed contacts and buckets for minutes instead of days."""
+"""Worker like `accueil worker`, but with a retention of closed contacts and buckets of minutes instead of days."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ KEEP_BUCKETS_SECONDS: Final = 900
 
 
 def main() -> None:
-    """Be the worker."""
+    """Run the worker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
     parser.add_argument("--directory", type=Path, required=True)

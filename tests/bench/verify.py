@@ -1,4 +1,4 @@
-"""Whether the worker wrote what the made-up calls must come to: read from the topics, computed by neither engine nor core."""
+"""Comparison of the worker's output topics with the expected results of generated calls, without code of engine or core."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from tests.bench.calls import Ledger, Story
 from tests.bench.records import Stored, latest
 
 Read = Callable[[str], Iterable[Stored]]
-"""Yields the committed records of a topic, each partition in order."""
+"""Reader of the committed records of a topic, in the order of each partition."""
 
 NAMES: Final = (
     "offered",
@@ -32,13 +32,13 @@ NAMES: Final = (
 
 
 class Entry(msgspec.Struct):
-    """What is looked at of a timeline entry."""
+    """Compared fields of a timeline entry."""
 
     id: str
 
 
 def differences(read: Read, ledger: Ledger, *, kept: bool) -> list[str]:
-    """Return what differs from `ledger`, nothing if all is exact. `kept`: whether contacts are still there, or all gone."""
+    """Return the differences from `ledger`. `kept` is whether the contacts must still exist, or must all be deleted."""
     return [
         *_rows(read, ledger.stories if kept else {}),
         *_figures(read, ledger, kept=kept),
@@ -48,12 +48,12 @@ def differences(read: Read, ledger: Ledger, *, kept: bool) -> list[str]:
 
 
 def correct(found: list[str]) -> str:
-    """Return `exact`, or what differs."""
+    """Return `exact`, or the differences as one text."""
     return "; ".join(found) or "exact"
 
 
 def read_contacts(read: Read) -> dict[bytes, bytes]:
-    """Return contact id → row of every contact that is there."""
+    """Return the rows of all existing contacts by id."""
     rows = latest(read(topics.CONTACTS.name))
     return {key: row for (_, key), row in rows.items() if key != OFFSETS_KEY and not key.startswith(AGENT_PREFIX)}
 
@@ -69,12 +69,12 @@ def _rows(read: Read, stories: dict[bytes, Story]) -> Iterator[str]:
 
 
 def _story(value: bytes) -> Story | None:
-    visits = contact.decode(value).visits
-    if len(visits) != 1:
+    stays = contact.decode(value).stays
+    if len(stays) != 1:
         return None
-    told = stay_result(visits[0])
-    closed = told.finish == ("ended" if told.outcome == "answered" else "")
-    return Story(visits[0].place.queue, told.outcome, told.wait_ms, told.handle_ms) if closed else None
+    stay = stay_result(stays[0])
+    closed = stay.finish == ("ended" if stay.outcome == "answered" else "")
+    return Story(stays[0].dimensions.queue, stay.outcome, stay.wait_ms, stay.handle_ms) if closed else None
 
 
 def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
@@ -90,8 +90,8 @@ def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
             unusable += sum(progress.dead_letters.values())
             continue
         figure = decode_figure(value)
-        told = counts if kind == "total" else by_bucket
-        told.update({(place.queue, name): figure.counts[QUEUE_SCHEMA.index[name]] for name in NAMES})
+        counter = counts if kind == "total" else by_bucket
+        counter.update({(place.queue, name): figure.counts[QUEUE_SCHEMA.index[name]] for name in NAMES})
         if kind == "total":
             open_now += sum(figure.stocks[QUEUE_SCHEMA.stock_index[name]] for name in ("waiting", "in_progress"))
     if +counts != ledger.counts():
@@ -101,7 +101,7 @@ def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
     found = {"calls open": open_now, "events": events, "repetitions": repeated, "dead letters": unusable}
     true = {"calls open": 0, "events": ledger.events, "repetitions": ledger.repeated, "dead letters": ledger.unusable}
     yield from (
-        f"figures tell {found[what]} {what} instead of {number}"
+        f"figures show {found[what]} {what} instead of {number}"
         for what, number in true.items()
         if found[what] != number
     )

@@ -1,10 +1,10 @@
-"""What a board costs that is looked at by many: the CPU of `accueil web` with one viewer, and with a hundred.
+"""CPU use of `accueil web` with one viewer of the board, and with a hundred.
 
     python -m tests.bench.viewers --viewers 100 --seconds 20
 
-One process is the web process as in operation, beside a real Kafka whose topic of figures holds a house of `scrape.py`; this one
-counts one more call each second, as a worker writes it, and listens on real connections to `/events`. In the end each viewer
-must have been told of the last call.
+The web process runs as in operation, with a real Kafka whose topic of figures contains the organisation of `scrape.py`. This
+process counts one more call each second like a worker, and listens on real connections to `/events`. At the end each viewer must
+have received the last call.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ from tests.web.rows import Worker
 QUEUES: Final = 30
 CALLS: Final = Dimensions(Channel.CALL.value, "siege", "service-0", "queue-0")
 LEAST_ROOM: Final = 1 << 22
-"""Bytes of one event that a listener takes."""
+"""Buffer size of a listener for one event, in bytes."""
 
 
 class Figures:
-    """What a worker of one partition writes."""
+    """Figures as a worker of one partition writes them."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -49,7 +49,7 @@ class Figures:
         self.answered = 0
 
     def fill(self) -> None:
-        """Write a house: some calls, letters, visits … at each place."""
+        """Write an organisation with some calls, letters, visits … at each site."""
         for place in places(QUEUES):
             first = {Channel.CALL: "offered", Channel.VISIT: "offered", Channel.APPOINTMENT: "booked"}.get(
                 Channel(place.channel), "received"
@@ -58,25 +58,25 @@ class Figures:
         self.write()
 
     def count(self) -> None:
-        """Let one more call be answered."""
+        """Count one more answered call."""
         self.answered += 1
         self._worker.answered(CALLS, datetime.now(UTC), wait_seconds=4, handle_seconds=60)
         self.write()
 
     def write(self) -> None:
-        """Write what changed."""
+        """Write the changed rows."""
         self._worker.progress(datetime.now(UTC))
         produce(self._bootstrap, [(FIGURES.name, key, value) for key, value in self._worker.rows()], log_level=2)
 
 
 def answered(event: bytes) -> int | None:
-    """Return how many calls an event says were answered; None if it tells nothing but the time."""
+    """Return the number of answered calls in an event; None for an event that contains only the time."""
     board = json.loads(event).get("board")
     return board and board["all"]["today"]["answered"]
 
 
 class Viewer:
-    """One open board: what it was told last."""
+    """One open board, and the last event it received."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -85,7 +85,7 @@ class Viewer:
         self.bytes = 0
 
     async def watch(self) -> None:
-        """Listen until cancelled. What is told is only kept: reading it all would cost more than sending it."""
+        """Listen until cancelled. Events are stored without decoding, which would cost more than sending them."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=LEAST_ROOM)
         try:
             writer.write(b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n")
@@ -108,7 +108,7 @@ def web(folder: Path, bootstrap: str) -> Iterator[tuple[Child, int]]:
 
 
 async def look(port: int, pid: int, figures: Figures, viewers: int, seconds: int) -> dict[str, float]:
-    """Let so many look for so long; return what that costs, and how many of them know of the last call."""
+    """Run `viewers` for `seconds`; return the CPU use, and the number of viewers that received the last call."""
     watching = [Viewer(port) for _ in range(viewers)]
     tasks = [asyncio.create_task(viewer.watch()) for viewer in watching]
     await asyncio.gather(*(viewer.begun.wait() for viewer in watching))
@@ -128,7 +128,7 @@ async def look(port: int, pid: int, figures: Figures, viewers: int, seconds: int
 
 
 def measure(*, viewers: int, seconds: int) -> dict[str, Any]:
-    """Return what a web process costs with one viewer and with `viewers`, at one change a second."""
+    """Return the CPU use of a web process with one viewer and with `viewers`, at one change per second."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
@@ -171,7 +171,7 @@ def _is_live(port: int, figures: Figures) -> bool:
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     what = say("CPU with all viewers, % of a core", "CPU avec tous, % d'un cœur")
     return [Goal("viewers.percent", what, run["percent_with_all"], 5, at_least=False)]
 
@@ -181,7 +181,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, viewers: int, seconds: int, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if not every viewer was told of the last call."""
+    """Measure, print and optionally write; exit with 1 if a viewer did not receive the last call."""
     forget_settings()
     run = measure(viewers=viewers, seconds=seconds)
     conclude("viewers", run, goals(run), file)

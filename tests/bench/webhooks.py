@@ -1,9 +1,9 @@
-"""Signed webhooks at a steady rate: how soon each is answered, which is once its event is acknowledged by Kafka.
+"""Signed webhooks at a steady rate: time to the response, which follows Kafka's acknowledgement of the event.
 
     python -m tests.bench.webhooks --rate 1200 --seconds 30
 
-One process runs the connector as in operation, beside a real Kafka; this one signs and sends, over some connections that stay
-open. A delay runs from the moment when a message was to be sent, so what had to wait for a free connection is in it.
+The connector runs as in operation with a real Kafka; this process signs and sends messages over persistent connections. A delay
+runs from the planned time of a message, and so includes the wait for a free connection.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ LEAD_SECONDS: Final = 0.1
 
 
 def measure(*, rate: int, seconds: int) -> dict[str, Any]:
-    """Send `rate` messages a second for so long; return what was answered when, and whether Kafka has all of them."""
+    """Send `rate` messages per second; return the delays, and whether Kafka has all events."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()
@@ -61,7 +61,7 @@ def _run(bootstrap: str, folder: Path, rate: int, seconds: int) -> dict[str, Any
         took = time.monotonic() - began_at - LEAD_SECONDS
         busy = (cpu_seconds(connector.pid) - before) / took
         connector.stop()
-    told = {decode(record.value()).id for record in read(bootstrap, TOPIC)}
+    published = {decode(record.value()).id for record in read(bootstrap, TOPIC)}
     delays = [delay for status, delay in answers if status == b"204"]
     wanted = 1 + rate * (WARM_UP_SECONDS + seconds)
     return {
@@ -71,7 +71,9 @@ def _run(bootstrap: str, folder: Path, rate: int, seconds: int) -> dict[str, Any
         "p99_ms": 1000 * percentile(delays, 0.99),
         "longest_ms": 1000 * max(delays),
         "connector_cores": busy,
-        "correct": "exact" if len(told) == wanted and len(delays) == len(answers) else f"{len(told)} of {wanted}",
+        "correct": "exact"
+        if len(published) == wanted and len(delays) == len(answers)
+        else f"{len(published)} of {wanted}",
     }
 
 
@@ -83,7 +85,7 @@ def _answers(port: int) -> bool:
 
 
 async def _send(port: int, name: str, rate: int, seconds: int) -> list[tuple[bytes, float]]:
-    """Return the status of each answer, and the seconds that it took."""
+    """Return the status and the delay in seconds of each response."""
     free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
@@ -114,7 +116,7 @@ def _request(name: str, body: bytes) -> bytes:
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return what must be reached."""
+    """Return the goals."""
     return [
         Goal("webhooks.per_second", say("webhooks/s", "webhooks/s"), run["requests_per_second"], 1_000),
         Goal(
@@ -128,7 +130,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, rate: int, seconds: int, file: Path | None) -> None:
-    """Measure, print, and write if asked to; exit 1 if not every message was answered 204 and is in Kafka."""
+    """Measure, print and optionally write; exit with 1 unless every message was answered with 204 and is in Kafka."""
     forget_settings()
     run = measure(rate=rate, seconds=seconds)
     conclude("webhooks", run, goals(run), file)

@@ -1,4 +1,4 @@
-"""Connectors notice that the Kafka cluster is another one than that which has what they have read."""
+"""Connectors detect that their events were sent to another Kafka cluster."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ TOPIC = SOURCES[Channel.CALL].name
 
 
 @pytest.mark.parametrize("by_command", [True, False])
-def test_a_lost_cluster_is_noticed_and_the_source_read_again(
+def test_lost_cluster_is_detected_and_the_source_can_be_read_again(
     own_kafka: EmbeddedKafka, tmp_path: Path, *, by_command: bool
 ) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
@@ -35,7 +35,7 @@ def test_a_lost_cluster_is_noticed_and_the_source_read_again(
     home = tmp_path / "data" / "connectors" / "asterisk" / "siege"
 
     def stop_once_read() -> int:
-        wait_until(lambda: [*home.glob("cursor-*")], "the position to be kept")
+        wait_until(lambda: [*home.glob("cursor-*")], "a saved position")
         return connect.stop()
 
     with connect, reread:
@@ -47,7 +47,7 @@ def test_a_lost_cluster_is_noticed_and_the_source_read_again(
         (home / "cluster.json").write_text(json.dumps({"cluster": "another"}))
         assert connect.start().wait() == 2
         last = connect.text.splitlines()[-1]
-        assert "asterisk/siege: what was read so far went to another Kafka cluster" in last
+        assert "asterisk/siege: earlier events were sent to another Kafka cluster" in last
         assert "accueil connectors reread siege" in last
         if by_command:
             assert reread.start().wait() == 0

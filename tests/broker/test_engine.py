@@ -1,4 +1,4 @@
-"""The engine on a real Kafka, without faults: every feature a job can use, and exact results."""
+"""Engine on a real Kafka without faults: every feature of a job, with exact results."""
 
 import re
 import time
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture
 def name(kafka: EmbeddedKafka) -> str:
-    """A job of its own for each test, its topics made."""
+    """Name of a new job with its own topics."""
     name = f"ledger-{uuid.uuid4().hex[:8]}"
     make_topics(name, kafka.bootstrap)
     return name
@@ -38,7 +38,7 @@ def worker(name: str, kafka: EmbeddedKafka, tmp_path: Path, *options: str, log: 
 
 
 def finish(child: Child, name: str, kafka: EmbeddedKafka) -> dict[str, int]:
-    """Wait until all is folded, stop gracefully, verify."""
+    """Wait until all records are folded, stop the worker and verify the results."""
     wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
     assert child.stop() == 0
     return ledger_job_oracle.verify(name, kafka.bootstrap)
@@ -81,7 +81,7 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
         starts = count(10_000, 100)
 
         def compacted() -> bool:
-            # Only a new record closes the old segment of its partition, and only closed ones are compacted.
+            # Kafka compacts only closed segments, and a new record closes the previous segment.
             kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 40, keys=40, start=next(starts)))
             there = kafka_io.read(kafka.bootstrap, f"{name}-rows")
             written = sum({message.partition(): message.offset() + 1 for message in there}.values())
@@ -97,7 +97,9 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
     assert counts["rows"] == 40
 
 
-def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_only_records_that_cannot_be_folded_become_dead_letters(
+    name: str, kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     events = ledger_job_oracle.make_events(name, 1000)
     for place, act in ((10, "fail"), (500, "reject"), (501, "fail"), (502, "fail"), (990, "fail")):
         events[place] = ledger_job_oracle.record(name, "a", "bad", Event(f"bad-{place}", act=act))
@@ -114,11 +116,11 @@ def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafk
         kafka.bootstrap, [ledger_job_oracle.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)]
     )
     with worker(name, kafka, tmp_path, "internal_errors=5").start() as child:
-        assert child.wait() == EX_FINAL  # which no supervisor answers with another life
+        assert child.wait() == EX_FINAL  # the supervisor does not restart it
     assert len(kafka_io.read(kafka.bootstrap, f"{name}-dead")) == 5
 
 
-def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_tick_publishes_due_events_once(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
     due = [ledger_job_oracle.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=now + 10 * n)) for n in range(100)]
     kafka_io.produce(kafka.bootstrap, due)
@@ -127,7 +129,7 @@ def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, 
         finish(child, name, kafka)
 
 
-def test_a_tick_that_fails_is_tried_again_and_stops_no_fold(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_failed_tick_is_retried_while_records_are_folded(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     jam = [ledger_job_oracle.record(name, "a", "jam", Event(f"j{number}", due_at=number)) for number in range(2)]
     with worker(name, kafka, tmp_path).start() as child:
         kafka_io.produce(kafka.bootstrap, jam[:1])
@@ -141,7 +143,7 @@ def test_a_tick_that_fails_is_tried_again_and_stops_no_fold(name: str, kafka: Em
         finish(child, name, kafka)
 
 
-def test_small_steps_wait_for_company(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_small_steps_linger(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
     with worker(name, kafka, tmp_path, "linger_seconds=2.0").start() as child:
         child.wait_for('"event": "partition_opened"', 4)
@@ -157,20 +159,20 @@ def test_small_steps_wait_for_company(name: str, kafka: EmbeddedKafka, tmp_path:
     assert steps <= most < 50, f"{steps} steps"
 
 
-def test_ticks_come_while_events_never_stop(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_ticks_run_under_continuous_load(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     due = [ledger_job_oracle.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=1)) for n in range(20)]
     with worker(name, kafka, tmp_path, "linger_seconds=0.0").start() as child:
         child.wait_for('"event": "partition_opened"', 4)
         with ledger_job_oracle.trickle(name, kafka.bootstrap, pause_seconds=0.0):
             kafka_io.produce(kafka.bootstrap, due)
-            told = kafka_io.read_until(
+            published = kafka_io.read_until(
                 kafka.bootstrap, f"{name}-out", lambda found: sum(b"due due-" in m.value() for m in found) >= 20
             )
-        assert len(told) > 20
+        assert len(published) > 20
         finish(child, name, kafka)
 
 
-def test_a_header_whose_name_is_no_text_is_no_poison(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_invalid_header_name_does_not_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     topic, key, value = ledger_job_oracle.record(name, "a", "k", Event("odd"))
     with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap)) as producer:
         partition = partition_of(key, PARTITIONS)
@@ -180,7 +182,7 @@ def test_a_header_whose_name_is_no_text_is_no_poison(name: str, kafka: EmbeddedK
         assert finish(child, name, kafka)["outputs"] == 101
 
 
-def test_a_row_cannot_have_the_key_of_the_offsets(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_row_with_the_key_of_the_offsets_is_refused(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 100))
     kafka_io.produce(kafka.bootstrap, [ledger_job_oracle.record(name, "a", OFFSETS_KEY.decode(), Event("odd"))])
     with worker(name, kafka, tmp_path).start() as child:
@@ -193,14 +195,16 @@ def test_a_row_cannot_have_the_key_of_the_offsets(name: str, kafka: EmbeddedKafk
     assert len(kafka_io.read(kafka.bootstrap, f"{name}-out")) == 100
 
 
-def test_a_row_that_cannot_be_read_is_for_a_person(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_unreadable_row_ends_the_worker_with_exit_code_2(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, [(f"{name}-rows", b"k", b"[no row")])
     with worker(name, kafka, tmp_path).start() as child:
         assert child.wait() == EX_FINAL
         assert re.search(rf"{name}-rows, partition \d, offset 0: ", child.text)
 
 
-def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_aborted_transaction_at_the_end_does_not_stop_the_ticks(
+    name: str, kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     producer = Producer(
         {"bootstrap.servers": kafka.bootstrap, "transactional.id": name, "partitioner": "murmur2_random"}
     )
@@ -215,15 +219,15 @@ def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka
             producer.produce(topic, key=raw_key, value=value)
         producer.commit_transaction(30) if keep else producer.abort_transaction(30)
     with worker(name, kafka, tmp_path).start() as child:
-        told = kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 40, 30)
-        assert len(told) == 40  # twenty events and what fell due; nothing of the aborted ones
+        published = kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 40, 30)
+        assert len(published) == 40  # twenty events and their deadlines, none of the aborted ones
         assert child.stop() == 0
-        child.start()  # the offsets behind the aborted tail are in the state
+        child.start()  # the state contains the offsets after the aborted transaction
         child.wait_for('"event": "partition_opened"', 8)
         assert child.stop() == 0
 
 
-def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_all_compression_types_are_read(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     for number, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
         events = ledger_job_oracle.make_events(name, 200, start=1000 * number)
         kafka_io.produce(kafka.bootstrap, events, **{"compression.type": codec})
@@ -231,7 +235,7 @@ def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedK
         assert finish(child, name, kafka)["outputs"] == 1000
 
 
-def test_a_record_at_the_size_limit_is_folded_and_buried(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_record_at_the_size_limit_is_folded_or_dead_lettered(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     big = "x" * 1_000_000
     events = [
         ledger_job_oracle.record(name, topic, "big", Event(big, act=act)) for topic in "ab" for act in ("reject", "add")
@@ -246,9 +250,7 @@ def forget_group(admin: AdminClient, name: str) -> bool:
     return deleted.exception() is None
 
 
-def test_a_group_whose_offsets_were_forgotten_goes_on_from_the_state(
-    name: str, kafka: EmbeddedKafka, tmp_path: Path
-) -> None:
+def test_worker_continues_from_its_state_without_group_offsets(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 500))
     with worker(name, kafka, tmp_path).start() as child:
         finish(child, name, kafka)
@@ -259,7 +261,7 @@ def test_a_group_whose_offsets_were_forgotten_goes_on_from_the_state(
         assert finish(child, name, kafka)["outputs"] == 1000
 
 
-def test_records_that_expired_untaken_are_skipped_only_if_told(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_expired_records_are_skipped_only_with_skip_expired(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 400))
     with worker(name, kafka, tmp_path).start() as child:
         finish(child, name, kafka)
@@ -272,13 +274,15 @@ def test_records_that_expired_untaken_are_skipped_only_if_told(name: str, kafka:
         child.start()
         assert child.wait() == EX_FINAL
         assert "deleted by retention" in child.text
-    with worker(name, kafka, tmp_path, "skip_expired=1", log="told.log").start() as child:
+    with worker(name, kafka, tmp_path, "skip_expired=1", log="skipping.log").start() as child:
         wait_until(lambda: len(kafka_io.read(kafka.bootstrap, f"{name}-out")) == 600, "what is left to be folded")
         assert '"event": "records_expired"' in child.text
         assert child.stop() == 0
 
 
-def test_a_group_that_refuses_a_setting_is_not_tried_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_setting_refused_by_the_group_ends_the_worker_with_exit_code_2(
+    name: str, kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     with worker(name, kafka, tmp_path, "session_timeout_seconds=0.5").start() as child:
         assert child.wait() == 2
         assert "InvalidSessionTimeout" in child.text

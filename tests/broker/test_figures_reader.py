@@ -1,4 +1,4 @@
-"""The reader of figures on a real Kafka: compaction, transactions, restarts, topics that vanish and come back."""
+"""Reader of figures on a real Kafka: compaction, transactions, restarts, deleted and recreated topics."""
 
 import uuid
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def reading(broker: EmbeddedKafka, topic: str, view: FiguresView | None = None) 
     reader.start()
     yield view
     reader.stop()
-    assert active_count() == threads, "it leaves no thread behind"
+    assert active_count() == threads, "the reader leaves no thread behind"
 
 
 def offered(view: FiguresView, place: Dimensions = SOCIAL) -> int | None:
@@ -77,9 +77,7 @@ def test_all_partitions_are_read_and_followed(kafka: EmbeddedKafka, topic: str) 
         assert all(milliseconds(NOW) <= at <= milliseconds(datetime.now(UTC)) for at in written_at.values())
 
 
-def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_deleted(
-    kafka: EmbeddedKafka, topic: str
-) -> None:
+def test_reader_handles_compaction_and_tombstones(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(
         kafka,
         topic,
@@ -97,7 +95,7 @@ def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_delete
     write(kafka, topic, [*rows, *((key, None) for key in gone)])
 
     def compacted() -> bool:
-        # Only a new record closes the segment before it, and only closed ones are compacted.
+        # Kafka compacts only closed segments, and a new record closes the previous segment.
         worker.progress(NOW)
         write(kafka, topic, worker.rows())
         return not gone & {message.key() for message in kafka_io.read(kafka.bootstrap, topic)}
@@ -109,7 +107,7 @@ def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_delete
         assert list(view.snapshot(NOW).today) == [SOCIAL]
 
 
-def test_only_committed_rows_are_seen(kafka: EmbeddedKafka, topic: str) -> None:
+def test_reader_sees_only_committed_rows(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
@@ -141,7 +139,7 @@ def test_only_committed_rows_are_seen(kafka: EmbeddedKafka, topic: str) -> None:
         wait_until(lambda: offered(view) == 7, "the committed rows")
 
 
-def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, topic: str) -> None:
+def test_recreated_topic_replaces_the_old_rows(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     worker.offered(SOCIAL, NOW, 5)
@@ -161,7 +159,7 @@ def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, t
 
 @contextmanager
 def watching(view: FiguresView) -> Iterator[list[int | None]]:
-    """Look at the view all the time, and collect what it shows."""
+    """Read the view continuously, and collect its figures."""
     seen: list[int | None] = []
     leaving = Event()
 
@@ -178,7 +176,7 @@ def watching(view: FiguresView) -> Iterator[list[int | None]]:
         thread.join()
 
 
-def test_counts_never_fall_when_the_reader_starts_anew(kafka: EmbeddedKafka, topic: str) -> None:
+def test_counts_never_decrease_after_a_restart_of_the_reader(kafka: EmbeddedKafka, topic: str) -> None:
     make_topic(kafka, topic)
     worker = Worker()
     rows: list[tuple[bytes, bytes | None]] = []

@@ -1,4 +1,4 @@
-"""Rows of a later release: workers and commands name them, and end with code 2."""
+"""Rows of a later release: workers and commands name them, and end with exit code 2."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def newer(row: bytes) -> bytes:
     return msgspec.msgpack.encode([2, *fields])
 
 
-def test_who_meets_them_ends_with_code_2(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_rows_of_a_later_release_end_processes_with_exit_code_2(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in TOPIC_CATALOGUE])
     kafka_io.produce(
         own_kafka.bootstrap,
@@ -40,7 +40,7 @@ def test_who_meets_them_ends_with_code_2(own_kafka: EmbeddedKafka, tmp_path: Pat
         assert_refused(own_kafka, tmp_path, command, named)
 
 
-def test_an_unknown_channel_is_one_of_them(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_figures_of_an_unknown_channel_are_refused(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(topic.name, 1) for topic in TOPIC_CATALOGUE])
     offsets = (CONTACTS.name, b"\x00offsets", b"{}")
     kafka_io.produce(own_kafka.bootstrap, [offsets, (FIGURES.name, CHAT, encode_figure(new_figure()))])

@@ -1,4 +1,4 @@
-"""The embedded broker lets in its own user alone, also on data that were written before it had a password."""
+"""Login of the embedded broker, also with data that were written without a password."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 def refuses(place: str, client: dict[str, str]) -> bool:
-    """Return whether the listener says that the login is wrong."""
+    """Return whether the listener refuses the login."""
     errors: list[KafkaError] = []
     admin = AdminClient({"bootstrap.servers": place, "log_level": 0, "error_cb": errors.append, **client})
     wait_until(lambda: admin.poll(0.1) or errors, "an answer")
@@ -33,19 +33,19 @@ def refuses(place: str, client: dict[str, str]) -> bool:
 
 
 def listeners(kafka: EmbeddedKafka) -> list[str]:
-    """Every address on which the broker's process listens."""
+    """Return all addresses on which the broker process listens."""
     assert kafka.pid
     found = psutil.Process(kafka.pid).net_connections("tcp")
     return [f"127.0.0.1:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN]
 
 
-def test_only_its_user_is_let_in(tmp_path: Path) -> None:
+def test_broker_accepts_only_its_user(tmp_path: Path) -> None:
     password = make_password()
     kafka = EmbeddedKafka(tmp_path / "kafka", password=password)
     kafka.start()
     try:
         places = listeners(kafka)
-        assert len(places) == 2, "clients, and the controller"
+        assert len(places) == 2, "one for clients, one for the controller"
         for place in places:
             assert kafka_io.asks_for_login(place)
             assert refuses(place, kafka_io.login("x" * 64))
@@ -60,7 +60,7 @@ def test_only_its_user_is_let_in(tmp_path: Path) -> None:
 
 
 def transact(bootstrap: str, password: str) -> None:
-    """Write records in transactions, by each codec, and read them as committed."""
+    """Write records in transactions with each codec, and read them with read_committed."""
     client = kafka_io.login(password)
     apply_specs(bootstrap, [TopicSpec("events", 1)], **client_options(password))
     for codec in CODECS:
@@ -84,7 +84,7 @@ def client_options(password: str) -> dict[str, str]:
     }
 
 
-def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
+def test_password_is_added_to_existing_data_and_can_change(
     own_kafka: EmbeddedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec("events", 1)])
@@ -107,7 +107,7 @@ def test_data_without_a_password_get_one_and_a_new_one_replaces_it(
     assert "Sending username and password in the clear" not in caplog.messages
 
 
-def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_is_not_in_arguments_and_commands_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     monkeypatch.setenv("ACCUEIL_DATA", str(data))
     command = [sys.executable, "-m", "streams.cli.main", "broker"]
@@ -118,7 +118,7 @@ def test_password_is_in_no_argument_and_commands_find_it(tmp_path: Path, monkeyp
 
             def is_listening() -> bool:
                 for child in psutil.Process(broker.pid).children(recursive=True):
-                    with suppress(psutil.Error):  # it has just ended
+                    with suppress(psutil.Error):  # the process has just ended
                         seen.add(" ".join(child.cmdline()))
                 return "broker listens" in log.read_text()
 

@@ -1,4 +1,4 @@
-"""The publisher against a real Kafka that comes, goes, hangs and is killed: nothing is lost, and the order is kept."""
+"""Publisher with a real Kafka that stops, hangs and is killed: no event is lost, and the order is preserved."""
 
 import signal
 import time
@@ -30,7 +30,7 @@ LONG_AGO = datetime(2020, 3, 16, 9, tzinfo=UTC)
 
 
 class Sender:
-    """Publishes numbered events, and knows which were confirmed."""
+    """Thread that publishes numbered events and records the confirmed ones."""
 
     def __init__(self, bootstrap: str, directory: Path) -> None:
         self.registry = CollectorRegistry()
@@ -53,7 +53,7 @@ class Sender:
     def poll_until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not reached():
-            assert time.monotonic() < deadline, "it did not come to this"
+            assert time.monotonic() < deadline, "the condition was not met in time"
             self.publisher.poll(0.05)
 
     def all_safe(self) -> bool:
@@ -88,13 +88,15 @@ def event(number: int) -> Event:
 
 
 def check(broker: EmbeddedKafka, sent: int) -> int:
-    """Assert that all is there, first copies in the order of each key; return how many copies there are beside."""
+    """Assert that all events exist, with first copies in the order of each key; return the number of further copies."""
     messages = read(broker.bootstrap, TOPIC)
     by_key: dict[bytes, list[str]] = {}
     for message in messages:
         found = decode(message.value())
         assert message.key() == found.subject.encode()
-        assert message.timestamp()[1] / 1000 > time.time() - 3_600, "retention would count from the time of the event"
+        assert message.timestamp()[1] / 1000 > time.time() - 3_600, (
+            "the Kafka timestamp must not be the event's time, since retention counts from it"
+        )
         assert message.headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
         by_key.setdefault(message.key(), []).append(found.id)
     assert len(by_key) == KEYS
@@ -110,9 +112,7 @@ def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     return own_kafka
 
 
-def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
-    broker: EmbeddedKafka, tmp_path: Path
-) -> None:
+def test_events_are_confirmed_in_order_in_the_partition_of_other_clients(broker: EmbeddedKafka, tmp_path: Path) -> None:
     with sender(broker, tmp_path) as sending:
         assert sending.publisher.ready
         for _ in range(30):
@@ -131,15 +131,15 @@ def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
     assert {message.key(): message.partition() for message in read(broker.bootstrap, "others")} == ours
 
 
-def test_the_broker_is_away_at_the_start(broker: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_waits_for_the_broker_at_the_start(broker: EmbeddedKafka, tmp_path: Path) -> None:
     broker.stop()
     with sender(broker, tmp_path) as sending:
         for _ in range(5):
             sending.send(100)
-        assert sending.confirmed[-1] == 500, "what is on disk is safe"
+        assert sending.confirmed[-1] == 500, "spooled events are confirmed"
         assert sending.value("connector_spool_records") == 500
         assert sending.value("connector_events_published_total") == 0
-    with sender(broker, tmp_path) as sending:  # the process was restarted meanwhile
+    with sender(broker, tmp_path) as sending:  # as after a restart of the process
         assert sending.value("connector_spool_records") == 500
         sending.sent = 500
         sending.send(100)
@@ -153,7 +153,7 @@ def test_the_broker_is_away_at_the_start(broker: EmbeddedKafka, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_the_broker_goes_under_load_and_comes_back(broker: EmbeddedKafka, tmp_path: Path, how: int) -> None:
+def test_publisher_survives_a_broker_restart_under_load(broker: EmbeddedKafka, tmp_path: Path, how: int) -> None:
     with sender(broker, tmp_path) as sending:
         for round_ in range(60):
             if round_ == 20:
@@ -172,7 +172,7 @@ def test_the_broker_goes_under_load_and_comes_back(broker: EmbeddedKafka, tmp_pa
     check(broker, 3_000)
 
 
-def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_survives_a_broker_that_hangs_beyond_the_timeout(broker: EmbeddedKafka, tmp_path: Path) -> None:
     with sender(broker, tmp_path) as sending:
         sending.send(100)
         sending.poll_until(sending.all_safe)
@@ -189,7 +189,7 @@ def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka
     check(broker, 300)
 
 
-def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_publisher_waits_for_a_missing_topic(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with sender(own_kafka, tmp_path) as sending:
         sending.send(100)
         assert sending.value("connector_spool_records") == 100
@@ -198,7 +198,7 @@ def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) ->
     assert check(own_kafka, 100) == 0
 
 
-def test_what_somebody_waits_for_is_delivered_or_refused(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_synchronous_delivery_confirms_or_raises(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(TOPIC, 2)])
     events = [event(number) for number in range(300)]
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Kafka refuses a login, or rights: each process names the missing right, and is not ready until Kafka grants it."""
+"""Missing logins and rights in Kafka: each process names them, and is not ready until Kafka grants them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,9 @@ def answer(port: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", [["worker"], ["timeline"], ["topics", "apply"], ["dead-letters", "list"]])
-def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_path: Path, command: list[str]) -> None:
+def test_wrong_password_ends_the_worker_with_exit_code_2(
+    secured: EmbeddedKafka, tmp_path: Path, command: list[str]
+) -> None:
     own = environment(secured, tmp_path / "data", "autre")
     with Child(["-m", "streams.cli.main", *command], tmp_path / "child.log", **own).start() as child:
         assert child.wait() == 2
@@ -47,7 +49,7 @@ def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_pa
         assert "autre" not in child.text
 
 
-def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: Path) -> None:
+def test_missing_rights_to_create_topics_are_named(secured: EmbeddedKafka, tmp_path: Path) -> None:
     own = environment(secured, tmp_path / "data")
     with Child(["-m", "streams.cli.main", "topics", "apply"], tmp_path / "child.log", **own).start() as child:
         assert child.wait() == 2
@@ -61,19 +63,19 @@ def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: P
         apply_specs(secured.bootstrap, [mail], **client())
 
 
-def test_rows_that_may_not_be_read_are_not_taken_for_none(secured: EmbeddedKafka) -> None:
+def test_unreadable_topic_is_an_error_instead_of_no_rows(secured: EmbeddedKafka) -> None:
     with pytest.raises(AuthorizationError, match=r"READ topic accueil\.contacts\.v1"):
         read_rows(secured.bootstrap, client(), lambda *_: True)
 
 
-def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
+def test_unsupported_sasl_mechanism_is_named(secured: EmbeddedKafka) -> None:
     refusal = find_refusal(secured.bootstrap, client() | {"sasl_mechanism": "SCRAM-SHA-512"}, RequiredRights())
     assert refusal is not None
     assert refusal.is_login
     assert "kafka.sasl_mechanism" in refusal.text
 
 
-def test_the_board_names_what_it_may_not_read(secured: EmbeddedKafka, tmp_path: Path) -> None:
+def test_board_names_missing_read_rights(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WEB__PORT": str(port)}
     with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
@@ -86,7 +88,7 @@ def test_the_board_names_what_it_may_not_read(secured: EmbeddedKafka, tmp_path: 
         assert web.stop() == 0
 
 
-def test_the_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) -> None:
+def test_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data", "autre") | {"ACCUEIL_WEB__PORT": str(port)}
     with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
@@ -95,7 +97,7 @@ def test_the_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path
         assert web.stop() == 0
 
 
-def test_a_connector_that_may_not_write_is_not_ready(secured: EmbeddedKafka, tmp_path: Path) -> None:
+def test_connector_without_write_rights_is_not_ready(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port, topic, log = free_port(), SOURCES[Channel.CALL].name, tmp_path / "queue_log"
     lines = ["ENTERQUEUE||0199000001|1", "ABANDON|1|1|9"]
     log.write_text("".join(f"{1790000000 + at}|1790000000.1|accueil|NONE|{line}\n" for at, line in enumerate(lines)))
@@ -118,7 +120,7 @@ def test_a_connector_that_may_not_write_is_not_ready(secured: EmbeddedKafka, tmp
         assert connect.stop() == 0
 
 
-def test_a_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> None:
+def test_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> None:
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WORKER__HEALTH_PORT": str(port)}
     with Child(["-m", "streams.cli.main", "worker"], tmp_path / "worker.log", **own).start() as worker:
@@ -138,5 +140,5 @@ def test_a_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -
         assert worker.stop() == 0
 
 
-def test_nothing_is_refused_where_no_broker_answers() -> None:
+def test_no_refusal_without_a_broker() -> None:
     assert find_refusal(f"127.0.0.1:{free_port()}", client(), RequiredRights({FIGURES.name: READ})) is None

@@ -1,4 +1,4 @@
-"""Topics on a cluster of three brokers: replicas are made, checked and needed for an acknowledgement."""
+"""Topics on a cluster of three brokers: replicas are created, checked and required for acknowledgements."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,7 +24,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[EmbeddedK
 
 
 def found(bootstrap: str, name: str) -> tuple[set[int], set[int], str]:
-    """Return how many replicas the partitions of a topic have, how many of them are in sync, and how many must be."""
+    """Return the numbers of replicas and of in-sync replicas of a topic's partitions, and its min.insync.replicas."""
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
         partitions: list[dict[str, Any]] = admin.describe_topics([name])[0]["partitions"]
         config = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])["topic"][name]
@@ -32,7 +32,7 @@ def found(bootstrap: str, name: str) -> tuple[set[int], set[int], str]:
     return replicas, {len(partition["isr_nodes"]) for partition in partitions}, config[MIN_INSYNC]["value"]
 
 
-def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
+def test_replicas_are_created_and_must_acknowledge(brokers: list[EmbeddedKafka]) -> None:
     bootstrap = brokers[0].bootstrap
     assert apply_specs(bootstrap, [TopicSpec("old", 4)]) == ["created old with 4 partitions"]
     assert found(bootstrap, "old") == ({1}, {1}, "1")
@@ -50,7 +50,7 @@ def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
     assert apply_specs(bootstrap, wanted, timeout_seconds=120) == planned
     assert found(bootstrap, "old") == found(bootstrap, "new") == ({3}, {3}, "2")
     assert apply_specs(bootstrap, wanted) == []
-    assert apply_specs(bootstrap, [TopicSpec("old", 4, 1)]) == [], "more replicas than asked for are left"
+    assert apply_specs(bootstrap, [TopicSpec("old", 4, 1)]) == [], "extra replicas are not removed"
     assert found(bootstrap, "old")[0] == {3}
 
     with pytest.raises(TopicError, match=r"old has 3 replicas, .* replication = 5, but 3 brokers are running"):
@@ -62,10 +62,10 @@ def test_replicas_are_made_and_needed(brokers: list[EmbeddedKafka]) -> None:
     brokers[1].stop()
     wait_until(lambda: found(bootstrap, "old")[1] == {1}, "the loss of two brokers")
     refused = kafka_io.produce(bootstrap, [("old", b"two", b"away")], **{"message.timeout.ms": 2000})
-    assert refused == [], "a record that one broker alone has is not acknowledged"
+    assert refused == [], "a record on only one broker is not acknowledged"
 
 
-def test_a_topic_that_nothing_can_be_written_to_is_mended(kafka: EmbeddedKafka) -> None:
+def test_unwritable_topic_is_repaired(kafka: EmbeddedKafka) -> None:
     apply_specs(kafka.bootstrap, [TopicSpec("strict", 2)])
     with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "strict", configs={MIN_INSYNC: "2"})])

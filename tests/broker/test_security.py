@@ -1,4 +1,4 @@
-"""A Kafka that asks who is there: every client of the worker says so."""
+"""Login of all clients of the worker to a Kafka that requires it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One contact's row, read by a command from the workers' state on a real Kafka."""
+"""Reading one contact's row from the workers' state on a real Kafka."""
 
 import re
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def sla(directory: Path, brokers: str, *arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_latest_committed_contact_is_explained(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     policies, row = load_policies(EXAMPLE), None
     rows = []
     for event in answered_call(wait=100):
@@ -53,7 +53,7 @@ def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka,
     assert "done, late" in text
 
 
-def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_due_clocks_are_listed_by_deadline(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     policies, now = load_policies(EXAMPLE), datetime.now(UTC).timestamp()
     rows = []
     for number, (days, service) in enumerate(((30, "rsa"), (20, "mdph"), (1, "rsa"))):
@@ -85,23 +85,23 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
     assert set(listed("--due-within", "30d")) == third
     assert listed("--overdue", "--limit", "1") == overdue[:1]
 
-    def told(*arguments: str) -> tuple[int, str]:
+    def listing(*arguments: str) -> tuple[int, str]:
         code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
         return code, text.splitlines()[-1]
 
-    assert told("--due-within", "1m") == (0, "no deadline in this period")
-    assert told("--due-within", "30d", "--service", "mdph") == (0, "mdph: no deadline in this period")
+    assert listing("--due-within", "1m") == (0, "no deadline in this period")
+    assert listing("--due-within", "30d", "--service", "mdph") == (0, "mdph: no deadline in this period")
     unknown = "unknown --service rsaa; known: mdph, rsa; did you mean rsa?"
-    assert told("--service", "rsaa") == (2, f"Error: {unknown}")
+    assert listing("--service", "rsaa") == (2, f"Error: {unknown}")
     _, text = sla(tmp_path, own_kafka.bootstrap, "list", "--overdue", "--limit", "1")
     assert text.endswith("1 of 4\n")
     assert re.search(r"late by \d+ (calendar days \(\d+ working days\)|working days)", text)
     assert "use 90m, 2h or 7d" in sla(tmp_path, own_kafka.bootstrap, "list", "--due-within", "soon")[1]
     kafka_io.produce(own_kafka.bootstrap, [(CONTACTS.name, f"email:a:{late}".encode(), None) for late in range(2)])
-    assert told("--overdue") == (0, "no overdue deadline")
+    assert listing("--overdue") == (0, "no overdue deadline")
 
 
-def test_brokers_that_are_away_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_brokers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.2)
     port = free_port()
     code, text = sla(tmp_path, f"127.0.0.1:{port}", "explain", CALL)

@@ -1,4 +1,4 @@
-"""A timelines' database that is lost is noticed at the start, and made again of what Kafka holds."""
+"""Detection of a lost timeline database at the start, and its rebuild from Kafka."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -26,12 +26,12 @@ def rows(database: Path) -> list[tuple[str, ...]]:
     with (
         closing(sqlite3.connect(database)) as connection,
         suppress(sqlite3.OperationalError),
-    ):  # its tables are being made
+    ):  # until its tables exist
         return sorted(connection.execute("SELECT id, owner, contact FROM entries"))
     return []
 
 
-def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     read = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
     apply_specs(own_kafka.bootstrap, specs)
@@ -60,7 +60,7 @@ def test_a_lost_database_is_noticed_and_made_again(own_kafka: EmbeddedKafka, tmp
         wait_until(lambda: len(rows(database)) == expected, "all entries", otherwise=lambda: len(rows(database)))
         assert writer.stop() == 0
         before = rows(database)
-        writer.start().wait_for('"event": "partition_opened"', 8)  # all is there
+        writer.start().wait_for('"event": "partition_opened"', 8)  # no entries are missing
         assert writer.stop() == 0
         for path in database.parent.glob("timeline.db*"):
             path.unlink()

@@ -1,4 +1,4 @@
-"""The web process as it runs, on a Kafka that comes and goes."""
+"""Web process with a Kafka that stops and restarts."""
 
 import signal
 import time
@@ -27,7 +27,7 @@ SERVE = (
 )
 
 
-def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_board_survives_a_missing_and_a_killed_broker(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     own_kafka.stop()
     port = free_port()
     worker = Worker()
@@ -67,14 +67,14 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
 
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_in("no_broker"), "the loss to be noticed")
-        assert received() == 1, "the last figures are kept"
+        assert received() == 1, "the last figures remain available"
         own_kafka.start()
         write()
         wait_until(lambda: is_in("live") and received() == 2, "figures after the restart")
 
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_in("no_broker"), "the loss to be noticed")
-        assert web.stop() == 0, "it stops while the broker is away"
+        assert web.stop() == 0, "it stops without a broker"
 
 
 def is_without_broker(port: int) -> bool:
@@ -82,16 +82,16 @@ def is_without_broker(port: int) -> bool:
 
 
 class Scrape(NamedTuple):
-    """What one scrape holds of contacts and pipeline."""
+    """Contact and pipeline metrics of one scrape."""
 
     asked_at: float
-    """By the monotonic clock."""
+    """Time of the request on the monotonic clock."""
     values: dict[str, float]
 
 
 @contextmanager
 def scraping(port: int) -> Iterator[list[Scrape]]:
-    """Scrape all the time, and collect the scrapes."""
+    """Scrape continuously, and collect the results."""
     scrapes: list[Scrape] = []
     leaving = Event()
 
@@ -101,7 +101,7 @@ def scraping(port: int) -> Iterator[list[Scrape]]:
                 asked_at = time.monotonic()
                 try:
                     text = client.get(f"http://127.0.0.1:{port}/metrics").text
-                except httpx.TransportError:  # it is being killed
+                except httpx.TransportError:  # the process is being killed
                     continue
                 samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
                 values = {s.name: s.value for s in samples if s.name.startswith(("contact_", "pipeline_")) and s.value}
@@ -116,7 +116,7 @@ def scraping(port: int) -> Iterator[list[Scrape]]:
         thread.join()
 
 
-def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_counters_never_decrease_in_scrapes_across_restarts(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     apply_specs(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 2, config=COMPACTED)])
     worker, port = Worker(), free_port()
     now = datetime.now(UTC)
@@ -153,7 +153,7 @@ def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: Embed
         wait_until(full, "the figures after a restart of the web")
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_without_broker(port), "the loss to be noticed")
-        assert full(), "the last figures are kept"
+        assert full(), "the last figures remain available"
         restart()
         wait_until(empty, "a scrape without a broker")
         own_kafka.start()
@@ -161,4 +161,4 @@ def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: Embed
         web.stop()
 
     assert {values.get("contact_received_total") for _, values in scrapes} == {None, 2_000}
-    assert all("contact_received_total" in values for _, values in scrapes if values), "all of them or none"
+    assert all("contact_received_total" in values for _, values in scrapes if values), "either all metrics or none"

@@ -1,4 +1,4 @@
-"""The Asterisk connector as a whole, on files."""
+"""The Asterisk connector with files."""
 
 import os
 from datetime import date
@@ -60,7 +60,7 @@ class TestConformance(Conformance):
                 log.write(line + b"\n")
 
     def lines(self, directory: Path) -> list[str]:
-        """A small day with lines of bad or personal content in between."""
+        """Return the lines of a small day, with malformed lines and personal data in between."""
         directory.mkdir(exist_ok=True)
         day = directory / "day"
         if not day.exists():
@@ -80,7 +80,7 @@ class TestConformance(Conformance):
         with harness.opened() as (flow, publisher):
             with pytest.raises(SourceUnavailableError):
                 flow.step()
-            publisher.confirm()  # and then it is killed
+            publisher.confirm()  # then the connector is killed
         self.supply(directory, 0, 1)
         assert comparable_form(harness.read_all(confirm=True)) == comparable_form(
             self.harness(directory).read_all(confirm=True)
@@ -92,7 +92,7 @@ class TestConformance(Conformance):
         directory = tmp_path / "rotated"
         harness, log, parts = self.harness(directory), directory / "queue_log", 5
         self.supply(directory, 0, parts)
-        told = harness.read_all(confirm=True)
+        events = harness.read_all(confirm=True)
         for part in range(1, parts):
             self.supply(directory, part, parts)
             os.utime(log, (part, part + log.stat().st_mtime))
@@ -102,12 +102,12 @@ class TestConformance(Conformance):
             with harness.opened() as (flow, publisher):
                 publisher.publish(
                     (), lambda: None
-                )  # while something is on its way, the source is asked without waiting
+                )  # while events are being published, the source is read without waiting
                 flow.step()
                 flow.drain(0)
                 publisher.confirm()
-                told += publisher.events
-        assert comparable_form(told) == comparable_form(supplied.read_all(confirm=True))
+                events += publisher.events
+        assert comparable_form(events) == comparable_form(supplied.read_all(confirm=True))
 
     def test_unreadable_position_gives_an_error_with_a_solution(
         self, supplied: ConnectorHarness, tmp_path: Path

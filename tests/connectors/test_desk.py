@@ -1,4 +1,4 @@
-"""A desk as a whole: what is done on its pages is told by the connector, once, whatever happens in between."""
+"""The kiosk as a whole: actions on its pages are published once by the connector, across failures."""
 
 import os
 import signal
@@ -36,19 +36,19 @@ from tests.support.webhooks import OTHER_SECRET, SECRET
 NOWHERE = "http://127.0.0.1:9/"
 
 
-def told(events: list[Event]) -> list[tuple[str, str]]:
+def steps_of(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.type, event.site) for event in events]
 
 
 def visit(served: ServedKiosk, queue: str, counter: str = "1") -> str:
-    """A visitor comes, is called and served."""
+    """Take a ticket, call the visitor and end the visit."""
     ticket: str = served.act("take", queue=queue)[1]["ticket"]["id"]
     assert served.act("call", counter=counter)[0] == 200
     assert served.act("serve", ticket=ticket)[0] == 200
     return ticket
 
 
-def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
+def test_visit_is_published_step_by_step(tmp_path: Path) -> None:
     with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         ticket = visit(served, GENERAL)
         gone = served.act("take", queue=CHILDREN)[1]["ticket"]
@@ -56,7 +56,7 @@ def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
         served.act("leave", ticket=gone["id"])
         served.all_is_sent()
     steps = ["visit.arrived", "visit.called", "visit.served", "visit.arrived", "visit.left"]
-    assert told(events) == [(step, "cdas-sud") for step in steps]
+    assert steps_of(events) == [(step, "cdas-sud") for step in steps]
     assert [event.subject.rpartition(":")[2] for event in events] == 3 * [ticket] + 2 * [gone["id"]]
     assert [event.model_dump()["data"].get("queue") for event in events] == ["accueil", None, None, "pmi", None]
     assert not [event for event in events if abs(event.time - datetime.now(UTC)) > timedelta(minutes=1)]
@@ -64,7 +64,7 @@ def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.fr.md"])
-def test_what_a_readme_sets_up_works(tmp_path: Path, readme: str) -> None:
+def test_settings_of_the_readme_work(tmp_path: Path, readme: str) -> None:
     desk, connector = options_of(README.with_name(readme))
     config = parse(KioskConfig, "cdas-sud", desk | {"secret": SECRET})
     assert isinstance(config, KioskConfig)
@@ -78,7 +78,7 @@ def test_what_a_readme_sets_up_works(tmp_path: Path, readme: str) -> None:
     assert len(events) == 3 * len(config.queues)
 
 
-def test_what_is_pressed_twice_is_done_once(tmp_path: Path) -> None:
+def test_repeated_request_is_performed_once(tmp_path: Path) -> None:
     with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         assert served.post(take) == served.post(take)
@@ -90,16 +90,16 @@ def test_what_is_pressed_twice_is_done_once(tmp_path: Path) -> None:
     assert Counter(event.type for event in events) == {"visit.arrived": 2, "visit.called": 1}
 
 
-def test_while_the_connector_is_away_all_is_kept_and_sent_in_order_afterwards(
+def test_actions_are_kept_while_the_connector_is_unreachable_and_sent_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if the desk is started anew meanwhile."""
+    """Also if the kiosk is restarted."""
     monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
     with running_webhook_connector(tmp_path) as (url, _):
         port = int(url.rstrip("/").rpartition(":")[2])
     with serving_kiosk(kiosk_options(tmp_path, url)) as served:
         tickets = [visit(served, GENERAL)]
-        wait_until(lambda: served.state()["trouble"], "the trouble to be told")
+        wait_until(lambda: served.state()["trouble"], "the trouble to be shown")
         assert served.reports == [f"127.0.0.1:{port} does not answer"]
     with serving_kiosk(kiosk_options(tmp_path, url)) as served:
         tickets.append(visit(served, CHILDREN))
@@ -113,19 +113,19 @@ def test_while_the_connector_is_away_all_is_kept_and_sent_in_order_afterwards(
     ]
 
 
-def test_a_wrong_secret_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_secret_is_reported_and_no_action_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
     with running_webhook_connector(tmp_path) as (url, events):
         with serving_kiosk(kiosk_options(tmp_path, url, secret=OTHER_SECRET)) as served:
             visit(served, GENERAL)
-            wait_until(lambda: "signature" in served.state()["trouble"], "the trouble to be told")
+            wait_until(lambda: "signature" in served.state()["trouble"], "the trouble to be shown")
             assert events == []
         with serving_kiosk(kiosk_options(tmp_path, url)) as served:
             served.all_is_sent()
             assert len(events) == 3
 
 
-def test_who_is_called_and_does_not_come_was_called_and_has_left(tmp_path: Path) -> None:
+def test_called_visitor_who_is_absent_was_called_and_has_left(tmp_path: Path) -> None:
     with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
         ticket = served.act("take", queue=GENERAL)[1]["ticket"]["id"]
         served.act("call", counter="1")
@@ -135,8 +135,8 @@ def test_who_is_called_and_does_not_come_was_called_and_has_left(tmp_path: Path)
     assert [event.type for event in events] == ["visit.arrived", "visit.called", "visit.left"]
 
 
-def test_at_midnight_who_waits_has_left_and_who_was_called_is_not_shown(tmp_path: Path) -> None:
-    """Nothing is told of their end, until somebody does who pressed it that day."""
+def test_at_midnight_waiting_visitors_have_left_and_called_ones_are_hidden(tmp_path: Path) -> None:
+    """Their end is published only if an agent reported it that day."""
     now = datetime(2026, 3, 16, 16, tzinfo=UTC)
     with (
         running_webhook_connector(tmp_path) as (url, events),
@@ -157,8 +157,8 @@ def test_at_midnight_who_waits_has_left_and_who_was_called_is_not_shown(tmp_path
 
 
 @pytest.mark.parametrize("days", [1, 3, 29])
-def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, days: int) -> None:
-    """The browser was shut, and sends it again when it is opened; the desk may have been started anew."""
+def test_call_with_a_lost_response_calls_nobody_on_another_day(tmp_path: Path, days: int) -> None:
+    """The closed browser sends it again when it is opened; the kiosk may have been restarted."""
     now = datetime(2026, 3, 13, 17, tzinfo=UTC)
     call = {"id": str(uuid.uuid4()), "step": "call", "counter": "1"}
     with running_webhook_connector(tmp_path) as (url, events):
@@ -179,7 +179,7 @@ def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, d
     assert Counter(event.type for event in events) == {"visit.arrived": 2, "visit.called": 1, "visit.served": 1}
 
 
-def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_path: Path) -> None:
+def test_visitor_of_yesterday_from_an_offline_page_does_not_wait_today(tmp_path: Path) -> None:
     now = datetime(2026, 3, 17, 8, tzinfo=UTC)
     with (
         running_webhook_connector(tmp_path) as (url, events),
@@ -196,7 +196,7 @@ def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_p
     assert [event.type.rpartition(".")[2] for event in events] == ["arrived", "left", "arrived", "left", "arrived"]
 
 
-def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
+def test_invalid_request_is_refused(tmp_path: Path) -> None:
     with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         wrong: list[Any] = [b"{", [], {}, take | {"id": "1"}, take | {"step": "eat"}, take | {"waited_ms": -1}, b"\xff"]
@@ -212,15 +212,15 @@ def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
     "headers",
     [{"content_type": "text/plain"}, {"content_type": "application/x-www-form-urlencoded"}, {"host": "evil.example"}],
 )
-def test_pages_of_others_can_do_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
-    """What a browser sends for them without asking, or by a name that they let lead here."""
+def test_requests_of_other_sites_are_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    """Requests that a browser sends without a preflight, or for a foreign host name (DNS rebinding)."""
     with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         assert served.post(take, **headers)[0] in {400, 415}
         assert served.state()["waiting"] == []
 
 
-def test_a_full_disk_is_told_as_a_wish_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_asks_the_page_to_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_kiosk(kiosk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
         with monkeypatch.context() as patched:
@@ -234,8 +234,8 @@ def full(_: int) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
-    """The real command, killed again and again while visitors come and go."""
+def test_kill_at_any_moment_publishes_each_step_once(tmp_path: Path) -> None:
+    """Kill the real command repeatedly during visits."""
     with running_webhook_connector(tmp_path) as (url, events):
         options = kiosk_options(tmp_path, url)
         del options["secret"]
@@ -268,7 +268,7 @@ def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
     assert len({answer["ticket"]["number"] for answer in answers.values()}) == len(wishes)
 
 
-def test_a_desk_that_does_not_exist_tells_visits_as_one_that_does(tmp_path: Path) -> None:
+def test_simulated_front_desk_posts_the_same_messages_as_the_kiosk(tmp_path: Path) -> None:
     at = datetime(2026, 3, 16, 9, tzinfo=UTC)
     with (
         running_webhook_connector(tmp_path) as (url, events),
@@ -287,7 +287,7 @@ def test_a_desk_that_does_not_exist_tells_visits_as_one_that_does(tmp_path: Path
     assert [(event.time - at).seconds // 60 for event in events] == [0, 3, 9, 0, 30]
 
 
-def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
+def test_simulation_posts_until_stopped(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET)
     command = [
         sys.executable,
@@ -303,8 +303,8 @@ def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
             everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
             wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
             process.send_signal(signal.SIGTERM)
-            told, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=60)
             assert process.returncode == 0
-    first, *_, last = told.splitlines()
+    first, *_, last = output.splitlines()
     assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"
     assert last == f"arrêté, messages acceptés : {len(events)}"

@@ -1,4 +1,4 @@
-"""The connector of JeDonneMonAvis as a whole, on a fake that refuses what the published code refuses."""
+"""JDMA connector on a simulated server with the refusals of the published code."""
 
 import json
 import re
@@ -45,13 +45,13 @@ REVIEWS = [
     review(41, 281, "good") | {"button_id": PERSONAL[2]},
     review(42, 282, "good") | {"answers": PERSONAL[1]},
 ]
-REVIEWS.sort(key=lambda one: one["id"])
+REVIEWS.sort(key=lambda node: node["id"])
 
 
-def options(url: str, **more: Any) -> dict[str, Any]:
+def options(url: str, **changes: Any) -> dict[str, Any]:
     forms = {str(FORM): {"service": "transports", "buttons": {str(BUTTON): {"site": "siege"}}}}
     pace = {"poll_seconds": 3600, "requests_per_minute": 60_000}
-    return {"url": url, "token": TOKEN, "forms": forms, **pace} | more
+    return {"url": url, "token": TOKEN, "forms": forms, **pace} | changes
 
 
 class TestConformance(Conformance):
@@ -92,12 +92,12 @@ def server(path: Path) -> Iterator[Served]:
         yield started
 
 
-def harness(server: Served, tmp_path: Path, data: str = "data", **more: Any) -> ConnectorHarness:
-    return ConnectorHarness(jdma.CONNECTOR, options(server.url, **more), tmp_path / data, tmp_path / "keys")
+def harness(server: Served, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
+    return ConnectorHarness(jdma.CONNECTOR, options(server.url, **changes), tmp_path / data, tmp_path / "keys")
 
 
 class Clock:
-    """A clock that goes on when somebody sleeps."""
+    """Clock that advances only by `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -109,37 +109,35 @@ class Clock:
         self.now += seconds
 
 
-def told(events: list[Event]) -> list[tuple[str, int]]:
-    given = [event for event in events if isinstance(event, FeedbackGiven)]
-    assert given == events
-    return [(event.subject.rpartition(":")[2], event.data.score) for event in given]
+def scores_of(events: list[Event]) -> list[tuple[str, int]]:
+    feedback = [event for event in events if isinstance(event, FeedbackGiven)]
+    assert feedback == events
+    return [(event.subject.rpartition(":")[2], event.data.score) for event in feedback]
 
 
 def unavailable(harness: ConnectorHarness) -> str:
-    """Why the source is not read."""
+    """Return the error text when the source cannot be read."""
     with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
         flow.step()
     return str(trouble.value)
 
 
-def test_opinions_become_scores_out_of_ten(server: Served, path: Path, tmp_path: Path) -> None:
+def test_reviews_become_scores_out_of_ten(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
     events = harness(server, tmp_path).read_all(confirm=True)
-    assert told(events) == [("1", 0), ("2", 5), ("3", 10)]
+    assert scores_of(events) == [("1", 0), ("2", 5), ("3", 10)]
     first = events[0]
     assert first.subject == "feedback:jdma/essai:1"
     assert (first.time, first.service, first.site) == (BEGIN + timedelta(minutes=10), "transports", "siege")
     assert first.model_dump()["data"] == {"scale": "jdma_0_10", "score": 0}
 
 
-def test_a_button_tells_more_than_its_form_and_that_more_than_the_instance(
-    server: Served, path: Path, tmp_path: Path
-) -> None:
+def test_routing_uses_button_then_form_then_instance(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
     forms = {FORM: {"service": "voirie", "site": "nord", "buttons": {BUTTON: {"site": "sud"}}}, OTHER: {}}
     events = harness(server, tmp_path, forms=forms, service="accueil", site="siege").read_all(confirm=True)
-    places = {event.subject[-1]: (event.service, event.site) for event in events}
-    assert places == {"1": ("voirie", "sud"), "2": ("voirie", "nord"), "3": ("accueil", "siege")}
+    routings = {event.subject[-1]: (event.service, event.site) for event in events}
+    assert routings == {"1": ("voirie", "sud"), "2": ("voirie", "nord"), "3": ("accueil", "siege")}
 
 
 @pytest.mark.parametrize(
@@ -153,138 +151,138 @@ def test_a_button_tells_more_than_its_form_and_that_more_than_the_instance(
         (review(1, 1, "good") | {"created_at": "hier, chez Mireille Exemple"}, Reason.UNREADABLE_LINE),
     ],
 )
-def test_what_cannot_be_used_is_kept_once_and_takes_nothing_with_it(
+def test_invalid_review_is_rejected_once_and_alone(
     server: Served, path: Path, tmp_path: Path, wrong: dict[str, Any], reason: Reason
 ) -> None:
     store_reviews(path, review(2, 0, "good"), wrong, review(3, 2, "medium"))
-    one = harness(server, tmp_path)
-    assert told(one.read_all(confirm=True)) == [("2", 10), ("3", 5)]
-    assert one.read_all(confirm=True) == []
-    (kept,) = read_rejects(one.directory)
-    assert kept.reject.reason == reason
-    assert "0639985511" not in kept.reject.detail
+    connector = harness(server, tmp_path)
+    assert scores_of(connector.read_all(confirm=True)) == [("2", 10), ("3", 5)]
+    assert connector.read_all(confirm=True) == []
+    (entry,) = read_rejects(connector.directory)
+    assert entry.reject.reason == reason
+    assert "0639985511" not in entry.reject.detail
 
 
-def test_what_a_form_does_not_ask_is_no_mistake(server: Served, path: Path, tmp_path: Path) -> None:
+def test_review_without_the_question_is_ignored(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(1, 1), review(2, 2, "good", "good"))
-    one = harness(server, tmp_path)
-    assert told(one.read_all(confirm=True)) == [("2", 10)]
-    assert one.rejected() == {}
+    connector = harness(server, tmp_path)
+    assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
+    assert connector.rejected() == {}
 
 
-def test_what_was_written_is_not_even_kept(server: Served, path: Path, tmp_path: Path) -> None:
+def test_texts_are_not_stored_in_rejects(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(1, 1, "neutral", verbatim=PERSONAL[0]))
-    one = harness(server, tmp_path)
-    one.read_all(confirm=True)
-    (kept,) = read_rejects(one.directory)
-    assert PERSONAL[0] not in kept.reject.record.decode()
+    connector = harness(server, tmp_path)
+    connector.read_all(confirm=True)
+    (entry,) = read_rejects(connector.directory)
+    assert PERSONAL[0] not in entry.reject.record.decode()
 
 
-def test_an_opinion_is_told_once_it_can_change_no_more(server: Served, path: Path, tmp_path: Path) -> None:
+def test_review_is_published_when_it_can_no_longer_change(server: Served, path: Path, tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     young, old = (review(n, (now - BEGIN) / timedelta(minutes=1) - ago, "good") for n, ago in ((1, 55), (2, 70)))
     store_reviews(path, old, young)
-    one = harness(server, tmp_path)
-    assert told(one.read_all(confirm=True)) == [("2", 10)]
+    connector = harness(server, tmp_path)
+    assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
     again = harness(server, tmp_path, settle_seconds=60)
-    assert told(again.read_all(confirm=True)) == [("1", 10)]
+    assert scores_of(again.read_all(confirm=True)) == [("1", 10)]
 
 
 @pytest.mark.parametrize("in_one_second", [1, 99, 100, 101, 250])
-def test_of_many_none_is_missed_however_they_fall_on_pages(
+def test_reviews_of_the_same_second_are_not_missed_across_pages(
     server: Served, path: Path, tmp_path: Path, in_one_second: int
 ) -> None:
     same = [review(n, 10, "good") for n in range(1, in_one_second + 1)]
     store_reviews(path, *same)
-    one = harness(server, tmp_path)
-    events = one.read_all(confirm=True)
+    connector = harness(server, tmp_path)
+    events = connector.read_all(confirm=True)
     late = review(in_one_second + 1, 10, "bad")
     store_reviews(path, *same, late)
-    events += one.read_all(confirm=True)
-    assert told(events) == [*((str(n), 10) for n in range(1, in_one_second + 1)), (str(in_one_second + 1), 0)]
+    events += connector.read_all(confirm=True)
+    assert scores_of(events) == [*((str(n), 10) for n in range(1, in_one_second + 1)), (str(in_one_second + 1), 0)]
 
 
-def test_one_that_became_visible_late_is_not_missed(server: Served, path: Path, tmp_path: Path) -> None:
+def test_late_visible_review_is_not_missed(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(2, 14, "good"))
-    one = harness(server, tmp_path, overlap_seconds=300)
-    one.read_all(confirm=True)
+    connector = harness(server, tmp_path, overlap_seconds=300)
+    connector.read_all(confirm=True)
     store_reviews(path, review(1, 10, "bad"), review(2, 14, "good"))
-    assert told(one.read_all(confirm=True)) == [("1", 0)]
+    assert scores_of(connector.read_all(confirm=True)) == [("1", 0)]
 
 
-def test_years_are_told_in_order_in_spans_that_fit(
+def test_years_of_reviews_are_published_in_order(
     server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some with nobody in them, some so full that they are cut; and a restart goes on where it was."""
-    monkeypatch.setattr(review_feed, "MOST_PAGES", 2)
+    """Some spans are empty, some are split because they are too long, and restarts continue at the position."""
+    monkeypatch.setattr(review_feed, "MAX_PAGES", 2)
     day = 24 * 60
     minutes = [-900 * day, -400 * day, *(-30 * day + n for n in range(450)), 0, 1]
     store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
-    one, events = harness(server, tmp_path), []
+    connector, events = harness(server, tmp_path), []
     for _ in range(8):
-        with one.opened() as (flow, publisher):
+        with connector.opened() as (flow, publisher):
             flow.step()
             publisher.confirm()
             events += publisher.events
-    assert told(events) == [(str(n), 10) for n in range(1, len(minutes) + 1)]
-    assert len(server.jdma.questions) < 120
+    assert scores_of(events) == [(str(n), 10) for n in range(1, len(minutes) + 1)]
+    assert len(server.jdma.requests) < 120
 
 
-def test_a_day_of_the_server_is_not_a_day_of_ours(server: Served, path: Path, tmp_path: Path) -> None:
-    """Its days begin an hour late: what is asked for from a day on has to be asked for from the day before."""
+def test_different_days_of_the_server_hide_no_review(server: Served, path: Path, tmp_path: Path) -> None:
+    """The server's days begin an hour late, so that a request must begin a day earlier."""
     midnight = BEGIN.replace(hour=0)
     minutes = [(midnight - BEGIN) / timedelta(minutes=1) + offset for offset in (0, 30, 59, 60)]
     store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
     events = harness(server, tmp_path, start=midnight.date()).read_all(confirm=True)
-    assert told(events) == [(str(n), 10) for n in (1, 2, 3, 4)]
+    assert scores_of(events) == [(str(n), 10) for n in (1, 2, 3, 4)]
 
 
-def test_on_a_first_start_it_begins_where_it_is_told(server: Served, path: Path, tmp_path: Path) -> None:
+def test_first_start_begins_at_the_configured_day(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, review(1, 10, "good"), review(2, 24 * 60, "good"))
     events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
-    assert told(events) == [("2", 10)]
+    assert scores_of(events) == [("2", 10)]
 
 
-def test_a_deleted_one_takes_nothing_with_it(server: Served, path: Path, tmp_path: Path) -> None:
+def test_deleted_reviews_do_not_affect_others(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
-    one = harness(server, tmp_path)
-    one.read_all(confirm=True)
+    connector = harness(server, tmp_path)
+    connector.read_all(confirm=True)
     store_reviews(path, review(4, 5, "medium"))
-    assert told(one.read_all(confirm=True)) == [("4", 5)]
+    assert scores_of(connector.read_all(confirm=True)) == [("4", 5)]
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("changes", "message"),
     [
         ({"token": "une-autre-cle"}, "refuses the token (401)"),
         ({"forms": {1: {}}}, "form 1: "),
     ],
 )
-def test_a_wrong_configuration_is_named(server: Served, tmp_path: Path, more: dict[str, Any], words: str) -> None:
-    assert words in unavailable(harness(server, tmp_path, **more))
+def test_configuration_errors_are_named(server: Served, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    assert message in unavailable(harness(server, tmp_path, **changes))
     with pytest.raises(SourceUnavailableError) as trouble:
-        harness(server, tmp_path, "probed", **more).probe()
-    assert isinstance(trouble.value, SourceRefusedError) == ("token" in more)
+        harness(server, tmp_path, "probed", **changes).probe()
+    assert isinstance(trouble.value, SourceRefusedError) == ("token" in changes)
 
 
-def test_a_probe_reads_one_of_each_form(server: Served, path: Path, tmp_path: Path) -> None:
+def test_probe_reads_one_review_per_form(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
     found = harness(server, tmp_path, forms={FORM: {}, OTHER: {}}).probe()
     assert (found.records, found.events) == (1, {"feedback.given": 1})
 
 
-def test_a_refused_key_is_not_tried_again_and_again(server: Served, tmp_path: Path) -> None:
-    """Ten refusals in ten minutes, and the server would ban the address."""
+def test_refused_key_is_not_retried_soon(server: Served, tmp_path: Path) -> None:
+    """The server bans an address after ten refusals in ten minutes."""
     forms: dict[int, Any] = {FORM: {}, OTHER: {}, 7003: {}}
     with harness(server, tmp_path, token="une-autre-cle", forms=forms).opened() as (flow, _):
         for _ in range(20):
             with pytest.raises(SourceUnavailableError, match="refuses the token"):
                 flow.step()
-    assert len(server.jdma.questions) == 1
+    assert len(server.jdma.requests) == 1
     assert 600 / source.REST_SECONDS < 9
 
 
-def test_a_form_that_is_refused_does_not_hold_up_the_others(
+def test_refused_form_does_not_block_others(
     server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "REST_SECONDS", 0.0)
@@ -293,121 +291,121 @@ def test_a_form_that_is_refused_does_not_hold_up_the_others(
         with pytest.raises(SourceUnavailableError, match="form 1: "):
             flow.step()
         flow.step()
-        assert told(publisher.events) == [("1", 10)]
+        assert scores_of(publisher.events) == [("1", 10)]
         with pytest.raises(SourceUnavailableError, match="form 1: "):
             flow.step()
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (PlainTextResponse("", 429, {"Retry-After": "30"}), "less often"),
         (PlainTextResponse("", 500), "out of order"),
-        (PlainTextResponse("<html>Mireille Exemple"), "otherwise than documented"),
+        (PlainTextResponse("<html>Mireille Exemple"), "does not match the documentation"),
         (JSONResponse({"data": [], "metadata": {"has_more": True, "next_cursor": None}}), "repeats a page"),
     ],
 )
-def test_a_server_that_does_not_answer_is_left_alone_and_then_goes_on(
-    server: Served, path: Path, tmp_path: Path, answer: Any, words: str
+def test_failing_server_is_named_and_reading_continues(
+    server: Served, path: Path, tmp_path: Path, answer: Any, message: str
 ) -> None:
     load, server.jdma.before_answer = server.jdma.before_answer, lambda: answer
-    one = harness(server, tmp_path)
-    trouble = unavailable(one)
-    assert words in trouble
+    connector = harness(server, tmp_path)
+    trouble = unavailable(connector)
+    assert message in trouble
     assert PERSONAL[0] not in trouble
     server.jdma.before_answer = load
     store_reviews(path, review(1, 10, "good"))
-    assert told(one.read_all(confirm=True)) == [("1", 10)]
+    assert scores_of(connector.read_all(confirm=True)) == [("1", 10)]
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time of connector and fake, which goes on only when somebody sleeps."""
+    """Replace the time of the connector and the server by a clock that advances only by `sleep`."""
     clock = Clock()
     for module in (pull, source, simulated):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
 
-def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_path: Path, clock: Clock) -> None:
-    fake, asked_at = JdmaServer(FORM, OTHER), []
-    fake.before_answer = lambda: asked_at.append(clock.now)
-    fake.reviews += [
+def test_history_of_a_hundred_pages_is_read_at_the_allowed_rate(tmp_path: Path, clock: Clock) -> None:
+    server, requested_at = JdmaServer(FORM, OTHER), []
+    server.before_answer = lambda: requested_at.append(clock.now)
+    server.reviews += [
         review(n, n * 5, "good", form_id=(FORM, OTHER)[n % 2]) | {"answers": review(n, 0, "good")["answers"][:1]}
         for n in range(1, 10_001)
     ]
-    with served(fake) as url:
+    with served(server) as url:
         config = options(url, forms={FORM: {}, OTHER: {}}, start=BEGIN.date())
         del config["requests_per_minute"]
-        one = ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
-        with one.opened() as (flow, publisher):
-            while len(asked_at) < 10:
+        connector = ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
+        with connector.opened() as (flow, publisher):
+            while len(requested_at) < 10:
                 flow.step()
                 publisher.confirm()
-        with one.opened() as (flow, publisher):  # a restart is no reason to ask more
+        with connector.opened() as (flow, publisher):  # a restart does not raise the rate
             while len(publisher.events) < 10_000:
                 flow.step()
                 publisher.confirm()
-    assert len(asked_at) >= 100
-    assert max(sum(at <= one < at + 60 for one in asked_at) for at in asked_at) < 60
-    assert asked_at[-1] - asked_at[0] < len(asked_at) * 1.4
+    assert len(requested_at) >= 100
+    assert max(sum(at <= later < at + 60 for later in requested_at) for at in requested_at) < 60
+    assert requested_at[-1] - requested_at[0] < len(requested_at) * 1.4
 
 
-def test_more_forms_than_can_be_asked_in_time_are_all_read(tmp_path: Path, clock: Clock) -> None:
-    fake = JdmaServer(*range(1, 13))
-    fake.reviews += [review(form, form, "good", form_id=form) for form in range(1, 13)]
-    with served(fake) as url:
-        more = {"forms": {form: {} for form in range(1, 13)}, "start": BEGIN.date()}
-        config = options(url, **more, poll_seconds=5, requests_per_minute=50)
+def test_more_forms_than_requests_per_poll_are_all_read(tmp_path: Path, clock: Clock) -> None:
+    server = JdmaServer(*range(1, 13))
+    server.reviews += [review(form, form, "good", form_id=form) for form in range(1, 13)]
+    with served(server) as url:
+        forms = {form: {} for form in range(1, 13)}
+        config = options(url, forms=forms, start=BEGIN.date(), poll_seconds=5, requests_per_minute=50)
         with ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys").opened() as (
             flow,
             publisher,
         ):
-            began_at = clock.now
-            while clock.now < began_at + 300 and len(publisher.events) < len(fake.reviews):
+            started_at = clock.now
+            while clock.now < started_at + 300 and len(publisher.events) < len(server.reviews):
                 flow.step()
                 publisher.confirm()
-    assert sorted(told(publisher.events)) == sorted((str(form), 10) for form in range(1, 13))
+    assert sorted(scores_of(publisher.events)) == sorted((str(form), 10) for form in range(1, 13))
 
 
-def test_a_pause_that_the_server_asks_for_is_kept_by_all_forms(tmp_path: Path, clock: Clock) -> None:
-    """It counts the requests of a key, whatever form they are about."""
-    fake = JdmaServer(FORM, OTHER)
-    fake.before_answer = lambda: PlainTextResponse("", 429, {"Retry-After": "600"})
-    with served(fake) as url:
-        one = ConnectorHarness(
+def test_retry_after_pauses_all_forms(tmp_path: Path, clock: Clock) -> None:
+    """The server counts the requests of a key for all forms together."""
+    server = JdmaServer(FORM, OTHER)
+    server.before_answer = lambda: PlainTextResponse("", 429, {"Retry-After": "600"})
+    with served(server) as url:
+        connector = ConnectorHarness(
             jdma.CONNECTOR, options(url, forms={FORM: {}, OTHER: {}}), tmp_path / "data", tmp_path / "keys"
         )
-        with one.opened() as (flow, _):
+        with connector.opened() as (flow, _):
             for until in (clock.now, clock.now + 599):
                 clock.now = until
                 with pytest.raises(SourceUnavailableError, match="less often"):
                     flow.step()
-            assert len(fake.questions) == 1
+            assert len(server.requests) == 1
             clock.now += 2
             with pytest.raises(SourceUnavailableError, match="less often"):
                 flow.step()
-            assert len(fake.questions) == 2
+            assert len(server.requests) == 2
 
 
-def test_the_fake_asks_for_patience_and_refuses_what_the_real_one_does(tmp_path: Path) -> None:
+def test_simulated_server_limits_requests_and_late_changes(tmp_path: Path) -> None:
     with serving(tmp_path / "reviews.json", requests_per_minute=1) as server:
         assert "less often" in unavailable(harness(server, tmp_path))
-    fake = JdmaServer(FORM)
-    number = fake.give_opinion(FORM, BUTTON, BEGIN, "good")
-    fake.change_opinion(number, BEGIN + timedelta(minutes=59), "bad")
+    server = JdmaServer(FORM)
+    number = server.give_opinion(FORM, BUTTON, BEGIN, "good")
+    server.change_opinion(number, BEGIN + timedelta(minutes=59), "bad")
     with pytest.raises(LookupError):
-        fake.change_opinion(number, BEGIN + timedelta(minutes=61), "good")
-    assert [one["answers"][0]["intention"] for one in fake.reviews] == ["bad"]
+        server.change_opinion(number, BEGIN + timedelta(minutes=61), "good")
+    assert [node["answers"][0]["intention"] for node in server.reviews] == ["bad"]
 
 
-def test_a_week_of_opinions_is_told_number_for_number(tmp_path: Path) -> None:
-    """Looked at twice a day; what is changed within the hour counts as it was in the end."""
-    fake, now = JdmaServer(*FORMS, requests_per_minute=100_000), BEGIN
-    happened: Counter[int] = Counter()
+def test_events_match_a_simulated_week(tmp_path: Path) -> None:
+    """Poll twice a day; a changed opinion counts with its last score."""
+    server, now = JdmaServer(*FORMS, requests_per_minute=100_000), BEGIN
+    expected: Counter[int] = Counter()
     scores: dict[str, int] = {}
-    with served(fake) as url:
-        one = ConnectorHarness(
+    with served(server) as url:
+        connector = ConnectorHarness(
             jdma.CONNECTOR,
             options(url, forms={form: {} for form in FORMS}),
             tmp_path / "data",
@@ -415,41 +413,41 @@ def test_a_week_of_opinions_is_told_number_for_number(tmp_path: Path) -> None:
         )
         while now < BEGIN + timedelta(days=7):
             for opinion in opinions(7, now, now + timedelta(hours=12), 4.0):
-                give(fake, opinion)
-                happened[SCORES[opinion.changed_to if opinion.changed_at else opinion.satisfaction]] += 1
+                give(server, opinion)
+                expected[SCORES[opinion.changed_to if opinion.changed_at else opinion.satisfaction]] += 1
             now += timedelta(hours=12)
-            events = one.read_all(confirm=True)
+            events = connector.read_all(confirm=True)
             assert not {event.subject for event in events} & scores.keys()
-            scores |= dict(told(events))
-    assert Counter(scores.values()) == happened
-    assert set(happened) == {SCORES[one] for one in SMILEYS}
-    assert one.rejected() == {}
+            scores |= dict(scores_of(events))
+    assert Counter(scores.values()) == expected
+    assert set(expected) == {SCORES[answer] for answer in SMILEYS}
+    assert connector.rejected() == {}
 
 
-def test_a_restart_at_any_turn_misses_nothing(server: Served, path: Path, tmp_path: Path) -> None:
+def test_restart_at_any_step_misses_nothing(server: Served, path: Path, tmp_path: Path) -> None:
     store_reviews(path, *REVIEWS)
     whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
-    one, events = harness(server, tmp_path), []
+    connector, events = harness(server, tmp_path), []
     for _ in range(6):
-        with one.opened() as (flow, publisher):
+        with connector.opened() as (flow, publisher):
             flow.step()
             publisher.confirm()
             events += publisher.events
     assert comparable_form(events) == whole
 
 
-def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
+def test_command_prints_a_working_configuration(tmp_path: Path) -> None:
     with simulate(jdma.CONNECTOR, "--port", "0", "--days", "2") as options:
-        given = options | {"requests_per_minute": 60_000}
-        one = ConnectorHarness(jdma.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
-        assert {event.site for event in one.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
+        settings = options | {"requests_per_minute": 60_000}
+        connector = ConnectorHarness(jdma.CONNECTOR, settings, tmp_path / "data", tmp_path / "keys")
+        assert {event.site for event in connector.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
 
 
-def test_the_readmes_example_is_understood() -> None:
+def test_examples_in_the_readmes_are_valid() -> None:
     for readme in ("README.md", "README.fr.md"):
         text = Path(jdma.__file__).with_name(readme).read_text(encoding="utf-8")
-        (written,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-        options = tomllib.loads(written)["connectors"]["avis"]
+        (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+        options = tomllib.loads(example)["connectors"]["avis"]
         assert options.pop("connector") == "jdma"
         assert options.pop("token_file")
         config = JdmaConfig(**options, token=json.dumps("t"))

@@ -1,4 +1,4 @@
-"""The simulated département through the real connectors: figures, and all that people are shown of them, are what happened."""
+"""Simulated département with the real connectors: figures, board, metrics and reports match the actions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -41,11 +41,13 @@ def test_figures_equal_the_ledger(month: Month) -> None:
     assert figure_differences(month.figures, month.ledger) == []
     assert {place[0] for place in month.figures} == {*Channel, TRANSFER_CHANNEL}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
-    assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), "nothing only sent"
+    assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), (
+        "no letter was only sent"
+    )
 
 
 def test_action_history_adds_up_to_the_ledger(month: Month) -> None:
-    assert figure_differences(month.story.numbers(), month.ledger) == []
+    assert figure_differences(month.history.numbers(), month.ledger) == []
 
 
 def test_each_metric_sample_matches_the_actions(month: Month) -> None:
@@ -54,23 +56,21 @@ def test_each_metric_sample_matches_the_actions(month: Month) -> None:
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
-    assert {name for name in comparison.told if name.startswith(("contact_", "pipeline_"))} <= catalogue
+    assert {name for name in comparison.actual if name.startswith(("contact_", "pipeline_"))} <= catalogue
 
 
 @pytest.mark.parametrize("at", ["2026-03-29 03:10:00", "2026-04-01 00:00:40"])
-def test_metrics_match_the_actions_at_clock_changes_and_deadlines(
-    month: Month, at: str
-) -> None:
+def test_metrics_match_the_actions_at_clock_changes_and_deadlines(month: Month, at: str) -> None:
     then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
     app = serve(then.workers, then.policies)
     assert Comparison(then, app.get("/metrics").text).differences == []
-    assert then.promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
+    assert then.expected_sla.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_board_matches_the_actions(month: Month) -> None:
     message = serve(month.workers, month.policies).get("/api/board").json()
     assert compare_board(month, message) == []
-    assert message["board"]["all"]["waiting"] > 0, "nobody waits"
+    assert message["board"]["all"]["waiting"] > 0, "no contact waits"
     assert message["board"]["all"]["today"]["answered"] > 0
 
 
@@ -85,7 +85,7 @@ def test_reports_match_the_actions(month: Month) -> None:
 
 
 def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
-    sla_targets, file = month.promised.sla_targets, month.sla_file
+    sla_targets, file = month.expected_sla.sla_targets, month.sla_file
     assert {promise.kind for promise in sla_targets} == {*ClockKind}
     assert {promise.unit for promise in sla_targets} == {*Unit}
     assert {promise.place[0] for promise in sla_targets} == {Channel.CALL, Channel.VISIT, *WRITTEN_CHANNELS}
@@ -94,11 +94,13 @@ def test_sla_cases_cover_all_kinds_units_and_results(month: Month) -> None:
     assert {promise.policy for promise in sla_targets} == {*file.names}
     for day in (date(2026, 3, 29), date(2026, 4, 6)):
         begin, end = (milliseconds(midnight(day + timedelta(days=days))) for days in (0, 1))
-        over = [
-            one for one in sla_targets if one.started_at < begin and end <= (one.deadline_at or 0) <= one.known_until
+        spanning = [
+            target
+            for target in sla_targets
+            if target.started_at < begin and end <= (target.deadline_at or 0) <= target.known_until
         ]
-        assert {one.kind for one in over} >= {"acknowledge", "first_response", "announced"}, day
-    experiences = {month.promised.experience(given.contact) for given in month.story.given}
+        assert {target.kind for target in spanning} >= {"acknowledge", "first_response", "announced"}, day
+    experiences = {month.expected_sla.experience(given.contact) for given in month.history.given}
     assert experiences == {"promise_kept", "promise_missed", "no_promise"}
 
 
@@ -108,23 +110,23 @@ def total(numbers: FigureCounts, *names: str) -> int:
 
 def test_figures_equal_the_ledger_with_events_in_real_time(month: Month) -> None:
     until = month.since + WEEK
-    # Who waits for nothing before a deadline is told takes more of that back.
+    # Without a wait before each deadline, more of them are corrected later.
     workers = Workers(month.since, 2, TIMES._replace(sla_delays=SlaDelays(grace=0)), month.policies)
-    told = sorted({event.id: event for event in month.events}.values(), key=lambda event: event.time)
-    told = [event for event in told if event.time < until]
-    workers.process(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
+    events = sorted({event.id: event for event in month.events}.values(), key=lambda event: event.time)
+    events = [event for event in events if event.time < until]
+    workers.process(deliver(events, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
     assert figure_differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
     app = serve(workers, month.policies)
     text = app.get("/metrics").text
-    promised = ExpectedSla(month.sla_file, month.week_story, workers.now)
+    expected_sla = ExpectedSla(month.sla_file, month.week_history, workers.now)
     for taken_back, found in (
         compare_counters(text, month.week_ledger),
-        promised.compare_incremental_metrics(samples_of(text)),
+        expected_sla.compare_incremental_metrics(samples_of(text)),
     ):
         assert found == []
-        assert taken_back > 0, "nothing was told late"
-    assert promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
+        assert taken_back > 0, "no event was late"
+    assert expected_sla.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_contacts_are_consistent_on_every_channel(month: Month) -> None:
@@ -146,11 +148,11 @@ def test_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:
 
 
 def ids(events: Sequence[Event], until: datetime) -> Counter[tuple[str, ...]]:
-    """What tells events until then apart, whatever the order in which they were read; steps of letters by what they say."""
+    """Return identifiers of the events until then, independent of the order of reading; steps of letters by their content."""
     return Counter(
-        # A letter's number, which ids of its steps are made of, depends on when the connector found it in the folder.
+        # Ids of letter steps derive from the letter's number, which depends on when the connector found it in the folder.
         (event.type, *((str(event.time), event.service) if event.type in STEPS else (event.id,)))
         for event in {event.id: event for event in events}.values()
-        # When a letter had come is told by whoever registers it later, how agents are by when the switchboard was asked.
+        # The receipt of a letter is reported at its registration, and the state of agents at the time of the request.
         if event.time < until and event.type not in {"letter.arrived", "agent.state_changed"}
     )

@@ -1,4 +1,4 @@
-"""The whole département in simulated time: whatever is told late, twice or out of order, the agent's figures are the ledger."""
+"""Simulated département in simulated time: with late, duplicate and unordered events, the agent's figures equal the ledger."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -34,18 +34,18 @@ from tests.support.socket_sources import listen
 
 pytestmark = pytest.mark.timeout(600)
 SETTLES = timedelta(days=2)
-"""When all has been told that is told late, or twice."""
+"""Time after which all late and duplicate events have arrived."""
 WHOLE, FEW = 300_000, 15_000
-"""Contacts of a whole département, and so few that months take seconds."""
+"""Contacts per year: of a whole département, and a few, so that months take seconds."""
 WEEKS = 12
 MONDAY = midnight(date(2026, 11, 16))
 """A fixed date, because whether a rare event occurs in the simulated months depends on it."""
 SWEPT_WITHIN = timedelta(days=4)
-"""What was kept long enough is found in this time, by the few ticks that there are in months of few contacts."""
+"""Time within which expired rows are found, with the few ticks of months with few contacts."""
 
 
-class Lived:
-    """A span that workers have lived through: restarted now and then, and without the switchboard for some hours."""
+class SimulatedSpan:
+    """A simulated span processed by workers, with restarts and some hours without the switchboard."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Lived:
         assert deliveries[-1].taken_at < self.until
         self.told_again = len(deliveries) - len(span.events)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(contacts, "SWEPT_PER_TICK", 6)  # time goes by faster than rows become more
+            patch.setattr(contacts, "SWEPT_PER_TICK", 6)  # simulated time passes faster than rows are added
             self.workers.process(deliveries, self.until, [span.since + after for after in restarts])
         self.ledger = span.ledger.numbers(self.until)
 
@@ -71,33 +71,33 @@ def hours(days: int, hour: float) -> timedelta:
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+def week(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSpan:
     since = MONDAY
     span = run(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
     restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
     workers = Workers(since, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
-    return Lived(span, workers, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
+    return SimulatedSpan(span, workers, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
 
 
 @pytest.fixture(scope="module")
-def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+def months(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSpan:
     until = MONDAY
     since = until - timedelta(weeks=WEEKS)
     span = run(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
     restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
-    return Lived(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
+    return SimulatedSpan(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
 
 
-def test_figures_of_a_week_equal_the_ledger(week: Lived) -> None:
+def test_figures_of_a_week_equal_the_ledger(week: SimulatedSpan) -> None:
     assert figure_differences(week.workers.numbers(), week.ledger) == []
     assert {place[0] for place in week.ledger} == {*Channel, TRANSFER_CHANNEL}
     week.workers.check()
 
 
-def test_each_event_is_one_timeline_entry_and_duplicates_none(week: Lived) -> None:
-    told = Counter(event.id for event in week.span.events if event.type != "agent.state_changed")
-    assert week.workers.entries == told
-    assert {*told.values()} == {1}
+def test_each_event_is_one_timeline_entry_and_duplicates_none(week: SimulatedSpan) -> None:
+    actual = Counter(event.id for event in week.span.events if event.type != "agent.state_changed")
+    assert week.workers.entries == actual
+    assert {*actual.values()} == {1}
     assert week.workers.duplicates >= week.told_again > 500
     assert week.workers.dead == {}
 
@@ -112,7 +112,7 @@ def test_buckets_add_up_to_the_total(request: pytest.FixtureRequest, lived: str)
 
 
 def history_of(workers: Workers, first: date, last: date) -> History:
-    """Return what a report of these days reads of the topic of figures."""
+    """Return the history that a report of these days reads from the topic of figures."""
     rows = workers.rows_of_figures()
     view = HistoryView(PARIS, first, last)
     view.begin(range(len(rows)))
@@ -127,32 +127,32 @@ CAME_BY = {
     "email": ("email.received",),
     "appointment": ("appointment.booked",),
 }
-"""Channel → what happens when a contact comes, but where a stay in a queue, or an earlier date that is told later, counts."""
+"""Channel → events that begin a contact, except channels counted by queue stay or by an earlier reported date."""
 
 
 QUEUED = {"received": "offered", "answered": "answered"}
-TOLD_AS = {
+LEDGER_NAMES = {
     "call": {**QUEUED, "transferred": "transferred"},
     "visit": QUEUED,
     **{channel: {"received": "received", "responded": "responded"} for channel in ("mail", "email", "form")},
     "appointment": {name: name for name in ("booked", "attended", "missed", "cancelled_by_citizen")},
 }
-"""Table of a report → its columns, and what the ledger calls them."""
+"""Table of a report → its columns and their names in the ledger."""
 
 
-def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: Lived) -> None:
+def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: SimulatedSpan) -> None:
     workers, began_on = months.workers, months.span.since.astimezone(PARIS).date()
     history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
     added_up: dict[Dimensions, Figure] = {}
     for (_, place), figure in history.days.items():
         merge(added_up.setdefault(place, new_day(FIGURE_SCHEMAS[place.channel])), figure)
-    told = {tuple(place): name_numbers(place, figure) for place, figure in added_up.items()}
+    actual = {tuple(place): name_numbers(place, figure) for place, figure in added_up.items()}
     stocks = {name for layout in FIGURE_SCHEMAS.values() for name in layout.stocks}
     flows = {
         where: {name: number for name, number in numbers.items() if name not in stocks}
-        for where, numbers in workers.numbers().items()  # which are the ledger, as another test shows
+        for where, numbers in workers.numbers().items()  # they equal the ledger, as another test shows
     }
-    assert figure_differences(told, flows) == []
+    assert figure_differences(actual, flows) == []
     assert history.unreadable == 0
 
     all_days = Period(PeriodKind.YEAR, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
@@ -163,7 +163,7 @@ def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: Liv
     expected = Counter[tuple[str, str]]()
     for (channel, *_), numbers in months.ledger.items():
         expected.update({(channel, name): number for name, number in numbers.items()})
-    for channel, names in TOLD_AS.items():
+    for channel, names in LEDGER_NAMES.items():
         for column, name in names.items():
             assert tables[channel][column] == expected[channel, name] > 0, (channel, column)
     call = tables["call"]
@@ -182,57 +182,59 @@ def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: Liv
             for event in {event.id: event for event in months.span.events if event.type in kinds_of_event}.values()
         ]
         by_day = Counter(at.date() for at in came)
-        assert {told.day: told.number for told in arrival_profiles[channel].by_day if told.number} == by_day, channel
+        assert {actual.day: actual.number for actual in arrival_profiles[channel].by_day if actual.number} == by_day, (
+            channel
+        )
         assert arrival_profiles[channel].by_hour == tuple(
             Counter(at.hour for at in came)[hour] for hour in range(24)
         ), channel
 
 
-def test_figures_of_months_equal_the_ledger(months: Lived) -> None:
+def test_figures_of_months_equal_the_ledger(months: SimulatedSpan) -> None:
     assert figure_differences(months.workers.numbers(), months.ledger) == []
     assert months.workers.dead == {}
 
 
-def lives(events: Sequence[Event]) -> list[list[Event]]:
-    """The events of each contact, in the order in which they happened."""
+def contact_timelines(events: Sequence[Event]) -> list[list[Event]]:
+    """Return the events of each contact, in order of time."""
     found: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         found[event.subject].append(event)
     return [*found.values()]
 
 
-def kinds(life: Sequence[Event]) -> list[str]:
-    return [event.type.partition(".")[2] for event in life]
+def kinds(timeline: Sequence[Event]) -> list[str]:
+    return [event.type.partition(".")[2] for event in timeline]
 
 
-def came_after(life: Sequence[Event], kind: str, pause: timedelta) -> bool:
-    """Whether an event of that type was the next one, so long after the one before."""
-    return any(event.type == kind and event.time - before.time >= pause for before, event in pairwise(life))
+def came_after(timeline: Sequence[Event], kind: str, pause: timedelta) -> bool:
+    """Return whether an event of this type followed the previous one after at least `pause`."""
+    return any(event.type == kind and event.time - before.time >= pause for before, event in pairwise(timeline))
 
 
-def test_all_rare_cases_occur(week: Lived, months: Lived) -> None:
+def test_all_rare_cases_occur(week: SimulatedSpan, months: SimulatedSpan) -> None:
     events = [*week.span.events, *months.span.events]
-    all_lives = lives(months.span.events)
-    visits = [kinds(life) for life in lives(events) if life[0].type == "visit.arrived"]
+    all_timelines = contact_timelines(months.span.events)
+    visits = [kinds(timeline) for timeline in contact_timelines(events) if timeline[0].type == "visit.arrived"]
     assert ["arrived", "called", "left"] in visits
     assert ["arrived"] in visits
     assert ["arrived", "called"] in visits
-    letters = [life for life in all_lives if life[0].type == "letter.arrived"]
-    assert any(told[-2:] == ["closed", "answered"] for told in map(kinds, letters))
+    letters = [timeline for timeline in all_timelines if timeline[0].type == "letter.arrived"]
+    assert any(actual[-2:] == ["closed", "answered"] for actual in map(kinds, letters))
     for pause, later in ((timedelta(), RETENTION), (RETENTION, timedelta.max)):
         assert any(
-            came_after(life, "letter.assigned", max(pause, timedelta(days=19)))
-            and not came_after(life, "letter.assigned", later)
-            for life in letters
+            came_after(timeline, "letter.assigned", max(pause, timedelta(days=19)))
+            and not came_after(timeline, "letter.assigned", later)
+            for timeline in letters
         )
-    assert any(came_after(life, "feedback.given", RETENTION) for life in all_lives)
-    booked = [kinds(life) for life in all_lives if life[0].type == "appointment.booked"]
+    assert any(came_after(timeline, "feedback.given", RETENTION) for timeline in all_timelines)
+    booked = [kinds(timeline) for timeline in all_timelines if timeline[0].type == "appointment.booked"]
     assert ["booked", "moved", "moved", "cancelled"] in booked
     assert any(event.type == "call.abandoned" and event.data.wait_seconds > 3600 for event in events)
     assert {"closed", "diverted"} <= {event.data.reason for event in events if event.type == "call.left_queue"}
 
 
-def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: Lived) -> None:
+def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: SimulatedSpan) -> None:
     long_ago = milliseconds(months.span.until - RETENTION - SWEPT_WITHIN)
     assert not any(row.is_closed and row.last_at < long_ago for row in months.workers.contacts.values())
     first_week = [
@@ -250,31 +252,33 @@ def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: Lived) 
     assert figure_differences(months.workers.numbers(), before) == []
 
 
-UNLIKE = {"path": ("ami",), "ami": ("path",)}
-"""Who tells → the options of who does not."""
+OTHER_OPTIONS = {"path": ("ami",), "ami": ("path",)}
+"""Interface → options of the other interface."""
 
 
-@pytest.mark.parametrize("teller", ["path", "ami", "both"])
-def test_calls_refused_by_a_full_queue_count_with_either_interface(
-    tmp_path: Path, teller: str
-) -> None:
+@pytest.mark.parametrize("interface", ["path", "ami", "both"])
+def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Path, interface: str) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
     calls = Calls(SimulationRun(tmp_path / "stage"))
     calls.open(lambda: began_at)
     calls.begin(began_at, seed=1, profile=CallProfile(1, always=True), draw_caller=str, on_ended=lambda _: None)
-    options = {name: told for name, told in calls.options().items() if teller == "both" or name not in UNLIKE[teller]}
-    desk = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    options = {
+        name: option
+        for name, option in calls.options().items()
+        if interface == "both" or name not in OTHER_OPTIONS[interface]
+    }
+    switchboard = ConnectorHarness(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
 
     def happen() -> None:
         for number in range(10):
             calls.switchboard.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
         calls.end(began_at + timedelta(seconds=30))
 
-    if teller == "path":
+    if interface == "path":
         happen()
-        events = desk.read_all(confirm=True)
+        events = switchboard.read_all(confirm=True)
     else:
-        events = listen(desk, calls.manager, happen)
+        events = listen(switchboard, calls.manager, happen)
     calls.close()
     workers = Workers(began_at, partitions=2)
     workers.process(deliver(events, 1), began_at + timedelta(days=3))
@@ -282,4 +286,4 @@ def test_calls_refused_by_a_full_queue_count_with_either_interface(
     ledger.calls = calls.ledger
     assert figure_differences(workers.numbers(), ledger.numbers()) == []
     assert ledger.numbers()["call", "siege", "archives", "archives"]["left_full"] >= 5
-    assert not desk.rejected()
+    assert not switchboard.rejected()

@@ -1,4 +1,4 @@
-"""The e-mail of the simulated département, written to a real mailbox and read from there by the real connector."""
+"""E-mail of the simulated département, written to a real mailbox and read by the real connector."""
 
 import threading
 from datetime import timedelta
@@ -18,7 +18,7 @@ pytestmark = needs_dovecot
 
 
 def of_email(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
-    return {place: told for place, told in numbers.items() if place[0] == Channel.EMAIL}
+    return {place: figures for place, figures in numbers.items() if place[0] == Channel.EMAIL}
 
 
 def test_figures_from_the_mailbox_equal_the_ledger(tmp_path: Path) -> None:

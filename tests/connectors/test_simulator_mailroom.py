@@ -1,4 +1,4 @@
-"""Letters that nobody wrote, read by the real connector."""
+"""Simulated letters, read by the real connector."""
 
 import tomllib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The simulated département through connectors, Kafka and worker as they run: the figures are its ledger."""
+"""Simulated département through connectors, Kafka and worker: the figures equal the ledger."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
 def written(bootstrap: str) -> dict[DimensionKey, FigureCounts]:
-    """The worker's figures over all partitions, by the names of the ledger."""
+    """Return the worker's figures over all partitions, by their names in the ledger."""
     figures: dict[Dimensions, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
         kind, _, place = parse_key(key)

@@ -67,11 +67,11 @@ class TestConformance(PushConformance):
 
 
 def listening(tmp_path: Path) -> AbstractContextManager[tuple[str, list[Event]]]:
-    """The connector at work, at an address, and what it has told."""
+    """Run the connector, and yield its address and the events that it publishes."""
     return running_connector(ConnectorHarness(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys"))
 
 
-def test_a_tool_that_invites_and_is_answered(tmp_path: Path) -> None:
+def test_invitations_and_answers_are_published(tmp_path: Path) -> None:
     with (
         listening(tmp_path) as (url, events),
         closing(SurveyTool(url, SecretStr(SECRET), REFERENCES)) as tool,
@@ -87,7 +87,7 @@ def test_a_tool_that_invites_and_is_answered(tmp_path: Path) -> None:
         ]
 
 
-def test_who_signs_with_another_secret_is_not_heard(tmp_path: Path) -> None:
+def test_message_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
     with (
         listening(tmp_path) as (url, events),
         closing(SurveyTool(url, SecretStr(OTHER_SECRET), REFERENCES)) as tool,
@@ -97,7 +97,7 @@ def test_who_signs_with_another_secret_is_not_heard(tmp_path: Path) -> None:
         assert events == []
 
 
-def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
+def test_command_posts_until_stopped(tmp_path: Path) -> None:
     for name, secret in (("secret", SECRET), ("reference", REFERENCE_SECRET)):
         (tmp_path / name).write_text(secret)
     command = [sys.executable, "-c", "from connectors.survey import CONNECTOR; CONNECTOR.simulate()", "--rate", "36000"]
@@ -110,8 +110,8 @@ def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
     ):
         wait_until(lambda: {event.type for event in events} >= {"feedback.invited", "feedback.given"}, "both")
         posting.send_signal(signal.SIGTERM)
-        told, _ = posting.communicate(timeout=60)
+        output, _ = posting.communicate(timeout=60)
         assert posting.returncode == 0
-    assert told.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
-    assert told.splitlines()[-1] == f"stopped, messages accepted: {len(events)}"
+    assert output.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
+    assert output.splitlines()[-1] == f"stopped, messages accepted: {len(events)}"
     assert all(event.subject.startswith("call:asterisk/siege:") for event in events)

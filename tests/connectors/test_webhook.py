@@ -1,4 +1,4 @@
-"""The webhook connector as a whole, over HTTP."""
+"""Tests of the webhook connector over HTTP."""
 
 import re
 import socket
@@ -34,7 +34,7 @@ PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@exampl
 
 
 def day() -> list[bytes]:
-    """Visits, in order, with bad and personal ones in between."""
+    """Return messages about visits in order, among them invalid ones with personal data."""
     number, spaced, name, address, nick, file = PERSONAL
     bodies = []
     for n in range(12):
@@ -74,17 +74,17 @@ class TestConformance(PushConformance):
         return day()
 
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
-        personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # ids of messages are the sender's text, too
+        personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # message ids may be personal too
         return sign(personal.get(number, f"msg_{number}_{hash_of(body)}"), body)
 
 
 def hash_of(body: bytes) -> int:
-    """A number that differs between the bodies of a day."""
+    """Return a number that differs between the bodies."""
     return sum(place * byte for place, byte in enumerate(body))
 
 
 class Desk:
-    """A source that listens, and a lane that can be told to wait."""
+    """A listening source with a reading thread, which can be paused."""
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.source = open_source(directory, **options)
@@ -92,8 +92,8 @@ class Desk:
         self.taken: list[bytes] = []
         self.acknowledges = True
         self._stop = threading.Event()
-        self._lane = threading.Thread(target=self._run)
-        self._lane.start()
+        self._reader = threading.Thread(target=self._run)
+        self._reader.start()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -102,9 +102,9 @@ class Desk:
                 self.source.acknowledge(self.source.position())
 
     def stop(self) -> None:
-        """Let the lane do no more."""
+        """Stop reading."""
         self._stop.set()
-        self._lane.join()
+        self._reader.join()
 
     def close(self) -> None:
         self.stop()
@@ -130,7 +130,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 BODY = message("ticket.taken", 1)
 
 
-def test_a_message_is_answered_once_it_is_acknowledged(desk: Desk) -> None:
+def test_response_follows_the_acknowledgement(desk: Desk) -> None:
     desk.acknowledges = False
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(desk.status, "msg_1", BODY)
@@ -142,7 +142,7 @@ def test_a_message_is_answered_once_it_is_acknowledged(desk: Desk) -> None:
     assert desk.source.waiting == 0
 
 
-def test_the_same_message_twice_is_taken_once_and_answered_twice(desk: Desk) -> None:
+def test_repeated_message_is_accepted_once_and_answered_twice(desk: Desk) -> None:
     assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)] == [204, 204]
     desk.acknowledges = False
     other = message("ticket.taken", 2)
@@ -154,7 +154,7 @@ def test_the_same_message_twice_is_taken_once_and_answered_twice(desk: Desk) -> 
     assert desk.taken == [BODY, other]
 
 
-def test_an_id_that_is_given_to_another_message_is_refused(desk: Desk) -> None:
+def test_reused_message_id_is_refused(desk: Desk) -> None:
     other = message("ticket.taken", 2)
     assert [desk.status("msg_1", BODY), desk.status("msg_1", other), desk.status("msg_1", BODY)] == [204, 409, 204]
     assert desk.status("msg_2", other) == 204
@@ -169,7 +169,7 @@ def test_an_id_that_is_given_to_another_message_is_refused(desk: Desk) -> None:
     assert (desk.source.response_counts[409], desk.source.response_counts[204]) == (2, 4)
 
 
-def test_messages_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+def test_messages_without_an_id_are_identified_by_their_body(tmp_path: Path) -> None:
     class Nameless(WebhookSource):
         def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
             return ""
@@ -189,31 +189,31 @@ def test_messages_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) 
         ({}, 204),
     ],
 )
-def test_who_signs_wrongly_or_at_another_time_is_refused(desk: Desk, signing: dict[str, Any], status: int) -> None:
+def test_wrong_signature_or_time_is_refused(desk: Desk, signing: dict[str, Any], status: int) -> None:
     assert desk.status("msg_1", BODY, **signing) == status
     assert len(desk.taken) == (status == 204)
 
 
-def test_two_keys_count_while_one_is_replaced(tmp_path: Path) -> None:
+def test_both_keys_are_accepted_during_a_replacement(tmp_path: Path) -> None:
     with closing(Desk(tmp_path, previous_secret=OTHER_SECRET)) as desk:
         assert desk.status("msg_1", BODY) == 204
         assert desk.status("msg_2", BODY, secret=OTHER_SECRET) == 204
 
 
-def test_other_paths_and_methods_are_told_apart(desk: Desk) -> None:
+def test_unknown_paths_and_methods_are_refused(desk: Desk) -> None:
     assert post(desk.port, BODY, sign("msg_1", BODY), path="/other")[0] == 404
     assert post(desk.port, BODY, sign("msg_1", BODY), method="PUT")[0] == 405
     assert post(desk.port, BODY, {})[0] == 401
     assert desk.taken == []
 
 
-def test_a_long_body_is_refused_before_it_is_sent(desk: Desk) -> None:
+def test_announced_long_body_is_refused_before_it_is_sent(desk: Desk) -> None:
     with socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n")
         assert answer(connection).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_long_body_that_does_not_say_so_is_cut(desk: Desk) -> None:
+def test_unannounced_long_body_is_cut(desk: Desk) -> None:
     chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * chunk)
@@ -221,7 +221,7 @@ def test_a_long_body_that_does_not_say_so_is_cut(desk: Desk) -> None:
     assert desk.taken == []
 
 
-def test_a_slow_body_is_cut(tmp_path: Path) -> None:
+def test_slow_body_is_cut(tmp_path: Path) -> None:
     with (
         closing(Desk(tmp_path, body_seconds=0.2)) as desk,
         socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection,
@@ -231,26 +231,26 @@ def test_a_slow_body_is_cut(tmp_path: Path) -> None:
 
 
 def answer(connection: socket.socket) -> bytes:
-    """All that comes until the server closes the connection."""
+    """Return all bytes until the server closes the connection."""
     parts = []
     while part := connection.recv(65_536):
         parts.append(part)
     return b"".join(parts)
 
 
-def test_who_comes_too_often_is_told_to_come_later(tmp_path: Path) -> None:
+def test_too_many_requests_are_refused_with_retry_after(tmp_path: Path) -> None:
     with closing(Desk(tmp_path, requests_per_second=0.5)) as desk:
         assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)][1] == 429
         assert len(desk.taken) == 1
 
 
-def test_a_type_that_is_a_number_is_ignored_by_name(tmp_path: Path) -> None:
+def test_numeric_type_can_be_ignored(tmp_path: Path) -> None:
     with closing(open_source(tmp_path, ignored=["7"])) as source:
         assert source.map(Message("msg_1", b'{"type": 7}', BEGIN)) == ()
 
 
-def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether nothing comes, or headers come without end, or that after an answer; and others are served again."""
+def test_idle_connections_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No data, endless headers, or endless headers after a response; other senders are then served."""
     monkeypatch.setattr(http_server, "WAIT_SECONDS", 1.0)
     with closing(Desk(tmp_path)) as desk, ExitStack() as stack:
         begun = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
@@ -262,7 +262,7 @@ def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: py
         assert desk.status("msg_1", message("ticket.taken", 1)) == 204
 
 
-def test_beyond_a_number_of_connections_the_one_that_waited_longest_is_closed(tmp_path: Path) -> None:
+def test_above_the_limit_the_connection_that_waited_longest_is_closed(tmp_path: Path) -> None:
     """Half requests do not displace a whole request."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(http_server.Server.__init__.__kwdefaults__, "connections", 3)
@@ -279,12 +279,12 @@ def test_beyond_a_number_of_connections_the_one_that_waited_longest_is_closed(tm
             half[3].recv(1)
 
 
-def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_refused_while_the_intake_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PushSource, "most_waiting", 2)
     with closing(Desk(tmp_path)) as desk, ThreadPoolExecutor(2) as pool:
         desk.acknowledges = False
         answers = [pool.submit(desk.status, f"msg_{n}", BODY) for n in range(2)]
-        wait_until(lambda: desk.source.waiting == 2, "two who wait")
+        wait_until(lambda: desk.source.waiting == 2, "two waiting messages")
         status, headers = post(desk.port, BODY, sign("msg_3", BODY))
         assert (status, int(headers["retry-after"]) > 0) == (503, True)
         desk.acknowledges = True
@@ -292,9 +292,7 @@ def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkey
         assert desk.status("msg_3", BODY) == 204
 
 
-def test_who_sends_slowly_has_a_place_and_gives_it_up_to_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_body_is_displaced_by_a_new_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of incomplete bodies is bounded before any signature check, and a new message displaces the oldest."""
     monkeypatch.setattr(PushSource, "most_waiting", 2)
     with closing(Desk(tmp_path, body_seconds=60)) as desk, ExitStack() as stack:
@@ -310,12 +308,12 @@ def test_who_sends_slowly_has_a_place_and_gives_it_up_to_others(
         gone.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
         wait_until(lambda: desk.source.intake._coming, "its place")
         gone.close()
-        wait_until(lambda: desk.source.response_counts[400] == 1, "who went away to be noticed")
+        wait_until(lambda: desk.source.response_counts[400] == 1, "the disconnected sender to be noticed")
     assert desk.taken == [BODY]
 
 
-def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told() -> list[tuple[int, str, str]]:
+def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def logged() -> list[tuple[int, str, str]]:
         refused = [entry for entry in logs if entry["event"] == "requests_refused"]
         return [(entry["count"], entry["reason"], entry["log_level"]) for entry in refused]
 
@@ -323,10 +321,10 @@ def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: 
     with capture_logs() as logs, closing(Desk(tmp_path, max_body_bytes=1_024)) as desk:
         assert desk.status("msg_1", BODY) == 204
         assert desk.status("msg_1", BODY, secret=OTHER_SECRET) == 401
-        wait_until(lambda: told() == [(1, "401", "warning")], "the refusal to be told")
+        wait_until(lambda: logged() == [(1, "401", "warning")], "the refusal to be logged")
         assert [desk.status("msg_1", BODY, at=0), desk.status("msg_1", b" " * 1_025)] == [401, 413]
-        assert desk.status("msg_2", BODY) == 204, "and the lane has turned since"
-        assert len(told()) == 1
+        assert desk.status("msg_2", BODY) == 204, "and the source was read since"
+        assert len(logged()) == 1
         assert {status: count for status, count in desk.source.response_counts.items() if count} == {
             204: 2,
             401: 2,
@@ -338,10 +336,10 @@ def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: 
             answers.count(status)
         answers.log_refusals()
         answers.log_refusals()
-    assert told() == [(3, "401, 413", "warning")]
+    assert logged() == [(3, "401, 413", "warning")]
 
 
-def test_a_defect_in_looking_at_a_signature_is_told_with_the_instance_that_has_it(tmp_path: Path) -> None:
+def test_defect_in_verify_is_logged_with_the_instance(tmp_path: Path) -> None:
     class Broken(WebhookSource):
         def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
             raise LookupError(PERSONAL[0])
@@ -352,35 +350,37 @@ def test_a_defect_in_looking_at_a_signature_is_told_with_the_instance_that_has_i
         closing(open_source(tmp_path, kind=Broken)) as source,
     ):
         assert post(source.listen(), BODY, sign("msg_1", BODY))[0] == 500
-    (told,) = [entry for entry in logs if entry["event"] == "verification_failed"]
-    assert (told["connector"], told["log_level"]) == ("webhook/essai", "error")
-    assert PERSONAL[0] not in str(told)
+    (failed,) = [entry for entry in logs if entry["event"] == "verification_failed"]
+    assert (failed["connector"], failed["log_level"]) == ("webhook/essai", "error")
+    assert PERSONAL[0] not in str(failed)
 
 
-def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path) -> None:
+def test_responses_are_counted_across_restarts_of_the_source(tmp_path: Path) -> None:
     harness = ConnectorHarness(webhook.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
 
     def counted(status: int) -> float | None:
         labels = {"connector": harness.source, "status": str(status)}
         return harness.registry.get_sample_value("connector_requests_total", labels)
 
-    for life in range(1, 3):
+    for run_number in range(1, 3):
         with harness.opened() as (flow, _):
             source: Any = flow._source
             source.intake.stall_seconds = MIN_DELAY_SECONDS
             headers = sign("msg_1", BODY, secret=OTHER_SECRET)
             assert post(source.listen(), BODY, headers)[0] == 401
             flow.step()
-            assert (counted(401), counted(413), counted(204)) == (life, 0, 0)
+            assert (counted(401), counted(413), counted(204)) == (run_number, 0, 0)
 
 
-def test_when_nobody_reads_it_refuses_at_once(desk: Desk) -> None:
+def test_messages_are_refused_immediately_while_the_source_is_not_read(desk: Desk) -> None:
     desk.stop()
     desk.source.intake.stall_seconds = 0.0
     assert desk.status("msg_1", BODY) == 503
 
 
-def test_who_waits_too_long_is_refused_and_may_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_that_waits_too_long_is_refused_and_can_be_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(PushSource, "answer_seconds", 0.2)
     with closing(Desk(tmp_path)) as desk:
         desk.acknowledges = False
@@ -391,7 +391,7 @@ def test_who_waits_too_long_is_refused_and_may_come_again(tmp_path: Path, monkey
         assert desk.taken == [BODY]
 
 
-def test_who_waits_when_it_ends_is_refused(desk: Desk) -> None:
+def test_waiting_message_is_refused_when_the_source_closes(desk: Desk) -> None:
     desk.acknowledges = False
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(desk.status, "msg_1", BODY)
@@ -400,7 +400,7 @@ def test_who_waits_when_it_ends_is_refused(desk: Desk) -> None:
         assert answer.result(30) == 503
 
 
-def test_who_has_the_port_is_named(desk: Desk, tmp_path: Path) -> None:
+def test_port_in_use_is_named(desk: Desk, tmp_path: Path) -> None:
     with (
         closing(open_source(tmp_path, port=desk.port)) as second,
         pytest.raises(SourceUnavailableError, match=re.escape(f"127.0.0.1:{desk.port}")),

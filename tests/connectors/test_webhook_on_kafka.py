@@ -1,4 +1,4 @@
-"""Webhooks on their way to a real Kafka: the connector killed, its broker killed, stopped, and the spool full."""
+"""Webhooks with a real Kafka: killed connector, killed or stopped broker, full spool."""
 
 import signal
 import threading
@@ -42,7 +42,7 @@ def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
 
 
 class Guichets:
-    """A process that runs the connector, and its clients."""
+    """A process with the connector, and its clients."""
 
     def __init__(self, broker: EmbeddedKafka, directory: Path, spool_bytes: int) -> None:
         self.port = free_port()
@@ -52,7 +52,7 @@ class Guichets:
         self.child = Child(arguments, directory / "connector.log")
 
     def send(self, name: str, body: bytes) -> tuple[int, Any]:
-        """Post once; status 0 if nobody listens, or who did is gone before answering."""
+        """Post once and return the status; 0 if no server listens, or it ends before it responds."""
         try:
             return post(self.port, body, sign(name, body))
         except (OSError, HTTPException):
@@ -80,20 +80,20 @@ def visit(number: int) -> list[tuple[str, bytes]]:
     ]
 
 
-def told(broker: EmbeddedKafka) -> dict[bytes, list[str]]:
-    """The ids of the events of each visit, first copies, in order."""
+def published(broker: EmbeddedKafka) -> dict[bytes, list[str]]:
+    """Return the event ids by visit, first copies only, in order."""
     by_key: dict[bytes, dict[str, None]] = {}
     for record in read(broker.bootstrap, TOPIC):
         by_key.setdefault(record.key(), {})[decode(record.value()).id] = None
     return {key: [*ids] for key, ids in by_key.items()}
 
 
-def test_killed_under_load_with_its_broker_killed_too(broker: EmbeddedKafka, guichets: Guichets) -> None:
+def test_kill_of_connector_and_broker_under_load_loses_nothing(broker: EmbeddedKafka, guichets: Guichets) -> None:
     visits = [visit(number) for number in range(240)]
     done = threading.Semaphore(0)
 
-    def live(steps: list[tuple[str, bytes]]) -> None:
-        """Tell each step until it is answered 2xx, and only then the next."""
+    def post_steps(steps: list[tuple[str, bytes]]) -> None:
+        """Post each step until it gets a 2xx response, then the next one."""
         for name, body in steps:
             wait_until(lambda name=name, body=body: guichets.send(name, body)[0] == 204, name)  # type: ignore[misc]
         done.release()
@@ -104,7 +104,7 @@ def test_killed_under_load_with_its_broker_killed_too(broker: EmbeddedKafka, gui
 
     guichets.child.start().wait_for("connector_takes_in")
     with ThreadPoolExecutor(12) as pool:
-        lives = [pool.submit(live, steps) for steps in visits]
+        posting = [pool.submit(post_steps, steps) for steps in visits]
         for starts in range(2, 6):
             wait_for_visits(30)
             guichets.child.kill()
@@ -113,13 +113,13 @@ def test_killed_under_load_with_its_broker_killed_too(broker: EmbeddedKafka, gui
         wait_for_visits(30)
         broker.stop(signal.SIGKILL)
         broker.start()
-        for one in lives:
-            one.result(120)
+        for future in posting:
+            future.result(120)
     expected = {
         f"visit:webhook/guichets:{number}".encode(): [guichets.event_id(*step) for step in steps]
         for number, steps in enumerate(visits)
     }
-    wait_until(lambda: told(broker) == expected, "all events, each visit's in order")
+    wait_until(lambda: published(broker) == expected, "all events, each visit's in order")
     guichets.send("msg_bad", message(NUMBER, NAME))
     assert guichets.child.stop() == 0
     outside = b"".join(record.key() + record.value() for record in read(broker.bootstrap, TOPIC))
@@ -129,7 +129,7 @@ def test_killed_under_load_with_its_broker_killed_too(broker: EmbeddedKafka, gui
 
 
 @pytest.mark.parametrize("guichets", [SMALL_SPOOL_BYTES], indirect=True)
-def test_without_a_broker_it_fills_the_spool_then_refuses_then_drains_in_order(
+def test_without_a_broker_the_spool_fills_then_messages_are_refused_then_sent_in_order(
     broker: EmbeddedKafka, guichets: Guichets
 ) -> None:
     broker.stop()
@@ -146,5 +146,5 @@ def test_without_a_broker_it_fills_the_spool_then_refuses_then_drains_in_order(
     broker.start()
     wait_until(lambda: guichets.send(name, body)[0] == 204, "room")
     ids = [guichets.event_id(*one) for one in [*taken, (name, body)]]
-    wait_until(lambda: told(broker) == {b"visit:webhook/guichets:7": ids}, "all events, in order")
+    wait_until(lambda: published(broker) == {b"visit:webhook/guichets:7": ids}, "all events, in order")
     assert guichets.child.stop() == 0

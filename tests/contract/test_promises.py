@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("PRIVACY.md", "PRIVACY.fr.md", "SECURITY.md")
+PAGES = ("PRIVACY.md", "PRIVACY.fr.md", "SECURITY.md", "ARCHITECTURE.md")
 NAMED = re.compile(r"`((?:tests|connectors)/[\w./]+)`")
 
 

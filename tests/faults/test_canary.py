@@ -1,6 +1,6 @@
-"""Numbers and names planted in every field of the switchboard's log: nothing that leaves the connector holds one of them.
+"""Phone numbers and names planted in every field of the switchboard's log must never leave the connector.
 
-The whole chain runs, at the most talkative level, through an outage of the broker, so that the spool is used too.
+All processes run with debug logs and a broker outage, so that the spool is used too.
 """
 
 import shutil
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 CALLS = topics.SOURCES[topics.Channel.CALL].name
 NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")
 ABROAD = "2125551234"
-"""A number that may be the time of a line, or of a call's id."""
+"""Foreign phone number with the format of a timestamp or of a part of a call's id."""
 NAMES = ("Camille Exemple", "jean.modele@example.org", "PJSIP/9901")
 CUSTOM = {"FULL": "full", "MENU": "menu", "VOICEMAIL": "voicemail"}
 PROCESSES = ("connect", "worker", "web")
@@ -61,11 +61,11 @@ PARAMETERS = {
         ("SYSCOMPAT", "AGENTDUMP", "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "FULL"), ("",)
     ),
 }
-"""Kinds of records, and their parameters: each holds what is personal in turn, and all of them at once."""
+"""Event types with valid parameters; personal data replaces each parameter in turn, and then all of them."""
 
 
 def templates() -> list[str]:
-    """Return lines that hold what is personal in each place."""
+    """Return line templates with a placeholder for personal data in each field."""
     fields = list(FIELDS)
     for number, (event, valid) in enumerate(PARAMETERS.items()):
         for place in range(len(valid) + 1):
@@ -75,7 +75,7 @@ def templates() -> list[str]:
 
 
 def plant(now: int) -> list[str]:
-    """Return the lines: each number in each way of writing, and each name, in each field."""
+    """Return the lines with each notation of each number, and each name, in each field."""
     planted = [way for number in NUMBERS for way in (*written(number), number[1:])] + [*NAMES, ABROAD]
     return [
         field.format(t=now - 600 + place, id=f"{now}.{place}", p=personal) + "\n"
@@ -85,7 +85,7 @@ def plant(now: int) -> list[str]:
 
 
 class Chain:
-    """The processes, as a supervisor would start them, and what they answer."""
+    """All processes of an installation, and their HTTP answers."""
 
     def __init__(self, bootstrap: str, directory: Path) -> None:
         self._ports = {name: free_port() for name in PROCESSES}
@@ -117,18 +117,18 @@ class Chain:
             return False
 
     def measure(self, name: str) -> float:
-        """Return a metric of the connector."""
+        """Return the value of a metric of the connector."""
         families = text_string_to_metric_families(self.ask("connect", "/metrics").text)
         return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
     def answers(self) -> str:
-        """Return all that is answered: metrics, states, board and page."""
+        """Return all HTTP answers: metrics, states, board and page."""
         metrics = [self.ask(name, "/metrics").text for name in PROCESSES]
         health = [self.ask(name, path).text for name in PROCESSES for path in ("/healthz", "/readyz")]
         return "".join([*metrics, *health, *(self.ask("web", path).text for path in ("/", "/api/board"))])
 
 
-def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     lines = plant(int(time.time()))
     log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
     bootstrap = own_kafka.bootstrap
@@ -149,7 +149,7 @@ def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tm
         wait_until(lambda: chain.measure("connector_records_read_total") == len(lines), "all lines to be read")
         wait_until(lambda: chain.measure("connector_spool_records") == 0, "the spool to be empty")
         first = kafka_io.read(bootstrap, CALLS)[0]
-        kafka_io.produce(bootstrap, [(CALLS, b"another key", first.value())])  # so that there is a dead letter
+        kafka_io.produce(bootstrap, [(CALLS, b"another key", first.value())])  # causes a dead letter
         wait_until(lambda: contacts_oracle.is_done(bootstrap), "all to be folded")
         wait_until(lambda: chain.is_ready("web") and "queue-" in chain.ask("web", "/api/board").text, "the board")
         answers = chain.answers()
@@ -175,8 +175,8 @@ def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tm
         for name in (*NAMES, ABROAD):
             assert name.encode() in planted
             assert name.encode() not in texts, place
-    kept = (home / "rejects.jsonl").read_bytes()
-    assert all(found(number, kept) for number in NUMBERS), "what cannot be used is kept as it came, here alone"
+    rejects = (home / "rejects.jsonl").read_bytes()
+    assert all(found(number, rejects) for number in NUMBERS), "only the rejected records contain personal data"
 
 
 def _content(message: Message) -> bytes:

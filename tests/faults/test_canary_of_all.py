@@ -1,9 +1,8 @@
-"""The people of a whole département: nothing of them leaves the connectors, and nothing names whoever was erased.
+"""Personal data of a simulated département never leaves the connectors, and erased citizens are named nowhere.
 
-All source systems but FreeSWITCH tell of invented citizens, with names, telephone numbers and addresses, in their own formats.
-(What each connector makes of a personal value in each of its fields is looked at by the conformance suite that all inherit,
-`test_nothing_personal_leaves` and `test_a_personal_value_in_any_field_stays_inside`, in tests/connectors;
-the switchboard's log, in `test_canary.py`.)
+All simulated source systems except FreeSWITCH emit invented citizens with names, phone numbers and e-mail addresses. The
+conformance suite in tests/connectors checks each field of each connector (`test_nothing_personal_leaves` and
+`test_a_personal_value_in_any_field_stays_inside`), and `test_canary.py` checks the switchboard's log.
 """
 
 import json
@@ -41,7 +40,7 @@ PAGES = ("/healthz", "/readyz", "/metrics", "/", "/api/board", "/openapi.json")
 
 
 def play(simulation_run: SimulationRun, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
-    """Play a day in all systems; return who did something."""
+    """Simulate a day in all source systems; return the citizens with contacts."""
     plan = Plan(SEED, PER_YEAR)
     assert run_span(departement, since, until, threading.Event())
     people = set()
@@ -55,7 +54,7 @@ def play(simulation_run: SimulationRun, departement: Departement, since: datetim
 
 
 def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
-    """Return what names or reaches somebody, in whatever way a number is written."""
+    """Return the names, e-mail addresses and phone numbers found in `content`, in any notation of the numbers."""
     folded, standing = content.lower(), keep_numbers(content)
     hits = []
     for one in people:
@@ -66,19 +65,19 @@ def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
 
 
 class Office(RunningStack):
-    """All processes of an installation with a département, and where they answer."""
+    """All processes of an installation, and their ports."""
 
     _secret = ""
 
     def __init__(self, kafka: EmbeddedKafka, directory: Path, settings: Path) -> None:
-        nobody = f"http://127.0.0.1:{free_port()}"
+        unreachable = f"http://127.0.0.1:{free_port()}"
         super().__init__(
             kafka,
             directory,
             ACCUEIL_CONFIG=str(settings),
             ACCUEIL_LOG__LEVEL="debug",
             ACCUEIL_SLA=str(EXAMPLE),
-            ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL=nobody,  # who is away: so what is to be told to him is kept
+            ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL=unreachable,  # so that notify stores its messages
         )
         self.ports = {name: free_port() for name in ("connect", "worker", "timeline", "web", "api", "notify")}
         names = {name: "PORT" if name in {"web", "api"} else "HEALTH_PORT" for name in self.ports}
@@ -99,7 +98,7 @@ class Office(RunningStack):
                 child.wait()
 
     def answers(self) -> bytes:
-        """Return all that the processes answer without a token."""
+        """Return all HTTP answers of the processes to requests without a token."""
         found = []
         for name, port in self.ports.items():
             wait_until(lambda port=port: is_up(port, "/healthz"), name)  # type: ignore[misc]
@@ -107,7 +106,7 @@ class Office(RunningStack):
         return b"\n".join(found)
 
     def ask(self, path: str, **body: object) -> httpx.Response:
-        """Ask the API as a data protection officer; without a body for what is there."""
+        """Send a request to the API as data protection officer: GET without a body, else POST."""
         if not self._secret:
             code, shown, error = self.run("tokens", "add", "camille", "--role", "dpo", "--sector", SECTOR)
             assert code == 0, error
@@ -118,7 +117,7 @@ class Office(RunningStack):
         return httpx.request("POST" if body else "GET", address, json=body or None, headers=headers, timeout=60)
 
     def look_up(self, people: Iterable[Citizen]) -> None:
-        """Look people up by what they say, so that requests, logs and audit have had it in their hands."""
+        """Look citizens up by their raw identities, so that these pass through requests, logs and the audit."""
         for one in people:
             for kind, value in (("phone", one.phone), ("email", one.email or "nobody@example.org")):
                 answer = self.ask("/v1/look-up", kind=kind, value=value, sector=SECTOR, purpose="contact")
@@ -126,10 +125,10 @@ class Office(RunningStack):
                 assert find_personal([one], answer.content) == []
 
     def places(self) -> Mapping[str, bytes]:
-        """Return all that is outside the connectors' own files of what they could not use, by where it is."""
+        """Return all content outside the connectors' files of rejected records, by place."""
         records = kafka_io.read(self.bootstrap, *(topic.name for topic in topics.TOPIC_CATALOGUE))
-        kept = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
-        files = [path for path in kept if not path.name.startswith("rejects")]
+        stored = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
+        files = [path for path in stored if not path.name.startswith("rejects")]
         return {
             "topics": b"\n".join(map(_content, records)),
             "files": b"\n".join(path.read_bytes() for path in files),
@@ -151,7 +150,7 @@ def _content(message: Message) -> bytes:
 
 
 def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], set[str]]:
-    """Return an identity of whom most is known, all that are his alone, and his contacts."""
+    """Return an identity of the citizen with the most identities, all identities of this citizen only, and the contacts."""
     found = []
     for owner in sorted({owner for contact, owner in owners.items() if owner != contact}):
         story = timeline.resolve_identities(owner)
@@ -159,13 +158,11 @@ def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], 
             own = {*story.identities}
             found.append((owner, own, {contact for contact, whose in owners.items() if whose in own}))
     best = max(found, key=lambda one: (len(one[1]), len(one[2])))
-    assert len(best[1]) > 1, "nobody has several identities: this shows nothing"
+    assert len(best[1]) > 1, "no citizen has several identities, so the test proves nothing"
     return best
 
 
-def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
-    own_kafka: EmbeddedKafka, tmp_path: Path
-) -> None:
+def test_no_personal_data_remains_and_nothing_names_erased_citizens(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     since = last_monday()
     simulation_run = SimulationRun(tmp_path / "stage")
     departement = Departement(simulation_run, Plan(SEED, PER_YEAR))
@@ -175,8 +172,8 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
         wait_until(departement.drain, "all to be read")
         office.drain()
         office.look_up(list(people)[:20])
-        wait_until(lambda: [*office.data.rglob("notify.db")], "what notify keeps")
-        assert kafka_io.read(office.bootstrap, topics.SLA.name), "nothing is promised: this shows nothing of it"
+        wait_until(lambda: [*office.data.rglob("notify.db")], "the database of notify")
+        assert kafka_io.read(office.bootstrap, topics.SLA.name), "no SLA events, so the test proves nothing about them"
         for place, content in office.places().items():
             assert content, f"nothing is in {place}: this shows nothing of it"
             assert find_personal(people, content) == [], place
@@ -185,7 +182,7 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
         timeline = Timeline(office.url)
         asked, own, contacts = pick(timeline, owners)
         timeline.close()
-        assert all(one.encode() in office.state() for one in own), "the state knows them: else this shows nothing"
+        assert all(one.encode() in office.state() for one in own), "the state must contain them before the erasure"
         exported = office.ask("/v1/export", subject=asked, format="html")
         assert all(one in exported.text for one in contacts | own)
         assert find_personal(people, exported.content) == []
@@ -201,10 +198,10 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
         assert not contacts & office.owners().keys()
         assert find_personal(people, office.places()["logs"] + office.answers()) == []
         _, shown, error = office.run("audit", "show", "--json", "--subject", asked)
-        told = [(one["operation"], one["result"]) for one in map(json.loads, shown.splitlines())]
-        assert (told[0][0], {operation for operation, _ in told[1:]}) == ("export", {"erase"}), error
-        assert [result for _, result in told[1:]][:1] == ["begun"], told
-        assert "proved" in {result for _, result in told}, told
+        acts = [(record["operation"], record["result"]) for record in map(json.loads, shown.splitlines())]
+        assert (acts[0][0], {operation for operation, _ in acts[1:]}) == ("export", {"erase"}), error
+        assert [result for _, result in acts[1:]][:1] == ["begun"], acts
+        assert "proved" in {result for _, result in acts}, acts
         assert [child.stop() for child in office.children.values()] == [0] * len(office.children)
         logs = b"".join(path.read_bytes() for path in tmp_path.glob("*.log"))
         left = {"state": office.state(), "logs": logs, "database": office.content_of_database()}

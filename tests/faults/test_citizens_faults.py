@@ -1,4 +1,4 @@
-"""Citizens counted through faults: worker and timelines killed while contacts change their citizen, each is counted once."""
+"""Figures of citizens with faults: processes are killed during reattributions, and each citizen is counted once."""
 
 import random
 import signal
@@ -36,7 +36,7 @@ from tests.support.processes import Child, wait_until
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 PEOPLE = 40
 CONTACTS_OF_PEOPLE = 2000
-"""Then come others: of somebody with more than `citizens.MAX_CONTACTS` nothing is counted, however slow the machine is."""
+"""Number of contacts before new citizens are used, so that no citizen exceeds `citizens.MAX_CONTACTS` on a slow machine."""
 LIVES: dict[str, tuple[str, ...]] = {
     "call": ("call.queued", "call.answered", "call.ended"),
     "mail": ("letter.arrived", "letter.assigned", "letter.answered"),
@@ -47,7 +47,7 @@ LIVES: dict[str, tuple[str, ...]] = {
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """A broker with Accueil's topics: their names are fixed, so each test has its own."""
+    """Broker with Accueil's topics, whose names are fixed, so that each test needs its own broker."""
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.TOPIC_CATALOGUE]
     apply_specs(own_kafka.bootstrap, specs)
     return own_kafka
@@ -65,7 +65,7 @@ def child(kafka: EmbeddedKafka, tmp_path: Path, command: str) -> Child:
 
 
 def batches() -> Iterator[list[kafka_io.Produced]]:
-    """Yield events without end: contacts of the last days, told in disorder, some twice, of whom one learns by and by whose."""
+    """Yield endless events of recent contacts in random order, with duplicates, and with identities that arrive late."""
     chance = random.Random(7)
     now = (datetime.now(UTC) - START).total_seconds()
     number = 0
@@ -75,12 +75,12 @@ def batches() -> Iterator[list[kafka_io.Produced]]:
             number += 1
             channel = chance.choice([*LIVES])
             who = number // CONTACTS_OF_PEOPLE * PEOPLE + chance.randrange(PEOPLE)
-            told = ("", f"phone:k1-{who}", f"case:k1-{who} phone:k1-{who}")
+            identities = ("", f"phone:k1-{who}", f"case:k1-{who} phone:k1-{who}")
             knows = sorted(chance.choices((0, 0, 1, 1, 2), k=3))
             at = now - chance.uniform(0, 12) * 86_400
             where = {"subject": f"{channel}:test/siege:{number}", "site": "siege", "service": f"s-{who % 3}"}
             own = [
-                make(kind, at + step, **where, identities=told[known], **_data(kind))
+                make(kind, at + step, **where, identities=identities[known], **_data(kind))
                 for step, (kind, known) in enumerate(zip(LIVES[channel], knows, strict=True))
             ]
             events += own
@@ -96,7 +96,7 @@ def _data(kind: str) -> dict[str, object]:
 
 
 def is_counted(kafka: EmbeddedKafka) -> bool:
-    """Whether all of the sources is folded, and all entries of that are counted."""
+    """Return whether all source records are folded, and all of their entries counted."""
     if not oracle.is_done(kafka.bootstrap):
         return False
     ends = {m.partition(): m.offset() + 1 for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)}
@@ -110,7 +110,7 @@ def is_counted(kafka: EmbeddedKafka) -> bool:
 
 
 def expected(kafka: EmbeddedKafka) -> Figures:
-    """Count the contacts of the sources, each as its last citizen's alone."""
+    """Return the expected figures, with each contact counted for its final citizen only."""
     events = {event.id: event for m in kafka_io.read(kafka.bootstrap, *oracle.SOURCES) if (event := decode(m.value()))}
     rows: dict[str, Contact] = {}
     for event in events.values():
@@ -119,10 +119,10 @@ def expected(kafka: EmbeddedKafka) -> Figures:
     for event in events.values():
         row = rows[event.subject]
         if event.type in citizens.COUNTED_TYPES:
-            whose = row.citizen or event.subject
+            owner = row.citizen or event.subject
             entry = entries.decode(entries.record(event, row)[1])
-            known = own[whose] or Citizen(RecontactTerms(), 0, bool(row.citizen))
-            own[whose] = citizens.add(known, entry, milliseconds(event.time))
+            known = own[owner] or Citizen(RecontactTerms(), 0, bool(row.citizen))
+            own[owner] = citizens.add(known, entry, milliseconds(event.time))
     figures = Figures()
     for citizen in filter(None, own.values()):
         count(None, citizen, figures.__getitem__)
@@ -130,7 +130,7 @@ def expected(kafka: EmbeddedKafka) -> Figures:
 
 
 def found(kafka: EmbeddedKafka) -> Figures:
-    """Read what is counted, from all partitions."""
+    """Return the counted figures of all partitions."""
     figures = Figures()
     rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.CITIZEN_FIGURES.name))
     for (_, key), value in rows.items():
@@ -167,7 +167,7 @@ def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: E
 
 
 def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
-    """Erase the contacts of a citizen, and wait until they are counted by a row no more."""
+    """Erase the contacts of a citizen, and wait until the citizen's row is gone."""
 
     def is_counted_by_a_row() -> bool:
         rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.CITIZENS.name))
@@ -180,14 +180,14 @@ def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
         if (entry := entries.decode(m.value())).citizen == citizen
     }
     now = (datetime.now(UTC) - START).total_seconds()
-    told = [make(ERASED, now, subject=one, channel=one.partition(":")[0]) for one in own]
-    kafka_io.produce(kafka.bootstrap, oracle.records(told))
+    erasures = [make(ERASED, now, subject=one, channel=one.partition(":")[0]) for one in own]
+    kafka_io.produce(kafka.bootstrap, oracle.records(erasures))
     with child(kafka, tmp_path, "worker") as worker, child(kafka, tmp_path, "timeline") as timelines:
         worker.start()
         timelines.start()
         wait_until(lambda: is_counted(kafka), "all to be erased", 120)
         assert timelines.stop() == 0
-        timelines.start()  # looks at all rows, as it does each day
-        wait_until(lambda: not is_counted_by_a_row(), "nobody to be named")
+        timelines.start()  # checks all rows, as once a day
+        wait_until(lambda: not is_counted_by_a_row(), "the row to be removed")
         assert worker.stop() == 0
         assert timelines.stop() == 0

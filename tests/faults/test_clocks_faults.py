@@ -1,4 +1,4 @@
-"""A tick that tells of SLA deadlines, struck in its middle: each thing is told once, with its true time."""
+"""Kills during a tick that publishes SLA deadlines: each SLA event is published once, with its true time."""
 
 import signal
 from collections import Counter
@@ -22,14 +22,14 @@ TARGET = timedelta(seconds=10)
 LATE_SECONDS = TARGET.total_seconds() + 0.1
 AT_RISK = 0.8
 CALLS = 24
-"""Each time: some in every partition."""
+"""Number of calls per round, enough for some in every partition."""
 TRIES = 3
 OPENED = '"event": "partition_opened"'
 FENCED = 75
 
 
-class Told:
-    """A chain whose worker has to tell, in its next tick, that the deadlines of all calls passed."""
+class PendingBreaches:
+    """Processes in a state where the next tick of the worker must publish that all deadlines were missed."""
 
     def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
         self._bootstrap = kafka.bootstrap
@@ -42,7 +42,7 @@ class Told:
         return child
 
     def prepare(self, child: Child) -> None:
-        """Have `child` fold calls and die before their deadlines, and wait until these have passed."""
+        """Let `child` fold calls, kill it before their deadlines, and wait until these have passed."""
         for _ in range(TRIES):
             if not child.alive:
                 opened = child.log.exists() and child.text.count(OPENED)
@@ -55,7 +55,7 @@ class Told:
             wait_until(lambda: self.chain.seconds_since_last() > LATE_SECONDS, "the deadlines to pass")
             if self.number("breached") == len(self.chain.deadlines) - CALLS:
                 return
-        raise AssertionError("the machine is too slow: it told of deadlines before it could be killed")
+        raise AssertionError("the machine is too slow: it published deadlines before it could be killed")
 
     def events(self, *, committed: bool = True) -> list[AnySlaEvent]:
         return [
@@ -68,7 +68,7 @@ class Told:
 
     @property
     def torn(self) -> int:
-        """How many breaches stand in the log that no transaction has committed."""
+        """Number of uncommitted breaches in the topic."""
         return self.number("breached", committed=False) - self.number("breached")
 
     @property
@@ -78,13 +78,13 @@ class Told:
     def settle(self) -> None:
         wait_until(
             lambda: self.number("breached") >= len(self.chain.deadlines),
-            "all to be told",
+            "all breaches to be published",
             120,
             lambda: f"{self.number('breached')} of {len(self.chain.deadlines)} are",
         )
 
     def verify(self) -> None:
-        """Each call is told of three times, each time as of when it was so."""
+        """Assert that each call has its three SLA events, with their true times."""
         expected = Counter[tuple[str, str, datetime]]()
         for contact, deadline_at in self.chain.deadlines.items():
             began_at = deadline_at - TARGET
@@ -96,60 +96,60 @@ class Told:
 
 
 @pytest.fixture
-def told(own_kafka: EmbeddedKafka, tmp_path: Path) -> Told:
-    return Told(own_kafka, tmp_path)
+def chain_run(own_kafka: EmbeddedKafka, tmp_path: Path) -> PendingBreaches:
+    return PendingBreaches(own_kafka, tmp_path)
 
 
-def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
+def test_worker_killed_at_every_checkpoint_of_a_publishing_tick(chain_run: PendingBreaches) -> None:
     points = STEP_CHECKPOINTS[STEP_CHECKPOINTS.index("transaction_begun") :]
-    torn, told_at_once = {}, {}
-    with told.worker("one") as one:
+    torn, published = {}, {}
+    with chain_run.worker("one") as one:
         for point in points:
-            told.prepare(one)
-            known, left = told.number("breached"), told.torn
+            chain_run.prepare(one)
+            known, left = chain_run.number("breached"), chain_run.torn
             one.start(ENGINE_KILL_AT=point)
             assert one.wait() == -signal.SIGKILL
-            torn[point], told_at_once[point] = told.torn - left, told.number("breached") - known
+            torn[point], published[point] = chain_run.torn - left, chain_run.number("breached") - known
             opened = one.text.count(OPENED)
             one.start().wait_for(OPENED, opened + PARTITIONS)
-            told.settle()
+            chain_run.settle()
         assert one.stop() == 0
-    assert torn["records_sent"] > 0 < torn["offsets_sent"], "no tick that tells was torn"
-    # All of them, where the other partitions committed meanwhile.
-    assert 0 < told_at_once.pop("committed") <= CALLS, "it was not killed in its first tick"
-    assert set(told_at_once.values()) == {0}
-    told.verify()
+    assert torn["records_sent"] > 0 < torn["offsets_sent"], "no publishing tick was interrupted"
+    # All of them if the other partitions have committed too.
+    assert 0 < published.pop("committed") <= CALLS, "it was not killed in its first tick"
+    assert set(published.values()) == {0}
+    chain_run.verify()
 
 
-def test_second_worker_joins_in_the_middle_of_a_tick_that_tells(told: Told) -> None:
-    with told.worker("one", session_seconds=40) as one, told.worker("two", session_seconds=40) as two:
-        told.prepare(one)
+def test_second_worker_joins_during_a_publishing_tick(chain_run: PendingBreaches) -> None:
+    with chain_run.worker("one", session_seconds=40) as one, chain_run.worker("two", session_seconds=40) as two:
+        chain_run.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")
-        wait_until(lambda: one.stopped, "the worker to be stopped inside its tick")
-        assert told.torn > 0, "it was another tick"
+        wait_until(lambda: one.stopped, "the worker to stop during its tick")
+        assert chain_run.torn > 0, "another tick was stopped"
         two.start()
-        wait_until(lambda: told.group is ConsumerGroupState.PREPARING_REBALANCING, "the rebalance to begin")
-        assert told.number("breached") == 0
-        assert told.torn > 0
+        wait_until(lambda: chain_run.group is ConsumerGroupState.PREPARING_REBALANCING, "the rebalance to begin")
+        assert chain_run.number("breached") == 0
+        assert chain_run.torn > 0
         one.kill(signal.SIGCONT)
         two.wait_for(OPENED, PARTITIONS // 2)
-        told.settle()
-        told.chain.call(CALLS)
-        told.settle()
+        chain_run.settle()
+        chain_run.chain.call(CALLS)
+        chain_run.settle()
         assert (one.stop(), two.stop()) == (0, 0)
-    told.verify()
+    chain_run.verify()
 
 
-def test_worker_that_slept_in_the_middle_of_a_tick_that_tells_finds_itself_replaced(told: Told) -> None:
-    with told.worker("one") as one, told.worker("two") as two:
-        told.prepare(one)
+def test_worker_stopped_during_a_publishing_tick_is_fenced(chain_run: PendingBreaches) -> None:
+    with chain_run.worker("one") as one, chain_run.worker("two") as two:
+        chain_run.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")
-        wait_until(lambda: one.stopped, "the worker to be stopped inside its tick")
-        assert told.torn > 0, "it was another tick"
+        wait_until(lambda: one.stopped, "the worker to stop during its tick")
+        assert chain_run.torn > 0, "another tick was stopped"
         two.start()
-        told.settle()
+        chain_run.settle()
         one.kill(signal.SIGCONT)
         assert one.wait() == FENCED
         assert two.stop() == 0
-    assert told.torn > 0
-    told.verify()
+    assert chain_run.torn > 0
+    chain_run.verify()

@@ -1,4 +1,4 @@
-"""The worker through faults: rows, figures, timeline and dead letters are what the events say, each counted once."""
+"""Worker with faults: rows, figures, timeline and dead letters match the events, and each event counts once."""
 
 import itertools
 import random
@@ -29,7 +29,7 @@ PARTITIONS = 4
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """A broker with Accueil's topics: their names are fixed, so each test has its own. Rows of the source `GONE` were dropped."""
+    """Broker with Accueil's topics, one per test since topic names are fixed; rows of the source `GONE` were dropped."""
     specs = [
         TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {}))
         for t in topics.TOPIC_CATALOGUE
@@ -56,7 +56,7 @@ def worker(kafka: EmbeddedKafka, tmp_path: Path, name: str = "worker", *, instan
 
 
 def source(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[None]:
-    """Events in disorder, some twice, some unusable, produced until the block ends."""
+    """Produce events in random order, with duplicates and invalid ones, during a `with` block."""
     chance = random.Random(seed)
 
     def make(number: int) -> list[kafka_io.Produced]:
@@ -77,7 +77,7 @@ def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
     return oracle.verify(kafka.bootstrap)
 
 
-def test_every_reason_becomes_a_dead_letter_and_stops_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_every_reject_reason_becomes_a_dead_letter(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     bad = bad_records()
     good = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])
@@ -99,7 +99,7 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
             child.start()
         counts = settle(kafka, child)
         assert child.stop() == 0
-    assert counts["torn"] > 0, "no transaction was torn: the kills proved nothing"
+    assert counts["torn"] > 0, "no transaction was interrupted, so the kills had no effect"
     assert counts["deliveries"] > counts["events"] + counts["dead"], "no duplicate was delivered"
 
 
@@ -123,7 +123,7 @@ def test_two_workers_one_killed_broker_killed_everything_replayed(kafka: Embedde
 
 
 def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    """As after a fix: letters of an older version that failed on events which this one can fold."""
+    """As after a fix: dead letters of an older version that this version can fold."""
     events = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(events[:5])])
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})

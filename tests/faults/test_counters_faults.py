@@ -1,4 +1,4 @@
-"""Counters as a real Prometheus sees them while processes come and go: none falls, none counts twice, growth is what was sent."""
+"""Counters in a real Prometheus while processes restart: they never decrease, and grow by exactly the sent events."""
 
 import random
 import re
@@ -29,17 +29,17 @@ from tests.support.sla_chain import PARTITIONS, SLA
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 TARGET_SECONDS: Final = 20
 SCRAPE_SECONDS: Final = 1
-"""The longest that a scrape may take: it is dated by its begin, and what it tells may begin meanwhile."""
+"""Longest duration of a scrape; its timestamp is that of its begin, and a counter may start during the scrape."""
 COUNTED: Final = '__name__=~"(contact|pipeline)_.+_(total|bucket|count|sum)"'
 BREACHED: Final = 'contact_sla_completed_total{result="breached"}'
 BECAME: Final = ("met", "breached", "abandoned", "mail", "form")
-"""What becomes of contacts."""
+"""Possible outcomes of contacts."""
 NET: Final = "place_policy_clock_result:contact_sla_completed:net"
 DONE: Final = "place_policy_clock:contact_sla_done_true:max"
 
 
 def live(number: int, at: float) -> tuple[list[Event], str]:
-    """Return the events of one contact, and what becomes of it."""
+    """Return the events of one contact, and its outcome."""
     call = answered_call(f"call:asterisk/siege:{number}.0", at=at, wait=TARGET_SECONDS / 2)
     match number % 5:
         case 0:
@@ -57,7 +57,7 @@ def live(number: int, at: float) -> tuple[list[Event], str]:
 
 
 class Flow:
-    """Events, some twice, of a batch in disorder, some unusable; and what they come to."""
+    """Random events with duplicates, disorder and invalid records, and the expected figures."""
 
     def __init__(self) -> None:
         self._chance = random.Random(1)
@@ -69,15 +69,15 @@ class Flow:
             yield self.make(40)
 
     def make(self, number: int) -> list[kafka_io.Produced]:
-        """Return records of so many contacts, of some minutes ago, and one that is dead; half of the news comes the next time."""
+        """Return records of `number` recent contacts and one dead letter; half of the events follow in the next batch."""
         events: list[Event] = []
         for _ in range(number):
             events += self.live()
         events += self._chance.sample(events, len(events) // 5)
         self._chance.shuffle(events)
-        told, self._held = [*self._held, *events[::2]], events[1::2]
+        sent, self._held = [*self._held, *events[::2]], events[1::2]
         self.sent["dead"] += 1
-        return [*oracle.records(told), ("contact.call.v1", *bad_records()["invalid_json"])]
+        return [*oracle.records(sent), ("contact.call.v1", *bad_records()["invalid_json"])]
 
     def live(self) -> list[Event]:
         """Return the events of the next contact."""
@@ -88,13 +88,13 @@ class Flow:
         return events
 
     def rest(self) -> list[kafka_io.Produced]:
-        """Return what was held back."""
-        told, self._held = self._held, []
-        return list(oracle.records(told))
+        """Return the events that were held back."""
+        sent, self._held = self._held, []
+        return list(oracle.records(sent))
 
     @property
     def figures(self) -> dict[str, float]:
-        """What counters have to tell, and what rules record of them, after all that was sent."""
+        """Expected values of counters and recording rules after all sent events."""
         sent = self.sent
         return {
             'contact_received_total{channel="call"}': sent["met"] + sent["breached"] + sent["abandoned"],
@@ -113,8 +113,8 @@ class Flow:
         }
 
 
-class House:
-    """Workers, boards and what they are started with."""
+class Stack:
+    """Workers and boards with a common configuration."""
 
     def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
         self._kafka, self._directory = kafka, directory
@@ -145,37 +145,37 @@ class House:
 
 
 def total(series: str) -> str:
-    """The query of all places, as a rule has to ask: boards tell the same."""
+    """Return the query of the total over all sites, with the maximum of the boards, which all export the same."""
     return f"sum(max without (instance, job) ({series}))"
 
 
 def agree(prometheus: Prometheus, flow: Flow) -> float:
-    """Wait until both boards and the rules tell all that was sent, and go on to; return since when they do."""
+    """Wait until both boards and the rules report all sent events; return the time since which they do."""
     expected = flow.figures
 
     def different() -> dict[str, tuple[float | None, float]]:
         found = {series: (prometheus.value(total(series)), number) for series, number in expected.items()}
         return {series: both for series, both in found.items() if both[0] != both[1]}
 
-    def told_by_both() -> bool:
+    def reported_by_both() -> bool:
         contacts = sum(flow.sent[became] for became in BECAME)
         return len(prometheus.ask(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
 
-    wait_until(lambda: not different() and told_by_both(), "all to be told", 120, different)
+    wait_until(lambda: not different() and reported_by_both(), "all events to be reported", 120, different)
     now = time.time()
     wait_until(lambda: (prometheus.value("min(timestamp(up))") or 0) > now, "another scrape")
     return now
 
 
 def falls(prometheus: Prometheus, series: str) -> list[str]:
-    """Return which counters were scraped with less than before."""
+    """Return the counters that decreased between two scrapes."""
     found = prometheus.scraped(series)
     assert len(found) > 20
-    return [str(labels) for labels, told in found.items() if any(b < a for (_, a), (_, b) in pairwise(told))]
+    return [str(labels) for labels, values in found.items() if any(b < a for (_, a), (_, b) in pairwise(values))]
 
 
-def test_no_counter_falls_or_counts_twice_whoever_comes_and_goes(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    house, flow = House(own_kafka, tmp_path), Flow()
+def test_counters_never_decrease_or_double_across_rebalances(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    house, flow = Stack(own_kafka, tmp_path), Flow()
     webs = {name: house.child(name) for name in ("web-a", "web-b")}
     one, two = house.child("one"), house.child("two")
     jobs = {f"worker-{name}": house.target(name) for name in ("one", "two")}
@@ -189,11 +189,11 @@ def test_no_counter_falls_or_counts_twice_whoever_comes_and_goes(own_kafka: Embe
         def let_grow() -> None:
             query = total("contact_received_total")
             now = prometheus.value(query) or 0
-            wait_until(lambda: (prometheus.value(query) or 0) > now, "more to be told")
+            wait_until(lambda: (prometheus.value(query) or 0) > now, "a larger counter")
 
         call = flow.live()
         kafka_io.produce(own_kafka.bootstrap, oracle.records(call[:2]))
-        wait_until(lambda: prometheus.value(total(BREACHED)) == 1, "what is not known to be answered to be late")
+        wait_until(lambda: prometheus.value(total(BREACHED)) == 1, "the unanswered contact to be late")
         kafka_io.produce(own_kafka.bootstrap, [*oracle.records(call[2:]), *flow.make(200), *flow.rest()])
         began_at, before = agree(prometheus, flow), flow.figures
         with kafka_io.trickle(own_kafka.bootstrap, flow.batches(), pause_seconds=0.3):
@@ -222,17 +222,17 @@ def test_no_counter_falls_or_counts_twice_whoever_comes_and_goes(own_kafka: Embe
         assert prometheus.ask('{job="accueil-web",__name__=~".+_created"}') == {}, (
             "they began with the first event, not here"
         )
-        for labels, told in prometheus.scraped('{job=~"worker-.+",__name__=~".+_created"}').items():
-            began = {value for _, value in told}
+        for labels, values in prometheus.scraped('{job=~"worker-.+",__name__=~".+_created"}').items():
+            began = {value for _, value in values}
             assert len(began) == 1, labels
-            assert min(began) <= told[0][0] + SCRAPE_SECONDS, labels
+            assert min(began) <= values[0][0] + SCRAPE_SECONDS, labels
 
         window = f"{1000 * (ended_at - began_at):.0f}ms"
         for series in before.keys() - {DONE}:
             if not series.startswith(NET):
                 sent, increase = after[series] - before[series], f"increase({series}[{window}])"
                 grown = [*prometheus.ask(f"sum by (instance) ({increase})", ended_at).values()]
-                assert len(grown) == len(webs), "also the one that was away for a while"
+                assert len(grown) == len(webs), "including the restarted board"
                 assert sent > 0
                 for one_grown in (*grown, prometheus.value(total(increase), ended_at) or 0):
                     assert sent * 0.999 <= one_grown <= sent * 1.4, f"{series}: extrapolated, never twice"

@@ -1,6 +1,7 @@
-"""A citizen is erased on the real chain, through kills, late news and a topic told again: nothing comes back, all else stays.
+"""Erasure of a citizen in the real processes, with kills, late events and a replayed topic.
 
-The commands are typed as an operator would; what is left is counted in the topics, the databases and their files.
+The erased data must not return, and all other data must remain. The test runs the operator's commands, and checks topics,
+databases and their files.
 """
 
 import itertools
@@ -34,11 +35,11 @@ KEY = "0a1b-"
 CASE, OTHER = (f"case:{KEY}{name:0>22}" for name in ("own", "other"))
 PHONE, EMAIL, LANDLINE = f"phone:{KEY}{'own':0>22}", f"email:{KEY}{'own':0>22}", f"phone:{KEY}{'family':0>22}"
 OWN = (CASE, PHONE, EMAIL)
-"""Pseudonyms that are the citizen's alone."""
+"""Pseudonyms of this citizen only."""
 
 
 def lives(at: float) -> list[Event]:
-    """The citizen's call, letter, form and opinion, and what others did, who share a landline with him."""
+    """Return the events of the citizen's call, letter, form and feedback, and those of others who share a landline."""
 
     def call(name: str, begun: float, identities: str) -> list[Event]:
         where: dict[str, Any] = {
@@ -82,35 +83,37 @@ CONTACTS = {
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[RunningStack]:
+def stack(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[RunningStack]:
     if request.param == "sqlite":
         yield RunningStack(own_kafka, tmp_path)
         return
     with running_postgres("wal_recycle=off", "min_wal_size=32MB", "max_wal_size=64MB") as postgres:
-        house = RunningStack(own_kafka, tmp_path, postgres.url)
-        house.postgres = postgres
-        yield house
+        stack = RunningStack(own_kafka, tmp_path, postgres.url)
+        stack.postgres = postgres
+        yield stack
 
 
-def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: RunningStack) -> None:
+def test_erased_data_never_returns_and_other_data_remains(stack: RunningStack) -> None:
     at = (datetime.now(UTC) - START).total_seconds() - 600
-    told = lives(at)
-    with house.worker as worker, house.timeline as timeline:
+    events = lives(at)
+    with stack.worker as worker, stack.timeline as timeline:
         worker.start()
         timeline.start()
-        house.tell(told)
-        house.drain()
-        assert house.owners().keys() == {*CONTACTS, "call:asterisk/siege:family", "call:asterisk/siege:other"}
-        before = house.figures()
-        code, shown, error = house.run("timeline", "export", PHONE, "--format", "json", "-o", "-")
+        stack.tell(events)
+        stack.drain()
+        assert stack.owners().keys() == {*CONTACTS, "call:asterisk/siege:family", "call:asterisk/siege:other"}
+        before = stack.figures()
+        code, shown, error = stack.run("timeline", "export", PHONE, "--format", "json", "-o", "-")
         assert code == 0, error
         assert {one["contact"] for one in json.loads(shown)["contacts"]} == CONTACTS
         for child in (worker, timeline):
             child.kill()
             child.wait()
 
-        assert house.run("timeline", "erase", LANDLINE, "--yes")[0] == 2, "what others share is nobody's own"
-        code, shown, error = house.run("timeline", "erase", PHONE, "--yes", "--wait", "0", "--json")
+        assert stack.run("timeline", "erase", LANDLINE, "--yes")[0] == 2, (
+            "a shared landline does not identify one citizen"
+        )
+        code, shown, error = stack.run("timeline", "erase", PHONE, "--yes", "--wait", "0", "--json")
         assert code == 1, error
         request = json.loads(shown)
         assert (request["state"], request["contacts"], request["proof"]) == ("told", 4, None)
@@ -122,14 +125,14 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: Running
             identities=f"{CASE} {PHONE}",
             sector="general",
         )
-        house.tell([late])
+        stack.tell([late])
         chance = random.Random(4)
         for child in (worker, timeline):
             for point in ("folded", "records_sent", "offsets_sent"):
                 child.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 2)}")
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
-        code, shown, error = house.run("timeline", "erasure", request["id"], "--wait", "60", "--json")
+        code, shown, error = stack.run("timeline", "erasure", request["id"], "--wait", "60", "--json")
         assert code == 0, error
         found = json.loads(shown)
         counted = {name: number for name, number in found["proof"].items() if isinstance(number, int)}
@@ -146,29 +149,29 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: Running
             "kept_as_erased": 4,
             "promises": 0,
         }
-        house.tell(told)  # the topics are told again
-        house.tell([late])
-        house.drain()
-        assert house.owners() == {"call:asterisk/siege:family": LANDLINE, "call:asterisk/siege:other": OTHER}
-        changed = {key: (before.get(key), now) for key, now in house.figures().items() if before.get(key) != now}
-        assert {key[2].channel for key in changed} == {"mail"}, "the letter was answered, nothing else has changed"
+        stack.tell(events)  # the topics are replayed
+        stack.tell([late])
+        stack.drain()
+        assert stack.owners() == {"call:asterisk/siege:family": LANDLINE, "call:asterisk/siege:other": OTHER}
+        changed = {key: (before.get(key), now) for key, now in stack.figures().items() if before.get(key) != now}
+        assert {key[2].channel for key in changed} == {"mail"}, "only the answered letter has changed"
         assert worker.stop() == timeline.stop() == 0
-    _find_nothing(house)
-    lines = [line.record or {} for line in read_audit(house.data / "audit")]
+    _find_nothing(stack)
+    lines = [line.record or {} for line in read_audit(stack.data / "audit")]
     proved = [line for line in lines if line.get("result") == "proved"]
     assert [line["whose"] for line in proved] == [f"erasure:{request['id']}:{found['sha256']}"]
     acts = [(line["operation"], line["result"]) for line in lines if "whose" in line]
     erased = [("read_timeline", "shown"), ("erase", "begun"), ("erase", "proved")]
     assert acts == [("export", "shown"), ("erase", "refused"), *erased]
-    assert not verify_audit(house.data / "audit").findings
+    assert not verify_audit(stack.data / "audit").findings
 
 
-def _find_nothing(house: RunningStack) -> None:
-    """Look for the pseudonyms of the erased in the state, the logs, and all files of the database."""
+def _find_nothing(stack: RunningStack) -> None:
+    """Search the pseudonyms of the erased citizen in the state, the logs and all files of the database."""
     places: dict[str, Callable[[], bytes]] = {
-        "state": house.state,
-        "logs": lambda: b"".join(path.read_bytes() for path in house.directory.glob("*.log")),
-        "database": house.content_of_database,
+        "state": stack.state,
+        "logs": lambda: b"".join(path.read_bytes() for path in stack.directory.glob("*.log")),
+        "database": stack.content_of_database,
     }
     for place, read in places.items():
         content = read()
@@ -176,54 +179,52 @@ def _find_nothing(house: RunningStack) -> None:
         assert [one for one in OWN if one.encode() in content] == [], place
 
 
-@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
-def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(
-    house: RunningStack, own_kafka: EmbeddedKafka
-) -> None:
-    with house.worker as worker, house.timeline as timeline:
+@pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
+def test_erasure_without_a_broker_is_refused_before_it_begins(stack: RunningStack, own_kafka: EmbeddedKafka) -> None:
+    with stack.worker as worker, stack.timeline as timeline:
         worker.start()
         timeline.start()
-        house.tell(lives((datetime.now(UTC) - START).total_seconds() - 600))
-        house.drain()
+        stack.tell(lives((datetime.now(UTC) - START).total_seconds() - 600))
+        stack.drain()
         own_kafka.stop()
-        code, _, error = house.run("timeline", "erase", PHONE, "--yes")
+        code, _, error = stack.run("timeline", "erase", PHONE, "--yes")
         assert (code, "Kafka does not answer" in error) == (70, True), error
-        engine = create_engine(house.url)
+        engine = create_engine(stack.url)
         with engine.connect() as connection:
             assert connection.execute(text("SELECT count(*) FROM erasure_requests")).scalar() == 0
         engine.dispose()
-        assert house.owners()["call:asterisk/siege:own"] == CASE
+        assert stack.owners()["call:asterisk/siege:own"] == CASE
 
 
 def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path / "kafka", config={"log.cleaner.backoff.ms": "200"})
     kafka.start()
     try:
-        house = RunningStack(kafka, tmp_path)
+        stack = RunningStack(kafka, tmp_path)
         hurry = {"segment.ms": "1000", "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.0"}
         apply_specs(kafka.bootstrap, [TopicSpec(topics.CONTACTS.name, 2, config=COMPACTED | hurry)])
         at = (datetime.now(UTC) - START).total_seconds() - 600
-        with house.worker as worker, house.timeline as timeline:
+        with stack.worker as worker, stack.timeline as timeline:
             worker.start()
             timeline.start()
-            house.tell(lives(at))
-            house.drain()
-            assert all(one.encode() in _all_versions(house) for one in OWN)
-            code, _, error = house.run("timeline", "erase", CASE, "--yes")
+            stack.tell(lives(at))
+            stack.drain()
+            assert all(one.encode() in _all_versions(stack) for one in OWN)
+            code, _, error = stack.run("timeline", "erase", CASE, "--yes")
             assert code == 0, error
             numbers = itertools.count(1)
 
             def is_compacted() -> bool:
-                # Only a new record closes the old segment of its partition, and only closed ones are compacted.
-                house.tell(oracle.make_lives(6, 300, start=6 * next(numbers)))
-                content = _all_versions(house)
+                # Kafka compacts only closed segments, and a new record closes the previous segment.
+                stack.tell(oracle.make_lives(6, 300, start=6 * next(numbers)))
+                content = _all_versions(stack)
                 return not any(one.encode() in content for one in OWN)
 
-            wait_until(is_compacted, "the older versions to go", 150)
+            wait_until(is_compacted, "the compaction of older versions", 150)
             assert worker.stop() == timeline.stop() == 0
     finally:
         kafka.stop()
 
 
-def _all_versions(house: RunningStack) -> bytes:
-    return b"\n".join(message.value() or b"" for message in kafka_io.read(house.bootstrap, topics.CONTACTS.name))
+def _all_versions(stack: RunningStack) -> bytes:
+    return b"\n".join(message.value() or b"" for message in kafka_io.read(stack.bootstrap, topics.CONTACTS.name))

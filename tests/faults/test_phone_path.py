@@ -1,4 +1,4 @@
-"""From a switchboard's own log to the figures, through kills on the way: exactly what the simulated day's ledger says."""
+"""From a switchboard's log to the figures, with kills of all processes: the result equals the simulation's ledger."""
 
 import random
 import signal
@@ -27,20 +27,20 @@ CALLS = 2500
 
 
 def totals(bootstrap: str, channel: str) -> dict[str, Figure]:
-    """Return queue → total figures of a channel over all partitions, as the topic has them now."""
+    """Return the current total figures of a channel by queue, summed over all partitions."""
     figures: dict[str, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
         kind, _, place = parse_key(key)
         if (
             kind == "total" and place is not None and place.channel == channel and place.queue
-        ):  # agents have a row without
+        ):  # rows of agents have no queue
             figure_schema = FIGURE_SCHEMAS[channel]
             merge(figures.setdefault(place.queue, new_figure(figure_schema)), decode_figure(value, figure_schema))
     return figures
 
 
 def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
-    """Return queue → what the figures say, in the words of the simulator's ledger."""
+    """Return the figures by queue, with the names of the simulator's ledger."""
     transfers: dict[str, dict[str, int]] = defaultdict(dict)
     for name, figure in totals(bootstrap, TRANSFER_CHANNEL).items():
         _, queue, to = name.split(":")
@@ -50,7 +50,7 @@ def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
 
 
 def as_tally(figure: Figure) -> dict[str, object]:
-    """Return a figure in the words of the simulator's ledger."""
+    """Return one queue's figures with the names of the simulator's ledger."""
     counts = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     stocks = dict(zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True))
     left = {
@@ -76,7 +76,7 @@ def as_tally(figure: Figure) -> dict[str, object]:
 
 
 def feed(lines: list[str], log: Path) -> None:
-    """Append the day in pieces; rotate the log halfway, as logrotate does."""
+    """Append the day's lines in pieces, and rotate the log halfway like logrotate."""
     for start in range(0, len(lines), 400):
         if start == len(lines) // 800 * 400:
             log.rename(log.with_name("queue_log.1"))
@@ -85,9 +85,9 @@ def feed(lines: list[str], log: Path) -> None:
         time.sleep(0.15)
 
 
-def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_day_of_calls_with_kills_matches_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     day = (datetime.now(UTC) - timedelta(days=2)).date()
-    day -= timedelta(days=max(0, day.weekday() - 4))  # a working day, older than any time to live
+    day -= timedelta(days=max(0, day.weekday() - 4))  # a working day, older than all times to live
     ledger: Ledger = simulate_day(tmp_path / "day", day=day, seed=11, calls=CALLS)
     whole = (tmp_path / "day").read_text()
     lines = whole.splitlines(keepends=True)
@@ -99,7 +99,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
             {
                 "brokers": own_kafka.bootstrap,
                 "data": str(tmp_path / "data"),
-                # Kept a day in the time of the events: what is older is there as long as it was touched lately.
+                # Closed contacts are kept for a day of event time; older ones while they were changed recently.
                 "worker": {
                     "session_timeout_seconds": 3.0,
                     "instance_id": "one",
@@ -120,7 +120,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
     connect = Child([*program, "connect"], tmp_path / "connect.log")
     worker = Child([*program, "worker"], tmp_path / "worker.log")
     with supervised(connect), supervised(worker):
-        connect.wait_for("connector_takes_in")  # at its very first start it would not look for files rotated before
+        connect.wait_for("connector_takes_in")  # at its first start it does not look for rotated files
         feeder = Thread(target=feed, args=(lines, log), daemon=True)
         feeder.start()
         for victim in (connect, worker, connect, connect, worker, connect):
@@ -141,7 +141,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
         kafka_io.produce(own_kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
         wait_until(lambda: duplicates(own_kafka.bootstrap) >= len(again), "the replay to be seen")
         assert found() == expected
-    log.write_text(whole)  # the whole day, since only this file is read
+    log.write_text(whole)  # the whole day, since the connector reads only this file again
     before, events = duplicates(own_kafka.bootstrap), len({entry_id(message) for message in again})
     reread = Child([*program, "connectors", "reread", "demo", "--yes"], tmp_path / "reread.log")
     with reread.start():
@@ -161,7 +161,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
 
 
 def duplicates(bootstrap: str) -> int:
-    """Return how many deliveries the worker says it had folded before."""
+    """Return the number of deliveries that the worker counted as duplicates."""
     rows = kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items()
     return sum(msgspec.json.decode(value)["duplicates"] for (_, key), value in rows if key == PROGRESS_KEY)
 

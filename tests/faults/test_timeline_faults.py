@@ -1,4 +1,4 @@
-"""The timeline agent through faults, on both databases: every entry is there once, under the citizen whom it concerns."""
+"""Timeline process with faults, on both databases: every entry exists once, with the right citizen as owner."""
 
 import itertools
 import random
@@ -40,7 +40,7 @@ READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """A broker with the topics of the timeline."""
+    """Broker with the topics of the timeline."""
     apply_specs(
         own_kafka.bootstrap, [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in READ]
     )
@@ -49,7 +49,7 @@ def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """A real PostgreSQL."""
+    """Real PostgreSQL server."""
     with running_postgres() as running:
         yield running
 
@@ -76,17 +76,17 @@ def writer_to(bootstrap: str, tmp_path: Path, url: str) -> Child:
     )
 
 
-class Told:
-    """What was produced, as the contacts agent would."""
+class Produced:
+    """Produces entries as the contacts job would, and records the expected result."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.promises: dict[str, SlaTargetsEntry] = {}
-        """What was told last of each contact."""
+        """Latest SLA targets of each contact."""
         self._numbers = itertools.count()
 
     def batches(self, lives: int = 30) -> Iterator[list[kafka_io.Produced]]:
-        """Yield records without end, of so many contacts; some are told twice, one in a batch is no entry."""
+        """Yield endless batches of `lives` contacts each, with some duplicates and one invalid entry per batch."""
         chance = random.Random(1)
         while True:
             rows: dict[str, Contact] = {}
@@ -101,11 +101,11 @@ class Told:
         yield topics.TIMELINE.name, key, value
         if len(self.entries) % 3 == 0 and not event.subject.startswith("agent:"):
             at = len(self.entries)
-            told = self.promises[event.subject] = sla_status_entry(event.subject, at, resolution=at)
-            yield topics.TIMELINE.name, key, msgspec.json.encode(told)
+            targets = self.promises[event.subject] = sla_status_entry(event.subject, at, resolution=at)
+            yield topics.TIMELINE.name, key, msgspec.json.encode(targets)
 
     def owners(self) -> dict[str, str]:
-        """Event id → under whom its entry must stand: the strongest identity that its contact told, or else the contact."""
+        """Return the expected owner of each entry, by event id: the contact's strongest identity, else the contact."""
         owners: dict[str, str] = {}
         for entry in self.entries.values():
             known = owners.get(entry.contact, "")
@@ -133,29 +133,29 @@ def due(url: str) -> dict[str, tuple[SlaTarget, ...]]:
     return {name: open_targets.load(running) for name, running in found}
 
 
-def verify(told: Told, url: str, child: Child) -> None:
+def verify(produced: Produced, url: str, child: Child) -> None:
     wait_until(
-        lambda: len(written(url)) >= len(told.entries),
+        lambda: len(written(url)) >= len(produced.entries),
         "all entries",
-        otherwise=lambda: (len(written(url)), len(told.entries)),
+        otherwise=lambda: (len(written(url)), len(produced.entries)),
     )
     found = written(url)
-    assert max(Counter(name for name, _ in found).values()) == 1, "an entry stands twice"
-    assert dict(found) == told.owners()
-    last = {name: one.promises for name, one in told.promises.items()}
-    wait_until(lambda: due(url) == last, "what is due to be known", otherwise=lambda: (len(due(url)), len(last)))
+    assert max(Counter(name for name, _ in found).values()) == 1, "duplicate entry"
+    assert dict(found) == produced.owners()
+    last = {name: one.promises for name, one in produced.promises.items()}
+    wait_until(lambda: due(url) == last, "the SLA targets to be stored", otherwise=lambda: (len(due(url)), len(last)))
     assert child.stop() == 0
 
 
 def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    told, url = Told(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+    produced, url = Produced(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
     with writer(kafka, tmp_path) as child:
-        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+        with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS):
                 child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
-        verify(told, url, child)
+        verify(produced, url, child)
     letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
     assert {letter.value() for letter in letters} == {b"no entry"}
 
@@ -164,7 +164,7 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
 def test_two_processes_share_the_partitions(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str
 ) -> None:
-    told, url = Told(), f"sqlite:///{tmp_path / 'timeline.db'}"
+    produced, url = Produced(), f"sqlite:///{tmp_path / 'timeline.db'}"
     if kind == "postgresql":
         url = make_database(postgres, "shared")
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -174,18 +174,18 @@ def test_two_processes_share_the_partitions(
         one.start()
         two.start()
         two.wait_for('"event": "partition_opened"', 2)
-        with kafka_io.trickle(kafka.bootstrap, told.batches(1000)):  # so that both write at the same time
-            wait_until(lambda: len(told.entries) > 30_000, "entries to be told")
-        wait_until(lambda: len(written(url)) >= len(told.entries), "all entries")
+        with kafka_io.trickle(kafka.bootstrap, produced.batches(1000)):  # so that both write at the same time
+            wait_until(lambda: len(produced.entries) > 30_000, "enough entries")
+        wait_until(lambda: len(written(url)) >= len(produced.entries), "all entries")
         assert one.stop() == 0
-        verify(told, url, two)
+        verify(produced, url, two)
 
 
-def test_what_the_database_cannot_hold_is_set_aside_alone(
+def test_only_entries_refused_by_the_database_become_dead_letters(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path
 ) -> None:
-    told, url = Told(), make_database(postgres, "strict")
-    records = next(told.batches())[:-1]
+    produced, url = Produced(), make_database(postgres, "strict")
+    records = next(produced.batches())[:-1]
     too_large = structs.replace(
         timeline.decode(records[0][2] or b""),
         id="large",
@@ -197,11 +197,11 @@ def test_what_the_database_cannot_hold_is_set_aside_alone(
         kafka_io.produce(kafka.bootstrap, records)
         child.start()
         child.wait_for('"event": "partition_opened"', 4)
-        verify(told, url, child)
+        verify(produced, url, child)
     assert {one.value() for one in kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)} == {letter}
 
 
-def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None:
+def test_process_waiting_for_the_database_stops_on_sigterm(tmp_path: Path) -> None:
     child = writer_to("127.0.0.1:1", tmp_path, "postgresql+psycopg://postgres@127.0.0.1:1/postgres")
     with child:
         child.start().wait_for("waiting_for_database")
@@ -211,21 +211,21 @@ def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("kind", "hold"), [("sqlite", "BEGIN IMMEDIATE"), ("postgresql", "LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")]
 )
-def test_who_writes_the_tables_anew_is_waited_for(
+def test_timeline_process_waits_during_a_table_rewrite(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str, hold: str
 ) -> None:
-    """As at night, for longer than Kafka lets nobody hear of a process before it gives its partitions to others."""
-    told, url = Told(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+    """The nightly rewrite holds the lock for longer than Kafka's session timeout."""
+    produced, url = Produced(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
     if kind == "postgresql":
         url = make_database(postgres, "rewritten")
     with writer(kafka, tmp_path, url) as child:
         child.start()
         child.wait_for('"event": "partition_opened"', 4)
-        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+        with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             wait_until(lambda: written(url), "entries to be written")
             engine = create_engine(url)
             with engine.connect() as connection:
-                connection.exec_driver_sql(hold)  # as VACUUM does
+                connection.exec_driver_sql(hold)  # like VACUUM
                 child.wait_for('"event": "waiting_for_database"')
             engine.dispose()
             with closing(Timeline(url)) as nightly:
@@ -233,26 +233,26 @@ def test_who_writes_the_tables_anew_is_waited_for(
                     before = len(written(url))
                     nightly.vacuum()
                     wait_until(lambda before=before: len(written(url)) > before, "entries to be written after it")
-        verify(told, url, child)
-    assert child.exits == [0], "one life"
-    assert child.text.count('"event": "partitions_assigned"') == 1, "nor did Kafka miss it"
+        verify(produced, url, child)
+    assert child.exits == [0], "no restart"
+    assert child.text.count('"event": "partitions_assigned"') == 1, "no rebalance"
     assert "tick_failed" not in child.text
 
 
-def test_the_database_crashes_and_comes_back(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
-    told = Told()
+def test_timeline_process_survives_a_database_crash(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
+    produced = Produced()
     with supervised(writer(kafka, tmp_path, postgres.url)) as child:
-        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+        with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             child.wait_for('"event": "partition_opened"', 4)
             for _ in range(2):
                 before = len(written(postgres.url))
                 wait_until(lambda before=before: len(written(postgres.url)) > before, "entries to be written")
                 ended = len(child.exits)
                 postgres.stop("immediate")
-                wait_until(lambda ended=ended: len(child.exits) > ended, "the process to leave")
+                wait_until(lambda ended=ended: len(child.exits) > ended, "the process to exit")
                 child.wait_for_new("waiting_for_database")
-                child.kill()  # and who writes dies too
+                child.kill()  # the writer is killed too
                 postgres.start()
-        wait_until(lambda: child.alive, "the next life")
-        verify(told, postgres.url, child)
-    assert len(child.exits) >= 4, "nothing ended: the crashes proved nothing"
+        wait_until(lambda: child.alive, "the restart")
+        verify(produced, postgres.url, child)
+    assert len(child.exits) >= 4, "the crashes had no effect"

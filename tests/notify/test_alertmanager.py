@@ -1,4 +1,4 @@
-"""The configuration of Alertmanager that is shipped: valid, and each alert finds its way."""
+"""The shipped Alertmanager configuration: valid, and each alert reaches its receivers."""
 
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from streams.notify import alertmanager
-from streams.notify.alertmanager import AlertWriter, AwayError, Client
+from streams.notify.alertmanager import AlertWriter, Client, UnavailableError
 from streams.notify.incidents import ClockIncidents, Incident, fold
 from streams.notify.options import AlertmanagerOptions, Language, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, WebhookReceiver, find, running, webhook_receiver
@@ -41,14 +41,14 @@ def test_example_is_valid() -> None:
         ({"alertname": "Other"}, MAIL),
     ],
 )
-def test_alerts_find_their_receivers(labels: dict[str, str], receivers: str) -> None:
+def test_alerts_reach_their_receivers(labels: dict[str, str], receivers: str) -> None:
     told = [f"{name}={value}" for name, value in labels.items()]
     test = [find("amtool"), "config", "routes", "test", f"--config.file={EXAMPLE}", f"--verify.receivers={receivers}"]
     done = subprocess.run([*test, *told], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) -> None:
+def test_alert_contains_needed_facts_and_no_personal_data(tmp_path: Path) -> None:
     links = {"dashboard_url": "https://example.org/?service={service}", "runbook_url": "https://example.org/{clock}"}
     names: dict[Language, dict[str, str]] = {"fr": {"solidarites": "Solidarités"}}
     writer = AlertWriter(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), services=names, **links))
@@ -86,7 +86,7 @@ def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) 
     assert writer.open(risk, 0)["labels"] | {"alertname": "SlaBreached", "severity": "critical"} == alert["labels"]
 
 
-def test_what_is_broken_mutes_that_it_was_at_risk_and_nothing_else(tmp_path: Path) -> None:
+def test_breach_mutes_only_its_warning(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     broken, other = SlaClockStub(1, now), SlaClockStub(2, now + timedelta(hours=1))
     writer = AlertWriter(NotifyOptions("", tmp_path))
@@ -111,7 +111,7 @@ def test_what_is_broken_mutes_that_it_was_at_risk_and_nothing_else(tmp_path: Pat
         wait_until(lambda: muted() == expected, "alerts to be muted", otherwise=muted)
 
 
-def test_a_promise_that_is_broken_far_too_often_is_not_told_to_be_so_too_often_as_well(tmp_path: Path) -> None:
+def test_fast_burn_rate_mutes_the_slow_one(tmp_path: Path) -> None:
     now = datetime.now(UTC).isoformat()
     of = {"site": "siege", "service": "rsa", "channel": "call", "policy": "telephone", "clock": "answer"}
     labels = [
@@ -138,7 +138,7 @@ def test_a_promise_that_is_broken_far_too_often_is_not_told_to_be_so_too_often_a
         wait_until(lambda: muted() == expected, "alerts to be muted", otherwise=muted)
 
 
-def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Path) -> None:
+def test_invalid_alert_does_not_block_others(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     writer = AlertWriter(NotifyOptions("", tmp_path))
     bodies: list[dict[str, Any]] = [
@@ -152,13 +152,13 @@ def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Pat
         wait_until(lambda: len(hook.firing()) == 7, "the others")
 
 
-def test_who_is_no_alertmanager_is_told_nothing() -> None:
+def test_other_servers_receive_no_alerts() -> None:
     hook = WebhookReceiver()
     client = Client(AlertmanagerOptions("one", hook.url))
-    with pytest.raises(AwayError, match="does not answer"):
+    with pytest.raises(UnavailableError, match="does not answer"):
         client.started_at()
     hook.come()
-    with pytest.raises(AwayError, match="takes nothing now \\(501\\)"):
+    with pytest.raises(UnavailableError, match="refuses alerts at present \\(501\\)"):
         client.started_at()
     client.close()
     hook.go()

@@ -1,4 +1,4 @@
-"""From an event to a receiver, killed around the moment of the breach: each broken promise is one alert, and none is missing."""
+"""From event to receiver, with kills around the breach: each breach is exactly one alert."""
 
 import signal
 from contextlib import closing
@@ -22,7 +22,7 @@ CALLS = 8
 
 
 def told(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
-    """By contact, under which fingerprints, and as of when, its breach was told."""
+    """Return, by contact, the fingerprints of its breach alerts and their start times."""
     found: dict[str, set[tuple[str, datetime]]] = {}
     for _, body in hook.taken:
         for alert in body["alerts"]:
@@ -32,7 +32,7 @@ def told(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
     return found
 
 
-def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_workers_and_notify_killed_around_the_breach(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = Random(KILLS)
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
@@ -70,9 +70,7 @@ def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: Embedd
 
 
 @pytest.mark.parametrize("ago", [timedelta(days=20), timedelta(hours=8)], ids=["added later", "nightly file"])
-def test_source_of_calls_that_ended_long_ago_alerts_nobody(
-    own_kafka: EmbeddedKafka, tmp_path: Path, ago: timedelta
-) -> None:
+def test_calls_that_ended_long_ago_cause_no_alert(own_kafka: EmbeddedKafka, tmp_path: Path, ago: timedelta) -> None:
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
         with chain.child("notify", "notify").start(), chain.child("one", "worker").start() as worker:
@@ -87,7 +85,7 @@ def test_source_of_calls_that_ended_long_ago_alerts_nobody(
     assert told(hook).keys() == chain.deadlines.keys()
 
 
-def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_stop_across_500_deadlines_causes_500_late_alerts(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
         with chain.child("notify", "notify").start(), chain.child("one", "worker") as worker:

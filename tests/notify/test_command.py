@@ -1,4 +1,4 @@
-"""`accueil notify` as it is called: what it says to people, and when it ends."""
+"""The command `accueil notify`: output and exit."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def accueil(path: Path, *arguments: str, locale: str = "C") -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_test_reaches_every_receiver_and_says_so(tmp_path: Path) -> None:
+def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
     with webhook_receiver() as hook, webhook_receiver() as webhook, running(tmp_path / "alertmanager", hook) as manager:
         path, _ = settings(tmp_path, manager.url, webhook)
         assert accueil(path, "notify", "test") == (0, "alertmanagers.local: taken\nwebhooks.garde: taken\n")
@@ -60,7 +60,7 @@ def test_test_reaches_every_receiver_and_says_so(tmp_path: Path) -> None:
     ("locale", "answer"),
     [("C", "does not answer"), ("fr_FR.UTF-8", "ne répond pas")],
 )
-def test_test_names_who_was_not_reached(tmp_path: Path, locale: str, answer: str) -> None:
+def test_test_command_names_unreachable_receivers(tmp_path: Path, locale: str, answer: str) -> None:
     webhook = WebhookReceiver()
     path, _ = settings(tmp_path, "http://127.0.0.1:9", webhook)
     code, text = accueil(path, "notify", "test", locale=locale)
@@ -68,15 +68,15 @@ def test_test_names_who_was_not_reached(tmp_path: Path, locale: str, answer: str
     assert [line.endswith(answer) for line in text.splitlines()] == [True, True]
 
 
-def test_without_receivers_there_is_nothing_to_do(tmp_path: Path) -> None:
+def test_command_without_receivers_ends(tmp_path: Path) -> None:
     path = tmp_path / "accueil.toml"
     path.write_text("", encoding="utf-8")
     code, text = accueil(path, "notify")
     assert code == 2
-    assert "accueil: nobody to tell: write a table [notify.alertmanagers.<name>]" in text
+    assert "accueil: no receiver: write a table [notify.alertmanagers.<name>]" in text
 
 
-def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:
+def test_command_serves_health_and_locks_its_directory(tmp_path: Path) -> None:
     path, port = settings(tmp_path, "http://127.0.0.1:9", WebhookReceiver())
 
     def ask(what: str) -> Any:

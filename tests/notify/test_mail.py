@@ -1,4 +1,4 @@
-"""E-mail by a real SMTP server: with STARTTLS and a password, in both languages, and again after it was away."""
+"""E-mail through a real SMTP server: STARTTLS and password, both languages, and outages."""
 
 import email
 import email.policy
@@ -31,7 +31,7 @@ PASSWORD = "un mot de passe d'essai"
 
 
 class Mailbox:
-    """Takes messages, or answers each with `refusal`; those to whom is in `unwanted` with what stands there."""
+    """Accepts messages, or answers each with `refusal`; recipients in `unwanted` get the answer given there."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -77,7 +77,7 @@ def serving(mailbox: Mailbox, port: int, **options: Any) -> Iterator[None]:
 
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """Of a server on this machine; it is trusted here."""
+    """Certificate of a server on this machine, trusted by these tests."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     now = datetime.now(UTC)
     made = (
@@ -105,7 +105,7 @@ def options(port: int, **others: Any) -> MailOptions:
 
 
 class Post:
-    """What waits for mailboxes, in a store."""
+    """Store with messages for mailboxes."""
 
     def __init__(self, directory: Path, mail: MailOptions) -> None:
         common = NotifyOptions("", directory, mails=(mail,), runbook_url="https://example.org/{service}")
@@ -127,7 +127,7 @@ def mailbox() -> Mailbox:
     return Mailbox()
 
 
-def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
     with serving(mailbox, port):
@@ -142,7 +142,7 @@ def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path
     assert "Que faire : https://example.org/solidarites" in text
 
 
-def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_message_in_english(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port, language="en"))
     with serving(mailbox, port):
@@ -153,7 +153,7 @@ def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
     )
 
 
-def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(
+def test_password_is_sent_only_over_tls_to_a_trusted_server(
     mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -176,7 +176,7 @@ def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(
         assert len(mailbox.messages) == 1
 
 
-def test_server_that_is_not_known_is_told_nothing(
+def test_untrusted_server_receives_nothing(
     mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -189,7 +189,7 @@ def test_server_that_is_not_known_is_told_nothing(
     assert mailbox.messages == []
 
 
-def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
     post.tell(SlaClockStub(1))
@@ -198,7 +198,7 @@ def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp
     post.tell(*(SlaClockStub(number) for number in range(2, 6)))
     mailbox.refusal = "451 Later"
     with serving(mailbox, port):
-        with pytest.raises(NotMailedError, match="takes no mail now \\(451\\)"):
+        with pytest.raises(NotMailedError, match="accepts no mail at present \\(451\\)"):
             post.deliver()
         mailbox.refusal = ""
         post.deliver()
@@ -208,7 +208,7 @@ def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp
     assert digest.get_content().count("demarches/essai") == 4
 
 
-def test_message_that_is_refused_for_good_is_set_aside_and_the_others_go_on(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
     mailbox.refusal = "554 Not this one"
@@ -222,7 +222,7 @@ def test_message_that_is_refused_for_good_is_set_aside_and_the_others_go_on(mail
     assert len(mailbox.messages) == 1
 
 
-def test_recipient_who_is_refused_for_now_is_told_later_and_others_at_once(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_temporarily_refused_recipient_does_not_delay_others(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(SUPERVISORS, NIGHT)))
     mailbox.unwanted = {NIGHT: "450 4.2.0 Greylisted"}
@@ -239,7 +239,7 @@ def test_recipient_who_is_refused_for_now_is_told_later_and_others_at_once(mailb
     assert post.store.waiting() == {}
 
 
-def test_recipient_who_is_refused_for_good_is_tried_again_after_an_hour(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_permanently_refused_recipient_is_tried_again_after_an_hour(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(NIGHT, SUPERVISORS)))
     mailbox.unwanted = {NIGHT: "550 5.1.1 No such user"}
@@ -247,7 +247,7 @@ def test_recipient_who_is_refused_for_good_is_tried_again_after_an_hour(mailbox:
     with serving(mailbox, port):
         post.deliver()
         assert mailbox.reached == [SUPERVISORS]
-        assert mailbox.tried == 2  # another part of the digest would not be taken either
+        assert mailbox.tried == 2  # other parts of the digest would be refused as well
         assert post.store.refused() == {"mails.garde": (1, f"localhost:{port}: refuses the recipient (550)")}
         assert post.store.waiting() == {}
         mailbox.unwanted = {}
@@ -257,7 +257,7 @@ def test_recipient_who_is_refused_for_good_is_tried_again_after_an_hour(mailbox:
     assert post.store.refused() == {}
 
 
-def test_message_that_was_taken_is_not_sent_again_whatever_is_said_after_it(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
     mailbox.goodbye = "421 4.3.2 Closing"
@@ -269,16 +269,16 @@ def test_message_that_was_taken_is_not_sent_again_whatever_is_said_after_it(mail
     assert post.store.waiting() == {}
 
 
-def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: Path) -> None:
+def test_repeated_message_has_the_same_id(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
     post.tell(SlaClockStub())
     with serving(mailbox, port):
-        for _ in range(2):  # killed before it could take note
+        for _ in range(2):  # killed before the delivery was recorded
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
             (delivery,) = post.speakers
-            delivery._courier.send(delivery._write(message))
+            delivery._transport.send(delivery._write(message))
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()

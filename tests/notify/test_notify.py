@@ -1,4 +1,4 @@
-"""Breaches reach real receivers, each once, whatever is away or killed meanwhile: a real Kafka, a real Alertmanager."""
+"""Breaches reach real receivers exactly once through outages and kills, with a real Kafka and Alertmanager."""
 
 import signal
 import subprocess
@@ -29,11 +29,11 @@ from tests.support.webhooks import SECRET
 pytestmark = pytest.mark.broker
 TOPICS = count()
 SHOW_SECONDS = 3.0
-"""More than `group_wait` and `group_interval` of the example."""
+"""Longer than `group_wait` and `group_interval` of the example, in seconds."""
 
 
 class Stage:
-    """A topic of its own, Alertmanager, its receiver, and one of messages."""
+    """A topic, an Alertmanager with its receiver, and a webhook receiver."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Stage:
 
 
 def incidents(webhook: WebhookReceiver) -> dict[str, list[dict[str, Any]]]:
-    """What the receiver of messages knows of each incident; a message that comes twice has one id, and counts once."""
+    """Return the changes of each incident that the webhook received; duplicates with the same id count once."""
     key = StandardWebhooks([SecretStr(SECRET)])
     for at, (_, headers, body) in zip(list(webhook.times), list(webhook.requests), strict=False):
         key.verify(headers, body, at)
@@ -115,7 +115,7 @@ def breaches(promises: Sequence[SlaClockStub]) -> list[AnySlaEvent]:
     return [promise.breached() for promise in promises]
 
 
-def test_incident_is_told_when_it_begins_and_when_it_ends(stage: Stage) -> None:
+def test_beginning_and_end_of_an_incident_are_sent(stage: Stage) -> None:
     (promise,) = stage.promises[:1]
     with stage.notifier() as notifier:
         stage.tell([promise.started(), promise.breached()])
@@ -132,7 +132,7 @@ def test_incident_is_told_when_it_begins_and_when_it_ends(stage: Stage) -> None:
     assert stage.hook.resolved().keys() == stage.hook.firing().keys()
 
 
-def test_second_incident_of_a_clock_is_told_though_it_is_over_when_it_is_read(stage: Stage) -> None:
+def test_second_incident_is_sent_after_it_ended(stage: Stage) -> None:
     (promise,) = stage.promises[:1]
     with stage.notifier() as notifier:
         stage.tell([promise.breached()])
@@ -146,7 +146,7 @@ def test_second_incident_of_a_clock_is_told_though_it_is_over_when_it_is_read(st
         wait_until(lambda: not any(waiting(notifier).values()), "nothing more to tell")
 
 
-def test_what_began_and_ended_while_everything_was_away_is_told_once_it_is_back(stage: Stage) -> None:
+def test_incident_during_an_outage_is_sent_afterwards(stage: Stage) -> None:
     promises = stage.promises[:30]
     stage.manager.stop()
     stage.webhook.go()
@@ -180,7 +180,7 @@ def figure(notifier: Notifier, name: str) -> dict[str, int]:
     return {sample.labels["receiver"]: int(sample.value) for sample in metric.samples}
 
 
-def test_receiver_that_refuses_holds_up_nobody_and_is_told_again_at_the_next_start(stage: Stage) -> None:
+def test_refusing_receiver_delays_no_other_and_is_retried_at_start(stage: Stage) -> None:
     first, second = stage.promises[:2]
     stage.webhook.unwanted = 422, lambda body: body["data"]["contact"] == first.contact
     with stage.notifier() as notifier:
@@ -201,7 +201,7 @@ def test_receiver_that_refuses_holds_up_nobody_and_is_told_again_at_the_next_sta
     assert stage.messages.count("sla.breached.started") == 3
 
 
-def test_topic_that_is_told_again_tells_nothing_new(stage: Stage) -> None:
+def test_duplicate_events_send_nothing(stage: Stage) -> None:
     promises, last = stage.promises[:5], stage.promises[5]
     ended, going_on = promises[:2], promises[2:]
     events = [
@@ -224,7 +224,7 @@ def test_topic_that_is_told_again_tells_nothing_new(stage: Stage) -> None:
     assert stage.messages == [*before, "sla.breached.started"]
 
 
-def test_what_is_over_when_it_is_started_first_is_history(stage: Stage) -> None:
+def test_incidents_ended_before_the_first_start_are_not_sent(stage: Stage) -> None:
     over, going_on = stage.promises[:3], stage.promises[3:5]
     stage.tell([*breaches(over), *breaches(going_on), *(promise.met(0.2) for promise in over)])
     with stage.notifier():
@@ -236,7 +236,7 @@ def test_what_is_over_when_it_is_started_first_is_history(stage: Stage) -> None:
     assert stage.messages == ["sla.breached.started"] * 3
 
 
-def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> None:
+def test_restarted_alertmanager_receives_all_alerts_immediately(stage: Stage) -> None:
     with stage.notifier():
         stage.tell(breaches(stage.promises[:3]))
         stage.wait_for_firing(3)
@@ -246,7 +246,7 @@ def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> Non
     assert all(len(begun) == 1 for begun in stage.hook.firing().values())
 
 
-def test_stop_of_a_day_is_one_digest_of_what_goes_on_and_what_ended_meanwhile_is_counted(stage: Stage) -> None:
+def test_day_of_outage_causes_one_digest_of_open_incidents(stage: Stage) -> None:
     now = datetime.now(UTC)
     promises = [SlaClockStub(n, now - timedelta(seconds=30), clock="answer", channel="call") for n in range(500)]
     ended, going_on = promises[:250], promises[250:]
@@ -270,7 +270,7 @@ def test_stop_of_a_day_is_one_digest_of_what_goes_on_and_what_ended_meanwhile_is
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: Path) -> None:
+def test_kill_at_every_step_sends_each_breach_once(stage: Stage, tmp_path: Path) -> None:
     with stage.notifier():
         pass
     lives = [acts for acts in range(4, 37) if acts % 3]

@@ -1,4 +1,4 @@
-"""Receivers that refuse: for now, one message for good, everything; on a real HTTP server."""
+"""Refusing receivers: temporarily, for one message, or permanently; with a real HTTP server."""
 
 import threading
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def told(hook: WebhookReceiver) -> list[tuple[str, str]]:
-    """What was taken: what became of which contact."""
+    """Return the accepted changes with their contacts."""
     return [
         (one["what"], one["contact"].rpartition(":")[2])
         for _, body in hook.taken
@@ -62,7 +62,7 @@ def told(hook: WebhookReceiver) -> list[tuple[str, str]]:
 
 
 def is_about(*numbers: int) -> Any:
-    """Whether a body is about any of these contacts."""
+    """Return whether a body contains any of these contacts."""
 
     def ask(body: Any) -> bool:
         notices = body["data"].get("incidents", [body["data"]])
@@ -72,14 +72,14 @@ def is_about(*numbers: int) -> Any:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
-def test_refusal_for_good_is_told_apart(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
+def test_permanent_refusal_is_detected(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
     hook.status = status
     with pytest.raises(RefusedError, match=str(status)):
         transport.send(LETTER)
 
 
 @pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
-def test_refusal_that_passes_is_told_apart(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
+def test_temporary_refusal_is_detected(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
     hook.status = status
     with pytest.raises(NotAcceptedError, match=str(status)):
         transport.send(LETTER)
@@ -96,7 +96,7 @@ def test_refusal_that_passes_is_told_apart(hook: WebhookReceiver, transport: Web
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_pause_that_is_asked_for_is_known(
+def test_retry_after_is_read(
     hook: WebhookReceiver, transport: WebhookTransport, status: int, asked_for: str, at_least: float, at_most: float
 ) -> None:
     if asked_for == "a date":
@@ -118,7 +118,7 @@ def telling(store: Store, transport: WebhookTransport, directory: Path) -> Itera
     assert not failed.is_set()
 
 
-def test_receiver_is_left_alone_for_as_long_as_it_asks(
+def test_requested_pause_is_kept(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.status, hook.headers = 429, {"Retry-After": "3"}
@@ -133,9 +133,7 @@ def test_receiver_is_left_alone_for_as_long_as_it_asks(
     assert second - first >= 3
 
 
-def test_message_that_is_refused_is_set_aside_and_the_others_go_on(
-    hook: WebhookReceiver, transport: WebhookTransport, store: Store
-) -> None:
+def test_refused_message_is_set_aside(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:
     hook.unwanted = 422, is_about(2)
     report_breaches(store, 1, 2, 3)
     MessageDelivery("desk", transport, 10).deliver(store, NOW)
@@ -147,7 +145,7 @@ def test_message_that_is_refused_is_set_aside_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("unwanted", [(7,), (1, 30), range(1, 31)])
-def test_digest_of_which_a_part_is_refused_is_taken_apart(
+def test_partly_refused_digest_is_split(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store, unwanted: tuple[int, ...]
 ) -> None:
     hook.unwanted = 400, is_about(*unwanted)
@@ -158,9 +156,7 @@ def test_digest_of_which_a_part_is_refused_is_taken_apart(
     assert store.waiting() == {}
 
 
-def test_digest_that_is_too_long_comes_in_parts(
-    hook: WebhookReceiver, transport: WebhookTransport, store: Store
-) -> None:
+def test_too_long_digest_is_split(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:
     hook.unwanted = 413, lambda body: len(body["data"].get("incidents", ())) > 9
     report_breaches(store, *range(1, 31))
     MessageDelivery("desk", transport, 10).deliver(store, NOW)
@@ -170,7 +166,7 @@ def test_digest_that_is_too_long_comes_in_parts(
     assert len(set(ids)) == len(ids) < 20
 
 
-def test_what_was_refused_is_told_again_later_but_not_that_what_is_over_began(
+def test_refused_messages_are_repeated_except_beginnings_of_ended_incidents(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store
 ) -> None:
     queueing = MessageDelivery("desk", transport, 10)
@@ -186,7 +182,7 @@ def test_what_was_refused_is_told_again_later_but_not_that_what_is_over_began(
     assert store.refused() == {}
 
 
-def test_what_was_refused_is_told_again_at_the_next_start(
+def test_refused_messages_are_repeated_at_start(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.unwanted = 403, is_about(1)
@@ -198,7 +194,7 @@ def test_what_was_refused_is_told_again_at_the_next_start(
     again.close()
 
 
-def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
+def test_gone_receiver_receives_nothing_until_the_next_start(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store, tmp_path: Path
 ) -> None:
     hook.status = 410
@@ -219,9 +215,7 @@ def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
     assert told(hook) == [("started", "1"), ("started", "2")]
 
 
-def test_what_was_refused_long_ago_is_forgotten(
-    hook: WebhookReceiver, transport: WebhookTransport, store: Store
-) -> None:
+def test_old_refused_messages_are_deleted(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:
     hook.status = 422
     report_breaches(store, 1)
     MessageDelivery("desk", transport, 10).deliver(store, NOW)

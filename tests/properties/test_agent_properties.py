@@ -1,4 +1,4 @@
-"""Whatever order and however often: the same changes give the same agent and the same figures."""
+"""The same agent events give the same row and figures, in any order and with duplicates."""
 
 from collections import defaultdict
 
@@ -30,13 +30,13 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
         count_rings(row, after, figures.__getitem__)
         row = after
         stocks = {dimensions: row_of.stocks for (start, dimensions), row_of in figures.items() if start == 0}
-        told = states(row)
+        found = states(row)
         assert {
-            dimensions: dict(zip(QUEUE_SCHEMA.stocks, counts, strict=True))[told[dimensions]]
+            dimensions: dict(zip(QUEUE_SCHEMA.stocks, counts, strict=True))[found[dimensions]]
             for dimensions, counts in stocks.items()
-            if dimensions in told
-        } == dict.fromkeys(told, 1)
-        assert sum(map(sum, stocks.values())) == len(told)
+            if dimensions in found
+        } == dict.fromkeys(found, 1)
+        assert sum(map(sum, stocks.values())) == len(found)
     assert row is not None
     return row, figures
 
@@ -55,7 +55,7 @@ def non_zero(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], 
 
 
 @given(EVENT_SETS)
-def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events) -> None:
+def test_duplicate_changes_nothing_and_rows_are_immutable(events: Events) -> None:
     row: Agent | None = None
     for event in events:
         bytes_before = agent.encode(row) if row else b""
@@ -68,7 +68,7 @@ def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events
         assert agent.fold(row, event) is row
 
 
-def test_all_of_a_long_log_told_twice_counts_every_ring_once() -> None:
+def test_long_log_read_twice_counts_every_ring_once() -> None:
     rings = [
         make("agent.state_changed", at, subject=AGENT, change=AgentChange.RING_UNANSWERED, queue="mdph")
         for at in range(3 * MAX_RINGS)

@@ -1,6 +1,6 @@
-"""Calendars agree with a plain second one that walks minute by minute, in all zones, across all changes of clocks.
+"""Calendars match a plain second implementation that goes minute by minute, in several zones, across clock changes.
 
-CALENDAR_CASES=100000 asks so many questions.
+Set CALENDAR_CASES=100000 to check 100,000 cases.
 """
 
 import os
@@ -36,18 +36,18 @@ HOLIDAYS = [None, "FR", "FR", "FR-57", "FR-67", "FR-973", "FR-974", "FR-976"]
 
 class Question(NamedTuple):
     start: int
-    """Minutes after the beginning of the window."""
+    """Minutes after the start of the window."""
     milliseconds: int
     unit: Unit
     amount: float
-    """0 to 1: of what is reasonable for the unit."""
+    """Share, 0 to 1, of the largest reasonable amount of the unit."""
     pauses: list[tuple[int, int, bool]]
-    """Minutes to the next, minutes that it lasts, and whether it is moved to the end of a day."""
+    """Minutes to the next pause, its length in minutes, and whether it is moved to the end of a day."""
     is_open_ended: bool
     roll: bool
     until: int
     is_exact: bool
-    """Whether it is asked just when a delay ends, or for just what is counted at the end of a day."""
+    """Whether the query is exactly at the end of a delay, or for exactly the amount counted at the end of a day."""
 
 
 @st.composite
@@ -62,7 +62,7 @@ OFFICE = st.sampled_from([["08:30-12:00", "13:30-17:00"], ["09:00-12:00"], ["00:
 NIGHT = st.sampled_from(
     [["01:30-02:30", "02:45-04:00"], ["02:10-02:20"], ["00:10-00:50"], ["00:00-01:00", "01:00-02:00"]]
 )
-"""On a Sunday, when clocks change."""
+"""Local times of clock changes on a Sunday."""
 WEEK = st.dictionaries(st.sampled_from(NAMES), OFFICE | hours(), min_size=1)
 
 
@@ -122,7 +122,7 @@ MOST = {
 
 def pauses_of(question: Question, started_at: int, plain: PlainCalendar) -> list[tuple[int, int | None]]:
     made: list[tuple[int, int | None]] = []
-    at = started_at - 6 * 60 * MINUTE  # some begin before the clock does
+    at = started_at - 6 * 60 * MINUTE  # some pauses begin before the clock
     for gap, length, at_midnight in question.pauses:
         begin = at + gap * MINUTE
         at = begin + length * MINUTE + question.milliseconds
@@ -161,14 +161,14 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
     assert calendar.next_change(started_at) == plain.next_change(started_at)
 
 
-def test_a_plain_calendar_says_the_same() -> None:
+def test_calendar_matches_the_plain_calendar() -> None:
     asked: Counter[str] = Counter()
 
     @settings(
         max_examples=max(CASES // QUESTIONS, 1),
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink what takes so long to ask takes far longer
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # no shrinking: it would take far too long
     )
     @given(calendars(), st.lists(QUESTION, min_size=QUESTIONS, max_size=QUESTIONS))
     def compare(both: tuple[dict[str, Any], date], questions: list[Question]) -> None:
@@ -191,7 +191,7 @@ def test_a_plain_calendar_says_the_same() -> None:
 
 
 @pytest.mark.parametrize(("zone", "changed"), [(zone, day) for zone, days in ZONES.items() for day in days[:2]])
-def test_it_says_the_same_of_a_night_in_which_clocks_change(zone: str, changed: date) -> None:
+def test_calendar_matches_the_plain_calendar_at_clock_changes(zone: str, changed: date) -> None:
     hours = ["00:10-00:50", "01:30-01:40", "01:50-02:10", "02:20-02:25", "02:45-04:00"]
     described = {"timezone": zone, "versions": [{"from": changed, "sunday": hours}]}
     calendar = compile_calendar(CalendarRules.model_validate(described))

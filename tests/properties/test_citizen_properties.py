@@ -1,4 +1,4 @@
-"""A citizen's entries in whatever order, told again, late, or under another citizen first: the same figures."""
+"""The same entries give the same figures of citizens: in any order, repeated, late, or first under another citizen."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -53,8 +53,8 @@ encode_entry = msgspec.json.encode
 
 
 @st.composite
-def told(draw: st.DrawFn, entries: list[Entry]) -> list[Entry]:
-    """The entries in any order, some of them more than once."""
+def repeated(draw: st.DrawFn, entries: list[Entry]) -> list[Entry]:
+    """Draw the entries in any order, with duplicates."""
     return draw(st.permutations([*entries, *draw(st.lists(st.sampled_from(entries), max_size=4))]))
 
 
@@ -66,7 +66,7 @@ def count_once(*rows: Citizen) -> Figures:
 
 
 def check(figures: Figures) -> None:
-    """Check what holds in any figures, whatever was counted."""
+    """Check the invariants of all figures."""
     sums: defaultdict[tuple[CitizenFigureKey, str], list[int]] = defaultdict(lambda: [0] * len(CITIZENS.counts))
     for key, figure in figures.items():
         assert min(figure.counts) >= 0
@@ -100,15 +100,15 @@ def reasons(channel: str) -> tuple[str, ...]:
     return (*RECONTACT_REASONS.get(channel, ()), OTHER_REASON)
 
 
-@given(contacts_of_one().flatmap(lambda entries: st.tuples(told(entries), told(entries))))
+@given(contacts_of_one().flatmap(lambda entries: st.tuples(repeated(entries), repeated(entries))))
 def test_order_and_repetition_do_not_matter(both: tuple[list[Entry], list[Entry]]) -> None:
     one, other = map(fold, both)
     assert citizens.encode(one) == citizens.encode(other)
     assert citizens.decode(citizens.encode(one)) == one
 
 
-@given(contacts_of_one().flatmap(told))
-def test_figures_are_those_of_the_last_row_alone_and_never_fall(entries: list[Entry]) -> None:
+@given(contacts_of_one().flatmap(repeated))
+def test_figures_match_the_last_row_and_never_decrease(entries: list[Entry]) -> None:
     figures = Figures()
     row: Citizen | None = None
     for one in entries:
@@ -127,7 +127,7 @@ def test_figures_are_those_of_the_last_row_alone_and_never_fall(entries: list[En
 
 
 @given(contacts_of_one(), st.integers(0, 60))
-def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list[Entry], days: int) -> None:
+def test_forgotten_contacts_change_no_open_figure(entries: list[Entry], days: int) -> None:
     since = START_DAY + days
     row = fold(entries)
     kept = forget(row, since)
@@ -136,7 +136,7 @@ def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list
 
 
 @given(contacts_of_one(), contacts_of_one(most=3), st.data())
-def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left(
+def test_erasure_changes_no_figure_and_later_ones_match_the_remaining_contacts(
     entries: list[Entry], later: list[Entry], data: st.DataObject
 ) -> None:
     figures, day = Figures(), START_DAY + data.draw(st.integers(0, 60))
@@ -155,7 +155,7 @@ def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left
 
 
 @given(contacts_of_one(), contacts_of_one(most=3), st.integers(0, 60))
-def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry], days: int) -> None:
+def test_erasure_changes_no_figure_of_later_contacts(entries: list[Entry], later: list[Entry], days: int) -> None:
     since = START_DAY + days
     after = [
         entry(one.type, days + 1 + number, f"{one.channel}:later:{number}", one.service)
@@ -168,7 +168,7 @@ def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry],
 
 
 @given(contacts_of_one(), contacts_of_one(citizen="email:k1-b"))
-def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
+def test_figures_of_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
     figures = count_once(fold(one), fold(other))
     check(figures)
     days = {fact[0] for entries in (one, other) for fact in facts(fold(entries)) if fact[1] is None}
@@ -178,7 +178,7 @@ def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
 
 
 def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
-    """Citizen, or contact → the entries of whose contacts that are in the end."""
+    """Return citizen or contact → the entries of the contacts that belong to it in the end."""
     rows: dict[str, Contact] = {}
     for event in events:
         rows[event.subject] = contact.fold(rows.get(event.subject), event)
@@ -196,7 +196,7 @@ TOLD = events_of_many().flatmap(lambda events: st.tuples(st.just(events), delive
 
 
 @given(TOLD, st.randoms(use_true_random=False))
-def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Event]], random: Random) -> None:
+def test_contact_counts_only_for_its_last_citizen(both: tuple[list[Event], list[Event]], random: Random) -> None:
     events, delivered = both
     entries = entries_from_workers(delivered)
     random.shuffle(entries)
@@ -219,7 +219,7 @@ def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Even
 
 
 @given(TOLD, st.randoms(use_true_random=False))
-def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_crashes(
+def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     both: tuple[list[Event], list[Event]], random: Random
 ) -> None:
     delivered = both[1]
@@ -230,12 +230,12 @@ def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_
     until = {event.subject: index for index, event in enumerate(delivered) if event.type == ERASED}
     counted = [
         event for index, event in enumerate(delivered) if index < until.get(event.subject, len(delivered))
-    ]  # told again, each of these is one
-    told = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(entries_from_workers(delivered))]
-    late = [SimpleNamespace(timestamp=NOW + DAY_MS, entry=one.entry) for one in told if one.entry.contact in until]
+    ]  # duplicates count once
+    written = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(entries_from_workers(delivered))]
+    late = [SimpleNamespace(timestamp=NOW + DAY_MS, entry=one.entry) for one in written if one.entry.contact in until]
     store = Timelines()
     partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]
-    for records in (told, random.sample(late, min(3, len(late)))):
+    for records in (written, random.sample(late, min(3, len(late)))):
         take(partitions, records, random)
     figures = Figures()
     for partition in partitions:
@@ -247,7 +247,7 @@ def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_
 
 
 def take(partitions: list[TimelineWriter], records: Iterable[SimpleNamespace], random: Random) -> None:
-    """Have partitions take their records in batches of any size, one after the other in any order, some after a crash."""
+    """Fold the records of each partition in batches of any size, in any order of partitions, with crashes."""
     waiting: list[list[SimpleNamespace]] = [[] for _ in partitions]
     for record in records:
         record.value = encode_entry(record.entry)

@@ -1,4 +1,4 @@
-"""Clocks in any order of evidence, with ticks, kills and changed files in between: what they say, and what is told of them."""
+"""SLA clocks and their reported changes, for any order of events, with ticks, kills and file changes in between."""
 
 import json
 import tomllib
@@ -46,43 +46,47 @@ DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision
 KINDS = ("form.taken_up", "form.correction_requested", "form.corrected", "form.decided")
 
 
-class Told(NamedTuple):
-    """An event of that minute, as it became known."""
+class ReadEvent(NamedTuple):
+    """An event, and the minute in which it is read."""
 
     event: Event
     minute: int
 
 
 @st.composite
-def lives(draw: st.DrawFn, *, in_order: bool) -> list[Told]:
-    """A form, and what became of it; told late, out of order and twice, or just late and twice."""
+def form_histories(draw: st.DrawFn, *, in_order: bool) -> list[ReadEvent]:
+    """Draw the events of a form, read late and with duplicates, and out of order unless `in_order`."""
     minutes = sorted(draw(st.lists(st.integers(1, MONTH), max_size=7, unique=True)))
     happened = [("form.submitted", 0), *((draw(st.sampled_from(KINDS)), minute) for minute in minutes)]
-    told, known_at = [], 0
+    read_events, known_at = [], 0
     for kind, minute in happened:
         event = make(kind, minute * 60, subject=FORM, site="siege", service="mobilite", **DATA.get(kind, {}))
         known_at = max(minute, known_at if in_order else 0) + draw(st.integers(0, 3 * DAY))
         again_at = known_at + draw(st.integers(0, DAY))
-        told += [Told(event, known_at), *([Told(event, again_at)] if draw(st.booleans()) else [])]
-    return sorted(told, key=lambda one: one.minute)
+        read_events += [ReadEvent(event, known_at), *([ReadEvent(event, again_at)] if draw(st.booleans()) else [])]
+    return sorted(read_events, key=lambda item: item.minute)
 
 
-class Followed:
-    """A contact's row through all of it, and what was told of its clocks."""
+class ClockedContact:
+    """A contact's row, and the reported changes of its clocks."""
 
     def __init__(self) -> None:
         self.policies = FILES["first"]
         self.row: Contact | None = None
-        self.told: list[tuple[ClockChange, int]] = []
+        self.reported: list[tuple[ClockChange, int]] = []
 
     @property
     def clocks(self) -> tuple[SlaClock, ...]:
         return self.row.clocks if self.row else ()
 
-    def take(self, told: Told) -> None:
-        after = contact.fold(self.row, told.event)
+    def take(self, item: ReadEvent) -> None:
+        after = contact.fold(self.row, item.event)
         if after is not self.row:
-            self._put(after, *advance(self.clocks, clock_intervals(after), self.policies, ms(told.minute)), told.minute)
+            self._put(
+                after,
+                *advance(self.clocks, clock_intervals(after), self.policies, ms(item.minute)),
+                item.minute,
+            )
 
     def tick(self, minute: int) -> None:
         if self.row is not None:
@@ -103,7 +107,7 @@ class Followed:
     def _put(self, row: Contact, clocks: tuple[SlaClock, ...], news: list[ClockChange], minute: int) -> None:
         self.row = row.__copy__()
         self.row.clocks = clocks
-        self.told += ((one, minute) for one in news)
+        self.reported += ((one, minute) for one in news)
 
 
 def ms(minute: int) -> int:
@@ -111,16 +115,16 @@ def ms(minute: int) -> int:
 
 
 def facts(clock: SlaClock) -> tuple[object, ...]:
-    """What a clock says, whenever that was told."""
+    """Return the state of a clock, without its reports."""
     times = clock.started_at, clock.deadline_at, clock.at_risk_at, clock.pauses, clock.end, clock.ended_at
     return clock.terms, *times, clock.is_breached, clock.is_open and clock.is_at_risk
 
 
-def anew(life: list[Told], policies: Policies, minute: int) -> list[SlaClock]:
-    """The clocks of who learns all of it at once."""
+def recompute(history: list[ReadEvent], policies: Policies, minute: int) -> list[SlaClock]:
+    """Return the clocks after all events are folded in one step."""
     row: Contact | None = None
-    for told in sorted(life, key=lambda one: one.event.time):
-        row = contact.fold(row, told.event)
+    for item in sorted(history, key=lambda one: one.event.time):
+        row = contact.fold(row, item.event)
     assert row is not None
     return list(advance((), clock_intervals(row), policies, ms(minute))[0])
 
@@ -128,46 +132,48 @@ def anew(life: list[Told], policies: Policies, minute: int) -> list[SlaClock]:
 moments = st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from(["tick", "kill"])), max_size=8)
 
 
-def play(life: list[Told], between: list[tuple[int, str]]) -> tuple[Followed, int]:
-    """Return what became of a life with `between` in between, and when it is over."""
-    followed = Followed()
-    steps = [*((told.minute, told) for told in life), *between]
+def run(history: list[ReadEvent], between: list[tuple[int, str]]) -> tuple[ClockedContact, int]:
+    """Return the contact after all events and the steps `between`, and the minute after the end."""
+    clocked = ClockedContact()
+    steps = [*((item.minute, item) for item in history), *between]
     for minute, step in sorted(steps, key=lambda one: one[0]):
         match step:
-            case Told():
-                followed.take(step)
+            case ReadEvent():
+                clocked.take(step)
             case "tick":
-                followed.tick(minute)
+                clocked.tick(minute)
             case "kill":
-                followed.kill()
+                clocked.kill()
             case file:
-                followed.change(file, minute)
+                clocked.change(file, minute)
     over = max(minute for minute, _ in steps) + 1
-    followed.tick(over)
-    return followed, over
+    clocked.tick(over)
+    return clocked, over
 
 
 @settings(max_examples=300)
-@given(lives(in_order=False), moments)
-def test_clocks_say_the_same_however_it_became_known(life: list[Told], between: list[tuple[int, str]]) -> None:
-    followed, over = play(life, between)
-    assert [facts(clock) for clock in followed.clocks] == [
-        facts(clock) for clock in anew(life, followed.policies, over)
+@given(form_histories(in_order=False), moments)
+def test_clocks_do_not_depend_on_order_and_delays(history: list[ReadEvent], between: list[tuple[int, str]]) -> None:
+    clocked, over = run(history, between)
+    assert [facts(clock) for clock in clocked.clocks] == [
+        facts(clock) for clock in recompute(history, clocked.policies, over)
     ]
 
 
 @settings(max_examples=300)
-@given(lives(in_order=True), moments)
-def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: list[tuple[int, str]]) -> None:
-    followed, _ = play(life, between)
-    ids = [json.loads(sla.record(FORM.encode(), "", news, ms(minute))[1])["id"] for news, minute in followed.told]
+@given(form_histories(in_order=True), moments)
+def test_each_change_is_reported_once_with_its_true_time(
+    history: list[ReadEvent], between: list[tuple[int, str]]
+) -> None:
+    clocked, _ = run(history, between)
+    ids = [json.loads(sla.record(FORM.encode(), "", news, ms(minute))[1])["id"] for news, minute in clocked.reported]
     assert len(set(ids)) == len(ids)
-    for news, minute in followed.told:
+    for news, minute in clocked.reported:
         assert news.at <= ms(minute)
         if news.kind is ClockChangeKind.BREACHED:
             assert news.at == news.clock.deadline_at
-    for clock in followed.clocks:
-        kinds = [news.kind for news, _ in followed.told if news.clock.kind is clock.kind]
+    for clock in clocked.clocks:
+        kinds = [news.kind for news, _ in clocked.reported if news.clock.kind is clock.kind]
         assert kinds[0] is ClockChangeKind.STARTED
         assert clock.is_paused or clock.deadline_at is not None
         if clock.is_breached:
@@ -176,26 +182,26 @@ def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: lis
 
 @settings(max_examples=300)
 @given(
-    lives(in_order=False),
+    form_histories(in_order=False),
     moments,
     st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from([*FILES])), min_size=1, max_size=6),
 )
-def test_files_that_change_set_what_is_open_and_leave_what_is_over(
-    life: list[Told], between: list[tuple[int, str]], changes: list[tuple[int, str]]
+def test_changed_files_apply_to_open_clocks_only(
+    history: list[ReadEvent], between: list[tuple[int, str]], changes: list[tuple[int, str]]
 ) -> None:
-    followed, over = play(life, [*between, *changes])
-    (last,) = {one for one in FILES.values() if one is followed.policies}
-    fresh = {clock.kind: clock for clock in anew(life, last, over)}
-    for clock in followed.clocks:
+    clocked, over = run(history, [*between, *changes])
+    (last,) = {one for one in FILES.values() if one is clocked.policies}
+    fresh = {clock.kind: clock for clock in recompute(history, last, over)}
+    for clock in clocked.clocks:
         if clock.is_open and clock.kind in fresh:
             assert facts(clock) == facts(fresh[clock.kind])
-    before = followed.clocks
+    before = clocked.clocks
     for minute, (_, name) in enumerate(pairwise(["first", *FILES]), over):
-        followed.policies = FILES[name]
-        row = followed.row
+        clocked.policies = FILES[name]
+        row = clocked.row
         assert row is not None
         for renew in (False, True):
-            after, news = advance(before, clock_intervals(row), followed.policies, ms(minute), renew=renew)
+            after, news = advance(before, clock_intervals(row), clocked.policies, ms(minute), renew=renew)
             settled = {clock.kind: clock for clock in before if not clock.is_open}
             assert settled == {clock.kind: clock for clock in after if clock.kind in settled}
             assert not any(one.clock.kind in settled for one in news)

@@ -1,4 +1,4 @@
-"""Whatever order, however often, however contradictory: the same events give the same row, figures and index."""
+"""The same events give the same row, figures and index, in any order, with duplicates and contradictions."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -56,12 +56,12 @@ def count_once(row: Contact) -> Figures:
     return figures
 
 
-def what_is_true_now(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
+def current_numbers(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
     return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
 
 
 def check(figures: Figures) -> None:
-    """Check what holds in any figures, whatever was counted."""
+    """Check the invariants of all figures."""
     from_buckets = Figures()
     for (start, dimensions), figure in figures.items():
         counts, stocks = figure.counts, figure.stocks
@@ -84,7 +84,7 @@ def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]
 
 
 @given(EVENT_SETS.flatmap(deliveries))
-def test_figures_are_those_of_the_last_row_alone(events: list[Event]) -> None:
+def test_figures_match_the_last_row(events: list[Event]) -> None:
     figures = Figures()
     row: Contact | None = None
     for event in events:
@@ -96,7 +96,7 @@ def test_figures_are_those_of_the_last_row_alone(events: list[Event]) -> None:
         for key, ever in ever_before.items():
             assert all(now >= then for now, then in zip(ever_counted(figures[key]), ever, strict=True))
     assert row is not None
-    assert what_is_true_now(figures) == what_is_true_now(count_once(row))
+    assert current_numbers(figures) == current_numbers(count_once(row))
 
 
 def ever_counted(figure: Figure) -> list[int]:
@@ -106,15 +106,15 @@ def ever_counted(figure: Figure) -> list[int]:
 TRANSFERS = st.tuples(
     st.integers(1, 2), SECONDS, st.sampled_from(["", "mdph", "rsa", "apa"]), st.sampled_from(["", "autonomie"])
 ).map(
-    lambda told: make(
+    lambda drawn: make(
         "call.transferred",
-        told[1],
+        drawn[1],
         queue="accueil",
         site="siege",
-        service=told[3],
-        visit=told[0],
+        service=drawn[3],
+        visit=drawn[0],
         kind="blind",
-        to_queue=told[2],
+        to_queue=drawn[2],
     )
 )
 
@@ -122,7 +122,7 @@ TRANSFERS = st.tuples(
 @given(
     st.tuples(sets_of(TRANSFERS), sets_of(queue_events())).map(lambda both: numbered([*both[0], *both[1]])), st.data()
 )
-def test_a_transfer_counts_once_where_it_was_told_last_to_have_gone(events: list[Event], data: st.DataObject) -> None:
+def test_transfer_counts_once_for_its_latest_target(events: list[Event], data: st.DataObject) -> None:
     figures = Figures()
     row: Contact | None = None
     for event in data.draw(deliveries(events)):
@@ -138,14 +138,14 @@ def test_a_transfer_counts_once_where_it_was_told_last_to_have_gone(events: list
 
 
 def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
-    """Return how many stays went where: of each the latest known place that was told, apart from how rows have it."""
+    """Return the number of transfers by target, the latest known one of each stay, computed from the events."""
     counted: defaultdict[Dimensions, int] = defaultdict(int)
     stays: defaultdict[int, list[Event]] = defaultdict(list)
     for event in events:
         if event.type.startswith("call."):
             stays[vars(event.data)["visit"]].append(event)
-    for told in stays.values():
-        transfers = [event for event in told if event.type == "call.transferred"]
+    for stay_events in stays.values():
+        transfers = [event for event in stay_events if event.type == "call.transferred"]
         if not transfers:
             continue
         named = [event for event in transfers if event.data.to_queue]
@@ -159,39 +159,39 @@ def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
                 event.service,
                 event.data.queue,
             )
-            for event in told
+            for event in stay_events
         )[2:]
         counted[Dimensions(TRANSFER_CHANNEL, site, service, f"call:{queue}:{to}")] += 1
     return counted
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())
-def test_figures_may_be_counted_once_for_many_events(events: list[Event], data: st.DataObject) -> None:
+def test_rows_may_be_counted_once_for_several_events(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(events)))
     first = fold_all(events[:cut])
     last = fold_all(events[cut:], first)
     figures = count_once(first)
     count_contact(first, last, figures.__getitem__)
     check(figures)
-    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+    assert current_numbers(figures) == current_numbers(count_once(last))
 
 
 @given(EVENT_SETS, sets_of(contact_events(), max_size=4), st.data())
-def test_sector_and_identities_are_the_word_of_its_own_source(
+def test_sector_and_identities_come_from_the_contacts_source(
     own: list[Event], more: list[Event], data: st.DataObject
 ) -> None:
     about = {"source": "survey/x", "subject": own[0].subject}
     others = [event.model_copy(update={"id": f"x-{event.id}", **about}) for event in more]
     row = fold_all(data.draw(st.permutations([*own, *others])))
     assert fold_all([*own, *others]) == row
-    told = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
-    assert row.sector == told
-    identities = {one for event in own if event.sector in ("", told) for one in event.identities.split()}
+    sector = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
+    assert row.sector == sector
+    identities = {one for event in own if event.sector in ("", sector) for one in event.identities.split()}
     assert {*row.identities.split()} == (set() if row.is_erased else identities)
 
 
 @given(EVENT_SETS)
-def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: list[Event]) -> None:
+def test_duplicate_changes_nothing_and_rows_are_immutable(events: list[Event]) -> None:
     row: Contact | None = None
     for event in events:
         bytes_before = contact.encode(row) if row else b""
@@ -206,7 +206,7 @@ def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: list[E
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())
-def test_an_erasure_takes_the_identities_and_no_figure(events: list[Event], data: st.DataObject) -> None:
+def test_erasure_removes_the_identities_and_changes_no_figure(events: list[Event], data: st.DataObject) -> None:
     kept = fold_all(events)
     channel = data.draw(st.sampled_from(["call", "mail"]))
     erasure = make("personal_data.erased", 100_000, subject=events[0].subject, channel=channel)
@@ -214,14 +214,14 @@ def test_an_erasure_takes_the_identities_and_no_figure(events: list[Event], data
     assert (erased.is_erased, erased.identities, erased.citizen) == (True, "", "")
     others = [event for event in events if event.type != "personal_data.erased"]
     if others:
-        assert what_is_true_now(count_once(erased)) == what_is_true_now(count_once(kept))
+        assert current_numbers(count_once(erased)) == current_numbers(count_once(kept))
         assert [*clock_intervals(erased)] == [*clock_intervals(fold_all(others))]
     else:
-        assert what_is_true_now(count_once(erased)) == {}
+        assert current_numbers(count_once(erased)) == {}
 
 
 @given(EVENT_SETS, EVENT_SETS)
-def test_bytes_give_the_same_row_back(events: list[Event], more: list[Event]) -> None:
+def test_row_survives_a_round_trip(events: list[Event], more: list[Event]) -> None:
     row = fold_all(events)
     value = contact.encode(row)
     again = contact.decode(value)
@@ -231,7 +231,7 @@ def test_bytes_give_the_same_row_back(events: list[Event], more: list[Event]) ->
 
 @settings(max_examples=20)
 @given(sets_of(contact_events(), min_size=SEEN_EVENTS + 1, max_size=SEEN_EVENTS + 12), st.data())
-def test_more_events_than_a_row_remembers(events: list[Event], data: st.DataObject) -> None:
+def test_more_events_than_fingerprints(events: list[Event], data: st.DataObject) -> None:
     row = fold_all(events)
     assert contact.encode(row) == contact.encode(fold_all(data.draw(deliveries(events))))
     for event in events:
@@ -239,9 +239,7 @@ def test_more_events_than_a_row_remembers(events: list[Event], data: st.DataObje
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())
-def test_forgetting_keeps_the_invariant_and_yields_to_what_really_happened(
-    events: list[Event], data: st.DataObject
-) -> None:
+def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(events)))
     first = fold_all(events[:cut])
     forgotten = contact.forget(first, LATER, TTL)
@@ -251,7 +249,7 @@ def test_forgetting_keeps_the_invariant_and_yields_to_what_really_happened(
     check(figures)
     count_contact(forgotten, last, figures.__getitem__)
     check(figures)
-    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+    assert current_numbers(figures) == current_numbers(count_once(last))
     assert contact.forget(forgotten, LATER, TTL) is forgotten
     assert forgotten.state is not ContactState.WAITING or not forgotten.stays
     for visit, real in zip(last.stays, fold_all(events).stays, strict=True):
@@ -271,7 +269,7 @@ PLACES = st.sampled_from(["call:a:1", "call:a:2", "call:a:3"])
     sets_of(PLACES.flatmap(lambda subject: queue_events(subject, SECONDS | st.integers(0, 50))), max_size=25),
     st.integers(0, 12_000),
 )
-def test_the_waiting_index_finds_what_looking_at_every_row_finds(events: list[Event], seconds: int) -> None:
+def test_waiting_index_matches_a_scan_of_all_rows(events: list[Event], seconds: int) -> None:
     ttl = TimesToLive(waiting=60_000, in_progress=300_000, visit=300_000)
     now = START_MS + seconds * 1000
     rows: dict[str, Contact] = {}
@@ -301,7 +299,7 @@ CASE_SCHEMA = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("f
 
 
 @given(sets_of(CASE_SCHEMA.flatmap(lambda one: contact_events(one[1], one[0])), max_size=20))
-def test_the_index_knows_when_what_is_open_came(events: list[Event]) -> None:
+def test_waiting_index_has_the_receipt_of_open_cases(events: list[Event]) -> None:
     rows: dict[str, Contact] = {}
     index: WaitingIndex[str] = WaitingIndex()
     for event in events:
@@ -323,7 +321,7 @@ def test_the_index_knows_when_what_is_open_came(events: list[Event]) -> None:
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred", "call.answered", "call.abandoned"])
 @given(event=st.data())
-def test_a_visit_of_which_only_a_later_event_is_known_was_offered(kind: str, event: st.DataObject) -> None:
+def test_stay_with_only_a_later_event_counts_as_offered(kind: str, event: st.DataObject) -> None:
     row = contact.fold(None, event.draw(contact_events((kind,), CALL)))
     figures = count_once(row)
     check(figures)

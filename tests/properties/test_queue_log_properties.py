@@ -1,4 +1,4 @@
-"""The connector counts a random `queue_log` like a plain count that follows Asterisk's code.
+"""The connector's events of a random `queue_log` match a plain count that follows Asterisk's code.
 
 `python -m tests.support.compare_queue_logs --logs 2000` compares many more.
 """
@@ -13,12 +13,12 @@ from tests.support.random_queue_log import make
 
 @given(st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
-def test_a_random_log_is_counted_as_it_should_be(seed: int) -> None:
+def test_random_log_matches_the_plain_count(seed: int) -> None:
     lines, set_back = make(seed)
     assert compare(lines, set_back=set_back) == {}
 
 
-def test_random_logs_hold_what_they_are_for() -> None:
+def test_random_logs_contain_all_record_types() -> None:
     logs = [make(seed) for seed in range(40)]
     assert {set_back for _, set_back in logs} == {True, False}
     figures = sum((count(lines).figures() for lines, _ in logs), start=type(count([]).figures())())

@@ -1,4 +1,4 @@
-"""Whatever a source emitted, in any order, with rows dropped in between: reading it again changes no figure."""
+"""Reading a source again changes no figure, for any events in any order, with rows deleted in between."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
 
 DAY = 86_400
 LATE = {"mail", "feedback"}
-"""Channels whose sources emit late; their events bear a header while the source is read again."""
+"""Channels whose sources emit late. Their events carry a header while the source is reread."""
 WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Event]:
-    """Return events within a hundred days; those of letters and opinions are in order, but late."""
+    """Draw events within a hundred days. Events of letters and opinions are in order, but late."""
     events = []
     for number in range(draw(st.integers(1, 6))):
         for nth in range(draw(st.integers(1, 4))):

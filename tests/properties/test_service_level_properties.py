@@ -1,4 +1,4 @@
-"""The four service levels of any calls, and a second, plain implementation of each: by what happened to each call."""
+"""The four service levels of random calls match a plain second implementation, computed from the calls."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -19,11 +19,11 @@ PLACE: Final = Dimensions("call", "siege", "autonomie", "mdph")
 
 
 class Call(NamedTuple):
-    """One call: how long it waited, and what became of it."""
+    """One call: its wait and its outcome."""
 
     wait: float
     end: str
-    """`answered`, `abandoned`, a reason to leave, or empty: it still waits."""
+    """`answered`, `abandoned`, a leave reason, or empty for a waiting call."""
 
 
 CALLS = st.lists(
@@ -76,9 +76,7 @@ PLAIN: Final[dict[Formula, Callable[[Sequence[Call], int, int], Share]]] = {
 
 @pytest.mark.parametrize("formula", Formula)
 @given(calls=CALLS, target=st.sampled_from(WAIT_BOUNDS), short=st.sampled_from(WAIT_BOUNDS))
-def test_the_service_level_of_any_calls_is_what_its_formula_says(
-    formula: Formula, calls: list[Call], target: int, short: int
-) -> None:
+def test_service_levels_match_the_plain_formulas(formula: Formula, calls: list[Call], target: int, short: int) -> None:
     figures = Figures()
     for number, call in enumerate(calls):
         row: contact.Contact | None = None

@@ -1,4 +1,4 @@
-"""A citizen some of whose numbers are others' too: what was told, what is held about him, and how it is handed out."""
+"""A citizen who shares some numbers with others: his events, audit records and export."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def events() -> list[Event]:
 
 
 def fill(timeline: Timeline, told: list[Event]) -> CitizenFinder:
-    """Write what the worker would, and return a finder that has its rows."""
+    """Write the rows as the worker would, and return a finder for them."""
     policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
     timeline.write(entries_of(told))
     for event in told:

@@ -1,4 +1,4 @@
-"""`accueil timeline erase` asks before it erases: what is not wanted is neither done nor recorded as begun."""
+"""`accueil timeline erase` asks for confirmation. A refused erasure is neither done nor recorded as begun."""
 
 import json
 import sqlite3
@@ -45,7 +45,7 @@ def recorded(data: Path) -> list[tuple[str, str]]:
     return [(one["operation"], one["result"]) for one in records if "whose" in one]
 
 
-def test_what_is_answered_no_erases_nothing_and_is_recorded_as_looked_at(data: Path) -> None:
+def test_refused_confirmation_erases_nothing_and_is_recorded_as_read(data: Path) -> None:
     done = run("timeline", "erase", CASE, typed="n\n")
     assert done.exit_code == 1, done.output
     assert "erase this contact for ever?" in done.stderr
@@ -55,7 +55,7 @@ def test_what_is_answered_no_erases_nothing_and_is_recorded_as_looked_at(data: P
     assert recorded(data)[1:] == [("export", "not_found")]
 
 
-def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_confirmation_lists_the_data_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = {"sector": "social", "site": "siege", "service": "mdph"}
     letters = [make("letter.arrived", 0, subject="mail:ged:1", identities=DOSSIER, **where)]
     letters += [make("letter.arrived", 86_400, subject="mail:ged:2", identities=DOSSIER, **where)]
@@ -74,9 +74,7 @@ def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monk
     assert "effacer ces 2 contacts à jamais ?" in run("timeline", "erase", DOSSIER, typed="n\n").stderr
 
 
-def test_an_export_replaces_no_file_unless_told_so_and_is_for_who_made_it_alone(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_export_overwrites_only_on_request_and_is_private(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export, file = ("timeline", "export", "call:a:1", "--format", "json", "-o", "held.json"), data / "held.json"
     file.write_text("another citizen's")
     file.chmod(0o644)
@@ -98,9 +96,7 @@ def test_an_export_replaces_no_file_unless_told_so_and_is_for_who_made_it_alone(
     assert [result for _, result in recorded(data)] == ["shown"] * 3
 
 
-def test_an_export_that_cannot_be_written_is_recorded_as_failed_and_leaves_the_file(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_export_is_recorded_and_keeps_the_old_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_off(*_: object) -> Iterator[bytes]:
         raise ValueError("a letter that the font has not")
         yield b""
@@ -114,7 +110,7 @@ def test_an_export_that_cannot_be_written_is_recorded_as_failed_and_leaves_the_f
     assert recorded(data) == [("export", "shown"), ("export", "failed")]
 
 
-def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
+def test_confirmed_erasure_is_recorded_before_it_is_published(data: Path) -> None:
     assert run("topics", "apply").exit_code == 0
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
     assert "begun" in done.stdout or "told" in done.stdout, done.output
@@ -127,7 +123,7 @@ def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     assert f"rights; {begun['erasure']}" in found.stdout
 
 
-def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed(data: Path) -> None:
+def test_failed_erasure_is_recorded(data: Path) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON erasure_requests BEGIN SELECT RAISE(ABORT, 'no'); END")
     done = run("timeline", "erase", "call:a:1", "--yes")

@@ -1,4 +1,4 @@
-"""What a citizen is handed out: all that is his, nothing of others, readable by programs and by people."""
+"""Export of a citizen's data: complete, without data of others, readable by programs and people."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import json
@@ -42,7 +42,7 @@ from tests.support.timelines import breach_entry, call
 
 OF_QUEUES = {"agent.state_changed", "call.queued", "call.answered", "call.abandoned", "call.left_queue"}
 OF_QUEUES |= {"call.transferred", "call.ended"}
-"""Told as waits, not as details."""
+"""Event types exported as waits, not as details."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def timeline(tmp_path: Path) -> Iterator[Timeline]:
     opened.close()
 
 
-def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> None:
+def test_export_is_complete_and_without_data_of_others(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     timeline.revoke(Link(CASE, FORMER), 1, RevocationReason.REASSIGNED)
     found = json.loads(written(timeline, finder, Format.JSON))
@@ -83,7 +83,7 @@ def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> 
         ("complaint", "agent"),
     ]
     assert (found["accesses_withheld"], found["accesses_shared"]) == (1, 1)
-    assert b"for whichever of them: 1." in written(timeline, finder, Format.HTML)
+    assert b"for any of them: 1." in written(timeline, finder, Format.HTML)
     assert "camille" not in json.dumps(found), "employees are not named"
 
 
@@ -101,7 +101,7 @@ STAY: dict[str, tuple[str, dict[str, Any], Any]] = {
     "handle_ms": ("handle_seconds", {"answered_at": START_MS + 5000, "ended_at": START_MS + 9000}, 3000),
     "to_queue": ("to_queue", {"answered_at": START_MS + 5000, "transferred_at": START_MS + 9000}, "mdph"),
 }
-"""Of a visit: what is told by what of a stay, and values of which that can be seen."""
+"""Field of a queue stay → exported field that depends on it, and values that change it."""
 FACT = {
     "type": ("type", "letter.registered"),
     "first_at": ("first_at", START_MS - 1000),
@@ -120,7 +120,7 @@ MILESTONE_LEFT_OUT = {
 }
 
 
-def test_each_field_of_the_state_is_handed_out_or_left_out_for_a_reason() -> None:
+def test_each_state_field_is_exported_or_excluded_for_a_reason() -> None:
     queue = Dimensions("call", "siege", "rsa", "accueil")
     assert {*QueueStay.__struct_fields__} == {*STAY, *VISIT_LEFT_OUT}
     assert {*CaseEvent.__struct_fields__} == {*FACT, *MILESTONE_LEFT_OUT}
@@ -147,7 +147,7 @@ def test_each_field_of_the_state_is_handed_out_or_left_out_for_a_reason() -> Non
         ("", "The controller", {"fr": "", "en": "The controller"}),
     ],
 )
-def test_the_notice_is_in_the_language_of_the_reader_or_else_in_french(
+def test_notice_is_in_the_readers_language_or_french(
     timeline: Timeline, tmp_path: Path, notice: str, notice_en: str, told: dict[str, str]
 ) -> None:
     finder = fill(timeline, events())
@@ -156,7 +156,7 @@ def test_the_notice_is_in_the_language_of_the_reader_or_else_in_french(
         assert gather_here(settings, timeline, finder, PHONE, "", language).notice == text
 
 
-def test_where_a_call_was_passed_on_to_is_told_on_paper_too(timeline: Timeline) -> None:
+def test_transfer_queue_is_in_the_pdf(timeline: Timeline) -> None:
     told = call("call:a:own", 0, PHONE)[:-1]
     told += [
         make("call.answered", 20, subject="call:a:own", queue="mdph"),
@@ -167,7 +167,7 @@ def test_where_a_call_was_passed_on_to_is_told_on_paper_too(timeline: Timeline) 
     assert "autonomie" in page
 
 
-def test_what_others_share_is_nobodys_own_and_a_contact_stands_for_itself(timeline: Timeline) -> None:
+def test_shared_identity_is_refused_and_contact_is_exported_alone(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     with pytest.raises(SharedIdentity):
         hold(timeline, finder, LANDLINE)
@@ -177,7 +177,7 @@ def test_what_others_share_is_nobodys_own_and_a_contact_stands_for_itself(timeli
 
 
 class Page(HTMLParser):
-    """What a browser would make of it."""
+    """Text and structure of the page as a browser reads them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) -> None:
+def test_page_is_accessible_and_escaped(timeline: Timeline, language: str) -> None:
     finder = fill(timeline, events())
     page = Page(written(timeline, finder, Format.HTML, language).decode())
     names = [tag for tag, _ in page.tags]
@@ -211,7 +211,7 @@ def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) ->
 
 
 @pytest.mark.parametrize("kind", Format)
-def test_what_the_controller_has_to_tell_stands_at_the_head(timeline: Timeline, kind: Format) -> None:
+def test_notice_of_the_controller_comes_first(timeline: Timeline, kind: Format) -> None:
     notice = "Responsable : commune d'Exemple.\n\nFinalité : <répondre>\naux usagers.\n"
     finder = fill(timeline, events())
     held = collect_personal_data(timeline, finder, CASE, "", records, [], NOW, notice=notice)
@@ -234,8 +234,8 @@ def test_what_the_controller_has_to_tell_stands_at_the_head(timeline: Timeline, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, language: str) -> None:
-    """Services by their names, kinds of identities alike, who had no token, and what came of an access by one word."""
+def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str) -> None:
+    """Names of services, kinds of identities, accesses without a token, and one label per result of an access."""
     acts = [
         {"at": "2026-11-25T08:00:00Z", "whose": CASE, "why": "rights", "operation": "export", "result": result, **role}
         for result, role in (("begun", {}), ("shown", {"role": "dpo"}), ("proved", {"role": "dpo"}))
@@ -256,7 +256,7 @@ def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, langu
     assert all(kinds[kind][which][0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT)
 
 
-def test_no_word_of_a_head_is_broken_on_paper() -> None:
+def test_words_of_table_headers_are_not_broken() -> None:
     wide = ("x" * 400, *"abc")
     document = Document([], [], [Section("facts", "", ("facts", "first", "last", "what"), [wide])], "", iter(()), [])
     reader = PdfReader(BytesIO(b"".join(write_pdf(document, "fr", "essai"))))
@@ -264,7 +264,7 @@ def test_no_word_of_a_head_is_broken_on_paper() -> None:
     assert {"Détails", "d’abord", "dernier", "quoi"} <= words
 
 
-def test_what_is_broken_into_lines_is_written_as_it_is_on_paper() -> None:
+def test_wrapped_cells_keep_their_text() -> None:
     broken = " ".join(["rejects.jsonl, *.bad …", "l’usager – 3 €", "漢字"] * 9)
     document = Document([], [], [Section("facts", "", ("facts", "first"), [(broken, broken)])], "", iter(()), [])
     reader = PdfReader(BytesIO(b"".join(write_pdf(document, "fr", "essai"))))
@@ -272,7 +272,7 @@ def test_what_is_broken_into_lines_is_written_as_it_is_on_paper() -> None:
     assert all(text.count(word) == 18 for word in ("…", "l’usager", "–", "€", "??"))
 
 
-def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later(timeline: Timeline) -> None:
+def test_sla_entry_has_the_pages_label_and_no_state(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     timeline.write([breach_entry(NASTY, START_MS + 99_000)])
     page = written(timeline, finder, Format.HTML, "fr").decode()
@@ -281,7 +281,7 @@ def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later
     assert "<td>Délai dépassé : traitement, règle letters</td>" in row
 
 
-def test_times_that_were_told_are_written_as_the_house_has_them(timeline: Timeline) -> None:
+def test_times_are_in_the_configured_time_zone(timeline: Timeline) -> None:
     letter = {"subject": "mail:a:1", "identities": CASE, "admitted_at": START - timedelta(days=2)}
     slot = {"subject": "appointment:a:1", "identities": CASE, "starts_at": START + timedelta(days=9)}
     finder = fill(timeline, [make("letter.arrived", 0, **letter), make("appointment.booked", 0, **slot)])
@@ -290,7 +290,7 @@ def test_times_that_were_told_are_written_as_the_house_has_them(timeline: Timeli
     assert "<td>Rendez-vous pris : 2025-03-12 09:00:00</td>" in page
 
 
-def test_a_deadline_at_midnight_is_told_as_the_last_day(timeline: Timeline) -> None:
+def test_midnight_deadline_is_shown_as_last_day(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     page = written(timeline, finder, Format.HTML, "fr").decode()
     assert "accusé de réception : règle courrier</th><td>2025-03-03 09:00:10</td><td>2025-03-17</td>" in page
@@ -321,7 +321,7 @@ TOLD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_details_are_told_in_words_and_by_the_clocks_of_the_house(timeline: Timeline, language: str) -> None:
+def test_details_are_labelled_and_in_local_time(timeline: Timeline, language: str) -> None:
     channel = {"letter": "mail", "feedback": "call"}
     told = [
         make(kind, 0, subject=f"{channel.get(of := kind.split('.')[0], of)}:a:1", identities=CASE, **data)
@@ -336,7 +336,7 @@ def test_details_are_told_in_words_and_by_the_clocks_of_the_house(timeline: Time
     assert not re.search(r"\d{4}-\d\d-\d\dT|lettre_|cost_cents|_at:|ces_1_7|[a-z]+_[a-z]+", page.split("<h2>")[3])
 
 
-def test_every_field_and_code_that_a_contact_may_tell_has_its_word() -> None:
+def test_every_field_and_code_has_a_label() -> None:
     fields, codes = set[str](), set[str]()
     for event in get_args(get_args(Event)[0]):
         kind = get_args(event.model_fields["type"].annotation)[0]
@@ -351,13 +351,13 @@ def test_every_field_and_code_that_a_contact_may_tell_has_its_word() -> None:
     assert codes - {code for of in ("outcome", "party", "postage", "scale") for code in VOCABULARY[of]} == set()
 
 
-def test_what_stands_in_clear_is_not_said_to_be_a_pseudonym(timeline: Timeline) -> None:
-    """A letter's number is that of the service: the first lines say so."""
+def test_plain_numbers_are_not_called_pseudonyms(timeline: Timeline) -> None:
+    """A letter's number is the service's own; the introduction says so."""
     about = written(timeline, fill(timeline, events()), Format.HTML, "fr").decode().split("<h2>")[0]
     assert "Sont en clair les numéros que les services donnent eux-mêmes, comme celui de l’enregistrement" in about
 
 
-def test_the_same_on_paper(timeline: Timeline) -> None:
+def test_pdf_has_the_same_content(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     reader = PdfReader(BytesIO(written(timeline, finder, Format.PDF, "fr")))
     text = " ".join(page.extract_text() for page in reader.pages)
@@ -377,7 +377,7 @@ def test_the_same_on_paper(timeline: Timeline) -> None:
 
 
 @pytest.mark.parametrize("kind", Format)
-def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
+def test_export_of_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
     many = [
         make("email.received", number, subject=f"email:a:{number % 50}", identities=CASE) for number in range(10_000)
     ]
@@ -391,7 +391,7 @@ def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
     assert max(map(len, pieces)) < len(content) / 20, "it is told as it is read"
 
 
-def test_each_result_that_an_audit_has_is_put_into_words() -> None:
+def test_each_audit_result_has_a_label() -> None:
     assert VOCABULARY["result"].keys() == set(Result)
     assert VOCABULARY["purpose"].keys() == set(Purpose)
     assert VOCABULARY["ground"].keys() == set(RevocationReason)

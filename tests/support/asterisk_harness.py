@@ -1,4 +1,4 @@
-"""A switchboard, its manager interface, and a connector before it."""
+"""Simulated switchboard with its manager interface and a connector."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -20,13 +20,13 @@ NINE = datetime(2026, 3, 16, 9, tzinfo=ZONE).timestamp()
 
 
 class AsteriskHarness:
-    """A switchboard that does what it is told, and a connector that may or may not listen."""
+    """A switchboard controlled by the test, and a connector."""
 
     def __init__(self, directory: Path, manager: ManagerServer, *, with_log: bool = False, **more: Any) -> None:
         self.log = directory / "queue_log"
         self.log.touch()
         self.manager = manager
-        self.exchange = ScriptedSwitchboard(self._write, manager)
+        self.switchboard = ScriptedSwitchboard(self._write, manager)
         given = configuration(self.log if with_log else None, options(manager, **more))
         self.harness = ConnectorHarness(asterisk.CONNECTOR, given, directory / "data", directory / "keys")
 
@@ -35,12 +35,12 @@ class AsteriskHarness:
             log.write(line)
 
     def listen(self, happen: Any = lambda: None) -> list[Event]:
-        """What is told of what happens while it listens."""
+        """Return the events published while `happen` runs."""
         return listen(self.harness, self.manager, happen)
 
 
-def told(events: Sequence[Event]) -> list[tuple[str, str, int]]:
-    """Type, queue and visit of what happened in queues."""
+def queue_events(events: Sequence[Event]) -> list[tuple[str, str, int]]:
+    """Return type, queue and stay number of the queue events."""
     return [
         (event.type, event.data.queue, event.data.visit)
         for event in events
@@ -48,12 +48,12 @@ def told(events: Sequence[Event]) -> list[tuple[str, str, int]]:
     ]
 
 
-def call_in_two_queues(exchange: ScriptedSwitchboard) -> str:
-    """A call that was answered in one queue and waits in another."""
-    call = exchange.arrive(NINE + 1, caller="0639980001", dialled="0199000010")
-    exchange.log_in(NINE + 2, "600", "PJSIP/31")
-    exchange.enter(NINE + 3, call, "600")
-    exchange.answer(NINE + 9, call, "PJSIP/31")
-    exchange.transfer(NINE + 60, call, "610")
-    exchange.enter(NINE + 60, call, "610")
+def call_in_two_queues(switchboard: ScriptedSwitchboard) -> str:
+    """Simulate a call that was answered in one queue and waits in another."""
+    call = switchboard.arrive(NINE + 1, caller="0639980001", dialled="0199000010")
+    switchboard.log_in(NINE + 2, "600", "PJSIP/31")
+    switchboard.enter(NINE + 3, call, "600")
+    switchboard.answer(NINE + 9, call, "PJSIP/31")
+    switchboard.transfer(NINE + 60, call, "610")
+    switchboard.enter(NINE + 60, call, "610")
     return call

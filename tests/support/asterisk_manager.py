@@ -1,4 +1,4 @@
-"""Manager interfaces to listen to: a patient one, which waits with what happens until somebody is there."""
+"""Manager interfaces for tests, including one that buffers events until a client is connected."""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from tests.support.socket_sources import has_stored
 
 
 class BufferingManager(ManagerServer):
-    """Tells what happened while nobody was there first of all to who comes, unlike Asterisk: so a test can read all, in parts.
+    """Buffers events while no client is connected, unlike Asterisk, so that a test can read all of them in parts.
 
-    And tells it again while nothing of it was kept below `listener`: whoever is killed with what he has just heard in his hands,
-    and nowhere else, cannot have it told again by Asterisk, and no test shows otherwise.
+    Also resends events that were not stored below `listener` yet. Asterisk cannot resend the events that a killed
+    connector has received but not stored; without this, tests with kills would lose them.
     """
 
     def __init__(self, voice: AmiEventWriter, listener: Path) -> None:
@@ -26,7 +26,7 @@ class BufferingManager(ManagerServer):
         super().__init__(voice)
 
     def send_event(self, event: Event) -> None:
-        """Tell an event as it is."""
+        """Send an event unchanged."""
         with self.lock:
             if self.listeners:
                 self._given.append(event)
@@ -44,13 +44,13 @@ class BufferingManager(ManagerServer):
 
 
 def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
-    """Return how to reach it."""
+    """Return the connector options for the manager interface."""
     return {"host": HOST, "port": manager.port, "username": USERNAME, "secret": SECRET, **more}
 
 
 @contextmanager
 def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[ManagerServer]:
-    """Have a manager interface whose clock shows `at`, seconds since 1970, at first; a patient one for `listener`."""
+    """Serve a manager interface whose clock starts at `at`, in seconds since 1970; with `listener`, one that buffers."""
     voice = AmiEventWriter()
     voice.advance_to(at)
     with closing(BufferingManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
@@ -58,7 +58,7 @@ def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[
 
 
 def make_certificate(directory: Path) -> Path:
-    """Return a file with the key and the certificate of 127.0.0.1, which it signed itself."""
+    """Return a file with a key and a self-signed certificate for 127.0.0.1."""
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]
     subprocess.run([*make, *names], cwd=directory, check=True, capture_output=True)

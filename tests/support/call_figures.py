@@ -1,4 +1,4 @@
-"""What calls and agents count as."""
+"""Figures of calls and agents."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from tests.support.figures import Figures, named
 
 
 def fold(events: Sequence[Event]) -> dict[str, dict[str, int]]:
-    """Return the figures of all queues, as they are after `events`."""
+    """Return the figures of all queues after `events`."""
     figures, rows = Figures(), dict[str, Any]()
     for event in events:
         before = rows.get(event.subject)

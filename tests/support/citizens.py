@@ -18,7 +18,7 @@ from streams.agents.contacts import ContactJob
 from streams.core.citizens import reattribution
 from streams.core.citizens.citizen import Citizen, RecontactTerms, add, day_of
 from streams.core.citizens.citizen_figures import CitizenFigureChanges, CitizenFigureKey, start_of
-from streams.core.citizens.reattribution import Reattribution, Told
+from streams.core.citizens.reattribution import PastEvent, Reattribution
 from streams.core.contacts.case_event import ContactState
 from streams.core.contacts.contact import ERASED
 from streams.core.figures.figure import Figure, new_figure
@@ -64,11 +64,11 @@ def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "aut
 
 
 def move(
-    kind: str, days: float, contact: str, settled_at: int = START_MS, *told: Told, citizen: str = PHONE
+    kind: str, days: float, contact: str, settled_at: int = START_MS, *told: PastEvent, citizen: str = PHONE
 ) -> Reattribution:
     """Return a move to or from a citizen, since the contact is of the sector that was told first at that time."""
     one = entry(kind, days, contact, "", citizen)
-    return Reattribution(**msgspec.structs.asdict(one), told=told, assigned_sector=(False, settled_at, "social"))
+    return Reattribution(**msgspec.structs.asdict(one), events=told, assigned_sector=(False, settled_at, "social"))
 
 
 def at(one: Entry) -> int:
@@ -87,7 +87,7 @@ def fold(entries: Iterable[Entry], row: Citizen | None = None) -> Citizen:
 def count(before: Citizen | None, after: Citizen, edit: Callable[[CitizenFigureKey], Figure]) -> None:
     """Change figures from what `before` contributes to what `after` does."""
     changes = CitizenFigureChanges()
-    changes.note(before, after)
+    changes.add(before, after)
     changes.apply(edit)
 
 

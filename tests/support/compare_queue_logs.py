@@ -1,4 +1,4 @@
-"""Compare what the connector makes of random `queue_log` files with a plain count of the same lines.
+"""Comparison of the connector's figures from random `queue_log` files with a plain count of the same lines.
 
 python -m tests.support.compare_queue_logs --logs 2000
 """
@@ -36,7 +36,7 @@ LABELS: Final = {name.lower(): {"accueil général": "accueil"}.get(name.lower()
 
 
 def read(lines: Iterable[bytes]) -> list[Event]:
-    """Return the events that the connector makes of a log."""
+    """Return the connector's events from a log."""
     config = parse(AsteriskConfig, "essai", OPTIONS)
     assert isinstance(config, AsteriskConfig)
     mapping = QueueLogMapping("asterisk/essai", config, KEY, CallHistory())
@@ -49,7 +49,7 @@ def read(lines: Iterable[bytes]) -> list[Event]:
 
 
 def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
-    """Return what differs: name → what only the connector says, and only the count."""
+    """Return the differences: name → figures only of the connector, and only of the plain count."""
     events, plain = read(lines), count(lines)
     rows: dict[str, Any] = {}
     for event in events:
@@ -64,7 +64,7 @@ def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
     callers = len({event.id for event in events if event.type == "call.queued" and event.identities})
     known = sum(number for name, number in plain.callers.items() if "|" not in name and len(name) >= 10)
     found["callers"] = (callers, known) if callers != known else ((), ())
-    if not set_back:  # an agent's changes are put in order by their times
+    if not set_back:  # changes of an agent are ordered by time
         found["agents"] = _states(rows, plain)
     return {name: both for name, both in found.items() if any(both)}
 
@@ -119,7 +119,7 @@ def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
 @click.option("--logs", default=2_000, show_default=True, help="How many logs are compared.")
 @click.option("--first", default=0, show_default=True, help="The first seed.")
 def main(logs: int, first: int) -> None:
-    """Compare, and print what differs."""
+    """Compare, and print the differences."""
     lines, stays, differ = 0, 0, 0
     for seed in range(first, first + logs):
         log, set_back = make(seed)

@@ -1,7 +1,7 @@
-"""What happened in a simulated département, fact by fact with its time: apart from its ledger, from events and from figures.
+"""Expected history of a simulated département: each fact with its time, independent of ledger, events and figures.
 
-Deeds are told by the plan, calls by the lines of the `queue_log`. The sums must be the ledger's; what a ledger does not keep,
-such as days, distributions and who waits longest, is counted here by the words of the documentation.
+Actions come from the plan, calls from the lines of the `queue_log`. The sums must equal the ledger. Days, distributions
+and the longest waits, which the ledger does not contain, are counted here as the documentation defines them.
 """
 
 from collections import Counter, defaultdict
@@ -18,27 +18,27 @@ from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
 CALL_GIVEN_UP, VISIT_GIVEN_UP = timedelta(hours=1), timedelta(hours=12)
-"""So long somebody waits, or talks at a desk, of whose end nobody told."""
+"""Time after which an open wait or conversation counts as forgotten: of a call, of a visit."""
 
 
 class HistoryFact(NamedTuple):
-    """One thing that happened, where it is counted in the end."""
+    """One fact, at its final place."""
 
     place: DimensionKey
     name: str
     at: datetime
     seconds: float | None = None
-    """How long it took, if that is measured."""
+    """Duration, if measured."""
     cents: int = 0
 
 
 class OpenItem(NamedTuple):
-    """Somebody who waits, or something that is to be done."""
+    """A waiting contact or open case."""
 
     place: DimensionKey
     state: str
     since: datetime
-    """When the contact came."""
+    """Time of arrival of the contact."""
 
 
 class SatisfactionAnswer(NamedTuple):
@@ -48,101 +48,103 @@ class SatisfactionAnswer(NamedTuple):
     at: datetime
     score: int
     longest_wait_seconds: float | None
-    """In a queue, of the contact that it is about."""
+    """Longest wait in a queue of the contact that the answer is about."""
     contact: str
-    """Which that is, as `Life.contact`; empty if nobody knows."""
+    """That contact, as `SlaItem.contact`; empty if unknown."""
 
 
 class SlaItem(NamedTuple):
-    """One stay in a queue, or one letter, e-mail or form: something that somebody waits for."""
+    """One queue stay, letter, e-mail or form that waits for a service."""
 
     contact: str
-    """The same for all stays of one call."""
+    """The same for all queue stays of one call."""
     place: DimensionKey
-    """Where it is in the end."""
+    """Final place."""
     came_at: datetime
     steps: Sequence[tuple[datetime, str]]
-    """What happened, in its order: of a stay that ended how it did, by the name of that fact; else the deeds."""
+    """Times and names of its steps, in order: of a queue stay only its end; otherwise the actions."""
 
 
 class ActionHistory(Ledger):
-    """A ledger that keeps all deeds."""
+    """A ledger that keeps all actions."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._lives: dict[int, list[Action]] = {}
-        self._matters: dict[int, CitizenCase] = {}
+        self._actions: dict[int, list[Action]] = {}
+        self._cases: dict[int, CitizenCase] = {}
 
     def record(self, action: Action) -> None:
         super().record(action)
         if action.kind is not ActionKind.CALLED:
             for citizen_case in (action.citizen_case, *action.other_cases):
-                self._matters[citizen_case.number] = citizen_case
-                self._lives.setdefault(citizen_case.number, []).append(action)
+                self._cases[citizen_case.number] = citizen_case
+                self._actions.setdefault(citizen_case.number, []).append(action)
 
-    def tell(self, queue_log: Path, until: datetime) -> "HistorySnapshot":
-        """Return all that happened by `until`."""
+    def snapshot(self, queue_log: Path, until: datetime) -> "HistorySnapshot":
+        """Return the history up to `until`."""
         stays = list(_read_stays(queue_log, until))
-        story = HistorySnapshot([], [], [], [])
+        snapshot = HistorySnapshot([], [], [], [])
         for stay in stays:
-            stay.tell(story, until)
+            stay.snapshot(snapshot, until)
         waits: defaultdict[str, list[float]] = defaultdict(list)
         for stay in stays:
             waits[stay.call].append(stay.wait_seconds(until))
-        for number, actions in self._lives.items():
-            life = [action for action in actions if action.at <= until]
-            if not life:
+        for number, actions in self._actions.items():
+            actions = [action for action in actions if action.at <= until]
+            if not actions:
                 continue
-            match self._matters[number]:
+            match self._cases[number]:
                 case CitizenCase(channel=Channel.VISIT) as citizen_case:
-                    _tell_visit(citizen_case, life, story, until)
+                    _add_visit(citizen_case, actions, snapshot, until)
                 case CitizenCase(channel=Channel.FEEDBACK) as citizen_case:
-                    self._tell_opinion(citizen_case, life, story, waits, until)
+                    self._add_opinion(citizen_case, actions, snapshot, waits, until)
                 case CitizenCase(channel=Channel.APPOINTMENT) as citizen_case:
-                    _tell_appointment(citizen_case, life, story)
+                    _add_appointment(citizen_case, actions, snapshot)
                 case citizen_case:
-                    _tell_matter(citizen_case, life, story)
-        return story
+                    _add_request(citizen_case, actions, snapshot)
+        return snapshot
 
-    def _tell_opinion(
+    def _add_opinion(
         self,
         citizen_case: CitizenCase,
-        life: list[Action],
-        story: "HistorySnapshot",
+        actions: list[Action],
+        snapshot: "HistorySnapshot",
         waits: dict[str, list[float]],
         until: datetime,
     ) -> None:
         parent = citizen_case.parent
         assert parent is not None
-        before = [action for action in self._lives.get(parent.number, ()) if action.at <= until]
-        where = _place(parent, before)[1:3]
-        place = (Channel.FEEDBACK.value, *where, "" if parent.channel is Channel.FORM else parent.channel.value)
-        given = [action for action in life if action.kind is ActionKind.OPINION_GIVEN]
-        for action in life:
+        parent_actions = [action for action in self._actions.get(parent.number, ()) if action.at <= until]
+        place_parts = _place(parent, parent_actions)[1:3]
+        place = (Channel.FEEDBACK.value, *place_parts, "" if parent.channel is Channel.FORM else parent.channel.value)
+        given = [action for action in actions if action.kind is ActionKind.OPINION_GIVEN]
+        for action in actions:
             if action.kind is ActionKind.INVITED:
-                story.facts.append(HistoryFact(place, "invited", action.at))
-                story.facts.extend([HistoryFact(place, "invited_answered", action.at)] * bool(given))
+                snapshot.facts.append(HistoryFact(place, "invited", action.at))
+                snapshot.facts.extend([HistoryFact(place, "invited_answered", action.at)] * bool(given))
         for action in given[-1:]:
-            story.facts.append(HistoryFact(place, f"given_{action.value}_{action.amount}", action.at))
+            snapshot.facts.append(HistoryFact(place, f"given_{action.value}_{action.amount}", action.at))
             if action.value == "csat_1_5":
-                told = waits[parent.native] if parent.channel is Channel.CALL else _waits_of_visit(parent, before)
+                waits_of_contact = (
+                    waits[parent.native] if parent.channel is Channel.CALL else _waits_of_visit(parent, parent_actions)
+                )
                 contact = "" if parent.channel is Channel.FORM else _name(parent)
-                story.given.append(
-                    SatisfactionAnswer(place, action.at, action.amount, max(told, default=None), contact)
+                snapshot.given.append(
+                    SatisfactionAnswer(place, action.at, action.amount, max(waits_of_contact, default=None), contact)
                 )
 
 
 class HistorySnapshot(NamedTuple):
-    """What happened, and how things stand."""
+    """All facts up to a time, and the state at that time."""
 
     facts: list[HistoryFact]
     open: list[OpenItem]
     given: list[SatisfactionAnswer]
     sla_items: list[SlaItem]
-    """Of all but appointments, opinions, and letters that the service sent of its own accord."""
+    """All contacts except appointments, opinions, and letters sent without a request."""
 
     def numbers(self) -> dict[DimensionKey, FigureCounts]:
-        """Return the sums, by the names of the ledger."""
+        """Return the sums, by their names in the ledger."""
         sums: defaultdict[DimensionKey, Counter[str]] = defaultdict(Counter)
         for fact in self.facts:
             sums[fact.place][fact.name] += 1
@@ -151,9 +153,11 @@ class HistorySnapshot(NamedTuple):
             if fact.cents:
                 for name in ("postage_cents", fact.name.replace("sent", "postage_cents", 1)):
                     sums[fact.place][name] += fact.cents
-        for one in self.open:
-            sums[one.place][one.state] += 1
-        return {place: told for place, one in sums.items() if (told := {name: n for name, n in one.items() if n})}
+        for item in self.open:
+            sums[item.place][item.state] += 1
+        return {
+            place: numbers for place, item in sums.items() if (numbers := {name: n for name, n in item.items() if n})
+        }
 
 
 MEASURED: Final = {
@@ -172,73 +176,74 @@ MEASURED: Final = {
     },
     "booked": "lead",
 }
-"""What happened → what the time that it took is called."""
+"""Fact → name of its duration."""
 
 
 # ----------------------------------------------------------------------------------------------------------------- calls
 class _Stay:
-    """A call in one queue, as the log tells it."""
+    """A queue stay of a call, from the log."""
 
     def __init__(self, call: str, queue: str, at: int) -> None:
         self.call = call
         self.place: DimensionKey = (Channel.CALL.value, HEADQUARTERS, queue, queue)
         self.entered_at = at
-        self.over: tuple[str, int, float | None] | None = None
-        """What ended the wait, when, and how long it was."""
-        self.talked: tuple[str, int, float] | None = None
-        self.to = ""
-        """The queue to which it was handed on, as far as the log says."""
+        self.exit: tuple[str, int, float | None] | None = None
+        """End of the wait: name, time, wait in seconds."""
+        self.conversation: tuple[str, int, float] | None = None
+        self.target = ""
+        """Target queue of a transfer, if logged."""
         self.rings: list[int] = []
 
-    def read(self, at: int, event: str, told: Sequence[str]) -> None:
+    def read(self, at: int, event: str, parameters: Sequence[str]) -> None:
         if event in _TALKED:
             name, parameter = _TALKED[event]
-            self.talked = name, at, float(told[parameter])
-            self.to = _LABELS.get(told[0], "") if event == "BLINDTRANSFER" else ""
+            self.conversation = name, at, float(parameters[parameter])
+            self.target = _LABELS.get(parameters[0], "") if event == "BLINDTRANSFER" else ""
         elif event in _TURNED_AWAY:
-            self.over = f"left_{event.lower()}", at, None
+            self.exit = f"left_{event.lower()}", at, None
         elif event in _LEAVES:
-            self.over = f"left_{_LEAVES[event]}", at, None
+            self.exit = f"left_{_LEAVES[event]}", at, None
         elif event == "CONNECT":
-            self.over = "answered", at, float(told[0])
+            self.exit = "answered", at, float(parameters[0])
         elif event == "ABANDON":
-            self.over = "abandoned", at, float(told[2])
+            self.exit = "abandoned", at, float(parameters[2])
         elif event == "RINGNOANSWER":
             self.rings.append(at)
 
     def wait_seconds(self, until: datetime) -> float:
-        """Return how long it waited, as far as is known."""
-        if self.over is None:
+        """Return the wait, as far as known."""
+        if self.exit is None:
             return 0.0 if self._is_waiting(until) else CALL_GIVEN_UP.total_seconds()
-        return self.over[1] - self.entered_at if self.over[2] is None else self.over[2]
+        return self.exit[1] - self.entered_at if self.exit[2] is None else self.exit[2]
 
-    def tell(self, story: HistorySnapshot, until: datetime) -> None:
-        facts, came_at = story.facts, _moment(self.entered_at)
+    def snapshot(self, snapshot: HistorySnapshot, until: datetime) -> None:
+        facts, came_at = snapshot.facts, _moment(self.entered_at)
         facts.append(HistoryFact(self.place, "offered", came_at))
         facts += (HistoryFact(self.place, "ring_unanswered", _moment(at)) for at in self.rings)
         steps: list[tuple[datetime, str]] = []
-        story.sla_items.append(SlaItem(f"call:{self.call}", self.place, came_at, steps))
-        if self.over is None:
+        snapshot.sla_items.append(SlaItem(f"call:{self.call}", self.place, came_at, steps))
+        if self.exit is None:
             if self._is_waiting(until):
-                story.open.append(OpenItem(self.place, "waiting", came_at))
+                snapshot.open.append(OpenItem(self.place, "waiting", came_at))
             else:
                 facts.append(HistoryFact(self.place, "left_forgotten", came_at + CALL_GIVEN_UP))
                 steps.append((came_at + CALL_GIVEN_UP, "left_forgotten"))
             return
-        name, at, wait = self.over
+        name, at, wait = self.exit
         steps.append((_moment(at), name))
         facts.append(HistoryFact(self.place, name, _moment(at), wait))
-        if self.talked:
-            name, at, handle = self.talked
+        if self.conversation:
+            name, at, handle = self.conversation
             facts.append(HistoryFact(self.place, name, _moment(at), handle))
             if name == "transferred":
-                channel, *house, queue = self.place
-                site, service = house
+                channel, site, service, queue = self.place
                 facts.append(
-                    HistoryFact(("transfer", site, service, f"{channel}:{queue}:{self.to}"), "handed_on", _moment(at))
+                    HistoryFact(
+                        ("transfer", site, service, f"{channel}:{queue}:{self.target}"), "handed_on", _moment(at)
+                    )
                 )
         elif name == "answered":
-            story.open.append(OpenItem(self.place, "in_progress", came_at))
+            snapshot.open.append(OpenItem(self.place, "in_progress", came_at))
 
     def _is_waiting(self, until: datetime) -> bool:
         return until - _moment(self.entered_at) < CALL_GIVEN_UP
@@ -252,25 +257,25 @@ _TALKED: Final = {
     "BLINDTRANSFER": ("transferred", 3),
     "ATTENDEDTRANSFER": ("transferred", 3),
 }
-"""Event → how a conversation ended, and which parameter says how long it was."""
+"""Event → end of a conversation, and index of the parameter with its duration."""
 
 
 _LABELS: Final = {service.queue: service.label for service in SERVICES}
-"""Queue, and the extension that leads there → what it is called."""
+"""Queue or extension → label."""
 
 
 def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
     stays: dict[tuple[str, str], _Stay] = {}
     for line in queue_log.read_text().splitlines():
-        effective_at, call, queue, _, event, *told = line.split("|")
+        effective_at, call, queue, _, event, *parameters = line.split("|")
         if _moment(int(effective_at)) > until:
             break
         if event == "ENTERQUEUE" or event in _TURNED_AWAY:
-            if known := stays.get((call, queue)):
-                yield known  # a call that was handed on comes to a queue again
+            if stay := stays.get((call, queue)):
+                yield stay  # a transferred call returns to a queue
             stays[call, queue] = _Stay(call, _LABELS[queue], int(effective_at))
         if stay := stays.get((call, queue)):
-            stay.read(int(effective_at), event, told)
+            stay.read(int(effective_at), event, parameters)
     yield from stays.values()
 
 
@@ -283,14 +288,14 @@ def _name(citizen_case: CitizenCase) -> str:
     return f"{citizen_case.channel.value}:{citizen_case.reference}"
 
 
-def _place(citizen_case: CitizenCase, life: Sequence[Action]) -> DimensionKey:
-    """Where a matter is in the end."""
-    place = next((action.place for action in reversed(life) if action.place), citizen_case.place)
+def _place(citizen_case: CitizenCase, actions: Sequence[Action]) -> DimensionKey:
+    """Return the final place of a case."""
+    place = next((action.place for action in reversed(actions) if action.place), citizen_case.place)
     return (citizen_case.channel.value, *place)
 
 
-def _first(life: Iterable[Action], *action_kinds: ActionKind) -> Action | None:
-    return next((action for action in life if action.kind in action_kinds), None)
+def _first(actions: Iterable[Action], *action_kinds: ActionKind) -> Action | None:
+    return next((action for action in actions if action.kind in action_kinds), None)
 
 
 _DONE: Final = {
@@ -323,14 +328,14 @@ GOES_ON: Final = {
 }
 
 
-def _tell_matter(citizen_case: CitizenCase, life: Sequence[Action], story: HistorySnapshot) -> None:
-    place, facts = _place(citizen_case, life), story.facts
+def _add_request(citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot) -> None:
+    place, facts = _place(citizen_case, actions), snapshot.facts
     facts += (
         HistoryFact(place, f"sent_{action.value}", action.at, cents=action.amount)
-        for action in life
+        for action in actions
         if action.kind is ActionKind.LETTER_SENT
     )
-    first = life[0]
+    first = actions[0]
     if first.kind is ActionKind.LETTER_SENT:
         return
     scan = first.kind is ActionKind.LETTER_SCANNED
@@ -340,20 +345,22 @@ def _tell_matter(citizen_case: CitizenCase, life: Sequence[Action], story: Histo
         else first.at
     )
     facts.append(HistoryFact(place, "received", came_at))
-    story.sla_items.append(SlaItem(_name(citizen_case), place, came_at, [(action.at, action.kind) for action in life]))
+    snapshot.sla_items.append(
+        SlaItem(_name(citizen_case), place, came_at, [(action.at, action.kind) for action in actions])
+    )
     if scan and came_at < first.at:
         facts.append(HistoryFact(place, "scanned", first.at, (first.at - came_at).total_seconds()))
     for name, action_kinds in _DONE.items():
-        if action := _first(life, *action_kinds):
+        if action := _first(actions, *action_kinds):
             facts.append(HistoryFact(place, name, action.at, (action.at - came_at).total_seconds()))
     facts += (
         HistoryFact(place, name, action.at)
         for name, action_kinds in _UNMEASURED.items()
-        if (action := _first(life, *action_kinds))
+        if (action := _first(actions, *action_kinds))
     )
     closed: Action | None = None
     state, reopened_at = "", None
-    for action in life:
+    for action in actions:
         if action.kind in CLOSES:
             closed = action
         elif action.kind in GOES_ON:
@@ -365,19 +372,19 @@ def _tell_matter(citizen_case: CitizenCase, life: Sequence[Action], story: Histo
         outcome = closed.value or "answered"
         facts.append(HistoryFact(place, f"closed_{outcome}", closed.at, (closed.at - came_at).total_seconds()))
     else:
-        story.open.append(OpenItem(place, state, came_at))
+        snapshot.open.append(OpenItem(place, state, came_at))
 
 
-def _tell_appointment(citizen_case: CitizenCase, life: Sequence[Action], story: HistorySnapshot) -> None:
-    place, facts, booked = _place(citizen_case, life), story.facts, life[0]
+def _add_appointment(citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot) -> None:
+    place, facts, booked = _place(citizen_case, actions), snapshot.facts, actions[0]
     assert booked.kind is ActionKind.APPOINTMENT_BOOKED
     assert booked.effective_at is not None
     facts.append(HistoryFact(place, "booked", booked.at, (booked.effective_at - booked.at).total_seconds()))
     facts.append(HistoryFact(place, f"booked_by_{booked.value}", booked.at))
     for name, kind in (("moved", ActionKind.APPOINTMENT_MOVED), ("checked_in", ActionKind.CHECKED_IN)):
-        if action := _first(life, kind):
+        if action := _first(actions, kind):
             facts.append(HistoryFact(place, name, action.at))
-    last = life[-1]
+    last = actions[-1]
     match last.kind:
         case ActionKind.APPOINTMENT_ATTENDED:
             facts.append(HistoryFact(place, "attended", last.at))
@@ -386,18 +393,20 @@ def _tell_appointment(citizen_case: CitizenCase, life: Sequence[Action], story: 
         case ActionKind.APPOINTMENT_CANCELLED:
             facts.append(HistoryFact(place, f"cancelled_by_{last.value}", last.at))
         case kind:
-            story.open.append(
+            snapshot.open.append(
                 OpenItem(place, "waiting" if kind is ActionKind.CHECKED_IN else "pending_citizen", booked.at)
             )
 
 
-def _tell_visit(citizen_case: CitizenCase, life: Sequence[Action], story: HistorySnapshot, until: datetime) -> None:
-    place, facts = _place(citizen_case, life), story.facts
-    at = {action.kind: action.at for action in life}
+def _add_visit(
+    citizen_case: CitizenCase, actions: Sequence[Action], snapshot: HistorySnapshot, until: datetime
+) -> None:
+    place, facts = _place(citizen_case, actions), snapshot.facts
+    at = {action.kind: action.at for action in actions}
     came_at, called_at = at[ActionKind.TICKET_TAKEN], at.get(ActionKind.VISITOR_CALLED)
     facts.append(HistoryFact(place, "offered", came_at))
     steps: list[tuple[datetime, str]] = []
-    story.sla_items.append(SlaItem(_name(citizen_case), place, came_at, steps))
+    snapshot.sla_items.append(SlaItem(_name(citizen_case), place, came_at, steps))
     if left_at := at.get(ActionKind.VISITOR_LEFT):
         gone_at = min(called_at or left_at, left_at)
         facts.append(HistoryFact(place, "abandoned", gone_at, (gone_at - came_at).total_seconds()))
@@ -408,19 +417,19 @@ def _tell_visit(citizen_case: CitizenCase, life: Sequence[Action], story: Histor
         if served_at := at.get(ActionKind.VISITOR_SERVED):
             facts.append(HistoryFact(place, "ended", served_at, (served_at - called_at).total_seconds()))
         elif until - called_at < VISIT_GIVEN_UP:
-            story.open.append(OpenItem(place, "in_progress", came_at))
+            snapshot.open.append(OpenItem(place, "in_progress", came_at))
         else:
             facts.append(HistoryFact(place, "ended_forgotten", called_at + VISIT_GIVEN_UP))
     elif until - came_at < VISIT_GIVEN_UP:
-        story.open.append(OpenItem(place, "waiting", came_at))
+        snapshot.open.append(OpenItem(place, "waiting", came_at))
     else:
         facts.append(HistoryFact(place, "left_forgotten", came_at + VISIT_GIVEN_UP))
         steps.append((came_at + VISIT_GIVEN_UP, "left_forgotten"))
 
 
-def _waits_of_visit(citizen_case: CitizenCase, life: Sequence[Action]) -> list[float]:
+def _waits_of_visit(citizen_case: CitizenCase, actions: Sequence[Action]) -> list[float]:
     if citizen_case.channel is not Channel.VISIT:
         return []
-    at = {action.kind: action.at for action in life}
+    at = {action.kind: action.at for action in actions}
     over_at = min(at[kind] for kind in (ActionKind.VISITOR_CALLED, ActionKind.VISITOR_LEFT) if kind in at)
     return [(over_at - at[ActionKind.TICKET_TAKEN]).total_seconds()]

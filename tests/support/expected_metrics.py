@@ -1,4 +1,4 @@
-"""What `/metrics`, the board and reports must tell of what happened: counted from the facts, and not as figures are."""
+"""Expected content of `/metrics`, board and reports, counted from the facts, independent of figures."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from tests.support.expected_history import MEASURED, HistoryFact, HistorySnapsho
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 TARGETS: Final = {"call": 20, "visit": 900}
-"""In seconds, as where nothing is set; so is the next."""
+"""Default service level target, in seconds."""
 SHORT_SECONDS: Final = 10
 Series = tuple[str, frozenset[tuple[str, str]]]
 """Name of a sample, and its labels."""
@@ -23,7 +23,7 @@ _PLACE: Final = ("channel", "site", "service", "queue")
 
 
 def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
-    """Return a series of a place; of opinions and transfers it is named by the channel that they are about."""
+    """Return a series of a place; series of opinions and transfers have the channel that they are about."""
     if place[0] == Channel.FEEDBACK:
         place = (place[3], place[1], place[2], "")
     if place[0] == "transfer":
@@ -34,14 +34,14 @@ def name_series(sample: str, place: DimensionKey, **more: str) -> Series:
 
 # ------------------------------------------------------------------------------------------------- what needs no time
 class Counted(NamedTuple):
-    """A counter: which facts it counts."""
+    """A counter and the facts that it counts."""
 
     sample: str
     label: str = ""
     prefix: str = ""
-    """Of the facts' names; the rest is the value of the label."""
+    """Prefix of the facts' names; the rest is the value of the label."""
     names: Mapping[str, str] = {}
-    """Fact → value of the label; of facts that begin otherwise."""
+    """Fact → value of the label, for facts without the prefix."""
 
 
 COUNTERS: Final = (
@@ -71,7 +71,7 @@ COUNTERS: Final = (
 
 
 def series_of(name: str, place: DimensionKey) -> list[Series]:
-    """Return the series of counters that count a fact of that name."""
+    """Return the series of the counters that count a fact of this name."""
     found = []
     for counter in COUNTERS:
         if name in counter.names:
@@ -119,10 +119,10 @@ WINDOWS: Final = {"7d": 7, "28d": 28}
 
 
 class ExpectedMetrics:
-    """What must be told as of a moment."""
+    """Expected samples as of a moment."""
 
     def __init__(self, story: HistorySnapshot, now: datetime, experience: Callable[[str], str]) -> None:
-        """`experience` says what became of the promises to a contact, as opinions are told by it."""
+        """`experience` returns the overall SLA result of a contact, as used for opinions."""
         self.now = now
         self._experience = experience
         self.today = now.astimezone(PARIS).date()
@@ -131,9 +131,9 @@ class ExpectedMetrics:
         self.given: Sequence[SatisfactionAnswer] = story.given
         self.facts_today = [fact for fact in self.facts if day_of(fact.at) == self.today]
         self.values: dict[Series, float] = defaultdict(float)
-        """All but distributions and what is absent unless there is something to tell; what is missing is 0."""
+        """Samples with default 0: all except distributions and conditional series."""
         self.present: dict[str, dict[Series, float]] = {}
-        """Sample → its series, which are absent unless there is something to tell: no others may be there."""
+        """Sample → its conditional series; exactly these must exist."""
         self.durations = _collect(
             (HISTOGRAM_OF[MEASURED[fact.name]], fact) for fact in self.facts if fact.seconds is not None
         )
@@ -219,7 +219,7 @@ class ExpectedMetrics:
 
 
 def verdicts_of(fact: HistoryFact) -> list[tuple[str, bool]]:
-    """Return what a fact says by which measures; of an answer to an invitation, that there is one."""
+    """Return the measures and verdicts of a fact; for an answer to an invitation, that one exists."""
     if fact.name in ("invited", "invited_answered"):
         return [("response", fact.name == "invited_answered")]
     good = {f"given_{scale}": (measure, good) for measure, (scale, good) in MEASURES.items()}
@@ -228,7 +228,7 @@ def verdicts_of(fact: HistoryFact) -> list[tuple[str, bool]]:
 
 
 def wait_band(seconds: float | None) -> list[str]:
-    """Return how long somebody had waited, as opinions are told by it."""
+    """Return the band of a wait, as used for opinions."""
     if seconds is None:
         return []
     return ["wait_le_60" if seconds <= 60 else "wait_le_300" if seconds <= 300 else "wait_gt_300"]
@@ -257,7 +257,7 @@ def _collect_scores(facts: Iterable[HistoryFact]) -> dict[Series, list[float]]:
 
 # ------------------------------------------------------------------------------------------------------------- formulas
 def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[str, tuple[int, int]]:
-    """Return numerator and denominator by each of the four formulas, from the waits of everybody who came."""
+    """Return numerator and denominator by each of the four formulas, from the waits of all contacts."""
     told = list(facts)
     waits = [fact.seconds for fact in told if fact.name == "answered" and fact.seconds is not None]
     given_up = [fact.seconds for fact in told if fact.name == "abandoned" and fact.seconds is not None]
@@ -272,7 +272,7 @@ def service_levels(facts: Iterable[HistoryFact], target_seconds: int) -> dict[st
 
 
 def flows_of(fact: HistoryFact) -> list[str]:
-    """Return what a fact of today is called in `contact_today_items`."""
+    """Return the name of one of today's facts in `contact_today_items`."""
     channel, name = fact.place[0], fact.name
     if channel == "transfer":
         return []
@@ -297,7 +297,7 @@ def flows_of(fact: HistoryFact) -> list[str]:
 
 
 def day_of(at: datetime) -> date:
-    """Return the civil day of a moment."""
+    """Return the calendar day of a moment."""
     return at.astimezone(PARIS).date()
 
 
@@ -311,19 +311,19 @@ def by_place(facts: Iterable[HistoryFact], channels: Iterable[str]) -> dict[Dime
 
 
 def count(facts: Iterable[HistoryFact], *names: str) -> int:
-    """Return how many facts have one of these names; one that ends with `_` names all that begin so."""
+    """Return the number of facts with one of these names; a name that ends with `_` is a prefix."""
     return sum(
         any(fact.name.startswith(name) if name.endswith("_") else fact.name == name for name in names) for fact in facts
     )
 
 
 def seconds(facts: Iterable[HistoryFact], duration: str) -> list[float]:
-    """Return how long each took of those of which that is measured."""
+    """Return the durations of the facts that have one."""
     return [fact.seconds for fact in facts if fact.seconds is not None and MEASURED[fact.name] == duration]
 
 
 def mean(numbers: Sequence[float]) -> float | None:
-    """Return the mean; None of nothing."""
+    """Return the mean; None if empty."""
     return sum(numbers) / len(numbers) if numbers else None
 
 
@@ -338,7 +338,7 @@ def _rounded(numbers: Sequence[float]) -> float | None:
 
 
 def board_flows(facts: Sequence[HistoryFact], channel: str) -> dict[str, Any]:
-    """Return what the board must tell of a queue's day."""
+    """Return the expected flows of a queue's day on the board."""
     given_up = seconds(facts, "abandon_wait")
     patient = sum(wait > SHORT_SECONDS for wait in given_up)
     return {
@@ -356,7 +356,7 @@ def board_flows(facts: Sequence[HistoryFact], channel: str) -> dict[str, Any]:
 
 
 def board_now(expected: ExpectedMetrics, channel: str, place: DimensionKey | None = None) -> dict[str, Any]:
-    """Return what the board must tell of a queue, or of a channel; of agents nothing."""
+    """Return the expected content of the board for a queue or a channel, without agents."""
 
     def here(one: HistoryFact | OpenItem) -> bool:
         return one.place == place if place else one.place[0] == channel
@@ -378,7 +378,7 @@ def board_now(expected: ExpectedMetrics, channel: str, place: DimensionKey | Non
 
 
 def board_services(expected: ExpectedMetrics, service: str | None = None) -> dict[str, Any]:
-    """Return what the board must tell of a service, or of all, by channel; without those of which there was never anything."""
+    """Return the expected content of the board for a service, or for all, by channel; without channels that never had any."""
 
     def here(one: HistoryFact | OpenItem) -> bool:
         return service is None or one.place[2] == service
@@ -431,7 +431,7 @@ def _board_opinions(facts: Sequence[HistoryFact], ever: Sequence[HistoryFact]) -
 
 
 def board_satisfaction(expected: ExpectedMetrics) -> list[dict[str, Any]]:
-    """Return what the board must tell of opinions of four weeks: of all services, then of each."""
+    """Return the expected opinions of four weeks on the board: of all services, then of each."""
     first = expected.today - timedelta(27)
     given: defaultdict[str, list[HistoryFact]] = defaultdict(list)
     for fact in expected.facts:
@@ -520,6 +520,6 @@ COLUMNS: Final[Mapping[str, Column]] = {
 
 
 def _of_asked(facts: Sequence[HistoryFact]) -> list[HistoryFact]:
-    """Return the facts of places where somebody was invited."""
+    """Return the facts of places with invitations."""
     asked = {fact.place for fact in facts if fact.name == "invited"}
     return [fact for fact in facts if fact.place in asked]

@@ -1,4 +1,4 @@
-"""Reviews as JeDonneMonAvis tells them, in a file that its fake serves."""
+"""Sample reviews of JeDonneMonAvis, and a simulated server that serves them from a file."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
 
 
 def at(minute: float) -> str:
-    """A time as the server writes it."""
+    """Return a time in the format of the server."""
     return (BEGIN + timedelta(minutes=minute)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def review(number: int, minute: float, *satisfaction: str | None, verbatim: str = "", **fields: Any) -> dict[str, Any]:
-    """A review with all that its form asks."""
-    said = [("satisfaction", f"réponse {one}", one, "radio") for one in satisfaction]
-    said += [("comprehension", "4", "good", "radio"), ("contact_email", verbatim, "neutral", "text")]
-    said += [("verbatim", verbatim, "neutral", "text")] if verbatim else []
+    """Return a review with answers to all questions of its form."""
+    given = [("satisfaction", f"réponse {answer}", answer, "radio") for answer in satisfaction]
+    given += [("comprehension", "4", "good", "radio"), ("contact_email", verbatim, "neutral", "text")]
+    given += [("verbatim", verbatim, "neutral", "text")] if verbatim else []
     answers = [
         {
             "field_code": code,
@@ -36,19 +36,19 @@ def review(number: int, minute: float, *satisfaction: str | None, verbatim: str 
             "parent_answer_id": None,
             "parent": None,
         }
-        for code, text, intention, kind in said
+        for code, text, intention, kind in given
     ]
-    about = {"id": number, "created_at": at(minute), "form_id": FORM, "button_id": BUTTON}
-    return about | {"has_verbatim": bool(verbatim), "answers": answers} | fields
+    base = {"id": number, "created_at": at(minute), "form_id": FORM, "button_id": BUTTON}
+    return base | {"has_verbatim": bool(verbatim), "answers": answers} | fields
 
 
 def store_reviews(path: Path, *reviews: Any) -> None:
-    """Let the server have these reviews."""
+    """Write the reviews to the file of the server."""
     path.write_text(json.dumps(reviews, ensure_ascii=False), encoding="utf-8")
 
 
 class Served:
-    """A fake whose reviews are those of the file at `path`."""
+    """Running server that serves the reviews of a file."""
 
     def __init__(self, jdma: JdmaServer, url: str, load: Callable[[], None]) -> None:
         self.jdma = jdma

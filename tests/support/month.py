@@ -1,7 +1,7 @@
-"""A month of the simulated département through the real connectors and the contacts agent to what people are shown of it.
+"""A simulated month, from the real connectors through the contacts agent to metrics, board and reports.
 
-What `/metrics`, the board and reports say is held against the chronicle: each number, and that there are no others. How is in
-`month_metrics`, `month_board`, `month_reports` and, for all of them, `month_promises`.
+These are compared with the actions: every number, and no additional ones. See `month_metrics`, `month_board`,
+`month_reports` and, for SLA targets, `month_sla`.
 """
 
 import shutil
@@ -38,24 +38,25 @@ from tests.support.simulated_figures import READING, FoldedFigures, figure_diffe
 from tests.support.simulated_workers import Workers, milliseconds
 
 FIRST, LAST = date(2026, 3, 12), date(2026, 4, 10)
-"""Clocks are put forward on 29 March, 6 April is a holiday, and a month ends; the last day is played until something waits after
-`LOOKED_AT`."""
+"""The span contains a clock change on 29 March, a holiday on 6 April and the end of a month.
+
+The last day is simulated until a contact waits after `LOOKED_AT`."""
 LOOKED_AT, AT_LATEST = timedelta(hours=10), timedelta(hours=12)
 SETTLES = timedelta(days=2)
 WEEK = timedelta(days=7)
 OPTIONS: Final = WebOptions(brokers="", fewest_answers=1)
 PARTITIONS: Final = 2
 HEARTBEAT_SECONDS: Final = 5
-"""So old figures are at most where nothing happens."""
+"""Maximum age of figures without new events, in seconds."""
 BEFORE, AFTER = timedelta(days=20), timedelta(days=100)
-"""So long before the first day letters came that are registered then, and so long after the last one promises fall due."""
+"""Margins of the SLA calendars: letters may arrive `BEFORE` the first day, and deadlines follow up to `AFTER` the last one."""
 TICK: Final = timedelta(seconds=2)
-"""Rarer, a worker would wait each time before it believes that a deadline passed."""
+"""With longer intervals, a worker would wait before it accepts each deadline."""
 
 
 @dataclass
 class Month:
-    """Days that were played in the real systems, and read by the real connectors until figures and ledger agreed."""
+    """Days simulated in the real systems and read by the real connectors, until figures and ledger agreed."""
 
     since: datetime
     until: datetime
@@ -64,30 +65,32 @@ class Month:
     ledger: dict[DimensionKey, FigureCounts]
     figures: dict[DimensionKey, FigureCounts]
     week_ledger: dict[DimensionKey, FigureCounts]
-    """As of `SETTLES` after the first week; so is the next."""
-    week_story: HistorySnapshot
-    story: HistorySnapshot
+    """As of `SETTLES` after the first week, like `week_history`."""
+    week_history: HistorySnapshot
+    history: HistorySnapshot
     workers: Workers
     policies: WatchedPolicies
 
-    tell: Callable[[datetime], HistorySnapshot]
-    """Returns what happened by then."""
+    history_at: Callable[[datetime], HistorySnapshot]
+    """Returns the history up to a time."""
 
     @property
     def sla_file(self) -> PlainSlaFile:
-        """What is promised."""
+        """The SLA policies."""
         return _read_sla_file(self.since.date())
 
     @cached_property
-    def promised(self) -> ExpectedSla:
-        """What was promised to whom, and how that stands at the end."""
-        return ExpectedSla(self.sla_file, self.story, self.until)
+    def expected_sla(self) -> ExpectedSla:
+        """The SLA targets and their state at the end."""
+        return ExpectedSla(self.sla_file, self.history, self.until)
 
     def as_of(self, until: datetime) -> "Month":
-        """Return the same as it was then, but for ledgers, of which there is none."""
+        """Return the same month as of an earlier time, without ledgers."""
         events = [event for event in self.events if event.time <= until]
         workers = _fold(events, until, self.policies)
-        return replace(self, until=until, events=events, story=self.tell(until), workers=workers, ledger={}, figures={})
+        return replace(
+            self, until=until, events=events, history=self.history_at(until), workers=workers, ledger={}, figures={}
+        )
 
 
 @cache
@@ -96,17 +99,17 @@ def _read_sla_file(first: date) -> PlainSlaFile:
 
 
 def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -> Workers:
-    """Return workers that were told all at once shortly before."""
+    """Return workers that have just processed all events."""
     workers = Workers(until - READING - TICK, PARTITIONS, policies=policies, tick=TICK)
     workers.process([], until - READING)
-    # Each row is counted once, what opinions are about before they are told: so nothing is taken back.
-    in_turn = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
-    workers.process([Delivery(workers.now, event) for event in in_turn], until)
+    # Opinions come after the contacts they are about, so nothing is corrected later.
+    ordered = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
+    workers.process([Delivery(workers.now, event) for event in ordered], until)
     return workers
 
 
 class NoReader:
-    """The view is written here."""
+    """Reader without function: the test writes to the view."""
 
     def start(self) -> None:
         pass
@@ -125,33 +128,33 @@ def run_month(
     keys: Path | None = None,
     patience_seconds: float = 120,
 ) -> Month:
-    """Play from the beginning of a day until the late morning of another, and read it."""
+    """Simulate from the start of one day to the late morning of another, and read the events."""
     own_keys = directory / "data" / "keys"
-    if keys:  # ids of agents are made of pseudonyms
+    if keys:  # agent ids derive from pseudonyms
         shutil.copytree(keys, own_keys)
     since, until = midnight(first), midnight(last) + LOOKED_AT
-    simulation_run, chronicle = SimulationRun(directory / "stage"), ActionHistory()
+    simulation_run, action_history = SimulationRun(directory / "stage"), ActionHistory()
     departement = Departement(simulation_run, Plan(seed, per_year))
-    departement.ledger = chronicle
+    departement.ledger = action_history
     simulation_run.write_settings(departement.connectors())
     week_ledger: dict[DimensionKey, FigureCounts] = {}
-    week_story = HistorySnapshot([], [], [], [])
-    tell = partial(chronicle.tell, simulation_run.root / "queue_log")
+    week_history = HistorySnapshot([], [], [], [])
+    history_at = partial(action_history.snapshot, simulation_run.root / "queue_log")
 
     def note_week(at: datetime) -> None:
-        nonlocal week_story
+        nonlocal week_history
         if at == since + WEEK:
-            week_ledger.update(chronicle.numbers(at + SETTLES))
-            week_story = tell(at + SETTLES)
+            week_ledger.update(action_history.numbers(at + SETTLES))
+            week_history = history_at(at + SETTLES)
 
     with run_connectors(simulation_run, directory / "data") as collected, departement.opened(since):
         assert run_span(departement, since, until, threading.Event(), on_day=note_week)
         while until < midnight(last) + AT_LATEST and not any(
-            tally.waiting for tally in chronicle.calls.queues.values()
+            tally.waiting for tally in action_history.calls.queues.values()
         ):
             until += timedelta(seconds=20)
             departement.run_until(until)
-        folded, ledger = FoldedFigures(until), chronicle.numbers(until)
+        folded, ledger = FoldedFigures(until), action_history.numbers(until)
 
         def disagree() -> list[object]:
             departement.drain()
@@ -169,21 +172,21 @@ def run_month(
         ledger=ledger,
         figures=workers.numbers(),
         week_ledger=week_ledger,
-        week_story=week_story,
-        story=tell(until),
+        week_history=week_history,
+        history=history_at(until),
         workers=workers,
         policies=policies,
-        tell=tell,
+        history_at=history_at,
     )
 
 
 def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
-    """Return the web application as of the time that `workers` have come to."""
+    """Return the web application at the workers' current time."""
     now, rows = workers.now, workers.rows_of_figures()
     view, risks = FiguresView(PARIS, now, policies), AtRiskView()
     view.begin(range(len(rows)))
-    for partition, several in enumerate(rows):
-        view.apply_all(partition, several, milliseconds(now))
+    for partition, partition_rows in enumerate(rows):
+        view.apply_all(partition, partition_rows, milliseconds(now))
     risks.apply_all(0, workers.clocks)
     for reader_view in (view, risks):
         reader_view.set_state(ReaderState.FOLLOWING)

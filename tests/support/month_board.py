@@ -1,4 +1,4 @@
-"""What the board says of a simulated month, held against its chronicle."""
+"""Comparison of the board of a simulated month with its actions."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -43,20 +43,24 @@ BOARD_NOT_COMPARED: Final = {
 
 
 def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return where the board says something else than the chronicle: what, told, expected."""
-    expected, promised = ExpectedMetrics(month.story, month.until, month.promised.experience), month.promised
+    """Return the differences between the board and the actions: name, actual, expected."""
+    expected, expected_sla = (
+        ExpectedMetrics(month.history, month.until, month.expected_sla.experience),
+        month.expected_sla,
+    )
     board, found = message["board"], []
 
-    def hold(about: str, told: Any, wanted: Any) -> None:
-        if isinstance(told, dict) and isinstance(wanted, dict):
+    def compare(path: str, actual: Any, expected_value: Any) -> None:
+        if isinstance(actual, dict) and isinstance(expected_value, dict):
             for name in sorted(
-                (told.keys() | wanted.keys()) - BOARD_NOT_COMPARED.keys() | (wanted.keys() & told.keys())
+                (actual.keys() | expected_value.keys()) - BOARD_NOT_COMPARED.keys()
+                | (expected_value.keys() & actual.keys())
             ):
-                hold(f"{about}.{name}", told.get(name), wanted.get(name))
-        elif told != wanted:
-            found.append((about, told, wanted))
+                compare(f"{path}.{name}", actual.get(name), expected_value.get(name))
+        elif actual != expected_value:
+            found.append((path, actual, expected_value))
 
-    hold("all", board["all"], board_now(expected, "call"))
+    compare("all", board["all"], board_now(expected, "call"))
     places = {fact.place for fact in expected.facts if fact.place[0] in TARGETS}
     queues = {
         tuple(queue[name] for name in ("channel", "site", "service", "queue")): queue for queue in board["queues"]
@@ -64,30 +68,33 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
     assert len(queues) == len(board["queues"])
     for place in sorted(places | queues.keys()):
         names = dict(zip(("channel", "site", "service", "queue"), place, strict=True))
-        names["calendar"] = promised.calendar_at(place)
-        hold(f"queues {place}", queues.get(place, {}), names | board_now(expected, place[0], place))
-    hold("all_services", board["all_services"], board_services(expected))
+        names["calendar"] = expected_sla.calendar_at(place)
+        compare(f"queues {place}", queues.get(place, {}), names | board_now(expected, place[0], place))
+    compare("all_services", board["all_services"], board_services(expected))
     written = (*WRITTEN_CHANNELS, "appointment", "feedback")
     services = {fact.place[2] for fact in expected.facts if fact.place[0] in written}
-    told = {service["service"]: service for service in board["services"]}
-    for service in sorted(services | told.keys()):
-        calendar = told.get(service, {}).get("calendar")
-        hold(f"calendar {service}", calendar in promised.calendars_of(service), True)
-        known = {"service": service, "calendar": calendar}
-        hold(f"services {service}", told.get(service, {}), known | board_services(expected, service))
-    hold("arrivals", sorted(map(str, board["arrivals"])), sorted(map(str, _arrivals(expected))))
-    hold("day", board["day"], _curve(expected))
-    hold("usual", board["usual"], _usual(expected))
-    opinions = {f"{told['measure']} {told['service']}": told for told in board["satisfaction"]}
-    wanted_opinions = {f"{wanted['measure']} {wanted['service']}": wanted for wanted in board_satisfaction(expected)}
+    actual = {service["service"]: service for service in board["services"]}
+    for service in sorted(services | actual.keys()):
+        calendar = actual.get(service, {}).get("calendar")
+        compare(f"calendar {service}", calendar in expected_sla.calendars_of(service), True)
+        identity = {"service": service, "calendar": calendar}
+        compare(f"services {service}", actual.get(service, {}), identity | board_services(expected, service))
+    compare("arrivals", sorted(map(str, board["arrivals"])), sorted(map(str, _arrivals(expected))))
+    compare("day", board["day"], _curve(expected))
+    compare("usual", board["usual"], _usual(expected))
+    opinions = {f"{actual['measure']} {actual['service']}": actual for actual in board["satisfaction"]}
+    wanted_opinions = {
+        f"{expected_value['measure']} {expected_value['service']}": expected_value
+        for expected_value in board_satisfaction(expected)
+    }
     assert len(opinions) == len(board["satisfaction"])
     for name in opinions.keys() | wanted_opinions.keys():
-        hold(f"satisfaction {name}", opinions.get(name, {}), wanted_opinions.get(name, {}))
-    hold("history", board["history"], {})
-    found += promised.compare_board(board["promises"])
-    hold("recent", board["recent"], _recent(month.until))
+        compare(f"satisfaction {name}", opinions.get(name, {}), wanted_opinions.get(name, {}))
+    compare("history", board["history"], {})
+    found += expected_sla.compare_board(board["promises"])
+    compare("recent", board["recent"], _recent(month.until))
     until, as_of = milliseconds(month.until), message["clock"]["as_of"]
-    hold("as_of", 0 <= until - as_of < 1000 * HEARTBEAT_SECONDS, True)
+    compare("as_of", 0 <= until - as_of < 1000 * HEARTBEAT_SECONDS, True)
     clock = {
         "now": until,
         "as_of": as_of,
@@ -95,7 +102,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
         "state": "live",
         "stale_after_seconds": OPTIONS.stale_after_seconds,
     }
-    hold("clock", message["clock"], clock)
+    compare("clock", message["clock"], clock)
     compared = {"all", "queues", "all_services", "services", "arrivals", "day", "usual", "satisfaction"}
     compared |= {"history", "recent", "promises"}
     assert board.keys() == compared | (board.keys() & BOARD_NOT_COMPARED.keys())
@@ -103,15 +110,17 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
 
 
 def _recent(until: datetime) -> dict[str, str]:
-    """Return the whole five minutes of the last half hour, the present ones with them."""
+    """Return the span of the last half hour in whole buckets of five minutes, including the current one."""
     now = int(until.timestamp())
     since, end = -(-(now - 1800) // 300) * 300, (now // 300 + 1) * 300
-    told = (datetime.fromtimestamp(at, PARIS).isoformat(timespec="minutes") for at in (since, end))
-    return dict(zip(("since", "until"), told, strict=True))
+    times = (datetime.fromtimestamp(at, PARIS).isoformat(timespec="minutes") for at in (since, end))
+    return dict(zip(("since", "until"), times, strict=True))
 
 
 def _arrivals(expected: ExpectedMetrics) -> list[dict[str, Any]]:
-    """Return when somebody last came to each site, as the end of five minutes; of today, or of half an hour before midnight."""
+    """Return the last arrival at each site, as the end of its bucket of five minutes; today or in the half hour before
+    midnight.
+    """
     latest: dict[tuple[str, str], int | None] = {}
     for fact in expected.facts:
         if fact.place[0] in TARGETS and fact.name == "offered":
@@ -125,7 +134,9 @@ def _arrivals(expected: ExpectedMetrics) -> list[dict[str, Any]]:
 
 
 def _usual(expected: ExpectedMetrics) -> dict[str, Any]:
-    """Return what the same weekdays, none of them a holiday, were like, but the first; in an hour, calls come evenly."""
+    """Return the averages of the same weekdays, without holidays and without the first one. Calls are assumed even within an
+    hour.
+    """
     calls = [fact.at.astimezone(PARIS) for fact in expected.facts if fact.place[0] == "call" and fact.name == "offered"]
     days = sorted(
         day

@@ -1,4 +1,4 @@
-"""What reports say of a simulated month, held against its chronicle."""
+"""Comparison of the reports of a simulated month with its actions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -15,72 +15,76 @@ from tests.support.month_sla import SLA_TABLES
 
 
 def read_history(month: Month) -> History:
-    """Return what reports read of the topic of figures."""
+    """Return the history that reports read from the topic of figures."""
     view = HistoryView(PARIS, FIRST - timedelta(days=400), LAST)
     rows = month.workers.rows_of_figures()
     view.begin(range(len(rows)))
-    for partition, several in enumerate(rows):
-        view.apply_all(partition, several)
+    for partition, partition_rows in enumerate(rows):
+        view.apply_all(partition, partition_rows)
     return view.history()
 
 
 def periods_of(month: Month) -> list[Period]:
-    """Return all days, weeks and months that the days played lie in."""
+    """Return all days, weeks, months and years that contain simulated days."""
     first, last = day_of(month.since), day_of(month.until)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     kinds = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.YEAR)
     return [*dict.fromkeys(period_of(kind, day) for kind in kinds for day in days)]
 
 
-KEPT_BY: Final[Mapping[str, tuple[int, ...]]] = {
+KEY_DIMENSIONS: Final[Mapping[str, tuple[int, ...]]] = {
     "call": (1, 2, 3),
     "visit": (1, 2, 3),
     **dict.fromkeys(("mail", "email", "form"), (2, 3)),
     "sent": (2,),
     "appointment": (2,),
 }
-"""Table of a report → which parts of a place, beside the channel, tell its rows apart; of opinions service and channel."""
+"""Table of a report → indexes of the dimensions that identify its rows, besides the channel; (2, 3) for opinions."""
 
 
 def compare_report(month: Month, history: History, period: Period) -> tuple[int, list[tuple[Any, ...]]]:
-    """Return how many cells were compared, and those that say something else: table, row, column, told, expected."""
+    """Return the number of compared cells, and the differences: table, row, column, actual, expected."""
     report = make_report(history, period, OPTIONS)
-    facts = [fact for fact in month.story.facts if period.first <= day_of(fact.at) <= period.last]
+    facts = [fact for fact in month.history.facts if period.first <= day_of(fact.at) <= period.last]
     found: list[tuple[Any, ...]] = []
-    cells, wrong = month.promised.compare_tables(report.tables, period.first, period.last)
+    cells, wrong = month.expected_sla.compare_tables(report.tables, period.first, period.last)
     found += wrong
     for table in report.tables:
         if table.name in SLA_TABLES:
             continue
-        channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEPT_BY else "feedback")
-        kept = KEPT_BY.get(table.name, (2, 3))
+        channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEY_DIMENSIONS else "feedback")
+        key_dimensions = KEY_DIMENSIONS.get(table.name, (2, 3))
         of_table = [fact for fact in facts if fact.place[0] == channel]
         for row in table.rows:
             if row.dimensions == OTHERS:
                 continue
             place = row.dimensions
-            of_row = [fact for fact in of_table if not place or all(fact.place[part] == place[part] for part in kept)]
+            of_row = [
+                fact
+                for fact in of_table
+                if not place or all(fact.place[part] == place[part] for part in key_dimensions)
+            ]
             for column, value in zip(table.columns, row.values, strict=True):
-                wanted = COLUMNS[column](of_row, table.name)
+                expected = COLUMNS[column](of_row, table.name)
                 cells += 1
-                if value.value != wanted and not (
-                    value.value is not None and wanted is not None and isclose(value.value, wanted, rel_tol=1e-9)
+                if value.value != expected and not (
+                    value.value is not None and expected is not None and isclose(value.value, expected, rel_tol=1e-9)
                 ):
-                    found.append((period.name, table.name, place, column, value.value, wanted))
-    found += _compare_courses(report, facts, period)
+                    found.append((period.name, table.name, place, column, value.value, expected))
+    found += _compare_arrival_profiles(report, facts, period)
     return cells, found + _compare_tables(report.tables, facts)
 
 
-def _compare_courses(report: Any, facts: Sequence[HistoryFact], period: Period) -> list[tuple[Any, ...]]:
+def _compare_arrival_profiles(report: Any, facts: Sequence[HistoryFact], period: Period) -> list[tuple[Any, ...]]:
     found = []
     arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
-    for channel, came in (
+    for channel, arrival in (
         ("call", "offered"),
         ("visit", "offered"),
         ("appointment", "booked"),
-        *((one, "received") for one in WRITTEN_CHANNELS),
+        *((channel, "received") for channel in WRITTEN_CHANNELS),
     ):
-        times = [fact.at.astimezone(PARIS) for fact in facts if fact.place[0] == channel and fact.name == came]
+        times = [fact.at.astimezone(PARIS) for fact in facts if fact.place[0] == channel and fact.name == arrival]
         arrival_profile = arrival_profiles.get(channel)
         by_day = {day.day: day.number for day in arrival_profile.by_day if day.number} if arrival_profile else {}
         by_hour = list(arrival_profile.by_hour) if arrival_profile else [0] * 24
@@ -92,10 +96,10 @@ def _compare_courses(report: Any, facts: Sequence[HistoryFact], period: Period) 
 
 
 def _compare_tables(tables: Sequence[Table], facts: Sequence[HistoryFact]) -> list[tuple[Any, ...]]:
-    """Return the channels that have a table and nothing happened, or the other way round."""
-    told = {table.name for table in tables}
+    """Return the channels with a table but without facts, or with facts but without a table."""
+    names = {table.name for table in tables}
     return [
-        (channel, "has a table", channel in told)
+        (channel, "has a table", channel in names)
         for channel in ("call", "visit", "mail", "email", "form", "appointment")
-        if (channel in told) != bool([fact for fact in facts if fact.place[0] == channel])
+        if (channel in names) != bool([fact for fact in facts if fact.place[0] == channel])
     ]

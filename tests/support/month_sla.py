@@ -1,4 +1,4 @@
-"""What `/metrics`, the board and reports must tell of the promises of a simulated month."""
+"""Expected SLA content of `/metrics`, board and reports of a simulated month."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,14 +28,14 @@ HORIZONS: Final = {"1h": 3600, "4h": 14_400, "1d": 86_400, "3d": 259_200, "7d": 
 STATES: Final = ("running", "at_risk", "overdue", "paused")
 RESULTS: Final = ("met", "breached", "cancelled")
 FACTS: Final = ("started", "met", "breached", "cancelled", "late")
-_TAKEN_BACK: Final = {
+_CORRECTED: Final = {
     "contact_sla_started_total": "started",
     "contact_sla_late_total": "late",
     "contact_sla_completed_total": "",
 }
-"""Counter → what of it is told apart when it is taken back; else its result."""
+"""Counter → fact in its correction counter; if empty, the result."""
 _METRICS: Final = (
-    *_TAKEN_BACK,
+    *_CORRECTED,
     "contact_sla_corrected_total",
     "contact_sla_open_items",
     "contact_sla_due_items",
@@ -55,19 +55,19 @@ BUSINESS_TIME_HISTOGRAMS: Final = {
 }
 SLA_TABLES: Final = ("sla", "sla_by_service")
 MAX_LISTED: Final = 12
-"""Lines of what is late, and of what falls due next, on the board."""
+"""Maximum number of lines for late and for due contacts on the board."""
 FEWEST: Final = 5
-"""Contacts for which a line of a report stands that has a name."""
+"""Minimum number of contacts of a named line in a report."""
 _FIVE_MINUTES_MS: Final = 300_000
 
-One = TypeVar("One")
-Key = TypeVar("Key")
-Which = tuple[str, str, str]
+T = TypeVar("T")
+K = TypeVar("K")
+SlaKey = tuple[str, str, str]
 """Policy, clock, channel."""
 
 
-class At(NamedTuple):
-    """Where promises are counted."""
+class SlaDimensions(NamedTuple):
+    """Dimensions under which SLA targets are counted."""
 
     policy: str
     kind: str
@@ -75,161 +75,168 @@ class At(NamedTuple):
     site: str
     service: str
 
-    def series(self, sample: str, **more: str) -> Series:
-        """Return a series of it."""
+    def series(self, sample: str, **labels: str) -> Series:
+        """Return a series with these dimensions."""
         place = (self.channel, self.site, self.service, "")
-        return name_series(sample, place, policy=self.policy, clock=self.kind, **more)
+        return name_series(sample, place, policy=self.policy, clock=self.kind, **labels)
 
     @property
-    def which(self) -> Which:
-        """Which promise it is."""
+    def sla_key(self) -> SlaKey:
+        """Policy, clock and channel."""
         return self.policy, self.kind, self.channel
 
 
-def at_of(promise: PlainSlaTarget) -> At:
-    """Return where a promise is counted."""
-    return At(promise.policy, promise.kind, *promise.place[:3])
+def dimensions_of(target: PlainSlaTarget) -> SlaDimensions:
+    """Return the dimensions of an SLA target."""
+    return SlaDimensions(target.policy, target.kind, *target.place[:3])
 
 
 class ExpectedSla:
-    """All that was promised by a file, as of a moment."""
+    """All SLA targets of a file, as of `now`."""
 
-    def __init__(self, file: PlainSlaFile, story: HistorySnapshot, now: datetime) -> None:
+    def __init__(self, file: PlainSlaFile, history: HistorySnapshot, now: datetime) -> None:
         self.file = file
         self.now = now
-        self.sla_targets: Sequence[PlainSlaTarget] = self.file.sla_targets(story.sla_items, now)
+        self.sla_targets: Sequence[PlainSlaTarget] = self.file.sla_targets(history.sla_items, now)
         self.in_force = list(self.file.in_force(milliseconds(now)))
         self.came_to = {
-            one.place for one in (*story.facts, *story.open) if one.place[0] in (*QUEUE_CHANNELS, *WRITTEN_CHANNELS)
+            target.place
+            for target in (*history.facts, *history.open)
+            if target.place[0] in (*QUEUE_CHANNELS, *WRITTEN_CHANNELS)
         }
-        """Where anybody ever came."""
-        self.by_place: dict[At, list[PlainSlaTarget]] = _group(self.sla_targets, at_of)
+        """Places with at least one contact."""
+        self.by_place: dict[SlaDimensions, list[PlainSlaTarget]] = _group(self.sla_targets, dimensions_of)
         for place in self.came_to:
             if version := self.find(place):
                 for kind in clock_kinds_at(version, place):
-                    self.by_place.setdefault(At(version["name"], kind, *place[:3]), [])
-        self._story = story
-        by_contact = _group(self.sla_targets, lambda promise: promise.contact)
-        self._experiences = {contact: _experience(own) for contact, own in by_contact.items()}
+                    self.by_place.setdefault(SlaDimensions(version["name"], kind, *place[:3]), [])
+        self._history = history
+        by_contact = _group(self.sla_targets, lambda target: target.contact)
+        self._experiences = {contact: _experience(own_targets) for contact, own_targets in by_contact.items()}
 
     def find(self, place: DimensionKey) -> dict[str, Any] | None:
-        """Return the policy that is for who comes to a place now."""
+        """Return the policy in force at a place."""
         return next((version for version in self.in_force if applies_to(version, place)), None)
 
     def experience(self, contact: str) -> str:
-        """Return what became of all that was promised to a contact, as opinions are told by it."""
+        """Return the overall SLA result of a contact, as used for opinions."""
         return self._experiences.get(contact, "no_promise")
 
     # ---------------------------------------------------------------------------------------------------------- /metrics
     def samples(self) -> dict[str, dict[Series, float]]:
         """Return metric → all of its series."""
-        told: dict[str, dict[Series, float]] = {name: {} for name in _METRICS}
+        actual: dict[str, dict[Series, float]] = {name: {} for name in _METRICS}
         for at, sla_targets in self.by_place.items():
             number = _results(sla_targets)
-            told["contact_sla_started_total"][at.series("contact_sla_started_total")] = len(sla_targets)
-            told["contact_sla_late_total"][at.series("contact_sla_late_total")] = number["late"]
+            actual["contact_sla_started_total"][at.series("contact_sla_started_total")] = len(sla_targets)
+            actual["contact_sla_late_total"][at.series("contact_sla_late_total")] = number["late"]
             for result in RESULTS:
                 series = at.series("contact_sla_completed_total", result=result)
-                told["contact_sla_completed_total"][series] = number[result]
-            for fact in FACTS:  # of all that is told at once nothing is taken back
-                told["contact_sla_corrected_total"][at.series("contact_sla_corrected_total", fact=fact)] = 0
+                actual["contact_sla_completed_total"][series] = number[result]
+            for fact in FACTS:  # without late events, nothing is corrected
+                actual["contact_sla_corrected_total"][at.series("contact_sla_corrected_total", fact=fact)] = 0
             for state in STATES:
                 series = at.series("contact_sla_open_items", state=state)
-                told["contact_sla_open_items"][series] = sum(one.state == state for one in sla_targets)
+                actual["contact_sla_open_items"][series] = sum(target.state == state for target in sla_targets)
             for horizon, seconds in HORIZONS.items():
                 until = milliseconds(self.now + timedelta(seconds=seconds))
-                due = sum(one.is_due and _five_minutes(one) < until for one in sla_targets)
-                told["contact_sla_due_items"][at.series("contact_sla_due_items", horizon=horizon)] = due
+                due = sum(target.is_due and _five_minutes(target) < until for target in sla_targets)
+                actual["contact_sla_due_items"][at.series("contact_sla_due_items", horizon=horizon)] = due
             if overdue := _oldest_overdue(sla_targets):
                 name = "contact_sla_oldest_overdue_timestamp_seconds"
-                told[name][at.series(name)] = overdue / 1000
-        self._put_policies(told)
-        self._put_calendars(told)
-        return told
+                actual[name][at.series(name)] = overdue / 1000
+        self._put_policies(actual)
+        self._put_calendars(actual)
+        return actual
 
     def compare_incremental_metrics(
-        self, told: Mapping[str, Mapping[Series, float]]
+        self, actual: Mapping[str, Mapping[Series, float]]
     ) -> tuple[int, list[tuple[Series, float, float]]]:
-        """Return how much was taken back, and the series that are other ones: what, told, expected.
+        """Return the corrected amount, and the differences: series, actual, expected.
 
-        Of what is told late, counters hold what is true and what was taken back. Where a letter was before, there are series too.
+        With late events, counters contain the final numbers and the corrections. Series of a letter's former places
+        remain.
         """
-        wanted, found = self.samples(), []
-        taken = {series[1]: number for series, number in told["contact_sla_corrected_total"].items()}
-        for name, facts in _TAKEN_BACK.items():
-            for series in wanted[name].keys() | told[name].keys():
+        expected, found = self.samples(), []
+        taken = {series[1]: number for series, number in actual["contact_sla_corrected_total"].items()}
+        for name, facts in _CORRECTED.items():
+            for series in expected[name].keys() | actual[name].keys():
                 labels = dict(series[1])
                 fact = facts or labels.pop("result")
-                number = wanted[name].get(series, 0) + taken[frozenset((labels | {"fact": fact}).items())]
-                if told[name].get(series) != number:
-                    found.append((series, told[name].get(series, float("nan")), number))
+                number = expected[name].get(series, 0) + taken[frozenset((labels | {"fact": fact}).items())]
+                if actual[name].get(series) != number:
+                    found.append((series, actual[name].get(series, float("nan")), number))
         for name in ("contact_sla_open_items", "contact_sla_due_items", "contact_sla_oldest_overdue_timestamp_seconds"):
-            for series in wanted[name].keys() | told[name].keys():
-                number = wanted[name].get(series, 0)
-                if told[name].get(series) != number:
-                    found.append((series, told[name].get(series, float("nan")), number))
+            for series in expected[name].keys() | actual[name].keys():
+                number = expected[name].get(series, 0)
+                if actual[name].get(series) != number:
+                    found.append((series, actual[name].get(series, float("nan")), number))
         return int(sum(taken.values())), found
 
     def worked(self) -> dict[Series, list[float]]:
-        """Return each series of a distribution of opening hours, and how long each took."""
+        """Return each series of the business time histograms with its durations in seconds."""
         found: dict[Series, list[float]] = {}
         for sample, kind in BUSINESS_TIME_HISTOGRAMS.items():
             for at, sla_targets in self.by_place.items():
                 if at.kind == kind:
                     labels = {"channel": at.channel, "site": at.site, "service": at.service, "queue": ""}
                     series = sample, frozenset({**labels, "policy": at.policy}.items())
-                    found[series] = [one.worked_ms / 1000 for one in sla_targets if one.worked_ms is not None]
+                    found[series] = [target.worked_ms / 1000 for target in sla_targets if target.worked_ms is not None]
         return found
 
-    def _put_policies(self, told: dict[str, dict[Series, float]]) -> None:
+    def _put_policies(self, actual: dict[str, dict[Series, float]]) -> None:
         for version in self.in_force:
             for kind, rule in version["clocks"].items():
-                which = {"policy": version["name"], "clock": kind}
-                _put(told, "contact_sla_objective_ratio", which, rule.get("objective", 0.9))
+                sla_key = {"policy": version["name"], "clock": kind}
+                _put(actual, "contact_sla_objective_ratio", sla_key, rule.get("objective", 0.9))
                 if rule["unit"] in TIME_UNITS:
-                    _put(told, "contact_sla_target_seconds", which, rule["target"])
+                    _put(actual, "contact_sla_target_seconds", sla_key, rule["target"])
                 calendar = rule.get("calendar") or version["calendar"]
-                said = which | {"calendar": calendar, "unit": rule["unit"], "target": str(rule["target"])}
-                _put(told, "contact_sla_policy_info", said, 1)
+                labels = sla_key | {"calendar": calendar, "unit": rule["unit"], "target": str(rule["target"])}
+                _put(actual, "contact_sla_policy_info", labels, 1)
 
-    def _put_calendars(self, told: dict[str, dict[Series, float]]) -> None:
+    def _put_calendars(self, actual: dict[str, dict[Series, float]]) -> None:
         now = milliseconds(self.now)
         for name, calendar in self.file.calendars.items():
-            _put(told, "contact_calendar_open", {"calendar": name}, calendar.is_open(now))
+            _put(actual, "contact_calendar_open", {"calendar": name}, calendar.is_open(now))
             if change := next_change(calendar, now):
-                _put(told, "contact_calendar_change_timestamp_seconds", {"calendar": name}, change / 1000)
-        waits = _group(self._story.open, lambda one: one.place)
+                _put(actual, "contact_calendar_change_timestamp_seconds", {"calendar": name}, change / 1000)
+        waits = _group(self._history.open, lambda item: item.place)
         for place in self.came_to:
             version = self.find(place)
             if not version:
                 continue
             calendar, labels = self.file.calendars[version["calendar"]], dict(name_series("", place)[1])
             of_calendar = labels | {"calendar": version["calendar"]}
-            _put(told, "contact_queue_open", of_calendar, calendar.is_open(now))
+            _put(actual, "contact_queue_open", of_calendar, calendar.is_open(now))
             states = ("waiting",) if place[0] in QUEUE_CHANNELS else ("waiting", "in_progress")
-            if since := [milliseconds(one.since) for one in waits.get(place, ()) if one.state in states]:
+            if since := [milliseconds(item.since) for item in waits.get(place, ()) if item.state in states]:
                 opened = self.file.opened_ms(version["calendar"], min(since), now)
-                _put(told, "contact_oldest_item_business_age_seconds", labels, opened / 1000)
-        _put(told, "pipeline_sla_file_last_reload_successful", {}, 1)
+                _put(actual, "contact_oldest_item_business_age_seconds", labels, opened / 1000)
+        _put(actual, "pipeline_sla_file_last_reload_successful", {}, 1)
 
     # ------------------------------------------------------------------------------------------------------------- board
     def calendar_at(self, place: DimensionKey) -> str:
-        """Return by which calendar it is open at a place; the empty one where nothing is promised."""
+        """Return the calendar at a place; empty without an SLA policy."""
         return (self.find(place) or {"calendar": ""})["calendar"]
 
     def calendars_of(self, service: str) -> set[str]:
-        """Return by which it is open where letters, e-mails and forms come to a service; the empty one alone if by none."""
+        """Return the calendars of the written channels of a service; only the empty one if there are none."""
         places = (place for place in self.came_to if place[2] == service and place[0] in WRITTEN_CHANNELS)
         return {calendar for place in places if (calendar := self.calendar_at(place))} or {""}
 
-    def compare_board(self, told: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-        """Return where the board's promises are others: what, told, expected."""
-        listed = [promise for promise in self.sla_targets if promise.place[0] in WRITTEN_CHANNELS]
-        late = _group((one for one in listed if one.state == "overdue"), at_of_service)
-        due = _group((one for one in listed if one.is_due), at_of_service)
-        at_risk = [one for one in listed if one.state == "at_risk" and (one.deadline_at or 0) > milliseconds(self.now)]
+    def compare_board(self, actual: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+        """Return the differences between the board's SLA content and the expected one: name, actual, expected."""
+        listed = [target for target in self.sla_targets if target.place[0] in WRITTEN_CHANNELS]
+        late = _group((target for target in listed if target.state == "overdue"), at_of_service)
+        due = _group((target for target in listed if target.is_due), at_of_service)
+        at_risk = [
+            target
+            for target in listed
+            if target.state == "at_risk" and (target.deadline_at or 0) > milliseconds(self.now)
+        ]
         lines = [line for at, sla_targets in due.items() for line in self._lines_of_due(at, sla_targets)]
-        wanted = {
+        expected = {
             "openings": self._openings(),
             "standing": self._standing(),
             "waiting": self._waiting(),
@@ -237,14 +244,14 @@ class ExpectedSla:
             "overdue_contacts": sum(map(len, late.values())),
             "at_risk_unknown": 0,
         }
-        found = [(name, told[name], value) for name, value in wanted.items() if told[name] != value]
+        found = [(name, actual[name], value) for name, value in expected.items() if actual[name] != value]
         for name, all_of_them in (
             ("overdue", [self._line(at, "overdue", sla_targets) for at, sla_targets in late.items()]),
             ("due", lines),
-            ("next_at_risk", [self._at_risk(one) for one in at_risk]),
+            ("next_at_risk", [self._at_risk(target) for target in at_risk]),
         ):
-            found += _compare_first(name, told[name], all_of_them)
-        assert told.keys() == wanted.keys() | {"overdue", "due", "next_at_risk"}
+            found += _compare_first(name, actual[name], all_of_them)
+        assert actual.keys() == expected.keys() | {"overdue", "due", "next_at_risk"}
         return found
 
     def _openings(self) -> list[dict[str, Any]]:
@@ -259,132 +266,140 @@ class ExpectedSla:
         ]
 
     def _standing(self) -> list[dict[str, Any]]:
-        by_which = _group(self.sla_targets, lambda one: at_of(one).which)
+        by_which = _group(self.sla_targets, lambda target: dimensions_of(target).sla_key)
         order = [(version["name"], kind) for version in self.in_force for kind in version["clocks"]]
         lines = []
-        for which in sorted(by_which, key=lambda which: (order.index(which[:2]), which)):
-            sla_targets, today = by_which[which], day_of(self.now)
-            met = sum(one.state == "met" and _day(one.ended_at) == today for one in sla_targets)
-            breached = sum(one.is_breached and _day(one.deadline_at) == today for one in sla_targets)
+        for sla_key in sorted(by_which, key=lambda sla_key: (order.index(sla_key[:2]), sla_key)):
+            sla_targets, today = by_which[sla_key], day_of(self.now)
+            met = sum(target.state == "met" and _day(target.ended_at) == today for target in sla_targets)
+            breached = sum(target.is_breached and _day(target.deadline_at) == today for target in sla_targets)
             oldest = _oldest_overdue(sla_targets)
             lines.append(
                 {
-                    **dict(zip(("policy", "clock", "channel"), which, strict=True)),
-                    **{state: sum(one.state == state for one in sla_targets) for state in STATES},
+                    **dict(zip(("policy", "clock", "channel"), sla_key, strict=True)),
+                    **{state: sum(target.state == state for target in sla_targets) for state in STATES},
                     "oldest_overdue_at": oldest,
-                    "overdue_by": oldest and self._working_time(which, oldest, milliseconds(self.now)),
+                    "overdue_by": oldest and self._working_time(sla_key, oldest, milliseconds(self.now)),
                     "kept": {"numerator": met, "denominator": met + breached},
-                    "objective": self._rule(which)[0].get("objective", 0.9),
+                    "objective": self._rule(sla_key)[0].get("objective", 0.9),
                 }
             )
         return lines
 
     def _waiting(self) -> list[dict[str, Any]]:
         queued = (
-            one for one in self.sla_targets if one.place[0] in QUEUE_CHANNELS and one.state in {"at_risk", "overdue"}
+            target
+            for target in self.sla_targets
+            if target.place[0] in QUEUE_CHANNELS and target.state in {"at_risk", "overdue"}
         )
         lines = []
-        for where, sla_targets in sorted(_group(queued, lambda one: one.place[:3]).items()):
-            numbers = {state: sum(one.state == state for one in sla_targets) for state in ("at_risk", "overdue")}
-            lines.append(dict(zip(("channel", "site", "service"), where, strict=True)) | numbers)
+        for place, sla_targets in sorted(_group(queued, lambda target: target.place[:3]).items()):
+            numbers = {state: sum(target.state == state for target in sla_targets) for state in ("at_risk", "overdue")}
+            lines.append(dict(zip(("channel", "site", "service"), place, strict=True)) | numbers)
         return lines
 
-    def _rule(self, which: Which) -> tuple[dict[str, Any], str]:
-        version = next(one for one in self.in_force if one["name"] == which[0])
-        rule = version["clocks"][which[1]]
+    def _rule(self, sla_key: SlaKey) -> tuple[dict[str, Any], str]:
+        version = next(policy for policy in self.in_force if policy["name"] == sla_key[0])
+        rule = version["clocks"][sla_key[1]]
         return rule, rule.get("calendar") or version["calendar"]
 
-    def _working_time(self, which: Which, begin: int, end: int) -> dict[str, int] | None:
-        rule, calendar = self._rule(which)
+    def _working_time(self, sla_key: SlaKey, begin: int, end: int) -> dict[str, int] | None:
+        rule, calendar = self._rule(sla_key)
         return None if rule["unit"] == "elapsed" else self.file.working_time(calendar, begin, end)
 
     def _line(
-        self, at: At, state: str, sla_targets: Sequence[PlainSlaTarget], due_at: int | None = None
+        self, at: SlaDimensions, state: str, sla_targets: Sequence[PlainSlaTarget], due_at: int | None = None
     ) -> dict[str, Any]:
-        due_at = due_at or min(one.deadline_at for one in sla_targets if one.deadline_at is not None)
+        due_at = due_at or min(target.deadline_at for target in sla_targets if target.deadline_at is not None)
         begin, end = sorted((due_at, milliseconds(self.now)))
         return {
-            **dict(zip(("policy", "clock", "channel"), at.which, strict=True)),
+            **dict(zip(("policy", "clock", "channel"), at.sla_key, strict=True)),
             "service": at.service,
             "state": state,
             "number": len(sla_targets),
             "due_at": due_at,
-            "working_time": self._working_time(at.which, begin, end),
+            "working_time": self._working_time(at.sla_key, begin, end),
         }
 
-    def _lines_of_due(self, at: At, sla_targets: Sequence[PlainSlaTarget]) -> list[dict[str, Any]]:
-        """Return what falls due, by five minutes; after today, by day. As many of the first as are at risk are told to be."""
+    def _lines_of_due(self, at: SlaDimensions, sla_targets: Sequence[PlainSlaTarget]) -> list[dict[str, Any]]:
+        """Return due contacts in buckets of five minutes, and after today by day.
+
+        The first ones are reported as at risk, up to the number at risk.
+        """
         present = milliseconds(self.now) // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
         end_of_today = milliseconds(midnight(day_of(self.now) + timedelta(days=1)))
 
-        def when(one: PlainSlaTarget) -> tuple[int, Any]:
-            start = max(_five_minutes(one), present)
+        def when(target: PlainSlaTarget) -> tuple[int, Any]:
+            start = max(_five_minutes(target), present)
             if start <= end_of_today:
                 return 0, start
-            return 1, day_of(_moment(start) - timedelta(milliseconds=1))  # midnight ends a day
+            return 1, day_of(_moment(start) - timedelta(milliseconds=1))  # midnight belongs to the day before
 
-        at_risk, lines = sum(one.state == "at_risk" for one in sla_targets), []
-        for _, together in groupby(sorted(sla_targets, key=when), when):
-            those = list(together)
-            due_at = max(min(map(_five_minutes, those)), present)
-            lines.append(self._line(at, "at_risk" if at_risk > 0 else "running", those, due_at))
-            at_risk -= len(those)
+        at_risk, lines = sum(target.state == "at_risk" for target in sla_targets), []
+        for _, grouped in groupby(sorted(sla_targets, key=when), when):
+            group = list(grouped)
+            due_at = max(min(map(_five_minutes, group)), present)
+            lines.append(self._line(at, "at_risk" if at_risk > 0 else "running", group, due_at))
+            at_risk -= len(group)
         return lines
 
-    def _at_risk(self, promise: PlainSlaTarget) -> dict[str, Any]:
-        now, due_at = milliseconds(self.now), promise.deadline_at
-        assert due_at is not None  # it is near
-        channel, site, service, queue = promise.place
+    def _at_risk(self, target: PlainSlaTarget) -> dict[str, Any]:
+        now, due_at = milliseconds(self.now), target.deadline_at
+        assert due_at is not None  # contacts at risk have a deadline
+        channel, site, service, queue = target.place
         return {
             "channel": channel,
             "service": service,
             "site": site,
             "queue": queue,
-            "policy": promise.policy,
-            "clock": promise.kind,
+            "policy": target.policy,
+            "clock": target.kind,
             "due_at": due_at,
-            "working_time": self._working_time(at_of(promise).which, now, due_at),
+            "working_time": self._working_time(dimensions_of(target).sla_key, now, due_at),
         }
 
     # ------------------------------------------------------------------------------------------------------------ report
     def compare_tables(self, tables: Iterable[Any], first: Any, last: Any) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return how many cells of a report's tables of promises were compared, and those that say something else."""
-        told = {table.name: table for table in tables if table.name in SLA_TABLES}
+        """Return the number of compared cells of a report's SLA tables, and the differences."""
+        actual = {table.name: table for table in tables if table.name in SLA_TABLES}
         facts: list[tuple[PlainSlaTarget, str]] = []
-        for one in self.sla_targets:
-            ended = {"met": "met", "late": "met_late"}.get(one.state)
-            dated = (("promised", one.started_at), (ended, one.ended_at), ("breached", one.deadline_at))
+        for target in self.sla_targets:
+            ended = {"met": "met", "late": "met_late"}.get(target.state)
+            dated = (("promised", target.started_at), (ended, target.ended_at), ("breached", target.deadline_at))
             facts += [
-                (one, name)
+                (target, name)
                 for name, at in dated
-                if name and at is not None and (name != "breached" or one.is_breached) and first <= _day(at) <= last
+                if name and at is not None and (name != "breached" or target.is_breached) and first <= _day(at) <= last
             ]
         cells, found = 0, []
         for name, key in zip(SLA_TABLES, (_by_promise, _by_place), strict=True):
-            wanted = _rows_of_report(
-                {place: Counter(what for _, what in own) for place, own in _group(facts, key).items()}
+            expected = _rows_of_report(
+                {place: Counter(what for _, what in own_targets) for place, own_targets in _group(facts, key).items()}
             )
             rows = (
-                {row.dimensions: [value.value for value in row.values] for row in told[name].rows}
-                if name in told
+                {row.dimensions: [value.value for value in row.values] for row in actual[name].rows}
+                if name in actual
                 else {}
             )
-            for place in wanted.keys() | rows.keys():
+            for place in expected.keys() | rows.keys():
                 cells += len(rows.get(place, ()))
-                if rows.get(place) != wanted.get(place):
-                    found.append((name, place, rows.get(place), wanted.get(place)))
+                if rows.get(place) != expected.get(place):
+                    found.append((name, place, rows.get(place), expected.get(place)))
         return cells, found
 
 
-def _put(told: dict[str, dict[Series, float]], name: str, labels: Mapping[str, str], value: float) -> None:
-    told[name][name, frozenset(labels.items())] = value
+def _put(actual: dict[str, dict[Series, float]], name: str, labels: Mapping[str, str], value: float) -> None:
+    actual[name][name, frozenset(labels.items())] = value
 
 
 def _rows_of_report(counted: dict[DimensionKey, Counter[str]]) -> dict[DimensionKey, list[float | None]]:
-    """Return the rows: the smallest ones are one, until it stands for enough contacts, and so does each of the others."""
+    """Return the rows of a report.
+
+    Small rows are merged into one, until it and each of the others reach `FEWEST`.
+    """
     named = {place: number for place, number in counted.items() if number}
     others: Counter[str] = Counter()
-    for place, number in sorted(counted.items(), key=lambda one: (max(one[1].values()), one[0])):
+    for place, number in sorted(counted.items(), key=lambda target: (max(target[1].values()), target[0])):
         if max(number.values()) < FEWEST or 0 < max(others.values(), default=0) < FEWEST:
             others += named.pop(place)
     columns = ("promised", "met", "met_late", "breached")
@@ -399,65 +414,65 @@ def _rows_of_report(counted: dict[DimensionKey, Counter[str]]) -> dict[Dimension
 
 
 def _by_place(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
-    promise, _ = fact
-    channel, site, service, _ = promise.place
-    return "sla", site, service, f"{promise.policy}:{promise.kind}:{channel}"
+    target, _ = fact
+    channel, site, service, _ = target.place
+    return "sla", site, service, f"{target.policy}:{target.kind}:{channel}"
 
 
 def _by_promise(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
     return "sla", "", "", _by_place(fact)[3]
 
 
-def at_of_service(promise: PlainSlaTarget) -> At:
-    """Return where a promise is counted, whatever the site."""
-    return at_of(promise)._replace(site="")
+def at_of_service(target: PlainSlaTarget) -> SlaDimensions:
+    """Return the dimensions of a target without the site."""
+    return dimensions_of(target)._replace(site="")
 
 
 def _results(sla_targets: Iterable[PlainSlaTarget]) -> Counter[str]:
-    """Return how many have which result, as soon as it is known; and how many were late."""
+    """Return the number of targets by result, as soon as it is known, and the number of late ones."""
     number: Counter[str] = Counter()
-    for promise in sla_targets:
-        number["late"] += promise.state == "late"
-        if promise.is_breached:
+    for target in sla_targets:
+        number["late"] += target.state == "late"
+        if target.is_breached:
             number["breached"] += 1
-        elif promise.state in ("met", "cancelled"):
-            number[promise.state] += 1
+        elif target.state in ("met", "cancelled"):
+            number[target.state] += 1
     return number
 
 
 def _experience(sla_targets: Sequence[PlainSlaTarget]) -> str:
-    if any(promise.is_breached for promise in sla_targets):
+    if any(target.is_breached for target in sla_targets):
         return "promise_missed"
-    return (
-        "promise_kept" if any(not promise.is_open and promise.is_completed for promise in sla_targets) else "no_promise"
-    )
+    return "promise_kept" if any(not target.is_open and target.is_completed for target in sla_targets) else "no_promise"
 
 
-def _compare_first(name: str, told: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return what of a list is not the first `MOST` of all that must be in it; which of those of one moment does not matter."""
+def _compare_first(name: str, actual: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return where a list differs from the first `MAX_LISTED` expected lines; the order within one moment is free."""
     words = {"label_fr", "label_en", "contact"}
-    lines = [{key: value for key, value in line.items() if key not in words} for line in told]
-    left, found = list(wanted), []
+    lines = [{key: value for key, value in line.items() if key not in words} for line in actual]
+    left, found = list(expected), []
     for line in lines:
         if line in left:
             left.remove(line)
         else:
-            found.append((name, line, [one for one in wanted if one["policy"] == line["policy"]]))
+            found.append((name, line, [target for target in expected if target["policy"] == line["policy"]]))
     times = [line["due_at"] for line in lines]
     if times != sorted(times) or (left and times and times[-1] > min(line["due_at"] for line in left)):
-        found.append((name, times, sorted(line["due_at"] for line in wanted)))
-    if len(lines) != min(MAX_LISTED, len(wanted)):
-        found.append((name, len(lines), len(wanted)))
+        found.append((name, times, sorted(line["due_at"] for line in expected)))
+    if len(lines) != min(MAX_LISTED, len(expected)):
+        found.append((name, len(lines), len(expected)))
     return found
 
 
 def _oldest_overdue(sla_targets: Iterable[PlainSlaTarget]) -> int | None:
-    return min((one.deadline_at for one in sla_targets if one.state == "overdue" and one.deadline_at), default=None)
+    return min(
+        (target.deadline_at for target in sla_targets if target.state == "overdue" and target.deadline_at), default=None
+    )
 
 
-def _five_minutes(promise: PlainSlaTarget) -> int:
-    assert promise.deadline_at is not None
-    return promise.deadline_at // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
+def _five_minutes(target: PlainSlaTarget) -> int:
+    assert target.deadline_at is not None
+    return target.deadline_at // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
 
 
 def _moment(at: int) -> datetime:
@@ -468,8 +483,8 @@ def _day(at: int | None) -> Any:
     return at is not None and day_of(_moment(at))
 
 
-def _group(many: Iterable[One], key: Callable[[One], Key]) -> dict[Key, list[One]]:
-    found: defaultdict[Key, list[One]] = defaultdict(list)
-    for one in many:
-        found[key(one)].append(one)
+def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    found: defaultdict[K, list[T]] = defaultdict(list)
+    for item in items:
+        found[key(item)].append(item)
     return dict(found)

@@ -113,7 +113,7 @@ def main(text: str, acts: int = 0) -> None:
     logs.configure("info")
     if acts:
         numbers = count(1)
-        for holder, name in ((Database, "do"), (httpx.Client, "request"), (smtplib.SMTP, "send_message")):
+        for holder, name in ((Database, "execute"), (httpx.Client, "request"), (smtplib.SMTP, "send_message")):
             mortal(holder, name, numbers, acts)
     stopping = install_stop_handler()
     sys.exit(0 if Notifier(read(text)).run(stopping) else 70)

@@ -1,12 +1,12 @@
-"""Plain count of a `queue_log`, by the meaning that `apps/app_queue.c` gives to each record, with no code of the connector.
+"""Independent count of a `queue_log`, with the meaning of each record in `apps/app_queue.c`, without code of the connector.
 
-A call waits in one queue at a time, and each record of a queue is about the stay that was not over before it. No times are
-compared, since clocks are set. Four rules are Accueil's own, see the connector's README:
+A call waits in one queue at a time, and each record of a queue is about the stay that had not ended before it. Times are
+not compared, because clocks may be set. Four rules are specific to Accueil, see the connector's README:
 
-* a record that comes again in the same second (an entry, a refusal, a ring of an agent in a stay) is the same;
-* a second end of the same kind is the same;
-* a stay whose entry is not in the file counts from its first record of an answer or an end;
-* a conversation of two hours no longer keeps an agent on a contact when another one ends.
+* a record repeated in the same second (an entry, a refusal, a ring of an agent in a stay) is the same record;
+* a second end of the same kind is the same end;
+* a stay without an entry in the file counts from its first record of an answer or an end;
+* a conversation older than two hours no longer keeps an agent on a contact when another one ends.
 """
 
 import re
@@ -58,7 +58,7 @@ BUSY_SECONDS: Final = 7_200
 
 @dataclass
 class Stay:
-    """One stay of a call in a queue."""
+    """One queue stay of a call."""
 
     queue: str
     second: str
@@ -71,11 +71,11 @@ class Stay:
     wait: int | None = None
     talk: int | None = None
     rings: set[tuple[str, str]] = field(default_factory=set)
-    """Agents and seconds."""
+    """Agents and seconds of unanswered rings."""
 
     @property
     def talks(self) -> bool:
-        """True during the conversation."""
+        """Whether the conversation is in progress."""
         return self.outcome == "answered" and not self.finish
 
 
@@ -91,28 +91,28 @@ class Line:
     parameters: str
 
     def seconds(self, name: str, known: int | None) -> int | None:
-        """Return the least of a duration and what is known of it; one that is negative or longer than a day is none."""
+        """Return a duration, reduced to `known` if that is shorter; `known` if it is negative or longer than a day."""
         form = re.fullmatch(FORMS[self.event], self.parameters)
         seconds = int(form[name]) if form and name in form.groupdict() else -1
         return known if not 0 <= seconds <= 86_400 else seconds if known is None else min(known, seconds)
 
 
 class Count:
-    """All that a log says."""
+    """Figures of a log."""
 
     def __init__(self) -> None:
         self.stays: dict[str, list[Stay]] = defaultdict(list)
-        """By call."""
+        """Queue stays by call."""
         self.rings = Counter[str]()
-        """Unanswered, by agent."""
+        """Unanswered rings by agent."""
         self.members: dict[tuple[str, str], bool] = {}
-        """Agent and queue → paused, of those that are members of it."""
+        """Agent and queue → whether paused, for current members."""
         self.callers = Counter[str]()
-        """Numbers, as often as they entered a queue."""
+        """Numbers → entries into queues."""
         self._refusals = set[tuple[str, str, str, str]]()
 
     def figures(self) -> Counter[tuple[str, str]]:
-        """Return how often what happened in each queue, and how long it took."""
+        """Return counts and durations by queue."""
         found = Counter[tuple[str, str]]()
         for stay in self._all():
             if stay.outcome == "waiting" and not stay.entered:
@@ -125,7 +125,7 @@ class Count:
         return +found
 
     def talking(self) -> set[str]:
-        """Return the agents who are in a conversation."""
+        """Return the agents in a conversation."""
         return {stay.agent for stay in self._all() if stay.talks and not stay.stale}
 
     def add(self, line: Line) -> None:

@@ -1,7 +1,6 @@
-"""What an SLA file promises to those who came in a simulated month, and what became of it.
+"""Independent computation of the SLA targets of a simulated month and their results.
 
-From what the chronicle says happened, by the file as it is written and by the plain calendar: no part of policies, calendars or
-clocks is used here.
+It uses the facts of the month, the SLA file and the plain calendar, but no code of policies, calendars or SLA clocks.
 """
 
 import math
@@ -22,12 +21,12 @@ QUEUE_CHANNELS: Final = ("call", "visit")
 WRITTEN_CHANNELS: Final = ("mail", "email", "form")
 QUEUES_TOLD_WITHIN_MS: Final = 1_500
 WRITTEN_TOLD_WITHIN_MS: Final = 90_000
-"""In which time sources tell what happened: before that is over, no deadline counts as passed (`worker.news_seconds`)."""
+"""Delay within which sources report events, in milliseconds; no deadline counts as passed earlier (`worker.news_seconds`)."""
 TIME_UNITS: Final = ("elapsed", "opening_hours")
-"""Units that are written in seconds."""
+"""Units with a target in seconds."""
 
 Spans = tuple[tuple[int, int | None], ...]
-"""From, to; None: it lasts. Milliseconds since 1970, as all times here."""
+"""Start and end in milliseconds since 1970; end None if it continues."""
 
 _ACKNOWLEDGES: Final = frozenset(
     {ActionKind.LETTER_ACKNOWLEDGED, ActionKind.EMAIL_ACKNOWLEDGED, ActionKind.FORM_TAKEN_UP}
@@ -38,7 +37,7 @@ _STATE_AFTER: Final = {**dict.fromkeys(CLOSES, "closed"), **GOES_ON}
 
 
 class PlainSlaTarget(NamedTuple):
-    """One promise to one who came, as of the moment at which it was looked at."""
+    """One SLA target of a contact, as of a moment."""
 
     policy: str
     kind: str
@@ -48,30 +47,30 @@ class PlainSlaTarget(NamedTuple):
     unit: str
     started_at: int
     deadline_at: int | None
-    """None while it stands still before that was reached."""
+    """None while paused before the deadline is known."""
     at_risk_at: int | None
     ended_at: int | None
     is_completed: bool
-    """Of one that ended: done, in time or not; else nobody waits any more."""
+    """Of an ended target: whether it was completed, in time or not. Otherwise the contact no longer waits."""
     known_until: int
-    """Until when it is known what was done."""
+    """Time up to which actions are known."""
     worked_ms: int | None
-    """Opening hours from its start to its end, of what is written and was done."""
+    """Opening hours from start to end, of completed targets on written channels."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be kept."""
+        """Whether the target can still be met."""
         return self.ended_at is None
 
     @property
     def is_breached(self) -> bool:
-        """Whether the deadline passed before the end, or so far."""
+        """Whether the deadline passed before the end, or has passed so far."""
         until = self.known_until if self.ended_at is None else self.ended_at
         return self.deadline_at is not None and self.deadline_at < until
 
     @property
     def state(self) -> str:
-        """How it stands: of an open one the label of `contact_sla_open_items`."""
+        """State of the target; of an open one, the label in `contact_sla_open_items`."""
         if self.is_open:
             if self.deadline_at is None:
                 return "paused"
@@ -84,12 +83,12 @@ class PlainSlaTarget(NamedTuple):
 
     @property
     def is_due(self) -> bool:
-        """Whether it has a deadline that is to come, as far as is known."""
+        """Whether it has a future deadline, as far as known."""
         return self.state in ("running", "at_risk")
 
 
 class PlainSlaFile:
-    """An SLA file, and its calendars minute by minute from the day before `first` on, for some days."""
+    """An SLA file with its calendars, minute by minute for some days from the day before `first`."""
 
     def __init__(self, text: str, first: date, days: int) -> None:
         file = tomllib.loads(text)
@@ -100,7 +99,9 @@ class PlainSlaFile:
         self.names = tuple(dict.fromkeys(version["name"] for version in self.versions))
 
     def in_force(self, at: int, open_until: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the version of each policy that is for who came at `at`, and was waiting until then; in the order of the file."""
+        """Yield the version of each policy for contacts that arrived at `at` and waited until then, in the order of the
+        file.
+        """
         for name in self.names:
             own = sorted((version for version in self.versions if version["name"] == name), key=_begins)
             begun = [
@@ -111,26 +112,26 @@ class PlainSlaFile:
             yield from begun[-1:]
 
     def find(self, place: DimensionKey, at: int, open_until: int | None = None) -> dict[str, Any] | None:
-        """Return the first of these that is for who came to `place`; None if none is."""
+        """Return the first of these versions that applies to `place`; None if none does."""
         return next((version for version in self.in_force(at, open_until) if applies_to(version, place)), None)
 
     def sla_targets(self, sla_items: Iterable[SlaItem], now: datetime) -> list[PlainSlaTarget]:
-        """Return all that was promised to them, as of `now`."""
+        """Return all SLA targets of the items, as of `now`."""
         return [promise for life in sla_items for promise in self._promises(life, milliseconds(now))]
 
     def opened_ms(self, calendar: str, begin: int, end: int) -> int:
-        """Return the opening hours of a span."""
+        """Return the opening hours within a span."""
         return self._opened_before(calendar, end) - self._opened_before(calendar, begin)
 
     def _opened_before(self, calendar: str, at: int) -> int:
         minute, rest = divmod(at - self.calendars[calendar].begin, MINUTE)
-        assert minute >= 0, "before what is known"
+        assert minute >= 0, "before the known days"
         return self._opened[calendar][minute] * MINUTE + self.calendars[calendar].open[minute] * rest
 
     def working_time(self, calendar: str, begin: int, end: int) -> dict[str, int]:
-        """Return how much of a span is working time: whole days that are worked, and seconds, to the minute.
+        """Return the working time within a span: whole working days, and seconds to the minute.
 
-        A span that begins at midnight begins with the day that is over then.
+        A span that begins at midnight begins with the day that ends then.
         """
         days = self.calendars[calendar].between(begin - 1, end, "working_days")
         return {"days": days, "seconds": self.opened_ms(calendar, begin, end) // MINUTE * 60}
@@ -170,15 +171,15 @@ class PlainSlaFile:
 
 
 def clock_kinds_at(version: dict[str, Any], place: DimensionKey) -> list[str]:
-    """Return which clocks of a version there are at a place: queues are answered, what is written is all else."""
+    """Return the clocks of a version that apply to a place: `answer` for queues, all others for written channels."""
     return [kind for kind in version["clocks"] if (kind == "answer") == (place[0] in QUEUE_CHANNELS)]
 
 
 def applies_to(version: dict[str, Any], place: DimensionKey) -> bool:
-    """Return whether a version is for who comes to a place."""
-    told = dict(zip(("channel", "site", "service", "reason"), place, strict=True))
+    """Return whether a version applies to contacts at a place."""
+    dimensions = dict(zip(("channel", "site", "service", "reason"), place, strict=True))
     match = version.get("match", {})
-    return all(told[name] in ([wanted] if isinstance(wanted, str) else wanted) for name, wanted in match.items())
+    return all(dimensions[name] in ([value] if isinstance(value, str) else value) for name, value in match.items())
 
 
 def _begins(version: dict[str, Any]) -> int:
@@ -186,7 +187,7 @@ def _begins(version: dict[str, Any]) -> int:
 
 
 def _ends(life: SlaItem, closed: Spans) -> Iterator[tuple[str, int | None, bool]]:
-    """Yield each kind of promise that there may be, when it came to its end (None: not yet), and whether it was done then."""
+    """Yield each kind of possible target, the time of its end (None: not yet), and whether it was completed then."""
     if life.place[0] in QUEUE_CHANNELS:
         at, how = life.steps[0] if life.steps else (None, "")
         yield "answer", at and milliseconds(at), how == "answered"
@@ -211,7 +212,7 @@ def _earliest(*times: int | None) -> int | None:
 
 
 def _spans(life: SlaItem, *states: str) -> Spans:
-    """Return from when to when a matter was in one of these states; a state that it is in again at once was not left."""
+    """Return the spans in which a case was in one of these states; a state re-entered immediately counts as one span."""
     found: list[tuple[int, int | None]] = []
     for time, kind in life.steps:
         state, at = (
@@ -232,7 +233,7 @@ def _spans(life: SlaItem, *states: str) -> Spans:
 def _deadline(
     rule: dict[str, Any], calendar: PlainCalendar, started_at: int, pauses: Sequence[tuple[int, int | None]]
 ) -> tuple[int | None, int | None]:
-    """Return the deadline, and from when on it is at risk: after a share of the target, or in the last part of days."""
+    """Return the deadline, and the time from which it is at risk: after a share of the target, or in the last part of days."""
     target, unit, roll, share = rule["target"], rule["unit"], rule.get("roll", False), rule.get("at_risk", 0.8)
     if unit in TIME_UNITS:
         parts = (target * 1000, math.ceil(target * 1000 * share))
@@ -240,12 +241,12 @@ def _deadline(
         return at, risk_at
     at, _ = calendar.deadline(started_at, target, unit, pauses, roll=roll)
     whole, _ = calendar.deadline(started_at, target, unit, [], roll=roll)
-    assert whole is not None  # nothing pauses it
+    assert whole is not None  # no pause applies
     return at, None if at is None else at - round((whole - started_at) * (1 - share))
 
 
 def next_change(calendar: PlainCalendar, at: int) -> int | None:
-    """Return when it next opens or closes; None if it does neither in the days that are known."""
+    """Return when the calendar next opens or closes; None if not within the known days."""
     try:
         return calendar.next_change(at)[0]
     except TooShortError:

@@ -1,4 +1,4 @@
-"""Lines of a queue_log, and what they are mapped to."""
+"""Lines of a queue_log, and the mapping used to test them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,17 +14,9 @@ from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 
 T = 1_773_650_000
-
-
 NOW = datetime.fromtimestamp(T + 3_600, UTC)
-
-
 KEY = PseudonymKey("social", bytes(range(32)))
-
-
 CALL = f"{T}.17"
-
-
 OPTIONS = {
     "path": "queue_log",
     "sector": "social",
@@ -47,7 +39,7 @@ OPTIONS = {
 
 
 class Log:
-    """A mapping that is fed lines."""
+    """A mapping of lines with its memory."""
 
     def __init__(self, memory: CallHistory | None = None, **options: Any) -> None:
         self.memory = memory or CallHistory()
@@ -67,7 +59,7 @@ class Log:
         return events
 
     def last(self, *lines: str) -> list[Event]:
-        """The events of the last line."""
+        """Return the events of the last line."""
         self.events(*lines[:-1])
         return self.events(lines[-1])
 
@@ -87,18 +79,8 @@ def data_of(event: Event) -> dict[str, Any]:
 
 
 ENTER = line("ENTERQUEUE", "", "0639980000", 3)
-
-
 HERE = {"queue": "accueil", "visit": 1}
-
-
 GAVE_UP = {"position": 2, "original_position": 3, "wait_seconds": 45}
-
-
 TALKED = {"wait_seconds": 12, "handle_seconds": 60}
-
-
 ATTENDED = {"kind": "attended", "to_queue": "", **TALKED}
-
-
 TO_610 = {"kind": "blind", "to_queue": "aide-sociale", **TALKED}

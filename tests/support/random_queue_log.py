@@ -1,6 +1,6 @@
 """Random `queue_log` files, written in the order of `apps/app_queue.c`.
 
-Each call and each agent is played by a true clock; the file has the times of a clock that is changed now and then.
+Calls and agents follow a true clock; the file has the times of a clock that is sometimes changed.
 """
 
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ QUEUES: Final = (
     ("Accueil Général", ("accueil général", "ACCUEIL Général")),
     ("logement", ("logement", "Logement")),
 )
-"""Names in `queues.conf`, and how the dialplan spells them."""
+"""Names in `queues.conf`, and their spellings in the dialplan."""
 AGENTS: Final = ("PJSIP/31", "Zoé Exemple", "M. Œuvre", "Noël | Accueil", "DUPONT|ANNE", "É")
-"""Members of all queues, as `queues.conf` says, who take calls."""
+"""Static members of all queues in `queues.conf`, who take calls."""
 COMERS: Final = ("Agent/1001", "SIP/trunk-1", "Anaïs", "A|b")
-"""Members who are added and removed."""
+"""Dynamic members, added and removed."""
 NUMBERS: Final = ("0639980012", "+33199000042", "0261910007", "", "anonymous", "8123", "06|39", "a|b|c", "0353010|9")
 NAMES: Final = ("", "Camille Exemple", "0639980012", "Zoé_Modèle", "12")
 REFUSALS: Final = ("FULL", "CLOSED", "JOINEMPTY", "DIVERT_CA_RATIO", "DIVERT_HOLDTIME")
@@ -28,7 +28,7 @@ JUNK: Final = (b"", b"   ", b"no line", b"\xff\xfe|\x00", b"1|2|3", b"12|x|600|N
 
 @dataclass
 class Log:
-    """One file that is being written."""
+    """One file being written."""
 
     random: Random
     encoding: str
@@ -36,11 +36,11 @@ class Log:
     """Whether `log-caller-id-name` is set."""
     entries: list[tuple[float, int, bytes]] = field(default_factory=list)
     shifts: list[tuple[float, int]] = field(default_factory=list)
-    """From when on the clock is how wrong, in seconds."""
+    """Errors of the clock: time from which each applies, and seconds."""
     channels: int = 0
 
     def clock(self, at: float) -> int:
-        """Return what the switchboard's clock shows."""
+        """Return the time of the switchboard's clock."""
         return T + int(at) + sum(shift for since, shift in self.shifts if since <= at)
 
     def channel(self, at: float) -> str:
@@ -81,7 +81,7 @@ def make(seed: int) -> tuple[list[bytes], bool]:
             random.uniform(0, 4_000), log.channel(0), "600", "NONE", "SURVEY", random.choice(("5", "ABANDON|1|1|9"))
         )
     lines = log.content()
-    if random.random() < 0.2:  # the file begins or ends in the middle of calls
+    if random.random() < 0.2:  # the file begins or ends during calls
         lines = lines[random.randint(0, 9) : len(lines) - random.randint(0, 9)]
     return lines, any(shift < 0 for _, shift in log.shifts)
 
@@ -97,7 +97,7 @@ class Caller:
         self.refusals: dict[str, str] = {}
 
     def play(self) -> None:
-        """Go through queues until nothing leads to another one."""
+        """Pass through queues until the call ends."""
         if self.random.random() < 0.3:
             self.write("NONE", "NONE", "DID", "0199000010")
         name, spellings = self.random.choice(QUEUES)
@@ -112,7 +112,7 @@ class Caller:
         self.log.write(self.at + late, self.call, queue, agent, event, *parameters)
 
     def attempt(self, name: str, spelt: str) -> bool:
-        """Try one queue, and return whether the call goes on in the dialplan."""
+        """Try one queue, and return whether the call continues in the dialplan."""
         if self.random.random() < 0.12:
             refusal = self.refusals.setdefault(name, self.random.choice(REFUSALS))
             self.write(spelt, "NONE", refusal, "")
@@ -120,10 +120,10 @@ class Caller:
         return self.wait(name, spelt)
 
     def wait(self, name: str, spelt: str) -> bool:
-        """Wait in a queue until it ends somehow."""
+        """Wait in a queue until the wait ends."""
         entered_at, original = self.at, self.random.randint(1, 9)
         caller = [self.random.choice(NAMES)] if self.log.named else []
-        if self.random.random() < 0.03:  # a log that is exported from a database, in no order within a second
+        if self.random.random() < 0.03:  # a log exported from a database, unordered within a second
             self.write(spelt, "NONE", "LEAVEEMPTY", "")
             self.write(spelt, "NONE", "ENTERQUEUE", "", self.number, original, *caller, late=1e-6)
             self.write(name, "NONE", "EXITEMPTY", 1, original, 0, late=2e-6)
@@ -178,7 +178,7 @@ class Caller:
         return False
 
     def leave_empty(self, spelt: str, either: str, places: tuple[int, int, int]) -> None:
-        """Leave a queue without agents, as Asterisk, XiVO's dialplan, or both write it."""
+        """Leave a queue without agents, as logged by Asterisk, XiVO's dialplan, or both."""
         by_dialplan_alone = self.random.random() < 0.2
         if not by_dialplan_alone:
             self.write(either, "NONE", "EXITEMPTY", *places)
@@ -187,7 +187,7 @@ class Caller:
             self.write(spelt, "NONE", "LEAVEEMPTY", "")
 
     def talk(self, name: str, places: tuple[int, int, int]) -> bool:
-        """Talk, and return whether the agent sent the caller to a queue."""
+        """Talk, and return whether the agent transferred the caller to a queue."""
         random, agent = self.random, self.random.choice(AGENTS)
         waited, began = places[2], self.log.clock(self.at)
         self.write(name, agent, "CONNECT", waited, self.log.channel(self.at), random.choice((0, 3)))
@@ -214,7 +214,7 @@ class Caller:
                     talked,
                     places[1],
                 )
-            case "same":  # the channel is in the queue again by its own thread, before or after the transfer is logged
+            case "same":  # another thread returns the channel to the queue, before or after the transfer is logged
                 late = random.choice((0, 0, 0.1, 0.9))
                 self.write(name, agent, "BLINDTRANSFER", "610", "queues", waited, talked, places[1], late=late)
                 self.at += random.choice((0, 0.05))
@@ -224,14 +224,14 @@ class Caller:
 
 
 class Member:
-    """One agent, who comes, pauses and goes."""
+    """One agent, who logs in, pauses and logs out."""
 
     def __init__(self, log: Log, agent: str, queues: set[str]) -> None:
         self.log, self.agent, self.queues = log, agent, queues
         self.at = log.random.uniform(0, 3_000)
 
     def play(self, acts: tuple[str, ...]) -> None:
-        """Do some of `acts`."""
+        """Perform some of `acts`."""
         random = self.log.random
         for _ in range(random.randint(1, 12)):
             self.act(random.choice(acts))

@@ -1,4 +1,4 @@
-"""A fake RDV Service Public, the real connector before it, and what goes wrong between them."""
+"""Harness of the RDV connector with a simulated RDV Service Public."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +24,11 @@ from tests.support.processes import wait_until
 
 ORGANISATION = 11
 OTHER = 12
-PLACES = {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}}
+ROUTINGS = {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}}
 NOW = datetime.now(UTC).replace(microsecond=0)
-"""The window that is asked for is around the real now, so what happens is too."""
+"""Current time, because the API polls a window around the real time."""
 A_WHILE = timedelta(minutes=1)
-"""What happens and when all is asked for is so long apart: longer than a slow answer takes."""
+"""Time between an action and the next poll, longer than a slow response."""
 PERSONAL = (
     "Mireille",
     "Exemple",
@@ -37,29 +37,29 @@ PERSONAL = (
     "rue Imaginaire",
     "agent.fictif@example.org",
 )
-"""What must not leave the connector."""
+"""Values that must not leave the connector."""
 MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
 
 
 def hours(number: float) -> datetime:
-    """The time so many hours from now."""
+    """Return the time `number` hours from now."""
     return NOW + timedelta(hours=number)
 
 
-def options(**more: Any) -> dict[str, Any]:
-    """Options of an instance that is only sent webhooks."""
+def options(**changes: Any) -> dict[str, Any]:
+    """Return the options of an instance without the API."""
     return {
         "port": 0,
         "secret": SECRET,
         "requests_per_second": 100_000,
-        "organisations": PLACES,
+        "organisations": ROUTINGS,
         "motifs": {101: {"service": "pmi", "queue": "consultation", "sector": "pmi"}},
-        **more,
+        **changes,
     }
 
 
 class RdvHarness:
-    """The service with its API, and the connector on a workbench, whose publisher confirms all at once."""
+    """Simulated service with its API, and the connector with a publisher that confirms after each step."""
 
     def __init__(
         self,
@@ -75,14 +75,14 @@ class RdvHarness:
         self.sender = WebhookSender(f"http://127.0.0.1:{port}/")
         self.options = options(
             port=port,
-            organisations={number: PLACES.get(number, {}) for number in organisations},
+            organisations={number: ROUTINGS.get(number, {}) for number in organisations},
             api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
         )
         self.harness = ConnectorHarness(
             replace(rdv.CONNECTOR, open=self._open_source), self.options, directory / "data", directory / "keys"
         )
         self.events: list[Event] = []
-        """Those that are safe."""
+        """Confirmed events."""
         self._open: tuple[Flow, ManualPublisher]
 
     def _open_source(self, config: RdvConfig, context: Context) -> RdvSource:
@@ -91,28 +91,28 @@ class RdvHarness:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Let the connector run; a round begins at once."""
+        """Run the connector for the block; a poll begins immediately."""
         self._before = self.compared_at
         with self.harness.opened() as self._open:
             yield
             self.events += self._open[1].safe
 
     def step(self) -> None:
-        """Let the connector turn once, and what it published be safe."""
+        """Step the connector once, and confirm its events."""
         flow, publisher = self._open
         flow.step()
         publisher.confirm()
 
     def run_round(self) -> None:
-        """Let the connector turn until it was told all there is, once more if it was before; that is some time later."""
+        """Advance the time, and step the connector until it has completed another poll."""
         self.service.elapse(self.service.now + A_WHILE)
         before = self.compared_at
-        if self._source._asker and before != self._before:  # the first round comes by itself
+        if self._source._asker and before != self._before:  # the first poll starts by itself
             self._source._asker._interval._next = 0.0
-        wait_until(lambda: self.step() or self.compared_at != before, "a whole round")
+        wait_until(lambda: self.step() or self.compared_at != before, "a complete poll")
 
     def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
-        """Send webhooks, one after the other; return which were taken."""
+        """Send webhooks one after the other; return whether each was accepted."""
         self.step()
         with ThreadPoolExecutor(1) as pool:
             answers = pool.submit(lambda: [self.sender.send(body) for body in bodies])
@@ -121,14 +121,14 @@ class RdvHarness:
         return answers.result()
 
     def deliver_outbox(self) -> list[bool]:
-        """Send what the service has to send."""
+        """Send the webhooks in the outbox."""
         bodies = [*self.service.outbox]
         self.service.outbox.clear()
         return self.deliver(bodies)
 
     @property
     def trouble(self) -> str:
-        """Why the connector is not told what it asks."""
+        """Error text while the API cannot be polled."""
         return self._open[0].trouble
 
     @property
@@ -140,7 +140,7 @@ class RdvHarness:
 
     @property
     def findings(self) -> dict[Finding, float]:
-        """What was found, as Prometheus is told it; without what was not."""
+        """Counts of the reconciliation metric that are not zero."""
         counts = {
             finding: self.harness.registry.get_sample_value(
                 "connector_reconciled_total", {"connector": "rdv/essai", "finding": finding.value}
@@ -150,7 +150,7 @@ class RdvHarness:
         return {finding: count for finding, count in counts.items() if count}
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def event_types(self) -> list[tuple[str, str]]:
         """Contact and type of the events, in order."""
         return [(event.subject.rpartition(":")[2], event.type) for event in self.events]
 
@@ -163,13 +163,14 @@ def rdv_harness(
     visible: Sequence[int] | None = None,
     **api: Any,
 ) -> Iterator[RdvHarness]:
-    """A town, until the end of the block; its agent sees the appointments of `visible`, of all if not given."""
+    """Run the service and the harness for the block; the agent sees `visible`, by default all organisations."""
     service = RdvService()
     server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
     with serving(server.app, date_header=False) as address:
         yield RdvHarness(address, server, service, directory, organisations, api)
 
 
-def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **more: Any) -> int:
-    """Book an appointment of Mireille, or of others."""
-    return service.book(at, starts_at, citizens or [MIREILLE], **{"organisation": ORGANISATION, "motif": 101} | more)
+def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **changes: Any) -> int:
+    """Book an appointment for Mireille, or for others."""
+    defaults = {"organisation": ORGANISATION, "motif": 101}
+    return service.book(at, starts_at, citizens or [MIREILLE], **defaults | changes)

@@ -1,6 +1,7 @@
-"""A simulated département whose deeds become events at once, told as connectors tell them: soon, late, twice, out of order.
+"""Simulated département whose actions become events directly, delivered like those of connectors: late, twice, unordered.
 
-Calls go through the switchboard's log and its real connector. All else is made of the deeds here, so that months take seconds.
+Calls go through the switchboard's log and its real connector. All other events are created here, so that months take
+seconds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +26,7 @@ from models.topics import Channel
 from tests.support.events import PHONE
 
 SWITCHBOARD = "asterisk/essai"
-TOLD_BY = {
+EVENTS_OF = {
     ActionKind.LETTER_SCANNED: ("letter.arrived", "letter.registered"),
     ActionKind.LETTER_REGISTERED: ("letter.arrived", "letter.registered", "letter.assigned"),
     ActionKind.LETTER_ASSIGNED: ("letter.assigned",),
@@ -58,10 +59,10 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 class EventSystem(System):
-    """All systems but the switchboard, and their connectors."""
+    """All systems except the switchboard, with their connectors."""
 
     instance, connector, channel = "departement", "simulator", Channel.MAIL
-    action_kinds = frozenset(TOLD_BY)
+    action_kinds = frozenset(EVENTS_OF)
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
@@ -76,12 +77,12 @@ class EventSystem(System):
             place = self._places[citizen_case.number] = action.place or self._places.get(
                 citizen_case.number, citizen_case.place
             )
-            self.events += (self._event(kind, action, citizen_case, place) for kind in TOLD_BY[action.kind])
+            self.events += (self._event(kind, action, citizen_case, place) for kind in EVENTS_OF[action.kind])
 
     def _event(self, kind: str, action: Action, citizen_case: CitizenCase, place: Place) -> Event:
-        subject, asked = (
+        subject, is_survey = (
             self._subject(citizen_case),
-            citizen_case.channel is Channel.FEEDBACK and not _is_apart(citizen_case),
+            citizen_case.channel is Channel.FEEDBACK and not _is_anonymous(citizen_case),
         )
         return _EVENT.validate_python(
             {
@@ -91,39 +92,39 @@ class EventSystem(System):
                 "subject": subject,
                 "channel": citizen_case.channel,
                 "time": _time(kind, action),
-                "identities": "" if asked else self.identities(citizen_case, kind),
-                "site": "" if asked else place.site,
-                "service": "" if asked else place.service,
+                "identities": "" if is_survey else self.identities(citizen_case, kind),
+                "site": "" if is_survey else place.site,
+                "service": "" if is_survey else place.service,
                 "data": _data(kind, action, citizen_case, place),
             },
             strict=False,
         )
 
     def identities(self, citizen_case: CitizenCase, kind: str) -> str:
-        """What an event of that type tells of whose the matter is."""
+        """Return the identities in an event of this type."""
         return PHONE
 
     def _subject(self, citizen_case: CitizenCase) -> str:
         parent = citizen_case.parent
-        if citizen_case.channel is not Channel.FEEDBACK or parent is None or _is_apart(citizen_case):
+        if citizen_case.channel is not Channel.FEEDBACK or parent is None or _is_anonymous(citizen_case):
             return contact_id(citizen_case.channel, self.source, str(citizen_case.number))
         source = SWITCHBOARD if parent.channel is Channel.CALL else self.source
         return contact_id(parent.channel, source, parent.reference)
 
 
-def _is_apart(citizen_case: CitizenCase) -> bool:
-    """Whether nobody knows which contact an opinion is about."""
+def _is_anonymous(citizen_case: CitizenCase) -> bool:
+    """Return whether an opinion cannot be linked to a contact."""
     return citizen_case.parent is not None and citizen_case.parent.channel is Channel.FORM
 
 
 def _time(kind: str, action: Action) -> datetime:
-    """When it happened: a letter of a program in which the services work themselves arrived when it was received."""
+    """Return the time of an event. A letter that a service registers itself arrives at its receipt."""
     is_receipt = kind == "letter.arrived" and action.kind is ActionKind.LETTER_REGISTERED
     return action.effective_at if is_receipt and action.effective_at else action.at
 
 
 def _data(kind: str, action: Action, citizen_case: CitizenCase, place: Place) -> dict[str, Any]:
-    said: dict[str, dict[str, Any]] = {
+    data_by_type: dict[str, dict[str, Any]] = {
         "letter.arrived": {"admitted_at": action.effective_at},
         "letter.registered": {"chrono": str(citizen_case.number)},
         "letter.closed": {"outcome": action.value},
@@ -136,11 +137,11 @@ def _data(kind: str, action: Action, citizen_case: CitizenCase, place: Place) ->
         "visit.arrived": {"queue": place.queue},
         "feedback.given": {"scale": action.value, "score": action.amount},
     }
-    return said.get(kind, {})
+    return data_by_type.get(kind, {})
 
 
 class SimulatedPeriod(NamedTuple):
-    """What happened, in the order in which it did, and what of it is true."""
+    """Events of a period in order of time, with the true figures."""
 
     since: datetime
     until: datetime
@@ -153,44 +154,44 @@ def run(
     plan: Plan,
     since: datetime,
     until: datetime,
-    tell: Callable[[SimulationRun], EventSystem] = EventSystem,
+    make_system: Callable[[SimulationRun], EventSystem] = EventSystem,
 ) -> SimulatedPeriod:
-    """Play what happens between two times."""
+    """Run the simulation between two times."""
     simulation_run = SimulationRun(directory / "stage")
-    telling = tell(simulation_run)
-    departement = Departement(simulation_run, plan, systems=[telling])
+    system = make_system(simulation_run)
+    departement = Departement(simulation_run, plan, systems=[system])
     with departement.opened(since):
         departement.run_until(until)
-        options = {name: told for name, told in departement.calls.options().items() if name != "ami"}
-        desk = ConnectorHarness(asterisk.CONNECTOR, options, directory / "data", directory / "keys")
-        assert desk.source == SWITCHBOARD
-        events = [*telling.events, *desk.read_all(confirm=True)]
-        assert not desk.rejected()
+        options = {name: option for name, option in departement.calls.options().items() if name != "ami"}
+        switchboard = ConnectorHarness(asterisk.CONNECTOR, options, directory / "data", directory / "keys")
+        assert switchboard.source == SWITCHBOARD
+        events = [*system.events, *switchboard.read_all(confirm=True)]
+        assert not switchboard.rejected()
         return SimulatedPeriod(since, until, sorted(events, key=lambda event: event.time), departement.ledger)
 
 
-# -------------------------------------------------------------------------------------------------------- when it is told
+# --------------------------------------------------------------------------------------------------------------- delivery
 class Delivery(NamedTuple):
-    """An event in the broker."""
+    """An event as received by the broker."""
 
     taken_at: datetime
     event: Event
 
 
 def deliver(events: Iterable[Event], seed: int, outages: Sequence[tuple[datetime, datetime]] = ()) -> list[Delivery]:
-    """Return when the broker takes in events, in that order.
+    """Return the events in the order in which the broker receives them.
 
-    A log is told in its order, and after an `outage` of its connector all at once; other things a moment or minutes later, some
-    the next day, and so before what had happened earlier. Now and then something is told twice.
+    Log lines arrive in order, and after an outage of their connector all at the end of it. Other events arrive seconds or
+    minutes later, some on the next day, and thus before earlier ones. Some arrive twice.
     """
     random = Random(seed)
-    told = [Delivery(_taken_at(event, random, outages), event) for event in events]
-    again = (
-        Delivery(one.taken_at + timedelta(seconds=random.uniform(0, 86_400)), one.event)
-        for one in told
+    deliveries = [Delivery(_taken_at(event, random, outages), event) for event in events]
+    duplicates = (
+        Delivery(delivery.taken_at + timedelta(seconds=random.uniform(0, 86_400)), delivery.event)
+        for delivery in deliveries
         if random.random() < 0.03
     )
-    return sorted([*told, *again], key=lambda one: one.taken_at)
+    return sorted([*deliveries, *duplicates], key=lambda delivery: delivery.taken_at)
 
 
 def _taken_at(event: Event, random: Random, outages: Sequence[tuple[datetime, datetime]]) -> datetime:

@@ -1,4 +1,4 @@
-"""A simulated département, read by the real connectors in this process, and the figures that workers make of it."""
+"""Simulated département read by the real connectors in this process, and the figures that workers compute from it."""
 
 import threading
 import tomllib
@@ -18,17 +18,17 @@ from tests.support.simulated_events import Delivery
 from tests.support.simulated_workers import Workers
 
 READING = timedelta(minutes=2)
-"""How long before the end workers begin to read: they wait for a while before they believe that nothing more comes."""
+"""Time before the end when workers begin to read; they wait a while before they treat a topic as read to its end."""
 
 
 def last_monday() -> datetime:
-    """The beginning of the last week that is over, in Paris."""
+    """Return the start of the last complete week in Paris."""
     today = datetime.now(PARIS).date()
     return midnight(today - timedelta(days=today.weekday() + 7))
 
 
 class Collected:
-    """A publisher that keeps events, and confirms each as soon as it has it; for many threads."""
+    """A thread-safe publisher that keeps events and confirms them immediately."""
 
     ready, pending, trouble = True, False, ""
 
@@ -49,12 +49,13 @@ class Collected:
 
 
 POLL_SECONDS = {"maarch": 0.3, "demarches": 0.3, "jdma": 4.0}
-"""Connector → how often it asks, more often than settings allow; one that its fake refuses who asks more than once a second."""
+"""Connector → poll interval in seconds, shorter than settings allow. The jdma server refuses more than one request per
+second."""
 
 
 @contextmanager
 def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collected]:
-    """Run the connectors of a stage as its settings say, but those that ask more often, until the end of the block."""
+    """Run the connectors with the settings of a simulation, but shorter poll intervals, until the end of the block."""
     tables = tomllib.loads(simulation_run.settings.read_text())["connectors"]
     instances = [configure(name, options.pop("connector"), options) for name, options in tables.items()]
     instances = [
@@ -81,7 +82,7 @@ def run_connectors(simulation_run: SimulationRun, data: Path) -> Iterator[Collec
 
 
 class FoldedFigures:
-    """Events taken in by workers all at once, at the end of what was played; and the figures that they give."""
+    """Figures of events that workers process together, at the end of the simulation."""
 
     def __init__(self, until: datetime) -> None:
         self._workers = Workers(until, partitions=2)
@@ -89,12 +90,12 @@ class FoldedFigures:
         self._numbers: dict[DimensionKey, FigureCounts] = {}
 
     def numbers(self, events: Sequence[Event]) -> dict[DimensionKey, FigureCounts]:
-        """Return the figures of `events`, which only ever become more, by the names of the simulator's ledger."""
-        fresh = events[self._count :]
-        if fresh:
-            self._count += len(fresh)
+        """Return the figures of `events`, by their names in the ledger. The list may only grow between calls."""
+        new = events[self._count :]
+        if new:
+            self._count += len(new)
             self._workers.now = self._until - READING
-            self._workers.process((Delivery(self._workers.now, event) for event in fresh), self._until)
+            self._workers.process((Delivery(self._workers.now, event) for event in new), self._until)
             self._numbers = self._workers.numbers()
         return self._numbers
 
@@ -102,7 +103,7 @@ class FoldedFigures:
 def figure_differences(
     found: dict[DimensionKey, FigureCounts], expected: dict[DimensionKey, FigureCounts]
 ) -> list[tuple[DimensionKey, str, int, int]]:
-    """Where, what, found, expected."""
+    """Return the differences: dimensions, name, found, expected."""
     return [
         (place, name, found.get(place, {}).get(name, 0), expected.get(place, {}).get(name, 0))
         for place in sorted(found.keys() | expected.keys())

@@ -1,4 +1,4 @@
-"""The contacts agent on several partitions, in the time of a simulation: steps, ticks, restarts, steps taken back."""
+"""Contacts agent on several partitions in simulated time: steps, ticks, restarts, rolled-back steps."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,19 +33,19 @@ TIMES = WorkerTimings(
     agent_time_to_live=3 * DAY_MS,
     keep_buckets=2 * DAY_MS,
 )
-"""As a worker has them that nobody has told others; buckets a shorter time, since there is a look at each every five minutes."""
+"""Default timings of a worker, but a shorter retention of buckets, because each one is visited every five minutes."""
 TICK = timedelta(seconds=25)
-"""Rarer, a worker would think that it had been away; and of deadlines it believes that of a few seconds (`promises.LATE_MS`)."""
+"""Longer intervals would look like an interruption of the worker; it accepts deadlines up to `promises.LATE_MS` late."""
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
-"""If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
+"""After a pause of `NIGHT` without events, ticks resume `WAKES_BEFORE` the next event, as after an interruption."""
 STEP = timedelta(seconds=1)
 NO_POLICIES = Policies()
-SHAKEN_EVERY = 50
-"""One of so many steps is taken back, and done again."""
+ROLLBACK_EVERY = 50
+"""One step in this number is rolled back and repeated."""
 
 
 class _Worker:
-    """One partition, whose rows are read back from what was written at each restart."""
+    """One partition. At a restart, its rows are read back from those written."""
 
     def __init__(self, partition: int, partitions: int, times: WorkerTimings, policies: Callable[[], Policies]) -> None:
         self._partition, self._partitions, self._times, self._policies = partition, partitions, times, policies
@@ -53,9 +53,9 @@ class _Worker:
         self._steps = 0
         self.entries: Counter[str] = Counter()
         self.timeline: list[tuple[int, bytes, bytes]] = []
-        """All that was told to `citizen.timeline.v1`: when, key and value."""
+        """Records for `citizen.timeline.v1`: time, key and value."""
         self.clocks: list[tuple[bytes, bytes]] = []
-        """All that was told to `contact.sla.v1`."""
+        """Records for `contact.sla.v1`."""
         self.dead: Counter[str] = Counter()
         self.restart()
 
@@ -67,7 +67,7 @@ class _Worker:
 
     def fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> None:
         self._steps += 1
-        if self._steps % SHAKEN_EVERY == 0:
+        if self._steps % ROLLBACK_EVERY == 0:
             self._fold(records, at)
             for table in self.job.tables:
                 table.roll_back()
@@ -82,7 +82,7 @@ class _Worker:
         self._commit(step)
 
     def rows_of_figures(self) -> list[tuple[bytes, bytes]]:
-        """Return what the topic of figures holds."""
+        """Return the rows in the topic of figures."""
         return [(key, value) for (topic, key), value in self._written.items() if topic == topics.FIGURES.name]
 
     def _fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> Step:
@@ -104,19 +104,19 @@ class _Worker:
                 else:
                     self._written[table.topic, key] = value
             table.commit()
-        told = [(step.now, key, value) for key, value in step.outputs[topics.TIMELINE.name] if key and value]
-        self.timeline += told
+        published = [(step.now, key, value) for key, value in step.outputs[topics.TIMELINE.name] if key and value]
+        self.timeline += published
         self.clocks += [(key, value) for key, value in step.outputs[topics.SLA.name] if key and value]
         self.entries.update(
-            one["id"]
-            for _, _, value in told
-            if (one := _decode(value))["type"] not in reattribution.REATTRIBUTION_TYPES
+            entry["id"]
+            for _, _, value in published
+            if (entry := _decode(value))["type"] not in reattribution.REATTRIBUTION_TYPES
         )
         self.dead.update(letter.reason for letter in step.dead_letters)
 
 
 class Workers:
-    """As many as there are partitions; `policies` says what is promised, and they tick each `tick`."""
+    """One worker per partition, with a tick every `tick`; `policies` returns the SLA policies."""
 
     def __init__(
         self,
@@ -131,22 +131,22 @@ class Workers:
         self._workers = [_Worker(partition, partitions, times, policies) for partition in range(partitions)]
 
     def process(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
-        """Take in what the broker does, and tick, until then; all of it is checked each day, and at each of the `restarts`."""
-        coming = iter(deliveries)
-        following = next(coming, None)
+        """Process deliveries and tick until a time. All figures are checked daily and at each of the `restarts`."""
+        remaining = iter(deliveries)
+        upcoming = next(remaining, None)
         checked_at = self.now
         waiting_restarts = sorted(restarts)
         while self.now < until:
-            next_at = min(following.taken_at, until) if following else until
+            next_at = min(upcoming.taken_at, until) if upcoming else until
             if next_at - self.now > NIGHT:
                 self.now = next_at - WAKES_BEFORE
             tick_at = min(self.now + self._tick, until)
-            while following and following.taken_at <= tick_at:
-                step_at = following.taken_at + STEP
+            while upcoming and upcoming.taken_at <= tick_at:
+                step_at = upcoming.taken_at + STEP
                 records = []
-                while following and following.taken_at <= min(step_at, tick_at):
-                    records.append(following)
-                    following = next(coming, None)
+                while upcoming and upcoming.taken_at <= min(step_at, tick_at):
+                    records.append(upcoming)
+                    upcoming = next(remaining, None)
                 self._fold(records, min(step_at, tick_at))
             self.now = tick_at
             for worker in self._workers:
@@ -169,42 +169,42 @@ class Workers:
             self._workers[partition].fold(records, at)
 
     def partition_of(self, event: Event) -> int:
-        """Return which of them takes an event in."""
+        """Return the partition of an event."""
         return partition_of(event.subject.encode(), len(self._workers))
 
-    # ------------------------------------------------------------------------------------------------------- what it says
+    # ------------------------------------------------------------------------------------------------------- results
     @property
     def entries(self) -> Counter[str]:
-        """How many timeline entries were made of each event."""
+        """Number of timeline entries by event."""
         return sum((worker.entries for worker in self._workers), Counter())
 
     @property
     def timeline(self) -> list[tuple[int, bytes, bytes]]:
-        """All that was told to `citizen.timeline.v1`, by when: milliseconds since 1970, key and value."""
-        return sorted((told for worker in self._workers for told in worker.timeline), key=lambda told: told[0])
+        """Records for `citizen.timeline.v1` in order: milliseconds since 1970, key and value."""
+        return sorted((record for worker in self._workers for record in worker.timeline), key=lambda record: record[0])
 
     @property
     def clocks(self) -> list[tuple[bytes, bytes]]:
-        """All that was told to `contact.sla.v1`, key and value; of each contact in its order."""
-        return [told for worker in self._workers for told in worker.clocks]
+        """Records for `contact.sla.v1`: key and value, in order within each contact."""
+        return [record for worker in self._workers for record in worker.clocks]
 
     @property
     def dead(self) -> Counter[str]:
-        """How many records were refused, by reason."""
+        """Number of dead letters by reason."""
         return sum((worker.dead for worker in self._workers), Counter())
 
     @property
     def contacts(self) -> dict[bytes, Any]:
-        """The rows of contacts."""
+        """Rows of contacts."""
         return {key: row for worker in self._workers for key, row in worker.job.contacts.rows.items()}
 
     @property
     def duplicates(self) -> int:
-        """How many records told nothing new."""
+        """Number of duplicate records."""
         return sum(worker.job.progress.rows[PROGRESS_KEY].duplicates for worker in self._workers)
 
     def figures(self, *, buckets: bool = False) -> dict[Dimensions, Figure]:
-        """Return the totals of all partitions, or the sums of their buckets, and of the days that these became."""
+        """Return the totals of all partitions, or the sums of their buckets and days."""
         found: dict[Dimensions, Figure] = {}
         for worker in self._workers:
             rows = [
@@ -218,11 +218,11 @@ class Workers:
         return found
 
     def rows_of_figures(self) -> list[list[tuple[bytes, bytes]]]:
-        """Return what each partition's topic of figures holds, as compaction leaves it."""
+        """Return the rows in the topic of figures after compaction, by partition."""
         return [worker.rows_of_figures() for worker in self._workers]
 
     def numbers(self) -> dict[DimensionKey, FigureCounts]:
-        """Return the figures by the names of the simulator's ledger, which knows of no promises."""
+        """Return the figures by their names in the ledger, without SLA figures."""
         figures = self.figures().items()
         named = {
             tuple(dimensions): name_numbers(dimensions, figure)
@@ -232,24 +232,27 @@ class Workers:
         return {dimensions: numbers for dimensions, numbers in named.items() if numbers}
 
     def check(self) -> None:
-        """Check that all who came are accounted for, everywhere."""
+        """Check that all contacts are accounted for, in every figure."""
         for dimensions, figure in self.figures().items():
             check_invariant(dimensions, figure)
 
 
 def name_numbers(dimensions: Dimensions, figure: Figure) -> FigureCounts:
-    """Return the numbers of a figure that the ledger has too, without those that are 0."""
-    layout = FIGURE_SCHEMAS[dimensions.channel]
-    numbers = dict(zip(layout.counts, figure.counts, strict=True)) | dict(
-        zip(layout.stocks, figure.stocks, strict=True)
+    """Return the numbers of a figure that the ledger has too, without zeros."""
+    schema = FIGURE_SCHEMAS[dimensions.channel]
+    numbers = dict(zip(schema.counts, figure.counts, strict=True)) | dict(
+        zip(schema.stocks, figure.stocks, strict=True)
     )
-    unknown = ("agents_", "csat_")
-    """What the ledger does not know: agents, and what somebody went through."""
-    return {name: one for name, one in numbers.items() if one and "_le_" not in name and not name.startswith(unknown)}
+    excluded = ("agents_", "csat_")
+    return {
+        name: number
+        for name, number in numbers.items()
+        if number and "_le_" not in name and not name.startswith(excluded)
+    }
 
 
 def milliseconds(at: datetime) -> int:
-    """Return a time as whole milliseconds since 1970."""
+    """Return a time in milliseconds since 1970."""
     return (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
 
 

@@ -1,4 +1,4 @@
-"""Listening to systems that talk by themselves."""
+"""Tests with connectors of live event sockets."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from tests.support.processes import wait_until
 def listen(
     harness: ConnectorHarness, event_server: EventServer, happen: Callable[[], object] = lambda: None
 ) -> list[Event]:
-    """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
+    """Return the events that `harness` publishes while `happen` runs."""
     with harness.opened() as (flow, publisher):
-        wait_until(lambda: flow.step() or event_server.listeners, "somebody to listen")
+        wait_until(lambda: flow.step() or event_server.listeners, "a connection")
         thread = threading.Thread(target=happen)
         thread.start()
         while True:
@@ -31,10 +31,10 @@ def listen(
 
 
 def wait_until_disconnected(event_server: EventServer) -> None:
-    """Return once nobody listens any more."""
-    wait_until(lambda: not event_server.listeners, "all who listened to have left")
+    """Wait until no client is connected."""
+    wait_until(lambda: not event_server.listeners, "all clients to disconnect")
 
 
 def has_stored(listener: Path) -> bool:
-    """Return whether who has the directory `listener` has kept anything of what was told."""
+    """Return whether the connector with the directory `listener` has stored any event."""
     return any(listener.rglob("*.spool")) or any(listener.rglob("cursor-*.json"))

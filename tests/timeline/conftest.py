@@ -12,14 +12,14 @@ from tests.support.postgres import Postgres, running_postgres
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A real PostgreSQL that the tests of this room share."""
+    """PostgreSQL server shared by the tests of this directory."""
     with running_postgres() as running:
         yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
+    """URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'timeline.db'}"
     running: Postgres = request.getfixturevalue("postgres")
@@ -33,7 +33,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def timeline(url: str) -> Iterator[Timeline]:
-    """The timelines in an empty database."""
+    """Timelines in an empty database."""
     opened = Timeline(url)
     yield opened
     opened.close()

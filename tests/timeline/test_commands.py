@@ -1,4 +1,4 @@
-"""`accueil timeline show` and `accueil links`, as they are typed: what they print, refuse and record."""
+"""The commands `accueil timeline show` and `accueil links`: output, errors and audit records."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def phone(data: Path) -> str:
-    """The pseudonym of NUMBER, whose calls are in the timeline; it is a case's too."""
+    """Pseudonym of NUMBER, which has calls and is linked to a case."""
     pseudonym = load_key(data / "connectors" / "keys", "general").pseudonym(IdentityKind.PHONE, NUMBER)
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     timeline.write(
@@ -65,7 +65,7 @@ def recorded(data: Path) -> list[tuple[str, str, str]]:
     return [(one["operation"], one["whose"], one["why"]) for one in records(data)]
 
 
-def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseudonym(data: Path, phone: str) -> None:
+def test_typed_number_finds_the_citizen_and_is_recorded_as_pseudonym(data: Path, phone: str) -> None:
     done = run("timeline", "show", "--purpose", "contact", typed="01 99 00 00 01\n")
     assert done.exit_code == 0, done.output
     assert done.stdout.count("Call abandoned by the citizen") == 2
@@ -74,7 +74,7 @@ def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseud
     assert NUMBER[1:] not in (data / "audit" / "000001.jsonl").read_text()
 
 
-def test_one_contact_by_its_id_and_why_is_asked_for(data: Path, phone: str) -> None:
+def test_contact_is_shown_by_id_after_asking_the_purpose(data: Path, phone: str) -> None:
     done = run("timeline", "show", "call:a:1", typed="complaint\n")
     assert done.stdout.count("call:a:1") == 3
     assert recorded(data) == [("read_timeline", "call:a:1", "complaint")]
@@ -88,16 +88,14 @@ def test_one_contact_by_its_id_and_why_is_asked_for(data: Path, phone: str) -> N
         (["timeline", "show", "call:a:9"], "", 1, "no data about this citizen"),
     ],
 )
-def test_what_cannot_be_found_is_said(
+def test_unknown_subject_is_reported(
     data: Path, phone: str, arguments: list[str], typed: str, code: int, text: str
 ) -> None:
     done = run(*arguments, "--purpose", "contact", typed=typed)
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
 
 
-def test_what_is_listed_is_bounded_and_what_is_left_is_said(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(3)]
         timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
@@ -118,7 +116,7 @@ def test_what_is_listed_is_bounded_and_what_is_left_is_said(
     assert "and 1 more links: accueil links list" in told_revoked
 
 
-def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -> None:
+def test_latest_entries_come_first_and_omissions_are_reported(data: Path, phone: str) -> None:
     for name in (phone, "call:a:1"):
         done = run("timeline", "show", name, "--purpose", "contact", "--limit", "2")
         assert done.stdout.index("Call abandoned") < done.stdout.index("Call queued")
@@ -127,9 +125,7 @@ def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -
     assert "more" not in run("timeline", "show", "call:a:1", "--purpose", "contact", "--limit", "3").stderr
 
 
-def test_open_matters_come_first_with_what_became_of_promises(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
     stamped_at = START - timedelta(days=2)
@@ -138,22 +134,22 @@ def test_open_matters_come_first_with_what_became_of_promises(
     timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
     timeline.close()
     done = run("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
-    head, matter, blank, *_ = done.stdout.splitlines()
+    head, case, blank, *_ = done.stdout.splitlines()
     assert head.split() == ["OPEN", "CASE", "SERVICE", "STATE", "SINCE", "DUE", "SLA", "RESULTS"]
-    assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
-    assert matter.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
-    assert " (received 2025-03-01 09:00:00+01:00)  " in matter
-    overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
+    assert case.startswith("mail:ged:7  siege/mdph  Waiting for the service  ")
+    assert case.endswith("  resolution (target missed, due 2025-03-03 09:00:00+01:00)")
+    assert " (received 2025-03-01 09:00:00+01:00)  " in case
+    overdue, running, paused = case.partition(")  ")[2].rpartition("  ")[0].split(", ")
     assert overdue == "first response 2025-03-03 09:00:00+01:00 (overdue)"
     assert running == "acknowledgement 2109-05-15 09:35:11+02:00"
-    assert paused == "announced delay (paused: it is for the citizen to act)"
+    assert paused == "announced delay (paused: waiting for the citizen)"
     assert blank == ""
     (promise,) = [
         line
         for line in run("timeline", "show", phone, "--purpose", "contact").stdout.splitlines()
-        if "SLA target missed" in line
+        if "Target missed" in line
     ]
-    what = ["SLA target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
+    what = ["Target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -166,10 +162,10 @@ def test_open_matters_come_first_with_what_became_of_promises(
     assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
 
 
-def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
+def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    midnight_at = START_MS + 15 * 3_600_000  # it began at 9 o'clock in Paris
+    midnight_at = START_MS + 15 * 3_600_000  # the contact began at 9:00 in Paris
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
         due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
@@ -177,14 +173,12 @@ def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
     shown = ("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
     matter = run(*shown).stdout.splitlines()[1]
     assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
-    assert matter.endswith("  resolution (promise broken, due 2025-03-03)")
+    assert matter.endswith("  resolution (target missed, due 2025-03-03)")
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert run(*shown).stdout.splitlines()[1].endswith("  traitement (délai dépassé, échéance 2025-03-03)")
 
 
-def test_services_that_have_a_name_are_told_by_it_with_their_codes(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_named_services_are_shown_with_their_codes(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (data / "accueil.toml").write_text(
         '[web.services]\nmdph = { label_fr = "Maison du handicap", label_en = "Disability office" }\npmi = {}\n'
     )
@@ -199,7 +193,7 @@ def test_services_that_have_a_name_are_told_by_it_with_their_codes(
     assert run(*shown).stdout.count("  Maison du handicap (siege/mdph)  ") == 2
 
 
-def test_what_is_asked_for_is_asked_as_french_is_set(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompts_follow_french_typography(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
     assert done.stderr.startswith("Téléphone :")
@@ -207,9 +201,7 @@ def test_what_is_asked_for_is_asked_as_french_is_set(data: Path, phone: str, mon
     assert "administration) :" in done.stderr
 
 
-def test_who_is_not_known_is_recorded_in_the_sector_whose_key_made_the_pseudonym_or_in_the_only_one(
-    data: Path, phone: str
-) -> None:
+def test_unknown_subject_is_recorded_in_the_sector_of_its_key(data: Path, phone: str) -> None:
     made = f"{phone.partition('-')[0]}-{'x' * 22}"
     for name in (f"case:0a1b-{'x' * 22}", made, "call:a:9"):
         assert run("links", "list", name).exit_code == 1, name
@@ -221,7 +213,7 @@ def test_who_is_not_known_is_recorded_in_the_sector_whose_key_made_the_pseudonym
     assert [one["sector"] for one in records(data)[6:]] == ["general", ""], "of several, none is meant"
 
 
-def test_times_within_what_happened_are_of_the_configured_zone(data: Path, phone: str) -> None:
+def test_times_in_details_are_in_the_configured_zone(data: Path, phone: str) -> None:
     where = {"subject": "appointment:rdv:1", "site": "siege", "service": "pmi", "identities": phone}
     booked = make("appointment.booked", 300, starts_at=START + timedelta(hours=14, minutes=30), **where)
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
@@ -231,7 +223,7 @@ def test_times_within_what_happened_are_of_the_configured_zone(data: Path, phone
     assert "Z" not in told
 
 
-def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, phone: str) -> None:
+def test_only_sector_is_the_default_and_purpose_is_asked_last(data: Path, phone: str) -> None:
     keys = data / "connectors" / "keys"
     (keys / "general.key").rename(keys / "social.key")
     done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
@@ -252,10 +244,10 @@ def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, 
         ("tokens", "add", "guichet-1", "--role", "agent"),
     ],
 )
-def test_of_several_sectors_none_is_meant_unless_it_is_named(
+def test_several_sectors_need_an_option(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # nobody is asked before that is clear
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # no connection before the sector is known
     load_key(data / "connectors" / "keys", "social")
     done = run(*command, typed="01 99 00 00 01\n")
     assert (done.exit_code, done.stdout) == (2, ""), done.output
@@ -264,7 +256,7 @@ def test_of_several_sectors_none_is_meant_unless_it_is_named(
     assert not (data / "access" / "tokens.json").exists()
 
 
-def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> None:
+def test_missing_key_is_explained(data: Path) -> None:
     done = run("timeline", "show", typed="01 99 00 00 01\n")
     assert (done.exit_code, f"no sector has a key in {data} yet" in done.stderr) == (2, True)
 
@@ -279,7 +271,7 @@ def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> N
         ("audit", "verify"),
     ],
 )
-def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: str, command: tuple[str, ...]) -> None:
+def test_running_demo_is_used(data: Path, phone: str, command: tuple[str, ...]) -> None:
     demo = data / instance_lock.DEMO
     demo.mkdir()
     for name in ("connectors", "timeline.db"):
@@ -297,13 +289,13 @@ def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: st
     assert not (data / "access").exists()
 
 
-def test_a_sector_that_is_none_gets_no_key(data: Path, phone: str) -> None:
+def test_unknown_sector_gets_no_key(data: Path, phone: str) -> None:
     done = run("timeline", "show", "--sector", "genral", "--purpose", "contact", typed="01 99 00 00 01\n")
     assert (done.exit_code, "no sector genral here: general" in done.stderr) == (2, True)
     assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"]
 
 
-def test_an_address_of_two_dossiers_says_of_which(data: Path) -> None:
+def test_shared_address_lists_its_dossiers(data: Path) -> None:
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     for number in (1, 2):
         timeline.write(
@@ -319,7 +311,7 @@ def test_an_address_of_two_dossiers_says_of_which(data: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("timeline", "show", "call:a:1", "--purpose", "contact"), ("links", "list", CASE)]
 )
-def test_a_database_of_a_newer_release_is_said(data: Path, phone: str, arguments: tuple[str, ...]) -> None:
+def test_newer_database_is_reported(data: Path, phone: str, arguments: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     done = run(*arguments)
@@ -353,7 +345,7 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     ]
 
 
-def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_recorded(data: Path, phone: str) -> None:
+def test_audit_of_a_citizen_covers_all_identities_and_is_recorded(data: Path, phone: str) -> None:
     for name in (phone, CASE, "call:a:1", "case:0a1b-0000000000000000000009", "call:a:9"):
         run("timeline", "show", name, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--json", typed="01 99 00 00 01\n")
@@ -378,7 +370,7 @@ def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_rec
     assert other in done.stderr
 
 
-def test_who_read_a_citizen_is_found_by_one_of_his_contacts_too(data: Path, phone: str) -> None:
+def test_audit_of_a_citizen_is_found_by_a_contact(data: Path, phone: str) -> None:
     for name in (phone, CASE, "call:a:2", "call:a:9"):
         run("timeline", "show", name, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--subject", "call:a:1", "--json")
@@ -394,7 +386,7 @@ def test_who_read_a_citizen_is_found_by_one_of_his_contacts_too(data: Path, phon
     assert f"{phone} is shared by several people; search for each of them: {CASE}, {of_several}" in done.stderr
 
 
-def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_more(
+def test_audit_of_a_citizen_says_if_identities_are_missing(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
@@ -410,7 +402,7 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
     assert f"{CASE} has more linked identities than the limit; search again with --subject dossier:" in done.stderr
 
 
-def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) -> None:
+def test_audit_of_a_citizen_contains_the_erasure(data: Path, phone: str) -> None:
     name, other, sha256 = "a" * 32, "b" * 32, "0" * 64
     with closing(Audit(data / "audit")) as audit:
         for subject_id, erasure, result in (
@@ -440,7 +432,7 @@ def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) ->
         assert found == ([proved] if "--client" in asked else [(phone, "begun"), proved])
 
 
-def test_that_it_was_shown_who_read_somebody_long_gone_is_recorded_as_shown(data: Path, phone: str) -> None:
+def test_audit_of_an_erased_citizen_is_recorded_as_shown(data: Path, phone: str) -> None:
     gone, nobody = f"{CASE[:-1]}8", f"{CASE[:-1]}9"
     run("timeline", "show", gone, "--purpose", "contact")
     assert gone in run("audit", "show", "--citizen", "--subject", gone, "--json").stdout
@@ -450,7 +442,7 @@ def test_that_it_was_shown_who_read_somebody_long_gone_is_recorded_as_shown(data
     assert acts == [(gone, "shown"), (gone, "shown"), (nobody, "not_found")]
 
 
-def test_what_is_typed_and_not_known_is_concealed_in_the_audit_and_found(data: Path, phone: str) -> None:
+def test_concealed_value_is_found_in_the_audit(data: Path, phone: str) -> None:
     typed = "email:boite:jean.modele@example.org"
     run("timeline", "show", typed, "--purpose", "contact")
     run("links", "list", typed)
@@ -460,7 +452,7 @@ def test_what_is_typed_and_not_known_is_concealed_in_the_audit_and_found(data: P
     assert "jean.modele" not in "".join(path.read_text() for path in (data / "audit").glob("*.jsonl"))
 
 
-def test_who_shares_a_number_is_told_only_once_that_is_recorded(
+def test_citizens_of_a_shared_number_are_shown_after_the_record(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = f"{CASE[:-1]}2"
@@ -486,23 +478,21 @@ def test_who_shares_a_number_is_told_only_once_that_is_recorded(
         ("links", "restore", CASE, "call:a:1"),
     ],
 )
-def test_who_looks_where_no_timelines_are_is_told_so_and_makes_none(data: Path, command: tuple[str, ...]) -> None:
+def test_missing_database_is_reported_and_not_created(data: Path, command: tuple[str, ...]) -> None:
     done = run(*command)
     assert (done.exit_code, f"no timelines in {data} yet" in done.stderr) == (2, True), done.output
     assert not list(data.glob("timeline.db*"))
     assert recorded(data) == []
 
 
-def test_a_change_that_failed_is_recorded_as_failed(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_change_is_recorded(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON revocations BEGIN SELECT RAISE(ABORT, 'no'); END")
     assert run("links", "revoke", phone, CASE, "--reason", "mistaken").exit_code != 0
     assert [one["result"] for one in records(data)] == ["begun", "begun", "failed", "failed"]
 
 
-def test_a_change_that_may_have_come_about_is_not_recorded_as_failed(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uncertain_change_is_not_recorded_as_failed(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     revoke = Timeline.revoke
 
     def lose_the_answer(*arguments: Any) -> bool:
@@ -515,7 +505,7 @@ def test_a_change_that_may_have_come_about_is_not_recorded_as_failed(
 
 
 @pytest.mark.parametrize(("name", "actor"), [("marie", " (sudo: marie)"), ("marie d'argent\n", " (sudo: ?)"), ("", "")])
-def test_who_gave_a_command_by_sudo_stands_in_the_record(
+def test_record_names_the_user_of_sudo(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, name: str, actor: str
 ) -> None:
     monkeypatch.setenv("SUDO_USER", name)
@@ -528,7 +518,7 @@ def test_who_gave_a_command_by_sudo_stands_in_the_record(
     assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
 
 
-def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None:
+def test_number_with_only_a_revoked_link_is_known(data: Path) -> None:
     number = "phone:0a1b-0000000000000000000009"
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:9", 0, f"{CASE} {number}")))
@@ -540,7 +530,7 @@ def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None
     assert "no data about" not in done.stderr
 
 
-def test_what_cannot_be_recorded_is_not_shown(data: Path, phone: str) -> None:
+def test_unrecorded_access_is_not_shown(data: Path, phone: str) -> None:
     (data / "audit").write_text("no directory")
     done = run("timeline", "show", phone, "--purpose", "contact")
     assert done.exit_code == 2

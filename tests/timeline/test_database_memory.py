@@ -1,4 +1,4 @@
-"""The memory that SQLite takes for its page cache is bounded."""
+"""Memory of SQLite's page cache."""
 
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +10,7 @@ from streams.timeline.store import Timeline
 MEGABYTES = 48
 
 
-def test_the_page_cache_of_sqlite_is_bounded(tmp_path: Path) -> None:
+def test_sqlite_page_cache_is_bounded(tmp_path: Path) -> None:
     process = psutil.Process()
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
         with timeline.write_transaction() as connection:

@@ -1,4 +1,4 @@
-"""Requests to erase: written before anything is told, finished by whoever asks next, proved once, forgotten in time."""
+"""Erasure requests: stored before publication, completed by a later request, proved once, deleted in time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
 class World:
-    """Timelines, and what Kafka and the worker would do; Kafka takes `room` events, then it is away."""
+    """Timelines with the effects of Kafka and the worker. Kafka accepts `room` events and is then unavailable."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline, self.room, self.now = timeline, 1000, NOW
@@ -63,7 +63,7 @@ class World:
             raise KafkaUnavailable("stopped")
 
     def work(self) -> None:
-        """Fold what Kafka was told, and write it."""
+        """Fold the published events and write the entries."""
         for event in self.told:
             before = self.rows.get(event.subject.encode())
             after = self._fold(event)
@@ -96,13 +96,13 @@ def world(timeline: Timeline) -> World:
     return world
 
 
-def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) -> None:
+def test_partly_published_erasure_is_completed_later(world: World) -> None:
     world.room = 1
     with pytest.raises(KafkaUnavailable):
         world.erase(CASE)
     world.work()
     assert world.timeline.read_contact("call:a:1") == []
-    with pytest.raises(UnknownSubject):  # what belonged together cannot be found any more
+    with pytest.raises(UnknownSubject):  # the other contacts cannot be found any more
         world.erasures.finder.find(CASE, "")
     with world.timeline.read_connection() as connection:
         (open_,) = requests.read_unpublished(connection)
@@ -117,9 +117,9 @@ def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) 
     assert len(world.timeline.read_contact("call:a:3")) == 3
 
 
-def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> None:
+def test_proof_is_made_once_after_all_data_is_erased(world: World) -> None:
     name = world.erase(PHONE)
-    world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # as of any contact
+    world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # like any contact
     assert (world.look(name)["state"], world.proofs) == ("told", [])
     world.work()
     assert not world.timeline.read_sla_targets(["call:a:2"])
@@ -133,7 +133,7 @@ def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> Non
     assert world.erasures.look("0" * 32, world.proofs.append) is None
 
 
-def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_time(world: World) -> None:
+def test_unpolled_erasure_is_proved_nightly_and_its_contacts_are_deleted(world: World) -> None:
     name, other = world.erase(CASE), world.erase("phone:k1-b")
     world.told = [event for event in world.told if event.subject != "call:a:3"]
     world.work()
@@ -147,17 +147,15 @@ def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_t
         assert connection.execute(select(ERASURES)).all() == []
 
 
-def test_a_row_that_is_not_erased_is_no_proof(world: World) -> None:
+def test_remaining_row_prevents_the_proof(world: World) -> None:
     kept = dict(world.rows)
     name = world.erase(PHONE)
     world.work()
-    world.rows = kept  # the state was lost, and made anew of what is left
+    world.rows = kept  # the state was lost and rebuilt from the remaining events
     assert world.look(name)["state"] == "told"
 
 
-def test_there_is_no_proof_while_who_reads_keeps_the_write_ahead_log(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_reader_of_the_write_ahead_log_prevents_the_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = world.erase(PHONE)
     world.work()
     monkeypatch.setattr(Timeline, "truncate_log", lambda _: False)
@@ -166,13 +164,13 @@ def test_there_is_no_proof_while_who_reads_keeps_the_write_ahead_log(
     assert world.look(name)["state"] == "proved"
 
 
-def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World) -> None:
+def test_contacts_missing_in_the_timelines_are_found_in_the_state(world: World) -> None:
     for event in [*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")]:
         world._fold(event)
     assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
 
 
-def test_a_sector_is_erased_alone(world: World) -> None:
+def test_erasure_is_limited_to_one_sector(world: World) -> None:
     world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
     world.tell([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
     with pytest.raises(AmbiguousSector) as several:
@@ -182,9 +180,9 @@ def test_a_sector_is_erased_alone(world: World) -> None:
     assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "of the calls no sector was told"
 
 
-def test_what_is_told_late_of_no_sector_takes_no_right_away(world: World) -> None:
+def test_late_event_without_sector_does_not_prevent_erasure(world: World) -> None:
     world.tell([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
-    del world.rows[b"mail:a:1"]  # closed for long enough
+    del world.rows[b"mail:a:1"]  # expired after its end
     world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
     for asked in ("case:k1-late", "mail:a:1"):
         assert world.erasures.finder.find_sector(asked) == "social"
@@ -195,7 +193,7 @@ def test_what_is_told_late_of_no_sector_takes_no_right_away(world: World) -> Non
     assert world.erasures.finder.find_sector("case:k1-none") == "", "none was ever told"
 
 
-def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
+def test_citizen_with_many_identities_is_erased_completely(world: World) -> None:
     phones = [f"phone:k1-{number:03}" for number in range(100)]
     for number, phone in enumerate(phones):
         world.tell(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
@@ -207,7 +205,7 @@ def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
     assert not world.timeline.read(["case:k1-many", *phones], 9)
 
 
-def test_whom_more_is_linked_to_than_is_followed_is_not_erased_in_part(world: World) -> None:
+def test_citizen_with_too_many_links_is_not_partly_erased(world: World) -> None:
     for number in range(MAX_IDENTITIES // 2):
         letter = make("letter.arrived", number, subject=f"mail:a:{number}", pages=1)
         identities = f"case:k1-many phone:k1-{number} email:k1-{number}"
@@ -217,14 +215,14 @@ def test_whom_more_is_linked_to_than_is_followed_is_not_erased_in_part(world: Wo
         world.erasures.finder.find_for_erasure("case:k1-many", "")
 
 
-def test_what_others_share_names_nobody(world: World) -> None:
+def test_shared_identity_is_ambiguous(world: World) -> None:
     world.tell(call("call:a:4", 300, f"case:k1-other {PHONE}"))
     with pytest.raises(SharedIdentity):
         world.erasures.finder.find(PHONE, "")
     assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1"]
 
 
-def test_what_is_erased_is_forgotten_in_time_but_not_what_is_not_proved(world: World) -> None:
+def test_marks_of_erased_contacts_expire_only_after_the_proof(world: World) -> None:
     proved = world.erase(PHONE)
     world.work()
     world.look(proved)
@@ -237,13 +235,13 @@ def test_what_is_erased_is_forgotten_in_time_but_not_what_is_not_proved(world: W
         assert requests.read(connection, other) is not None
 
 
-def test_tables_are_written_anew(timeline: Timeline) -> None:
+def test_vacuum_rewrites_the_tables(timeline: Timeline) -> None:
     timeline.write(entries_of(call()))
     timeline.vacuum()
     assert len(timeline.read([PHONE], 10)) == 3
 
 
-def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) -> None:
+def test_progress_and_remnants_are_in_both_languages(world: World) -> None:
     name = world.erase(PHONE)
     found = world.erasures.look(name, world.proofs.append)
     assert found is not None

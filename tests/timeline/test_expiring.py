@@ -1,4 +1,4 @@
-"""What was closed long ago leaves the timeline, slice by slice; what is open stays."""
+"""Expiry of timelines: contacts closed long ago are deleted in slices; open ones stay."""
 
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 def drop_all(timeline: Timeline, until: int, limit: int) -> tuple[int, int]:
-    """Expire in slices until the end; return how many contacts and entries went."""
+    """Run all slices; return the number of deleted contacts and entries."""
     cursor, contacts, entries = timeline.expire(Cursor(), until, limit)
     while cursor is not None:
         cursor, more, gone = timeline.expire(cursor, until, limit)
@@ -20,7 +20,7 @@ def drop_all(timeline: Timeline, until: int, limit: int) -> tuple[int, int]:
     return contacts, entries
 
 
-def test_closed_contacts_go_and_open_ones_stay(timeline: Timeline) -> None:
+def test_closed_contacts_expire_and_open_ones_stay(timeline: Timeline) -> None:
     letter = make("letter.arrived", 0, subject="mail:a:1", identities=CASE)
     for number in range(20):
         timeline.write(entries_of(call(f"call:a:{number}", number * DAY, f"{CASE} phone:a-{number}")))
@@ -33,7 +33,7 @@ def test_closed_contacts_go_and_open_ones_stay(timeline: Timeline) -> None:
     assert drop_all(timeline, until, 7) == (0, 0)
 
 
-def test_what_was_promised_to_a_contact_of_which_there_is_nothing_else_goes(timeline: Timeline) -> None:
+def test_targets_of_a_contact_without_entries_expire(timeline: Timeline) -> None:
     known, unknown, late = "mail:a:1", "mail:a:2", "mail:a:3"
     timeline.write(entries_of([make("letter.arrived", 0, subject=known, identities=CASE)]))
     told = [(known, START_MS), (unknown, START_MS), (late, START_MS + 20 * DAY * 1000)]
@@ -42,7 +42,7 @@ def test_what_was_promised_to_a_contact_of_which_there_is_nothing_else_goes(time
     assert timeline.read_sla_targets([known, unknown, late]).keys() == {known, late}
 
 
-def test_a_revocation_stays_as_long_as_anything_of_one_of_the_two(timeline: Timeline) -> None:
+def test_revocation_stays_while_one_identity_has_data(timeline: Timeline) -> None:
     link = Link(CASE, PHONE)
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}") + call("call:a:2", 9 * DAY, CASE)))
     timeline.revoke(link, 1, RevocationReason.REASSIGNED)
@@ -53,7 +53,7 @@ def test_a_revocation_stays_as_long_as_anything_of_one_of_the_two(timeline: Time
     assert not timeline.restore(link)
 
 
-def test_a_contact_with_later_news_under_another_identity_stays(timeline: Timeline) -> None:
+def test_contact_with_later_entries_of_another_owner_stays(timeline: Timeline) -> None:
     arrived = make("form.submitted", 0, subject="form:a:1", procedure="apa", identities=PHONE)
     decided = make("form.decided", 1, subject="form:a:1", decision="accepted")
     again = make("form.taken_up", 30 * DAY, subject="form:a:1", identities=f"{CASE} {PHONE}")
@@ -62,20 +62,20 @@ def test_a_contact_with_later_news_under_another_identity_stays(timeline: Timeli
     assert len(timeline.read_contact("form:a:1")) == 3
 
 
-def test_an_open_letter_of_which_an_opinion_was_asked_stays(timeline: Timeline) -> None:
+def test_open_letter_with_a_survey_invitation_stays(timeline: Timeline) -> None:
     arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
     invited = make("feedback.invited", DAY, subject="mail:a:1")
     timeline.write(entries_of([arrived, invited]))
     assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (0, 0)
 
 
-def test_an_opinion_of_which_nothing_else_is_known_goes(timeline: Timeline) -> None:
+def test_feedback_without_a_contact_expires(timeline: Timeline) -> None:
     invited = make("feedback.invited", 0, subject="mail:a:1")
     timeline.write(entries_of([invited]))
     assert drop_all(timeline, milliseconds(invited.time) + 10 * DAY * 1000, 100) == (1, 1)
 
 
-def test_a_breach_that_was_told_before_the_end_does_not_keep_a_contact(timeline: Timeline) -> None:
+def test_breach_before_the_end_does_not_keep_a_contact(timeline: Timeline) -> None:
     arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
     closed = make("letter.closed", 5 * DAY, subject="mail:a:1", outcome="resolved")
     told = entries_of([arrived, closed])

@@ -1,4 +1,4 @@
-"""Two entries of one citizen with one id and one time, which no source of ours tells: none is lost in silence."""
+"""Entries of one citizen with the same id and time: none is lost silently."""
 
 from contextlib import closing
 
@@ -13,7 +13,7 @@ from tests.support.timelines import entries_of, read
 
 
 def numbered(kind: str, subject: str, number: str, at: float = 0, identities: str = CASE) -> Event:
-    """An event of a source that numbers them, as CloudEvents lets it."""
+    """An event of a source that numbers its events, as CloudEvents allows."""
     return make(kind, at, subject=subject, identities=identities).model_copy(update={"id": number})
 
 
@@ -22,9 +22,7 @@ EMAIL = numbered("email.received", "email:i/y:1", "1")
 
 
 @pytest.mark.parametrize("is_one_batch", [True, False])
-def test_of_two_contacts_with_one_id_at_one_time_the_second_is_refused(
-    timeline: Timeline, *, is_one_batch: bool
-) -> None:
+def test_second_contact_with_the_same_id_and_time_is_refused(timeline: Timeline, *, is_one_batch: bool) -> None:
     letter, email = entries_of([LETTER, EMAIL])
     if not is_one_batch:
         timeline.write([letter])
@@ -36,7 +34,7 @@ def test_of_two_contacts_with_one_id_at_one_time_the_second_is_refused(
     assert timeline.read_contact(EMAIL.subject) == []
 
 
-def test_whose_entry_has_no_place_beside_another_is_refused_and_stays_where_it_was(timeline: Timeline) -> None:
+def test_contact_that_conflicts_after_a_move_is_refused(timeline: Timeline) -> None:
     unknown = EMAIL.model_copy(update={"identities": PHONE})
     timeline.write(entries_of([LETTER, unknown]))
     with pytest.raises(SameId):
@@ -45,7 +43,7 @@ def test_whose_entry_has_no_place_beside_another_is_refused_and_stays_where_it_w
     assert timeline.read_links(CASE, 9) == []
 
 
-def test_one_id_at_two_times_or_of_two_citizens_is_two_entries(timeline: Timeline) -> None:
+def test_same_id_at_two_times_or_of_two_citizens_is_two_entries(timeline: Timeline) -> None:
     others = [
         numbered("email.received", "email:i/y:1", "1", 1),
         numbered("email.received", "email:i/y:2", "1", 0, PHONE),
@@ -54,7 +52,7 @@ def test_one_id_at_two_times_or_of_two_citizens_is_two_entries(timeline: Timelin
     assert (len(read(timeline, CASE)), len(read(timeline, PHONE))) == (2, 1)
 
 
-def test_why_it_was_set_aside_is_said_in_words(url: str) -> None:
+def test_reason_of_the_refusal_has_a_text(url: str) -> None:
     with closing(Timeline(url)) as timeline, pytest.raises(SameId) as caught:
         timeline.write(entries_of([LETTER, EMAIL]))
     assert CASE not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Promises in a citizen's timeline: what became known later takes back what was told in error."""
+"""SLA entries of a timeline: later knowledge withdraws wrong breaches."""
 
 from streams.timeline.store import Timeline
 from tests.support.events import CALL, make
@@ -12,7 +12,7 @@ def kept(timeline: Timeline, worker: Worker) -> list[str]:
     return [row["type"] for row in timeline.read_contact(CONTACT)]
 
 
-def test_an_answer_in_time_that_is_told_late_takes_back_the_breach(timeline: Timeline) -> None:
+def test_late_report_of_an_answer_in_time_withdraws_the_breach(timeline: Timeline) -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(100)
@@ -21,7 +21,7 @@ def test_an_answer_in_time_that_is_told_late_takes_back_the_breach(timeline: Tim
     assert sorted(kept(timeline, worker)) == ["call.answered", "call.queued", "sla.met"]
 
 
-def test_a_breach_that_was_one_stays(timeline: Timeline) -> None:
+def test_true_breach_stays(timeline: Timeline) -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(100)
@@ -29,7 +29,7 @@ def test_a_breach_that_was_one_stays(timeline: Timeline) -> None:
     assert sorted(kept(timeline, worker)) == ["call.answered", "call.queued", "sla.breached", "sla.met"]
 
 
-def test_who_hung_up_in_time_as_is_told_late_was_promised_nothing_that_was_broken(timeline: Timeline) -> None:
+def test_late_report_of_an_early_hang_up_withdraws_the_breach(timeline: Timeline) -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(100)

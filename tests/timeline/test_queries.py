@@ -1,4 +1,4 @@
-"""Queries: what comes back is what is there, in its order, from either database."""
+"""Text queries return the same rows from both databases."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ LATEST = Query("SELECT number FROM given ORDER BY number DESC LIMIT :most", "num
 
 @pytest.fixture
 def connection(url: str) -> Iterator[Connection]:
-    """A table with a text and a number of each kind, and with nothing."""
+    """Table with a text, numbers of each kind, and null."""
     engine = create_engine(url)
     with engine.connect() as opened:
         opened.execute(text("CREATE TABLE given (told text, number bigint, absent text)"))
@@ -28,24 +28,24 @@ def connection(url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_values_come_back_as_they_are(connection: Connection) -> None:
+def test_values_are_unchanged(connection: Connection) -> None:
     wanted = sorted((number, told, None) for told in TOLD for number in NUMBERS)
     assert sorted(map(tuple, WHOLE.rows(connection, {"least": min(NUMBERS)}))) == wanted
     (row, *_) = WHOLE.mappings(connection, {"least": max(NUMBERS)})
     assert row == {"number": max(NUMBERS), "told": TOLD[0], "absent": None}
 
 
-def test_rows_come_in_the_order_asked_for(connection: Connection) -> None:
+def test_rows_are_in_order(connection: Connection) -> None:
     wanted = sorted(NUMBERS * len(TOLD), reverse=True)
     for most in (0, 1, 23, 1000):
         assert [number for (number,) in LATEST.rows(connection, {"most": most})] == wanted[:most]
 
 
-def test_few_widths_are_asked_for() -> None:
+def test_few_widths_are_used() -> None:
     assert [width_of(number) for number in (1, 2, 3, 4, 5, 50, 64)] == [1, 2, 4, 4, 8, 64, 64]
 
 
-def test_who_reads_is_told_that_the_database_is_away_and_no_value(url: str) -> None:
+def test_error_of_a_query_contains_no_value(url: str) -> None:
     Timeline(url).close()
     engine = create_engine(url)
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Running promises in SQL: in any order, however often, what was told last counts; on both databases."""
+"""Open SLA targets in SQL: the latest event counts, in any order and with duplicates, on both databases."""
 
 import itertools
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ TOLD = [
     sla_status_entry(LETTER, 4, resolution=None),
     sla_status_entry(OTHER, 5),
 ]
-"""In order; at last one is paused, and of the other all is done."""
+"""Events in order; at the end one target is paused and the other contact has none."""
 
 
 def due(timeline: Timeline) -> dict[str, dict[str, int | None]]:
@@ -31,7 +31,7 @@ def due(timeline: Timeline) -> dict[str, dict[str, int | None]]:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_what_was_told_last_counts_whatever_comes_in_which_order(timeline: Timeline, order: Sequence[int]) -> None:
+def test_latest_event_counts_in_any_order(timeline: Timeline, order: Sequence[int]) -> None:
     for number in (*order, *order):
         timeline.write([], [TOLD[number], TOLD[-1]])
     assert due(timeline) == {LETTER: {"resolution": 60}, OTHER: {}}
@@ -42,7 +42,7 @@ def test_what_was_told_last_counts_whatever_comes_in_which_order(timeline: Timel
 
 @given(st.permutations([*TOLD, *TOLD]), st.lists(st.integers(1, 4), min_size=10, max_size=10))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_batches_of_any_order_told_again_say_the_same(
+def test_batches_and_duplicates_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[SlaTargetsEntry], sizes: list[int]
 ) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
@@ -54,14 +54,14 @@ def test_any_batches_of_any_order_told_again_say_the_same(
     timeline.close()
 
 
-def test_it_goes_with_the_contact_and_not_before(timeline: Timeline) -> None:
+def test_targets_are_deleted_with_the_contact(timeline: Timeline) -> None:
     closed = make("letter.closed", 0, subject=LETTER, outcome="resolved")
     timeline.write(entries_of([closed, make("letter.arrived", 0, subject=OTHER)]), TOLD[:3])
     assert timeline.expire(Cursor(), START_MS + DAY_MS, 100).contacts == 1
     assert due(timeline) == {OTHER: {"resolution": 90}}
 
 
-def test_of_whom_is_erased_nothing_is_kept_nor_taken(timeline: Timeline) -> None:
+def test_erased_contact_has_no_targets(timeline: Timeline) -> None:
     arrived = make("letter.arrived", 0, subject=LETTER, identities=CASE)
     timeline.write(entries_of([arrived]), TOLD[:3])
     timeline.write(entries_of([make("personal_data.erased", 9, subject=LETTER, channel="mail")]), [TOLD[1]])

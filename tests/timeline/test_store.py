@@ -1,4 +1,4 @@
-"""Entries in SQL: in any order, however often, in whatever batches, a citizen's timeline is the same; on both databases."""
+"""Entries in SQL: the same timeline for any order, batches and duplicates, on both databases."""
 
 import itertools
 import random
@@ -41,14 +41,14 @@ EMAIL = "email:a-1"
 OTHER = "case:a-2"
 
 
-def test_a_citizens_timeline_is_latest_first_and_whole(timeline: Timeline) -> None:
+def test_timeline_is_complete_and_latest_first(timeline: Timeline) -> None:
     events = call()
     assert timeline.write(entries_of(events)) == Written(3, 0, 0, 0)
     assert read(timeline, PHONE) == [event.id for event in reversed(events)]
     assert [row["type"] for row in timeline.read_contact(events[0].subject)] == [event.type for event in events]
 
 
-def test_what_nobody_was_known_of_becomes_the_citizens_once_that_is_told(timeline: Timeline) -> None:
+def test_unknown_contact_moves_to_its_citizen(timeline: Timeline) -> None:
     arrived, queued, abandoned = entries_of(call())
     timeline.write([arrived])
     assert read(timeline, PHONE) == []
@@ -58,7 +58,7 @@ def test_what_nobody_was_known_of_becomes_the_citizens_once_that_is_told(timelin
 
 
 def learning(name: str, start: float = 0) -> list[Event]:
-    """A call of which ever more is known: nobody, then a number, then whose case it is."""
+    """A call whose citizen becomes known step by step: unknown, then a number, then the case."""
     return [
         make("call.arrived", start, subject=name),
         make("call.queued", start + 1, subject=name, queue="mdph", identities=PHONE),
@@ -67,7 +67,7 @@ def learning(name: str, start: float = 0) -> list[Event]:
     ]
 
 
-def test_an_entry_told_again_stands_once_whoever_its_contact_is_by_then(timeline: Timeline) -> None:
+def test_duplicate_entry_is_stored_once_after_a_change_of_owner(timeline: Timeline) -> None:
     told = entries_of(learning("call:a:1"))
     for again in ([told[0], told[2]], [told[1]], told[:1], told[2:], told[:2], told):
         timeline.write(again)
@@ -75,26 +75,24 @@ def test_an_entry_told_again_stands_once_whoever_its_contact_is_by_then(timeline
 
 
 @pytest.mark.parametrize("cuts", [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[2, 3], [0], [1]], [[1], [2, 3], [0]]])
-def test_a_contact_is_whole_under_the_strongest_identity_that_it_told(
-    timeline: Timeline, cuts: list[list[int]]
-) -> None:
+def test_all_entries_belong_to_the_strongest_identity(timeline: Timeline, cuts: list[list[int]]) -> None:
     told = entries_of(learning("call:a:1"))
     for batch in cuts:
         timeline.write([told[index] for index in batch])
-    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # her number is his too
+    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # they share the number
     assert read(timeline, CASE) == [entry.id for entry in reversed(told)]
 
 
-def test_what_is_told_by_one_that_knows_less_stays_hers(timeline: Timeline) -> None:
+def test_event_with_fewer_identities_keeps_the_owner(timeline: Timeline) -> None:
     known, again = learning("call:a:1")[2:]
     timeline.write(entries_of([known, again]))
-    timeline.write(entries_of([again]))  # whose row had gone by then
+    timeline.write(entries_of([again]))  # after its row in the state had expired
     timeline.write(entries_of([make("call.queued", 5, subject="call:a:1", queue="mdph", identities=PHONE)]))
     assert len(read(timeline, CASE)) == len(timeline.read_contact("call:a:1")) == 3
 
 
 def write_at_once(url: str, left: Sequence[Sequence[Entry]], right: Sequence[Sequence[Entry]]) -> None:
-    """Have two writers write these batches, each beside that of the other."""
+    """Let two writers write these batches concurrently."""
     gate = Barrier(2, timeout=60)
 
     def write(batches: Sequence[Sequence[Entry]]) -> None:
@@ -108,7 +106,7 @@ def write_at_once(url: str, left: Sequence[Sequence[Entry]], right: Sequence[Seq
         list(pool.map(write, (left, right)))
 
 
-def test_of_two_who_write_one_sees_what_the_other_wrote(timeline: Timeline, url: str) -> None:
+def test_concurrent_writers_see_each_others_entries(timeline: Timeline, url: str) -> None:
     names = [[f"call:a:{number}.{one}" for one in range(5)] for number in range(50)]
     told = [[entries_of(call(name, 0, f"phone:{name}")) for name in some] for some in names]
     write_at_once(
@@ -124,7 +122,7 @@ def test_of_two_who_write_one_sees_what_the_other_wrote(timeline: Timeline, url:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_a_breach_that_was_none_leaves_whichever_is_told_first(timeline: Timeline, order: tuple[int, ...]) -> None:
+def test_withdrawn_breach_is_deleted_in_either_order(timeline: Timeline, order: tuple[int, ...]) -> None:
     [arrived] = entries_of([make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)])
     overdue = breach_entry("mail:a:1", START_MS + 1000)
     met = structs.replace(overdue, id="met", type="sla.met", withdraws=overdue.id)
@@ -135,7 +133,7 @@ def test_a_breach_that_was_none_leaves_whichever_is_told_first(timeline: Timelin
     assert {row["type"] for row in timeline.read_contact("mail:a:1")} == {"letter.arrived", "sla.met"}
 
 
-def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_takes_them_apart(
+def test_contact_merges_timelines_and_revocation_separates_them(
     timeline: Timeline,
 ) -> None:
     first, second = call("call:a:1"), call("call:a:2", 1000, f"{CASE} {PHONE}")
@@ -152,7 +150,7 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
     assert len(read(timeline, PHONE)) == len(read(timeline, CASE)) == 9
 
 
-def test_a_link_is_revoked_and_restored_whichever_of_the_two_is_named_first(timeline: Timeline) -> None:
+def test_link_is_revoked_and_restored_in_either_direction(timeline: Timeline) -> None:
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     link, turned = Link(CASE, PHONE), Link(PHONE, CASE)
     assert timeline.revoke(turned, 1, RevocationReason.SHARED)
@@ -163,7 +161,7 @@ def test_a_link_is_revoked_and_restored_whichever_of_the_two_is_named_first(time
 
 
 @pytest.mark.parametrize("change", ["revoke", "restore"])
-def test_both_directions_of_a_link_change_or_none(
+def test_both_directions_of_a_link_change_together(
     timeline: Timeline, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
@@ -182,32 +180,32 @@ def test_both_directions_of_a_link_change_or_none(
     assert timeline.is_revoked(link) is (change == "restore")
 
 
-def test_a_link_that_nobody_told_cannot_be_revoked(timeline: Timeline) -> None:
+def test_unknown_link_cannot_be_revoked(timeline: Timeline) -> None:
     assert not timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
 
 
-def test_people_who_share_a_number_keep_their_stories(timeline: Timeline) -> None:
+def test_shared_number_merges_no_timelines(timeline: Timeline) -> None:
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     timeline.write(entries_of(call("call:a:2", 1000, f"{OTHER} {PHONE}")))
     assert len(read(timeline, CASE)) == len(read(timeline, OTHER)) == 3
     assert set(timeline.resolve_identities(CASE).shared) == {PHONE}
 
 
-def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_gone(timeline: Timeline) -> None:
+def test_erased_contact_stays_erased(timeline: Timeline) -> None:
     first, second = call("call:a:1", 0, f"{CASE} {PHONE}"), call("call:a:2", 1000, f"{CASE} {PHONE}")
     erased = make("personal_data.erased", 2000, subject="call:a:1", channel="call")
     timeline.write(entries_of([*first, erased]))
     timeline.write(entries_of(second))
     assert timeline.read_contact("call:a:1") == []
-    timeline.write(entries_of(first))  # told again
+    timeline.write(entries_of(first))  # duplicates
     assert timeline.read_contact("call:a:1") == []
-    assert len(read(timeline, PHONE)) == 3  # the other contact tells the link too
+    assert len(read(timeline, PHONE)) == 3  # the other contact proves the link too
     timeline.write(entries_of([*second, make("personal_data.erased", 2001, subject="call:a:2", channel="call")]))
     assert read(timeline, CASE) == read(timeline, PHONE) == []
     assert set(timeline.resolve_identities(CASE).identities) == {CASE}
 
 
-def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None:
+def test_erased_contacts_and_owners_are_found(timeline: Timeline) -> None:
     erased = make("personal_data.erased", 9, subject="call:a:1", channel="call")
     timeline.write(entries_of([*call("call:a:1", 0, CASE), *call("call:a:2", 0, PHONE), erased]))
     assert timeline.find_erased() == timeline.find_erased(["call:a:1", "call:a:2"]) == {"call:a:1": START_MS + 9000}
@@ -216,7 +214,7 @@ def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None
     assert timeline.find_owners([CASE, PHONE]) == {PHONE}
 
 
-def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first_is_erased(timeline: Timeline) -> None:
+def test_revocation_survives_the_erasure_of_its_first_contact(timeline: Timeline) -> None:
     told = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
     timeline.write(entries_of(told))
     assert timeline.revoke(Link(OTHER, CASE), 1, RevocationReason.MISTAKEN)
@@ -230,7 +228,7 @@ def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first
 
 
 @pytest.mark.parametrize("asked", [CASE, PHONE])
-def test_a_revocation_leaves_with_whom_of_the_two_is_erased(timeline: Timeline, asked: str) -> None:
+def test_revocation_is_deleted_with_an_erased_identity(timeline: Timeline, asked: str) -> None:
     told = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
     told += call("call:a:4", 9, f"case:a-3 {EMAIL}")
     timeline.write(entries_of(told))
@@ -243,7 +241,7 @@ def test_a_revocation_leaves_with_whom_of_the_two_is_erased(timeline: Timeline, 
     assert timeline.restore(Link("case:a-3", EMAIL)), "of others"
 
 
-def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
+def test_write_ahead_log_contains_no_erased_data(tmp_path: Path) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
     files = list(tmp_path.iterdir())
@@ -253,7 +251,7 @@ def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
     timeline.close()
 
 
-def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_reader_postpones_the_truncation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_SECONDS", 0)
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
@@ -262,17 +260,17 @@ def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest
             reader.exec_driver_sql("SELECT * FROM links").all()
             timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
             assert not timeline.truncate_log()
-        timeline.checkpoint_log()  # as the agent does every minute
+        timeline.checkpoint_log()  # as the timeline process does every minute
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("lock_only", [True, False])
-def test_who_has_little_patience_is_told_that_somebody_is_in_the_way(
+def test_lock_timeout_raises_busy(
     timeline: Timeline,
     url: str,
     lock_only: bool,
 ) -> None:
-    """Who writes, or, of PostgreSQL, writes a table anew."""
+    """Hold a lock as a writer or, in PostgreSQL, as a process that rewrites a table."""
     entries = entries_of(call())
     with closing(Timeline(url, lock_timeout_seconds=0.05)) as impatient:
         with timeline.read_connection() as connection:
@@ -287,8 +285,8 @@ def test_who_has_little_patience_is_told_that_somebody_is_in_the_way(
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_what_sqlite_moved_before_it_was_deleted_is_gone_once_written_anew(timeline: Timeline, tmp_path: Path) -> None:
-    """Of rows that move to another page a copy stays in what was free of their page, which nothing overwrites."""
+def test_sqlite_vacuum_removes_moved_copies(timeline: Timeline, tmp_path: Path) -> None:
+    """SQLite leaves copies of moved rows in the free space of pages and does not overwrite them."""
     numbers = random.Random(1).sample(range(600), 600)
     for some in (numbers[start : start + 10] for start in range(0, 600, 10)):
         told = [
@@ -306,7 +304,7 @@ def test_what_sqlite_moved_before_it_was_deleted_is_gone_once_written_anew(timel
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline: Timeline, postgres: Postgres) -> None:
+def test_postgresql_has_no_samples_and_vacuum_removes_deleted_rows(timeline: Timeline, postgres: Postgres) -> None:
     for number in range(30):
         timeline.write(entries_of(call(f"call:a:{number}", 0, f"case:a-{number} phone:a-{number}")))
         timeline.revoke(Link(f"case:a-{number}", f"phone:a-{number}"), 1, RevocationReason.SHARED)
@@ -329,7 +327,7 @@ def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline:
     ] == []
 
 
-def test_pages_follow_each_other(timeline: Timeline) -> None:
+def test_pages_are_consecutive(timeline: Timeline) -> None:
     told = [entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))]
     timeline.write(told)
     owners = timeline.resolve_identities(CASE).identities
@@ -341,7 +339,7 @@ def test_pages_follow_each_other(timeline: Timeline) -> None:
     assert len(whole) == 60
 
 
-def test_whom_a_number_is_linked_to_is_found_past_what_was_revoked(timeline: Timeline) -> None:
+def test_valid_links_are_found_after_revoked_ones(timeline: Timeline) -> None:
     cases = [f"case:a-{number}" for number in range(12)]
     for number, case in enumerate(cases):
         for again in range(3):
@@ -377,7 +375,7 @@ def test_order_batches_and_repetitions_do_not_matter(
     one = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     two = Timeline(f"sqlite:///{tmp_path_factory.mktemp('two') / 'timeline.db'}")
     two.write(expected)
-    rest = [*told, *told[again:]]  # a crash: what was not acknowledged comes again
+    rest = [*told, *told[again:]]  # after a crash, unacknowledged records come again
     for size in sizes:
         one.write(rest[:size])
         rest = rest[size:]
@@ -389,21 +387,21 @@ def test_order_batches_and_repetitions_do_not_matter(
     two.close()
 
 
-def test_migrations_make_what_the_schema_says(timeline: Timeline, url: str) -> None:
+def test_migrations_create_the_schema(timeline: Timeline, url: str) -> None:
     engine = create_engine(url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
 
 
-def test_a_second_process_finds_the_tables_made(timeline: Timeline, url: str) -> None:
+def test_second_process_does_not_migrate_again(timeline: Timeline, url: str) -> None:
     timeline.write(entries_of(call()))
     other = Timeline(url)
     assert len(read(other, PHONE)) == 3
     other.close()
 
 
-def test_who_reads_waits_for_nobody_who_writes(timeline: Timeline, url: str) -> None:
+def test_readers_do_not_wait_for_writers(timeline: Timeline, url: str) -> None:
     timeline.write(entries_of(call()))
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -414,7 +412,7 @@ def test_who_reads_waits_for_nobody_who_writes(timeline: Timeline, url: str) -> 
     engine.dispose()
 
 
-def test_a_database_of_a_newer_release_is_left_alone(timeline: Timeline, url: str) -> None:
+def test_newer_database_is_not_changed(timeline: Timeline, url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -427,7 +425,7 @@ def test_a_database_of_a_newer_release_is_left_alone(timeline: Timeline, url: st
 @pytest.mark.parametrize(
     "what", [{"source": "a\0b"}, {"identities": f"{CASE} phone:{random.Random(1).randbytes(3000).hex()}"}]
 )
-def test_what_the_database_cannot_hold_is_the_records_fault(timeline: Timeline, what: dict[str, str]) -> None:
+def test_unstorable_value_is_refused(timeline: Timeline, what: dict[str, str]) -> None:
     good, bad, _ = entries_of(call())
     with pytest.raises(Refused) as caught:
         timeline.write([good, structs.replace(bad, **what)])
@@ -436,21 +434,21 @@ def test_what_the_database_cannot_hold_is_the_records_fault(timeline: Timeline, 
 
 
 @pytest.mark.parametrize(("name", "is_kept"), [("call:a:1\x00", False), ("call:a:\n1", False), ('call:a:\\"1', True)])
-def test_an_entry_with_a_control_character_is_no_entry(name: str, *, is_kept: bool) -> None:
+def test_entry_with_control_character_is_invalid(name: str, *, is_kept: bool) -> None:
     event = make("call.arrived", 0, subject=name)
     _, value = core.record(event, contact.fold(None, event))
     with nullcontext() if is_kept else pytest.raises(msgspec.ValidationError):
         assert core.decode(value).contact == name
 
 
-def test_a_control_character_as_it_is_is_no_json() -> None:
+def test_raw_control_character_is_invalid_json() -> None:
     event = make("call.arrived", 0, subject="call:a:1#")
     _, value = core.record(event, contact.fold(None, event))
     with pytest.raises(msgspec.DecodeError):
         core.decode(value.replace(b"1#", b"1\x00"))
 
 
-def test_why_a_database_is_away_is_said(postgres: Postgres) -> None:
+def test_reason_of_an_unavailable_database_is_reported(postgres: Postgres) -> None:
     there = make_url(postgres.url)
     for url, reason in (
         (there.set(port=1), "refused"),
@@ -462,7 +460,7 @@ def test_why_a_database_is_away_is_said(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_an_error_is_named_by_its_code(timeline: Timeline, url: str) -> None:
+def test_error_contains_its_code(timeline: Timeline, url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE entries"))
@@ -471,13 +469,13 @@ def test_an_error_is_named_by_its_code(timeline: Timeline, url: str) -> None:
         timeline.write(entries_of(call()))
 
 
-def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "timeline.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(Unavailable, match="DatabaseError SQLITE_NOTADB: file is not a database"):
         Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
 
 
-def test_of_what_a_batch_tells_several_times_the_first_is_kept(timeline: Timeline) -> None:
+def test_first_duplicate_of_a_batch_is_stored(timeline: Timeline) -> None:
     whose = {"channel": "form", "procedure": "rsa", "identities": f"{CASE} {PHONE}"}
     entries = [
         entry
@@ -498,7 +496,7 @@ def test_of_what_a_batch_tells_several_times_the_first_is_kept(timeline: Timelin
     assert (linked, details) == ([START_MS], [""])
 
 
-def test_a_transaction_of_sqlite_stays_in_memory_up_to_a_bound(tmp_path: Path) -> None:
+def test_sqlite_transaction_stays_in_memory_up_to_a_bound(tmp_path: Path) -> None:
     with (
         closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline,
         timeline.read_connection() as connection,
@@ -506,13 +504,13 @@ def test_a_transaction_of_sqlite_stays_in_memory_up_to_a_bound(tmp_path: Path) -
         assert connection.exec_driver_sql("PRAGMA cache_spill").scalar() == database.SPILL_PAGES
 
 
-def test_the_log_of_sqlite_is_carried_over_on_demand(tmp_path: Path) -> None:
+def test_sqlite_log_is_checkpointed_on_demand(tmp_path: Path) -> None:
     timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     events = call()
     timeline.write(entries_of(events))
     timeline.checkpoint_log()
     (tmp_path / "apart").mkdir()
-    shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # as a backup of this file alone would
+    shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # like a backup of this file alone
     timeline.close()
     apart = Timeline(f"sqlite:///{tmp_path / 'apart' / 'timeline.db'}")
     assert len(apart.read_contact(events[0].subject, 100)) == len(events)

@@ -1,4 +1,4 @@
-"""Links of contacts whose identities become known bit by bit: the same whatever is told first, again, or in whatever batches."""
+"""Links of contacts whose identities become known step by step: the same for any order, batches and duplicates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -37,7 +37,7 @@ Row = tuple[str, str, str, str, int]
 
 @st.composite
 def events_of_several(draw: st.DrawFn) -> list[Event]:
-    """Some e-mails, of each of which ever more is told: whose it is, and in which sector."""
+    """E-mails whose citizen and sector become known step by step."""
     events = []
     for number in range(draw(st.integers(1, 4))):
         for step in range(draw(st.integers(1, 6))):
@@ -56,12 +56,12 @@ def events_of_several(draw: st.DrawFn) -> list[Event]:
 
 
 def strength(identity: str) -> tuple[int, str]:
-    """A plain second reading of how strong an identity is."""
+    """Independent implementation of the strength of an identity."""
     return list(IdentityKind).index(IdentityKind(identity.partition(":")[0])), identity
 
 
 def links_of_all(events: Iterable[Event]) -> list[Row]:
-    """A plain second reading: the links of contacts by all that was told of them, in the order of the table."""
+    """Independent implementation of the links from all events of contacts, in the order of the table."""
     told: dict[str, list[Event]] = {}
     for event in events:
         told.setdefault(event.subject, []).append(event)
@@ -89,10 +89,10 @@ def write_in_batches(timeline: Timeline, entries: Sequence[Entry], sizes: Iterab
 
 @given(events_of_several(), st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_links_are_those_of_all_that_contacts_told_in_whatever_order(
+def test_links_depend_on_all_events_but_not_on_their_order(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject
 ) -> None:
-    """The worker is told in one order, its partitions of timelines are read in another, and a part of it again."""
+    """The worker reads events in one order; the timelines read their partitions in another, and partly again."""
     entries = entries_of(data.draw(st.permutations(events)))
     forgetful = [entry for event in data.draw(st.lists(st.sampled_from(events))) for entry in entries_of([event])]
     told = data.draw(st.permutations([*entries, *forgetful, *data.draw(st.lists(st.sampled_from(entries)))]))
@@ -126,9 +126,7 @@ def step(number: int, at: float, identities: str, contact: str = "email:a/x:1", 
 
 @pytest.mark.parametrize("order", [(P1, P2, E1), (P2, P1, E1), (P1, E1, P2), (P2, E1, P1), (E1, P1, P2), (E1, P2, P1)])
 @pytest.mark.parametrize("is_one_batch", [True, False])
-def test_what_a_stronger_identity_makes_superfluous_counts_no_more(
-    timeline: Timeline, order: Sequence[str], *, is_one_batch: bool
-) -> None:
+def test_stronger_identity_replaces_links(timeline: Timeline, order: Sequence[str], *, is_one_batch: bool) -> None:
     entries = entries_of([step(number, number, one) for number, one in enumerate(order)])
     write_in_batches(timeline, entries, [] if is_one_batch else [1, 1, 1])
     assert [row[:2] for row in links_in(timeline)] == [(E1, P1), (E1, P2)]
@@ -137,7 +135,7 @@ def test_what_a_stronger_identity_makes_superfluous_counts_no_more(
     assert [(known.contacts, known.linked_at) for known in timeline.read_links(E1, 9)] == [(1, START_MS)] * 2
 
 
-def test_a_link_that_another_contact_tells_stays(timeline: Timeline) -> None:
+def test_link_of_another_contact_stays(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}"), step(0, 5, f"{E1} {P1}", "email:a/x:2")]))
     timeline.write(entries_of([step(1, 9, f"{CASE} {E1} {P1}")]))
     assert links_in(timeline) == [
@@ -147,13 +145,13 @@ def test_a_link_that_another_contact_tells_stays(timeline: Timeline) -> None:
     ]
 
 
-def test_who_is_named_by_an_event_that_forgot_what_was_told_before_is_linked_to_it(timeline: Timeline) -> None:
+def test_identity_of_a_later_event_is_linked_to_earlier_ones(timeline: Timeline) -> None:
     for number, identities in enumerate((P1, CASE, E1)):
         timeline.write(entries_of([step(number, 0, identities)]))
     assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1)]
 
 
-def test_a_revoked_link_stays_revoked_though_no_contact_tells_it_for_a_while(timeline: Timeline) -> None:
+def test_revocation_survives_a_time_without_contacts(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write(entries_of([step(1, 1, f"{CASE} {E1} {P1}")]))
@@ -164,10 +162,10 @@ def test_a_revoked_link_stays_revoked_though_no_contact_tells_it_for_a_while(tim
     assert timeline.restore(Link(P1, E1))
 
 
-def test_what_was_revoked_is_not_linked_again_by_a_stronger_identity_told_later(timeline: Timeline) -> None:
+def test_stronger_identity_does_not_undo_a_revocation(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1} {P2}")]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
-    timeline.write(entries_of([step(1, 1, CASE)]))  # who forgot what was told before
+    timeline.write(entries_of([step(1, 1, CASE)]))  # the worker has lost the earlier state
     assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1), (CASE, P2)]
     assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P2}
     known = {one.link: one for one in timeline.read_links(CASE, 9)}
@@ -186,7 +184,7 @@ def revoked_in(timeline: Timeline) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("sizes", [[], [1]])
-def test_what_was_revoked_stays_so_of_each_contact_that_told_it(timeline: Timeline, sizes: Sequence[int]) -> None:
+def test_revocation_is_carried_over_for_each_contact(timeline: Timeline, sizes: Sequence[int]) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     told = [step(1, 1, case, contact) for case, contact in zip(CASES, (FIRST, SECOND), strict=True)]
@@ -195,7 +193,7 @@ def test_what_was_revoked_stays_so_of_each_contact_that_told_it(timeline: Timeli
 
 
 @pytest.mark.parametrize("is_before", [True, False])
-def test_a_link_that_others_tell_is_not_revoked_by_the_way(timeline: Timeline, *, is_before: bool) -> None:
+def test_existing_link_of_others_is_not_revoked(timeline: Timeline, *, is_before: bool) -> None:
     another = entries_of([step(0, 0, f"{CASE} {P1}", SECOND)])
     timeline.write([*entries_of([step(0, 0, f"{E1} {P1}", FIRST)]), *(another if is_before else ())])
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
@@ -203,7 +201,7 @@ def test_a_link_that_others_tell_is_not_revoked_by_the_way(timeline: Timeline, *
     assert revoked_in(timeline) == {(E1, P1)}
 
 
-def test_a_link_that_was_restored_is_not_revoked_by_the_way(timeline: Timeline) -> None:
+def test_restored_link_is_not_revoked_again(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
     timeline.write(entries_of([step(1, 1, CASE, FIRST)]))
@@ -221,7 +219,7 @@ def of_sector(sector: str, *kinds: str) -> str:
 
 
 def two_sectors() -> list[Event]:
-    """A contact told in one sector and, of a time before that, in another; and one of each citizen alone."""
+    """A contact known in one sector and, for an earlier time, in another; and one contact of each citizen alone."""
     general, social = (of_sector(sector, "case", "phone") for sector in SECTORS)
     return [
         step(0, 9, social, "email:a/x:7", "social"),
@@ -233,7 +231,7 @@ def two_sectors() -> list[Event]:
 
 @pytest.mark.parametrize("sizes", [[], [1, 1, 1], [2]])
 @pytest.mark.parametrize("is_of_before", [True, False])
-def test_pseudonyms_of_two_sectors_are_strangers(url: str, sizes: Sequence[int], *, is_of_before: bool) -> None:
+def test_pseudonyms_of_two_sectors_are_not_linked(url: str, sizes: Sequence[int], *, is_of_before: bool) -> None:
     entries = entries_of(two_sectors())
     if is_of_before:
         write_as_before(url, entries)
@@ -250,7 +248,7 @@ def test_pseudonyms_of_two_sectors_are_strangers(url: str, sizes: Sequence[int],
 
 @st.composite
 def events_in_sectors(draw: st.DrawFn) -> list[Event]:
-    """E-mails that are told now in one sector, now in another, or in none and of nobody."""
+    """E-mails with changing sectors, some without a sector or citizen."""
     events = []
     for number in range(draw(st.integers(1, 12))):
         sector = draw(st.sampled_from(["", *SECTORS]))
@@ -264,7 +262,7 @@ def events_in_sectors(draw: st.DrawFn) -> list[Event]:
 
 @given(events_in_sectors(), st.lists(st.integers(1, 4), max_size=6), st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_link_leads_from_one_sector_to_another(
+def test_links_stay_within_a_sector(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], sizes: list[int], is_of_before: bool
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('sectors') / 'timeline.db'}"
@@ -276,7 +274,7 @@ def test_no_link_leads_from_one_sector_to_another(
             assert {name.partition(":")[2] for name in (one, other)} == {f"{sector}-1"}
 
 
-def test_links_leave_with_their_contact_whatever_it_told_by_and_by(timeline: Timeline) -> None:
+def test_links_are_deleted_with_their_contact(timeline: Timeline) -> None:
     for number, one in enumerate((P1, P2, E1)):
         timeline.write(entries_of([step(number, number, one, name) for name in ("email:a/x:1", "email:a/x:2")]))
     erased = make("personal_data.erased", 9, subject="email:a/x:1", channel="email")
@@ -286,7 +284,7 @@ def test_links_leave_with_their_contact_whatever_it_told_by_and_by(timeline: Tim
     assert links_in(timeline) == []
 
 
-def test_a_promise_dates_no_link(timeline: Timeline) -> None:
+def test_sla_event_does_not_date_a_link(timeline: Timeline) -> None:
     early = breach_entry("email:a/x:1", START_MS - 9_000)
     timeline.write([early])
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
@@ -295,7 +293,7 @@ def test_a_promise_dates_no_link(timeline: Timeline) -> None:
     assert early.source == SLA_SOURCE
 
 
-def test_told_again_nothing_changes(timeline: Timeline) -> None:
+def test_duplicates_change_nothing(timeline: Timeline) -> None:
     entries = entries_of([step(number, number, one) for number, one in enumerate((P1, P2, E1, CASE))])
     timeline.write(entries)
     assert timeline.write(entries) == timeline.write(entries[::-1]) == (0, 0, 0, 0)
@@ -303,7 +301,7 @@ def test_told_again_nothing_changes(timeline: Timeline) -> None:
 
 # ---------------------------------------------------------------------------------------------------------- a former release
 def write_as_before(url: str, entries: Sequence[Entry]) -> None:
-    """Have a database of release 0004, with links of each event to the strongest that was known by then."""
+    """Write a database of release 0004, with the links of each event to the strongest identity known then."""
     engine = create_engine(url)
     with engine.begin() as connection:
         config = Config()
@@ -341,7 +339,7 @@ def write_as_before(url: str, entries: Sequence[Entry]) -> None:
 
 @given(events_of_several(), st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_links_of_a_former_release_become_those_of_all_that_contacts_told(
+def test_migration_rebuilds_links_of_an_earlier_release(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('former') / 'timeline.db'}"
@@ -350,7 +348,7 @@ def test_links_of_a_former_release_become_those_of_all_that_contacts_told(
         assert links_in(timeline) == links_of_all(events)
 
 
-def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None:
+def test_migration_keeps_revocations(url: str) -> None:
     write_as_before(url, [*entries_of([step(0, 0, f"{E1} {P1}")]), *entries_of([step(1, 1, CASE)])])
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -362,7 +360,7 @@ def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None
         assert set(timeline.resolve_identities(CASE).identities) == {CASE, E1, P1}
 
 
-def test_what_others_told_a_former_release_is_not_revoked_by_the_way(url: str) -> None:
+def test_migration_does_not_revoke_links_of_others(url: str) -> None:
     told = [step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}"), step(0, 0, f"{CASE} {P1}", SECOND)]
     write_as_before(url, entries_of(told))
     engine = create_engine(url)
@@ -373,7 +371,7 @@ def test_what_others_told_a_former_release_is_not_revoked_by_the_way(url: str) -
         assert revoked_in(timeline) == {(E1, P1)}
 
 
-def test_a_former_database_goes_on(url: str) -> None:
+def test_migrated_database_accepts_events(url: str) -> None:
     many = [f"phone:a-{number:02}" for number in range(MAX_IDENTITIES + 2)]
     events = [step(number, number, one) for number, one in enumerate([*many[::-1], E1, CASE])]
     events += [step(number, 50 + number, one, "email:a/x:2", "") for number, one in enumerate([PHONE, P1])]

@@ -122,9 +122,8 @@ class MessageTranslator:
         self._tracker.hears_dialplan = True
         progress = self._tracker.calls.get(ami_event.call)
         match ami_event.get("Variable"), ami_event.get("Value"):
-            case "VMSTATUS", "SUCCESS" if (
-                ami_event.call in self._tracker.memory.calls
-            ):  # internal callers are not contacts
+            # Internal callers are not contacts.
+            case "VMSTATUS", "SUCCESS" if ami_event.call in self._tracker.memory.calls:
                 return [record(ami_event, MESSAGE_LEFT)]
             case "QUEUESTATUS", status if progress and not progress.waiting:
                 return self._exit_or_refusal(ami_event, progress, status)

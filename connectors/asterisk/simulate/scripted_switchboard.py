@@ -71,7 +71,7 @@ class ScriptedSwitchboard:
         """End a wait by timeout."""
         self._end_wait(at, call, "EXITWITHTIMEOUT")
 
-    def find_nobody(self, at: float, call: str) -> None:
+    def leave_unstaffed(self, at: float, call: str) -> None:
         """End a wait because the queue has no agents."""
         self._end_wait(at, call, "EXITEMPTY")
 

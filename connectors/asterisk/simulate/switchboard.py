@@ -217,7 +217,7 @@ class Switchboard(Scheduler):
         if self._random.random() < PRESSES_KEY:
             self._plan_exit(self._random.uniform(5, 60), self._press_key, queue, call)
         if not any(agent.present for agent in queue.agents):
-            self._plan_exit(1, self._find_nobody, queue, call)
+            self._plan_exit(1, self._leave_unstaffed, queue, call)
         self._dispatch(queue)
 
     def _plan_exit(self, seconds: float, leave: Callable[[_Queue, _Call], None], queue: _Queue, call: _Call) -> None:
@@ -268,7 +268,7 @@ class Switchboard(Scheduler):
         _add(queue.totals.left, "key")
         self._log(call.id, queue, None, "EXITWITHKEY", 1, *self._exit(queue, call))
 
-    def _find_nobody(self, queue: _Queue, call: _Call) -> None:
+    def _leave_unstaffed(self, queue: _Queue, call: _Call) -> None:
         _add(queue.totals.left, "empty")
         self._log(call.id, queue, None, "EXITEMPTY", *self._exit(queue, call))
 
@@ -381,7 +381,7 @@ class Switchboard(Scheduler):
         self._log("MANAGER", agent.queue, agent, "REMOVEMEMBER", "")
         if not any(other.present for other in agent.queue.agents):
             for call in list(agent.queue.waiting):
-                self._find_nobody(agent.queue, call)
+                self._leave_unstaffed(agent.queue, call)
 
     def _rest(self, agent: _Agent, shift: int) -> None:
         """Start a break after the current call if enough other agents are available; otherwise try again later."""

@@ -175,7 +175,7 @@ class Callcenter:
         """End a wait by timeout."""
         self._cancel(at, call, "TIMEOUT")
 
-    def find_nobody(self, at: float, call: str) -> None:
+    def leave_unstaffed(self, at: float, call: str) -> None:
         """End a wait because the queue has no agents."""
         self._cancel(at, call, "NO_AGENT_TIMEOUT")
 

@@ -1,5 +1,4 @@
-"""Opinions that nobody had, for demonstrations and tests.
+"""Simulated JeDonneMonAvis, for demonstrations and tests.
 
-`server` is the fake that keeps them and serves them as JeDonneMonAvis would, `opinions` draws some, `command` is `accueil
-simulate jdma`.
+`server` stores and serves reviews, `opinions` generates opinions, `command` is `accueil simulate jdma`.
 """

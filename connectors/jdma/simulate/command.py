@@ -1,4 +1,4 @@
-"""`accueil simulate jdma`."""
+"""Command `accueil simulate jdma`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,38 +25,38 @@ BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
 @click.command(
     "jdma",
     help=say(
-        "Serve opinions that nobody had, and print the configuration that reads them.",
-        "Sert des avis que personne n'a eus, et écrit la configuration qui les lit.",
+        "Serve invented opinions, and print the configuration that reads them.",
+        "Sert des avis fictifs, et affiche la configuration qui les lit.",
     ),
 )
 @port_option(8486)
 @seed_option("The same seed gives the same opinions.", "La même graine donne les mêmes avis.")
-@days_option("How many days ago the first ones were given.", "De combien de jours datent les premiers.")
+@days_option("Age of the first opinions, in days.", "Âge des premiers avis, en jours.")
 @rate_option("Opinions per hour, on average.", "Avis par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
-    """Serve until stopped."""
+    """Serve opinions until stopped."""
     stop = install_stop_handler()
     jdma = JdmaServer(*FORMS)
-    told = datetime.now(UTC) - timedelta(days=days)
+    generated_until = datetime.now(UTC) - timedelta(days=days)
     with click_port_errors(port), served(jdma, port) as url:
         print_settings("jdma", configuration(url))
         while not stop.is_set():
             now = datetime.now(UTC)
-            for opinion in opinions(seed, told, now, rate):
+            for opinion in opinions(seed, generated_until, now, rate):
                 give(jdma, opinion)
-            told = now
+            generated_until = now
             stop.wait(STEP_SECONDS)
 
 
 def give(jdma: JdmaServer, opinion: Opinion) -> None:
-    """Give an opinion, and change it if it is changed."""
+    """Give an opinion, with its later change if it has one."""
     number = jdma.give_opinion(opinion.form, opinion.button, opinion.at, opinion.satisfaction, opinion.verbatim)
     if opinion.changed_at:
         jdma.change_opinion(number, opinion.changed_at, opinion.changed_to)
 
 
 def configuration(url: str) -> dict[str, Any]:
-    """Return the options of the connector that reads what is served at `url`, at once: nothing is told twice here."""
+    """Return the options of a connector that reads the server at `url`, without a publication delay."""
     forms: dict[str, Any] = {}
     for form, label in FORMS.items():
         sites = {str(button): {"site": BUTTON_SITES[button]} for button in BUTTONS[form] if button in BUTTON_SITES}

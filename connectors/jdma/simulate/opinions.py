@@ -1,4 +1,4 @@
-"""Opinions drawn from a seed: those of an hour depend on the seed and the hour, and on nothing else."""
+"""Simulated opinions; those of an hour depend only on the seed, the rate and the hour."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ CHANGED: Final = 0.05
 
 
 class Opinion(NamedTuple):
-    """What somebody thinks, and may think otherwise a little later."""
+    """Opinion of a citizen, with an optional later change."""
 
     form: int
     button: int
@@ -25,17 +25,17 @@ class Opinion(NamedTuple):
 
 
 def opinions(seed: int, since: datetime, until: datetime, per_hour: float) -> Iterator[Opinion]:
-    """Yield what is thought from `since` to before `until`, in order: about `per_hour`, more in the day."""
+    """Yield the opinions from `since` to before `until`, in order: about `per_hour` on average, more by day."""
     for hour in range(int(since.timestamp()) // 3600, int(until.timestamp()) // 3600 + 1):
-        yield from (one for one in _draw(seed, hour, per_hour) if since <= one.at < until)
+        yield from (opinion for opinion in _draw(seed, hour, per_hour) if since <= opinion.at < until)
 
 
 def _draw(seed: int, hour: int, per_hour: float) -> list[Opinion]:
-    random = Random(f"{seed}|{hour}|{per_hour}")  # noqa: S311 - has to be the same each time
+    random = Random(f"{seed}|{hour}|{per_hour}")  # noqa: S311 - must be reproducible
     begin = datetime.fromtimestamp(hour * 3600, UTC)
     count = int(per_hour * (1.6 if 7 <= begin.hour < 21 else 0.2) + random.random())
     drawn = (_draw_one(random, begin) for _ in range(count))
-    return sorted(drawn, key=lambda one: one.at)
+    return sorted(drawn, key=lambda opinion: opinion.at)
 
 
 def _draw_one(random: Random, begin: datetime) -> Opinion:

@@ -1,8 +1,8 @@
-"""A fake of JeDonneMonAvis: it takes opinions as its forms do, and serves them as its open API does.
+"""Simulated JeDonneMonAvis that accepts opinions like its forms and serves reviews like its open API.
 
-What it refuses is what the published code refuses (`webapp-backoffice/src/server/trpc.ts`, `open-api/reviews-list.ts`,
-`webapp-form/src/server/routers/review`): a key it does not know, a form that is not there, a page of more than 100, a day or a
-cursor that is none, a change after an hour; and it asks whoever comes too often to wait.
+Its refusals follow the published code (`webapp-backoffice/src/server/trpc.ts`, `open-api/reviews-list.ts`,
+`webapp-form/src/server/routers/review`): unknown key or form, page of more than 100, invalid day or cursor, change after an hour,
+too many requests.
 """
 
 import base64
@@ -30,32 +30,32 @@ LARGEST_PAGE: Final = 100
 CHANGEABLE: Final = timedelta(hours=1)
 MINUTE_SECONDS: Final = 60.0
 SMILEYS: Final = {"bad": 1, "medium": 2, "good": 3}
-"""What is answered to the question of satisfaction, and the number of the answer (`webapp-form/src/utils/form.tsx`)."""
+"""Answers about satisfaction and their numbers (`webapp-form/src/utils/form.tsx`)."""
 DAYS_BEGIN: Final = timedelta(hours=1)
-"""The hour, in UTC, at which the days of `start_date` begin in winter; those of `end_date` end at midnight."""
+"""Start of the days of `start_date` in winter, after midnight UTC; the days of `end_date` end at midnight."""
 
 Review = dict[str, Any]
 
 
 class JdmaServer:
-    """The forms `forms`, without opinions at first. Its methods may be called while it is served."""
+    """Server with these forms, initially without reviews. Methods may be called while it serves."""
 
     def __init__(self, *forms: int, token: str = TOKEN, requests_per_minute: int = 60) -> None:
         self.reviews: list[Review] = []
-        """All that was given, as it is told."""
-        self.questions: list[dict[str, str]] = []
-        """The parameters of all requests, in order."""
+        """All reviews, in the format of the API."""
+        self.requests: list[dict[str, str]] = []
+        """Parameters of all requests, in order."""
         self.before_answer: Callable[[], Response | None] = lambda: None
-        """Called before each answer; what it returns is answered instead."""
+        """Hook before each response, which may return another response."""
         self._forms = forms
         self._token = token
         self._limit = requests_per_minute
-        self._asked_at: deque[float] = deque()
+        self._request_times: deque[float] = deque()
         self._lock = Lock()
 
-    # ------------------------------------------------------------------------------------------------- what citizens do
+    # ---------------------------------------------------------------------------------------------- actions of citizens
     def give_opinion(self, form: int, button: int, at: datetime, satisfaction: str, verbatim: str = "") -> int:
-        """Answer how satisfied one was (`good`, `medium`, `bad`), and maybe write something; return the review's number."""
+        """Add a review with a satisfaction of `good`, `medium` or `bad` and an optional text; return its number."""
         with self._lock:
             number = len(self.reviews) + 1
             self.reviews.append(
@@ -74,42 +74,42 @@ class JdmaServer:
             return number
 
     def change_opinion(self, number: int, at: datetime, satisfaction: str) -> None:
-        """Answer otherwise. Raises `LookupError` an hour after the opinion was given, as the form does."""
+        """Change the satisfaction of a review. Raises `LookupError` after an hour, like the form."""
         with self._lock:
             review = self.reviews[number - 1]
             if at - datetime.fromisoformat(review["created_at"]) > CHANGEABLE:
                 raise LookupError("Review not found")
             review["answers"][0] = _answer("satisfaction", satisfaction, SMILEYS[satisfaction], satisfaction, "radio")
 
-    # ------------------------------------------------------------------------------------------------------ what it serves
+    # ----------------------------------------------------------------------------------------------------------------- API
     @property
     def app(self) -> Starlette:
-        """The application that serves it."""
+        """Application with the API route."""
         return Starlette(routes=[Route(f"{BASE}/avis", self._list, methods=["GET"])])
 
     async def _list(self, request: Request) -> Response:
-        self.questions.append(dict(request.query_params))
+        self.requests.append(dict(request.query_params))
         if instead := self.before_answer():
             return instead
         if request.headers.get("authorization") != f"Bearer {self._token}":
             return _refuse(401, "UNAUTHORIZED", "Please provide a valid API key")
         if wait_seconds := self._wait_seconds(time.monotonic()):
             return _refuse(429, "TOO_MANY_REQUESTS", "Too many requests", {"retry-after": str(wait_seconds)})
-        return self._answer(dict(request.query_params))
+        return self._page(dict(request.query_params))
 
     def _wait_seconds(self, now: float) -> int:
-        while self._asked_at and self._asked_at[0] <= now - MINUTE_SECONDS:
-            self._asked_at.popleft()
-        if len(self._asked_at) >= self._limit:
-            return max(1, round(self._asked_at[0] + MINUTE_SECONDS - now))
-        self._asked_at.append(now)
+        while self._request_times and self._request_times[0] <= now - MINUTE_SECONDS:
+            self._request_times.popleft()
+        if len(self._request_times) >= self._limit:
+            return max(1, round(self._request_times[0] + MINUTE_SECONDS - now))
+        self._request_times.append(now)
         return 0
 
-    def _answer(self, asked: dict[str, str]) -> Response:
+    def _page(self, parameters: dict[str, str]) -> Response:
         try:
-            form, limit = int(asked["form_id"]), int(asked.get("limit", "50"))
-            first, last = (_day(asked.get(name)) for name in ("start_date", "end_date"))
-            after = _decode_cursor(asked["cursor"]) if "cursor" in asked else None
+            form, limit = int(parameters["form_id"]), int(parameters.get("limit", "50"))
+            first, last = (_day(parameters.get(name)) for name in ("start_date", "end_date"))
+            after = _decode_cursor(parameters["cursor"]) if "cursor" in parameters else None
         except (ValueError, KeyError, TypeError):
             return _refuse(400, "BAD_REQUEST", "Input validation failed")
         if not 1 <= limit <= LARGEST_PAGE or (first and last and first > last):
@@ -117,11 +117,11 @@ class JdmaServer:
         if form not in self._forms:
             return _refuse(404, "NOT_FOUND", "Formulaire introuvable ou inaccessible")
         with self._lock:
-            placed = [(review["created_at"], review["id"], review) for review in self.reviews]
+            keyed = [(review["created_at"], review["id"], review) for review in self.reviews]
         rows = sorted(
             (
                 row
-                for row in placed
+                for row in keyed
                 if row[2]["form_id"] == form and (after is None or row[:2] < after) and _is_within(row[0], first, last)
             ),
             key=lambda row: row[:2],
@@ -141,7 +141,7 @@ class JdmaServer:
 
 @contextmanager
 def served(jdma: JdmaServer, port: int = 0) -> Iterator[str]:
-    """Serve `jdma` on this machine until the end of the block, at an address that is yielded. Raises OSError."""
+    """Serve `jdma` on this machine until the end of the block, and yield its address. Raises `OSError`."""
     with serving(jdma.app, port) as address:
         yield f"{address}{BASE}"
 
@@ -160,7 +160,7 @@ def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[
 
 
 def _written(at: datetime) -> str:
-    """Return a time as JavaScript's `toISOString` writes it."""
+    """Return a time in the format of JavaScript's `toISOString`."""
     return to_iso(milliseconds(at))
 
 

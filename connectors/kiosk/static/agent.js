@@ -1,4 +1,4 @@
-// The agents' page: call the next visitor, and say what became of the visit.
+// Agents' page: call the next visitor, and end the visit.
 
 import { Outbox, ask } from "./outbox.js";
 import { LANGUAGES, current, say, speak } from "./texts.js";
@@ -11,24 +11,24 @@ let state = null;
 let cutOff = false;
 let refusalTimer = 0;
 
-const outbox = new Outbox("agent", (wish, { refused }) => {
+const outbox = new Outbox("agent", (_, { refused }) => {
   refuse(refused ? say(`refused_${refused}`) : "");
   refresh();
 });
 
-// ------------------------------------------------------------------------------------------------- what is chosen here
-const kept = (name) => {
+// -------------------------------------------------------------------------------------------------------- stored choices
+const stored = (name) => {
   try {
     return localStorage.getItem(`accueil.desk.choice.${name}`);
   } catch {
     return null;
   }
 };
-const keep = (name, value) => {
+const store = (name, value) => {
   try {
     localStorage.setItem(`accueil.desk.choice.${name}`, value);
   } catch {
-    // chosen until the page is left
+    // without local storage the choice lasts until the page is closed
   }
 };
 const counter = () => $("counter").value;
@@ -36,13 +36,13 @@ const chosen = () => [...document.querySelectorAll("#queues input:checked")].map
 
 function drawChoices() {
   if ($("counter").options.length !== state.counters) {
-    const numbers = Array.from({ length: state.counters }, (_, place) => String(place + 1));
+    const numbers = Array.from({ length: state.counters }, (_, index) => String(index + 1));
     $("counter").replaceChildren(...numbers.map((number) => new Option(number, number)));
-    if (numbers.includes(kept("counter"))) $("counter").value = kept("counter");
+    if (numbers.includes(stored("counter"))) $("counter").value = stored("counter");
   }
   const boxes = [...document.querySelectorAll("#queues input")];
   if (boxes.map((box) => box.value).join("\n") !== state.queues.map(({ name }) => name).join("\n")) {
-    const off = (kept("off") ?? "").split("\n");
+    const off = (stored("off") ?? "").split("\n");
     $("queues").replaceChildren(...state.queues.map(({ name }) => makeBox(name, !off.includes(name))));
   }
   for (const label of document.querySelectorAll("#queues label")) label.lastChild.textContent = ` ${nameOf(label.dataset.queue)}`;
@@ -53,20 +53,20 @@ function makeBox(name, checked) {
   label.dataset.queue = name;
   const box = Object.assign(document.createElement("input"), { type: "checkbox", value: name, checked });
   box.addEventListener("change", () => {
-    const off = [...document.querySelectorAll("#queues input:not(:checked)")].map((one) => one.value);
-    keep("off", off.join("\n"));
+    const off = [...document.querySelectorAll("#queues input:not(:checked)")].map((box) => box.value);
+    store("off", off.join("\n"));
     draw();
   });
   label.append(box, "");
   return label;
 }
 
-// ---------------------------------------------------------------------------------------------------------- what is shown
+// ------------------------------------------------------------------------------------------------------------- rendering
 const nameOf = (queue) => state.queues.find(({ name }) => name === queue)?.[current()] ?? queue;
 const minutes = (ticket) => Math.floor(ticket.seconds / 60);
 const here = () => state.called.find((ticket) => ticket.counter === counter());
 
-// A button that is off keeps the focus, so that who uses the keyboard does not lose their place.
+// A disabled button keeps the focus, so that keyboard users do not lose their place.
 const allow = (button, on) => button.setAttribute("aria-disabled", String(!on));
 const onPress = (button, act) =>
   button.addEventListener("click", () => {
@@ -74,7 +74,7 @@ const onPress = (button, act) =>
   });
 
 function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // said aloud only when it changes
+  if (element.textContent !== text) element.textContent = text; // screen readers announce every change
 }
 
 function draw() {
@@ -102,13 +102,13 @@ function draw() {
 function drawWaiting() {
   const rows = new Map([...$("waiting").children].map((row) => [row.dataset.ticket, row]));
   const wanted = state.waiting.map((ticket) => rows.get(ticket.id) ?? makeRow(ticket));
-  if (wanted.length !== $("waiting").children.length || wanted.some((row, place) => row !== $("waiting").children[place])) {
+  if (wanted.length !== $("waiting").children.length || wanted.some((row, index) => row !== $("waiting").children[index])) {
     const focused = document.activeElement;
     $("waiting").replaceChildren(...wanted);
     if ($("waiting").contains(focused)) focused.focus();
   }
-  for (const [place, row] of wanted.entries()) {
-    const ticket = state.waiting[place];
+  for (const [index, row] of wanted.entries()) {
+    const ticket = state.waiting[index];
     write(row.children[1], nameOf(ticket.queue));
     write(row.children[2], say("minutes", { minutes: minutes(ticket) }));
     const button = row.children[3].firstChild;
@@ -123,7 +123,7 @@ function makeRow({ id, number }) {
   row.dataset.ticket = id;
   const head = Object.assign(document.createElement("th"), { scope: "row", textContent: number });
   const button = Object.assign(document.createElement("button"), { type: "button" });
-  onPress(button, () => wish({ step: "leave", ticket: id }));
+  onPress(button, () => request({ step: "leave", ticket: id }));
   const last = document.createElement("td");
   last.append(button);
   row.append(head, document.createElement("td"), document.createElement("td"), last);
@@ -137,10 +137,10 @@ function refuse(text) {
   if (text) refusalTimer = setTimeout(() => refuse(""), REFUSAL_MS);
 }
 
-// ----------------------------------------------------------------------------------------------------------- what is done
-function wish(what) {
+// --------------------------------------------------------------------------------------------------------------- actions
+function request(action) {
   refuse("");
-  outbox.put(what);
+  outbox.put(action);
   draw();
 }
 
@@ -152,19 +152,19 @@ async function refresh() {
 }
 
 function choose(language) {
-  keep("language", language);
+  store("language", language);
   speak(language);
   draw();
 }
 
-onPress($("call"), () => wish({ step: "call", queues: chosen(), counter: counter() }));
-onPress($("serve"), () => wish({ step: "serve", ticket: here().id }));
-onPress($("absent"), () => wish({ step: "leave", ticket: here().id }));
+onPress($("call"), () => request({ step: "call", queues: chosen(), counter: counter() }));
+onPress($("serve"), () => request({ step: "serve", ticket: here().id }));
+onPress($("absent"), () => request({ step: "leave", ticket: here().id }));
 $("counter").addEventListener("change", () => {
-  keep("counter", counter());
+  store("counter", counter());
   draw();
 });
 for (const button of document.querySelectorAll("[data-lang]")) button.addEventListener("click", () => choose(button.dataset.lang));
-speak(kept("language") ?? (navigator.language.startsWith("en") ? "en" : LANGUAGES[0]));
+speak(stored("language") ?? (navigator.language.startsWith("en") ? "en" : LANGUAGES[0]));
 refresh();
 setInterval(refresh, STATE_MS);

@@ -1,23 +1,23 @@
-// The kiosk: a visitor touches what they come for, and sees their number.
+// Kiosk page: a visitor touches the reason for the visit and sees the ticket's number.
 
 import { Outbox, ask } from "./outbox.js";
 import { LANGUAGES, current, say, sayCount, speak } from "./texts.js";
 
 const STATE_MS = 3000;
-const PATIENCE_MS = 6000; // how long somebody stands before "one moment"
-const SHOWN_MS = 20000; // how long a number is shown after the last touch
-const LANGUAGE_MS = 45000; // how long another language stays chosen, with nobody there
+const PATIENCE_MS = 6000; // longest time that "one moment" is shown
+const SHOWN_MS = 20000; // time that a number is shown after the last touch
+const LANGUAGE_MS = 45000; // time without a touch until the first language returns
 const $ = (id) => document.getElementById(id);
 const VIEWS = ["choose", "moment", "taken", "later", "full"];
 
 let queues = [];
-let asked = ""; // the wish of whoever stands there
+let requested = ""; // id of the current visitor's request
 let timer = 0;
 let languageTimer = 0;
-let shownMs = 0; // how long the view is shown; 0 for without end
+let shownMs = 0; // time that the view is shown; 0 for no limit
 
-const outbox = new Outbox("kiosk", (wish, answer) => {
-  if (wish.id !== asked) return; // of somebody who has gone to the counter
+const outbox = new Outbox("kiosk", (request, answer) => {
+  if (request.id !== requested) return; // request of an earlier visitor
   if (!answer.ticket) {
     show("full", SHOWN_MS);
     return;
@@ -31,13 +31,13 @@ const outbox = new Outbox("kiosk", (wish, answer) => {
 
 function show(view, forMs = 0) {
   for (const name of VIEWS) $(name).hidden = name !== view;
-  if (view === "choose") asked = "";
+  if (view === "choose") requested = "";
   else $(view).focus();
   shownMs = forMs;
   stay();
 }
 
-/** Let what is shown stay as long again. */
+/** Restart the time that the view is shown. */
 function stay() {
   clearTimeout(timer);
   if (shownMs) timer = setTimeout(() => show("choose"), shownMs);
@@ -48,19 +48,19 @@ function nameOf(queue) {
 }
 
 function take(queue) {
-  asked = outbox.put({ step: "take", queue });
+  requested = outbox.put({ step: "take", queue });
   show("moment");
   timer = setTimeout(() => show("later", SHOWN_MS), PATIENCE_MS);
 }
 
 function drawQueues() {
-  const there = [...$("queues").children];
-  if (there.map((button) => button.dataset.queue).join("\n") !== queues.map(({ name }) => name).join("\n")) {
+  const buttons = [...$("queues").children];
+  if (buttons.map((button) => button.dataset.queue).join("\n") !== queues.map(({ name }) => name).join("\n")) {
     $("queues").replaceChildren(...queues.map(makeButton));
   }
-  for (const [place, button] of [...$("queues").children].entries()) {
-    button.firstChild.textContent = queues[place][current()];
-    button.lastChild.textContent = sayCount("waiting", queues[place].waiting);
+  for (const [index, button] of [...$("queues").children].entries()) {
+    button.firstChild.textContent = queues[index][current()];
+    button.lastChild.textContent = sayCount("waiting", queues[index].waiting);
   }
 }
 
@@ -89,7 +89,7 @@ async function refresh(ticket = null) {
 }
 
 function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // said aloud only when it changes
+  if (element.textContent !== text) element.textContent = text; // screen readers announce every change
 }
 
 function choose(language) {
@@ -99,7 +99,7 @@ function choose(language) {
   keepLanguage();
 }
 
-/** Return to the first language when nobody touches anything any more. */
+/** Return to the first language after a time without a touch. */
 function keepLanguage() {
   clearTimeout(languageTimer);
   if (current() !== LANGUAGES[0]) languageTimer = setTimeout(() => choose(LANGUAGES[0]), LANGUAGE_MS);

@@ -1,16 +1,16 @@
-// What was pressed and is not answered yet. It is kept in the browser, so that neither a reload nor a cut connection loses it, and
-// is sent under its own id until it is answered, so that it is done once.
+// Requests that have no response yet. The browser stores them, so that neither a reload nor a lost connection loses them. Each is sent
+// with its own id until the server responds, so that it is performed once.
 
 const RETRY_MS = 2000;
 const TIMEOUT_MS = 5000;
 const AGAIN = [408, 429];
 
 export class Outbox {
-  /** `settled(wish, answer)` is called once for each wish of this page: `answer` has the `ticket`, or why it was `refused`. */
+  /** `settled(request, answer)` is called once per request of this page: `answer` has the `ticket`, or the reason in `refused`. */
   constructor(page, settled) {
     this.prefix = `accueil.desk.${page}.`;
     this.settled = settled;
-    this.unkept = new Map(); // where the browser keeps nothing
+    this.memory = new Map(); // for browsers without local storage
     this.sending = false;
     setInterval(() => this.send(), RETRY_MS);
     this.send();
@@ -20,29 +20,29 @@ export class Outbox {
     return this.waiting().length;
   }
 
-  /** Ask for something, and return the id of the wish. */
-  put(wish) {
-    const asked = { ...wish, id: makeId(), pressed_at: Date.now() };
+  /** Queue a request, and return its id. */
+  put(request) {
+    const queued = { ...request, id: makeId(), pressed_at: Date.now() };
     try {
-      localStorage.setItem(this.prefix + asked.id, JSON.stringify(asked));
+      localStorage.setItem(this.prefix + queued.id, JSON.stringify(queued));
     } catch {
-      this.unkept.set(asked.id, asked);
+      this.memory.set(queued.id, queued);
     }
     this.send();
-    return asked.id;
+    return queued.id;
   }
 
-  /** Return what waits, in the order in which it was pressed. */
+  /** Return the queued requests in order. */
   waiting() {
-    const kept = [];
+    const stored = [];
     try {
       for (const key of Object.keys(localStorage)) {
-        if (key.startsWith(this.prefix)) kept.push(JSON.parse(localStorage.getItem(key)));
+        if (key.startsWith(this.prefix)) stored.push(JSON.parse(localStorage.getItem(key)));
       }
     } catch {
-      // a browser that keeps nothing, or what is no wish of ours
+      // no local storage, or not a request of this page
     }
-    return [...kept.filter(Boolean), ...this.unkept.values()].sort((one, other) => one.pressed_at - other.pressed_at);
+    return [...stored.filter(Boolean), ...this.memory.values()].sort((a, b) => a.pressed_at - b.pressed_at);
   }
 
   async send() {
@@ -61,18 +61,18 @@ export class Outbox {
   }
 
   remove(id) {
-    this.unkept.delete(id);
+    this.memory.delete(id);
     try {
       localStorage.removeItem(this.prefix + id);
     } catch {
-      // it was not kept there
+      // it was not stored there
     }
   }
 }
 
-/** Return the answer to a wish; null if it is to be asked again. */
-async function post({ pressed_at: pressedAt, ...wish }) {
-  const body = JSON.stringify({ ...wish, waited_ms: Math.max(0, Date.now() - pressedAt) });
+/** Return the response to a request; null if it must be sent again. */
+async function post({ pressed_at: pressedAt, ...request }) {
+  const body = JSON.stringify({ ...request, waited_ms: Math.max(0, Date.now() - pressedAt) });
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch("/api/actions", { method: "POST", headers: { "content-type": "application/json" }, body, signal });
@@ -83,7 +83,7 @@ async function post({ pressed_at: pressedAt, ...wish }) {
   }
 }
 
-/** Return what is going on at the desk; null if it does not answer. */
+/** Return the state of the waiting room; null if the server does not respond. */
 export async function ask() {
   try {
     const response = await fetch("/api/state", { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -93,7 +93,7 @@ export async function ask() {
   }
 }
 
-/** Return a random UUID: `crypto.randomUUID` is not there on pages without TLS. */
+/** Return a random UUID: `crypto.randomUUID` is missing on pages without TLS. */
 function makeId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -1,4 +1,4 @@
-// What the pages say, in both languages.
+// Texts of the pages in both languages.
 
 export const LANGUAGES = ["fr", "en"];
 
@@ -33,7 +33,7 @@ const TEXTS = {
     current: "Visiteur au guichet",
     nobody_here: "Personne à ce guichet",
     since: "depuis {minutes} min",
-    waiting_title: "Qui attend",
+    waiting_title: "Visiteurs en attente",
     number: "Numéro",
     reason: "Motif",
     waits_since: "Attend depuis",
@@ -43,7 +43,7 @@ const TEXTS = {
     gone_number: "{number} est parti",
     no_one_waits: "Personne n'attend.",
     busy: "Envoi en cours…",
-    cut_off: "Pas de liaison avec la borne. Ce que vous faites est gardé ici et sera envoyé.",
+    cut_off: "Pas de liaison avec la borne. Vos actions sont gardées ici et seront envoyées.",
     unsent: "Accueil n'a pas encore reçu {count} étapes ; elles sont gardées et seront envoyées.",
     refused_nobody: "Plus personne n'attend.",
     refused_over: "C'est déjà fait, à un autre guichet peut-être, ou c'était un autre jour.",
@@ -82,7 +82,7 @@ const TEXTS = {
     current: "Visitor at the counter",
     nobody_here: "Nobody at this counter",
     since: "for {minutes} min",
-    waiting_title: "Who waits",
+    waiting_title: "Waiting visitors",
     number: "Number",
     reason: "Reason",
     waits_since: "Waiting for",
@@ -92,13 +92,13 @@ const TEXTS = {
     gone_number: "{number} has left",
     no_one_waits: "Nobody is waiting.",
     busy: "Sending…",
-    cut_off: "No connection to the kiosk. What you do is kept here and will be sent.",
-    unsent: "Accueil has not received {count} steps yet; they are kept and will be sent.",
+    cut_off: "No connection to the kiosk. Your actions are stored here and will be sent.",
+    unsent: "Accueil has not received {count} steps yet; they are stored and will be sent.",
     refused_nobody: "Nobody is waiting any more.",
     refused_over: "That has been done, at another counter perhaps, or it was another day.",
-    refused_unknown: "This ticket is no more.",
+    refused_unknown: "This ticket no longer exists.",
     refused_full: "Too many tickets are waiting.",
-    refused_wrong: "This page is of another version: reload it.",
+    refused_wrong: "This page has an outdated version: reload it.",
     no_script: "This page needs JavaScript.",
   },
 };
@@ -107,13 +107,13 @@ let language = LANGUAGES[0];
 
 export const current = () => language;
 
-/** Return a text, its {names} filled in. */
+/** Return a text with its {placeholders} filled in. */
 export const say = (name, values = {}) => TEXTS[language][name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
 /** Return the text for a count: name_none, name_one or name_many. */
 export const sayCount = (name, count) => say(`${name}_${["none", "one"][count] ?? "many"}`, { count });
 
-/** Let the page speak a language. */
+/** Show the page in a language. */
 export function speak(wanted) {
   language = LANGUAGES.includes(wanted) ? wanted : LANGUAGES[0];
   document.documentElement.lang = language;

@@ -1,4 +1,5 @@
-"""Appointments that do not exist, in a fake of RDV Service Public that speaks its real interfaces.
+"""Simulated RDV Service Public with signed webhooks and an API, for demonstrations and tests.
 
-It signs webhooks as the real one does, answers the requests of its API that the connector makes, and refuses what that refuses.
+`service` holds the appointments, `server` is the API and the webhook sender, `scenarios` generates appointments. `command` is
+`accueil simulate rdv`.
 """

@@ -1,4 +1,4 @@
-"""`accueil simulate rdv`."""
+"""Command `accueil simulate rdv`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -27,33 +27,33 @@ PAST: Final = timedelta(days=14)
 @click.command(
     "rdv",
     help=say(
-        "Be a RDV Service Public whose appointments do not exist: send its webhooks, serve its API, and print the "
-        "configuration that reads both.",
-        "Joue un RDV Service Public dont les rendez-vous n'existent pas : envoie ses webhooks, sert son API, et écrit la "
-        "configuration qui lit les deux.",
+        "Simulate RDV Service Public with invented appointments: send webhooks, serve the API, and print the configuration "
+        "that reads both.",
+        "Simule RDV Service Public avec des rendez-vous fictifs : envoie des webhooks, sert l'API, et affiche la configuration "
+        "qui lit les deux.",
     ),
 )
-@port_option(8484, "Where the API listens, on this machine only.", "Où l'API écoute, sur cette machine seulement.")
+@port_option(8484, "Port of the API, on this machine only.", "Port de l'API, sur cette machine seulement.")
 @click.option(
     "--to",
     type=click.IntRange(1, 65_535),
     default=8702,
     show_default=True,
-    help=say("Port of this machine that webhooks are sent to.", "Port de cette machine où vont les webhooks."),
+    help=say("Port on this machine that receives the webhooks.", "Port de cette machine qui reçoit les webhooks."),
 )
 @seed_option("The same seed draws the same appointments.", "La même graine tire les mêmes rendez-vous.")
 @rate_option(
     "New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne.", default=20, most=200
 )
 def command(*, port: int, to: int, seed: int, rate: float) -> None:
-    """Serve and send until stopped."""
+    """Serve the API and send webhooks until stopped."""
     stop = install_stop_handler()
     service, sender = RdvService(sends_webhooks=False), WebhookSender(f"http://{HOST}:{to}/")
-    lives = AppointmentScenarios(service, seed, datetime.now(UTC) - PAST, rate)
-    lives.run(datetime.now(UTC))  # what is past is told by the API alone
+    scenarios = AppointmentScenarios(service, seed, datetime.now(UTC) - PAST, rate)
+    scenarios.run(datetime.now(UTC))  # past changes are available only through the API
     service.sends_webhooks = True
     with click_port_errors(port), serving(RdvServer(service, ORGANISATIONS).app, port, date_header=False) as address:
         print_settings("rdv", configuration(address, to, ORGANISATIONS))
         while not stop.wait(STEP_SECONDS):
-            lives.run(datetime.now(UTC))
+            scenarios.run(datetime.now(UTC))
             sender.send_all(service.outbox)

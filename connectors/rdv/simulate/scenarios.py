@@ -1,4 +1,4 @@
-"""A day's appointments that do not exist, drawn from a seed."""
+"""Simulated appointments with their changes, drawn from a seed."""
 
 import heapq
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from connectors.rdv.simulate.service import Citizen, RdvService
 
 ORGANISATIONS: Final = (11, 12, 13)
 MOTIFS: Final = {101: 1, 102: 1, 201: 2, 202: 2, 301: 3}
-"""Motif → service: PMI, RSA, CDAS."""
+"""Service number by motif number (PMI, RSA, CDAS)."""
 LIEUX: Final = (31, 32, 33)
 CITIZENS: Final = 2_000
 FAMILY_NAMES: Final = ("Exemple", "Modele", "Fictif", "Essai", "Imaginaire")
@@ -21,53 +21,56 @@ MISSED: Final = 0.11
 NOT_FILLED_IN: Final = 0.08
 
 
-class Happening(NamedTuple):
-    """Something that is about to happen, ordered by time."""
+class PlannedAction(NamedTuple):
+    """Action planned for a time, sortable by time."""
 
     at: datetime
     order: int
-    what: str
+    name: str
     rdv: int = 0
 
 
 class AppointmentScenarios:
-    """Lets appointments of `service` happen from `begin` on, about `per_hour` new ones an hour, the same for a seed."""
+    """Generator of appointments in `service` from `begin` on, reproducible from the seed.
+
+    `per_hour` is the average number of new appointments.
+    """
 
     def __init__(self, service: RdvService, seed: int, begin: datetime, per_hour: float) -> None:
         self._service = service
-        self._random = Random(seed)  # noqa: S311 - has to be the same each time
+        self._random = Random(seed)  # noqa: S311 - must be reproducible
         self._per_hour = per_hour
         self._numbers = count()
-        self._agenda: list[Happening] = []
+        self._agenda: list[PlannedAction] = []
         self._plan(begin, "book")
 
     def run(self, now: datetime) -> None:
-        """Let all happen that is due by `now`."""
+        """Execute all actions due by `now`."""
         while self._agenda[0].at <= now:
-            self._happen(heapq.heappop(self._agenda))
+            self._execute(heapq.heappop(self._agenda))
         self._service.elapse(now)
 
-    def _plan(self, at: datetime, what: str, rdv: int = 0) -> None:
-        heapq.heappush(self._agenda, Happening(at.replace(microsecond=0), next(self._numbers), what, rdv))
+    def _plan(self, at: datetime, name: str, rdv: int = 0) -> None:
+        heapq.heappush(self._agenda, PlannedAction(at.replace(microsecond=0), next(self._numbers), name, rdv))
 
-    def _happen(self, what: Happening) -> None:
-        random, at = self._random, what.at
-        match what.what:
+    def _execute(self, action: PlannedAction) -> None:
+        random, at = self._random, action.at
+        match action.name:
             case "book":
                 self._plan(at + timedelta(hours=random.expovariate(self._per_hour)), "book")
                 self._book(at)
             case "move":
                 starts_at = self._slot(at)
-                self._service.move(at, what.rdv, starts_at)
-                self._plan_end(at, starts_at, what.rdv)
+                self._service.move(at, action.rdv, starts_at)
+                self._plan_end(at, starts_at, action.rdv)
             case "excused" | "revoked":
-                self._service.cancel(at, what.rdv, "citizen" if what.what == "excused" else "service")
+                self._service.cancel(at, action.rdv, "citizen" if action.name == "excused" else "service")
             case "delete":
-                self._service.delete(at, what.rdv)
+                self._service.delete(at, action.rdv)
             case "seen":
-                self._service.attend(at, what.rdv)
+                self._service.attend(at, action.rdv)
             case _:
-                self._service.miss(at, what.rdv)
+                self._service.miss(at, action.rdv)
 
     def _book(self, at: datetime) -> None:
         random = self._random
@@ -101,7 +104,7 @@ class AppointmentScenarios:
             self._plan(after, "seen", rdv)
 
     def _slot(self, at: datetime) -> datetime:
-        """Return a time at which an agent is there, some days after `at`."""
+        """Return a time in working hours, some days after `at`."""
         day = at + timedelta(days=1 + self._random.expovariate(1 / 8))
         day += timedelta(days=max(0, day.weekday() - 4) and 7 - day.weekday())
         return day.replace(
@@ -110,7 +113,7 @@ class AppointmentScenarios:
 
 
 def citizen(number: int) -> Citizen:
-    """Return one of the citizens: the same whenever asked."""
+    """Return the citizen with this number, always the same."""
     name = FAMILY_NAMES[number % len(FAMILY_NAMES)]
     return Citizen(
         5_000 + number,

@@ -1,8 +1,8 @@
-"""The HTTP side of a fake RDV Service Public: its API, and the sender of its webhooks.
+"""API and webhook sender of the simulated RDV Service Public.
 
-Like the real one, the API signs an agent in by e-mail and password, and wants the three headers of the sign-in with each request;
-or it renews the tokens of an application, where the token before ends when the new one is used. It shows nothing of
-organisations that the agent is not in, and refuses more than 50 requests a minute.
+Like the real API, this one signs an agent in with e-mail and password, and requires the three headers of the sign-in response in
+each request. It also renews OAuth tokens: the old refresh token ends when the new access token is used. It lists no appointments
+of organisations outside the agent's, and refuses more than 50 requests a minute.
 """
 
 import http.client
@@ -27,24 +27,24 @@ from connectors.sdk.simulation.cli_options import HOST
 
 EMAIL: Final = "accueil@example.org"
 PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
-SECRET: Final = "simulation"  # noqa: S105 - the same
+SECRET: Final = "simulation"  # noqa: S105 - opens nothing
 APPLICATION: Final = {"client_id": "accueil", "client_secret": "simulation"}
 REQUESTS_PER_MINUTE: Final = 50
 TIMEOUT_SECONDS: Final = 10.0
 
 
 class RdvServer:
-    """The API of `service`, for one agent who is in `organisations`."""
+    """API of `service` for one agent of `organisations`."""
 
     def __init__(
         self, service: RdvService, organisations: Collection[int], *, requests_per_minute: int = REQUESTS_PER_MINUTE
     ) -> None:
         self.intercept: Callable[[Request], Response | None] = lambda _: None
-        """Returns what is answered instead, if anything."""
+        """Hook that may return another response."""
         self.asked: list[str] = []
-        """The paths that were asked for."""
+        """Paths of the received requests."""
         self.refresh_tokens = {"simulation"}
-        """Those that are good."""
+        """Valid refresh tokens."""
         self._service = service
         self._organisations = organisations
         self._rate = requests_per_minute
@@ -59,11 +59,11 @@ class RdvServer:
         self.app = Starlette(routes=routes)
 
     def set_visible_organisations(self, organisations: Collection[int]) -> None:
-        """Let the agent be in other organisations."""
+        """Change the organisations of the agent."""
         self._organisations = organisations
 
     def expire_sessions(self) -> None:
-        """Let nobody be signed in any more, as a day later."""
+        """End all sessions, as after a day."""
         self._session.clear()
         self._bearers.clear()
 
@@ -72,36 +72,36 @@ class RdvServer:
             return refusal
         account = await request.json()
         if (account.get("email"), account.get("password")) != (EMAIL, PASSWORD):
-            return self._answer({"success": False, "errors": ["Mot de passe ou identifiant invalide."]}, 401)
-        # One device at a time: whoever signed in before is no longer.
+            return self._respond({"success": False, "errors": ["Mot de passe ou identifiant invalide."]}, 401)
+        # Each sign-in ends the previous session.
         self._session = {"access-token": secrets.token_urlsafe(16), "client": secrets.token_urlsafe(16), "uid": EMAIL}
-        return self._answer({"data": {"id": 7, "email": EMAIL, "uid": EMAIL}}, 200, **self._session)
+        return self._respond({"data": {"id": 7, "email": EMAIL, "uid": EMAIL}}, 200, **self._session)
 
     async def _renew(self, request: Request) -> Response:
         if refusal := self._refuse(request):
             return refusal
         form = dict(parse_qsl((await request.body()).decode()))
         if any(form.get(name) != value for name, value in APPLICATION.items()):
-            return self._answer({"error": "invalid_client"}, 401)
+            return self._respond({"error": "invalid_client"}, 401)
         if form.get("grant_type") != "refresh_token" or form.get("refresh_token") not in self.refresh_tokens:
-            return self._answer({"error": "invalid_grant"}, 400)
+            return self._respond({"error": "invalid_grant"}, 400)
         access, refresh = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         self._bearers[access] = form["refresh_token"]
         self.refresh_tokens.add(refresh)
         token = {"access_token": access, "token_type": "Bearer", "expires_in": 7_200, "refresh_token": refresh}
-        return self._answer(token | {"scope": "write", "created_at": int(self._service.now.timestamp())})
+        return self._respond(token | {"scope": "write", "created_at": int(self._service.now.timestamp())})
 
     async def _list(self, request: Request) -> Response:
         if refusal := self._refuse(request):
             return refusal
-        if not self._knows(request):
-            return self._answer({"errors": ["Vous devez vous connecter."]}, 401)
+        if not self._is_signed_in(request):
+            return self._respond({"errors": ["Vous devez vous connecter."]}, 401)
         organisation = request.path_params["organisation"]
-        seen = [number for number in self._organisations if str(number) == organisation]
+        visible = [number for number in self._organisations if str(number) == organisation]
         begin = datetime.fromisoformat(request.query_params["starts_after"])
-        return self._answer(self._service.page(seen, begin, int(request.query_params.get("page", "1"))))
+        return self._respond(self._service.page(visible, begin, int(request.query_params.get("page", "1"))))
 
-    def _knows(self, request: Request) -> bool:
+    def _is_signed_in(self, request: Request) -> bool:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if bearer in self._bearers:
             self.refresh_tokens.discard(self._bearers[bearer])
@@ -117,19 +117,19 @@ class RdvServer:
             self._requests.popleft()
         if len(self._requests) >= self._rate:
             wait = str(int(self._requests[0] + 61 - now))
-            return self._answer(
+            return self._respond(
                 {"errors": ["Limite d'appels API atteinte. Merci de patienter."]}, 429, **{"Retry-After": wait}
             )
         self._requests.append(now)
         return None
 
-    def _answer(self, content: object, status: int = 200, **headers: str) -> Response:
+    def _respond(self, content: object, status: int = 200, **headers: str) -> Response:
         date = format_datetime(self._service.now.astimezone(UTC), usegmt=True)
         return JSONResponse(content, status, headers={"Date": date, **headers})
 
 
 class WebhookSender:
-    """Sends webhooks to `url`, signed with `secret`; what is not answered 2xx waits in `backlog`, to be sent again."""
+    """Sender of signed webhooks to `url`; webhooks without a 2xx response wait in `backlog` for another attempt."""
 
     def __init__(self, url: str, secret: str = SECRET) -> None:
         self.backlog: deque[bytes] = deque()
@@ -137,14 +137,14 @@ class WebhookSender:
         self._key = secret.encode()
 
     def send(self, body: bytes) -> bool:
-        """Send one; return whether it was taken."""
-        taken = 200 <= self._post(body) < 300
-        if not taken:
+        """Send one webhook; return whether it was accepted."""
+        is_accepted = 200 <= self._post(body) < 300
+        if not is_accepted:
             self.backlog.append(body)
-        return taken
+        return is_accepted
 
     def send_all(self, outbox: deque[bytes]) -> None:
-        """Try once more each of those that were not taken, then send what is in `outbox`, and take it out."""
+        """Send the backlog once more, then send and empty `outbox`."""
         for _ in range(len(self.backlog)):
             self.send(self.backlog.popleft())
         while outbox:
@@ -168,7 +168,7 @@ class WebhookSender:
 
 
 def configuration(address: str, port: int, organisations: Collection[int]) -> dict[str, Any]:
-    """Return the options of the connector that is sent webhooks at `port`, and asks the API at `address`."""
+    """Return the options of a connector that receives webhooks on `port` and polls the API at `address`."""
     return {
         "port": port,
         "secret": SECRET,

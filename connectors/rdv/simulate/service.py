@@ -1,6 +1,6 @@
-"""The appointments of a fake RDV Service Public, and what it tells of them.
+"""Appointments of the simulated RDV Service Public, with their webhooks and API pages.
 
-One object, driven from outside: what happens is a method, at a time that is given. Nothing is remembered anywhere else.
+Callers drive the service: each action is a method with an explicit time.
 """
 
 import json
@@ -20,7 +20,7 @@ USUAL_MINUTES: Final = 30
 
 @dataclass(frozen=True)
 class Citizen:
-    """Somebody who does not exist."""
+    """Fictitious citizen."""
 
     id: int
     first_name: str
@@ -28,7 +28,7 @@ class Citizen:
     email: str | None = None
     phone: str | None = None
     responsible: "Citizen | None" = None
-    """Who answers for a child."""
+    """Adult responsible for a child."""
 
 
 @dataclass
@@ -58,24 +58,24 @@ class _Rdv:
 
 @dataclass
 class RdvService:
-    """The service. Whoever sends its webhooks takes their bodies from `outbox`, in order.
+    """Simulated service. The bodies of its webhooks are queued in `outbox`.
 
-    Its methods may be called from several threads; they return or take the number of an appointment.
+    Methods may be called from several threads. `number` is the number of an appointment.
     """
 
     outbox: deque[bytes] = field(default_factory=deque)
     sends_webhooks: bool = True
-    """Whether it makes webhooks of what happens."""
+    """Whether changes create webhooks."""
     ledger: Counter[str] = field(default_factory=Counter)
-    """How many events of each type tell what happened, one for each who takes part."""
+    """Expected number of events by type; each participation counts."""
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
-    """The time of what happened last; `elapse` lets it pass."""
+    """Time of the last action or of the last `elapse`."""
     _rdvs: dict[int, _Rdv] = field(default_factory=dict)
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     _lock: RLock = field(default_factory=RLock)
 
     def elapse(self, now: datetime) -> None:
-        """Let it be `now`."""
+        """Advance the time to `now`."""
         with self._lock:
             self.now = max(self.now, now)
 
@@ -93,9 +93,9 @@ class RdvService:
         by: str = "User",
         collectif: bool = False,
     ) -> int:
-        """Book an appointment of `citizens`, by `User`, `Agent`, `Prescripteur` or `FileAttente`.
+        """Book an appointment for `citizens`; `by` is `User`, `Agent`, `Prescripteur` or `FileAttente`.
 
-        As the real one does, it tells that it was created, and at once that it was updated.
+        Like the real service, it sends a `created` and an `updated` webhook.
         """
         with self._lock:
             people = [_Participation(self._numbers(), citizen, by) for citizen in citizens]
@@ -104,73 +104,73 @@ class RdvService:
             )
             self._rdvs[rdv.id] = rdv
             self.ledger["appointment.booked"] += len(people)
-            self._tell(rdv, "created", at)
-            self._tell(rdv, "updated", at)
+            self._queue_webhook(rdv, "created", at)
+            self._queue_webhook(rdv, "updated", at)
             return rdv.id
 
     def join(self, at: datetime, number: int, citizen: Citizen, by: str = "User") -> None:
-        """Let one more come to a collective appointment."""
+        """Add a citizen to a collective appointment."""
         with self._lock:
             rdv = self._rdvs[number]
             rdv.participations.append(_Participation(self._numbers(), citizen, by))
             self.ledger["appointment.booked"] += 1
-            self._tell(rdv, "updated", at)
+            self._queue_webhook(rdv, "updated", at)
 
     def leave(self, at: datetime, number: int, citizen: int) -> None:
-        """Take somebody out of an appointment, which tells of the others alone."""
+        """Remove a citizen from an appointment; the webhook then lists only the others."""
         with self._lock:
             rdv = self._rdvs[number]
-            rdv.participations = [one for one in rdv.participations if one.citizen.id != citizen]
+            rdv.participations = [part for part in rdv.participations if part.citizen.id != citizen]
             self.ledger["appointment.cancelled"] += 1
-            self._tell(rdv, "updated", at)
+            self._queue_webhook(rdv, "updated", at)
 
     def move(self, at: datetime, number: int, starts_at: datetime) -> None:
-        """Let an appointment be at another time."""
+        """Move an appointment to another time."""
         with self._lock:
             rdv = self._rdvs[number]
             if starts_at != rdv.starts_at:
                 rdv.starts_at = starts_at
                 self.ledger["appointment.moved"] += len(rdv.participations)
-            self._tell(rdv, "updated", at)
+            self._queue_webhook(rdv, "updated", at)
 
     def cancel(self, at: datetime, number: int, by: str = "citizen", citizen: int | None = None) -> None:
-        """Cancel it, for one `citizen` alone if given: by the `citizen` or the `service`."""
+        """Cancel an appointment, for all or for one `citizen`; `by` is `citizen` or `service`."""
         self._set(at, number, "excused" if by == "citizen" else "revoked", "appointment.cancelled", citizen)
 
     def check_in(self, at: datetime, number: int) -> None:
-        """Let the citizen be there, as older versions of the real one could tell."""
+        """Set the status of a waiting citizen, which older versions of the real service have."""
         self._set(at, number, "waiting", "appointment.checked_in", None)
 
     def attend(self, at: datetime, number: int, citizen: int | None = None) -> None:
-        """Let it have taken place."""
+        """Record that the citizen attended."""
         self._set(at, number, "seen", "appointment.attended", citizen)
 
     def miss(self, at: datetime, number: int, citizen: int | None = None) -> None:
-        """Let the citizen not have come."""
+        """Record that the citizen did not come."""
         self._set(at, number, "noshow", "appointment.missed", citizen)
 
     def reset(self, at: datetime, number: int) -> None:
-        """Take back that it was cancelled, attended or missed."""
+        """Reset the outcome of an appointment."""
         self._set(at, number, "unknown", "appointment.booked", None)
 
     def delete(self, at: datetime, number: int) -> None:
-        """Delete it, which cancels it if it is to come."""
+        """Delete an appointment, which cancels a future one."""
         with self._lock:
             rdv = self._rdvs.pop(number)
             if rdv.starts_at > at:
-                open_ones = [one for one in rdv.participations if one.status in {"unknown", "waiting"}]
-                self.ledger["appointment.cancelled"] += len(open_ones)
-            self._tell(rdv, "destroyed", at)
+                open_parts = [part for part in rdv.participations if part.status in {"unknown", "waiting"}]
+                self.ledger["appointment.cancelled"] += len(open_parts)
+            self._queue_webhook(rdv, "destroyed", at)
 
     def erase(self, at: datetime, number: int) -> None:
-        """Delete it because it is old."""
+        """Delete an appointment because of its age."""
         with self._lock:
             rdv = self._rdvs.pop(number)
             self.ledger["personal_data.erased"] += len(rdv.participations)
-            self._tell(rdv, "destroyed", at, reason="rgpd")
+            self._queue_webhook(rdv, "destroyed", at, reason="rgpd")
 
     def page(self, organisations: Sequence[int], begin: datetime, page: int) -> dict[str, Any]:
-        """Return a page of the appointments of `organisations` that begin after a time."""
+        """Return a page of the appointments of `organisations` that start after `begin`."""
         with self._lock:
             found = [rdv for rdv in self._rdvs.values() if rdv.organisation in organisations and rdv.starts_at > begin]
             pages = max(1, -(-len(found) // PER_PAGE))
@@ -188,16 +188,18 @@ class RdvService:
     def _set(self, at: datetime, number: int, status: str, event: str, citizen: int | None) -> None:
         with self._lock:
             rdv = self._rdvs[number]
-            changed = [one for one in rdv.participations if citizen in {None, one.citizen.id} and one.status != status]
-            for one in changed:
-                one.status = status
+            changed = [
+                part for part in rdv.participations if citizen in {None, part.citizen.id} and part.status != status
+            ]
+            for part in changed:
+                part.status = status
             if citizen is None and rdv.status != status:
                 rdv.status = status
                 rdv.cancelled_at = at if status in {"excused", "revoked", "noshow"} else None
             self.ledger[event] += len(changed)
-            self._tell(rdv, "updated", at)
+            self._queue_webhook(rdv, "updated", at)
 
-    def _tell(self, rdv: _Rdv, event: str, at: datetime, reason: str | None = None) -> None:
+    def _queue_webhook(self, rdv: _Rdv, event: str, at: datetime, reason: str | None = None) -> None:
         self.now = max(self.now, at)
         if not self.sends_webhooks:
             return
@@ -206,7 +208,7 @@ class RdvService:
 
 
 def render(rdv: _Rdv) -> dict[str, Any]:
-    """Return an appointment as the real one writes it, with all the personal data that it tells."""
+    """Return an appointment in the format of the real service, including personal data."""
     agent = {"id": 7, "email": "agent.fictif@example.org", "first_name": "Camille", "last_name": "Fictif"}
     return {
         "id": rdv.id,
@@ -219,7 +221,7 @@ def render(rdv: _Rdv) -> dict[str, Any]:
         "context": f"{rdv.participations[0].citizen.first_name} vient avec ses papiers" if rdv.participations else None,
         "cancelled_at": _write(rdv.cancelled_at) if rdv.cancelled_at else None,
         "max_participants_count": None,
-        "users_count": sum(one.status not in {"excused", "revoked"} for one in rdv.participations),
+        "users_count": sum(part.status not in {"excused", "revoked"} for part in rdv.participations),
         "name": None,
         "collectif": rdv.collectif,
         "created_by_type": rdv.by,
@@ -240,18 +242,18 @@ def render(rdv: _Rdv) -> dict[str, Any]:
             "collectif": rdv.collectif,
             "organisation_id": rdv.organisation,
         },
-        "users": [_render_user(one.citizen) for one in rdv.participations],
+        "users": [_render_user(part.citizen) for part in rdv.participations],
         "participations": [
             {
-                "id": one.id,
-                "status": one.status,
+                "id": part.id,
+                "status": part.status,
                 "send_lifecycle_notifications": True,
                 "send_reminder_notification": True,
-                "created_by_type": one.by,
-                "created_by": one.by.lower(),
-                "user": _render_user(one.citizen),
+                "created_by_type": part.by,
+                "created_by": part.by.lower(),
+                "user": _render_user(part.citizen),
             }
-            for one in rdv.participations
+            for part in rdv.participations
         ],
         "agents": [agent],
         "lieu": None if rdv.lieu is None else {"id": rdv.lieu, "name": "Lieu imaginaire", "single_use": False},
@@ -277,5 +279,5 @@ def _render_user(citizen: Citizen) -> dict[str, Any]:
 
 
 def _write(at: datetime) -> str:
-    """Return a time as Ruby writes it."""
+    """Return a time in Ruby's format."""
     return at.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S %z")

@@ -23,7 +23,7 @@ class FolderConfig(ConnectorConfig):
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
     """Time without a change of size and modification time before a file is read. 0 if complete files are renamed into place."""
     pair_seconds: Annotated[float, Field(ge=0, le=86400)] = 30.0
-    """Time after which a file without its counterpart (scan, sidecar) is processed alone."""
+    """Longest wait for the counterpart of a file (scan, sidecar); the file is then processed alone."""
     max_megabytes: Annotated[int, Field(ge=1, le=256)] = 100
     """Larger files are rejected unread. Reading a file of this size must take less than about 20 seconds."""
     afterwards: Literal["keep", "delete"] = "keep"

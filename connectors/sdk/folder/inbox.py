@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from connectors.sdk.folder.config import FolderConfig
 
 LIST_SECONDS: Final = 1.0
-"""Time after which a listing is interrupted; the next call continues it."""
+"""Longest time of one listing call; the next call continues the listing."""
 HIDDEN: Final = re.compile(r"\.[^.]|.*\.(?:part|tmp|filepart|crdownload)\Z", re.DOTALL | re.IGNORECASE)
 """Names of files that are hidden, or that a program is still writing and will rename."""
 HELD_SECONDS: Final = 5.0

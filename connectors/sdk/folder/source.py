@@ -32,7 +32,7 @@ from models.reasons import Reason
 LIST_SECONDS: Final = 0.25
 """Interval of listings of an inbox without complete files."""
 BATCH_SECONDS: Final = 1.0
-"""Time after which the events read are published before more files are read."""
+"""Longest time of reading files before their events are published."""
 CLAIMS: Final = 500
 """Number of files claimed at a time."""
 HELD: Final = frozenset({EACCES, EPERM, EBUSY, ETXTBSY})

@@ -53,7 +53,7 @@ def directory_option(english: str, french: str) -> Callable[[F], F]:
 
 
 def speed_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--speed`: factor by which the simulation is faster than real time."""
+    """Return `--speed`: ratio of simulated time to real time."""
     return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=say(english, french))
 
 

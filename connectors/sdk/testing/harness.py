@@ -33,7 +33,7 @@ from models.reasons import Reason
 
 INSTANCE = "essai"
 STALLED_SECONDS = 0.5
-"""Duration of a step after which finding no record proves nothing: the source may have ended the step early."""
+"""A step of this duration without records proves nothing: the source may have ended it early."""
 
 
 class ManualPublisher:

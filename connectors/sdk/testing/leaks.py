@@ -1,4 +1,4 @@
-"""Forms in which personal data or a secret could leave a connector."""
+"""Forms of personal data and secrets that could leave a connector."""
 
 import base64
 import hashlib
@@ -40,7 +40,7 @@ def contents(directory: Path, but: Path | None = None) -> str:
 def leak_forms(value: str, source: str) -> dict[str, str]:
     """Return the forms of a personal value by name: unchanged, normalised, and hashed without a key.
 
-    Of hashes only the first 16 characters are given, to find shortened ones too.
+    Hashes are cut to 16 characters, so that shortened ones are found too.
     """
     plain = {
         "as it is": value,

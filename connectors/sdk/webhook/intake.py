@@ -47,7 +47,7 @@ class Intake:
         self.taken = 0
         """Number of accepted messages that the instance has read."""
         self.stall_seconds = 2.0
-        """Time after the instance's last read after which requests are refused, since they would wait in vain."""
+        """Longest time since the instance's last read. Beyond it requests are refused, since they would wait in vain."""
         self._most_waiting = most_waiting
         self._coming: dict[object, Callable[[], object]] = {}
         """Callbacks that abort the reading of incomplete bodies, the oldest first."""

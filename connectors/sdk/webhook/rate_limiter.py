@@ -5,7 +5,7 @@ from typing import Final
 BURST_SECONDS: Final = 1.0
 """Length of a burst that the rate allows."""
 MANY_CLIENTS: Final = 10_000
-"""Number of clients from which idle ones are removed."""
+"""Idle clients are removed above this number of clients."""
 
 
 class RateLimiter:

@@ -1,1 +1,1 @@
-"""One citizen: linked identities, figures of contacts over weeks, and reattribution of contacts."""
+"""Rows of citizens, their figures, identity links and reattributions. Imports only `models` and `streams.core`."""

@@ -1,23 +1,25 @@
-"""One citizen: what the contacts of the last weeks add up to, whatever the channel.
+"""Row of a citizen: the contacts of the last weeks on all channels, and their contribution to the figures.
 
-A row holds evidence of each contact, which only grows, so the same entries give the same row in any order and however often
-they come. What it contributes to figures is a function of the row, counted by civil day, week and four weeks. A citizen is a
-pseudonym, the strongest that a contact tells: links between pseudonyms are not used, so that no merge rewrites what was counted.
-Nor does an erasure: what was counted stays, though the contact leaves the row.
+A row holds evidence of each contact that only grows, so the same entries give the same row in any order, with or without
+duplicates. Its contribution to the figures of civil days, weeks and four weeks is a function of the row. A citizen is one
+pseudonym, the strongest of a contact. Links between pseudonyms are not used, so merges never change figures. Neither do
+erasures: the contact leaves the row, but the figures keep it.
 
-How things are counted, within one service, which stands for the matter:
+Definitions, each within one service, which stands for the citizen's request:
 
-* Handled: an agent ended it, or an answer or a decision did. Who gave up or was turned away was not.
-* Recontact: after a contact was handled the citizen begins another one, other than an appointment, by the end of the Nth day
-  after. `recontact_rate = followed / handled`.
-* First-contact resolution: handled, not followed by a recontact, itself none, and not avoidable. What is handled at first
-  contact is resolved, followed, or pending until the N days are over: `fcr_no_recontact = resolved / (resolved + followed)`.
-* Avoidable: who calls, comes or writes while a letter, form or e-mail of theirs has had no response, or calls or comes within
-  N days after an appointment that they missed. A call after one that was given up is told apart.
-* Channel hopping: on which channel the next contact is, if it begins within N days after this one began.
+* Handled: ended by an agent, an answer or a decision. Abandoned and refused contacts are not handled.
+* Recontact: after a handled contact, the citizen begins another one, except an appointment, by the end of the Nth day after it.
+  `recontact_rate = followed / handled`.
+* First-contact resolution: a handled contact that is neither a recontact nor avoidable, and is not followed by a recontact.
+  A contact handled at first contact is resolved, followed, or pending until N days have passed:
+  `fcr_no_recontact = resolved / (resolved + followed)`.
+* Avoidable: the citizen calls, visits or writes while an earlier letter, form or e-mail has no response, or calls or visits
+  within N days after a missed appointment. A call after an abandoned call is counted separately.
+* Channel hopping: the channel of the next contact, if it begins within N days after this one began.
 
-First-contact resolution by the absence of a contact about the same issue within seven days: callcentrehelper.com, "First Call
-(Contact) Resolution"; others go by surveys or by agents' word, so the formula has its name.
+Source of the first-contact resolution by the absence of a contact about the same issue within seven days:
+callcentrehelper.com, "First Call (Contact) Resolution". Other methods use surveys or agents' reports, so the figure's name
+says which formula it uses.
 
 All times are milliseconds since 1970 UTC, days are ordinals of civil days.
 """
@@ -33,7 +35,7 @@ from models.topics import Channel
 from streams.core.citizens.reattribution import REATTRIBUTION_TYPES, WITHDRAWN, Reattribution
 from streams.core.contacts.case_event import STATE_AFTER_EVENT, ContactState
 from streams.core.contacts.contact import UNASSIGNED_SECTOR, AssignedSector
-from streams.core.contacts.event_order import TYPE_INDEX, note, read, time_of_order
+from streams.core.contacts.event_order import TYPE_INDEX, add_event_order, decode_event_order, time_of_order
 from streams.core.figures.figure_schemas import (
     CITIZENS,
     CONTACT_CHANNELS,
@@ -46,55 +48,56 @@ from streams.core.rows import Codec, Row, fingerprint
 from streams.core.timeline.entries import Entry
 
 MAX_CONTACTS: Final = 100
-"""Who has more of them in some weeks is no one citizen: a switchboard, a social worker, a hostel. Nothing is counted of it."""
+"""Maximum number of contacts of one citizen. An identity with more is shared (a switchboard, a social worker, a hostel), and
+counts in no figure."""
 LONGEST_OPEN_DAYS: Final = 400
-"""A matter that is open for longer is not waited for any more."""
+"""Maximum number of days that an open case stays in the row."""
 
 
 class RecontactTerms(NamedTuple):
-    """How is counted."""
+    """Parameters of the figures of citizens."""
 
     recontact_days: int = 7
-    """So many days after a contact another one is a recontact."""
+    """Number of days after a contact within which another one is a recontact."""
     zone: str = "Europe/Paris"
-    """Whose civil days are counted by."""
+    """IANA time zone of the civil days."""
 
 
-class Known(Row):
-    """What is known of one contact. Never changed once it is part of a row."""
+class CitizenContact(Row):
+    """Evidence of one contact of a citizen. Immutable once it is part of a row."""
 
     fingerprint: bytes
-    """Stands for its contact id."""
+    """Fingerprint of the contact id."""
     channel: str = ""
     service: str = ""
     service_order: int = -1
-    """The last turn that told the service."""
+    """Order of the latest event that names the service."""
     began_at: int | None = None
     responded_at: int | None = None
-    """When somebody first told the citizen something of substance."""
+    """Time of the first response of substance to the citizen."""
     event_order: int = -1
-    """The last one: when it last changed hands, and by which event."""
+    """Order of the latest event."""
     withdrawn_at: int | None = None
-    """When it became another citizen's: it counts nothing here, unless it comes back."""
+    """Time at which the contact was reattributed to another citizen; it then counts in no figure here."""
     is_first: bool | None = None
-    """Whether it was at first contact, once what was before it is not kept any more."""
+    """Whether it is a first contact; set when the earlier contacts leave the row."""
     moved: AssignedSector | None = None
-    """By what its last move was settled; None: none is known, or of an earlier release."""
+    """Sector key of its last reattribution; None without one, and in rows of an earlier release."""
 
 
 class Citizen(Row, tag=1):
-    """One citizen, or one contact of which no identity is known. The tag is the version of the layout."""
+    """Row of one citizen, or of one contact without an identity. The tag is the row version."""
 
     terms: RecontactTerms
-    """By which it was counted."""
+    """Parameters used for the figures."""
     counted_from: int
-    """First day of what may still change in the figures; what was counted of days before stands."""
+    """First day whose figures may still change; figures of earlier days are final."""
     is_known: bool
-    """Whether there is an identity."""
-    contacts: tuple[Known, ...] = ()
-    """By mark."""
+    """Whether the row has an identity."""
+    contacts: tuple[CitizenContact, ...] = ()
+    """Contacts, sorted by fingerprint."""
     overflow_at: int | None = None
-    """Latest time of anything told of it, if there are more contacts than one citizen has: they are not kept."""
+    """Latest event time after the number of contacts exceeded `MAX_CONTACTS`; the contacts are then deleted."""
 
 
 # --------------------------------------------------------------------------------------------------------------- evidence
@@ -111,18 +114,18 @@ _HANDLED: Final = frozenset(
         *("call.transferred", "call.ended", "visit.served"),
     }
 )
-_GIVEN_UP: Final = "call.abandoned"
+_ABANDONED: Final = "call.abandoned"
 _MISSED: Final = "appointment.missed"
 _ENDS: Final = frozenset(
     {kind for kind, state in STATE_AFTER_EVENT.items() if state is ContactState.CLOSED}
-    | {*_HANDLED, _GIVEN_UP, "call.left_queue", "visit.left"}
+    | {*_HANDLED, _ABANDONED, "call.left_queue", "visit.left"}
 )
 COUNTED_TYPES: Final = REATTRIBUTION_TYPES.union(TYPE_INDEX)
-"""Types of entries that say something here."""
+"""Types of the timeline entries that the figures of citizens use."""
 
 
 def add(row: Citizen, entry: Entry, at: int) -> Citizen:
-    """Return `row` with what `entry` tells, of the time `at`: a new row, or `row` itself if that was known."""
+    """Return `row` with `entry` added, whose time is `at`: a new row, or `row` itself if nothing changes."""
     if row.overflow_at is not None:
         if at <= row.overflow_at:
             return row
@@ -133,19 +136,19 @@ def add(row: Citizen, entry: Entry, at: int) -> Citizen:
     contacts = row.contacts
     for index, known in enumerate(contacts):
         if known.fingerprint == own:
-            told = _learn(known, entry, at)
-            if told is known:
+            changed = _add_entry(known, entry, at)
+            if changed is known:
                 return row
-            contacts = (*contacts[:index], told, *contacts[index + 1 :])
+            contacts = (*contacts[:index], changed, *contacts[index + 1 :])
             break
     else:
-        fresh = Known(own)
-        told = _learn(fresh, entry, at)
-        if told is fresh:
+        empty = CitizenContact(own)
+        changed = _add_entry(empty, entry, at)
+        if changed is empty:
             return row
-        contacts = (*contacts, told)
+        contacts = (*contacts, changed)
         if len(contacts) > 1:
-            contacts = tuple(sorted(contacts, key=_by_mark))
+            contacts = tuple(sorted(contacts, key=_by_fingerprint))
     after = row.__copy__()
     after.contacts = contacts
     if len(contacts) > MAX_CONTACTS:
@@ -153,31 +156,34 @@ def add(row: Citizen, entry: Entry, at: int) -> Citizen:
     return after
 
 
-def _learn(known: Known, entry: Entry, at: int) -> Known:
+def _add_entry(known: CitizenContact, entry: Entry, at: int) -> CitizenContact:
     after = known.__copy__()
     if entry.type != WITHDRAWN:
         after.channel = entry.channel.value
     if isinstance(entry, Reattribution):
-        _settle(after, entry, at)
-        for one in entry.told:
-            _note(after, *one)
+        _apply_reattribution(after, entry, at)
+        for event in entry.events:
+            _add_event(after, *event)
     else:
-        _note(after, entry.type, at, entry.service)
+        _add_event(after, entry.type, at, entry.service)
     return known if after == known else after
 
 
-def _settle(known: Known, move: Reattribution, at: int) -> None:
-    """Note whose it is, of which the last move decides: of one sector's none leads back, so there the withdrawal is it."""
+def _apply_reattribution(known: CitizenContact, move: Reattribution, at: int) -> None:
+    """Set or clear `withdrawn_at`. The reattribution with the least sector key is the last one.
+
+    Within one sector a contact never returns to a former citizen, so a withdrawal is final there.
+    """
     last = known.moved or UNASSIGNED_SECTOR
-    is_gone = move.type == WITHDRAWN
+    is_withdrawal = move.type == WITHDRAWN
     if move.assigned_sector < last:
-        known.moved, known.withdrawn_at = move.assigned_sector, at if is_gone else None
-    elif move.assigned_sector == last and is_gone:
+        known.moved, known.withdrawn_at = move.assigned_sector, at if is_withdrawal else None
+    elif move.assigned_sector == last and is_withdrawal:
         known.withdrawn_at = max(at, known.withdrawn_at or at)
 
 
-def _note(known: Known, kind: str, at: int, service: str) -> None:
-    if not note(known, kind, at, service):
+def _add_event(known: CitizenContact, kind: str, at: int, service: str) -> None:
+    if not add_event_order(known, kind, at, service):
         return
     if kind in _BEGINNINGS and (known.began_at is None or at < known.began_at):
         known.began_at = at
@@ -185,17 +191,17 @@ def _note(known: Known, kind: str, at: int, service: str) -> None:
         known.responded_at = at
 
 
-def _by_mark(known: Known) -> bytes:
+def _by_fingerprint(known: CitizenContact) -> bytes:
     return known.fingerprint
 
 
-def _last_at(known: Known) -> int:
+def _last_at(known: CitizenContact) -> int:
     return max(time_of_order(known.event_order), known.withdrawn_at or 0)
 
 
 # ------------------------------------------------------------------------------------------------------------------ facts
 Fact = tuple[int, str | None, int]
-"""The day, the service (None: all of them), and the index in `layouts.CITIZENS` of what is counted."""
+"""Day, service (None: all services), and index of the count in `figure_schemas.CITIZENS`."""
 
 _INDEX: Final = CITIZENS.index
 _ACTIVE: Final = _INDEX["active"]
@@ -222,61 +228,65 @@ DayOf = Callable[[int], int]
 
 @lru_cache(16)
 def day_of(zone: str) -> DayOf:
-    """Return what tells the civil day of a time. All offsets in use are whole quarters of an hour."""
-    place = ZoneInfo(zone)
+    """Return a function from times to civil days, cached per quarter of an hour, which divides all UTC offsets in use."""
+    tzinfo = ZoneInfo(zone)
 
     @lru_cache(20_000)
     def of_quarter(quarter: int) -> int:
-        return datetime.fromtimestamp(quarter * 900, UTC).astimezone(place).toordinal()
+        return datetime.fromtimestamp(quarter * 900, UTC).astimezone(tzinfo).toordinal()
 
     return lambda at: of_quarter(at // _QUARTER_MS)
 
 
-class _Course(NamedTuple):
-    """A contact as it went."""
+class _History(NamedTuple):
+    """History of one contact, with civil days."""
 
     began_at: int
     fingerprint: bytes
     channel: str
     began_on: int
     ended_at: int
-    """When it came to where it is."""
+    """Time of the latest event."""
     ended_on: int
     end: str
-    """By which type of event it did."""
+    """Type of the latest event."""
     responded_at: int | None
     is_first: bool | None
 
 
 def facts(row: Citizen) -> list[Fact]:
-    """Return what a row contributes to the figures of `counted_from` and later; the same fact as often as it counts."""
-    courses = _courses(row)
-    told: list[Fact] = []
+    """Return the row's contribution to the figures from `counted_from` on. A fact that counts n times is returned n times."""
+    histories = _histories(row)
+    found: list[Fact] = []
     if not row.is_known:
-        told = [(one.began_on, service, _UNIDENTIFIED[one.channel]) for service, own in courses.items() for one in own]
+        found = [
+            (history.began_on, service, _UNIDENTIFIED[history.channel])
+            for service, own in histories.items()
+            for history in own
+        ]
     else:
-        days = {one.began_on for own in courses.values() for one in own}
-        told += [(on, None, _ACTIVE) for on in days]
-        for service, own in courses.items():
-            told += _facts_of_service(service, own, row.terms.recontact_days)
-    return [fact for fact in told if fact[0] >= row.counted_from]
+        days = {history.began_on for own in histories.values() for history in own}
+        found += [(on, None, _ACTIVE) for on in days]
+        for service, own in histories.items():
+            found += _facts_of_service(service, own, row.terms.recontact_days)
+    return [fact for fact in found if fact[0] >= row.counted_from]
 
 
-def _courses(row: Citizen) -> dict[str, list[_Course]]:
-    """Return how the contacts went, by service."""
+def _histories(row: Citizen) -> dict[str, list[_History]]:
+    """Return the histories of the contacts by service."""
     day = day_of(row.terms.zone)
-    courses: dict[str, list[_Course]] = {}
+    histories: dict[str, list[_History]] = {}
     for known in row.contacts:
         if known.began_at is not None and known.withdrawn_at is None:
-            courses.setdefault(known.service, []).append(_follow(known, day))
-    return courses
+            histories.setdefault(known.service, []).append(_history_of(known, day))
+    return histories
 
 
-def _follow(known: Known, day: DayOf) -> _Course:
+def _history_of(known: CitizenContact, day: DayOf) -> _History:
     assert known.began_at is not None
-    at, kind = read(known.event_order)
+    at, kind = decode_event_order(known.event_order)
     began_on, ended_on = day(known.began_at), day(at)
-    return _Course(
+    return _History(
         known.began_at,
         known.fingerprint,
         known.channel,
@@ -289,54 +299,54 @@ def _follow(known: Known, day: DayOf) -> _Course:
     )
 
 
-def _facts_of_service(service: str, own: list[_Course], within: int) -> Iterator[Fact]:
+def _facts_of_service(service: str, own: list[_History], within: int) -> Iterator[Fact]:
     if len(own) == 1:
         yield own[0].began_on, service, _ACTIVE
     else:
         own.sort()
-        for on in {one.began_on for one in own}:
+        for on in {history.began_on for history in own}:
             yield on, service, _ACTIVE
-    for index, one in enumerate(own):
+    for index, history in enumerate(own):
         earlier, later = own[:index], own[index + 1 :]
-        reason = _find_reason(one, earlier, within)
-        yield one.began_on, service, _BEGAN[one.channel, reason]
-        is_hop = bool(earlier) and one.began_on - earlier[-1].began_on <= within
-        yield one.began_on, service, _HOP[earlier[-1].channel if is_hop else NO_PREVIOUS_CHANNEL, one.channel]
-        if one.end in _HANDLED:
-            is_first = _is_first(one, earlier, reason, within)
-            followed = any(next_.channel != Channel.APPOINTMENT and _came_within(next_, one, within) for next_ in later)
-            yield one.ended_on, service, _HANDLED_AS[one.channel, is_first, followed]
+        reason = _find_reason(history, earlier, within)
+        yield history.began_on, service, _BEGAN[history.channel, reason]
+        is_hop = bool(earlier) and history.began_on - earlier[-1].began_on <= within
+        yield history.began_on, service, _HOP[earlier[-1].channel if is_hop else NO_PREVIOUS_CHANNEL, history.channel]
+        if history.end in _HANDLED:
+            is_first = _is_first(history, earlier, reason, within)
+            followed = any(next_.channel != Channel.APPOINTMENT and _follows(next_, history, within) for next_ in later)
+            yield history.ended_on, service, _HANDLED_AS[history.channel, is_first, followed]
 
 
-def _is_first(one: _Course, earlier: Sequence[_Course], reason: str, within: int) -> bool:
-    if one.is_first is not None:
-        return one.is_first
-    again = any(former.end in _HANDLED and _came_within(one, former, within) for former in earlier)
-    return reason == OTHER_REASON and not again
+def _is_first(history: _History, earlier: Sequence[_History], reason: str, within: int) -> bool:
+    if history.is_first is not None:
+        return history.is_first
+    is_recontact = any(former.end in _HANDLED and _follows(history, former, within) for former in earlier)
+    return reason == OTHER_REASON and not is_recontact
 
 
-def _came_within(one: _Course, former: _Course, within: int) -> bool:
-    """Return whether `one` began after `former` had ended, and at the latest so many days after that day."""
-    return one.began_at > former.ended_at and one.began_on - former.ended_on <= within
+def _follows(history: _History, former: _History, within: int) -> bool:
+    """Return whether a contact began after `former` had ended, and at most `within` days later."""
+    return history.began_at > former.ended_at and history.began_on - former.ended_on <= within
 
 
-def _find_reason(one: _Course, earlier: Sequence[_Course], within: int) -> str:
-    """Return why a contact would not have been needed: the first of `layouts.REASONS` that applies."""
+def _find_reason(history: _History, earlier: Sequence[_History], within: int) -> str:
+    """Return the reason that made the contact avoidable: the first of the channel's `RECONTACT_REASONS` that applies."""
     if not earlier:
         return OTHER_REASON
-    for reason in RECONTACT_REASONS.get(one.channel, ()):
-        if any(_REASONS[reason](one, former, earlier[-1], within) for former in earlier):
+    for reason in RECONTACT_REASONS.get(history.channel, ()):
+        if any(_REASONS[reason](history, former, earlier[-1], within) for former in earlier):
             return reason
     return OTHER_REASON
 
 
-_Reason = Callable[[_Course, _Course, _Course, int], bool]
-"""Whether a contact came because of a former one; the last one before it is given too."""
+_Reason = Callable[[_History, _History, _History, int], bool]
+"""Predicate of a contact, a former contact, the last former contact and the recontact days: whether the former is the reason."""
 
 
 def _unanswered(channel: Channel) -> _Reason:
-    def applies(one: _Course, former: _Course, _last: _Course, _within: int) -> bool:
-        return former.channel == channel and (former.responded_at is None or former.responded_at > one.began_at)
+    def applies(history: _History, former: _History, _last: _History, _within: int) -> bool:
+        return former.channel == channel and (former.responded_at is None or former.responded_at > history.began_at)
 
     return applies
 
@@ -345,128 +355,130 @@ _REASONS: Final[dict[str, _Reason]] = {
     "letter_unanswered": _unanswered(Channel.MAIL),
     "form_unanswered": _unanswered(Channel.FORM),
     "email_unanswered": _unanswered(Channel.EMAIL),
-    "no_show": lambda one, former, _, within: former.end == _MISSED and _came_within(one, former, within),
-    "abandoned": lambda one, former, last, within: (
-        former.end == _GIVEN_UP and last.began_at <= former.ended_at and _came_within(one, former, within)
+    "no_show": lambda history, former, _, within: former.end == _MISSED and _follows(history, former, within),
+    "abandoned": lambda history, former, last, within: (
+        former.end == _ABANDONED and last.began_at <= former.ended_at and _follows(history, former, within)
     ),
 }
 
 
 def has_same_facts(before: Citizen, after: Citizen) -> bool:
-    """Return whether it is plain that both contribute the same: what they know more says only who was at it."""
+    """Return True only if both rows contribute the same facts. A quick check that may miss equal rows."""
     return (
         len(before.contacts) == len(after.contacts)
         and before.terms == after.terms
-        and all(
-            one is other or _ends_alike(one, other) for one, other in zip(before.contacts, after.contacts, strict=True)
-        )
+        and all(old is new or _has_same_end(old, new) for old, new in zip(before.contacts, after.contacts, strict=True))
     )
 
 
-def _ends_alike(one: Known, other: Known) -> bool:
+def _has_same_end(old: CitizenContact, new: CitizenContact) -> bool:
     return (
-        one.fingerprint == other.fingerprint
-        and one.began_at == other.began_at
-        and one.service == other.service
-        and one.responded_at == other.responded_at
-        and one.withdrawn_at == other.withdrawn_at
+        old.fingerprint == new.fingerprint
+        and old.began_at == new.began_at
+        and old.service == new.service
+        and old.responded_at == new.responded_at
+        and old.withdrawn_at == new.withdrawn_at
         and (
-            one.event_order == other.event_order
-            or not (read(one.event_order)[1] in _ENDS or read(other.event_order)[1] in _ENDS)
+            old.event_order == new.event_order
+            or not (decode_event_order(old.event_order)[1] in _ENDS or decode_event_order(new.event_order)[1] in _ENDS)
         )
     )
 
 
-# ------------------------------------------------------------------------------------------------------------ what is kept
+# -------------------------------------------------------------------------------------------------------------- retention
 MAX_LATE_DAYS: Final = 7
-"""What is told so long after the end of four weeks, and of the days in which a recontact is one, still counts there."""
+"""Number of days that figures of four weeks stay open for late events, after the period and its recontact days."""
 
 
 def close(row: Citizen, day: int) -> Citizen:
-    """Return `row` as it counts the days after `day` only: what was counted until then stands."""
+    """Return `row` with the figures up to `day` final: the row contributes only to later days."""
     after = row.__copy__()
     after.counted_from = max(row.counted_from, day + 1)
     return after
 
 
 def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
-    """Return `row` without the contacts that have these marks; `row` itself if it has none of them.
+    """Return `row` without the contacts with these fingerprints; `row` itself if it has none of them.
 
-    What it then contributes is less: it is to be closed first, or figures would tell whose contacts were erased.
+    The row then contributes less. The caller must `close` it first, or changed figures would reveal the erased contacts.
     """
-    kept = tuple(known for known in row.contacts if known.fingerprint not in erased)
-    if len(kept) == len(row.contacts):
+    remaining = tuple(known for known in row.contacts if known.fingerprint not in erased)
+    if len(remaining) == len(row.contacts):
         return row
     after = row.__copy__()
-    after.contacts = kept
+    after.contacts = remaining
     return after
 
 
 def forget(row: Citizen, since: int) -> Citizen:
-    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that."""
+    """Return `row` with the figures before the day `since` final, without the contacts that no later figure needs.
+
+    Returns `row` itself if nothing changes.
+    """
     day, within = day_of(row.terms.zone), row.terms.recontact_days
     if (
         since == row.counted_from
         and row.overflow_at is None
-        and all(day(_last_at(one)) >= since for one in row.contacts)
+        and all(day(_last_at(known)) >= since for known in row.contacts)
     ):
         return row
     if row.overflow_at is not None:
-        kept: tuple[Known, ...] = ()
+        remaining: tuple[CitizenContact, ...] = ()
         overflow_at = row.overflow_at if day(row.overflow_at) >= since else None
     else:
         overflow_at = None
-        # What is yet to end is judged by what came before it began: at once, if that is not to be kept for so long.
+        # Whether an open contact is a first contact depends on earlier contacts. Decide it now if those leave the row before
+        # the contact ends.
         began = {
             known.fingerprint: day(known.began_at)
             for known in row.contacts
-            if known.began_at is not None and _is_ahead(known, since, day)
+            if known.began_at is not None and _may_still_count(known, since, day)
         }
-        row = _judge(row, {own for own, on in began.items() if on < since - MAX_LATE_DAYS})
+        row = _decide_first_contacts(row, {own for own, on in began.items() if on < since - MAX_LATE_DAYS})
         context = max(min([since, *began.values()]), since - MAX_LATE_DAYS) - within
-        kept = tuple(known for known in row.contacts if _matters(known, since, context, day))
-    if len(kept) == len(row.contacts) and overflow_at == row.overflow_at and since == row.counted_from:
+        remaining = tuple(known for known in row.contacts if _is_needed(known, since, context, day))
+    if len(remaining) == len(row.contacts) and overflow_at == row.overflow_at and since == row.counted_from:
         return row
     after = row.__copy__()
-    after.counted_from, after.contacts, after.overflow_at = since, kept, overflow_at
+    after.counted_from, after.contacts, after.overflow_at = since, remaining, overflow_at
     return after
 
 
-def _judge(row: Citizen, marks: Container[bytes]) -> Citizen:
-    """Return `row` with it noted of the contacts with these marks whether they were first; `row` itself if that is known."""
-    to_judge = [known for known in row.contacts if known.fingerprint in marks and known.is_first is None]
-    if not to_judge:
+def _decide_first_contacts(row: Citizen, fingerprints: Container[bytes]) -> Citizen:
+    """Return `row` with `is_first` set for the contacts with these fingerprints; `row` itself if all have it."""
+    undecided = [known for known in row.contacts if known.fingerprint in fingerprints and known.is_first is None]
+    if not undecided:
         return row
-    courses, within, judged = _courses(row), row.terms.recontact_days, dict[bytes, Known]()
-    for known in to_judge:
-        own = sorted(courses[known.service])
-        place = next(index for index, one in enumerate(own) if one.fingerprint == known.fingerprint)
-        one, earlier = own[place], own[:place]
-        judged[known.fingerprint] = told = known.__copy__()
-        told.is_first = _is_first(one, earlier, _find_reason(one, earlier, within), within)
+    histories, within, decided = _histories(row), row.terms.recontact_days, dict[bytes, CitizenContact]()
+    for known in undecided:
+        own = sorted(histories[known.service])
+        position = next(index for index, history in enumerate(own) if history.fingerprint == known.fingerprint)
+        history, earlier = own[position], own[:position]
+        decided[known.fingerprint] = changed = known.__copy__()
+        changed.is_first = _is_first(history, earlier, _find_reason(history, earlier, within), within)
     after = row.__copy__()
-    after.contacts = tuple(judged.get(known.fingerprint, known) for known in row.contacts)
+    after.contacts = tuple(decided.get(known.fingerprint, known) for known in row.contacts)
     return after
 
 
-def _is_open(known: Known, since: int, day: DayOf) -> bool:
-    """Return whether a matter or an appointment is still to end, and was not forgotten."""
+def _is_open(known: CitizenContact, since: int, day: DayOf) -> bool:
+    """Return whether a case or an appointment is open, and its last event is at most `LONGEST_OPEN_DAYS` old."""
     if known.event_order < 0 or known.withdrawn_at is not None:
         return False
-    _, kind = read(known.event_order)
+    _, kind = decode_event_order(known.event_order)
     return kind in STATE_AFTER_EVENT and kind not in _ENDS and day(_last_at(known)) >= since - LONGEST_OPEN_DAYS
 
 
-def _is_ahead(known: Known, since: int, day: DayOf) -> bool:
+def _may_still_count(known: CitizenContact, since: int, day: DayOf) -> bool:
     return known.withdrawn_at is None and (_is_open(known, since, day) or day(_last_at(known)) >= since)
 
 
-def _matters(known: Known, since: int, context: int, day: DayOf) -> bool:
+def _is_needed(known: CitizenContact, since: int, context: int, day: DayOf) -> bool:
     return day(_last_at(known)) >= context or _is_open(known, since, day)
 
 
 def is_empty(row: Citizen) -> bool:
-    """Return whether nothing is left that the row would be kept for."""
+    """Return whether the row can be deleted."""
     return not row.contacts and row.overflow_at is None
 
 
@@ -476,9 +488,9 @@ encode: Final = _codec.encode
 
 
 def decode(value: bytes) -> Citizen:
-    """Return the row of `encode`; what many rows have in common is one object for all of them.
+    """Return the decoded row. Values that rows have in common are shared objects, which saves memory.
 
-    Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+    Raises `rows.UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
     """
     row = _codec.decode(value)
     row.terms = _share(row.terms)

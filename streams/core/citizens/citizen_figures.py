@@ -1,4 +1,4 @@
-"""Figures of citizens: what rows contribute, added up by civil day, week and four weeks, and how these figures are written.
+"""Figures of citizens by civil day, week and four weeks, and the keys and values of their topic.
 
 Days are ordinals of civil days.
 """
@@ -18,11 +18,11 @@ from streams.core.figures.figure_schemas import CITIZENS
 
 
 class Period(StrEnum):
-    """What figures are counted by; each lies wholly in the next one."""
+    """Period of figures. Each period lies within one longer period."""
 
     DAY = "day"
     WEEK = "week"
-    """From Monday."""
+    """Begins on Monday."""
     FOUR_WEEKS = "four_weeks"
 
 
@@ -31,64 +31,64 @@ TOTAL_PERIOD: Final = "total"
 
 
 class CitizenFigureKey(NamedTuple):
-    """What a row of figures is about."""
+    """Key of one row of figures."""
 
     period: str
-    """A `Period`, or `TOTAL`."""
+    """A `Period`, or `TOTAL_PERIOD`."""
     start: int
-    """The first day of the period, 0 of a total."""
+    """First day of the period; 0 for the total."""
     service: str | None
-    """None: all services together, where a citizen of several is one."""
+    """None for all services, where a citizen of several services counts once."""
 
 
 def start_of(period: Period, day: int) -> int:
-    """Return the first day of the period that `day` lies in: ordinal 1 was a Monday."""
+    """Return the first day of the period of `day`. Ordinal 1 is a Monday."""
     return day - (day - 1) % DAYS[period]
 
 
 def counted_from(today: int, terms: RecontactTerms) -> int:
-    """Return the first day of what may still change: whole periods, of which the last was not long ago."""
+    """Return the first day whose figures may still change: the start of four weeks that late events can affect."""
     return start_of(Period.FOUR_WEEKS, today - terms.recontact_days - MAX_LATE_DAYS)
 
 
 _LENGTHS: Final = tuple(DAYS.items())
 _CITIZENS: Final = tuple(CITIZENS.index.get(f"{name}_citizens", 0) for name in CITIZENS.facts)
-"""Index of a fact → index of the number of citizens behind it."""
+"""Index of a count → index of the number of citizens behind it."""
 
 
 class CitizenFigureChanges:
-    """What the rows that changed in a step change in the figures: of all citizens together, since they share the rows."""
+    """Changes of the figures in one step, accumulated over all changed rows of citizens."""
 
     def __init__(self) -> None:
         self._numbers: Final[defaultdict[Fact, int]] = defaultdict(int)
         self._citizens: Final[defaultdict[tuple[Period, int, str | None, int], int]] = defaultdict(int)
 
-    def note(self, before: Citizen | None, after: Citizen) -> None:
-        """Add the difference between what `before` contributes and what `after` does."""
+    def add(self, before: Citizen | None, after: Citizen) -> None:
+        """Add the difference between the contributions of `before` and `after`."""
         if before is not None and has_same_facts(before, after):
             return
-        was, now = facts(before) if before is not None else [], facts(after)
-        if was == now:
+        old_facts, new_facts = facts(before) if before is not None else [], facts(after)
+        if old_facts == new_facts:
             return
-        numbers, had, has = self._numbers, set(was), set(now)
-        for fact in now:
+        numbers, old, new = self._numbers, set(old_facts), set(new_facts)
+        for fact in new_facts:
             numbers[fact] += 1
-        for fact in was:
+        for fact in old_facts:
             numbers[fact] -= 1
-        days: dict[tuple[str | None, int], tuple[set[int], set[int]]] = {fact[1:]: (set(), set()) for fact in had ^ has}
-        for index, told in enumerate((had, has)):
-            for fact in told:
+        days: dict[tuple[str | None, int], tuple[set[int], set[int]]] = {fact[1:]: (set(), set()) for fact in old ^ new}
+        for side, found in enumerate((old, new)):
+            for fact in found:
                 if of_fact := days.get(fact[1:]):
-                    of_fact[index].add(fact[0])
-        for (service, what), (before_on, after_on) in days.items():
-            self._note_citizen(service, what, before_on, after_on)
+                    of_fact[side].add(fact[0])
+        for (service, index), (old_days, new_days) in days.items():
+            self._add_citizen(service, index, old_days, new_days)
 
-    def _note_citizen(self, service: str | None, index: int, had: set[int], has: set[int]) -> None:
-        """Note in which periods one more or less citizen stands behind a number."""
+    def _add_citizen(self, service: str | None, index: int, old_days: set[int], new_days: set[int]) -> None:
+        """Add one citizen to, or remove one from, the periods whose count gained or lost the citizen."""
         citizens = self._citizens
         for period, length in _LENGTHS:
-            former = {day - (day - 1) % length for day in had} if had else had
-            for start in {day - (day - 1) % length for day in has} if has else has:
+            former = {day - (day - 1) % length for day in old_days} if old_days else old_days
+            for start in {day - (day - 1) % length for day in new_days} if new_days else new_days:
                 if start not in former:
                     citizens[period, start, service, index] += 1
                 else:
@@ -97,7 +97,7 @@ class CitizenFigureChanges:
                 citizens[period, start, service, index] -= 1
 
     def apply(self, edit: Callable[[CitizenFigureKey], Figure]) -> None:
-        """Make the changes in the figures; `edit` hands out the row to change."""
+        """Apply the changes to the figures. `edit` returns the mutable row of a key."""
         for (day, service, index), by in self._numbers.items():
             if by:
                 for period in Period:
@@ -115,14 +115,14 @@ def _change(figure: Figure, index: int, by: int) -> None:
 
 
 # ------------------------------------------------------------------------------- keys of accueil.citizen-figures.v1
-# A key is a JSON array: ["day", "2026-11-26", service], ["week", Monday, service], ["four_weeks", Monday, service], each without
-# the service for all of them together; ["total", "", service]; or ["progress"]. The value is the JSON of a `Figure`, or of a
-# `Progress`. Rows of all partitions with the same key add up, since all of a citizen is in one partition.
+# A key is a JSON array: ["day", "2026-11-26", service], ["week", Monday, service], ["four_weeks", Monday, service] or
+# ["total", "", service], without the service for all services; or ["progress"]. The value is the JSON of a `Figure`, or of a
+# `Progress`. A citizen is in one partition, so figures with the same key of all partitions add up.
 class Progress(msgspec.Struct):
-    """How far a partition is: a row that is written once a day."""
+    """Progress of a partition, written once a day."""
 
     day: int
-    """All days before this one are over, and what was told of them is counted."""
+    """All days before this one have ended, and their events are counted."""
     recontact_days: int
     zone: str
 
@@ -135,13 +135,13 @@ _decode_key: Final = msgspec.json.Decoder(list[str]).decode
 
 
 def dump_key(key: CitizenFigureKey) -> bytes:
-    """Return the bytes of a key."""
+    """Return an encoded key."""
     start = date.fromordinal(key.start).isoformat() if key.start else ""
     return _encode_key([key.period, start, *([] if key.service is None else [key.service])])
 
 
 def load_key(key: bytes) -> CitizenFigureKey | None:
-    """Return the key of `dump_key`; None for that of `Progress`. Raises `ValueError` or `msgspec.DecodeError` for another."""
+    """Return a decoded key; None for the key of `Progress`. Raises `ValueError` or `msgspec.DecodeError` for an invalid key."""
     if key == PROGRESS_KEY:
         return None
     period, start, *service = _decode_key(key)

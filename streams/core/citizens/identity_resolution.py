@@ -1,10 +1,11 @@
-"""Which identities are one citizen's: links between them, made by contacts, and the story they add up to.
+"""Resolution of a citizen's identities, along the links that contacts make between them.
 
-A strong identity is one person's by its nature: a case, a dossier, a user of the appointment system. A weak one is not: a family
-shares a landline, a social worker's address stands on fifty files, a switchboard's number on thousands of calls. So strong
-identities merge along their links, while a weak one belongs to a story only as long as it leads to that one person alone. Where
-nobody's case is known, the one person is one other weak identity, of another kind: an address and a telephone.
-Nothing is rewritten: what belongs together is found when somebody asks, and is apart again once a link is revoked.
+A strong identity belongs to one person: a case, a dossier, a user of the appointment system. A weak identity may be shared: a
+family's landline, a social worker's address, a switchboard's number. Strong identities are merged along their links. A weak
+identity belongs to a person only if it leads to that person alone. Without any strong identity, one e-mail address and one
+telephone number may form a person.
+
+Clusters are computed for each query and never stored, so a revoked link has an immediate effect.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,156 +25,160 @@ class Link(NamedTuple):
 
 
 class LinkLimits(NamedTuple):
-    """How far a story may go."""
+    """Limits of the resolution."""
 
     fan_out: int = 8
-    """A weak identity with more links than this is nobody's own."""
+    """Maximum number of links of a weak identity; with more it is shared."""
     contacts: int = 200
-    """Nor is one that more contacts tell, of whom nothing stronger is known."""
+    """Maximum number of contacts of a weak identity that have no stronger identity; with more it is shared."""
     identities: int = 64
-    """So many belong to one story at most; those nearest to what was asked for go first."""
+    """Maximum number of identities in a cluster; the nearest to the queried identity come first."""
     blocked: frozenset[str] = frozenset()
-    """Weak identities that are nobody's own, whatever they lead to."""
+    """Weak identities that always count as shared."""
 
 
 class IdentityCluster(NamedTuple):
-    """What belongs to the citizen of one identity, and why."""
+    """Identities of one citizen, with the links that connect them."""
 
     identities: Mapping[str, Link | None]
-    """Each identity, nearest first → the link by which it belongs here; None for what was asked for."""
+    """Identity, nearest first → the link that connects it; None for the queried identity."""
     shared: Mapping[str, Link]
-    """Weak identities that are linked to this citizen, but others' too: they do not belong here. If what was asked for is such a
-    one: all that it is linked to."""
+    """Weak identities linked to this citizen and to others, which do not belong to the cluster. If the queried identity is
+    shared: all identities that it is linked to."""
     is_whole: bool = True
-    """Whether nothing was left out for being too much."""
+    """Whether no identity was left out because of `LinkLimits`."""
     is_own: bool = True
-    """Whether what was asked for leads to one person at most."""
+    """Whether the queried identity leads to at most one person."""
 
 
 class Neighbourhood(NamedTuple):
-    """What surrounds an identity."""
+    """Linked identities and number of contacts of one identity."""
 
     identities: Sequence[str] = ()
-    """What it is linked to, in order, revoked links left out; of a weak one at most `Caps.fan_out` + 1, of a strong one at most
-    `Caps.identities` + 1."""
+    """Linked identities in order, without revoked links. At most `LinkLimits.fan_out` + 1 for a weak identity, and at most
+    `LinkLimits.identities` + 1 for a strong one."""
     contacts: int = 0
-    """Of a weak one: how many contacts tell nothing stronger, if they are more than `Caps.contacts`; counted no further."""
+    """For a weak identity: number of contacts without a stronger one, if more than `LinkLimits.contacts`; may stop there."""
 
 
 FindNeighbours = Callable[[Sequence[str]], Mapping[str, Neighbourhood]]
-"""Returns what surrounds each of these identities; one that nothing is known of may be left out."""
-_NOTHING: Final = Neighbourhood()
+"""Function from identities to their neighbourhoods. Unknown identities may be left out."""
+_NO_NEIGHBOURS: Final = Neighbourhood()
 
 
 def is_strong(identity: str) -> bool:
-    """Return whether an identity is one person's by its nature."""
+    """Return whether an identity always belongs to one person."""
     return kind_of(identity) in STRONG
 
 
-def make_links(told: Iterable[str]) -> tuple[Link, ...]:
-    """Return the links that a contact's identities make, all that it ever told, in whatever order: each to the strongest.
+def make_links(identities: Iterable[str]) -> tuple[Link, ...]:
+    """Return the links of a contact, given all its identities in any order: the strongest one is linked to each other one.
 
-    Of more than `MAX_IDENTITIES` the strongest count, as in the contact's row.
+    Only the strongest `MAX_IDENTITIES` count, as in the contact's row.
     """
-    strongest, *others = sorted({*told}, key=identity_rank)[:MAX_IDENTITIES] or [""]
+    strongest, *others = sorted({*identities}, key=identity_rank)[:MAX_IDENTITIES] or [""]
     return tuple(Link(strongest, other) for other in others)
 
 
 def identity_rank(identity: str) -> tuple[int, str]:
-    """Order identities as a contact does, strongest first."""
+    """Return a sort key that puts strong identities first, in the order of a contact's row."""
     return _STRENGTH.get(kind_of(identity), len(_STRENGTH)), identity
 
 
-def resolve_identities(asked: str, neighbours: FindNeighbours, caps: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed
-    """Return the story of the citizen with the identity `asked`; `neighbours` is asked a bounded number of times.
+def resolve_identities(identity: str, neighbours: FindNeighbours, limits: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed
+    """Return the cluster of the citizen with `identity`, with a bounded number of calls of `neighbours`.
 
-    A weak identity that leads to several persons, or to too many for one, is a story of its own.
+    A weak identity that leads to several persons, or exceeds a limit, forms a cluster of its own.
     """
     neighbours = _once(neighbours)
-    if is_strong(asked):
-        return _tell_person(asked, neighbours, caps)
-    near = neighbours([asked])[asked]
-    links = {other: Link(asked, other) for other in near.identities[: caps.fan_out]}
-    of_several = IdentityCluster({asked: None}, links, len(links) == len(near.identities), is_own=False)
-    if _is_busy(asked, near, caps):
+    if is_strong(identity):
+        return _resolve_person(identity, neighbours, limits)
+    near = neighbours([identity])[identity]
+    links = {other: Link(identity, other) for other in near.identities[: limits.fan_out]}
+    of_several = IdentityCluster({identity: None}, links, len(links) == len(near.identities), is_own=False)
+    if _is_busy(identity, near, limits):
         return of_several
     person = next(filter(is_strong, links), None)
     if person is not None:
-        story = _tell_person(person, neighbours, caps)
-        if asked not in story.identities:
+        cluster = _resolve_person(person, neighbours, limits)
+        if identity not in cluster.identities:
             return of_several
-        others = {other: link for other, link in story.identities.items() if other not in {asked, person}}
-        return IdentityCluster({asked: None, person: links[person], **others}, story.shared, story.is_whole)
-    if not _is_alone(asked, near, (), caps, strangers=1):
+        others = {other: link for other, link in cluster.identities.items() if other not in {identity, person}}
+        return IdentityCluster({identity: None, person: links[person], **others}, cluster.shared, cluster.is_whole)
+    if not _is_exclusive(identity, near, (), limits, max_strangers=1):
         return of_several
-    own, shared = _judge(links, {asked}, neighbours, caps, strangers=0)
-    return IdentityCluster({asked: None, **own}, shared)
+    own, shared = _split_shared(links, {identity}, neighbours, limits, max_strangers=0)
+    return IdentityCluster({identity: None, **own}, shared)
 
 
 def _once(neighbours: FindNeighbours) -> FindNeighbours:
-    """Return what asks `neighbours` about each identity once, however often a story comes by it."""
+    """Return `neighbours` with a cache, so that each identity is looked up once."""
     known: dict[str, Neighbourhood] = {}
 
-    def ask(asked: Sequence[str]) -> Mapping[str, Neighbourhood]:
-        if unknown := [one for one in asked if one not in known]:
-            known.update(dict.fromkeys(unknown, _NOTHING) | dict(neighbours(unknown)))
-        return {one: known[one] for one in asked}
+    def ask(identities: Sequence[str]) -> Mapping[str, Neighbourhood]:
+        if unknown := [identity for identity in identities if identity not in known]:
+            known.update(dict.fromkeys(unknown, _NO_NEIGHBOURS) | dict(neighbours(unknown)))
+        return {identity: known[identity] for identity in identities}
 
     return ask
 
 
-def _tell_person(strong: str, neighbours: FindNeighbours, caps: LinkLimits) -> IdentityCluster:
+def _resolve_person(strong: str, neighbours: FindNeighbours, limits: LinkLimits) -> IdentityCluster:
     own: dict[str, Link | None] = {strong: None}
     weak: dict[str, Link] = {}
     frontier, is_whole = [strong], True
     while frontier:
         near, further = neighbours(frontier), []
-        for one in frontier:
-            for other in near[one].identities:
+        for identity in frontier:
+            for other in near[identity].identities:
                 if other in own or other in weak:
                     continue
-                if len(own) + len(weak) >= caps.identities:
+                if len(own) + len(weak) >= limits.identities:
                     is_whole = False
                 elif is_strong(other):
-                    own[other] = Link(one, other)
+                    own[other] = Link(identity, other)
                     further.append(other)
                 else:
-                    weak[other] = Link(one, other)
+                    weak[other] = Link(identity, other)
         frontier = further
-    alone, shared = _judge(weak, own.keys(), neighbours, caps, strangers=1)
-    return IdentityCluster({**own, **alone}, shared, is_whole)
+    exclusive, shared = _split_shared(weak, own.keys(), neighbours, limits, max_strangers=1)
+    return IdentityCluster({**own, **exclusive}, shared, is_whole)
 
 
-def _judge(
-    weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, caps: LinkLimits, strangers: int
+def _split_shared(
+    weak: Mapping[str, Link], own: Collection[str], neighbours: FindNeighbours, limits: LinkLimits, max_strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
-    """Return of the weak identities those that lead nowhere but to `own`, and those that are others' too."""
+    """Return the weak identities that lead only to the person of `own`, and those that lead to other persons too."""
     near = neighbours(list(weak))
     around = {*own, *weak}
-    alone: dict[str, Link] = {}
+    exclusive: dict[str, Link] = {}
     shared: dict[str, Link] = {}
-    for one, link in weak.items():
-        (alone if _is_alone(one, near[one], around, caps, strangers) else shared)[one] = link
-    return alone, shared
+    for identity, link in weak.items():
+        is_exclusive = _is_exclusive(identity, near[identity], around, limits, max_strangers)
+        (exclusive if is_exclusive else shared)[identity] = link
+    return exclusive, shared
 
 
-def _is_alone(one: str, near: Neighbourhood, around: Collection[str], caps: LinkLimits, strangers: int) -> bool:
-    """Return whether a weak identity leads to nobody but whom `around` is of.
+def _is_exclusive(
+    identity: str, near: Neighbourhood, around: Collection[str], limits: LinkLimits, max_strangers: int
+) -> bool:
+    """Return whether a weak identity leads only to the person with the identities `around`.
 
-    So many weak identities of which nothing else is known may be the same person's: none of its own kind, which is another's.
+    At most `max_strangers` further weak identities may belong to the same person. They must be of another kind: a second
+    identity of the same kind belongs to another person.
     """
     others = [other for other in near.identities if other not in around]
     return (
-        not _is_busy(one, near, caps)
-        and len(others) <= strangers
-        and not any(is_strong(other) or kind_of(other) == kind_of(one) for other in others)
+        not _is_busy(identity, near, limits)
+        and len(others) <= max_strangers
+        and not any(is_strong(other) or kind_of(other) == kind_of(identity) for other in others)
     )
 
 
-def _is_busy(one: str, near: Neighbourhood, caps: LinkLimits) -> bool:
-    return one in caps.blocked or len(near.identities) > caps.fan_out or near.contacts > caps.contacts
+def _is_busy(identity: str, near: Neighbourhood, limits: LinkLimits) -> bool:
+    return identity in limits.blocked or len(near.identities) > limits.fan_out or near.contacts > limits.contacts
 
 
 def kind_of(identity: str) -> str:
-    """Return the kind of an identity; of a contact id, its channel."""
+    """Return the kind of an identity, or the channel of a contact id."""
     return identity.partition(":")[0]

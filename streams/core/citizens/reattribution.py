@@ -1,8 +1,8 @@
-"""Moves: a contact that tells a stronger identity becomes another citizen's.
+"""Reattribution of a contact to another citizen, when an event brings a stronger identity.
 
-Entries are keyed by the citizen, so the former owner's partition would keep what it was told, and the new one's would lack it.
-A move is told to both: the former one withdraws the contact, the new one adopts it with all that is known of it. What the
-timeline shows is not concerned: it keeps a contact's entries together by itself.
+Timeline entries are keyed by the citizen, so the figures of both citizens must change, in different partitions. One record
+withdraws the contact from the former citizen; another adds it to the new citizen, with its past events. The timeline itself
+does not need these records, as it groups entries by contact.
 """
 
 from collections.abc import Iterator
@@ -13,26 +13,26 @@ import msgspec
 from models.ids import event_id
 from models.timestamps import to_datetime
 from streams.core.contacts.contact import UNASSIGNED_SECTOR, AssignedSector, Contact, event_times
-from streams.core.contacts.event_order import ARRIVED, read
+from streams.core.contacts.event_order import ARRIVED, decode_event_order
 from streams.core.timeline.entries import Entry
 
 SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
 WITHDRAWN: Final = "contact.withdrawn"
 REATTRIBUTION_TYPES: Final = frozenset({ADOPTED, WITHDRAWN})
-"""Types of entries that are no part of a timeline."""
+"""Entry types that are not shown in a timeline."""
 
-Told = tuple[str, int, str]
-"""Type of an event, when it happened in milliseconds since 1970, and a service that it told."""
+PastEvent = tuple[str, int, str]
+"""Event type, time in milliseconds since 1970, and service of the event."""
 
 
 class Reattribution(Entry, gc=False):
-    """An entry that tells of a contact on the whole: to `citizen`, or under the contact's own key while that is empty."""
+    """Entry for the withdrawal or adoption of a contact. Its key is `citizen`, or the contact id if that is empty."""
 
-    told: tuple[Told, ...] = ()
-    """If it is adopted: what its entries under the former owner told, so far as it says how the contact went."""
+    events: tuple[PastEvent, ...] = msgspec.field(default=(), name="told")
+    """For an adoption: the contact's events under the former citizen that have an event order."""
     assigned_sector: AssignedSector = UNASSIGNED_SECTOR
-    """By what it is of its sector now: as that only ever becomes less, it tells which of a contact's moves is the last one."""
+    """Current sector key of the contact. It only decreases, so the least key marks the contact's last reattribution."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -40,38 +40,40 @@ _decode: Final = msgspec.json.Decoder(Reattribution).decode
 
 
 def decode(value: bytes) -> Reattribution:
-    """Return the move of a record's value. Raises `msgspec.DecodeError`."""
+    """Return the reattribution in a record's value. Raises `msgspec.DecodeError`."""
     return _decode(value)
 
 
 def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON.
+    """Return the records for a contact whose citizen changed: Kafka keys, and reattributions as JSON.
 
-    None if the former one was told nothing that says how the contact went: most calls are somebody's once they are queued.
-    And none of an erasure: nobody is named to tell of it.
+    Returns no record if the contact had no event with an event order, as most calls get an identity when they are queued. An
+    erasure gives no record either, as the contact then has no citizen.
     """
-    if not before.stays and _only_arrived(before):  # as nearly always
+    if not before.stays and _only_arrived(before):  # nearly always
         return ()
-    told = () if after.is_erased else (*_tell(before),)
-    if not told:
+    events = () if after.is_erased else (*_past_events(before),)
+    if not events:
         return ()
     return (
         _record(before.citizen, WITHDRAWN, after, contact, ()),
-        _record(after.citizen, ADOPTED, after, contact, told),
+        _record(after.citizen, ADOPTED, after, contact, events),
     )
 
 
 def _only_arrived(row: Contact) -> bool:
-    for told in row.case_events:  # noqa: SIM110 - a generator costs more than the loop
-        if told.type != ARRIVED:
+    for event in row.case_events:  # noqa: SIM110 - a generator costs more than the loop
+        if event.type != ARRIVED:
             return False
     return True
 
 
-def _record(citizen: str, kind: str, after: Contact, contact: str, told: tuple[Told, ...]) -> tuple[bytes, bytes]:
+def _record(
+    citizen: str, kind: str, after: Contact, contact: str, events: tuple[PastEvent, ...]
+) -> tuple[bytes, bytes]:
     dimensions = after.dimensions
     state, outcome = after.status()
-    move = Reattribution(
+    reattribution = Reattribution(
         event_id(SOURCE, f"{contact}|{kind}|{citizen}"),
         citizen,
         contact,
@@ -84,18 +86,18 @@ def _record(citizen: str, kind: str, after: Contact, contact: str, told: tuple[T
         outcome,
         SOURCE,
         after.sector,
-        told=told,
+        events=events,
         assigned_sector=after.assigned_sector,
     )
-    return (citizen or contact).encode(), _encode(move)
+    return (citizen or contact).encode(), _encode(reattribution)
 
 
-def _tell(row: Contact) -> Iterator[Told]:
-    """Yield what the row's evidence says: when each thing first happened, and of what happened last when and where."""
-    is_known = row.service_order >= 0  # which service has it; else only where it arrived was told
+def _past_events(row: Contact) -> Iterator[PastEvent]:
+    """Yield the row's events: the first times, and the latest event and service."""
+    is_known = row.service_order >= 0  # else only the service of the arrival is known
     for kind, at, service in event_times(row):
         yield kind, at, "" if is_known else service
     for event_order, service in {(row.event_order, ""), (row.service_order, row.service)}:
         if event_order >= 0:
-            at, kind = read(event_order)
+            at, kind = decode_event_order(event_order)
             yield kind, at, service

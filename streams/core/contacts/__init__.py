@@ -1,1 +1,1 @@
-"""One contact or agent: the row that its events fold to."""
+"""Rows of contacts and agents, folded from their events. Imports only `models` and `streams.core`."""

@@ -1,9 +1,9 @@
-"""One agent: the row that `agent.state_changed` events fold to, and the state per queue that it means.
+"""Row of an agent, folded from `agent.state_changed` events, and the agent's state per queue.
 
-Each thing that changes is a register of its own, in which the latest event wins, by time and then `sequence`. So the same
-events give the same row in any order and however often they come; `forget` alone depends on when somebody looked.
+Each login, pause and contact state is a register, where the latest event wins, by time and then `sequence`. The same events
+therefore give the same row in any order, with or without duplicates. Only `forget` depends on the clock.
 
-Agents share a topic with contacts; the key's prefix `agent:` tells them apart.
+Agents and contacts share a topic; keys of agents begin with `agent:`.
 """
 
 from typing import Final, NamedTuple
@@ -25,10 +25,11 @@ from streams.core.rows import (
 
 AGENT_CHANGED: Final = "agent.state_changed"
 MAX_RINGS: Final = 32
+"""Maximum number of unanswered rings in a row."""
 
 
 class Register(NamedTuple):
-    """What the latest event told about one thing; of two registers the greater holds."""
+    """Value of the latest event about one login, pause or contact. The greater of two registers wins."""
 
     at: int
     """Milliseconds since 1970 UTC."""
@@ -38,7 +39,7 @@ class Register(NamedTuple):
 
 
 class Ring(NamedTuple):
-    """A call that rang at the agent and was not answered."""
+    """A call that rang at the agent without being answered."""
 
     at: int
     """Milliseconds since 1970 UTC."""
@@ -48,25 +49,25 @@ class Ring(NamedTuple):
 
 
 class Agent(Row, tag=1):
-    """One agent. The tag is the version of the layout."""
+    """Row of one agent. The tag is the row version."""
 
     logins: dict[str, Register] = field(default_factory=dict)
-    """Queue → logged in there; under the empty name in all queues. Taking a contact in a queue shows a login there."""
+    """Queue → logged in; the empty name means all queues. Taking a contact in a queue implies a login to it."""
     pauses: dict[str, Register] = field(default_factory=dict)
-    """Queue → paused there; under the empty name in all queues. A login or logout of a queue ends the pause in it."""
+    """Queue → paused; the empty name means all queues. A login or logout of a queue ends the pause in it."""
     contact: Register | None = None
     """Whether the agent is on a contact."""
     rings: tuple[Ring, ...] = ()
-    """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
+    """The latest `MAX_RINGS` unanswered rings, sorted. An older ring is taken for a duplicate."""
     silent_since: int = 0
-    """What was told up to here, milliseconds since 1970, no longer holds (`forget`)."""
+    """Registers up to this time, in milliseconds since 1970, no longer apply (`forget`)."""
 
     touched_at: int = 0
-    """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
+    """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
 
     @property
     def last_at(self) -> int:
-        """The latest event time of what the row holds."""
+        """Return the latest event time in the row."""
         registers = [*self.logins.values(), *self.pauses.values(), *([self.contact] if self.contact else [])]
         return max([*(register.at for register in registers), *(ring.at for ring in self.rings)], default=0)
 
@@ -77,9 +78,9 @@ _PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
 
 
 def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> Agent:
-    """Return the agent with `event` added: a new row, or `row` itself if the event changes nothing.
+    """Return the row with `event` added: a new row, or `row` itself if the event changes nothing.
 
-    `at` is the event's time, for who has it in milliseconds already. Raises `rows.TooManyPlaces`.
+    `at` is the event's time in milliseconds, if the caller has it. Raises `rows.TooManyDimensions`.
     """
     if at is None:
         at = milliseconds(event.time)
@@ -89,18 +90,18 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
     change, queue = data.change, data.queue
     dimensions = intern_dimensions(event.channel, event.site, event.service, queue, MAX_DIMENSIONS)
     if change is AgentChange.RING_UNANSWERED:
-        rings = _remember(rings, Ring(at, event.sequence, fingerprint(event.id), dimensions))
+        rings = _add_ring(rings, Ring(at, event.sequence, fingerprint(event.id), dimensions))
     elif change in _LOGIN:
         logins = _write(logins, queue, Register(at, event.sequence, _LOGIN[change], dimensions))
-        if queue:  # a new member of a queue, or none of it any more, is not paused there
+        if queue:  # joining or leaving a queue ends the pause in it
             pauses = _write(pauses, queue, Register(at, event.sequence, on=False, dimensions=dimensions))
     elif change in _PAUSE:
         pauses = _write(pauses, queue, Register(at, event.sequence, _PAUSE[change], dimensions))
     else:
-        told = Register(at, event.sequence, change is AgentChange.CONTACT_STARTED, dimensions)
-        contact = told if contact is None or told > contact else contact
-        if told.on and queue:
-            logins = _write(logins, queue, told)
+        register = Register(at, event.sequence, change is AgentChange.CONTACT_STARTED, dimensions)
+        contact = register if contact is None or register > contact else contact
+        if register.on and queue:
+            logins = _write(logins, queue, register)
     if (
         row is not None
         and logins is row.logins
@@ -112,27 +113,27 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
     return Agent(logins, pauses, contact, rings, before.silent_since, before.touched_at)
 
 
-def _write(registers: dict[str, Register], queue: str, told: Register) -> dict[str, Register]:
+def _write(registers: dict[str, Register], queue: str, new: Register) -> dict[str, Register]:
     known = registers.get(queue)
     if known is None and len(registers) >= MAX_DIMENSIONS_PER_ROW:
         raise TooManyDimensions
-    return registers if known is not None and known >= told else registers | {queue: told}
+    return registers if known is not None and known >= new else registers | {queue: new}
 
 
-def _remember(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
-    """Add a ring; of one that was told with two places, as after a change of the configuration, the lesser holds."""
-    known = next((one for one in rings if one.fingerprint == ring.fingerprint), None)
+def _add_ring(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
+    """Add a ring. After a change of configuration a ring may come twice with different dimensions: the lesser wins."""
+    known = next((old for old in rings if old.fingerprint == ring.fingerprint), None)
     if known is None:
         return tuple(sorted((*rings, ring))[-MAX_RINGS:])
-    return rings if known <= ring else tuple(sorted((*(one for one in rings if one is not known), ring)))
+    return rings if known <= ring else tuple(sorted((*(old for old in rings if old is not known), ring)))
 
 
 def states(agent: Agent) -> dict[Dimensions, str]:
-    """Return place → state (a name in `layouts.QUEUES`): each queue that the agent is logged in to, and once without a queue.
+    """Return dimensions → state (a stock in `figure_schemas.QUEUES`) of each queue that the agent is logged in to.
 
-    Who pauses or takes a contact in a queue without any known login or logout is a member of it. On a contact, an agent is
-    so in all queues, also while paused. Without a queue stands the best of these states, so that agents can be counted once
-    however many queues they serve.
+    A pause or a contact in a queue implies a login, if no login or logout is known. An agent on a contact is so in all
+    queues, also while paused. An additional entry with an empty queue has the most available of the states, so that figures
+    count an agent once.
     """
     found: dict[Dimensions, str] = {}
     logins, pauses, silent_since = agent.logins, agent.pauses, agent.silent_since
@@ -146,10 +147,10 @@ def states(agent: Agent) -> dict[Dimensions, str]:
         if not queue:
             continue
         login, pause = logins.get(queue), pauses.get(queue)
-        told = login if pause is None else _later(login, pause)
+        latest = login if pause is None else _later(login, pause)
         if login_to_all is not None:
             login = _later(login, login_to_all)
-        if told is None or (login is not None and not login.on):
+        if latest is None or (login is not None and not login.on):
             continue
         if on_contact:
             state = best = _ON_CONTACT
@@ -159,21 +160,21 @@ def states(agent: Agent) -> dict[Dimensions, str]:
             state = _PAUSED
             if pause is None or not pause.on:
                 state = best = _AVAILABLE
-        found[told.dimensions] = state
+        found[latest.dimensions] = state
     if found:
         channel, site, _, _ = min(found)
         found[intern_dimensions(channel, site, "", "")] = best
     return found
 
 
-def _later(one: Register | None, other: Register | None) -> Register | None:
-    return max(one, other) if one and other else one or other
+def _later(first: Register | None, second: Register | None) -> Register | None:
+    return max(first, second) if first and second else first or second
 
 
 def forget(row: Agent, now_ms: int, ttl_ms: int) -> Agent:
-    """Return `row` as gone if nothing was told of the agent for `ttl_ms`: a switchboard does not tell every logout.
+    """Return `row` with the agent logged out if it has no event within `ttl_ms`, else `row` itself.
 
-    Else `row` itself. What the agent does later counts again.
+    Switchboards do not report every logout. Later events of the agent count again.
     """
     last_at = row.last_at
     if last_at + ttl_ms > now_ms or not states(row):

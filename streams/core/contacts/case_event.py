@@ -1,4 +1,4 @@
-"""What happened to a contact as a whole, by kind of event; and how things stand after it.
+"""Case events of a contact, folded by event type, and the contact state that follows from them.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -20,16 +20,16 @@ from streams.core.rows import MAX_DIMENSIONS, Row, intern_dimensions
 
 
 class ContactState(StrEnum):
-    """Who has to act."""
+    """State of a contact, by the party that has to act."""
 
     WAITING = "waiting"
-    """The service: nobody took the matter up yet."""
+    """The service has to act, and has not started."""
     IN_PROGRESS = "in_progress"
-    """The service: somebody is at it."""
+    """The service is acting."""
     PENDING_CITIZEN = "pending_citizen"
-    """The citizen."""
+    """The citizen has to act."""
     CLOSED = "closed"
-    """Nobody."""
+    """No further action is expected."""
 
 
 STATE_AFTER_EVENT: Final = {
@@ -53,9 +53,9 @@ STATE_AFTER_EVENT: Final = {
     "appointment.missed": ContactState.CLOSED,
     "appointment.cancelled": ContactState.CLOSED,
 }
-"""Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
+"""Event type → state after it. Other types do not change the state. For simultaneous events, the later type in the table wins."""
 
-TURNS: Final = frozenset(
+REPEATABLE_TYPES: Final = frozenset(
     {
         "letter.assigned",
         "letter.answered",
@@ -68,37 +68,37 @@ TURNS: Final = frozenset(
         "form.decided",
     }
 )
-"""What may happen many times, and starts or ends a time in which the service need not act."""
-MAX_TURNS: Final = 64
-BY_THE_FIRST: Final = frozenset({"appointment.booked"})
-"""Event types that come again when something is taken back: who booked, and for when, was told by the first."""
+"""Event types that may occur many times, and that begin or end a period without action by the service."""
+MAX_REPEATS: Final = 64
+"""Maximum number of times kept between the first and the last event of a repeatable type."""
+FIRST_DETAIL_TYPES: Final = frozenset({"appointment.booked"})
+"""Event types whose first event's data is kept: a later `appointment.booked` only undoes a cancellation."""
 
 _RANK: Final = {kind: rank for rank, kind in enumerate(STATE_AFTER_EVENT)}
 
 
 class CaseEvent(Row):
-    """The evidence of one kind of event that concerns the contact as a whole."""
+    """All events of one type that concern the contact as a whole, not one queue stay."""
 
     type: str
-    """The event type; of an opinion with its scale, since one contact may be judged on several: `feedback.given:csat_1_5`."""
+    """Event type. Opinions include the scale, as a contact may have several: `feedback.given:csat_1_5`."""
     first_at: int
     last_at: int
     dimensions: Dimensions
-    """Where, as the last of them told it."""
+    """Dimensions of the last event."""
     detail: str
-    """`data` of the last of them, or of the first if that is what matters (`BY_THE_FIRST`), as JSON without what is empty; empty
-    if it had none."""
+    """JSON of the last event's `data`, or of the first event's (`FIRST_DETAIL_TYPES`), without empty fields. May be empty."""
     between: tuple[int, ...] = ()
-    """When else it happened, in order, if it is a turn: the earliest `MAX_TURNS`."""
+    """Times between the first and the last event of a repeatable type, in order: the earliest `MAX_REPEATS`."""
 
     @property
     def data(self) -> "Detail":
-        """`detail`, decoded."""
+        """Return `detail`, decoded."""
         return _decode(self.detail)
 
 
 class Detail(msgspec.Struct, frozen=True, gc=False):
-    """What is read of the `data` of milestones."""
+    """Fields of case events' `data` that the figures, SLA clocks and timelines use."""
 
     admitted_at: datetime | None = None
     starts_at: datetime | None = None
@@ -112,10 +112,10 @@ class Detail(msgspec.Struct, frozen=True, gc=False):
 
 
 def add_case_event(case_events: tuple[CaseEvent, ...], event: Event, at: int) -> tuple[CaseEvent, ...]:
-    """Return `milestones`, which stand by type, with what `event` tells. Raises `rows.TooManyPlaces`."""
+    """Return `case_events`, sorted by type, with `event` added. Raises `rows.TooManyDimensions`."""
     data = field_values(event.data)
-    told = {name: value for name, value in data.items() if value not in (None, "")}
-    detail = sys.intern(_encode_json(told).decode()) if told else ""
+    present = {name: value for name, value in data.items() if value not in (None, "")}
+    detail = sys.intern(_encode_json(present).decode()) if present else ""
     kind = event.type if (scale := data.get("scale")) is None else sys.intern(f"{event.type}:{scale}")
     queue = data.get("queue") or data.get("procedure") or ""
     new = CaseEvent(
@@ -124,39 +124,39 @@ def add_case_event(case_events: tuple[CaseEvent, ...], event: Event, at: int) ->
     return _merge(case_events, new) if case_events else (new,)
 
 
-def _merge(case_events: tuple[CaseEvent, ...], told: CaseEvent) -> tuple[CaseEvent, ...]:
-    by_type = {milestone.type: milestone for milestone in case_events}
-    if known := by_type.get(told.type):
-        if told.type in TURNS:
-            told.between = _between(known, told.first_at)
-        first_at, of_first = min((known.first_at, known.detail), (told.first_at, told.detail))
-        last_at, dimensions, of_last = max(
-            (known.last_at, known.dimensions, known.detail), (told.last_at, told.dimensions, told.detail)
+def _merge(case_events: tuple[CaseEvent, ...], new: CaseEvent) -> tuple[CaseEvent, ...]:
+    by_type = {case_event.type: case_event for case_event in case_events}
+    if known := by_type.get(new.type):
+        if new.type in REPEATABLE_TYPES:
+            new.between = _between(known, new.first_at)
+        first_at, first_detail = min((known.first_at, known.detail), (new.first_at, new.detail))
+        last_at, dimensions, last_detail = max(
+            (known.last_at, known.dimensions, known.detail), (new.last_at, new.dimensions, new.detail)
         )
-        detail = of_first if told.type in BY_THE_FIRST else of_last
-        told.first_at, told.last_at, told.dimensions, told.detail = first_at, last_at, dimensions, detail
-    by_type[told.type] = told
+        detail = first_detail if new.type in FIRST_DETAIL_TYPES else last_detail
+        new.first_at, new.last_at, new.dimensions, new.detail = first_at, last_at, dimensions, detail
+    by_type[new.type] = new
     return tuple(sorted(by_type.values(), key=attrgetter("type")))
 
 
 def _between(known: CaseEvent, at: int) -> tuple[int, ...]:
     times = sorted({known.first_at, known.last_at, *known.between, at})
-    return tuple(times[1:-1][:MAX_TURNS])
+    return tuple(times[1:-1][:MAX_REPEATS])
 
 
 def intervals_in_states(
     own_events: Iterable[CaseEvent], states: Container[ContactState]
 ) -> tuple[tuple[int, int | None], ...]:
-    """Return from when to when the state was one of `states` (None: still is), in order, milliseconds since 1970."""
-    turns = sorted(
-        (at, _RANK[told.type], STATE_AFTER_EVENT[told.type] in states)
-        for told in own_events
-        if told.type in _RANK
-        for at in {told.first_at, *told.between, told.last_at}
+    """Return the intervals in which the state was one of `states`, in order; end None for a state that lasts."""
+    changes = sorted(
+        (at, _RANK[case_event.type], STATE_AFTER_EVENT[case_event.type] in states)
+        for case_event in own_events
+        if case_event.type in _RANK
+        for at in {case_event.first_at, *case_event.between, case_event.last_at}
     )
     spans: list[tuple[int, int | None]] = []
     since = None
-    for at, _, inside in turns:
+    for at, _, inside in changes:
         if inside and since is None:
             since = at
         elif not inside and since is not None:
@@ -169,15 +169,15 @@ def intervals_in_states(
 
 
 def latest_state_event(case_events: Iterable[CaseEvent]) -> CaseEvent | None:
-    """Return the milestone that decides the state, None if none does."""
-    decisive = [milestone for milestone in case_events if milestone.type in _RANK]
+    """Return the case event that decides the state, or None."""
+    decisive = [case_event for case_event in case_events if case_event.type in _RANK]
     if len(decisive) > 1:
-        return max(decisive, key=lambda told: (told.last_at, _RANK[told.type]))
+        return max(decisive, key=lambda case_event: (case_event.last_at, _RANK[case_event.type]))
     return decisive[0] if decisive else None
 
 
 def status(decisive: CaseEvent | None) -> tuple[ContactState, str]:
-    """Return who has to act after the milestone that decides, and in one word what became of it, empty while it is open."""
+    """Return the state after the deciding case event, and the outcome in one word, empty while the contact is open."""
     if decisive is None:
         return ContactState.CLOSED, ""
     state = STATE_AFTER_EVENT[decisive.type]
@@ -189,9 +189,9 @@ def status(decisive: CaseEvent | None) -> tuple[ContactState, str]:
 
 _encode_json: Final = msgspec.json.Encoder().encode
 _decoder: Final = msgspec.json.Decoder(Detail)
-_NOTHING: Final = Detail()
+_EMPTY_DETAIL: Final = Detail()
 
 
 @lru_cache(maxsize=4096)
 def _decode(detail: str) -> Detail:
-    return _decoder.decode(detail) if detail else _NOTHING
+    return _decoder.decode(detail) if detail else _EMPTY_DETAIL

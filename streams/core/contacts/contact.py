@@ -1,14 +1,13 @@
-"""One contact: the row that its events fold to.
+"""Row of a contact, folded from its events.
 
-A row holds evidence, which only grows: when each thing first happened, and what was told about it. So the same events give
-the same row in any order and however often they come. State, outcome and times are derived from the evidence.
+A row holds evidence that only grows, such as first times and the data of events. The same events therefore give the same row in
+any order, with or without duplicates. State, outcome and times are derived from the evidence.
 
-Which sector a contact is of, and whose it is, only the source says that the contact's id names: what others tell of it, as a
-survey does, is folded like all else, but takes it nowhere. If its source tells it in two sectors, since somebody changed a
-setting or another service got the matter, it stays in the one that was told first, by the times of the events. Pseudonyms of
-the other sector are strangers' there: they are kept apart, and linked with nobody.
+Only events of the source in the contact's id set its sector and identities. Events of other sources, such as surveys, are folded
+without them. If the source names two sectors, because a setting changed or another service took the case, the sector with the
+earliest event time is assigned. Pseudonyms of another sector are stored separately in `claims` and linked to no citizen.
 
-All times are milliseconds since 1970 UTC, all durations milliseconds. A row is never changed once it is handed out.
+All times are milliseconds since 1970 UTC, all durations milliseconds. A row is immutable once it is returned.
 """
 
 import sys
@@ -19,9 +18,9 @@ from models.events import Event
 from models.identities import MAX_IDENTITIES, IdentityKind
 from models.timestamps import milliseconds
 from models.topics import Channel
-from streams.core.contacts import queue_stay as queue_visit
+from streams.core.contacts import queue_stay
 from streams.core.contacts.case_event import CaseEvent, ContactState, add_case_event, latest_state_event, status
-from streams.core.contacts.event_order import TYPE_INDEX, note
+from streams.core.contacts.event_order import TYPE_INDEX, add_event_order
 from streams.core.contacts.queue_stay import QueueStay, TimesToLive, add_evidence, stay_result, stay_times
 from streams.core.figures.figure import Dimensions
 from streams.core.rows import (
@@ -36,172 +35,176 @@ from streams.core.rows import (
 from streams.core.sla.clock import SlaClock, intern_parts
 
 SEEN_EVENTS: Final = 32
-"""How many event ids a row remembers."""
+"""Maximum number of event id fingerprints in a row."""
 ERASED: Final = "personal_data.erased"
 AssignedSector = tuple[bool, int, str]
-"""Which sector a contact is of: whether none is known, when it was told first, and its name. The least of all that were told."""
+"""Sort key of a contact's sector: whether it is unknown, the earliest event time that names it, its name. The least key wins."""
 UNASSIGNED_SECTOR: Final[AssignedSector] = (True, 0, "")
 
 
 class Claim(Row):
-    """What its own source told of a contact in one sector; empty: in none."""
+    """Identities that the contact's source published in one sector."""
 
     sector: str
+    """Empty for events without a sector."""
     first_at: int
-    """The time of the earliest event that named the sector."""
+    """Earliest event time that names the sector."""
     identities: str
 
 
 class Contact(Row, tag=1):
-    """One contact. The tag is the version of the layout."""
+    """Row of one contact. The tag is the row version."""
 
     channel: Channel
     last_at: int
-    """The latest event time seen."""
+    """Latest event time."""
     seen: bytes
-    """Marks of the events folded, sorted: of more than `SEEN_EVENTS` the smallest, which are the same in any order."""
+    """Fingerprints of the folded events, sorted: the smallest `SEEN_EVENTS`, which do not depend on the order of events."""
     sector: str = ""
-    """The one that its own source told first."""
+    """Assigned sector: the sector with the earliest event of the contact's source."""
     identities: str = ""
-    """Pseudonyms, strongest first, separated by a space; none after an erasure."""
+    """Pseudonyms, strongest first, separated by a space; empty after an erasure."""
     stays: tuple[QueueStay, ...] = ()
-    """Stays in queues, by number: of calls, and of visitors."""
+    """Queue stays of a call or a visitor, sorted by number."""
     case_events: tuple[CaseEvent, ...] = ()
-    """All else that happened, by type."""
+    """All other events, sorted by type."""
     touched_at: int = 0
-    """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
+    """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
     clocks: tuple[SlaClock, ...] = ()
-    """What was promised, and what was told of that; set by the worker, as time goes by."""
+    """SLA clocks, with the changes already published. Set by the worker as time passes."""
     sector_at: int = 0
-    """The time of the earliest event that named the sector."""
+    """Earliest event time that names the sector."""
     claims: tuple[Claim, ...] = ()
-    """By sector, if it was told in several: nearly none is."""
+    """Identities by sector, if the source named several sectors, which is rare."""
     event_order: int = -1
-    """What its events told last, as `turns` has it: for whoever becomes its citizen; -1: nothing, or to an earlier release."""
+    """Latest event (`contacts.event_order`), for the reattribution to another citizen; -1 if unknown, or in rows of an earlier
+    release."""
     service_order: int = -1
+    """Latest event that names a service."""
     service: str = ""
+    """The service that it names."""
 
     @property
     def citizen(self) -> str:
-        """The strongest identity, or empty."""
+        """Return the strongest identity, or the empty string."""
         return self.identities.partition(" ")[0]
 
     @property
     def assigned_sector(self) -> AssignedSector:
-        """By what it is of its sector. It only ever becomes less, and as long as it stays, its citizen only ever a stronger."""
+        """Return the sort key of the sector, which only decreases. While it is constant, identities only become stronger."""
         return not self.sector, self.sector_at, self.sector
 
     @property
     def dimensions(self) -> Dimensions:
-        """Where it is: its last queue, or what its latest milestone told; what knows more goes first."""
+        """Return the dimensions of the last queue stay, or of the case event with the most complete dimensions."""
         if self.stays:
-            return self._last_visit.dimensions
-        return max(self.own_events or self.case_events, key=_by_knowledge).dimensions
+            return self._last_stay.dimensions
+        return max(self.own_events or self.case_events, key=_by_completeness).dimensions
 
     @property
     def own_events(self) -> tuple[CaseEvent, ...]:
-        """The milestones of its own channel: opinions of the contact, and that its person was erased, are not among them."""
+        """Return the case events of the contact's channel, without opinions and erasures."""
         return tuple(
-            told for told in self.case_events if told.dimensions.channel == self.channel and told.type != ERASED
+            event for event in self.case_events if event.dimensions.channel == self.channel and event.type != ERASED
         )
 
     @property
     def is_erased(self) -> bool:
-        """Whether its person was erased: nobody is named any more, whatever is told of it."""
-        for told in self.case_events:  # noqa: SIM110 - a generator costs more than the loop, and this is asked of every event
-            if told.type == ERASED:
+        """Return whether the contact's personal data was erased. It then ignores identities of later events."""
+        for event in self.case_events:  # noqa: SIM110 - runs for every event, and a generator costs more than the loop
+            if event.type == ERASED:
                 return True
         return False
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything but that its person was erased is known of it."""
+        """Return whether the contact has any event except an erasure."""
         if self.stays:
             return True
-        for told in self.case_events:  # noqa: SIM110 - as above
-            if told.type != ERASED:
+        for event in self.case_events:  # noqa: SIM110 - as above
+            if event.type != ERASED:
                 return True
         return False
 
     @property
     def began_at(self) -> int:
-        """The earliest time of its own source's events; later than any time if only opinions or an erasure are known."""
-        times = [] if self.channel is Channel.FEEDBACK else [told.first_at for told in self.own_events]
-        for visit in self.stays:
-            times += [at for at in stay_times(visit) if at is not None]
+        """Return the earliest event time of the contact's source; 2**62 if only opinions or an erasure are known."""
+        times = [] if self.channel is Channel.FEEDBACK else [event.first_at for event in self.own_events]
+        for stay in self.stays:
+            times += [at for at in stay_times(stay) if at is not None]
         return min(times, default=1 << 62)
 
     @property
     def last_own_event_at(self) -> int:
-        """The latest time of what its own source told of it; what others say does not show how far that one is."""
-        times = [told.last_at for told in self.own_events]
-        for visit in self.stays:
-            times += [at for at in stay_times(visit) if at is not None]
+        """Return the latest event time of the contact's source. Events of other sources do not show that source's progress."""
+        times = [event.last_at for event in self.own_events]
+        for stay in self.stays:
+            times += [at for at in stay_times(stay) if at is not None]
         return max(times, default=self.last_at)
 
     def status(self) -> tuple[ContactState, str]:
-        """Return who has to act, and what became of it in one word, empty while that is open.
+        """Return the state, and the outcome in one word, empty while it is open.
 
-        A call that reached no queue is waiting; what never asked anybody to act is closed. The word is the outcome in the
-        call's last queue; of the other channels it is known when they are closed.
+        A call that reached no queue is waiting. A contact without an event that requires action is closed. The outcome of a
+        call or visit is that of its last queue stay; other channels have one when they are closed.
         """
         stays = self.stays
         if not stays:
             return status(latest_state_event(self.case_events))
-        if len(stays) == 1:  # as of nearly all calls
-            story = stay_result(stays[0])
-            outcome = story.outcome
+        if len(stays) == 1:  # nearly all calls
+            result = stay_result(stays[0])
+            outcome = result.outcome
             if outcome == "waiting":
                 return ContactState.WAITING, ""
-            return ContactState.IN_PROGRESS if story.finish == "in_progress" else ContactState.CLOSED, outcome
-        outcome = stay_result(self._last_visit).outcome
+            return ContactState.IN_PROGRESS if result.finish == "in_progress" else ContactState.CLOSED, outcome
+        outcome = stay_result(self._last_stay).outcome
         state = ContactState.CLOSED
-        for visit in stays:
-            story = stay_result(visit)
-            if story.outcome == "waiting":
+        for stay in stays:
+            result = stay_result(stay)
+            if result.outcome == "waiting":
                 state = ContactState.WAITING
-            elif story.finish == "in_progress" and state is ContactState.CLOSED:
+            elif result.finish == "in_progress" and state is ContactState.CLOSED:
                 state = ContactState.IN_PROGRESS
         return state, "" if outcome == "waiting" else outcome
 
     @property
-    def _last_visit(self) -> QueueStay:
-        """The one that began last. Numbers do not tell: those of queues that did not take a call are apart."""
-        return max(self.stays, key=_by_beginning) if len(self.stays) > 1 else self.stays[0]
+    def _last_stay(self) -> QueueStay:
+        """Return the queue stay that began last. Its number may not be the highest: refused entries have their own numbers."""
+        return max(self.stays, key=_by_start) if len(self.stays) > 1 else self.stays[0]
 
     @property
     def state(self) -> ContactState:
-        """Who has to act."""
+        """Return the state."""
         return self.status()[0]
 
     @property
     def is_closed(self) -> bool:
-        """Whether nobody has to act."""
+        """Return whether the contact is closed."""
         return self.state is ContactState.CLOSED
 
     @property
     def closed_at(self) -> int | None:
-        """When it was closed; None while it is open."""
+        """Return the time of the closing event; None while the contact is open."""
         if not self.is_closed:
             return None
         if self.stays:
-            return max(max(story.outcome_at, story.finished_at) for story in map(stay_result, self.stays))
+            return max(max(result.outcome_at, result.finished_at) for result in map(stay_result, self.stays))
         return decisive.last_at if (decisive := latest_state_event(self.case_events)) else self.last_at
 
 
 # --------------------------------------------------------------------------------------------------------------- folding
 def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
-    """Return the contact with `event` added: a new row, or `row` itself if the event was folded before.
+    """Return the row with `event` added: a new row, or `row` itself for a duplicate.
 
-    `at` is the event's time, for who has it in milliseconds already. Of a contact with more than `SEEN_EVENTS` events, one that
-    adds no evidence is taken for one folded before. Raises `rows.TooManyPlaces`.
+    `at` is the event's time in milliseconds, if the caller has it. In a row with `SEEN_EVENTS` fingerprints, an event that adds
+    no evidence counts as a duplicate. Raises `rows.TooManyDimensions`.
     """
     if at is None:
         at = milliseconds(event.time)
     if row is None:
         after = Contact(event.channel, at, fingerprint(event.id))
     else:
-        seen = _remember(row.seen, fingerprint(event.id))
+        seen = _add_fingerprint(row.seen, fingerprint(event.id))
         if seen is None:
             return row
         after = row.__copy__()
@@ -217,13 +220,13 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
         or (identities and identities != after.identities)
         or after.claims
     ):
-        _claim(after, event, sector, identities, at)
-    note(after, event.type, at, event.service)
+        _add_claim(after, event, sector, identities, at)
+    add_event_order(after, event.type, at, event.service)
     stays = add_evidence(after.stays, event, at)
     if stays is None:
         after.case_events = add_case_event(after.case_events, event, at)
         if event.type == ERASED:
-            _take_identities(after)
+            _erase_identities(after)
     else:
         after.stays = stays
     return row if row is not None and len(after.seen) == _SEEN_BYTES and after == row else after
@@ -233,8 +236,8 @@ _SEEN_BYTES: Final = SEEN_EVENTS * FINGERPRINT_BYTES
 _STRENGTH: Final = {kind.value: strength for strength, kind in enumerate(IdentityKind)}
 
 
-def _remember(seen: bytes, new: bytes) -> bytes | None:
-    """Return `seen` with `new` in its place, cut to the smallest; None if it is there already."""
+def _add_fingerprint(seen: bytes, new: bytes) -> bytes | None:
+    """Return `seen` with `new` inserted in order, cut to the smallest `SEEN_EVENTS`; None if it contains `new`."""
     for index in range(0, len(seen), FINGERPRINT_BYTES):
         known = seen[index : index + FINGERPRINT_BYTES]
         if known >= new:
@@ -243,7 +246,7 @@ def _remember(seen: bytes, new: bytes) -> bytes | None:
 
 
 def _channel(row: Contact, event: Event) -> Channel:
-    """Return the channel of a contact of which `event` tells another one: an erasure says so only while nothing else does."""
+    """Return the channel of a contact after an event of another channel. An erasure decides only while it is the only event."""
     is_erasure = event.type == ERASED
     if row.has_begun is is_erasure:
         return row.channel if is_erasure else event.channel
@@ -251,12 +254,12 @@ def _channel(row: Contact, event: Event) -> Channel:
 
 
 def _by_weight(channel: Channel) -> tuple[bool, str]:
-    """Order channels: feedback last, since it is about a contact of another one."""
+    """Sort feedback last: it is about a contact of another channel."""
     return channel is Channel.FEEDBACK, channel.value
 
 
-def _claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
-    """Note the sector and the identities that `event` tells of a contact, if its own source did."""
+def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
+    """Add the event's sector and identities to the row, if the event comes from the contact's source."""
     names = event.subject.split(":", 2)
     if len(names) > 2 and names[1] != event.source:
         return
@@ -264,12 +267,12 @@ def _claim(after: Contact, event: Event, sector: str, identities: str, at: int) 
         identities = ""
     if not (sector or identities):
         return
-    if not after.claims and (sector == after.sector or not (after.sector or after.identities)):  # as nearly always
+    if not after.claims and (sector == after.sector or not (after.sector or after.identities)):  # nearly always
         if sector and (at < after.sector_at or not after.sector):
             after.sector_at = at
         after.sector = sys.intern(sector)
         if identities:
-            after.identities = _unite(after.identities, identities)
+            after.identities = _merge_identities(after.identities, identities)
         return
     claims = {claim.sector: claim for claim in after.claims}
     if not claims:
@@ -278,37 +281,37 @@ def _claim(after: Contact, event: Event, sector: str, identities: str, at: int) 
     if known is None and len(claims) >= MAX_DIMENSIONS_PER_ROW:
         raise TooManyDimensions
     first_at = min(at, known.first_at) if known else at
-    identities = _unite(known.identities if known else "", identities)
+    identities = _merge_identities(known.identities if known else "", identities)
     claims[sector] = Claim(sys.intern(sector), first_at if sector else 0, identities)
-    _settle(after, claims)
+    _assign_sector(after, claims)
 
 
-def _settle(after: Contact, claims: dict[str, Claim]) -> None:
-    """Have the contact be of the sector that was told first; what was told in none is known in each."""
+def _assign_sector(after: Contact, claims: dict[str, Claim]) -> None:
+    """Assign the sector with the earliest event. Identities without a sector belong to every sector."""
     first = min(claims.values(), key=_by_time) if len(claims) > 1 else next(iter(claims.values()))
     after.sector, after.sector_at, after.identities = first.sector, first.first_at, first.identities
     after.claims = ()
     if len(claims) > 1:
-        if nowhere := claims.get(""):
-            after.identities = _unite(first.identities, nowhere.identities)
+        if without_sector := claims.get(""):
+            after.identities = _merge_identities(first.identities, without_sector.identities)
         after.claims = tuple(sorted(claims.values(), key=_by_sector))
 
 
-def _take_identities(after: Contact) -> None:
+def _erase_identities(after: Contact) -> None:
     after.identities = ""
     if after.claims:
-        _settle(
+        _assign_sector(
             after, {claim.sector: Claim(claim.sector, claim.first_at, "") for claim in after.claims if claim.sector}
         )
 
 
-def _unite(known: str, told: str) -> str:
-    """Return the identities of both, strongest first, at most `MAX_IDENTITIES`."""
-    if known == told or not told:
+def _merge_identities(known: str, new: str) -> str:
+    """Return all identities of both, strongest first, at most `MAX_IDENTITIES`."""
+    if known == new or not new:
         return known
-    if known or " " in told:
-        return " ".join(sorted({*known.split(), *told.split()}, key=_by_strength)[:MAX_IDENTITIES])
-    return told
+    if known or " " in new:
+        return " ".join(sorted({*known.split(), *new.split()}, key=_by_strength)[:MAX_IDENTITIES])
+    return new
 
 
 def _by_time(claim: Claim) -> AssignedSector:
@@ -319,12 +322,12 @@ def _by_sector(claim: Claim) -> str:
     return claim.sector
 
 
-def _by_knowledge(told: CaseEvent) -> tuple[bool, int, int, str]:
-    return told.type != ERASED, -told.dimensions.count(""), told.last_at, told.type
+def _by_completeness(event: CaseEvent) -> tuple[bool, int, int, str]:
+    return event.type != ERASED, -event.dimensions.count(""), event.last_at, event.type
 
 
-def _by_beginning(visit: QueueStay) -> tuple[int, int]:
-    return stay_result(visit).queued_at, visit.number
+def _by_start(stay: QueueStay) -> tuple[int, int]:
+    return stay_result(stay).queued_at, stay.number
 
 
 def _by_strength(identity: str) -> tuple[int, str]:
@@ -333,11 +336,11 @@ def _by_strength(identity: str) -> tuple[int, str]:
 
 # ------------------------------------------------------------------------------------------------------------------- end
 def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
-    """Return `row` with the waits and conversations given up that outlived their time to live; else `row` itself.
+    """Return `row` with the waits and conversations ended that exceed their time to live, else `row` itself.
 
-    An event that tells their real end later still counts, in place of the giving up.
+    A later event with the real end replaces the assumed end.
     """
-    stays = tuple(queue_visit.forget(visit, now_ms, ttl) for visit in row.stays)
+    stays = tuple(queue_stay.forget(stay, now_ms, ttl) for stay in row.stays)
     if all(after is before for after, before in zip(stays, row.stays, strict=True)):
         return row
     after = row.__copy__()
@@ -346,20 +349,19 @@ def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
 
 
 class RowRetention(NamedTuple):
-    """How long the row of a closed contact is kept, so that an event told once more is known. Milliseconds."""
+    """Retention of the rows of closed contacts, which are needed to recognise duplicates. Milliseconds."""
 
     closed: int
-    """After its last event: longer than the retention of the source topics, so that these can be replayed."""
+    """Time after the last event: longer than the retention of the source topics, so that these can be replayed."""
     touched: int
-    """After its last change, by the worker's clock: longer than a source takes to repeat events after a failure."""
+    """Time after the last change, by the worker's clock: longer than a source takes to repeat events after a failure."""
 
 
 def expires_at(row: Contact, keep: RowRetention) -> int | None:
-    """Return when the row may be tombstoned, None while the contact is open.
+    """Return the earliest time at which the row may be deleted; None while the contact is open.
 
-    A call that reached no queue counts as closed here: a switchboard does not report the end of such a call.
-
-    Whoever drops the row has to refuse its events from then on, or they would be counted once more.
+    A call that reached no queue counts as closed here: a switchboard does not report the end of such a call. After deleting a
+    row the caller must reject its events, or they would be counted again.
     """
     if row.channel is Channel.CALL and not row.stays:
         closed_at: int | None = row.last_at
@@ -371,7 +373,7 @@ def expires_at(row: Contact, keep: RowRetention) -> int | None:
 
 
 # -------------------------------------------------------------------------------------------------------------- evidence
-_OF_CALLS: Final = {
+_CALL_TYPES: Final = {
     "queued_at": "call.queued",
     "answered_at": "call.answered",
     "abandoned_at": "call.abandoned",
@@ -379,7 +381,7 @@ _OF_CALLS: Final = {
     "transferred_at": "call.transferred",
     "ended_at": "call.ended",
 }
-_OF_VISITORS: Final = {
+_VISIT_TYPES: Final = {
     "queued_at": "visit.arrived",
     "answered_at": "visit.called",
     "abandoned_at": "visit.left",
@@ -388,16 +390,16 @@ _OF_VISITORS: Final = {
 
 
 def event_times(row: Contact) -> Iterator[tuple[str, int, str]]:
-    """Yield what happened by a row, of which it notes turns: type of event, when it was first or last, and the service there."""
-    for visit in row.stays:
-        for field, kind in (_OF_VISITORS if visit.dimensions.channel == Channel.VISIT else _OF_CALLS).items():
-            at = getattr(visit, field)
+    """Yield the row's events that have an event order: type, first or last time, and service."""
+    for stay in row.stays:
+        for field, kind in (_VISIT_TYPES if stay.dimensions.channel == Channel.VISIT else _CALL_TYPES).items():
+            at = getattr(stay, field)
             if at is not None:
-                yield kind, at, visit.dimensions.service
-    for told in row.own_events:
-        if told.type in TYPE_INDEX:
-            for at in {told.first_at, told.last_at}:
-                yield told.type, at, told.dimensions.service
+                yield kind, at, stay.dimensions.service
+    for event in row.own_events:
+        if event.type in TYPE_INDEX:
+            for at in {event.first_at, event.last_at}:
+                yield event.type, at, event.dimensions.service
 
 
 # ----------------------------------------------------------------------------------------------------------------- bytes
@@ -406,37 +408,37 @@ encode: Final = _codec.encode
 
 
 def decode(value: bytes) -> Contact:
-    """Return the row of `encode`; what many rows have in common is one object for all of them.
+    """Return the decoded row. Values that rows have in common are shared objects, which saves memory.
 
-    Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+    Raises `rows.UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
     """
     row = _codec.decode(value)
-    _restore_turns(row)
+    _restore_event_order(row)
     row.sector, row.service = sys.intern(row.sector), sys.intern(row.service)
     for claim in row.claims:
         claim.sector = sys.intern(claim.sector)
-    for visit in row.stays:
-        visit.dimensions = intern_dimensions(*visit.dimensions)
-        if visit.queued_at == visit.placed_at:
-            visit.placed_at = visit.queued_at
-    for milestone in row.case_events:
-        milestone.type = sys.intern(milestone.type)
-        milestone.dimensions = intern_dimensions(*milestone.dimensions)
-        milestone.detail = sys.intern(milestone.detail)
-        if milestone.last_at == milestone.first_at:
-            milestone.last_at = milestone.first_at
-        if milestone.first_at == row.sector_at:
-            row.sector_at = milestone.first_at
+    for stay in row.stays:
+        stay.dimensions = intern_dimensions(*stay.dimensions)
+        if stay.queued_at == stay.placed_at:
+            stay.placed_at = stay.queued_at
+    for event in row.case_events:
+        event.type = sys.intern(event.type)
+        event.dimensions = intern_dimensions(*event.dimensions)
+        event.detail = sys.intern(event.detail)
+        if event.last_at == event.first_at:
+            event.last_at = event.first_at
+        if event.first_at == row.sector_at:
+            row.sector_at = event.first_at
     if row.clocks:
-        own_events = (milestone.first_at for milestone in row.case_events)
-        intern_parts(row.clocks, (*own_events, *(visit.queued_at for visit in row.stays)))
+        event_times_ = (event.first_at for event in row.case_events)
+        intern_parts(row.clocks, (*event_times_, *(stay.queued_at for stay in row.stays)))
     return row
 
 
-def _restore_turns(row: Contact) -> None:
-    """Note the turns of a row of an earlier release, as far as it tells them: what comes late must not pass for the last."""
+def _restore_event_order(row: Contact) -> None:
+    """Set the event order of an earlier release's row from its evidence, so that a late event does not count as the latest."""
     if row.event_order < 0:
         for kind, at, service in event_times(row):
-            note(row, kind, at, service)
+            add_event_order(row, kind, at, service)
     if row.service_order == row.event_order:
         row.service_order = row.event_order

@@ -1,7 +1,7 @@
-"""Turns: what said last how a contact went, and which service has it. Evidence that is the same in any order.
+"""Event order: one number per event from its time and type, which identifies the latest event and the service in charge.
 
-A turn is one number, the time of an event and its type: of two events of one moment the later type of the table below counts.
-A contact's row and a citizen's row note it alike, so that whoever becomes a contact's citizen is told what its events told.
+For simultaneous events, the later type in the table below counts as the later event. Rows of contacts and of citizens store event
+orders in the same way, so a contact can be reattributed to another citizen without its events.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -11,36 +11,37 @@ from typing import Final, Protocol
 
 from streams.core.contacts.case_event import STATE_AFTER_EVENT
 
-_OF_QUEUES: Final = (
+_QUEUE_TYPES: Final = (
     *("call.transferred", "call.queued", "call.answered", "call.left_queue", "call.abandoned", "call.ended"),
     *("visit.arrived", "visit.called", "visit.left", "visit.served"),
 )
-"""Of those in the same moment, the later here is what it ended with."""
-KINDS: Final = (*STATE_AFTER_EVENT, *_OF_QUEUES)
-"""Types of events by their index in a turn, which rows keep: one may be added at the end, none may move."""
+"""Event types of queue stays, in the order that counts for simultaneous events."""
+KINDS: Final = (*STATE_AFTER_EVENT, *_QUEUE_TYPES)
+"""Event types by their index in an event order. Rows store it: types may be added at the end, but must not move."""
 ARRIVED: Final = "call.arrived"
-"""Says nothing of how a contact went."""
+"""The event type without an event order: it does not show how the contact continued."""
 TYPE_INDEX: Final = {kind: index for index, kind in enumerate(KINDS) if kind != ARRIVED}
-_TURNS: Final = 64
+_TYPES: Final = 64
+"""Number of type indexes that fit into an event order."""
 
 
-class Noted(Protocol):
-    """A row that notes turns."""
+class HasEventOrder(Protocol):
+    """A row with the latest event order."""
 
     event_order: int
-    """The last turn; -1: none."""
+    """Order of the latest event; -1 without one."""
     service_order: int
-    """The last turn that told a service; -1: none did."""
+    """Order of the latest event that names a service; -1 without one."""
     service: str
-    """Which one."""
+    """The service that it names."""
 
 
-def note(row: Noted, kind: str, at: int, service: str) -> bool:
-    """Note in `row` that an event of this type happened `at`, and told `service`; return whether it is a turn."""
+def add_event_order(row: HasEventOrder, kind: str, at: int, service: str) -> bool:
+    """Add an event to the row's event orders. Return whether its type has an event order."""
     index = TYPE_INDEX.get(kind)
     if index is None:
         return False
-    event_order = at * _TURNS + index
+    event_order = at * _TYPES + index
     if event_order > row.event_order:
         row.event_order = event_order
     if service and event_order >= row.service_order and (event_order > row.service_order or service > row.service):
@@ -50,11 +51,11 @@ def note(row: Noted, kind: str, at: int, service: str) -> bool:
     return True
 
 
-def read(event_order: int) -> tuple[int, str]:
-    """Return when a turn was, and the type of its event; none has the empty one."""
-    return event_order // _TURNS, KINDS[event_order % _TURNS] if event_order >= 0 else ""
+def decode_event_order(event_order: int) -> tuple[int, str]:
+    """Return the time and type of an event order; the type of -1 is empty."""
+    return event_order // _TYPES, KINDS[event_order % _TYPES] if event_order >= 0 else ""
 
 
 def time_of_order(event_order: int) -> int:
-    """Return when a turn was; before all times, if there was none."""
-    return event_order // _TURNS
+    """Return the time of an event order; -1 for the event order -1."""
+    return event_order // _TYPES

@@ -1,7 +1,7 @@
-"""One stay in a queue, of a call or of a visitor: its evidence, and the story that the evidence tells.
+"""Queue stay of a call or a visitor: its evidence, and the result derived from it.
 
-Evidence only ever grows: by the earliest time, the shortest duration, the place told first. So it is the same in whatever
-order, and however often, the events come.
+Evidence only grows: the earliest time, the shortest duration and the earliest dimensions win. It therefore does not depend on
+the order or the repetition of events.
 
 All times are milliseconds since 1970 UTC, all durations milliseconds.
 """
@@ -20,13 +20,13 @@ from streams.core.rows import MAX_DIMENSIONS, Row, derived_dimensions, intern_di
 
 
 class QueueStay(Row):
-    """The evidence. Never changed once it is part of a row."""
+    """Evidence of a queue stay. Immutable once it is part of a row."""
 
     number: int
-    """Which of the call's stays: 1, 2 …"""
+    """Number of the queue stay within the call: 1, 2 …"""
     dimensions: Dimensions
     placed_at: int
-    """When `place` was told first."""
+    """Earliest event time with these dimensions."""
     queued_at: int | None = None
     answered_at: int | None = None
     abandoned_at: int | None = None
@@ -35,87 +35,87 @@ class QueueStay(Row):
     transferred_at: int | None = None
     ended_at: int | None = None
     wait_ms: int | None = None
-    """The shortest wait that an event told."""
+    """Shortest wait in an event."""
     handle_ms: int | None = None
-    """The shortest conversation that an event told."""
+    """Shortest conversation in an event."""
     left_forgotten_at: int | None = None
-    """When the wait had lasted longer than any real one (`forget`)."""
+    """Time at which the wait exceeded its time to live (`forget`)."""
     ended_forgotten_at: int | None = None
-    """When the conversation had lasted longer than any real one (`forget`)."""
+    """Time at which the conversation exceeded its time to live (`forget`)."""
     to_queue: str | None = None
-    """To which queue it was transferred, empty if to none that is known: of several the one that was told of the latest time,
-    a known one before none. None if it was not, or if an earlier release took in that it was: which did not count where to."""
+    """Target queue of the transfer, empty for an unknown target. The latest transfer with a known target wins. None without a
+    transfer, and in rows of an earlier release, which did not record the target."""
     to_queue_at: int | None = None
-    """Of which time `to_queue` was told; None if it was not, or to an earlier release: then that of the transfer."""
+    """Time of the event with `to_queue`; None without one, and in rows of an earlier release, where it is the transfer's time."""
 
 
 stay_times: Final[Callable[[QueueStay], tuple[int | None, ...]]] = attrgetter(
     "placed_at", "queued_at", "answered_at", "abandoned_at", "left_at", "transferred_at", "ended_at"
 )
-"""Returns when each thing was told to have happened, None for what was not."""
+"""Getter of all event times of a queue stay, each None without an event."""
 
 
-def transfer_dimensions(visit: QueueStay) -> Dimensions:
-    """Return where a visit that was transferred is counted as handed on."""
-    channel, site, service, queue = visit.dimensions
-    return derived_dimensions(TRANSFER_CHANNEL, site, service, f"{channel}:{queue}:{visit.to_queue}")
+def transfer_dimensions(stay: QueueStay) -> Dimensions:
+    """Return the dimensions of the transfer figures of a transferred queue stay."""
+    channel, site, service, queue = stay.dimensions
+    return derived_dimensions(TRANSFER_CHANNEL, site, service, f"{channel}:{queue}:{stay.to_queue}")
 
 
 def find(stays: tuple[QueueStay, ...], number: int) -> QueueStay | None:
-    """Return the visit of that number, None if there is none."""
-    for visit in stays:
-        if visit.number == number:
-            return visit
+    """Return the queue stay with this number, or None."""
+    for stay in stays:
+        if stay.number == number:
+            return stay
     return None
 
 
-# ---------------------------------------------------------------------------------------------------------------- story
+# --------------------------------------------------------------------------------------------------------------- result
 class StayResult(msgspec.Struct, gc=False):
-    """What the evidence says. `outcome` and `finish` are names in `layouts.QUEUES`, or empty."""
+    """Result of a queue stay. `outcome` and `finish` are counts or stocks of `figure_schemas.QUEUES`, or empty."""
 
     queued_at: int
-    """When the wait began, told or derived."""
+    """Start of the wait, from an event or derived."""
     outcome: str
     """Exactly one of `waiting answered abandoned left_<reason> left_forgotten`."""
     outcome_at: int
-    """When; for `waiting`, since when."""
+    """Time of the outcome; for `waiting`, the start of the wait."""
     wait_ms: int
-    """How long the wait was; 0 while it lasts."""
+    """Duration of the wait; 0 while it lasts."""
     finish: str
-    """For an answered visit exactly one of `in_progress transferred ended ended_forgotten`, else empty."""
+    """For an answered queue stay exactly one of `in_progress transferred ended ended_forgotten`, else empty."""
     finished_at: int
-    """When; for `in_progress`, since when."""
+    """Time of the finish; for `in_progress`, the time of the answer."""
     handle_ms: int
-    """How long the conversation was; 0 while it lasts, or if it was forgotten."""
+    """Duration of the conversation; 0 while it lasts, and for `ended_forgotten`."""
 
 
-def stay_result(visit: QueueStay) -> StayResult:
-    """Return the story of a visit.
+def stay_result(stay: QueueStay) -> StayResult:
+    """Return the result of a queue stay.
 
-    Where evidence contradicts itself the stronger wins, whichever came first: answered (or what only follows an answer),
-    abandoned, left, forgotten, waiting; and transferred, ended, forgotten, in progress. But a visitor who was called and left
-    without being served was not there any more.
+    The strongest evidence wins, in this order: answered (or an event that only follows an answer), abandoned, left, forgotten,
+    waiting; and transferred, ended, forgotten, in progress. Exception: a visitor who was called and left without being served
+    has abandoned.
 
-    What no event told is derived from what later ones did: an answer without a beginning was queued `wait_ms` before.
+    Missing times are derived from later events: an answer without a start was queued `wait_ms` earlier.
     """
-    global _told  # noqa: PLW0603 - figures, index and timeline ask for the same story in turn, and a visit never changes
-    told = _told
-    if told[0] is not visit:
-        told = _told = visit, _tell(visit)
-    return told[1]
+    global _last_result  # noqa: PLW0603 - figures, index and timeline need the same result in turn; stays are immutable
+    last = _last_result
+    if last[0] is not stay:
+        last = _last_result = stay, _compute_result(stay)
+    return last[1]
 
 
-def _tell(visit: QueueStay) -> StayResult:
-    queued_at, wait_ms = visit.queued_at, visit.wait_ms
+def _compute_result(stay: QueueStay) -> StayResult:
+    queued_at, wait_ms = stay.queued_at, stay.wait_ms
     finish, finished_at, handle_ms = "", 0, 0
-    answered_at = _answer(visit)
+    answered_at = _answer_time(stay)
     if answered_at is None:
-        outcome, outcome_at = _no_answer(visit)
-    elif visit.abandoned_at is not None and visit.ended_at is None and visit.dimensions.channel == Channel.VISIT:
-        outcome, outcome_at = "abandoned", min(answered_at, visit.abandoned_at)  # was called, and no longer there
+        outcome, outcome_at = _unanswered_outcome(stay)
+    elif stay.abandoned_at is not None and stay.ended_at is None and stay.dimensions.channel == Channel.VISIT:
+        outcome, outcome_at = "abandoned", min(answered_at, stay.abandoned_at)  # called, but already gone
     else:
         outcome, outcome_at = "answered", answered_at
-        finish, finished_at, handle_ms = _conversation(visit, answered_at)
+        finish, finished_at, handle_ms = _conversation(stay, answered_at)
     if queued_at is None:
         queued_at = outcome_at - (wait_ms or 0)
     if wait_ms is None:
@@ -123,40 +123,40 @@ def _tell(visit: QueueStay) -> StayResult:
     return StayResult(queued_at, outcome, outcome_at, wait_ms, finish, finished_at, handle_ms)
 
 
-def _answer(visit: QueueStay) -> int | None:
-    """Return when it was answered, told or derived."""
-    if visit.answered_at is not None:
-        return visit.answered_at
-    finished_at = visit.ended_at if visit.transferred_at is None else visit.transferred_at
-    return None if finished_at is None else finished_at - (visit.handle_ms or 0)
+def _answer_time(stay: QueueStay) -> int | None:
+    """Return the time of the answer, from an event or derived; None without an answer."""
+    if stay.answered_at is not None:
+        return stay.answered_at
+    finished_at = stay.ended_at if stay.transferred_at is None else stay.transferred_at
+    return None if finished_at is None else finished_at - (stay.handle_ms or 0)
 
 
-def _conversation(visit: QueueStay, answered_at: int) -> tuple[str, int, int]:
-    """Return finish, its time and the handle time of an answered visit."""
-    if visit.transferred_at is not None:
-        finish, finished_at = "transferred", visit.transferred_at
-    elif visit.ended_at is not None:
-        finish, finished_at = "ended", visit.ended_at
-    elif visit.ended_forgotten_at is not None:
-        return "ended_forgotten", visit.ended_forgotten_at, 0
+def _conversation(stay: QueueStay, answered_at: int) -> tuple[str, int, int]:
+    """Return the finish of an answered queue stay, its time, and the handle time."""
+    if stay.transferred_at is not None:
+        finish, finished_at = "transferred", stay.transferred_at
+    elif stay.ended_at is not None:
+        finish, finished_at = "ended", stay.ended_at
+    elif stay.ended_forgotten_at is not None:
+        return "ended_forgotten", stay.ended_forgotten_at, 0
     else:
         return "in_progress", answered_at, 0
-    return finish, finished_at, max(0, finished_at - answered_at) if visit.handle_ms is None else visit.handle_ms
+    return finish, finished_at, max(0, finished_at - answered_at) if stay.handle_ms is None else stay.handle_ms
 
 
-def _no_answer(visit: QueueStay) -> tuple[str, int]:
-    """Return outcome and its time of a visit without an answer."""
-    if visit.abandoned_at is not None:
-        return "abandoned", visit.abandoned_at
-    if visit.left_at is not None:
-        return f"left_{visit.left_reason}", visit.left_at
-    if visit.left_forgotten_at is not None:
-        return "left_forgotten", visit.left_forgotten_at
-    return "waiting", visit.placed_at if visit.queued_at is None else visit.queued_at
+def _unanswered_outcome(stay: QueueStay) -> tuple[str, int]:
+    """Return the outcome of a queue stay without an answer, and its time."""
+    if stay.abandoned_at is not None:
+        return "abandoned", stay.abandoned_at
+    if stay.left_at is not None:
+        return f"left_{stay.left_reason}", stay.left_at
+    if stay.left_forgotten_at is not None:
+        return "left_forgotten", stay.left_forgotten_at
+    return "waiting", stay.placed_at if stay.queued_at is None else stay.queued_at
 
 
-_told: tuple[QueueStay | None, StayResult] = None, StayResult(0, "", 0, 0, "", 0, 0)
-"""The story told last, and of which visit."""
+_last_result: tuple[QueueStay | None, StayResult] = None, StayResult(0, "", 0, 0, "", 0, 0)
+"""The last queue stay passed to `stay_result`, and its result."""
 
 
 # ------------------------------------------------------------------------------------------------------------- evidence
@@ -172,13 +172,13 @@ _FIELD: Final = {
     "visit.left": "abandoned_at",
     "visit.served": "ended_at",
 }
-"""Event type → the field that holds when it first happened."""
+"""Event type → field with the earliest time of such an event."""
 _DESTINATIONS: Final[set[str]] = set()
-"""Queues to which calls were handed on."""
+"""Names of the known target queues of transfers, at most `MAX_DIMENSIONS`."""
 
 
 def add_evidence(stays: tuple[QueueStay, ...], event: Event, at: int) -> tuple[QueueStay, ...] | None:
-    """Return `visits`, which stand by number, with what `event` tells about one of them; None if it tells about none."""
+    """Return `stays`, sorted by number, with `event` added; None if the event does not belong to a queue stay."""
     field = _FIELD.get(event.type)
     if field is None:
         return None
@@ -187,44 +187,44 @@ def add_evidence(stays: tuple[QueueStay, ...], event: Event, at: int) -> tuple[Q
     dimensions = intern_dimensions(event.channel, event.site, event.service, getattr(data, "queue", ""), MAX_DIMENSIONS)
     for index, known in enumerate(stays):
         if known.number == number:
-            visit = known.__copy__()
-            _add(visit, field, dimensions, at, data)
-            return (visit,) if len(stays) == 1 else (*stays[:index], visit, *stays[index + 1 :])
-    visit = QueueStay(number, dimensions, at)
-    _add(visit, field, dimensions, at, data)
-    return tuple(sorted((*stays, visit), key=attrgetter("number"))) if stays else (visit,)
+            stay = known.__copy__()
+            _add(stay, field, dimensions, at, data)
+            return (stay,) if len(stays) == 1 else (*stays[:index], stay, *stays[index + 1 :])
+    stay = QueueStay(number, dimensions, at)
+    _add(stay, field, dimensions, at, data)
+    return tuple(sorted((*stays, stay), key=attrgetter("number"))) if stays else (stay,)
 
 
-def _add(visit: QueueStay, field: str, dimensions: Dimensions, at: int, data: Any) -> None:
-    if dimensions is not visit.dimensions or at < visit.placed_at:
-        _, visit.placed_at, visit.dimensions = min(
-            (visit.dimensions.count(""), visit.placed_at, visit.dimensions), (dimensions.count(""), at, dimensions)
+def _add(stay: QueueStay, field: str, dimensions: Dimensions, at: int, data: Any) -> None:
+    if dimensions is not stay.dimensions or at < stay.placed_at:
+        _, stay.placed_at, stay.dimensions = min(
+            (stay.dimensions.count(""), stay.placed_at, stay.dimensions), (dimensions.count(""), at, dimensions)
         )
     if reason := getattr(data, "reason", None):
-        visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
+        stay.left_reason = min((stay.left_at or at, stay.left_reason or reason), (at, reason))[1]
     if field == "transferred_at":
-        _add_destination(visit, _destination(data.to_queue), at)
-    known_at = getattr(visit, field)
+        _add_destination(stay, _destination(data.to_queue), at)
+    known_at = getattr(stay, field)
     if known_at is None or at < known_at:
-        setattr(visit, field, at)
+        setattr(stay, field, at)
     if (seconds := getattr(data, "wait_seconds", None)) is not None:
-        visit.wait_ms = _shortest(visit.wait_ms, seconds)
+        stay.wait_ms = _shortest(stay.wait_ms, seconds)
     if (seconds := getattr(data, "handle_seconds", None)) is not None:
-        visit.handle_ms = _shortest(visit.handle_ms, seconds)
+        stay.handle_ms = _shortest(stay.handle_ms, seconds)
 
 
-def _add_destination(visit: QueueStay, queue: str, at: int) -> None:
-    """Take in where it went, before the time of the transfer is: of one time the lesser name counts."""
-    told = [(not queue, -at, queue)]
-    if visit.to_queue is not None:
-        known_at = visit.to_queue_at if visit.to_queue_at is not None else visit.transferred_at or at
-        told.append((not visit.to_queue, -known_at, visit.to_queue))
-    _, ago, visit.to_queue = min(told)
-    visit.to_queue_at = -ago
+def _add_destination(stay: QueueStay, queue: str, at: int) -> None:
+    """Add the target of a transfer. Must be called before `transferred_at` is set. At equal times the lesser name wins."""
+    candidates = [(not queue, -at, queue)]
+    if stay.to_queue is not None:
+        known_at = stay.to_queue_at if stay.to_queue_at is not None else stay.transferred_at or at
+        candidates.append((not stay.to_queue, -known_at, stay.to_queue))
+    _, negative_at, stay.to_queue = min(candidates)
+    stay.to_queue_at = -negative_at
 
 
 def _destination(queue: str) -> str:
-    """Return the name of a queue, empty for one more than `MAX_PLACES`: somebody puts there what is different for each call."""
+    """Return `queue`, or the empty name beyond `MAX_DIMENSIONS` queues: the source then puts a value per call there."""
     if queue not in _DESTINATIONS:
         if len(_DESTINATIONS) >= MAX_DIMENSIONS:
             return ""
@@ -233,40 +233,40 @@ def _destination(queue: str) -> str:
 
 
 def _shortest(known_ms: int | None, seconds: float) -> int:
-    told_ms = round(seconds * 1000)
-    return told_ms if known_ms is None or told_ms < known_ms else known_ms
+    new_ms = round(seconds * 1000)
+    return new_ms if known_ms is None or new_ms < known_ms else known_ms
 
 
 # ------------------------------------------------------------------------------------------------------------ forgetting
 class TimesToLive(NamedTuple):
-    """How long somebody can wait or talk before the source must have forgotten to tell the end. Milliseconds."""
+    """Maximum durations in milliseconds. Longer waits and conversations have ended, but the source did not report it."""
 
     waiting: int
-    """Of calls."""
+    """Wait of a call."""
     in_progress: int
-    """Of calls."""
+    """Conversation of a call."""
     visit: int
-    """Of visitors, both: a waiting room may take half a day."""
+    """Wait or service of a visitor, which may take half a day."""
 
     def of(self, channel: str, kind: str) -> int:
-        """Return the time for `waiting` or `in_progress` in a channel."""
+        """Return the maximum for `waiting` or `in_progress` in a channel."""
         if channel == Channel.VISIT:
             return self.visit
         return self.waiting if kind == "waiting" else self.in_progress
 
 
-def forget(visit: QueueStay, now_ms: int, ttl: TimesToLive) -> QueueStay:
-    """Return the visit with its wait or conversation given up if it outlived its time to live; else `visit` itself.
+def forget(stay: QueueStay, now_ms: int, ttl: TimesToLive) -> QueueStay:
+    """Return the queue stay with its wait or conversation ended if it exceeds its time to live, else `stay` itself.
 
-    It is given up as of the end of that time, not of `now_ms`, so that it does not matter when somebody looked.
+    The assumed end is the end of the time to live, so the result does not depend on `now_ms`.
     """
-    story, channel = stay_result(visit), visit.dimensions.channel
-    if story.outcome == "waiting" and (end := story.outcome_at + ttl.of(channel, "waiting")) <= now_ms:
-        after = visit.__copy__()
+    result, channel = stay_result(stay), stay.dimensions.channel
+    if result.outcome == "waiting" and (end := result.outcome_at + ttl.of(channel, "waiting")) <= now_ms:
+        after = stay.__copy__()
         after.left_forgotten_at = end
         return after
-    if story.finish == "in_progress" and (end := story.finished_at + ttl.of(channel, "in_progress")) <= now_ms:
-        after = visit.__copy__()
+    if result.finish == "in_progress" and (end := result.finished_at + ttl.of(channel, "in_progress")) <= now_ms:
+        after = stay.__copy__()
         after.ended_forgotten_at = end
         return after
-    return visit
+    return stay

@@ -1,6 +1,6 @@
-"""Which contacts of a partition are open, and since when: found without looking at every row.
+"""Index of a partition's open contacts by dimensions and start time, to avoid scans of all rows.
 
-A cache of the rows and nothing more: `rebuild` makes the same index from the rows.
+The index is a cache: `rebuild` makes the same index from the rows.
 """
 
 from collections.abc import Mapping
@@ -15,33 +15,33 @@ from streams.core.figures.figure import Dimensions
 Key = TypeVar("Key", str, bytes)
 
 _SLACK: Final = 1024
-"""How many entries more than twice the open contacts may lie in the heaps."""
+"""Number of heap entries, beyond twice the open contacts, that triggers a rebuild of the heaps."""
 
 
 _Span = tuple[str, Dimensions, int]
-"""What goes on: kind, where, since when. The kinds are a stay in a queue that is `waiting` or `in_progress`, and a `matter` that
-waits for a service to act."""
-_WAITS: Final = ("waiting", "matter")
+"""Kind, dimensions and start of an open span. Kinds: `waiting` and `in_progress` of queue stays, and `case` for a case that waits
+for the service."""
+_WAITS: Final = ("waiting", "case")
 AGE_SECONDS: Final = 1800
-"""Half an hour divides every offset of French civil time, so ages can be told in civil days."""
+"""Resolution of ages, in seconds. Half an hour divides all UTC offsets of French territories, so ages convert to civil days."""
 
 
 class WaitingIndex(Generic[Key]):
-    """What is open by place and time.
+    """Open contacts by dimensions and start time.
 
-    A heap per kind and place holds (since, key). Entries are not taken out when a visit goes on: they are stale then, and
-    dropped when they come to the top, or all together when they become too many.
+    One heap per kind and dimensions holds (start, key). Entries of ended spans become stale. They are removed when they reach
+    the top of the heap, or all at the same time when their number exceeds a limit.
     """
 
     def __init__(self, rows: Mapping[Key, Contact] | None = None) -> None:
         self.rebuild(rows or {})
 
     def __len__(self) -> int:
-        """Return how many entries the heaps hold, stale ones included."""
+        """Return the number of heap entries, including stale entries."""
         return self._entries
 
     def rebuild(self, rows: Mapping[Key, Contact]) -> None:
-        """Forget all, and index `rows`."""
+        """Replace the content by an index of `rows`."""
         self._open: dict[Key, tuple[_Span, ...]] = {}
         self._heaps: dict[tuple[str, Dimensions], list[tuple[int, Key]]] = {}
         self._ages: dict[Dimensions, dict[int, int]] = {}
@@ -50,7 +50,7 @@ class WaitingIndex(Generic[Key]):
             self.update(key, None, row)
 
     def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
-        """Take in that the row of `key` was `before`, and is `after` (None: there is none); return whether that matters."""
+        """Replace the row of `key`, where None means no row. Return whether the open spans changed."""
         if (
             before is not None
             and after is not None
@@ -71,14 +71,14 @@ class WaitingIndex(Generic[Key]):
                 self._push(span, key)
         for changed, by in ((known, -1), (spans, 1)):
             for kind, dimensions, since in changed:
-                if kind == "matter":
+                if kind == "case":
                     self._count_age(dimensions, since, by)
         if self._entries > 2 * len(self._open) + _SLACK:
             self._drop_stale()
         return True
 
     def oldest(self, dimensions: Dimensions) -> int | None:
-        """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""
+        """Return the start of the longest wait with these dimensions, in milliseconds since 1970; None without waits."""
         found = []
         for kind in _WAITS:
             heap = self._heaps.get((kind, dimensions), [])
@@ -89,17 +89,17 @@ class WaitingIndex(Generic[Key]):
         return min(found)[0] if found else None
 
     def ages(self, dimensions: Dimensions) -> dict[int, int]:
-        """Return half hour of receipt, in seconds since 1970 → how many matters at `place` wait for the service to act."""
+        """Return start of the half hour of receipt, in seconds since 1970 → number of cases that wait for the service."""
         return dict(self._ages.get(dimensions, {}))
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
-        """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first.
+        """Return the contacts with a wait or conversation that exceeds its time to live at `now_ms`, oldest first.
 
-        A matter lives until it is closed.
+        Cases have no time to live.
         """
         found: list[tuple[int, Key]] = []
         for (kind, dimensions), heap in self._heaps.items():
-            if not heap or kind == "matter":
+            if not heap or kind == "case":
                 continue
             limit = now_ms - ttl.of(dimensions.channel, kind)
             passed = []
@@ -137,12 +137,12 @@ class WaitingIndex(Generic[Key]):
 def _spans(row: Contact) -> tuple[_Span, ...]:
     if not row.stays:
         since = open_since(row)
-        return () if since is None else (("matter", row.dimensions, since),)
+        return () if since is None else (("case", row.dimensions, since),)
     spans: list[_Span] = []
-    for visit in row.stays:
-        story = stay_result(visit)
-        if story.outcome == "waiting":
-            spans.append(("waiting", visit.dimensions, story.outcome_at))
-        elif story.finish == "in_progress":
-            spans.append(("in_progress", visit.dimensions, story.finished_at))
+    for stay in row.stays:
+        result = stay_result(stay)
+        if result.outcome == "waiting":
+            spans.append(("waiting", stay.dimensions, result.outcome_at))
+        elif result.finish == "in_progress":
+            spans.append(("in_progress", stay.dimensions, result.finished_at))
     return tuple(spans)

@@ -1,1 +1,1 @@
-"""Figures: exact counts and distributions, and the facts of a contact that change them."""
+"""Figures: exact counts and distributions, and the facts of contacts behind them. Imports only `models` and `streams.core`."""

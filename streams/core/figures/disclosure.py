@@ -1,17 +1,17 @@
-"""What may be told of few people: which numbers of a table are withheld, so that none can be worked out from the others.
+"""Statistical disclosure control: withhold numbers of a table that stand for few citizens.
 
-Cell suppression, as official statistics do it: a number that stands for fewer than `FEWEST` citizens is withheld (primary), and
-with it another one (secondary), since the sum of a table is known or can be had elsewhere. Handbook on Statistical Disclosure
-Control, chapter 5, "Frequency tables" (sdctools.github.io/HandbookSDC).
+The method is cell suppression, as in official statistics. A number for fewer than `MIN_CITIZENS` citizens is withheld (primary
+suppression). Other numbers are withheld too (secondary suppression), as it could otherwise be computed from the table's sum.
+Source: Handbook on Statistical Disclosure Control, chapter 5, "Frequency tables" (sdctools.github.io/HandbookSDC).
 """
 
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 MIN_CITIZENS: Final = 5
-"""Citizens whom a number that is told stands for, unless it is 0."""
+"""Minimum number of citizens behind a published number, except 0."""
 MIN_WITHHELD: Final = 2 * MIN_CITIZENS - 1
-"""Citizens for whom what is missing of a table stands: of 6, the one number of few and the one of not few can only be 1 and 5."""
+"""Minimum number of citizens behind all withheld numbers of a table. With 6, a small and a larger number can only be 1 and 5."""
 
 Name = TypeVar("Name")
 
@@ -21,33 +21,33 @@ class Cell(NamedTuple):
 
     value: int
     citizens: int
-    """How many it stands for."""
+    """Number of citizens behind the value."""
 
     @property
     def is_small(self) -> bool:
-        """Whether it stands for somebody, but for too few."""
+        """Return whether the number of citizens is above 0 and below `MIN_CITIZENS`."""
         return is_below_minimum(self.citizens)
 
 
 def is_below_minimum(number: int) -> bool:
-    """Return whether so many are somebody, but too few to be told of."""
+    """Return whether a number of citizens is above 0 and below `MIN_CITIZENS`."""
     return 0 < number < MIN_CITIZENS
 
 
 def reveals_few(whole: int, parts: Collection[int]) -> bool:
-    """Return whether the number of a whole tells of few beside those of its parts, which together are all of it and may overlap.
+    """Return whether a total, published with its parts, would reveal a small number. The parts cover the total and may overlap.
 
-    Who is in the whole but not in one part is their difference. Who is in several parts is what these come to beyond the whole:
-    of two parts it is their overlap, of more it is as many as that at the most.
+    Two kinds of numbers can be computed: citizens outside one part, and citizens in several parts. The latter is the excess
+    of the parts' sum over the total: exact for two parts, and an upper bound for more.
     """
     return is_below_minimum(sum(parts) - whole) or any(is_below_minimum(whole - part) for part in parts)
 
 
 def disclose(cells: Mapping[Name, Cell], *, hides_sum: bool = False) -> dict[Name, int]:
-    """Return which numbers may be told of cells whose sum is known; with `hides_sum`, so that it cannot be had from them either.
+    """Return the values that may be published of cells whose sum is known. With `hides_sum` the sum stays hidden too.
 
-    Those that are small are withheld, and so are the smallest of the others, with all of that size, until what is missing from
-    the sum stands for at least `LEAST_MISSING`. If there are not enough, nothing is told: zeros would give the rest away.
+    Small cells are withheld. The smallest other cells, all cells of a size at a time, are withheld until the withheld cells
+    stand for at least `MIN_WITHHELD` citizens. If all cells are not enough, the result is empty: zeros would reveal the others.
     """
     small = {name for name, cell in cells.items() if cell.is_small}
     if not small and not hides_sum:

@@ -1,6 +1,6 @@
-"""What a contact contributes to the figures: facts, a pure function of its row.
+"""Facts: the contribution of a contact to the figures, a pure function of its row.
 
-A fact is one thing to be counted, at the place where its contact is, in the five minutes when it happened.
+A fact is one count for the contact's dimensions, in the five minutes of its event.
 """
 
 from collections.abc import Iterator
@@ -39,12 +39,12 @@ from streams.core.rows import derived_dimensions
 from streams.core.sla.clock import ClockEnd, SlaClock
 
 Fact = tuple[int | None, int, int]
-"""Start of the five minutes in seconds since 1970, index in counts, its duration in milliseconds or its amount (0 if it has
-neither). A stock has no time: None, index in stocks, 0."""
+"""Start of the five minutes in seconds since 1970, index in counts, and duration in milliseconds or amount (0 without either).
+For a stock: None, index in stocks, 0."""
 Facts = tuple[Fact, ...]
 
 LONGEST_ADMISSION_MS: Final = 366 * 86_400_000
-"""A letter admitted longer before its scan than this was not: somebody mistyped the year."""
+"""Longest time from a letter's admission to its scan, in milliseconds. A longer one is a mistyped year."""
 _BUCKET_MS: Final = BUCKET_SECONDS * 1000
 
 
@@ -62,53 +62,54 @@ _WAITING: Final[Fact] = (None, QUEUE_SCHEMA.stock_index["waiting"], 0)
 _IN_PROGRESS: Final[Fact] = (None, QUEUE_SCHEMA.stock_index["in_progress"], 0)
 
 
-def stay_facts(visit: QueueStay) -> Facts:
-    """Return what a stay in a queue contributes to the figures of its place.
+def stay_facts(stay: QueueStay) -> Facts:
+    """Return the facts of a queue stay for the figures of its dimensions.
 
-    It is always offered, and has either an outcome or the stock `waiting`: `offered = answered + abandoned + left + waiting`.
+    A stay always counts as offered, and has either an outcome or the stock `waiting`:
+    `offered = answered + abandoned + left + waiting`.
     """
-    story = stay_result(visit)
-    offered = (bucket_start(story.queued_at), _OFFERED, 0)
-    if story.outcome == "waiting":
+    result = stay_result(stay)
+    offered = (bucket_start(result.queued_at), _OFFERED, 0)
+    if result.outcome == "waiting":
         return offered, _WAITING
-    index = _INDEX[story.outcome]
-    outcome = (bucket_start(story.outcome_at), index, story.wait_ms if index in _WITH_DURATION else 0)
-    if not story.finish:
+    index = _INDEX[result.outcome]
+    outcome = (bucket_start(result.outcome_at), index, result.wait_ms if index in _WITH_DURATION else 0)
+    if not result.finish:
         return offered, outcome
-    if story.finish == "in_progress":
+    if result.finish == "in_progress":
         return offered, outcome, _IN_PROGRESS
-    return offered, outcome, (bucket_start(story.finished_at), _INDEX[story.finish], story.handle_ms)
+    return offered, outcome, (bucket_start(result.finished_at), _INDEX[result.finish], result.handle_ms)
 
 
-def transfer_facts(visit: QueueStay) -> Facts:
-    """Return what a stay in a queue contributes to the figures of where it was handed on to (`visit.place_of_transfer`)."""
-    if visit.transferred_at is None or visit.to_queue is None or (story := stay_result(visit)).finish != "transferred":
+def transfer_facts(stay: QueueStay) -> Facts:
+    """Return the facts of a queue stay for the figures of transfers (`queue_stay.transfer_dimensions`)."""
+    if stay.transferred_at is None or stay.to_queue is None or (result := stay_result(stay)).finish != "transferred":
         return ()
-    return ((bucket_start(story.finished_at), _HANDED_ON, 0),)
+    return ((bucket_start(result.finished_at), _HANDED_ON, 0),)
 
 
-# ---------------------------------------------------------------------------------------------------- all other channels
+# ----------------------------------------------------------------------------------------------------------- case events
 def case_facts(row: Contact) -> dict[Dimensions, Facts]:
-    """Return what all but the stays in queues contributes: place → facts."""
+    """Return dimensions → facts of the case events, without those of queue stays."""
     if not row.case_events:
         return {}
-    told: dict[Dimensions, Facts] = {}
+    found: dict[Dimensions, Facts] = {}
     figure_schema = FIGURE_SCHEMAS[row.channel]
     if figure_schema is not QUEUE_SCHEMA and not row.stays and (own_events := row.own_events):
         facts = (
-            _facts_of_matter(own_events)
+            _facts_of_case(own_events)
             if figure_schema is CASE_SCHEMA
             else _facts_of_appointment(own_events)
             if figure_schema is APPOINTMENT_SCHEMA
             else ()
         )
         if facts:
-            told[row.dimensions] = facts
-    if _is_judged(row) and (opinions := _facts_of_feedback(row)):
-        where = row.dimensions
-        about = row.channel.value if row.channel is not Channel.FEEDBACK else ""
-        told[derived_dimensions(Channel.FEEDBACK.value, where.site, where.service, about)] = opinions
-    return told
+            found[row.dimensions] = facts
+    if _has_feedback(row) and (opinions := _facts_of_feedback(row)):
+        dimensions = row.dimensions
+        channel = row.channel.value if row.channel is not Channel.FEEDBACK else ""
+        found[derived_dimensions(Channel.FEEDBACK.value, dimensions.site, dimensions.service, channel)] = opinions
+    return found
 
 
 _STEPS: Final = {
@@ -120,10 +121,10 @@ _STEPS: Final = {
     "form.correction_requested": "correction_requested",
     "form.corrected": "corrected",
 }
-"""Event type → count of the contacts to which it happened."""
+"""Event type → count of contacts with such an event."""
 _ANSWERS: Final = frozenset({"letter.answered", "email.answered", "form.decided"})
 _RESPONSES: Final = _ANSWERS | {"form.correction_requested"}
-"""What tells the citizen something of a person's for the first time."""
+"""Event types that are a response of an agent to the citizen."""
 _BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
 _CLOSED: Final = frozenset({ContactState.CLOSED})
@@ -131,7 +132,7 @@ _FEEDBACK: Final = Channel.FEEDBACK.value
 
 
 def open_since(row: Contact) -> int | None:
-    """Return since when a matter waits for the service to act, milliseconds since 1970; None if it does not."""
+    """Return the time of receipt of a case that waits for the service, in milliseconds since 1970; None if it does not wait."""
     if row.stays or FIGURE_SCHEMAS[row.channel] is not CASE_SCHEMA:
         return None
     own_events = row.own_events
@@ -140,53 +141,54 @@ def open_since(row: Contact) -> int | None:
 
 
 def responded_at(own_events: tuple[CaseEvent, ...], *, in_substance: bool = False) -> int | None:
-    """Return when a person first told the citizen something; `in_substance`: when they first did what was asked for."""
+    """Return the time of the first response of an agent; with `in_substance`, of the first answer, so without questions."""
     kinds = _ANSWERS if in_substance else _RESPONSES
-    return min((told.first_at for told in own_events if told.type in kinds), default=None)
+    return min((event.first_at for event in own_events if event.type in kinds), default=None)
 
 
 def received_at(own_events: tuple[CaseEvent, ...]) -> int | None:
-    """Return when a matter was received; None if that was not told: it was sent, or counted and dropped before.
+    """Return the time of receipt of a case.
 
-    Earlier news than its beginning is believed more than the beginning's time.
+    Returns None without an event of its receipt: an outgoing letter, or a contact whose row was deleted. If another event is
+    earlier than the receipt, its time counts.
     """
-    if all(told.type not in _BEGINNINGS for told in own_events):
+    if all(event.type not in _BEGINNINGS for event in own_events):
         return None
-    times = [told.first_at for told in own_events if told.type != _SENT]  # that says of nothing that it was received
-    for told in own_events:
-        if told.type == "letter.arrived" and (admitted := told.data.admitted_at):
+    times = [event.first_at for event in own_events if event.type != _SENT]  # sending does not imply receipt
+    for event in own_events:
+        if event.type == "letter.arrived" and (admitted := event.data.admitted_at):
             admitted_at = milliseconds(admitted)
-            if is_plausible_admission(admitted_at, told.first_at):
+            if is_plausible_admission(admitted_at, event.first_at):
                 times.append(admitted_at)
     return min(times)
 
 
 def is_plausible_admission(admitted_at: int, arrived_at: int) -> bool:
-    """Return whether a letter that arrived may have been admitted then."""
+    """Return whether a letter's admission is before its arrival by at most `LONGEST_ADMISSION_MS`."""
     return 0 <= arrived_at - admitted_at <= LONGEST_ADMISSION_MS
 
 
 def _scan_ms(arrived: CaseEvent) -> int:
-    """Return how long after its receipt a letter was scanned; 0 if it is not told, or not told apart."""
+    """Return the time from a letter's receipt to its scan; 0 if the receipt is unknown or the same time."""
     admitted = arrived.data.admitted_at
     admitted_at = arrived.first_at if admitted is None else milliseconds(admitted)
     return arrived.first_at - admitted_at if is_plausible_admission(admitted_at, arrived.first_at) else 0
 
 
 def reopened_at(own_events: tuple[CaseEvent, ...]) -> int | None:
-    """Return when a matter first went on after it was closed; None if it never did."""
-    if all(STATE_AFTER_EVENT.get(told.type) is not ContactState.CLOSED for told in own_events):
+    """Return the time at which a closed case was first reopened; None if it never was."""
+    if all(STATE_AFTER_EVENT.get(event.type) is not ContactState.CLOSED for event in own_events):
         return None
     return next((until for _, until in intervals_in_states(own_events, _CLOSED) if until is not None), None)
 
 
-def _facts_of_matter(own_events: tuple[CaseEvent, ...]) -> Facts:
+def _facts_of_case(own_events: tuple[CaseEvent, ...]) -> Facts:
     index = CASE_SCHEMA.index
     facts: list[Fact] = []
-    for told in own_events:
-        if told.type == _SENT:
-            sent = told.data
-            at = bucket_start(told.last_at)
+    for event in own_events:
+        if event.type == _SENT:
+            sent = event.data
+            at = bucket_start(event.last_at)
             cents = sent.cost_cents
             facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], cents)
             facts.append((at, index[f"postage_cents_{sent.postage}"], cents))
@@ -194,12 +196,12 @@ def _facts_of_matter(own_events: tuple[CaseEvent, ...]) -> Facts:
     if begun_at is None or decisive is None:
         return tuple(facts)
     facts.append((bucket_start(begun_at), index["received"], 0))
-    for told in own_events:
-        if step := _STEPS.get(told.type):
-            delay_ms = told.first_at - begun_at if index[step] in CASE_SCHEMA.with_duration else 0
-            facts.append((bucket_start(told.first_at), index[step], delay_ms))
-        if told.type == "letter.arrived" and (delay_ms := _scan_ms(told)):
-            facts.append((bucket_start(told.first_at), index["scanned"], delay_ms))
+    for event in own_events:
+        if step := _STEPS.get(event.type):
+            delay_ms = event.first_at - begun_at if index[step] in CASE_SCHEMA.with_duration else 0
+            facts.append((bucket_start(event.first_at), index[step], delay_ms))
+        if event.type == "letter.arrived" and (delay_ms := _scan_ms(event)):
+            facts.append((bucket_start(event.first_at), index["scanned"], delay_ms))
     if (reopened := reopened_at(own_events)) is not None:
         facts.append((bucket_start(reopened), index["reopened"], 0))
     response_at = responded_at(own_events)
@@ -217,9 +219,9 @@ _APPOINTMENT_STEPS: Final = {"appointment.moved": "moved", "appointment.checked_
 
 
 def _facts_of_appointment(own_events: tuple[CaseEvent, ...]) -> Facts:
-    by_type = {told.type: told for told in own_events}
+    by_type = {event.type: event for event in own_events}
     booked, decisive = by_type.get("appointment.booked"), latest_state_event(own_events)
-    if booked is None or decisive is None:  # its booking is yet to be told, or it was counted and dropped before
+    if booked is None or decisive is None:  # the booking is late, or the contact was counted and its row deleted
         return ()
     index = APPOINTMENT_SCHEMA.index
     booked_at, starts_at = booked.first_at, booked.data.starts_at
@@ -229,8 +231,8 @@ def _facts_of_appointment(own_events: tuple[CaseEvent, ...]) -> Facts:
         (bucket_start(booked_at), index[f"booked_by_{booked.data.by}"], 0),
     ]
     for kind, step in _APPOINTMENT_STEPS.items():
-        if told := by_type.get(kind):
-            facts.append((bucket_start(told.first_at), index[step], 0))
+        if event := by_type.get(kind):
+            facts.append((bucket_start(event.first_at), index[step], 0))
     state, outcome = status(decisive)
     if state is not ContactState.CLOSED:
         facts.append((None, APPOINTMENT_SCHEMA.stock_index[state], 0))
@@ -240,9 +242,9 @@ def _facts_of_appointment(own_events: tuple[CaseEvent, ...]) -> Facts:
     return tuple(facts)
 
 
-def _is_judged(row: Contact) -> bool:
-    for told in row.case_events:  # noqa: SIM110 - a generator costs more than the loop, and this is asked of every call
-        if told.dimensions.channel == _FEEDBACK:
+def _has_feedback(row: Contact) -> bool:
+    for event in row.case_events:  # noqa: SIM110 - runs for every call, and a generator costs more than the loop
+        if event.dimensions.channel == _FEEDBACK:
             return True
     return False
 
@@ -250,15 +252,15 @@ def _is_judged(row: Contact) -> bool:
 def _facts_of_feedback(row: Contact) -> Facts:
     index = FEEDBACK.index
     facts: list[Fact] = []
-    told_of = [told for told in row.case_events if told.dimensions.channel == Channel.FEEDBACK]
-    given = [told for told in told_of if told.data.scale]
-    for told in told_of:
-        if told.type == "feedback.invited":
-            facts.append((bucket_start(told.first_at), index["invited"], 0))
+    feedback = [event for event in row.case_events if event.dimensions.channel == Channel.FEEDBACK]
+    given = [event for event in feedback if event.data.scale]
+    for event in feedback:
+        if event.type == "feedback.invited":
+            facts.append((bucket_start(event.first_at), index["invited"], 0))
             if given:
-                facts.append((bucket_start(told.first_at), index["invited_answered"], 0))
-    for told in given:
-        scale, score, at = told.data.scale, told.data.score, bucket_start(told.last_at)
+                facts.append((bucket_start(event.first_at), index["invited_answered"], 0))
+    for event in given:
+        scale, score, at = event.data.scale, event.data.score, bucket_start(event.last_at)
         facts.append((at, index[f"given_{scale}_{score}"], 0))
         if scale == FeedbackScale.CSAT_5:
             is_satisfied = score >= MIN_SATISFIED_SCORE
@@ -267,16 +269,16 @@ def _facts_of_feedback(row: Contact) -> Facts:
 
 
 def experiences(row: Contact) -> Iterator[str]:
-    """Yield what somebody went through, as `layouts.EXPERIENCES` has it: promises, and waits if there were any.
+    """Yield the citizen's experiences (`figure_schemas.EXPERIENCES`): the SLA result, and the class of the longest wait.
 
-    A promise that is still to be kept in time is none yet.
+    An open SLA clock that is not breached does not count.
     """
     if any(clock.is_breached for clock in row.clocks):
         yield "promise_missed"
     else:
         yield "promise_kept" if any(clock.end is ClockEnd.MET for clock in row.clocks) else "no_promise"
     if row.stays:
-        longest = max(stay_result(visit).wait_ms for visit in row.stays)
+        longest = max(stay_result(stay).wait_ms for stay in row.stays)
         yield next(
             (name for bound, name in zip(WAIT_CLASS_SECONDS, WAIT_CLASSES, strict=False) if longest <= 1000 * bound),
             WAIT_CLASSES[-1],
@@ -285,7 +287,7 @@ def experiences(row: Contact) -> Iterator[str]:
 
 # ---------------------------------------------------------------------------------------------------------------- clocks
 def clock_facts(clock: SlaClock) -> Facts:
-    """Return what a clock contributes to the figures of its policy."""
+    """Return the facts of an SLA clock for the figures of its policy."""
     index, stocks = SLA_SCHEMA.index, SLA_SCHEMA.stock_index
     facts: list[Fact] = [(bucket_start(clock.started_at), index["started"], 0)]
     deadline_at, breached = clock.deadline_at, clock.is_breached
@@ -306,11 +308,11 @@ def clock_facts(clock: SlaClock) -> Facts:
 
 
 def clock_dimensions(clock: SlaClock) -> Dimensions:
-    """Return where a clock is counted."""
+    """Return the dimensions of the SLA figures of a clock."""
     return target_dimensions(clock.terms.policy, clock.kind, clock.dimensions)
 
 
 def target_dimensions(policy: str, kind: ClockKind, dimensions: Dimensions) -> Dimensions:
-    """Return where the clocks of a policy are counted whose contacts are at `place`."""
+    """Return the dimensions of the SLA figures of a policy, for contacts with the given dimensions."""
     channel, site, service, _ = dimensions
     return derived_dimensions(SLA, site, service, f"{policy}:{kind}:{channel}")

@@ -1,14 +1,14 @@
 """Figures: exact counts and distributions per queue, as rows of state.
 
-A figure row is a vector of integers; `layouts` says what each of them counts. What a contact contributes is a pure function of
-its row; a change of the row changes the figures by the difference, so they are exact under any order, duplicate or late arrival.
+A figure row is a vector of integers; `figure_schemas` names them. The contribution of a contact is a pure function of its row. A
+change of the row changes the figures by the difference, so they stay exact with late, repeated and reordered events.
 
-Each fact is counted twice: in the `total` row of its queue, and in the 5-minute `bucket` row of the time it happened. Five
-minutes divide every offset of civil time from UTC in use, so buckets add up to local days: which they do once they are old, in
-the `day` row of their civil day. So a day's figures are the sum of its `day` row and of the buckets of it that there still are.
+Each fact counts twice: in the `total` row of its queue, and in the 5-minute `bucket` row of its time. Five minutes divide all
+UTC offsets in use, so buckets add up to local days. Old buckets are merged into the `day` row of their civil day. The figures of
+a day are therefore the sum of its `day` row and its remaining buckets.
 
-`counts` only ever holds what is true now. A fact that a later event corrects is taken out of it, and added to `corrected`:
-`counts + corrected` never falls, which is what Prometheus asks of a counter.
+`counts` holds only current facts. A fact that a later event corrects is subtracted from `counts` and added to `corrected`.
+`counts + corrected` never decreases, as Prometheus requires of a counter.
 """
 
 from datetime import date, datetime
@@ -23,13 +23,13 @@ from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA, Figur
 
 BUCKET_SECONDS: Final = 300
 HOURS: Final = 24
-"""Of the clock: an hour that a change of the clocks repeats is told together, one that it leaves out is empty."""
+"""Number of local hours in a day. An hour that a clock change repeats counts as one; a skipped hour is empty."""
 ARRIVALS_INDEX: Final = 0
-"""In every layout the first count says how many contacts came."""
+"""Index of the number of arrived contacts, the first count of every figure schema."""
 
 
 class Dimensions(NamedTuple):
-    """What a figure is about: all four from closed sets, empty if not known. The channel says which numbers there are."""
+    """Dimensions of a figure, each from a closed set, empty if unknown. The channel determines the figure schema."""
 
     channel: str
     site: str
@@ -38,19 +38,20 @@ class Dimensions(NamedTuple):
 
 
 class Figure(msgspec.Struct, array_like=True):
-    """One row of figures: the sum of any two rows of the same dimensions is a row again."""
+    """One row of figures. Rows with the same dimensions can be added."""
 
     counts: list[int]
     stocks: list[int]
     corrected: dict[int, int]
-    """Index in `counts` → how much was taken out of it again."""
+    """Index in `counts` → amount subtracted by corrections."""
     oldest_waiting_at: int | None = None
-    """When the contact came that waits longest, in a queue or for a service to act; milliseconds since 1970, None if none waits.
-    Total rows only."""
+    """Arrival of the contact with the longest wait, in a queue or for a service, in milliseconds since 1970; None without waits.
+    Only in total rows."""
     by_hour: list[int] | None = None
-    """How many contacts came in each of the `HOURS` of the clock. Day rows only."""
+    """Number of arrived contacts in each of the local `HOURS`. Only in day rows."""
     open_since: dict[int, int] | None = None
-    """Half hour of receipt, seconds since 1970 → matters that wait for a service to act. Total rows of matters only."""
+    """Start of the half hour of receipt, in seconds since 1970 → number of cases that wait for a service. Only in total rows of
+    cases."""
 
 
 def new_figure(figure_schema: FigureSchema = QUEUE_SCHEMA) -> Figure:
@@ -68,9 +69,9 @@ _decode_figure: Final = msgspec.json.Decoder(Figure).decode
 
 
 def decode_figure(value: bytes, figure_schema: FigureSchema = QUEUE_SCHEMA) -> Figure:
-    """Return the row of `encode_figure`; one that a release with fewer counts or stocks wrote gets zeros for the others.
+    """Return a decoded row. Counts and stocks missing in a row of an earlier release become zeros.
 
-    Raises `msgspec.DecodeError` for what is no row.
+    Raises `msgspec.DecodeError` for an invalid row.
     """
     figure = _decode_figure(value)
     figure.counts += [0] * (len(figure_schema.counts) - len(figure.counts))
@@ -79,12 +80,12 @@ def decode_figure(value: bytes, figure_schema: FigureSchema = QUEUE_SCHEMA) -> F
 
 
 def count_numbers(value: bytes) -> int:
-    """Return how many counts the row of `encode_figure` has as it was written."""
+    """Return the number of counts in an encoded row, before missing ones are added."""
     return len(_decode_figure(value).counts)
 
 
 def merge(into: Figure, other: Figure) -> None:
-    """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
+    """Add `other` to `into`: the sums, and the earlier `oldest_waiting_at`."""
     if other.by_hour is not None:
         into.by_hour = [*map(add, into.by_hour or [0] * HOURS, other.by_hour)]
     if other.open_since is not None:
@@ -100,7 +101,7 @@ def merge(into: Figure, other: Figure) -> None:
 
 
 def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
-    """Add a bucket, which began in that hour of the clock, to the row of its day."""
+    """Add a bucket that begins in the local hour `hour` to the row of its day."""
     assert day.by_hour is not None
     day.counts[:] = map(add, day.counts, bucket.counts)
     day.by_hour[hour] += bucket.counts[ARRIVALS_INDEX]
@@ -108,14 +109,14 @@ def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
 
 # ------------------------------------------------------------------------------------------------------- reading figures
 def left(figure: Figure) -> int:
-    """Return how many left a queue neither answered nor by hanging up."""
+    """Return the number of queue stays that were neither answered nor abandoned."""
     return sum(figure.counts[QUEUE_SCHEMA.index[name]] for name in LEFT_COUNTS)
 
 
 def within(figure: Figure, duration: str, seconds: int, figure_schema: FigureSchema = QUEUE_SCHEMA) -> int:
-    """Return how many of the layout's durations of that name were at most `seconds`.
+    """Return the number of values of a duration that are at most `seconds`.
 
-    Raises `ValueError` that names the bounds if `seconds` is none of them: between two bounds nobody counted.
+    Raises `ValueError` if `seconds` is not one of the duration's bounds, as only these are counted.
     """
     bounds = figure_schema.durations[duration].bounds
     if seconds not in bounds:
@@ -125,10 +126,10 @@ def within(figure: Figure, duration: str, seconds: int, figure_schema: FigureSch
 
 
 class Formula(StrEnum):
-    """What is called service level: the same day gives 80, 75, 66.7 or 72.7 % by these four, so one must say which.
+    """Formulas of the service level. The same day may give 80, 75, 66.7 or 72.7 % with these four.
 
     T is the target, and "in T" means after a wait of at most T. The first two are Asterisk's `ServicelevelPerf` and
-    `ServicelevelPerf2`; Amazon Connect's "Service level X" is the second, if nobody leaves the queue otherwise.
+    `ServicelevelPerf2`. Amazon Connect's "Service level X" equals the second, if all contacts are answered or abandoned.
     """
 
     ANSWERED_SHARE = "answered_share"
@@ -142,23 +143,23 @@ class Formula(StrEnum):
 
 
 class Share(NamedTuple):
-    """A ratio that keeps its parts, so that shares of several queues or days can be added up."""
+    """A ratio as numerator and denominator, so that shares of several queues or days can be added."""
 
     numerator: int
     denominator: int
 
     @property
     def ratio(self) -> float | None:
-        """From 0 to 1; None while there is nothing to take a share of."""
+        """Return the ratio, from 0 to 1; None for the denominator 0."""
         return self.numerator / self.denominator if self.denominator else None
 
 
 def service_level(
     figure: Figure, target_seconds: int, short_seconds: int, formula: Formula = Formula.NET_OF_SHORT
 ) -> Share:
-    """Return the service level for a target; abandoned calls that waited at most `short_seconds` are short.
+    """Return the service level for a target. Abandoned calls with a wait of at most `short_seconds` are short.
 
-    Raises `ValueError` if one of the two is not in `WAIT_BOUNDS`.
+    Raises `ValueError` if `target_seconds` or `short_seconds` is not in `WAIT_BOUNDS`.
     """
     counts = figure.counts
     answered, abandoned = counts[QUEUE_SCHEMA.index["answered"]], counts[QUEUE_SCHEMA.index["abandoned"]]
@@ -178,39 +179,38 @@ def service_level(
 
 # -------------------------------------------------------------------------------------------------------------- progress
 class Progress(msgspec.Struct):
-    """How far a partition is: one row per partition, written with every step, and by a tick when nothing happens."""
+    """Progress of a partition, written with every step, and periodically without events. Times are milliseconds since 1970."""
 
     step_at: int
-    """All that happened by then is counted, as far as anybody told it: milliseconds since 1970. Now, or earlier while the worker
-    catches up, or a connector reads an old log."""
+    """All published events up to this time are counted. Earlier than now while the worker catches up, or while a connector reads
+    an old log."""
     event_at: int = 0
-    """The latest event time seen, milliseconds since 1970."""
+    """Latest event time."""
     events: int = 0
-    """Events folded, duplicates not counted."""
+    """Number of folded events, without duplicates."""
     duplicates: int = 0
-    """Deliveries of an event that was folded before: nothing changed."""
+    """Number of records with an event that was folded before."""
     dead_letters: dict[str, int] = {}
-    """Reason → records that became dead letters."""
+    """Reason → number of dead letters."""
     told_at: dict[str, int] = {}
-    """Only in rows of earlier releases: source of calls or visits → when its latest contact began, milliseconds since
-    1970."""
+    """Only in rows of earlier releases: source of calls or visits → start of its latest contact."""
     sla: str = ""
-    """By which SLA file the clocks of all open contacts are set: its fingerprint."""
+    """Fingerprint of the SLA file that set the clocks of all open contacts."""
     promised_at: int = 0
-    """As of when the timelines were last told what is still to be kept, milliseconds since 1970; 0: of nothing yet."""
+    """Time of the last open SLA targets sent to the timelines; 0 if none were sent."""
     history: dict[str, int] = {}
-    """Channel, but for calls, of which history is being read → as of when, milliseconds since 1970: figures of it lack what came
-    since. Of calls `step_at` says so."""
+    """Channel, except calls, whose history is being read → time up to which its figures are complete. For calls, `step_at`
+    serves this purpose."""
     began_at: int = 0
-    """When the partition was first counted, milliseconds since 1970; 0: by an earlier release, which did not say."""
+    """Time of the partition's first count; 0 in rows of earlier releases."""
     dropped: dict[str, int] | None = None
-    """Source → time of the latest event in any of its rows that were dropped, milliseconds since 1970. An older event that no row
-    knows may have been counted. None: written by an earlier release."""
+    """Source → latest event time in its deleted rows. An older event of an unknown contact may have been counted before. None in
+    rows of an earlier release."""
     lengths: dict[str, int] | None = None
-    """Channel, or what stands in its place → how many numbers its rows count. None: written by an earlier release."""
+    """Channel, or name in its place → number of counts in its rows. None in rows of an earlier release."""
     added: dict[str, list[tuple[int, int]]] = {}
-    """The same → index of the first of some numbers that a release has added, and since when the partition counts them,
-    milliseconds since 1970."""
+    """Channel, or name in its place → for each release that added counts: index of the first, and time from which the partition
+    counts them."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1
@@ -225,22 +225,22 @@ _decode_key = msgspec.json.Decoder(list[str | int]).decode
 
 
 def total_key(dimensions: Dimensions) -> bytes:
-    """Return the key of the row that counts everything since the beginning."""
+    """Return the key of the row with all facts since the first event."""
     return encode_key(("total", *dimensions))
 
 
 def bucket_key(start: int, dimensions: Dimensions) -> bytes:
-    """Return the key of the row of the five minutes from `start`, seconds since 1970."""
+    """Return the key of the row of the five minutes from `start`, in seconds since 1970."""
     return encode_key(("bucket", start, *dimensions))
 
 
 def day_key(day: date, dimensions: Dimensions) -> bytes:
-    """Return the key of the row of the buckets of a civil day that are kept no more."""
+    """Return the key of the row with the merged old buckets of a civil day."""
     return encode_key(("day", day.isoformat(), *dimensions))
 
 
 def local_time(start: int, zone: ZoneInfo) -> datetime:
-    """Return the time of the clocks of `zone` at which a bucket begins."""
+    """Return the local time at which a bucket begins."""
     return datetime.fromtimestamp(start, zone)
 
 
@@ -250,7 +250,7 @@ PROGRESS_KEY: Final = encode_key(("progress",))
 def parse_key(key: bytes) -> tuple[str, int, Dimensions | None]:
     """Return kind (`total`, `bucket`, `day`, `progress`), start and dimensions (None for progress).
 
-    The start is that of a bucket, the ordinal of a day (`date.toordinal`), and 0 of all else.
+    The start is in seconds since 1970 for a bucket, an ordinal (`date.toordinal`) for a day, and 0 for other kinds.
     """
     parts = _decode_key(key)
     kind = str(parts[0])

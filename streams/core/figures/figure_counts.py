@@ -1,8 +1,7 @@
-"""How a change of a row changes the figures: by the difference between the facts before and after.
+"""Update of the figures after the change of a row, by the difference between its facts before and after.
 
-What a row's facts are is a pure function of the row (`facts`), so figures are exact whatever the order of the events, and adding
-up the changes gives the same as counting the last row alone. Nor does it matter whether a row is counted after every event or
-after many: only what was counted wrong in between shows as corrected or does not.
+Facts are a pure function of the row (`facts`), so figures do not depend on the order of events. The sum of all changes equals
+the facts of the last row. A row may be counted after every event or after several; only `corrected` differs then.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,53 +25,53 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA, SL
 from streams.core.sla.clock import SlaClock
 
 EditFigure = Callable[[tuple[int, Dimensions]], Figure]
-"""Hands out the row to change: of the bucket that starts at these seconds since 1970, or with 0 the total row."""
+"""Function from bucket start and dimensions to the mutable row; start 0 means the total row."""
 
 _RING_UNANSWERED: Final = QUEUE_SCHEMA.index["ring_unanswered"]
 
 
 def count_contact(before: Contact | None, after: Contact | None, edit: EditFigure) -> None:
-    """Change the figures from what `before` contributes to what `after` does.
+    """Replace the contribution of `before` to the figures by that of `after`.
 
-    A tombstone (`after` is None) changes nothing: what was counted stays counted.
+    The deletion of a row (`after` is None) changes nothing: its contribution stays.
     """
     if after is None:
         return
     known = before.stays if before is not None else ()
     if after.stays is not known:
-        _count_visits(known, after.stays, edit)
+        _count_stays(known, after.stays, edit)
     if before is None:
         if after.case_events:
-            _count_milestones({}, case_facts(after), edit)
+            _count_case_events({}, case_facts(after), edit)
     elif after.case_events is not before.case_events or (
         after.case_events and (after.stays is not known or after.clocks is not before.clocks)
     ):
-        _count_milestones(case_facts(before), case_facts(after), edit)
+        _count_case_events(case_facts(before), case_facts(after), edit)
 
 
-def _count_visits(known: tuple[QueueStay, ...], stays: tuple[QueueStay, ...], edit: EditFigure) -> None:
-    for visit in stays:
-        former = find(known, visit.number)
-        if former is visit:
+def _count_stays(known: tuple[QueueStay, ...], stays: tuple[QueueStay, ...], edit: EditFigure) -> None:
+    for stay in stays:
+        former = find(known, stay.number)
+        if former is stay:
             continue
         was = () if former is None else stay_facts(former)
-        if former is not None and former.dimensions != visit.dimensions:
+        if former is not None and former.dimensions != stay.dimensions:
             _change(former.dimensions, was, (), QUEUE_SCHEMA, edit)
             was = ()
-        _change(visit.dimensions, was, stay_facts(visit), QUEUE_SCHEMA, edit)
-        if visit.transferred_at is not None:  # of most nothing more is to be counted
-            _count_transfer(former, visit, edit)
+        _change(stay.dimensions, was, stay_facts(stay), QUEUE_SCHEMA, edit)
+        if stay.transferred_at is not None:
+            _count_transfer(former, stay, edit)
 
 
-def _count_transfer(former: QueueStay | None, visit: QueueStay, edit: EditFigure) -> None:
-    dimensions, was = transfer_dimensions(visit), () if former is None else transfer_facts(former)
+def _count_transfer(former: QueueStay | None, stay: QueueStay, edit: EditFigure) -> None:
+    dimensions, was = transfer_dimensions(stay), () if former is None else transfer_facts(former)
     if former is not None and was and (known := transfer_dimensions(former)) != dimensions:
         _change(known, was, (), TRANSFER_SCHEMA, edit)
         was = ()
-    _change(dimensions, was, transfer_facts(visit), TRANSFER_SCHEMA, edit)
+    _change(dimensions, was, transfer_facts(stay), TRANSFER_SCHEMA, edit)
 
 
-def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts], edit: EditFigure) -> None:
+def _count_case_events(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts], edit: EditFigure) -> None:
     for dimensions, facts in was.items():
         _change(dimensions, facts, now.get(dimensions, ()), FIGURE_SCHEMAS[dimensions.channel], edit)
     for dimensions, facts in now.items():
@@ -81,7 +80,7 @@ def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts]
 
 
 def count_clocks(before: Iterable[SlaClock], after: Iterable[SlaClock], edit: EditFigure) -> None:
-    """Change the figures of policies from what the clocks `before` contribute to what those `after` do."""
+    """Replace the contribution of the clocks `before` to the SLA figures by that of the clocks `after`."""
     known = {(clock.kind, clock.number): clock for clock in before}
     for clock in after:
         former = known.pop((clock.kind, clock.number), None)
@@ -102,7 +101,7 @@ States = dict[Dimensions, str]
 
 
 def count_agent(before: Agent | None, after: Agent | None, edit: EditFigure) -> None:
-    """Change the stocks by state from what `before` contributes to what `after` does; a tombstone takes the agent out."""
+    """Replace the contribution of `before` to the stocks of agents by that of `after`; a deleted row contributes nothing."""
     was = states(before) if before is not None else {}
     now = states(after) if after is not None else {}
     for dimensions, state in now.items():
@@ -117,16 +116,16 @@ def count_agent(before: Agent | None, after: Agent | None, edit: EditFigure) -> 
 
 
 def count_rings(before: Agent | None, after: Agent, edit: EditFigure) -> None:
-    """Count the unanswered rings that `after` has and `before` had not, and those no longer that turned out to be elsewhere.
+    """Count the new unanswered rings of `after`, and subtract rings whose dimensions or time changed.
 
-    Call it after every fold: a row remembers only the latest rings.
+    Must be called after every fold, as a row keeps only the latest rings.
     """
     known = before.rings if before is not None else ()
     if after.rings is known:
         return
-    told = {ring.fingerprint for ring in after.rings}
+    fingerprints = {ring.fingerprint for ring in after.rings}
     for ring in set(known).difference(after.rings):
-        if ring.fingerprint in told:
+        if ring.fingerprint in fingerprints:
             _count(
                 (bucket_start(ring.at), _RING_UNANSWERED, 0),
                 -1,

@@ -1,4 +1,4 @@
-"""Which contacts a figure counts: the facts of a row (`facts`), one by one, beside what a figure is made of."""
+"""Explanation of a figure: its formula, and the facts of the contacts that it counts."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -28,14 +28,14 @@ from streams.core.figures.satisfaction import score_names
 
 
 class FormulaTerm(NamedTuple):
-    """A count or a stock of a layout, or that of it whose duration is within bounds, in milliseconds."""
+    """A count or a stock of a figure schema, optionally limited by duration bounds in milliseconds."""
 
     name: str
     at_most: int | None = None
     more_than: int | None = None
 
     def holds(self, name: str, amount: int) -> bool:
-        """Return whether a fact of that name and duration is one of these."""
+        """Return whether a fact with this name and duration belongs to the term."""
         return (
             name == self.name
             and (self.at_most is None or amount <= self.at_most)
@@ -44,14 +44,14 @@ class FormulaTerm(NamedTuple):
 
 
 class FigureFormula(NamedTuple):
-    """What a figure is made of: the number of some facts, or a share of others."""
+    """Formula of a figure: a number of facts, or a share."""
 
     numerator: tuple[FormulaTerm, ...]
     denominator: tuple[FormulaTerm, ...] = ()
     """Empty for a number."""
 
     def judge(self, name: str, amount: int) -> tuple[bool, bool]:
-        """Return whether a fact is of the numerator, and of the denominator."""
+        """Return whether a fact belongs to the numerator, and whether it belongs to the denominator."""
         return any(term.holds(name, amount) for term in self.numerator), any(
             term.holds(name, amount) for term in self.denominator
         )
@@ -59,18 +59,18 @@ class FigureFormula(NamedTuple):
 
 SERVICE_LEVEL: Final = "service_level"
 ABANDONMENT: Final = "abandonment"
-_OF_SCALES: Final = {f"given_{scale}": tuple(score_names(scale).values()) for scale in FeedbackScale}
+_SCALE_COUNTS: Final = {f"given_{scale}": tuple(score_names(scale).values()) for scale in FeedbackScale}
 SUMS: Final[Mapping[str, tuple[str, ...]]] = {
     "left": LEFT_COUNTS,
     "closed": CLOSED_COUNTS,
-    "given": tuple(name for several in _OF_SCALES.values() for name in several),
-    **_OF_SCALES,
+    "given": tuple(name for names in _SCALE_COUNTS.values() for name in names),
+    **_SCALE_COUNTS,
 }
-"""Name of a number → the counts of which it is the sum."""
+"""Name of a sum → the counts that it adds."""
 
 
 def figure_names() -> tuple[str, ...]:
-    """Return the names of all figures that there are: shares, sums, then what is counted and how many there are now."""
+    """Return the names of all figures: shares, sums, then counts and stocks."""
     found = [SERVICE_LEVEL, ABANDONMENT, *SUMS]
     for figure_schema in FIGURE_SCHEMAS.values():
         found += [*figure_schema.facts, *figure_schema.stocks]
@@ -78,9 +78,9 @@ def figure_names() -> tuple[str, ...]:
 
 
 def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: int) -> FigureFormula:
-    """Return what the figure of that name is made of. Raises `KeyError` for a name that none has.
+    """Return the formula of the figure with this name. Raises `KeyError` for an unknown name.
 
-    `figures.service_level` says what the formulas are; target and limit of short abandons are theirs.
+    `formula`, the target and the limit of short waits are those of `figure.service_level`.
     """
     in_time = FormulaTerm("answered", at_most=target_seconds * 1000)
     patient = FormulaTerm("abandoned", more_than=short_seconds * 1000)
@@ -105,39 +105,39 @@ def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: 
 
 
 class CountedFact(NamedTuple):
-    """One fact of a contact."""
+    """One fact of a contact, with its name."""
 
     dimensions: Dimensions
     start: int | None
-    """Of the five minutes when it was so, seconds since 1970; None: it is so now."""
+    """Start of the fact's five minutes, in seconds since 1970; None for a stock."""
     name: str
     amount: int
-    """Its duration in milliseconds, 0 if it has none."""
+    """Duration in milliseconds; 0 without a duration."""
     has_duration: bool
     since: int | None = None
-    """Of what is so now, since when, milliseconds since 1970: a wait or a conversation since it began, a matter since it was
-    received, a promise since it was made, and one that is overdue since its deadline; None where that is not known."""
+    """For a stock, its start in milliseconds since 1970; None if unknown. It is the start of a wait or conversation, the receipt
+    of a case, the start of an SLA clock, or the deadline of an overdue one."""
 
 
 class FigureQuery(NamedTuple):
-    """Of which facts it is asked: of those at all the places and in the time that are named."""
+    """Filter of facts by dimensions and time."""
 
     channels: Collection[str] = ()
-    """Any if there is none. What stands for another channel, as promises do (`layouts.SLA`), is of both."""
+    """Empty for all channels. SLA and transfer figures match their own name and the channel in their `queue`."""
     site: str | None = None
     service: str | None = None
     queue: str | None = None
     since: int | None = None
-    """Seconds since 1970; the start of five minutes, or what is in them."""
+    """Earliest time, in seconds since 1970; matches the five minutes that contain it."""
     until: int | None = None
-    """What began by then, seconds since 1970, is no more asked for. What is so now has no time, and is."""
+    """End of the time, exclusive, in seconds since 1970. Stocks have no time and always match."""
 
     def fits(self, fact: CountedFact) -> bool:
-        """Return whether a fact is one of these."""
+        """Return whether a fact matches."""
         channel, *dimensions = fact.dimensions
         return (
-            (not self.channels or channel in self.channels or _about(fact.dimensions) in self.channels)
-            and all(asked is None or asked == told for asked, told in zip(self[1:4], dimensions, strict=True))
+            (not self.channels or channel in self.channels or _contact_channel(fact.dimensions) in self.channels)
+            and all(wanted is None or wanted == value for wanted, value in zip(self[1:4], dimensions, strict=True))
             and (fact.start is None or self._is_in_time(fact.start))
         )
 
@@ -147,8 +147,8 @@ class FigureQuery(NamedTuple):
         )
 
 
-def _about(dimensions: Dimensions) -> str:
-    """Return the channel that a place is about which stands for another one."""
+def _contact_channel(dimensions: Dimensions) -> str:
+    """Return the channel of the contacts. For SLA and transfer figures it is part of `queue`."""
     first, *_, last = (
         dimensions.queue.split(":") if dimensions.channel in {SLA, TRANSFER_CHANNEL} else (dimensions.channel,) * 2
     )
@@ -156,21 +156,21 @@ def _about(dimensions: Dimensions) -> str:
 
 
 def counted_facts(row: Contact) -> Iterator[CountedFact]:
-    """Yield everything that a contact contributes to the figures."""
-    for visit in row.stays:
-        story = stay_result(visit)
-        since = story.outcome_at if story.outcome == "waiting" else story.finished_at
-        yield from _traces(visit.dimensions, stay_facts(visit), since)
-        if transfer := transfer_facts(visit):
-            yield from _traces(transfer_dimensions(visit), transfer)
+    """Yield all facts of a contact."""
+    for stay in row.stays:
+        result = stay_result(stay)
+        since = result.outcome_at if result.outcome == "waiting" else result.finished_at
+        yield from _named_facts(stay.dimensions, stay_facts(stay), since)
+        if transfer := transfer_facts(stay):
+            yield from _named_facts(transfer_dimensions(stay), transfer)
     for dimensions, facts in case_facts(row).items():
-        yield from _traces(dimensions, facts, open_since(row))
+        yield from _named_facts(dimensions, facts, open_since(row))
     for clock in row.clocks:
-        so_since = clock.deadline_at if clock.is_breached else clock.started_at
-        yield from _traces(clock_dimensions(clock), clock_facts(clock), so_since)
+        clock_since = clock.deadline_at if clock.is_breached else clock.started_at
+        yield from _named_facts(clock_dimensions(clock), clock_facts(clock), clock_since)
 
 
-def _traces(dimensions: Dimensions, facts: Sequence[Fact], since: int | None = None) -> Iterator[CountedFact]:
+def _named_facts(dimensions: Dimensions, facts: Sequence[Fact], since: int | None = None) -> Iterator[CountedFact]:
     figure_schema = FIGURE_SCHEMAS[dimensions.channel]
     for start, index, amount in facts:
         name = figure_schema.stocks[index] if start is None else figure_schema.counts[index]
@@ -187,4 +187,4 @@ def _traces(dimensions: Dimensions, facts: Sequence[Fact], since: int | None = N
 QUEUE_CHANNELS: Final = frozenset(
     channel for channel, figure_schema in FIGURE_SCHEMAS.items() if figure_schema is QUEUE_SCHEMA
 )
-"""The channels of which there is a service level."""
+"""Channels with a service level."""

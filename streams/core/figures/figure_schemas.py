@@ -1,6 +1,6 @@
-"""What is counted: the names of the numbers in a row of figures, for each kind of channel.
+"""Figure schemas: names and order of the numbers in a row of figures, for each kind of channel.
 
-A layout only ever grows, and at its end: a row that an earlier release wrote has fewer numbers.
+A schema only grows at its end. Rows of an earlier release have fewer numbers.
 """
 
 from bisect import bisect_left
@@ -11,31 +11,31 @@ from typing import Final, NamedTuple
 from models.events import CloseOutcome, FeedbackScale, FormDecision, LeaveReason, PostageClass
 from models.topics import Channel
 
-# Bounds are inclusive (le), in seconds. A service-level target or short-abandon limit must be one of the bounds, so that
-# changing it needs no recount. Source: the usual targets of switchboards (15, 20, 30, 60 …), one list for waits; and what
-# administrations promise (5 days for an e-mail, 15 for a letter) with the legal delays to acknowledge (7 and 14 days).
+# Bounds are inclusive (le), in seconds. A service-level target or short-abandon limit must be one of the bounds, so that a
+# change of it needs no recount. Sources: usual targets of switchboards (15, 20, 30, 60 …); delays that administrations announce
+# (5 days for an e-mail, 15 for a letter), and legal delays of acknowledgement (7 and 14 days).
 WAIT_BOUNDS: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
 HANDLE_BOUNDS: Final = (15, 30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 3600)
 _DAY: Final = 86_400
 DELAY_BOUNDS: Final = (900, 3600, 7200, 14_400, 28_800, *(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 15, 30, 60)))
 _WORKING_DAY: Final = 7 * 3600
 WORK_BOUNDS: Final = (900, 3600, 7200, *(_WORKING_DAY * days for days in (1, 2, 3, 5, 7, 10, 15, 22, 30, 44)))
-"""Of opening hours: after the first two hours, days of seven hours each."""
+"""Bounds of durations in opening hours: above two hours, working days of seven hours each."""
 LEAD_BOUNDS: Final = tuple(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90))
 
 
 class Duration(NamedTuple):
-    """A distribution: a sum in milliseconds, and slots that count what is above the bound before and at most their own."""
+    """A distribution: a sum in milliseconds, and one slot per bound that counts the values up to it, above the previous bound."""
 
     name: str
     bounds: tuple[int, ...]
-    """Inclusive, in seconds; one more slot counts what is longer than all."""
+    """Inclusive bounds in seconds. One more slot counts longer values."""
     of: tuple[str, ...]
-    """The counts whose facts have such a duration."""
+    """Counts whose facts have this duration."""
 
 
 class Part(NamedTuple):
-    """Some numbers of a row, which stand together."""
+    """Consecutive numbers of a row, added in the same release."""
 
     facts: tuple[str, ...]
     durations: tuple[Duration, ...] = ()
@@ -43,16 +43,16 @@ class Part(NamedTuple):
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """All of them, in their order."""
+        """Return the names of all counts, in their order."""
         sums = [f"{duration.name}_milliseconds" for duration in self.durations]
         slots = [f"{duration.name}_le_{bound}" for duration in self.durations for bound in (*duration.bounds, "inf")]
         return (*self.facts, *self.amounts, *sums, *slots)
 
 
 class FigureSchema:
-    """The numbers of one row: `counts`, each with its name, the sums and slots of durations among them; and `stocks`.
+    """Names of the `counts` of a row, with the sums and slots of durations, and of its `stocks`.
 
-    What is counted since a later release is in parts that were `added`.
+    The parts `added` hold the counts of later releases.
     """
 
     def __init__(
@@ -66,20 +66,22 @@ class FigureSchema:
         parts = (Part(tuple(facts), tuple(durations), tuple(amounts)), *added)
         durations = [duration for part in parts for duration in part.durations]
         self.facts: Final = tuple(fact for part in parts for fact in part.facts)
-        """The counts that count facts; the others measure them. The first says how many contacts came."""
+        """Counts of facts, without amounts, sums and slots. The first is the number of arrived contacts."""
         self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
-        """How many there are now."""
+        """Current numbers by state."""
         self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
         self.stock_index: Final = MappingProxyType({name: index for index, name in enumerate(self.stocks)})
-        self.durations: Final[Mapping[str, Duration]] = MappingProxyType({told.name: told for told in durations})
+        self.durations: Final[Mapping[str, Duration]] = MappingProxyType(
+            {duration.name: duration for duration in durations}
+        )
         self._measured = {
-            self.index[fact]: (self.index[f"{told.name}_milliseconds"], self.start(told.name), told.bounds)
-            for told in durations
-            for fact in told.of
+            self.index[fact]: (self.index[f"{duration.name}_milliseconds"], self.start(duration.name), duration.bounds)
+            for duration in durations
+            for fact in duration.of
         }
         self.with_duration: Final = frozenset(self._measured)
-        """The indexes of the counts whose facts have a duration."""
+        """Indexes of the counts whose facts have a duration."""
         self._amounts = frozenset(self.index[name] for part in parts for name in part.amounts)
         self._one = tuple(((index, 1),) for index in range(len(self.counts)))
 
@@ -88,13 +90,13 @@ class FigureSchema:
         return self.index[f"{duration}_le_{self.durations[duration].bounds[0]}"]
 
     def slot(self, duration: str, milliseconds: int) -> int:
-        """Return the index in `counts` of the slot that a duration falls in."""
+        """Return the index in `counts` of the slot of a duration."""
         return self.start(duration) + bisect_left(self.durations[duration].bounds, milliseconds / 1000)
 
     def changes(self, index: int, amount: int) -> tuple[tuple[int, int], ...]:
-        """Return which counts one more fact changes, and by how much: its own, and sum and slot of its distribution.
+        """Return index and amount of each count that one fact changes: its own, and the sum and slot of its duration.
 
-        `amount` is its duration in milliseconds, or what it adds to a count that is itself an amount.
+        `amount` is the duration in milliseconds, or the amount that the fact adds to a count of amounts.
         """
         measured = self._measured.get(index)
         if measured is None:
@@ -123,10 +125,10 @@ QUEUE_SCHEMA: Final = FigureSchema(
     ),
     stocks=("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused"),
 )
-"""Who waits in a queue: calls and visits. `offered = answered + abandoned + left_* + waiting`."""
+"""Queue stays of calls and visits. `offered = answered + abandoned + left_* + waiting`."""
 
 OPEN: Final = ("waiting", "in_progress", "pending_citizen")
-"""The states of a contact that is open; see `contact.State`."""
+"""States of an open contact (`case_event.ContactState`)."""
 CLOSED_COUNTS: Final = tuple(
     f"closed_{outcome}" for outcome in dict.fromkeys(("answered", *CloseOutcome, *FormDecision))
 )
@@ -160,10 +162,9 @@ CASE_SCHEMA: Final = FigureSchema(
         ),
     ),
 )
-"""What is written: mail, e-mail, forms. `received = closed_* + waiting + in_progress + pending_citizen`; all durations are
-elapsed time since it was received. `sent_*` are letters that left the house, and `postage_cents` what that cost, of all and of
-each class. `scanned` are letters of which it is told when they were received before they were scanned, `reopened` matters that
-went on after they were closed, each once."""
+"""Cases: letters, e-mails, forms. `received = closed_* + waiting + in_progress + pending_citizen`. All durations are elapsed time
+since the receipt. `sent_*` are outgoing letters, and `postage_cents*` their cost, in total and by class. `scanned` are letters
+whose receipt before the scan is known. `reopened` are cases that continued after they were closed, each counted once."""
 
 CANCELLED_COUNTS: Final = ("cancelled_by_citizen", "cancelled_by_service")
 
@@ -181,22 +182,21 @@ APPOINTMENT_SCHEMA: Final = FigureSchema(
     durations=(Duration("lead", LEAD_BOUNDS, ("booked",)),),
     stocks=OPEN,
 )
-"""`booked = cancelled_* + attended + missed + waiting + pending_citizen`: who has checked in is waiting, who is yet to come is
-pending. `lead` is from the first booking to the time that it was for: how long one waits for an appointment, whoever moves it
-later."""
+"""Appointments. `booked = cancelled_* + attended + missed + waiting + pending_citizen`: waiting after the check-in, pending
+before it. `lead` is the time from the first booking to the appointment as first booked; later moves do not change it."""
 
 MIN_SATISFIED_SCORE: Final = 4
-"""From this score of 5 on a citizen is satisfied (CSAT: the two highest)."""
+"""Lowest score of a satisfied citizen on the scale 1 to 5 (CSAT: the two highest scores)."""
 SLA_RESULTS: Final = ("promise_kept", "promise_missed", "no_promise")
 WAIT_CLASS_SECONDS: Final = (60, 300)
-"""In seconds: waits of at most so long."""
+"""Upper bounds of the wait classes, in seconds."""
 WAIT_CLASSES: Final = (*(f"wait_le_{bound}" for bound in WAIT_CLASS_SECONDS), f"wait_gt_{WAIT_CLASS_SECONDS[-1]}")
 EXPERIENCES: Final = (*SLA_RESULTS, *WAIT_CLASSES)
-"""What somebody went through: whether all promises were kept, where some were made, and the longest wait in a queue."""
+"""A citizen's experiences with a contact: the result of its SLA targets, and the class of its longest wait in a queue."""
 
 
 def csat_count_name(experience: str, *, is_satisfied: bool) -> str:
-    """Return the count of those who went through that and are satisfied, or not."""
+    """Return the name of the count of satisfied or unsatisfied citizens with an experience."""
     return f"csat_{experience}_{'satisfied' if is_satisfied else 'unsatisfied'}"
 
 
@@ -217,12 +217,12 @@ FEEDBACK: Final = FigureSchema(
         ),
     ),
 )
-"""Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about.
-`invited_answered` are those invited of whom there is an answer, at the time of the invitation; `csat_*` are the answers on
-`csat_1_5`, by what the contact was."""
+"""Opinions: the latest of each scale per contact. The `queue` of these rows is the channel of the contacts.
+`invited_answered` are invitations with an answer, at the time of the invitation. `csat_*` are the answers on `csat_1_5`, by
+experience."""
 
 SLA: Final = "sla"
-"""Stands where other rows have their channel. The `queue` of such a row is `<policy>:<clock>:<channel>`."""
+"""Channel of the SLA figures. The `queue` of these rows is `<policy>:<clock>:<channel>`."""
 
 SLA_SCHEMA: Final = FigureSchema(
     facts=("started", "met", "late", "cancelled", "cancelled_late", "breached", "due"),
@@ -231,15 +231,14 @@ SLA_SCHEMA: Final = FigureSchema(
     added=(Part(facts=("worked",), durations=(Duration("work", WORK_BOUNDS, ("worked",)),)),),
 )
 """`started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
-`breached = late + cancelled_late + overdue`. `due` is in the five minutes of the deadline, to come or past, as long as the clock
-is open and runs. `worked` are those of what is written that came to their end, with the opening hours that it took."""
+`breached = late + cancelled_late + overdue`. `due` counts open, running clocks in the five minutes of their deadline, future or
+past. `worked` are met clocks of letters, e-mails and forms, with the opening hours from start to end."""
 
 TRANSFER_CHANNEL: Final = "transfer"
-"""Stands where other rows have their channel. The `queue` of such a row is `<channel>:<queue>:<queue that it went to>`."""
+"""Channel of the transfer figures. The `queue` of these rows is `<channel>:<queue>:<target queue>`."""
 
 TRANSFER_SCHEMA: Final = FigureSchema(facts=("handed_on",), durations=(), stocks=())
-"""Calls that agents handed on, by where they went: empty where that is no queue, or none that is known. All of one queue are its
-`transferred`."""
+"""Transferred calls by target queue, empty for an unknown target. Their sum over the targets of a queue is its `transferred`."""
 
 FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
     Channel.CALL: QUEUE_SCHEMA,
@@ -252,30 +251,30 @@ FIGURE_SCHEMAS: Final[Mapping[str, FigureSchema]] = {
     SLA: SLA_SCHEMA,
     TRANSFER_CHANNEL: TRANSFER_SCHEMA,
 }
-"""Channel, or what stands in its place → what its rows count."""
+"""Channel, or name in its place → figure schema of its rows."""
 
 # ---------------------------------------------------------------------------------------------------------------- citizens
 CONTACT_CHANNELS: Final = tuple(channel for channel in Channel if channel is not Channel.FEEDBACK)
-"""The channels by which citizens turn to a service."""
+"""Channels through which citizens contact a service."""
 _UNANSWERED: Final = ("letter_unanswered", "form_unanswered", "email_unanswered")
 RECONTACT_REASONS: Final[Mapping[str, tuple[str, ...]]] = {
     Channel.CALL: (*_UNANSWERED, "no_show", "abandoned"),
     Channel.VISIT: (*_UNANSWERED, "no_show"),
     Channel.EMAIL: _UNANSWERED,
 }
-"""Channel → why a contact on it would not have been needed; the first that applies. All are avoidable contacts but `abandoned`,
-which is a call after one that was given up."""
+"""Channel → reasons of a recontact; the first that applies counts. All are avoidable contacts, except `abandoned`: a call after
+an abandoned call."""
 OTHER_REASON: Final = "other"
 NO_PREVIOUS_CHANNEL: Final = "none"
-"""In place of the channel of the contact before, where there was none of late."""
+"""Previous channel of a contact without a recent previous contact."""
 
 
 def handled_count_name(channel: str, *, is_first: bool, is_followed: bool) -> str:
-    """Return the count of contacts that were handled: at first contact or not, with a recontact or alone."""
+    """Return the name of the count of handled contacts: first contact or not, followed by a recontact or not."""
     return f"handled_{channel}_{'first' if is_first else 'again'}_{'followed' if is_followed else 'alone'}"
 
 
-_OF_CITIZENS: Final = (
+_CITIZEN_FACTS: Final = (
     "active",
     *(
         f"began_{channel}_{reason}"
@@ -291,7 +290,7 @@ _OF_CITIZENS: Final = (
     *(f"hop_{former}_{channel}" for channel in CONTACT_CHANNELS for former in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL)),
     *(f"unidentified_{channel}" for channel in CONTACT_CHANNELS),
 )
-CITIZENS: Final = FigureSchema(_OF_CITIZENS, (), (), amounts=[f"{name}_citizens" for name in _OF_CITIZENS])
-"""What citizens do, by day, week and four weeks: on how many days they were active, contacts begun, contacts handled on the day
-of their end, which channel came after which, contacts of nobody known. `*_citizens` says how many citizens a number stands for
-in the period; a total does not know. Rows of `accueil.citizen-figures.v1`."""
+CITIZENS: Final = FigureSchema(_CITIZEN_FACTS, (), (), amounts=[f"{name}_citizens" for name in _CITIZEN_FACTS])
+"""Figures of citizens by day, week and four weeks, in `accueil.citizen-figures.v1`: active days, contacts begun, contacts handled
+(on the day of their end), successions of channels, and contacts without an identity. `*_citizens` is the number of citizens
+behind a number in the period; it is not available for the total."""

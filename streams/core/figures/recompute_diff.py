@@ -1,6 +1,6 @@
-"""What is known and what was counted again, side by side: figures by place, in total and for each civil day.
+"""Comparison of known and recomputed figures by dimensions, in total and per civil day.
 
-Only `counts` and `stocks` are compared. What was `corrected` depends on how many events were counted at a time (`counting`).
+Only `counts` and `stocks` are compared. `corrected` depends on the number of events per step (`figure_counts`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,22 +16,22 @@ from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 
 Sums = dict[tuple[date | None, Dimensions], Figure]
-"""Day, None for the total, and place → figure."""
+"""Day (None for the total) and dimensions → figure."""
 
 
 class FigureDifference(NamedTuple):
-    """One number that is not the same."""
+    """One number that differs."""
 
     day: date | None
     dimensions: Dimensions
     name: str
-    """As the place's layout has it."""
+    """Name in the figure schema."""
     known: int
     again: int
 
     @property
     def is_of_sla(self) -> bool:
-        """Whether the number depends on what was promised."""
+        """Return whether the number depends on SLA targets."""
         return self.dimensions.channel == SLA or self.name in _VERDICTS
 
 
@@ -42,12 +42,12 @@ _VERDICT_INDEXES: Final = {FEEDBACK.index[name] for name in _VERDICTS}
 
 
 class ChangedVerdicts(NamedTuple):
-    """What a contact whose promises were judged otherwise contributes to figures."""
+    """Days of a contact whose recomputed SLA results differ from the known ones."""
 
     days: frozenset[date]
-    """On which something of that is counted."""
+    """Days with facts of these results."""
     last_at: int
-    """When the last of its clocks stopped, or, of one that runs, began; milliseconds since 1970."""
+    """Latest end of the contact's differing clocks, or start of an open one, in milliseconds since 1970."""
 
 
 def sum_by_day(
@@ -56,7 +56,7 @@ def sum_by_day(
     zone: ZoneInfo,
     into: Sums,
 ) -> None:
-    """Add rows of totals and buckets, and rows of days, to the sums in `into`."""
+    """Add total and bucket rows, and day rows, to the sums in `into`."""
     for (start, dimensions), figure in rows:
         _add(into, local_time(start, zone).date() if start else None, dimensions, figure)
     for (day, dimensions), figure in days:
@@ -64,7 +64,7 @@ def sum_by_day(
 
 
 def add_sums(sums: Sums, into: Sums) -> None:
-    """Add sums to others."""
+    """Add `sums` to the sums in `into`."""
     for (day, dimensions), figure in sums.items():
         _add(into, day, dimensions, figure)
 
@@ -74,33 +74,37 @@ def _add(into: Sums, day: date | None, dimensions: Dimensions, figure: Figure) -
 
 
 def compare(known: Sums, again: Sums, *earlier: Sums) -> list[FigureDifference]:
-    """Return all numbers that differ, by day and place; what is missing is 0.
+    """Return all numbers that differ, sorted by day and dimensions. Missing rows count as 0.
 
-    `earlier` is what was counted again, but as of a little before: time alone changes figures, as when a deadline passes, and a
-    worker says so a moment later. So what lies between them is right.
+    `earlier` are recomputed figures as of slightly earlier times. Figures also change with time, for example when a deadline
+    passes, and a worker counts this a moment later. Numbers between the recomputed ones are therefore correct.
     """
     found = []
     for day, dimensions in sorted(known.keys() | again.keys(), key=lambda key: (key[0] or date.min, key[1])):
         figure_schema = FIGURE_SCHEMAS[dimensions.channel]
         rows = (sums.get((day, dimensions)) or new_figure(figure_schema) for sums in (known, again, *earlier))
         numbers = zip(*((*row.counts, *row.stocks) for row in rows), strict=True)
-        for name, (one, *others) in zip((*figure_schema.counts, *figure_schema.stocks), numbers, strict=True):
-            if not min(others) <= one <= max(others):
-                found.append(FigureDifference(day, dimensions, name, one, others[0]))
+        for name, (number, *others) in zip((*figure_schema.counts, *figure_schema.stocks), numbers, strict=True):
+            if not min(others) <= number <= max(others):
+                found.append(FigureDifference(day, dimensions, name, number, others[0]))
     return found
 
 
 def find_changed_verdicts(known: Contact, again: Contact, zone: ZoneInfo) -> ChangedVerdicts | None:
-    """Return what a contact contributes of whose promises `known` says otherwise than `again`, though the same happened to it.
+    """Return the days of a contact whose SLA results differ between `known` and `again`, although its events are the same.
 
-    Then they were judged by other policies or calendars, or before there were any. None if there is nothing of the kind.
+    The known results then come from other policies or calendars, or from a time without policies. Returns None if no result
+    differs.
     """
-    happened = {(one.kind, one.number): (one.started_at, one.end, one.ended_at) for one in clock_intervals(known)}
+    expected = {
+        (interval.kind, interval.number): (interval.started_at, interval.end, interval.ended_at)
+        for interval in clock_intervals(known)
+    }
     before, now = ({(clock.kind, clock.number): clock for clock in row.clocks} for row in (known, again))
     differing = [
         clock
         for name in before.keys() | now.keys()
-        if _is_judged_otherwise(before.get(name), now.get(name), happened.get(name))
+        if _has_other_result(before.get(name), now.get(name), expected.get(name))
         for clock in (before.get(name), now.get(name))
         if clock is not None
     ]
@@ -114,16 +118,16 @@ def find_changed_verdicts(known: Contact, again: Contact, zone: ZoneInfo) -> Cha
     )
 
 
-def _is_judged_otherwise(known: SlaClock | None, again: SlaClock | None, happened: tuple[object, ...] | None) -> bool:
-    if any(clock and (clock.started_at, clock.end, clock.ended_at) != happened for clock in (known, again)):
-        return False  # something else happened
+def _has_other_result(known: SlaClock | None, again: SlaClock | None, expected: tuple[object, ...] | None) -> bool:
+    if any(clock and (clock.started_at, clock.end, clock.ended_at) != expected for clock in (known, again)):
+        return False  # the events differ
     if known is None or again is None:
         return True
     if known.terms == again.terms and known.pauses != again.pauses:
         return False
-    terms, others = ((one.terms, one.deadline_at, one.worked_ms) for one in (known, again))
-    told, recounted = ((clock_dimensions(one), clock_facts(one)) for one in (known, again))
-    return terms != others and told != recounted
+    terms, others = ((clock.terms, clock.deadline_at, clock.worked_ms) for clock in (known, again))
+    counted, recounted = ((clock_dimensions(clock), clock_facts(clock)) for clock in (known, again))
+    return terms != others and counted != recounted
 
 
 def _starts_of_verdicts(row: Contact) -> Iterator[int | None]:

@@ -1,8 +1,8 @@
-"""What citizens' answers say, and how sure that is.
+"""Satisfaction measures of citizens' answers, with confidence bounds.
 
-Each measure gives an answer a point, half of one, or none; its value is the mean. Bounds are Wilson's (E. B. Wilson, 1927), at
-95 %. Where an answer counts as one or none, they are his; where it may count half, they hold too, but are wider than they need
-be: no number from 0 to 1 varies more than one that is always 0 or 1 with the same mean.
+Each measure gives an answer one point, half a point or none; its value is the mean. The bounds are Wilson's score interval at
+95 % (E. B. Wilson, 1927), which applies to answers of 0 or 1. With half points the bounds are valid but wider than necessary: for
+a given mean, values of 0 and 1 have the largest variance.
 """
 
 from collections.abc import Mapping
@@ -15,30 +15,30 @@ from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import FEEDBACK, MIN_SATISFIED_SCORE
 
 Z95: Final = 1.959963984540054
-"""97.5 % of the standard normal distribution lie below it."""
+"""97.5 % quantile of the standard normal distribution."""
 PROMOTER_SCORE: Final = 9
-"""From this score of 10 on a citizen recommends the service (Net Promoter Score)."""
+"""Lowest score of a promoter on the scale 0 to 10 (Net Promoter Score)."""
 DETRACTOR_SCORE: Final = 6
-"""Up to this one a citizen does not."""
+"""Highest score of a detractor."""
 
 
 class Measure(StrEnum):
-    """What answers are summed up to."""
+    """Satisfaction measures."""
 
     CSAT = "csat"
-    """The share of 4 and 5 on `csat_1_5`."""
+    """Share of 4 and 5 on `csat_1_5`."""
     NPS = "nps"
-    """Of `nps_0_10`, the share of 9 and 10 less that of 0 to 6: from -1 to 1."""
+    """Share of 9 and 10 on `nps_0_10` minus the share of 0 to 6: from -1 to 1."""
     CES_5 = "ces_1_5"
-    """The share of 4 and 5 on `ces_1_5`. Of the Customer Effort Score there is no standard, so each scale is a measure."""
+    """Share of 4 and 5 on `ces_1_5`. The Customer Effort Score has no standard scale, so each scale is a measure."""
     CES_7 = "ces_1_7"
-    """The share of 5 to 7 on `ces_1_7`."""
+    """Share of 5 to 7 on `ces_1_7`."""
     JDMA = "jdma"
-    """The share of 8 to 10 on `jdma_0_10`: Services Publics+ publishes it of online procedures."""
+    """Share of 8 to 10 on `jdma_0_10`, as Services Publics+ publishes it for online procedures."""
 
 
 class Estimate(NamedTuple):
-    """A measure of some answers."""
+    """Value of a measure, with its 95 % confidence bounds."""
 
     ratio: float
     lower: float
@@ -53,28 +53,28 @@ SCALES: Final[Mapping[Measure, FeedbackScale]] = {
     Measure.JDMA: FeedbackScale.JDMA,
 }
 _FROM: Final = {Measure.CSAT: MIN_SATISFIED_SCORE, Measure.CES_5: 4, Measure.CES_7: 5, Measure.JDMA: 8}
-"""From which score on an answer is a point."""
+"""Measure → lowest score that gives a point."""
 
 
 def score_names(scale: FeedbackScale) -> dict[int, str]:
-    """Return the count of each score of a scale."""
+    """Return score → name of its count."""
     return {given: f"given_{scale}_{given}" for given in scale.scores}
 
 
 _COUNTS: Final = {
     scale: {given: FEEDBACK.index[name] for given, name in score_names(scale).items()} for scale in FeedbackScale
 }
-"""Scale → score → which count."""
+"""Scale → score → index of its count."""
 
 
 def answers(scale: FeedbackScale, figure: Figure) -> dict[int, int]:
-    """Return how many gave each score of a scale."""
+    """Return score → number of answers."""
     counts = figure.counts
     return {given: counts[index] for given, index in _COUNTS[scale].items()}
 
 
 def estimate(measure: Measure, given: Mapping[int, int]) -> Estimate | None:
-    """Return the measure of answers, which are told as score → number; None if there are none."""
+    """Return the measure of the answers `given` as score → number; None without answers."""
     number = sum(given.values())
     if not number:
         return None
@@ -87,7 +87,7 @@ def estimate(measure: Measure, given: Mapping[int, int]) -> Estimate | None:
 
 
 def estimate_share(points: float, number: int) -> Estimate:
-    """Return `points` of `number`, which is at least 1, with Wilson's bounds at 95 %."""
+    """Return `points / number` with Wilson's bounds at 95 %. `number` is at least 1."""
     share = points / number
     spread = Z95 * Z95 / number
     middle = share + spread / 2

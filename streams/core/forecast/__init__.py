@@ -1,1 +1,1 @@
-"""Forecast of arrivals, and the number of agents that they need."""
+"""Forecast of arrivals, and the number of agents needed. Pure functions; imports nothing of Accueil."""

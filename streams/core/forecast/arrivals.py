@@ -1,8 +1,8 @@
-"""How many will still come today: as on the same weekdays of the weeks before, with how far that was off on these days.
+"""Forecast of today's remaining arrivals from the same weekdays of past weeks, with its error on those days.
 
-The mean of the same weekdays is the plainest forecast that knows how a week goes, and one that can be checked by hand. It knows
-nothing of a letter to ten thousand citizens, or of a trend. Public holidays are no weekdays: they are left out, and one that is
-today is compared with Sundays.
+The mean of the same weekdays is the simplest forecast with a weekly pattern, and can be checked by hand. It ignores trends and
+single causes, such as a letter to ten thousand citizens. Past public holidays are left out. A public holiday is compared with
+Sundays.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,49 +12,51 @@ from statistics import fmean, median, variance
 from typing import Final, NamedTuple
 
 MIN_DAYS: Final = 3
-"""Of fewer days it could not be said how far a forecast is off."""
+"""Minimum number of days for a forecast with an error estimate."""
 MAX_DAYS: Final = 8
-"""Two months: what is older is another season."""
+"""Maximum number of days: two months, as older days belong to another season."""
 QUIET: Final = 0.2
-"""A day with fewer than this part of the median was none like others: a bridge, a strike, a source that was away. Where mostly
-nobody comes, all days are alike."""
+"""Share of the median below which a day is left out: a bridge day, a strike, an outage of the source. With a median of 0, no day
+is left out."""
 _SUNDAY: Final = 6
 _T_90: Final = (2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860)
-"""Of Student's distribution with 2, 3 … degrees of freedom: 9 of 10 lie within so many standard deviations."""
+"""Two-sided 90 % quantiles of Student's t distribution with 2, 3 … degrees of freedom."""
 
 
 class PastDay(NamedTuple):
-    """A day that is over."""
+    """A past day."""
 
     day: date
     by_hour: Sequence[int]
-    """How many came in each hour of the clock."""
+    """Number of arrivals in each local hour."""
 
 
 class Forecast(NamedTuple):
-    """What is expected of today."""
+    """Forecast of the rest of a day."""
 
     days: tuple[date, ...]
-    """From which it is made."""
+    """Days used for the forecast."""
     left_out: tuple[date, ...]
-    """Days on which hardly anybody came."""
+    """Days left out because of few arrivals (`QUIET`)."""
     by_now: float
-    """How many came by this time of the day."""
+    """Mean number of arrivals up to this time of day."""
     rest: float
-    """How many will still come."""
+    """Expected number of further arrivals."""
     low: float
-    """9 days of 10 more than this will come, or as many, if days vary as they did."""
+    """Lower bound of the 90 % prediction interval of `rest`."""
     high: float
+    """Upper bound of the 90 % prediction interval of `rest`."""
     error: float | None
-    """How far each of these days is from what the others say of its rest: the sum of that, of what came. None if nobody did."""
+    """Sum of each day's absolute deviation from the other days' mean, divided by the sum of arrivals; both for the rest of the
+    day. None without arrivals."""
     per_hour: float
-    """At what rate they come in the half hour that begins now."""
+    """Expected arrivals per hour in the next half hour."""
 
 
 def similar_days(today: date, weeks: int, is_holiday: Callable[[date], bool]) -> list[date]:
-    """Return the days of the last `weeks` weeks with which today is compared, the latest first.
+    """Return the days of the last `weeks` weeks to compare today with, the latest first.
 
-    They are the same weekdays that were no public holidays; of a public holiday, Sundays, whatever these were.
+    These are the same weekdays without public holidays. For a public holiday they are all Sundays.
     """
     is_rest = is_holiday(today)
     weekday = _SUNDAY if is_rest else today.weekday()
@@ -64,25 +66,25 @@ def similar_days(today: date, weeks: int, is_holiday: Callable[[date], bool]) ->
 
 
 def forecast(past: Sequence[PastDay], hour: float) -> Forecast | None:
-    """Return what is expected after `hour` (of the clock, 13.5 for half past one) of a day like those of `past`.
+    """Return the forecast of a day after local time `hour` (13.5 is half past one), from the days of `past`.
 
-    Of these the latest `MOST_DAYS` that are like the others count; None if they are fewer than `FEWEST_DAYS`.
+    The latest `MAX_DAYS` days that are not left out count. Returns None for fewer than `MIN_DAYS`.
     """
-    usual = median(sum(one.by_hour) for one in past) if past else 0
-    alike = sorted((one for one in past if sum(one.by_hour) >= QUIET * usual), key=lambda one: one.day)[-MAX_DAYS:]
-    if len(alike) < MIN_DAYS:
+    usual = median(sum(day.by_hour) for day in past) if past else 0
+    used = sorted((day for day in past if sum(day.by_hour) >= QUIET * usual), key=lambda day: day.day)[-MAX_DAYS:]
+    if len(used) < MIN_DAYS:
         return None
-    left_out = [one.day for one in past if sum(one.by_hour) < QUIET * usual and one.day >= alike[0].day]
-    rests = [count_after(one.by_hour, hour) for one in alike]
+    left_out = [day.day for day in past if sum(day.by_hour) < QUIET * usual and day.day >= used[0].day]
+    rests = [count_after(day.by_hour, hour) for day in used]
     mean, number = fmean(rests), len(rests)
-    # What comes by chance varies at least as a Poisson process does, whatever few days happen to say.
+    # Random arrivals vary at least as much as a Poisson process; the sample variance of a few days may be smaller.
     spread = sqrt(max(variance(rests), mean) * (1 + 1 / number)) * _T_90[number - MIN_DAYS]
     missed = sum(abs(rest - (sum(rests) - rest) / (number - 1)) for rest in rests)
-    ahead = [count_after(one.by_hour, hour) - count_after(one.by_hour, min(hour + 0.5, 24)) for one in alike]
+    ahead = [count_after(day.by_hour, hour) - count_after(day.by_hour, min(hour + 0.5, 24)) for day in used]
     return Forecast(
-        days=tuple(one.day for one in alike),
+        days=tuple(day.day for day in used),
         left_out=tuple(sorted(left_out)),
-        by_now=fmean(sum(one.by_hour) for one in alike) - mean,
+        by_now=fmean(sum(day.by_hour) for day in used) - mean,
         rest=mean,
         low=max(0.0, mean - spread),
         high=mean + spread,
@@ -92,7 +94,7 @@ def forecast(past: Sequence[PastDay], hour: float) -> Forecast | None:
 
 
 def count_after(by_hour: Sequence[int], hour: float) -> float:
-    """Return how many came after `hour`; within an hour they are taken to come evenly."""
+    """Return the number of arrivals after `hour`, with a constant rate within each hour."""
     whole = int(hour)
     if whole >= len(by_hour):
         return 0.0

@@ -1,57 +1,57 @@
-"""How many agents it takes: Erlang C, where nobody gives up, and Erlang A, where callers do.
+"""Number of agents needed, by Erlang C (no abandonment) and Erlang A (with abandonment).
 
-Both suppose calls that come independently of each other at a steady rate, handling times and patience spread exponentially, one
-queue, served in order. So they are right on the average of a quiet half hour, and too hopeful when calls come in waves.
+Both models assume independent arrivals at a constant rate, exponential handling times and patience, and one queue in order of
+arrival. They fit the average of a quiet half hour, and are too optimistic for arrivals in waves.
 
 Sources: A. K. Erlang, Solution of some problems in the theory of probabilities (1917); C. Palm, Methods of judging the annoyance
 caused by congestion (1953); A. Mandelbaum and S. Zeltyn, Service engineering in action: the Palm/Erlang-A queue (2007), whose
-figures the tests hold this against.
+numbers the tests use.
 """
 
 from math import exp, fsum, inf
 from typing import Final, NamedTuple
 
 MAX_AGENTS: Final = 1000
-"""More than any one queue has; `agents_for` gives up there."""
+"""Maximum number of agents that `agents_needed` tries."""
 _TAIL: Final = 1e-13
-"""What is left out of a sum, as a part of it."""
+"""Relative size of the terms at which a sum is cut off."""
 _FEW_EVENTS: Final = 1e-12
-"""The same, of the changes of a queue while somebody waits."""
+"""Share of waiting callers at which `_answered_within` stops."""
 
 
 class Load(NamedTuple):
-    """What comes to a queue."""
+    """Load of a queue."""
 
     per_hour: float
-    """Calls."""
+    """Calls per hour."""
     handle_seconds: float
-    """Mean time of an agent per call; more than 0."""
+    """Mean handling time per call; more than 0."""
     patience_seconds: float = inf
-    """Mean time that a caller would wait; without end for Erlang C."""
+    """Mean time that a caller would wait before abandoning; infinite for Erlang C."""
 
     @property
     def erlangs(self) -> float:
-        """How many agents are busy at least on the average, if all are served."""
+        """Return the load in erlangs: the mean number of busy agents if all calls are answered."""
         return self.per_hour * self.handle_seconds / 3600
 
 
 class Performance(NamedTuple):
-    """How a queue does in the long run. All are of the calls that come."""
+    """Steady-state performance of a queue. Shares are of all arriving calls."""
 
     service_level: float
-    """The share that is answered within the target."""
+    """Share answered within the target."""
     wait_probability: float
-    """The share that is not answered at once."""
+    """Share not answered immediately."""
     abandon_probability: float
-    """The share that gives up."""
+    """Share abandoned."""
     mean_wait_seconds: float
-    """Whether they are answered or give up; without end where agents are too few and nobody gives up."""
+    """Mean wait of all calls; infinite with too few agents and no abandonment."""
     occupancy: float
-    """The share of their time that agents are busy."""
+    """Share of the agents' time spent on calls."""
 
 
 def estimate_performance(load: Load, agents: int, target_seconds: float) -> Performance:
-    """Return how `agents` do, at least 1, with this load."""
+    """Return the performance of `agents`, at least 1, with this load."""
     if load.per_hour <= 0:
         return Performance(1.0, 0.0, 0.0, 0.0, 0.0)
     return _perform_patient(load, agents, target_seconds) if load.patience_seconds == inf else _perform_impatient(
@@ -60,9 +60,9 @@ def estimate_performance(load: Load, agents: int, target_seconds: float) -> Perf
 
 
 def agents_needed(load: Load, target_seconds: float, share: float) -> int | None:
-    """Return the least number of agents with whom `share` of the calls are answered in time; None if `MOST_AGENTS` do not do.
+    """Return the smallest number of agents that answers `share` of the calls within the target.
 
-    More agents never answer fewer in time, so it is found by halving.
+    Returns None if `MAX_AGENTS` are not enough. The service level grows with the agents, so this is a binary search.
     """
     low, high = 0, 1
     while estimate_performance(load, high, target_seconds).service_level < share:
@@ -79,7 +79,7 @@ def agents_needed(load: Load, target_seconds: float, share: float) -> int | None
 
 
 def _perform_patient(load: Load, agents: int, target_seconds: float) -> Performance:
-    """Return Erlang C. P(W > t) = C · exp(-(N - A) · t / h), with C by the recursion of Erlang B."""
+    """Return the performance by Erlang C: P(W > t) = C · exp(-(N - A) · t / h), with C from the recursion of Erlang B."""
     offered = load.erlangs
     if offered >= agents:
         return Performance(0.0, 1.0, 0.0, inf, 1.0)
@@ -98,11 +98,7 @@ def _perform_patient(load: Load, agents: int, target_seconds: float) -> Performa
 
 
 def _perform_impatient(load: Load, agents: int, target_seconds: float) -> Performance:
-    """Return Erlang A, from the steady state of its birth-and-death chain.
-
-    Who finds k waiting before him is served once k + 1 have left the queue, by an agent or by giving up: stages of rates Nμ + θ,
-    Nμ + 2θ … with his own patience beside, which has the rate θ.
-    """
+    """Return the performance by Erlang A, from the steady state of its birth-death process."""
     arrivals, serves = load.per_hour / 3600, 1 / load.handle_seconds
     gives_up = 1 / load.patience_seconds
     below = [1.0]  # unnormalised, from N agents busy downwards
@@ -128,10 +124,11 @@ def _perform_impatient(load: Load, agents: int, target_seconds: float) -> Perfor
 
 
 def _answered_within(serves: float, gives_up: float, found: list[float], target_seconds: float) -> float:
-    """Return the share that waits, and is answered within `target_seconds`; `found[k]` come when k wait before them.
+    """Return the share of calls that wait and are answered within `target_seconds`.
 
-    By uniformisation: changes happen at the highest rate there is, and those that change nothing are counted too. A caller with k
-    before him sees one of these leave, is himself served (k = 0), gives up, or nothing happens.
+    `serves` is the service rate of all agents, `gives_up` a caller's rate of abandonment, and `found[k]` the share of calls that
+    find k waiting callers. The method is uniformisation: all states get the highest rate, with steps that change nothing. In one
+    step, one of the k callers ahead leaves, the caller is answered (if k = 0) or abandons, or nothing happens.
     """
     if target_seconds <= 0:
         return 0.0
@@ -156,7 +153,7 @@ def _answered_within(serves: float, gives_up: float, found: list[float], target_
 
 
 def _poisson_mean(values: list[float], mean: float) -> float:
-    """Return the mean of `values[n]` where n is Poisson of that mean; beyond their end the last one stands."""
+    """Return the expectation of `values[n]` for n with a Poisson distribution. Beyond the end, the last value counts."""
     middle = int(mean)
     weights = {middle: 1.0}
     for number in range(middle, 0, -1):

@@ -1,1 +1,1 @@
-"""SLA clocks: intervals, deadlines, and the events that clocks emit."""
+"""SLA clocks: intervals, deadlines and events. Imports only `models` and `streams.core`."""

@@ -1,4 +1,4 @@
-"""One SLA clock of a contact: what was promised, how it stands, and what was told of it.
+"""SLA clock of a contact: its target, its state, and the changes already reported.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -12,66 +12,66 @@ from streams.core.figures.figure import Dimensions
 from streams.core.rows import Row, intern_dimensions
 
 Pauses = tuple[tuple[int, int | None], ...]
-"""From, to; None: it lasts. In order, none touches another."""
+"""Begin and end of the pauses, in order and without touching; end None for a current pause."""
 
 
 class ClockEnd(StrEnum):
-    """What became of a promise."""
+    """End of an SLA clock."""
 
     NONE = ""
-    """It is still to be kept."""
+    """The clock is open."""
     MET = "kept"
-    """What was promised was done, in time or not."""
+    """The target was met, in time or late."""
     CANCELLED = "void"
-    """Nobody waits for it any more: the citizen hung up, or went elsewhere."""
+    """The target no longer applies: the citizen hung up, or the contact left the queue."""
 
 
 class SlaClock(Row):
-    """One clock of a contact, and what was told of it. Never changed once it is part of a row."""
+    """One SLA clock of a contact. Immutable once it is part of a row."""
 
     number: int
-    """Of the stay in a queue; 0 for what concerns the contact as a whole."""
+    """Number of the queue stay; 0 for a clock of the whole contact."""
     dimensions: Dimensions
     terms: TargetTerms
     started_at: int
     deadline_at: int | None
-    """None while it is paused before it was reached."""
+    """None while a pause that began before the deadline lasts."""
     at_risk_at: int | None
-    """When the share of the time is over after which it is at risk; None while it is paused before."""
+    """Time at which the share `at_risk` of the target is used up; None while a pause that began before it lasts."""
     pauses: Pauses = ()
     end: ClockEnd = ClockEnd.NONE
     ended_at: int | None = None
     risk_reported_at: int | None = None
-    """The `at_risk_at` that was told."""
+    """The `at_risk_at` that was reported."""
     breach_reported_at: int | None = None
-    """The `deadline_at` of which it was told that it passed."""
+    """The `deadline_at` whose breach was reported."""
     worked_ms: int | None = None
-    """Opening hours from the start to the end, pauses among them; None while it is open, where it is void, of queues, and where
-    its calendar was not known then."""
+    """Opening hours from start to end, including pauses. None for open, cancelled and queue clocks, and if the calendar was
+    unknown at the end."""
 
     @property
     def kind(self) -> ClockKind:
-        """What was promised."""
+        """Return the action that ends the clock."""
         return self.terms.kind
 
     @property
     def is_open(self) -> bool:
-        """Whether the promise is still to be kept."""
+        """Return whether the clock has not ended."""
         return self.end is ClockEnd.NONE
 
     @property
     def is_paused(self) -> bool:
-        """Whether the citizen has to act."""
+        """Return whether the clock is paused: the service waits for the citizen."""
         return self.is_open and bool(self.pauses) and self.pauses[-1][1] is None
 
     @property
     def is_at_risk(self) -> bool:
-        """Whether so much of the time is over that it was told."""
+        """Return whether the current `at_risk_at` was reported."""
         return self.risk_reported_at is not None and self.risk_reported_at == self.at_risk_at
 
     @property
     def is_breached(self) -> bool:
-        """Whether the deadline passed before the end."""
+        """Return whether the deadline passed before the end; for an open clock, whether that was reported."""
         if self.deadline_at is None:
             return False
         return (
@@ -80,29 +80,29 @@ class SlaClock(Row):
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the deadline passed, and the promise is still to be kept."""
+        """Return whether the clock is open and breached."""
         return self.is_open and self.is_breached
 
     @property
     def due_at(self) -> int | None:
-        """After which instant something is to be told if nothing happens; None if nothing is."""
+        """Return the time after which the next change must be reported if no event occurs; None without one."""
         if not self.is_open:
             return None
         return min(
             (
                 at
-                for at, told_at in (
+                for at, reported_at in (
                     (self.at_risk_at, self.risk_reported_at),
                     (self.deadline_at, self.breach_reported_at),
                 )
-                if at is not None and at != told_at
+                if at is not None and at != reported_at
             ),
             default=None,
         )
 
 
 def due_at(clocks: tuple[SlaClock, ...]) -> int | None:
-    """Return after which instant something is to be told of one of them if nothing happens; None if nothing is."""
+    """Return the earliest `due_at` of the clocks; None without one."""
     return min((due for clock in clocks if (due := clock.due_at) is not None), default=None)
 
 
@@ -110,9 +110,9 @@ _TERMS: Final[dict[TargetTerms, TargetTerms]] = {}
 
 
 def intern_parts(clocks: tuple[SlaClock, ...], times: Iterable[int | None]) -> None:
-    """Let clocks that were just decoded have equal parts in one object: a million clocks have a few dozen terms.
+    """Replace equal parts of decoded clocks by shared objects, as a million clocks have only a few dozen terms.
 
-    `times` are those of the row that the clocks are in.
+    `times` are the times in the clocks' row, which the clocks then share.
     """
     pool = {time: time for time in times if time is not None}
     for clock in clocks:

@@ -1,7 +1,7 @@
-"""SLA clocks: from what a contact's evidence says, and the time, to deadlines, and to what is to be told.
+"""Update of SLA clocks from clock intervals and the current time, and the changes to report.
 
-Whether a promise was kept is a function of evidence, policy and calendar. What was told of it is kept in the clock, so that each
-thing is told once; and when more becomes known, what differs is told.
+The result of a clock is a function of evidence, policy and calendar. The clock stores the reported changes, so that each change
+is reported once. When late events change the result, the differences are reported.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -20,29 +20,29 @@ from streams.core.sla.clock_intervals import ClockInterval
 
 
 class ClockChangeKind(StrEnum):
-    """What is told of a clock."""
+    """Kinds of changes of an SLA clock."""
 
     STARTED = "started"
     PAUSED = "paused"
     RESUMED = "resumed"
     MOVED = "moved"
-    """The deadline is another one than was told: more became known, or policy or calendar changed."""
+    """The deadline changed, because of a late event or a change of policy or calendar."""
     AT_RISK = "at_risk"
     BREACHED = "breached"
     MET = "met"
-    """What was promised was done: in time, or late if the deadline had passed."""
+    """The target was met, in time or late."""
     CANCELLED = "cancelled"
-    """Nobody waits for it any more."""
+    """The target no longer applies."""
 
 
 class ClockChange(NamedTuple):
-    """One thing to tell of a clock."""
+    """One change of an SLA clock to report."""
 
     kind: ClockChangeKind
     at: int
-    """When it was so: of a deadline that passed the deadline, however late it is told."""
+    """Time at which the change took effect: the deadline for a breach, even if it is reported later."""
     clock: SlaClock
-    """As it is after that."""
+    """The clock after the change."""
 
 
 def advance(
@@ -55,13 +55,14 @@ def advance(
     renew: bool = False,
     had_ended: Callable[[ClockKind, int], bool] | None = None,
 ) -> tuple[tuple[SlaClock, ...], list[ClockChange]]:
-    """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
+    """Return a contact's clocks at `now`, given its clock intervals `measured`, and the changes to report, sorted by time.
 
-    If what happened is known only until `known_until`, what was due later is not told yet: perhaps it was done in time. No clock
-    is begun of what is over and `was_over` before: nothing was promised then.
-    The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
-    calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed. A clock that
-    stopped stays as it was judged, whatever policies and calendars say since, unless more becomes known of it.
+    * Events are known only up to `complete_until`. Deadlines after it are not reported yet, as they may have been met.
+    * A new clock that has already ended is not started if `had_ended` is true: it had no SLA target before its end.
+    * The tuple `known` itself is returned if nothing changed.
+    * A clock keeps its terms if no policy applies any more.
+    * With `renew`, after a change of calendars, all deadlines of open clocks are recomputed; else only after other changes.
+    * An ended clock ignores changes of policies and calendars, unless its interval changes.
     """
     if complete_until is None:
         complete_until = now
@@ -70,7 +71,7 @@ def advance(
     clocks: list[SlaClock] = []
     for clock_interval in measured:
         former = by_name.get((clock_interval.kind, clock_interval.number))
-        if former is not None and _is_settled(former, clock_interval):
+        if former is not None and _is_final(former, clock_interval):
             clocks.append(former)
             continue
         terms = _find_terms(former, clock_interval, policies, now)
@@ -79,8 +80,8 @@ def advance(
         is_over = former is None and clock_interval.ended_at is not None
         if is_over and had_ended is not None and had_ended(clock_interval.kind, clock_interval.number):
             continue
-        clock = _measure(former, clock_interval, terms, policies, renew=renew)
-        clocks.append(_pass_time(former, clock, now, complete_until, news))
+        clock = _update_clock(former, clock_interval, terms, policies, renew=renew)
+        clocks.append(_report_changes(former, clock, now, complete_until, news))
     if len(clocks) == len(known) and all(map(is_, clocks, known)):
         return known, news
     news.sort(key=_by_time)
@@ -90,19 +91,19 @@ def advance(
 def advance_time(
     known: tuple[SlaClock, ...], now: int, complete_until: int
 ) -> tuple[tuple[SlaClock, ...], list[ClockChange]]:
-    """Return the clocks at `now` of a contact to which nothing happened until `known_until`, and what is to be told, in order."""
+    """Return the clocks at `now` of a contact without new events up to `complete_until`, and the changes, sorted by time."""
     news: list[ClockChange] = []
-    clocks = tuple(_pass_time(clock, clock, now, complete_until, news) for clock in known)
+    clocks = tuple(_report_changes(clock, clock, now, complete_until, news) for clock in known)
     news.sort(key=_by_time)
     return (clocks if news else known), news
 
 
-def _by_time(news: ClockChange) -> int:
-    return news.at
+def _by_time(change: ClockChange) -> int:
+    return change.at
 
 
-def _is_settled(former: SlaClock, clock_interval: ClockInterval) -> bool:
-    """Return whether a clock stopped, and nothing else is known of it now."""
+def _is_final(former: SlaClock, clock_interval: ClockInterval) -> bool:
+    """Return whether a clock has ended and its interval is unchanged."""
     return (
         former.ended_at is not None
         and former.ended_at == clock_interval.ended_at
@@ -125,10 +126,10 @@ def _find_terms(
     return former.terms if found is None and former is not None else found
 
 
-def _measure(
+def _update_clock(
     former: SlaClock | None, clock_interval: ClockInterval, terms: TargetTerms, policies: Policies, *, renew: bool
 ) -> SlaClock:
-    """Return the clock of a course with nothing told that `former` had not; `former` itself if it says the same."""
+    """Return the clock of an interval with the reports of `former`; `former` itself if it is equal."""
     number, dimensions, started_at, end, ended_at = (
         clock_interval.number,
         clock_interval.dimensions,
@@ -139,7 +140,7 @@ def _measure(
     pauses = _pauses(clock_interval, terms)
     calendar = policies.calendars.get(terms.calendar)
     if former is None:
-        assert calendar is not None  # new terms are of a policy, which has one
+        assert calendar is not None  # the SLA file has the calendar of every policy
         times = _times(started_at, pauses, terms, calendar)
         worked = _measure_work(clock_interval, calendar)
         return SlaClock(number, dimensions, terms, started_at, *times, pauses, end, ended_at, worked_ms=worked)
@@ -147,15 +148,15 @@ def _measure(
     moved = former.started_at != started_at or former.pauses != pauses or former.terms != terms
     if (moved or renew or not former.is_open) and calendar is not None:
         times = _times(started_at, pauses, terms, calendar)
-    told = former.risk_reported_at, former.breach_reported_at
-    is_as_judged = (former.started_at, former.ended_at, former.end) == (started_at, ended_at, end)
-    worked = former.worked_ms if calendar is None and is_as_judged else _measure_work(clock_interval, calendar)
-    clock = SlaClock(number, dimensions, terms, started_at, *times, pauses, end, ended_at, *told, worked)
+    reported = former.risk_reported_at, former.breach_reported_at
+    is_same_interval = (former.started_at, former.ended_at, former.end) == (started_at, ended_at, end)
+    worked = former.worked_ms if calendar is None and is_same_interval else _measure_work(clock_interval, calendar)
+    clock = SlaClock(number, dimensions, terms, started_at, *times, pauses, end, ended_at, *reported, worked)
     return former if clock == former else clock
 
 
 def _measure_work(clock_interval: ClockInterval, calendar: Calendar | None) -> int | None:
-    """Return the opening hours from start to end of what is written; None if it has no end, or none that is known."""
+    """Return the opening hours from start to end in milliseconds; None for queue clocks, and for clocks that are not met."""
     if (
         clock_interval.kind is ClockKind.ANSWER
         or clock_interval.end is not ClockEnd.MET
@@ -172,7 +173,7 @@ def _measure_work(clock_interval: ClockInterval, calendar: Calendar | None) -> i
 
 
 def _times(started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calendar) -> tuple[int | None, int | None]:
-    """Return deadline and time of being at risk; None for what a pause that lasts put off."""
+    """Return `deadline_at` and `at_risk_at`, each None while a current pause postpones it."""
     try:
         if terms.unit in TIME_UNITS:
             target = terms.amount
@@ -189,31 +190,31 @@ def _times(started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calend
 def _times_of_days(
     started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calendar
 ) -> tuple[int | None, int | None]:
-    """Return the same of a delay in days: it is at risk in the last part of the time that it takes without pauses."""
+    """Return the same for a target in days or months. `at_risk_at` is before the deadline by a share of the unpaused delay."""
     amount = terms.target, terms.unit
     deadline_at = calendar.deadline(started_at, *amount, pauses, roll=terms.roll).at
     paused_at = pauses[-1][0] if pauses and pauses[-1][1] is None else None
     expected_at = deadline_at
     if expected_at is None:
         expected_at = calendar.deadline(started_at, *amount, pauses[:-1], roll=terms.roll).at
-    assert expected_at is not None  # only the last pause lasts
+    assert expected_at is not None  # only the last pause can have no end
     unpaused_at = calendar.add(started_at, *amount, roll=terms.roll) if pauses else expected_at
     at_risk_at = expected_at - round((unpaused_at - started_at) * (1 - terms.at_risk))
     return deadline_at, at_risk_at if paused_at is None or at_risk_at <= paused_at else None
 
 
-def _pass_time(
+def _report_changes(
     former: SlaClock | None, clock: SlaClock, now: int, complete_until: int, news: list[ClockChange]
 ) -> SlaClock:
-    """Return the clock with all told of it that is known `now`, and add that to `news`; `former` is what was told."""
+    """Add the changes since `former`, the clock as reported, to `news`. Return the clock with these reports."""
     if former is None:
         news.append(ClockChange(ClockChangeKind.STARTED, clock.started_at, clock))
-    told = len(news)
-    _tell_pauses(former, clock, news)
-    if len(news) == told and former is not None and _has_moved(former, clock):
-        is_put_off_no_more = former.deadline_at is None and former.is_open and not clock.is_open
-        if not is_put_off_no_more:  # which is told with the end
-            news.append(ClockChange(ClockChangeKind.MOVED, now, clock))  # a pause that never was is one reason
+    before = len(news)
+    _report_pauses(former, clock, news)
+    if len(news) == before and former is not None and _has_moved(former, clock):
+        ended_in_pause = former.deadline_at is None and former.is_open and not clock.is_open
+        if not ended_in_pause:  # then the end reports the deadline
+            news.append(ClockChange(ClockChangeKind.MOVED, now, clock))
     until = complete_until if clock.ended_at is None else clock.ended_at
     risk_at, deadline_at = clock.at_risk_at, clock.deadline_at
     at_risk = risk_at is not None and risk_at < until and risk_at != clock.risk_reported_at
@@ -226,29 +227,29 @@ def _pass_time(
         if breached and deadline_at is not None:
             clock.breach_reported_at = deadline_at
             news.append(ClockChange(ClockChangeKind.BREACHED, deadline_at, clock))
-    _tell_end(former, clock, news)
+    _report_end(former, clock, news)
     return clock
 
 
 def _has_moved(former: SlaClock, clock: SlaClock) -> bool:
-    """Return whether what was told of the deadline, or of being at risk, is not so any more."""
-    risk_told = former.risk_reported_at is not None and clock.is_open
-    return former.deadline_at != clock.deadline_at or (risk_told and former.at_risk_at != clock.at_risk_at)
+    """Return whether the deadline, or a reported risk, changed."""
+    risk_reported = former.risk_reported_at is not None and clock.is_open
+    return former.deadline_at != clock.deadline_at or (risk_reported and former.at_risk_at != clock.at_risk_at)
 
 
-def _tell_pauses(former: SlaClock | None, clock: SlaClock, news: list[ClockChange]) -> None:
-    """Tell pauses; one that ends with the clock ends unsaid, one that begins where it had stopped begins so."""
+def _report_pauses(former: SlaClock | None, clock: SlaClock, news: list[ClockChange]) -> None:
+    """Report the begin and end of pauses, except a begin or end at the same time as the clock's former or new end."""
     known, stopped_at = (former.pauses, former.ended_at) if former is not None else ((), None)
-    told = {begin for begin, _ in known}
+    begun = {begin for begin, _ in known}
     ended = {end for _, end in known if end != stopped_at}
     for begin, end in clock.pauses:
-        if begin not in told and begin != stopped_at:
+        if begin not in begun and begin != stopped_at:
             news.append(ClockChange(ClockChangeKind.PAUSED, begin, clock))
         if end is not None and end not in ended and end != clock.ended_at:
             news.append(ClockChange(ClockChangeKind.RESUMED, end, clock))
 
 
-def _tell_end(former: SlaClock | None, clock: SlaClock, news: list[ClockChange]) -> None:
+def _report_end(former: SlaClock | None, clock: SlaClock, news: list[ClockChange]) -> None:
     end, ended_at = (ClockEnd.NONE, None) if former is None else (former.end, former.ended_at)
     if clock.ended_at is not None:
         if clock.ended_at != ended_at or clock.end is not end:
@@ -260,6 +261,5 @@ def _tell_end(former: SlaClock | None, clock: SlaClock, news: list[ClockChange])
                 )
             )
     elif ended_at is not None and not any(begin <= ended_at <= (until or 0) for begin, until in clock.pauses):
-        news.append(
-            ClockChange(ClockChangeKind.RESUMED, ended_at, clock)
-        )  # it was not the end; of a pause that is told by its own end
+        # The clock was reopened. If a pause covers the former end, the end of the pause is reported instead.
+        news.append(ClockChange(ClockChangeKind.RESUMED, ended_at, clock))

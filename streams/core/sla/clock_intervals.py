@@ -1,4 +1,4 @@
-"""What a contact's clocks have to measure: when each began, paused and stopped. A pure function of the contact's row.
+"""Clock intervals: start, pauses and end of each SLA clock, a pure function of the contact's row.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -17,33 +17,31 @@ from streams.core.sla.clock import ClockEnd, Pauses
 
 
 class ClockInterval(NamedTuple):
-    """One clock, as the evidence has it."""
+    """Start, pauses and end of one SLA clock."""
 
     kind: ClockKind
     number: int
-    """Of the stay in a queue; 0 for what concerns the contact as a whole."""
+    """Number of the queue stay; 0 for a clock of the whole contact."""
     dimensions: Dimensions
     started_at: int
     pauses: Pauses
-    """While the citizen has to act, or it is closed before it is opened again; none is after the end."""
+    """Intervals before the end while the service waits for the citizen, or while the case is closed and later reopened."""
     closures: Pauses
-    """The latter alone: no policy lets its clock run then."""
+    """Intervals while the case is closed and later reopened. They pause the clocks of every policy."""
     end: ClockEnd
     ended_at: int | None
 
 
 def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
-    """Yield every clock that a policy may set for a contact."""
+    """Yield the intervals of all clocks that a policy may define for a contact."""
     if row.stays:
-        for visit in row.stays:
-            story = stay_result(visit)
-            if story.outcome == "waiting":
+        for stay in row.stays:
+            result = stay_result(stay)
+            if result.outcome == "waiting":
                 end, ended_at = ClockEnd.NONE, None
             else:
-                end, ended_at = ClockEnd.MET if story.outcome == "answered" else ClockEnd.CANCELLED, story.outcome_at
-            yield ClockInterval(
-                ClockKind.ANSWER, visit.number, visit.dimensions, story.queued_at, (), (), end, ended_at
-            )
+                end, ended_at = ClockEnd.MET if result.outcome == "answered" else ClockEnd.CANCELLED, result.outcome_at
+            yield ClockInterval(ClockKind.ANSWER, stay.number, stay.dimensions, result.queued_at, (), (), end, ended_at)
     elif row.case_events and FIGURE_SCHEMAS[row.channel] is CASE_SCHEMA:
         own_events = row.own_events
         begun_at = received_at(own_events)
@@ -67,17 +65,16 @@ _CLOSED: Final = frozenset({ContactState.CLOSED})
 
 
 def _ends(own_events: tuple[CaseEvent, ...], closed: Pauses) -> Iterator[tuple[ClockKind, int | None]]:
-    """Yield when each promise about a matter was kept, None: not yet.
+    """Yield kind and end of each clock of a case; None for an open clock.
 
-    What answers also acknowledges, and what closes also answers. Of several things that close the first one counts, unless it
-    was opened again.
+    An answer is also an acknowledgement, and a closure is also an answer. The first closure after the last reopening counts.
     """
     closed_at = closed[-1][0] if closed and closed[-1][1] is None else None
     answered_at = _first(responded_at(own_events, in_substance=True), closed_at)
-    told_at = _first(responded_at(own_events), closed_at)
-    taken_at = min((told.first_at for told in own_events if told.type in _ACKNOWLEDGEMENTS), default=None)
-    yield ClockKind.ACKNOWLEDGE, _first(taken_at, told_at)
-    yield ClockKind.FIRST_RESPONSE, told_at
+    response_at = _first(responded_at(own_events), closed_at)
+    acknowledged_at = min((event.first_at for event in own_events if event.type in _ACKNOWLEDGEMENTS), default=None)
+    yield ClockKind.ACKNOWLEDGE, _first(acknowledged_at, response_at)
+    yield ClockKind.FIRST_RESPONSE, response_at
     yield ClockKind.ANNOUNCED, answered_at
     yield ClockKind.RESOLUTION, closed_at
 
@@ -87,14 +84,14 @@ def _first(*times: int | None) -> int | None:
 
 
 def _until(pauses: Pauses, started_at: int, ended_at: int | None) -> Pauses:
-    """Return what of the pauses is after the start and before the end; one that lasts until the end ends with it."""
+    """Return the pauses cut to the time from start to end."""
     if not pauses:
         return pauses
-    kept = []
+    found = []
     for begin, end in pauses:
         begin = max(begin, started_at)
         if ended_at is not None:
             end = ended_at if end is None else min(end, ended_at)
         if end is None or begin < end:
-            kept.append((begin, end))
-    return tuple(kept)
+            found.append((begin, end))
+    return tuple(found)

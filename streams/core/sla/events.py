@@ -1,4 +1,4 @@
-"""Records of `contact.sla.v1`: what is told of a contact's clocks. `models.sla` says how they are read."""
+"""Records of `contact.sla.v1` for the changes of SLA clocks. `models.sla` has the models to read them."""
 
 from functools import lru_cache
 from typing import Final
@@ -11,7 +11,7 @@ from models.timestamps import to_iso
 from streams.core.sla.clock_changes import ClockChange, ClockChangeKind
 
 LATE_MS: Final = 10_000
-"""What is told longer after it was so is told late."""
+"""Delay of the report after a change, in milliseconds, beyond which the event is marked as late."""
 
 
 class _Data(msgspec.Struct, gc=False, omit_defaults=True):
@@ -51,19 +51,20 @@ class _Event(msgspec.Struct, gc=False):
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def name(subject: str, news: ClockChange) -> str:
-    """Return the id of what is told of a clock of the contact `subject`."""
-    kind, at, clock = news
+def name(subject: str, change: ClockChange) -> str:
+    """Return the event id of a clock change of the contact `subject`."""
+    kind, at, clock = change
     revision = f"{clock.deadline_at}|{at}" if kind is ClockChangeKind.MOVED else str(at)
     return event_id(SLA_SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", revision)
 
 
-def record(key: bytes, sector: str, news: ClockChange, now: int) -> tuple[bytes, bytes]:
-    """Return the Kafka record that tells `news` of the contact `key` at `now` (milliseconds since 1970): key and value.
+def record(key: bytes, sector: str, change: ClockChange, now: int) -> tuple[bytes, bytes]:
+    """Return key and value of the Kafka record for a clock change of the contact `key`, published at `now` (milliseconds).
 
-    Its id depends on what happened to which clock and when, not on when it is told; but a deadline may move to and fro.
+    The event id depends on the clock, the change and its time, but not on `now`. An exception is `moved`, whose time is the
+    time of the report, as a deadline may move back and forth.
     """
-    kind, at, clock = news
+    kind, at, clock = change
     subject, terms, dimensions = key.decode(), clock.terms, clock.dimensions
     data = _Data(
         terms.policy,
@@ -77,12 +78,12 @@ def record(key: bytes, sector: str, news: ClockChange, now: int) -> tuple[bytes,
         clock.number,
         dimensions.queue,
         now - at > LATE_MS,
-        _in_time(news),
+        _in_time(change),
         _iso_or_none(clock.at_risk_at),
         _iso_or_none(clock.ended_at),
     )
     event = _Event(
-        name(subject, news),
+        name(subject, change),
         subject,
         to_iso(at),
         to_iso(now),
@@ -96,11 +97,11 @@ def record(key: bytes, sector: str, news: ClockChange, now: int) -> tuple[bytes,
     return key, _encode(event)
 
 
-def _in_time(news: ClockChange) -> bool | None:
-    if news.kind is not ClockChangeKind.MET:
+def _in_time(change: ClockChange) -> bool | None:
+    if change.kind is not ClockChangeKind.MET:
         return None
-    deadline_at = news.clock.deadline_at
-    return deadline_at is None or news.at <= deadline_at
+    deadline_at = change.clock.deadline_at
+    return deadline_at is None or change.at <= deadline_at
 
 
 @lru_cache(4096)  # the clocks of a contact have most of their times in common

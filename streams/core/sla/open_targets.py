@@ -1,7 +1,7 @@
-"""What is promised in a matter and still to be kept: told to the timelines whenever it changes.
+"""Records with the open SLA targets of a case, sent to the timelines after each change.
 
-Of stays in queues nothing is told: their seconds are over before anybody could read of them. What is told of a contact replaces
-what was told before, in whatever order it comes. Which promise is at risk, or overdue, a reader knows by the time it is.
+Queue stays have no such records, as they end within minutes. The latest record of a contact replaces earlier ones, in any order
+of arrival. Readers derive from the current time whether a target is at risk or overdue.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -20,34 +20,34 @@ from streams.core.sla.clock import SlaClock
 from streams.core.timeline.entries import Entry, reject_control_characters
 
 SLA_TARGETS_TYPE: Final = "contact.promised"
-"""Type of a record that is no part of a timeline."""
+"""Type of these records, which are not entries of a timeline."""
 
 
 class TargetStatus(StrEnum):
-    """How a promise stands that is still to be kept."""
+    """Status of an open SLA target."""
 
     RUNNING = "running"
     AT_RISK = "at_risk"
-    """Most of the time is over."""
+    """The share `at_risk` of the target is used up."""
     OVERDUE = "overdue"
     PAUSED = "paused"
-    """The citizen has to act: nobody knows yet when it is due."""
+    """The service waits for the citizen, so the deadline is unknown."""
 
 
 class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A promise that is still to be kept."""
+    """An open SLA target."""
 
     policy: str
     clock: str
     service: str
-    """Whose it is to keep."""
+    """Service that must meet the target."""
     due_at: int | None
-    """None while the citizen has to act."""
+    """The deadline; None while the clock is paused."""
     at_risk_at: int | None
-    """When most of the time is over; None while the citizen has to act, unless that was before."""
+    """Time at which the share `at_risk` of the target is used up; None while an earlier pause lasts."""
 
     def status(self, now: int) -> TargetStatus:
-        """Return how it stands at `now`, as far as was told."""
+        """Return the status at `now`."""
         if self.due_at is None:
             return TargetStatus.PAUSED
         if self.due_at < now:
@@ -56,13 +56,13 @@ class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class SlaTargetsEntry(Entry, gc=False):
-    """All that is promised to a contact and still to be kept, as of `happened_at`."""
+    """All open SLA targets of a contact, as of `happened_at`."""
 
     promises: tuple[SlaTarget, ...] = ()
 
 
 def open_targets(clocks: Iterable[SlaClock]) -> tuple[SlaTarget, ...]:
-    """Return what of these clocks is still to be kept."""
+    """Return the targets of the open clocks."""
     return tuple(
         SlaTarget(clock.terms.policy, clock.kind.value, clock.dimensions.service, clock.deadline_at, clock.at_risk_at)
         for clock in clocks
@@ -71,10 +71,10 @@ def open_targets(clocks: Iterable[SlaClock]) -> tuple[SlaTarget, ...]:
 
 
 def record(row: Contact, contact: str, at: int) -> tuple[bytes, bytes]:
-    """Return the record that tells of the contact `row`: its Kafka key, and the JSON. `at` must be later than of any before."""
+    """Return the Kafka key and the JSON of the record for the contact `row`. `at` must be later than in earlier records."""
     state, outcome = row.status()
     dimensions, citizen = row.dimensions, row.citizen
-    told = SlaTargetsEntry(
+    entry = SlaTargetsEntry(
         event_id(SLA_SOURCE, f"{contact}|promised", str(at)),
         citizen,
         contact,
@@ -89,7 +89,7 @@ def record(row: Contact, contact: str, at: int) -> tuple[bytes, bytes]:
         row.sector,
         promises=open_targets(row.clocks),
     )
-    return (citizen or contact).encode(), _encode(told)
+    return (citizen or contact).encode(), _encode(entry)
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -98,17 +98,19 @@ _load: Final = msgspec.json.Decoder(tuple[SlaTarget, ...]).decode
 
 
 def decode(value: bytes) -> SlaTargetsEntry:
-    """Return what a record tells. Raises what `timeline.decode` raises."""
-    told = _decode(value)
-    reject_control_characters(text for one in told.promises for text in (one.policy, one.clock, one.service))
-    return told
+    """Return the decoded value of a record. Raises the errors of `timeline.entries.decode`."""
+    entry = _decode(value)
+    reject_control_characters(
+        text for target in entry.promises for text in (target.policy, target.clock, target.service)
+    )
+    return entry
 
 
-def dump(promises: tuple[SlaTarget, ...]) -> str:
-    """Return promises as JSON."""
-    return _encode(promises).decode()
+def dump(targets: tuple[SlaTarget, ...]) -> str:
+    """Return targets as JSON."""
+    return _encode(targets).decode()
 
 
 def load(text: str) -> tuple[SlaTarget, ...]:
-    """Return the promises of `dump`."""
+    """Return the targets of the JSON that `dump` returns."""
     return _load(text)

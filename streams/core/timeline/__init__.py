@@ -1,1 +1,1 @@
-"""Timeline entries of a citizen, and the summary of a case that they give."""
+"""Timeline entries of a citizen, and the case summaries made from them. Imports only `models` and `streams.core`."""

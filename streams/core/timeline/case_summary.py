@@ -1,4 +1,4 @@
-"""How a contact stands, by its timeline entries: what a citizen's matters are, the open ones first.
+"""Summaries of a citizen's contacts, made from their timeline entries, the open contacts first.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -20,25 +20,26 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import SlaTarget, TargetStatus
 
 ASSUMED_ENDED_MS: Final = 12 * 3_600_000
-"""A call or visit of which nothing was heard for so long is over: its source does not tell every end."""
-_ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
+"""Time after the last entry at which an open call, visit or opinion counts as ended, in milliseconds. Sources do not report every
+end."""
+_ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
 _GIVEN: Final = "feedback.given"
 _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _ARRIVED: Final = frozenset({"letter.arrived"})
-_PROMISE: Final = "sla."
+_SLA_PREFIX: Final = "sla."
 
-_TURN: Final = {kind.model_fields["type"].default: turn for turn, kind in enumerate(get_args(get_args(Event)[0]))}
+_TYPE_RANK: Final = {kind.model_fields["type"].default: rank for rank, kind in enumerate(get_args(get_args(Event)[0]))}
 PASSED_ON: Final = "passed_on"
-"""Outcome of what another service has now, for who is shown only what concerns some."""
+"""Outcome of a contact that another service has now, for clients that see only the entries of some services."""
 
 FindTargets = Callable[[Collection[str]], Mapping[str, Iterable[SlaTarget]]]
-"""Returns, of these contacts, what is promised to them and still to be kept."""
+"""Function from contact ids to their open SLA targets."""
 FindPassedOn = Callable[[Collection[str]], Collection[str]]
-"""Returns which of these contacts other services have now than those whose entries are given."""
+"""Function from contact ids to those contacts that another service has now, outside the given entries."""
 
 
 class Verdict(NamedTuple):
-    """What became of something that was promised."""
+    """Result of an SLA clock."""
 
     policy: str
     clock: str
@@ -48,18 +49,18 @@ class Verdict(NamedTuple):
 
 
 class OpenTarget(NamedTuple):
-    """What is promised and still to be kept."""
+    """An open SLA target."""
 
     policy: str
     clock: str
     state: TargetStatus
     due_at: int | None
-    """None while the citizen has to act."""
+    """The deadline; None while the clock is paused."""
     at_risk_at: int | None
 
 
 class Summary(NamedTuple):
-    """One contact, as its entries tell it."""
+    """Summary of one contact."""
 
     contact: str
     channel: str
@@ -67,75 +68,79 @@ class Summary(NamedTuple):
     service: str
     state: str
     outcome: str
-    """Empty while that is open; `PASSED_ON` if others have it now."""
+    """Outcome in one word; empty while it is open, `PASSED_ON` if another service has the contact now."""
     is_open: bool
-    """Whether the service or the citizen still has to act."""
+    """Whether the service or the citizen has to act."""
     since: int
-    """When the first of the entries happened."""
+    """Time of the first entry."""
     last_at: int
     promises: tuple[Verdict, ...]
-    """In order; of each clock what was told last, but what was broken stays so, though it was done in the end."""
+    """The latest result of each SLA clock, in order. A breached clock stays breached, even if the target was met later."""
     due: tuple[OpenTarget, ...]
-    """The next deadline first, then those of which none is known while the citizen has to act."""
+    """Open SLA targets, the next deadline first and paused ones last."""
     opinions: int
-    """How many were given of it."""
+    """Number of opinions."""
     entries: int
+    """Number of entries."""
     starts_at: int | None
-    """Of an appointment: when it is; None if that was not told."""
+    """Start of an appointment; None for other contacts, or if it is unknown."""
     admitted_at: int | None
-    """Of a letter that was scanned later than it came: when it came."""
+    """Receipt of a letter that was scanned later; else None."""
     scores: tuple[str, ...]
-    """The opinions that were told, `<scale>:<score>`, in order."""
+    """Opinions as `<scale>:<score>`, in order."""
 
 
-def _find_nothing(_: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
+def _find_no_targets(_: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
     return {}
 
 
-def _sift_nothing(_: Collection[str]) -> Collection[str]:
+def _find_none_passed_on(_: Collection[str]) -> Collection[str]:
     return ()
 
 
 def summarise(
     entries: Iterable[Mapping[str, Any]],
     now: int,
-    find: FindTargets = _find_nothing,
-    sift: FindPassedOn = _sift_nothing,
+    find: FindTargets = _find_no_targets,
+    find_passed_on: FindPassedOn = _find_none_passed_on,
 ) -> list[Summary]:
-    """Return the contacts of these entries, whatever their order; `sift` and then `find` are asked once, for the open ones.
+    """Return the summaries of the contacts of these entries, which may be in any order.
 
-    Open ones first, of these the ones that are late by a promise; then those of which was heard last.
+    `find_passed_on` and then `find` are called at most once, with the open contacts. Open contacts come first, among them those
+    with a breached or overdue SLA target; then contacts with the latest entry.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_contact.setdefault(entry["contact"], []).append(entry)
-    summaries = [_sum_up(contact, sort_entries(told), now) for contact, told in by_contact.items()]
-    if is_open := [one.contact for one in summaries if one.is_open]:
-        elsewhere = sift(is_open)
-        summaries = [one._replace(**_ELSEWHERE) if one.contact in elsewhere else one for one in summaries]
-    if is_open := [one.contact for one in summaries if one.is_open]:
+    summaries = [_summarise_contact(contact, sort_entries(own), now) for contact, own in by_contact.items()]
+    if is_open := [summary.contact for summary in summaries if summary.is_open]:
+        passed_on = find_passed_on(is_open)
+        summaries = [
+            summary._replace(**_PASSED_ON) if summary.contact in passed_on else summary for summary in summaries
+        ]
+    if is_open := [summary.contact for summary in summaries if summary.is_open]:
         found = find(is_open)
-        summaries = [one._replace(due=_due(found.get(one.contact, ()), now)) for one in summaries]
+        summaries = [summary._replace(due=_due(found.get(summary.contact, ()), now)) for summary in summaries]
     return sorted(summaries, key=_by_urgency)
 
 
-_ELSEWHERE: Final[Mapping[str, Any]] = {"state": ContactState.CLOSED.value, "outcome": PASSED_ON, "is_open": False}
+_PASSED_ON: Final[Mapping[str, Any]] = {"state": ContactState.CLOSED.value, "outcome": PASSED_ON, "is_open": False}
 
 
-def _by_urgency(one: Summary) -> tuple[bool, bool, int, str]:
-    is_late = one.is_open and (
-        any(told.state == ClockChangeKind.BREACHED for told in one.promises)
-        or any(due.state is TargetStatus.OVERDUE for due in one.due)
+def _by_urgency(summary: Summary) -> tuple[bool, bool, int, str]:
+    is_late = summary.is_open and (
+        any(verdict.state == ClockChangeKind.BREACHED for verdict in summary.promises)
+        or any(due.state is TargetStatus.OVERDUE for due in summary.due)
     )
-    return not one.is_open, not is_late, -one.last_at, one.contact
+    return not summary.is_open, not is_late, -summary.last_at, summary.contact
 
 
-def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summary:
-    """Sum up one contact; how it stands is told by what happened, not by a promise, which may be judged after the end."""
-    happened = [entry for entry in told if entry["source"] != SLA_SOURCE] or told
-    of_itself = [entry for entry in happened if entry["channel"] != Channel.FEEDBACK] or happened
-    last, last_at = of_itself[-1], told[-1]["happened_at"]
-    unsaid = last["channel"] in _ENDED_UNSAID and now - last_at > ASSUMED_ENDED_MS
+def _summarise_contact(contact: str, entries: Sequence[Mapping[str, Any]], now: int) -> Summary:
+    """Return the summary of one contact. SLA entries do not decide its state, as they may be written after its end."""
+    events = [entry for entry in entries if entry["source"] != SLA_SOURCE] or entries
+    own_events = [entry for entry in events if entry["channel"] != Channel.FEEDBACK] or events
+    last, last_at = own_events[-1], entries[-1]["happened_at"]
+    is_assumed_ended = last["channel"] in _ENDS_NOT_REPORTED and now - last_at > ASSUMED_ENDED_MS
     return Summary(
         contact,
         last["channel"],
@@ -143,27 +148,30 @@ def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summar
         last["service"],
         last["state"],
         last["outcome"],
-        last["state"] != ContactState.CLOSED and not unsaid,
-        told[0]["happened_at"],
+        last["state"] != ContactState.CLOSED and not is_assumed_ended,
+        entries[0]["happened_at"],
         last_at,
-        _verdicts(told),
+        _verdicts(entries),
         (),
-        sum(entry["type"] == _GIVEN for entry in told),
-        len(told),
-        _tell_time(told, _BOOKED),
-        _tell_time(told, _ARRIVED),
-        tuple(entry["detail"] for entry in told if entry["type"] == _GIVEN and entry["detail"]),
+        sum(entry["type"] == _GIVEN for entry in entries),
+        len(entries),
+        _time_in_detail(entries, _BOOKED),
+        _time_in_detail(entries, _ARRIVED),
+        tuple(entry["detail"] for entry in entries if entry["type"] == _GIVEN and entry["detail"]),
     )
 
 
-def _tell_time(told: Sequence[Mapping[str, Any]], kinds: Container[str]) -> int | None:
-    """Return the time that is the detail of the last of these entries of one of `kinds`; None if none has one."""
-    times = [entry["detail"] for entry in told if entry["type"] in kinds and entry["detail"]]
+def _time_in_detail(entries: Sequence[Mapping[str, Any]], kinds: Container[str]) -> int | None:
+    """Return the time in the detail of the last entry with a type in `kinds`; None without one."""
+    times = [entry["detail"] for entry in entries if entry["type"] in kinds and entry["detail"]]
     return milliseconds(datetime.fromisoformat(times[-1])) if times else None
 
 
-def _due(promises: Iterable[SlaTarget], now: int) -> tuple[OpenTarget, ...]:
-    due = (OpenTarget(one.policy, one.clock, one.status(now), one.due_at, one.at_risk_at) for one in promises)
+def _due(targets: Iterable[SlaTarget], now: int) -> tuple[OpenTarget, ...]:
+    due = (
+        OpenTarget(target.policy, target.clock, target.status(now), target.due_at, target.at_risk_at)
+        for target in targets
+    )
     return tuple(sorted(due, key=_by_deadline))
 
 
@@ -171,44 +179,45 @@ def _by_deadline(due: OpenTarget) -> tuple[bool, int, str, str]:
     return due.due_at is None, due.due_at or 0, due.clock, due.policy
 
 
-def _verdicts(told: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
+def _verdicts(entries: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
     latest: dict[str, Verdict] = {}
-    for entry in told:
-        if entry["type"].startswith(_PROMISE):
+    for entry in entries:
+        if entry["type"].startswith(_SLA_PREFIX):
             policy, _, clock = entry["detail"].rpartition(":")
-            told_now = Verdict(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
-            known = latest.setdefault(entry["detail"], told_now)
+            verdict = Verdict(policy, clock, entry["type"].removeprefix(_SLA_PREFIX), entry["happened_at"])
+            known = latest.setdefault(entry["detail"], verdict)
             if known.state != ClockChangeKind.BREACHED:
-                latest[entry["detail"]] = told_now
+                latest[entry["detail"]] = verdict
     return tuple(latest.values())
 
 
 def sort_entries(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return entries by time, then as things of a channel happen one after the other, then promises.
+    """Return entries sorted by time, then by the usual order of a channel's event types, then SLA entries.
 
-    A switchboard may tell whole seconds: a call that left a queue and came into the next within one has left before it came.
+    Some switchboards report whole seconds. Simultaneous entries of a call are therefore sorted so that the call leaves a queue
+    before it enters the next one.
     """
-    told = sorted(entries, key=entry_order)
+    ordered = sorted(entries, key=entry_order)
     before: dict[str, Mapping[str, Any]] = {}
     tied = set[str]()
-    for entry in told:
+    for entry in ordered:
         if entry["channel"] == Channel.CALL:
-            last = before.get(entry["contact"], _NOTHING)
+            last = before.get(entry["contact"], _NO_ENTRY)
             if last["happened_at"] == entry["happened_at"] and _CALLS.keys() >= {last["type"], entry["type"]}:
                 tied.add(entry["contact"])
             before[entry["contact"]] = entry
-    places: dict[str, list[int]] = {contact: [] for contact in tied}
-    for place, entry in enumerate(told if tied else ()):
+    positions: dict[str, list[int]] = {contact: [] for contact in tied}
+    for position, entry in enumerate(ordered if tied else ()):
         if entry["contact"] in tied and entry["type"] in _CALLS:
-            places[entry["contact"]].append(place)
-    for own in places.values():
-        for place, entry in zip(own, _follow([told[place] for place in own]), strict=True):
-            told[place] = entry
-    return told
+            positions[entry["contact"]].append(position)
+    for own in positions.values():
+        for position, entry in zip(own, _sort_call([ordered[position] for position in own]), strict=True):
+            ordered[position] = entry
+    return ordered
 
 
 class _At(IntEnum):
-    """Where a call is."""
+    """Location of a call."""
 
     NOWHERE = 0
     QUEUE = 1
@@ -223,29 +232,32 @@ _CALLS: Final = {
     "call.transferred": (_At.AGENT, _At.NOWHERE),
     "call.ended": (_At.AGENT, _At.NOWHERE),
 }
-"""Type → from where to where a call goes by it."""
-_NOTHING: Final[Mapping[str, Any]] = {"happened_at": None, "type": ""}
+"""Event type → location of the call before and after it."""
+_NO_ENTRY: Final[Mapping[str, Any]] = {"happened_at": None, "type": ""}
 
 
-def _follow(told: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield what is told of a call, in order: of what happened at once what can come next, and leads to where the rest begins."""
-    place = _At.NOWHERE
-    for _, at_once in groupby(told, key=itemgetter("happened_at")):
+def _sort_call(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries of a call with simultaneous ones in a possible order.
+
+    The next entry starts at the call's current location and, if possible, leads to a location where another one starts.
+    """
+    location = _At.NOWHERE
+    for _, simultaneous in groupby(entries, key=itemgetter("happened_at")):
         left: dict[str, deque[tuple[int, Mapping[str, Any]]]] = {}
-        for number, entry in enumerate(at_once):
+        for number, entry in enumerate(simultaneous):
             left.setdefault(entry["type"], deque()).append((number, entry))
         while left:
-            here = [kind for kind in left if _CALLS[kind][0] is place] or [*left]
+            here = [kind for kind in left if _CALLS[kind][0] is location] or [*left]
             starts = {_CALLS[kind][0] for kind in left}
             leading = [kind for kind in here if _CALLS[kind][1] in starts] or here
-            kind = min(leading, key=lambda one: left[one][0][0])
+            kind = min(leading, key=lambda candidate: left[candidate][0][0])
             _, entry = left[kind].popleft()
             if not left[kind]:
                 del left[kind]
-            place = _CALLS[kind][1]
+            location = _CALLS[kind][1]
             yield entry
 
 
 def entry_order(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-    """Return by what to sort entries of which each contact has one at a time, as `put_in_order` does."""
-    return entry["happened_at"], _TURN.get(entry["type"], len(_TURN)), entry["id"]
+    """Return the sort key of `sort_entries` for entries without simultaneous ones of the same contact."""
+    return entry["happened_at"], _TYPE_RANK.get(entry["type"], len(_TYPE_RANK)), entry["id"]

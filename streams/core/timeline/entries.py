@@ -1,4 +1,4 @@
-"""Entries of `citizen.timeline.v1`: one per event, and per promise that was kept or broken, for the citizen's timeline."""
+"""Entries of `citizen.timeline.v1`: one per event of a contact, and one per result of an SLA clock."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,12 +19,12 @@ from streams.core.sla.clock_changes import ClockChange, ClockChangeKind
 
 
 class Entry(msgspec.Struct, gc=False):
-    """What happened, and how things stood after it."""
+    """A timeline entry: an event, and the state of the contact after it."""
 
     id: str
-    """The event's id: an entry that comes again is the same entry."""
+    """The event's id, which identifies duplicates."""
     citizen: str
-    """The strongest pseudonym known of the contact; empty if none is."""
+    """The contact's strongest pseudonym; empty without one."""
     contact: str
     """The contact id."""
     channel: Channel
@@ -34,18 +34,18 @@ class Entry(msgspec.Struct, gc=False):
     """The event type."""
     happened_at: datetime
     state: ContactState
-    """Of a promise: when it was judged, which may be long after it was kept or broken."""
+    """State after the event. For an SLA entry, the state at the time of writing, which may be long after `happened_at`."""
     outcome: str
-    """What became of the contact, in one word; empty while that is open."""
+    """Outcome of the contact in one word; empty while it is open."""
     source: str
     sector: str = ""
     detail: str = ""
-    """Of a promise: which it was, `<policy>:<clock>`; of an appointment that was booked or moved: when it is, UTC, as ISO 8601
-    writes it; of a letter that was scanned later than it came: when it came, alike; of an opinion: `<scale>:<score>`."""
+    """Detail by type: `<policy>:<clock>` of an SLA entry; `<scale>:<score>` of an opinion; in ISO 8601 (UTC), the start of a
+    booked or moved appointment, and the receipt of a letter that was scanned later."""
     identities: str = ""
-    """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
+    """All pseudonyms of the contact, strongest first, separated by a space, if the event has identities; else empty."""
     withdraws: str = ""
-    """Id of the entry that was told in error, as is known now: that a promise was broken which was kept; or empty."""
+    """Id of an earlier entry that is now known to be wrong: a breach of a target that was met in time. Else empty."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -54,33 +54,33 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 
 
 def decode(value: bytes) -> Entry:
-    """Return the entry of a record's value.
+    """Return the entry in a record's value.
 
-    Raises `msgspec.DecodeError` for what is none, and `msgspec.ValidationError` if it is one with control characters: PostgreSQL
-    stores no NUL, and a terminal obeys some.
+    Raises `msgspec.DecodeError` for an invalid entry, and `msgspec.ValidationError` for an entry with control characters:
+    PostgreSQL cannot store NUL, and terminals interpret others.
     """
     entry = _decode(value)
-    if b"\\" in value:  # JSON has them escaped only
+    if b"\\" in value:  # valid JSON contains control characters only in escaped form
         reject_control_characters(text for text in msgspec.structs.astuple(entry) if isinstance(text, str))
     return entry
 
 
 def reject_control_characters(texts: Iterable[str]) -> None:
-    """Raise `msgspec.ValidationError` if a control character is in one of these texts."""
+    """Raise `msgspec.ValidationError` if one of these texts has a control character."""
     if any(map(_CONTROL.search, texts)):
-        raise msgspec.ValidationError("a control character")
+        raise msgspec.ValidationError("a text contains a control character")
 
 
 def is_recorded(kind: str, after: Contact) -> bool:
-    """Return whether an event of this type has an entry: whose person was erased gets none any more but that."""
+    """Return whether an event of this type gets an entry. After an erasure, only the erasure itself does."""
     return kind == ERASED or not after.is_erased
 
 
-def _tell_start(event: AppointmentBooked | AppointmentMoved) -> str:
+def _appointment_detail(event: AppointmentBooked | AppointmentMoved) -> str:
     return to_iso(milliseconds(event.data.starts_at), "seconds")
 
 
-def _tell_admission(event: LetterArrived) -> str:
+def _admission_detail(event: LetterArrived) -> str:
     admitted_at = event.data.admitted_at
     if admitted_at is None or admitted_at == event.time:
         return ""
@@ -91,26 +91,26 @@ def _tell_admission(event: LetterArrived) -> str:
     )
 
 
-def _tell_opinion(event: FeedbackGiven) -> str:
+def _opinion_detail(event: FeedbackGiven) -> str:
     return f"{event.data.scale.value}:{event.data.score}"
 
 
 _DETAILS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "appointment.booked": _tell_start,
-    "appointment.moved": _tell_start,
-    "feedback.given": _tell_opinion,
-    "letter.arrived": _tell_admission,
+    "appointment.booked": _appointment_detail,
+    "appointment.moved": _appointment_detail,
+    "feedback.given": _opinion_detail,
+    "letter.arrived": _admission_detail,
 }
 
 
 def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
-    """Return the record for `event`, which made the contact `after`: its Kafka key, and the entry as JSON.
+    """Return the Kafka key and the JSON of the entry for `event`, where `after` is the contact's row after it.
 
-    The key is the citizen, or the contact while no identity is known.
+    The key is the citizen, or the contact id without an identity.
     """
     state, outcome = after.status()
     citizen = after.citizen
-    tell = _DETAILS.get(event.type)
+    make_detail = _DETAILS.get(event.type)
     entry = Entry(
         event.id,
         citizen,
@@ -124,42 +124,42 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
         outcome,
         event.source,
         after.sector,
-        tell(event) if tell else "",
+        make_detail(event) if make_detail else "",
         after.identities if event.identities else "",
     )
     return (citizen or event.subject).encode(), _encode(entry)
 
 
 TIMELINE_KINDS: Final = frozenset({ClockChangeKind.MET, ClockChangeKind.BREACHED, ClockChangeKind.CANCELLED})
-"""What of a clock concerns the citizen; all else is for those who act before that."""
+"""Clock changes with a timeline entry: the results. Other changes are only for alerts and notifications."""
 
 
-def clock_record(news: ClockChange, row: Contact, contact: str) -> tuple[bytes, bytes]:
-    """Return the record for what became of a promise to who has the contact `row`: its Kafka key, and the entry."""
+def clock_record(change: ClockChange, row: Contact, contact: str) -> tuple[bytes, bytes]:
+    """Return the Kafka key and the JSON of the entry for the result of an SLA clock of the contact `row`."""
     state, outcome = row.status()
-    citizen, clock = row.citizen, news.clock
+    citizen, clock = row.citizen, change.clock
     entry = Entry(
-        sla.name(contact, news),
+        sla.name(contact, change),
         citizen,
         contact,
         row.channel,
         clock.dimensions.site,
         clock.dimensions.service,
-        f"sla.{news.kind}",
-        to_datetime(news.at),
+        f"sla.{change.kind}",
+        to_datetime(change.at),
         state,
         outcome,
         SLA_SOURCE,
         row.sector,
         f"{clock.terms.policy}:{clock.kind}",
-        withdraws=_name_breach_in_error(news, contact),
+        withdraws=_withdrawn_breach(change, contact),
     )
     return (citizen or contact).encode(), _encode(entry)
 
 
-def _name_breach_in_error(news: ClockChange, contact: str) -> str:
-    """Return the id of the entry for a deadline that did not pass after all, if one was written; else nothing."""
-    clock = news.clock
-    if news.kind is ClockChangeKind.BREACHED or clock.breach_reported_at is None or clock.is_breached:
+def _withdrawn_breach(change: ClockChange, contact: str) -> str:
+    """Return the id of a reported breach that did not occur after all; empty without one."""
+    clock = change.clock
+    if change.kind is ClockChangeKind.BREACHED or clock.breach_reported_at is None or clock.is_breached:
         return ""
     return sla.name(contact, ClockChange(ClockChangeKind.BREACHED, clock.breach_reported_at, clock))

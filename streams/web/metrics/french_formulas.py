@@ -186,10 +186,8 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "midnight of its first day": "minuit de son premier jour",
     "records of committed steps": "enregistrements des transactions validées",
     "records rejected": "enregistrements rejetés",
-    "transactions with records (records), or for time alone (tick)": (
-        "transactions avec enregistrements (records), ou pour le temps seul (tick)"
-    ),
-    "records of a step": "enregistrements d’une transaction",
+    "steps with records, or ticks": "transactions avec enregistrements, ou du temps seul",
+    "records per step": "enregistrements d’une transaction",
     "t(committed) − t(begun)": "t(validation) − t(début)",
     "t(committed) − Kafka's time of the first record of a batch": (
         "t(validation) − heure de Kafka du premier enregistrement d’un lot"
@@ -197,7 +195,7 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "t(first delivery) − t(assigned)": "t(première livraison) − t(attribution)",
     "gaps between the offsets of deliveries": "trous entre les offsets des livraisons",
     "assignments of the consumer group": "attributions du groupe de consommateurs",
-    "recovered partitions": "partitions relues",
+    "recovered partition tasks": "partitions relues",
     "Σ end offset − committed offset": "Σ offset de fin − offset validé",
     "events acknowledged": "événements confirmés",
     "records read": "enregistrements lus",
@@ -209,7 +207,7 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "max t(event)": "max t(événement)",
     "t(last successful reading)": "t(dernière lecture réussie)",
     "findings of the reconciliation": "constats du rapprochement",
-    "t(last reconciliation)": "t(dernier rapprochement)",
+    "t(last complete reconciliation)": "t(dernier rapprochement)",
     "requests by HTTP status": "requêtes par statut HTTP",
     "bytes on disk": "octets sur disque",
     "events on disk": "événements sur disque",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 from job import PARTITIONS, RECENT, Tally, arguments, state
-from streams.engine.topics import COMPACTED, TopicSpec, apply_specs
 
-from streams import logs
 from streams.engine.engine import Engine, run
 from streams.engine.job import Codec, Job, Table
 from streams.engine.options import Options
+from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from streams.runtime import logs
 
 
 class Event(msgspec.Struct, gc=False):
@@ -36,7 +36,7 @@ CODEC = Codec(bytes, bytes, encode_row, lambda _, value: decode_row(value), msgs
 
 
 def fold(row: Row, event: Event) -> Row | None:
-    """The contact's row after `event`, or None if the event was seen before; `row` stays as it is."""
+    """Return the contact's row after `event`, or None for a duplicate; `row` is not changed."""
     if event.id in row.recent:
         return None
     milestones = {**row.milestones, event.type: min(event.time, row.milestones.get(event.type, event.time))}
@@ -44,7 +44,7 @@ def fold(row: Row, event: Event) -> Row | None:
 
 
 class Contacts:
-    """The rows of one partition."""
+    """Rows of one partition."""
 
     def __init__(self, topic: str, tally: Tally) -> None:
         self.table, self.tally = Table(topic, CODEC), tally
@@ -63,16 +63,16 @@ class Contacts:
         step.reject(topic, record, "internal_error", type(error).__name__)
 
     def restore(self) -> None:
-        """Nothing is derived from the rows."""
+        """Do nothing: no data is derived from the rows."""
 
     undo = restore
 
     def tick(self, step) -> None:
-        """Nothing falls due."""
+        """Do nothing: the job has no deadlines."""
 
 
 def main() -> None:
-    logs.configure("warning")  # to stderr: stdout is for the result
+    logs.configure("warning")  # to stderr, since stdout is for the result
     args = arguments(__doc__, "accueil").parse_args()
     tally, rows, dead = Tally(args.events), f"{args.id}-contacts", f"{args.id}-dead"
     apply_specs(args.bootstrap, [TopicSpec(rows, PARTITIONS, config=COMPACTED), TopicSpec(dead, PARTITIONS)])

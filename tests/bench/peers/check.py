@@ -1,4 +1,4 @@
-"""What a peer must have made of the generated events, and whether its changelog says so."""
+"""Expected results of the generated events, and their comparison with a peer's changelog."""
 
 import re
 from collections import Counter
@@ -11,39 +11,39 @@ from tests.bench.peers.generate import generate
 from tests.bench.peers.job import state
 from tests.bench.records import latest, read
 
-# Each peer wraps its keys in its own way; the contact id in them is the same. Other keys are the peer's own records.
+# Each peer encodes its keys differently, with the same contact id. Other keys are the peer's internal records.
 CONTACT = re.compile(rb"call:[a-z-]+:[0-9.]+")
 
 
 class Row(msgspec.Struct):
-    """What is looked at of a row."""
+    """Compared fields of a row."""
 
     milestones: dict[str, str]
     state: str
 
 
 class Truth(NamedTuple):
-    """What the generator knows."""
+    """Expected results, computed from the generator's events."""
 
     milestones: dict[bytes, dict[str, str]]
-    """Contact id → event type → when it first happened."""
+    """Time of the first event, by contact id and event type."""
     figures: Counter[str]
-    """`service/type` → how many different events."""
+    """Number of distinct events by `service/type`."""
 
 
-def tell_truth(events: int, seed: int) -> Truth:
-    """Return what `events` events of `seed` come to."""
+def compute_truth(events: int, seed: int) -> Truth:
+    """Return the expected results of `events` events of `seed`."""
     truth = Truth({}, Counter())
     for event in generate(events, seed):
         contact = truth.milestones.setdefault(event.contact.encode(), {})
-        if event.type not in contact:  # a second delivery changes nothing
+        if event.type not in contact:  # a duplicate changes nothing
             contact[event.type] = event.time
             truth.figures[f"{event.service}/{event.type}"] += 1
     return truth
 
 
 def read_rows(bootstrap: str, changelog: str) -> tuple[dict[bytes, Row], int]:
-    """Return the last committed row of each contact, and how many rows were written."""
+    """Return the last committed row of each contact, and the number of written rows."""
     decode = msgspec.json.Decoder(Row).decode
     records = list(read(bootstrap, changelog))
     found = ((CONTACT.search(key), value) for (_, key), value in latest(records).items())
@@ -51,7 +51,7 @@ def read_rows(bootstrap: str, changelog: str) -> tuple[dict[bytes, Row], int]:
 
 
 def differences(truth: Truth, rows: Mapping[bytes, Row], figures: Mapping[str, int]) -> list[str]:
-    """Return what is not as it must be; nothing if all is exact."""
+    """Return the differences from the expected results."""
     known = [(row, truth.milestones[contact]) for contact, row in rows.items() if contact in truth.milestones]
     counted = {
         "contacts missing": sum(contact not in rows for contact in truth.milestones),

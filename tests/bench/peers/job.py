@@ -1,4 +1,4 @@
-"""What the Python jobs share: the fold, the figures, and the measure of one run. Needs nothing but Python."""
+"""Common code of the Python jobs: fold, figures and measurements; uses only the standard library."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ RECENT = 8
 
 
 def fold(row: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, Any] | None:
-    """The contact's row after `event`, or None if the event was seen before and nothing changed."""
+    """Return the contact's row after `event`, or None for a duplicate."""
     if row is None:
         row = {"milestones": {}, "state": "new", "recent": []}
     recent = row["recent"]
@@ -27,14 +27,14 @@ def fold(row: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, Any] | 
 
 
 def state(milestones: dict[str, str]) -> str:
-    """The contact's state, by what has happened."""
+    """Return the contact's state from its events."""
     if "call.ended" in milestones or "feedback.given" in milestones:
         return "closed"
     return "in_progress" if "call.answered" in milestones else "waiting"
 
 
 class Tally:
-    """The figures per service and type, and what the run took from its first event on."""
+    """Figures by service and type, and measurements since the first event."""
 
     def __init__(self, events: int):
         self.events = events
@@ -42,22 +42,22 @@ class Tally:
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def arrive(self) -> None:
-        """Note that an event came, new or not."""
+        """Record the arrival of an event, new or duplicate."""
         if not self.arrived:
             self._started, self._cpu = time.monotonic(), time.process_time()
         self.arrived += 1
 
     def count(self, service: str, type_: str) -> None:
-        """Count an event that was new."""
+        """Count a new event."""
         self.counts[service, type_] += 1
 
     @property
     def folded(self) -> bool:
-        """Whether all events came."""
+        """Return whether all events have arrived."""
         return self.arrived >= self.events
 
     def finish(self) -> None:
-        """Note that the job is done."""
+        """Record the end of the job."""
         self._seconds = time.monotonic() - self._started
         self._cpu_seconds = time.process_time() - self._cpu
 

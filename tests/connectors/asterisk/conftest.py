@@ -1,4 +1,4 @@
-"""What tests of the manager interface share."""
+"""Fixtures of the manager interface tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

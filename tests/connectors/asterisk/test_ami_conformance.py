@@ -1,4 +1,4 @@
-"""The manager interface as the source of a connector as any other."""
+"""Conformance of the connector with the manager interface as its source."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,9 +30,9 @@ NO_LINES = {13: None, 10: None}
 
 
 def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
-    """Messages that are wrong, or hold what is personal wherever it can be; those of a call that is told to its end together.
+    """Return malformed messages, and messages with personal data in every possible field, each with its own second.
 
-    Each has one of `seconds` for itself.
+    The messages of a call that is followed to its end are together.
     """
     first = next(seconds)
     call = {"Uniqueid": f"{first}.900001", "Linkedid": f"{first}.900001"}
@@ -116,7 +116,7 @@ class TestConformance(Conformance):
             self._started[directory].send_event({key: value.translate(NO_LINES) for key, value in message.items()})
 
     def items(self, directory: Path) -> list[str | list[dict[str, str]]]:
-        """A small day, with messages of bad or personal content in between."""
+        """Return a small day, with malformed messages and personal data in between."""
         day = directory / "day"
         if not day.exists():
             simulate_day(day, day=MONDAY, seed=3, calls=40)

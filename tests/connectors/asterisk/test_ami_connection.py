@@ -1,4 +1,4 @@
-"""The connection to a manager interface: lost and found again, refused, encrypted, silent."""
+"""Connection to a manager interface: loss and recovery, refusals, TLS, and silence."""
 
 import socket
 import ssl
@@ -20,7 +20,7 @@ from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from models.reasons import Reason
-from tests.support.asterisk_harness import NINE, AsteriskHarness, call_in_two_queues, told
+from tests.support.asterisk_harness import NINE, AsteriskHarness, call_in_two_queues, queue_events
 from tests.support.asterisk_manager import make_certificate, options, serving
 from tests.support.processes import wait_until
 from tests.support.socket_sources import wait_until_disconnected
@@ -28,27 +28,27 @@ from tests.support.socket_sources import wait_until_disconnected
 
 class TestAway:
     def test_changes_during_an_interruption_are_found(self, scene: AsteriskHarness) -> None:
-        exchange = scene.exchange
+        switchboard = scene.switchboard
         first, second, third = (
-            exchange.arrive(NINE + n, caller="0639980001", dialled="0199000010") for n in range(1, 4)
+            switchboard.arrive(NINE + n, caller="0639980001", dialled="0199000010") for n in range(1, 4)
         )
 
         def begin() -> None:
-            exchange.log_in(NINE + 5, "600", "PJSIP/31")
-            exchange.log_in(NINE + 5, "600", "PJSIP/32")
+            switchboard.log_in(NINE + 5, "600", "PJSIP/31")
+            switchboard.log_in(NINE + 5, "600", "PJSIP/32")
             for n, call in enumerate((first, second, third)):
-                exchange.enter(NINE + 10 + n, call, "600")
-            exchange.answer(NINE + 20, first, "PJSIP/31")
+                switchboard.enter(NINE + 10 + n, call, "600")
+            switchboard.answer(NINE + 20, first, "PJSIP/31")
 
         scene.listen(begin)
-        exchange.hang_up(NINE + 50, first)
-        exchange.give_up(NINE + 51, second)
-        exchange.pause(NINE + 52, "600", "PJSIP/31")
-        exchange.log_out(NINE + 53, "600", "PJSIP/32")
-        exchange.log_in(NINE + 54, "600", "PJSIP/33", paused=True)
+        switchboard.hang_up(NINE + 50, first)
+        switchboard.give_up(NINE + 51, second)
+        switchboard.pause(NINE + 52, "600", "PJSIP/31")
+        switchboard.log_out(NINE + 53, "600", "PJSIP/32")
+        switchboard.log_in(NINE + 54, "600", "PJSIP/33", paused=True)
         scene.manager.writer.advance_to(NINE + 60)
-        events = scene.listen(lambda: exchange.give_up(NINE + 90, third))
-        assert told(events) == [
+        events = scene.listen(lambda: switchboard.give_up(NINE + 90, third))
+        assert queue_events(events) == [
             ("call.left_queue", "accueil", 1),
             ("call.ended", "accueil", 1),
             ("call.abandoned", "accueil", 1),
@@ -57,27 +57,27 @@ class TestAway:
         assert sorted(changes) == ["contact_ended", "logged_in", "logged_out", "paused", "paused"]
 
     def test_unchanged_state_is_not_reported_again(self, scene: AsteriskHarness) -> None:
-        call_in_two_queues(scene.exchange)
+        call_in_two_queues(scene.switchboard)
         assert scene.listen()
         assert scene.listen() == []
 
     def test_lost_connection_is_made_again(self, scene: AsteriskHarness) -> None:
-        call = call_in_two_queues(scene.exchange)
+        call = call_in_two_queues(scene.switchboard)
         with scene.harness.opened() as (flow, publisher):
             flow.step()
             scene.manager.drop_all()
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 wait_until(lambda: flow.step() or False, "the connection to be lost")
             wait_until(lambda: scene.manager.listeners or attempt(flow), "the connection to be made again")
-            scene.exchange.give_up(NINE + 100, call)
-            wait_until(lambda: flow.step() or told(publisher.events)[1:], "what happens then")
-            assert told(publisher.events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
+            scene.switchboard.give_up(NINE + 100, call)
+            wait_until(lambda: flow.step() or queue_events(publisher.events)[1:], "what happens then")
+            assert queue_events(publisher.events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
 
     def test_unconfirmed_events_survive_a_kill(self, scene: AsteriskHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
             flow.step()
-            call_in_two_queues(scene.exchange)
-            wait_until(lambda: flow.step() or len(told(publisher.events)) == 4, "all to be heard")
+            call_in_two_queues(scene.switchboard)
+            wait_until(lambda: flow.step() or len(queue_events(publisher.events)) == 4, "all to be heard")
             heard = [event.id for event in publisher.events]
         wait_until_disconnected(scene.manager)
         with scene.harness.opened() as (flow, publisher):
@@ -93,13 +93,13 @@ class TestAway:
         scene.log.unlink()
         with scene.harness.opened() as (flow, publisher):
             flow.step()
-            scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
             scene.log.unlink()
             wait_until(lambda: flow.step() or publisher.events, "the manager interface")
             assert "queue_log is not there" in flow.trouble
         manager.close()
         with scene.harness.opened() as (flow, publisher):
-            scene.exchange.arrive(NINE + 2, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 2, caller="", dialled="0199000010")
             wait_until(lambda: flow.step() or len(publisher.events) > 1, "the log")
             wait_until(lambda: flow.step() or "cannot be reached" in flow.trouble, "the trouble")
 
@@ -107,8 +107,8 @@ class TestAway:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         with scene.harness.opened() as (flow, publisher):
             flow.step()
-            publisher.confirm()  # else it does not wait for messages
-            away = threading.Timer(0.1, manager.close)  # while it waits, most likely
+            publisher.confirm()  # otherwise it does not wait for messages
+            away = threading.Timer(0.1, manager.close)  # most likely during the wait
             away.start()
             wait_until(lambda: flow.step() or flow.trouble, "the trouble")
             flow.step()
@@ -125,7 +125,7 @@ class TestAway:
 
 
 def attempt(flow: Any) -> None:
-    """Let it turn, whether or not that fails."""
+    """Run one step, whether or not it fails."""
     try:
         flow.step()
     except SourceUnavailableError:
@@ -152,7 +152,7 @@ class TestLogin:
             assert "un-autre" not in str(trouble.value)
             with pytest.raises(SourceUnavailableError, match="refuses Login"):
                 flow.step()
-        assert manager.refusals == 1, "it was asked again at once"
+        assert manager.refusals == 1, "the login was repeated immediately"
 
     def test_other_service_on_the_port_is_reported(self, tmp_path: Path) -> None:
         def answer() -> None:
@@ -178,8 +178,8 @@ class TestLogin:
         scene = AsteriskHarness(tmp_path, manager)
         silent = scene.manager.send_event
         scene.manager.send_event = lambda event: None if event["Event"] in {"VarSet", "Newexten"} else silent(event)  # type: ignore[method-assign]
-        call = call_in_two_queues(scene.exchange)
-        scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
+        call = call_in_two_queues(scene.switchboard)
+        scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
         (kept,) = read_rejects(scene.harness.directory)
         assert kept.reject.reason is Reason.UNKNOWN_RECORD
         assert "class dialplan" in kept.reject.detail
@@ -198,11 +198,9 @@ class TestEncrypted:
         with serving(NINE, tls=tls) as manager:
             yield manager
 
-    def test_trusted_certificate_is_accepted(
-        self, tmp_path: Path, encrypted: ManagerServer, certificate: Path
-    ) -> None:
+    def test_trusted_certificate_is_accepted(self, tmp_path: Path, encrypted: ManagerServer, certificate: Path) -> None:
         scene = AsteriskHarness(tmp_path, encrypted, tls=True, authorities=str(certificate))
-        call_in_two_queues(scene.exchange)
+        call_in_two_queues(scene.switchboard)
         assert len(scene.listen()) == 2
 
     def test_untrusted_certificate_is_refused(self, tmp_path: Path, encrypted: ManagerServer) -> None:
@@ -221,7 +219,7 @@ class TestEncrypted:
 
 class TestProbe:
     def test_probe_finds_callers_without_consuming_events(self, scene: AsteriskHarness) -> None:
-        call_in_two_queues(scene.exchange)
+        call_in_two_queues(scene.switchboard)
         found = scene.harness.probe()
         assert found.events == {"call.queued": 1, "agent.state_changed": 1}
         assert scene.manager.listeners == 0
@@ -240,7 +238,7 @@ class TestSilence:
         wait_until_disconnected(manager)
 
     def pause(self, session: ManagerSession, seconds: float) -> None:
-        """Let nobody have looked for so long."""
+        """Simulate a pause of `seconds` without reading."""
         session._connection.heard_at -= seconds
         session._connection.asked_at -= seconds
 

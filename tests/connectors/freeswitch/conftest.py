@@ -1,4 +1,4 @@
-"""What tests of freeswitch share."""
+"""Fixtures of the FreeSWITCH tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What happens to calls and agents, while somebody listens and while nobody does."""
+"""Events of calls and agents, with and without a connection."""
 
 import threading
 from collections import Counter
@@ -27,20 +27,20 @@ from tests.support.socket_sources import wait_until_disconnected
 KEY = PseudonymKey("demonstration", b"k" * 32)
 
 
-def about(events: list[Event]) -> list[tuple[str, ...]]:
-    """Return what happened, in short."""
-    told = []
+def summary(events: list[Event]) -> list[tuple[str, ...]]:
+    """Return type, details and queue of each event."""
+    outcome = []
     for event in events:
         data: Any = event.data
-        what = next(
+        detail = next(
             (str(getattr(data, name)) for name in ("reason", "ended_by", "change", "kind") if hasattr(data, name)), ""
         )
-        told.append((event.type, *([what] if what else []), *([data.queue] if hasattr(data, "queue") else [])))
-    return told
+        outcome.append((event.type, *([detail] if detail else []), *([data.queue] if hasattr(data, "queue") else [])))
+    return outcome
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[Event]]:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[Event]]:
     with serving(NINE) as event_socket:
         scene = FreeswitchHarness(tmp_path_factory.mktemp("day"), event_socket)
         days: list[CallSimulation] = []
@@ -50,8 +50,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[E
 
 
 class TestOneDay:
-    def test_events_match_the_simulation(self, told: tuple[Counter[str], list[Event]]) -> None:
-        ledger, events = told
+    def test_events_match_the_simulation(self, outcome: tuple[Counter[str], list[Event]]) -> None:
+        ledger, events = outcome
         types = Counter(event.type for event in events)
         rings = sum(event.type == "agent.state_changed" and event.data.change == "ring_unanswered" for event in events)
         assert types["call.queued"] == ledger["queued"] > 700
@@ -62,8 +62,8 @@ class TestOneDay:
         assert types["call.ended"] == ledger["ended"] > 200
         assert rings == ledger["rings"] > 10
 
-    def test_figures_match_the_simulation(self, told: tuple[Counter[str], list[Event]]) -> None:
-        ledger, events = told
+    def test_figures_match_the_simulation(self, outcome: tuple[Counter[str], list[Event]]) -> None:
+        ledger, events = outcome
         figures = fold(events).values()
         names = {"queued": "offered", "rings": "ring_unanswered"} | {
             one: one for one in ("answered", "abandoned", "ended")
@@ -72,35 +72,39 @@ class TestOneDay:
             name: ledger[name] for name in names
         }
         stocks = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
-        assert not [figure for figure in figures if any(figure.get(stock) for stock in stocks)], "all have gone"
+        assert not [figure for figure in figures if any(figure.get(stock) for stock in stocks)], (
+            "agents are still logged in"
+        )
 
-    def test_agents_log_in_before_the_first_call(self, told: tuple[Counter[str], list[Event]]) -> None:
-        early = [event for event in told[1] if event.time.timestamp() < NINE + 9]
+    def test_agents_log_in_before_the_first_call(self, outcome: tuple[Counter[str], list[Event]]) -> None:
+        early = [event for event in outcome[1] if event.time.timestamp() < NINE + 9]
         per_queue = [figure["agents_available"] for place, figure in fold(early).items() if "queue=''" not in place]
         assert per_queue == [4, 4, 4, 4]
 
-    def test_every_stay_begins_and_ends_once(self, told: tuple[Counter[str], list[Event]]) -> None:
+    def test_every_stay_begins_and_ends_once(self, outcome: tuple[Counter[str], list[Event]]) -> None:
         stays: dict[tuple[str, int], list[str]] = {}
-        for event in told[1]:
+        for event in outcome[1]:
             if event.type.startswith("call.") and event.type != "call.arrived":
                 stays.setdefault((event.subject, event.data.visit), []).append(event.type)  # type: ignore[union-attr]
         endings = {
             *(("call.queued", "call.abandoned"), ("call.queued", "call.left_queue")),
             *(("call.queued", "call.answered", "call.ended"), ("call.queued", "call.answered", "call.transferred")),
         }
-        assert {tuple(told) for told in stays.values()} == endings
+        assert {tuple(outcome) for outcome in stays.values()} == endings
         assert max(visit for _, visit in stays) > 1
 
-    def test_transfer_names_its_target_queue(self, told: tuple[Counter[str], list[Event]]) -> None:
-        transfers = [event for event in told[1] if event.type == "call.transferred"]
+    def test_transfer_names_its_target_queue(self, outcome: tuple[Counter[str], list[Event]]) -> None:
+        transfers = [event for event in outcome[1] if event.type == "call.transferred"]
         assert {event.data.to_queue for event in transfers} == {"accueil", "mdph", "rsa", "pmi"}
 
-    def test_caller_has_a_pseudonym_unless_withheld(self, told: tuple[Counter[str], list[Event]]) -> None:
-        callers = {event.identities[:6] for event in told[1] if event.type == "call.queued"}
+    def test_caller_has_a_pseudonym_unless_withheld(self, outcome: tuple[Counter[str], list[Event]]) -> None:
+        callers = {event.identities[:6] for event in outcome[1] if event.type == "call.queued"}
         assert callers == {"phone:", ""}
 
-    def test_agents_are_on_contact_as_often_as_calls_are_answered(self, told: tuple[Counter[str], list[Event]]) -> None:
-        ledger, events = told
+    def test_agents_are_on_contact_as_often_as_calls_are_answered(
+        self, outcome: tuple[Counter[str], list[Event]]
+    ) -> None:
+        ledger, events = outcome
         changes = Counter(event.data.change.value for event in events if event.type == "agent.state_changed")
         assert changes["contact_started"] == changes["contact_ended"] == ledger["answered"]
         assert changes["logged_in"] == changes["logged_out"] == 16
@@ -108,11 +112,11 @@ class TestOneDay:
 
 
 class TestAway:
-    """ESL tells nothing again: what was missed is found in the lists."""
+    """Changes that FreeSWITCH does not repeat are found in the lists."""
 
     def test_waiting_caller_is_found_in_the_list(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
-        assert about(scene.listen()) == [("call.queued", "accueil")]
+        assert summary(scene.listen()) == [("call.queued", "accueil")]
 
     def test_listed_caller_has_the_id_of_the_event(self, scene: FreeswitchHarness, tmp_path: Path) -> None:
         other = FreeswitchHarness(tmp_path / "other", scene.event_socket)
@@ -125,8 +129,8 @@ class TestAway:
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.give_up(NINE + 60, calls[0])
         (left,) = scene.listen()
-        assert about([left]) == [("call.left_queue", "other", "accueil")]
-        assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list says when"
+        assert summary([left]) == [("call.left_queue", "other", "accueil")]
+        assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list contains the time"
         assert scene.listen() == []
 
     def test_conversation_missing_from_the_list_has_ended(self, scene: FreeswitchHarness) -> None:
@@ -139,7 +143,7 @@ class TestAway:
         scene.listen(talk)
         scene.callcenter.hang_up(NINE + 60, calls[0])
         events = scene.listen()
-        assert about(events) == [
+        assert summary(events) == [
             ("call.ended", "system", "accueil"),
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
@@ -149,31 +153,31 @@ class TestAway:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
         scene.callcenter.answer(NINE + 30, calls[0], "1001@default")
-        assert about(scene.listen()) == [
+        assert summary(scene.listen()) == [
             ("call.answered", "accueil"),
             ("agent.state_changed", "contact_started", "accueil"),
         ]
-        assert about(scene.listen(lambda: scene.callcenter.hang_up(NINE + 90, calls[0], by_agent=True))) == [
+        assert summary(scene.listen(lambda: scene.callcenter.hang_up(NINE + 90, calls[0], by_agent=True))) == [
             ("call.ended", "agent", "accueil"),
             ("agent.state_changed", "contact_ended", "accueil"),
         ]
 
     def test_agent_changes_are_found_in_the_list(self, scene: FreeswitchHarness) -> None:
         scene.callcenter.set_status(NINE + 1, "1001@default", "Available")
-        assert about(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
+        assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
         scene.callcenter.set_status(NINE + 2, "1001@default", "On Break")
         (paused,) = scene.listen()
-        assert about([paused]) == [("agent.state_changed", "paused", "accueil")]
+        assert summary([paused]) == [("agent.state_changed", "paused", "accueil")]
         assert paused.time == datetime.fromtimestamp(NINE + 2, UTC)
         scene.callcenter.set_status(NINE + 3, "1001@default", "Logged Out")
-        assert about(scene.listen()) == [
+        assert summary(scene.listen()) == [
             ("agent.state_changed", "unpaused", "accueil"),
             ("agent.state_changed", "logged_out", "accueil"),
         ]
 
     def test_cut_connection_is_made_again(self, scene: FreeswitchHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
+            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
             scene.event_socket.drop_all()
             scene.waiting()
 
@@ -185,16 +189,16 @@ class TestAway:
                 return bool(publisher.events)
 
             wait_until(heard, "the call to be found")
-            assert about(publisher.events) == [("call.queued", "accueil")]
+            assert summary(publisher.events) == [("call.queued", "accueil")]
 
     def test_unconfirmed_events_survive_a_kill(self, scene: FreeswitchHarness) -> None:
         with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "somebody to listen")
+            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
             scene.waiting()
-            wait_until(lambda: flow.step() or len(publisher.events) == 2, "the call to be heard")
+            wait_until(lambda: flow.step() or len(publisher.events) == 2, "the events of the call")
         wait_until_disconnected(scene.event_socket)
         again = scene.listen()
-        assert about(again) == [("call.arrived",), ("call.queued", "accueil")]
+        assert summary(again) == [("call.arrived",), ("call.queued", "accueil")]
         assert again == publisher.events
 
 
@@ -220,45 +224,45 @@ def test_every_known_stay_ends_once_despite_interruptions(scene: FreeswitchHarne
         if event.type.startswith("call.") and event.type != "call.arrived":
             stays.setdefault((event.subject, event.data.visit), []).append(event.type.removeprefix("call."))  # type: ignore[union-attr]
     assert len({event.id for event in events}) == len(events)
-    assert {tuple(told) for told in stays.values()} <= {
+    assert {tuple(outcome) for outcome in stays.values()} <= {
         *(("queued", "abandoned"), ("queued", "left_queue"), ("queued", "answered", "ended")),
         *(("queued", "answered", "transferred"), ("answered", "ended"), ("answered", "transferred")),
         *(("abandoned",), ("left_queue",)),
     }
     assert any(event.type == "call.left_queue" and event.data.reason == "other" for event in events), (
-        "nothing was missed"
+        "the test lost no events"
     )
     assert not [figure for figure in fold(events).values() if figure.get("waiting") or figure.get("in_progress")]
 
 
 class TestMeanwhile:
-    """What happens while the lists are made is told by its events."""
+    """Changes during the listing are reported by their events."""
 
     @pytest.fixture
     def hasty(self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch) -> FreeswitchHarness:
-        self.deeds: list[Any] = []
+        self.actions: list[Any] = []
 
         def answered(_: Any, asked: str) -> None:
             if asked == "callcenter_config agent list":
-                while self.deeds:
-                    self.deeds.pop(0)()
+                while self.actions:
+                    self.actions.pop(0)()
 
         monkeypatch.setattr(scene.event_socket, "answered", answered)
         return scene
 
     def test_caller_who_enters_during_the_listing_is_queued(self, hasty: FreeswitchHarness) -> None:
-        self.deeds.append(hasty.waiting)
-        assert about(hasty.listen()) == [("call.arrived",), ("call.queued", "accueil")]
+        self.actions.append(hasty.waiting)
+        assert summary(hasty.listen()) == [("call.arrived",), ("call.queued", "accueil")]
 
     def test_caller_who_abandons_during_the_listing_has_abandoned(self, hasty: FreeswitchHarness) -> None:
         calls: list[str] = []
         hasty.listen(lambda: calls.append(hasty.waiting()))
-        self.deeds.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
-        assert about(hasty.listen()) == [("call.abandoned", "accueil")]
+        self.actions.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
+        assert summary(hasty.listen()) == [("call.abandoned", "accueil")]
 
     def test_agent_who_logs_in_during_the_listing_is_logged_in(self, hasty: FreeswitchHarness) -> None:
-        self.deeds.append(lambda: hasty.callcenter.set_status(NINE + 1, "1001@default", "Available"))
-        assert about(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
+        self.actions.append(lambda: hasty.callcenter.set_status(NINE + 1, "1001@default", "Available"))
+        assert summary(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
 
 
 class TestTiers:
@@ -268,9 +272,9 @@ class TestTiers:
             scene.callcenter.serve(NINE, "1001@default", "mdph")
             assert listening.receive(0.0) == []
             listening._listed_at -= RELIST_SECONDS
-            (told,) = listening.receive(0.0)
-            assert told.members is None
-            assert {"queue": "mdph@default", "agent": "1001@default"} in told.tiers
+            (outcome,) = listening.receive(0.0)
+            assert outcome.members is None
+            assert {"queue": "mdph@default", "agent": "1001@default"} in outcome.tiers
             listening._listed_at -= RELIST_SECONDS
             assert listening.receive(0.0) == [], "nothing has changed"
 
@@ -285,8 +289,8 @@ class TestTiers:
         with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_run_api", break_off)
-            told = listening.receive(0.0)
-            assert [one.message["CC-Action"] for one in told] == ["=arrived", "member-queue-start"]
+            outcome = listening.receive(0.0)
+            assert [one.message["CC-Action"] for one in outcome] == ["=arrived", "member-queue-start"]
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
                 listening.receive(0.0)
 
@@ -294,6 +298,6 @@ class TestTiers:
         scene.callcenter.set_status(NINE, "1001@default", "Available")
         scene.listen()
         scene.callcenter.serve(NINE, "1001@default", "mdph")
-        assert about(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]
+        assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]
         scene.callcenter.serve(NINE, "1001@default", "accueil", serves=False)
-        assert about(scene.listen()) == [("agent.state_changed", "logged_out", "accueil")]
+        assert summary(scene.listen()) == [("agent.state_changed", "logged_out", "accueil")]

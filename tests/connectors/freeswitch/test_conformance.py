@@ -1,4 +1,4 @@
-"""The connector freeswitch as any other, over the event socket of a fake."""
+"""Conformance of the FreeSWITCH connector, with a simulated event socket."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ TIMES = ("CC-Member-Joined-Time", "CC-Agent-Called-Time", "CC-Agent-Answered-Tim
 
 
 def bad_events() -> list[CallcenterChange]:
-    """Events that are wrong, or hold what is personal wherever it can be."""
+    """Return malformed events, and events with personal data in every possible field."""
     base = {
         "Event-Name": "CUSTOM",
         "Event-Subclass": "callcenter::info",
@@ -113,7 +113,7 @@ class TestConformance(Conformance):
             self._started[directory].apply(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
 
     def items(self, directory: Path) -> list[CallcenterChange]:
-        """A small day, with events of bad or personal content in between."""
+        """Return a small day, with malformed events and personal data in between."""
         happened: list[CallcenterChange] = []
         simulate_calls(Callcenter(happened.append), calls_per_hour=60)
         bad = bad_events()

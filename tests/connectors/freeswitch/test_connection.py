@@ -1,4 +1,4 @@
-"""The connection to an event socket: refused, silent, tried."""
+"""Connection to an event socket: refusals, silence, and probe."""
 
 import socket
 import threading
@@ -37,12 +37,12 @@ class TestLogin:
                 with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
                     flow.step()
                 assert "un-autre" not in str(trouble.value)
-        assert event_socket.refusals == 1, "it was asked again at once"
+        assert event_socket.refusals == 1, "the login was repeated immediately"
         with pytest.raises(SourceRefusedError, match="refuses the password"):
             scene.harness.probe()
 
     @pytest.mark.parametrize(
-        ("said", "told"),
+        ("greeting", "error"),
         [
             (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is not a FreeSWITCH event socket"),
             (
@@ -52,17 +52,17 @@ class TestLogin:
             (b"Content-Type: auth/request\n\n", "broke the connection off"),
         ],
     )
-    def test_other_service_and_refused_address_are_reported(self, tmp_path: Path, said: bytes, told: str) -> None:
+    def test_other_service_and_refused_address_are_reported(self, tmp_path: Path, greeting: bytes, error: str) -> None:
         def answer() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.sendall(said)
+                connection.sendall(greeting)
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
             thread = threading.Thread(target=answer)
             thread.start()
             given = configuration(listener.getsockname()[1])
-            with pytest.raises(SourceUnavailableError, match=told):
+            with pytest.raises(SourceUnavailableError, match=error):
                 ConnectorHarness(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
             thread.join()
 
@@ -89,7 +89,7 @@ class TestSilence:
         wait_until_disconnected(event_socket)
 
     def pause(self, session: EventSocketSession, seconds: float) -> None:
-        """Let nobody have looked for so long."""
+        """Simulate a pause of `seconds` without reading."""
         session._connection.heard_at -= seconds
         session._connection.asked_at -= seconds
 

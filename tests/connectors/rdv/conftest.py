@@ -1,4 +1,4 @@
-"""What tests of RDV Service Public share."""
+"""Fixtures of the RDV connector tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,6 @@ from tests.support.rdv_harness import RdvHarness, rdv_harness
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[RdvHarness]:
-    with rdv_harness(tmp_path) as place:
-        yield place
+def system(tmp_path: Path) -> Iterator[RdvHarness]:
+    with rdv_harness(tmp_path) as system:
+        yield system

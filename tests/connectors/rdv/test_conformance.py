@@ -1,4 +1,4 @@
-"""The connector of RDV Service Public as any other, over HTTP."""
+"""Conformance of the RDV connector over HTTP."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
 
 
 def webhooks() -> list[bytes]:
-    """Those of some appointments, in order, with bad ones in between."""
+    """Return webhooks of some appointments, in order, with invalid ones in between."""
     service = RdvService()
     for number in range(12):
         at, starts_at = BEGIN + timedelta(hours=number), BEGIN + timedelta(days=number)
-        one = book(service, at, starts_at)
+        rdv_id = book(service, at, starts_at)
         if number % 3 == 0:
-            service.move(at + timedelta(hours=1), one, starts_at + timedelta(hours=2))
+            service.move(at + timedelta(hours=1), rdv_id, starts_at + timedelta(hours=2))
         if number % 4 == 0:
-            service.cancel(at + timedelta(hours=2), one)
+            service.cancel(at + timedelta(hours=2), rdv_id)
         else:
-            service.attend(starts_at + timedelta(days=1), one)
+            service.attend(starts_at + timedelta(days=1), rdv_id)
     together = book(
         service, BEGIN, BEGIN + timedelta(days=20), MIREILLE, Citizen(502, "Jean", "Exemple"), collectif=True
     )

@@ -1,4 +1,4 @@
-"""The audit on a disk: on it before anybody is answered, by many at once, killed at every act, with no room left."""
+"""The audit log on disk: synced before the answer, shared by threads and processes, safe against kills and full disks."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "audit"
 
 
-def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) -> None:
+def test_record_contains_all_fields(audit: Audit, place: Path) -> None:
     assert audit.record(access(7)) == 2
     anchor, line = (place / "000001.jsonl").read_bytes().splitlines()
     said = json.loads(line)
@@ -86,30 +86,30 @@ def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) ->
     assert (report.findings, report.lines, report.last) == ([], 2, head_of(place))
 
 
-def test_only_this_user_can_read_it(audit: Audit, place: Path) -> None:
+def test_files_are_private(audit: Audit, place: Path) -> None:
     audit.record(access())
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
 
 
-def test_nothing_is_recorded_yet(place: Path) -> None:
+def test_empty_audit(place: Path) -> None:
     assert list(read(place)) == verify(place).findings == []
 
 
 @pytest.mark.parametrize(
     "typed", ["+33199001234", "0199001234", "jeanne@example.org", "Jeanne Exemple", "phone:0199001234"]
 )
-def test_what_was_typed_is_not_recorded(typed: str) -> None:
+def test_typed_text_is_rejected(typed: str) -> None:
     with pytest.raises(ValueError, match="neither a pseudonym nor a contact id"):
         Access(actor="x", operation=Operation.LOOK_UP, subject_id=typed, why=Purpose.CONTACT, result=Result.SHOWN)
 
 
-def test_contacts_and_tokens_are_named() -> None:
+def test_contacts_and_tokens_are_accepted_subjects() -> None:
     for name in ("", "call:asterisk/siege:1773650000.1", "email:imap/mdph:h-0011", "case:a-1", "token:guichet-1"):
         Access(actor="x", operation=Operation.READ_CONTACT, subject_id=name, why=Purpose.CONTACT, result=Result.SHOWN)
 
 
-def test_those_who_wait_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit.record(access())
     all_wait, syncs = threading.Event(), []
     real = os.fdatasync
@@ -124,18 +124,18 @@ def test_those_who_wait_share_a_sync(audit: Audit, place: Path, monkeypatch: pyt
     all_wait.set()
     assert [one.result() for one in told] == list(range(3, 403))
     audit.close()
-    assert len(syncs) <= 5  # the head's of the first; two of whom came first, two of all others
+    assert len(syncs) <= 5  # head; first record: two; all others: two
     assert verify(place).findings == []
 
 
-def test_threads_record_each_once(audit: Audit, place: Path) -> None:
+def test_concurrent_threads_record_each_access_once(audit: Audit, place: Path) -> None:
     with ThreadPoolExecutor(20) as callers:
         told = list(callers.map(audit.record, map(access, range(200))))
     assert sorted(told) == list(range(2, 202))
     assert sorted(subject_id(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
 
 
-def test_tasks_wait_and_others_run(audit: Audit, place: Path) -> None:
+def test_record_soon_does_not_block_the_event_loop(audit: Audit, place: Path) -> None:
     async def serve() -> list[int]:
         return await asyncio.gather(*(audit.record_soon(access(n)) for n in range(100)))
 
@@ -143,9 +143,7 @@ def test_tasks_wait_and_others_run(audit: Audit, place: Path) -> None:
     assert subject_id(place) == [f"phone:a1b2-{n}" for n in range(100)]
 
 
-def test_a_sequence_is_told_only_when_its_line_was_synced(
-    audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sequence_is_returned_after_the_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit.record(access())
     on_disk: list[bytes] = []
     real = os.fdatasync
@@ -183,9 +181,7 @@ def test_processes_share_one_chain(place: Path) -> None:
     assert sorted(filter(None, told)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
 
 
-def test_another_that_holds_it_is_not_waited_for_for_ever(
-    audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wait_for_the_lock_is_bounded(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit.record(access())
     monkeypatch.setattr(audit._lock, "timeout", 0)
     with FileLock(place / "lock"), pytest.raises(AuditError, match="locked by another process"):
@@ -195,7 +191,7 @@ def test_another_that_holds_it_is_not_waited_for_for_ever(
 
 # ------------------------------------------------------------------------------------------------------------ crashes
 def keep(place: Path) -> None:
-    """Record, and note what was told; from month to month, so that files begin and go."""
+    """Record over several months, and note the acknowledged records, so that files begin and expire."""
     place.mkdir(exist_ok=True)
     now = [NOVEMBER + timedelta(days=40) * (place / "answered").exists()]
     with (
@@ -208,7 +204,7 @@ def keep(place: Path) -> None:
             now[0] += timedelta(days=5)
 
 
-def test_killed_at_every_act_nothing_that_was_answered_is_lost_and_the_chain_holds(tmp_path: Path) -> None:
+def test_kill_at_every_step_loses_no_acknowledged_record(tmp_path: Path) -> None:
     directories = kill_at_every_disk_operation(keep, tmp_path)
     cut_short = pruned = 0
     for place in directories:
@@ -226,7 +222,7 @@ def test_killed_at_every_act_nothing_that_was_answered_is_lost_and_the_chain_hol
 
 
 def fill(place: Path, room: int) -> None:
-    """Record until there is no more room, then with room again."""
+    """Record until the disk is full, then with space again."""
     with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
         assert kept.record(access(0)) == 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
@@ -245,14 +241,14 @@ def fill(place: Path, room: int) -> None:
 
 
 @pytest.mark.parametrize("room", range(2000, 2300, 37))
-def test_with_no_room_left_it_refuses_and_nothing_stands_as_done(place: Path, room: int) -> None:
+def test_full_disk_refuses_records(place: Path, room: int) -> None:
     assert run_in_child(partial(fill, place, room)) == 0
     assert verify(place).findings == []
     assert subject_id(place)[-1] == "phone:a1b2-99"
 
 
 def begin_without_room(place: Path) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # of the head, half
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # half of the head
     with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
         for _ in range(2):
             with pytest.raises(AuditError):
@@ -262,13 +258,13 @@ def begin_without_room(place: Path) -> None:
         assert kept.record(access(1)) == 2
 
 
-def test_with_no_room_for_the_head_it_refuses(place: Path) -> None:
+def test_full_disk_for_the_head_refuses_records(place: Path) -> None:
     assert run_in_child(partial(begin_without_room, place)) == 0
     assert subject_id(place) == ["phone:a1b2-1"]
     assert verify(place).findings == []
 
 
-def test_what_a_crash_left_half_written_is_cut_and_told(audit: Audit, place: Path) -> None:
+def test_torn_record_is_cut_off_and_logged(audit: Audit, place: Path) -> None:
     audit.record(access())
     with (place / "000001.jsonl").open("ab") as file:
         file.write(b'{"hash":"00')
@@ -281,7 +277,7 @@ def test_what_a_crash_left_half_written_is_cut_and_told(audit: Audit, place: Pat
 
 
 # ----------------------------------------------------------------------------------------------------------- retention
-def test_what_is_too_old_goes_by_whole_files_and_the_chain_says_so(place: Path) -> None:
+def test_expired_files_are_pruned_and_recorded(place: Path) -> None:
     now = [NOVEMBER]
     with closing(Audit(place, keep_days=60, clock=lambda: now[0])) as kept:
         noted = []
@@ -338,7 +334,7 @@ def put_file(place: Path) -> None:
         (put_file, ("000002.jsonl", 1, Damage.MISPLACED)),
     ],
 )
-def test_damage_stops_nobody_and_stays_to_be_seen(
+def test_damaged_chain_continues_and_stays_detectable(
     harm: Callable[[Path], None], found: tuple[str, int, Damage], place: Path
 ) -> None:
     with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
@@ -358,9 +354,7 @@ def test_damage_stops_nobody_and_stays_to_be_seen(
 
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_byte_of_any_file_that_is_changed_is_found_in_that_file(
-    audit: Audit, place: Path, data: st.DataObject
-) -> None:
+def test_any_changed_byte_is_found_in_its_file(audit: Audit, place: Path, data: st.DataObject) -> None:
     if not place.exists():
         audit.record(access(1))
         for name in ("guichet", "dpo"):
@@ -379,7 +373,7 @@ def test_any_byte_of_any_file_that_is_changed_is_found_in_that_file(
 
 
 @pytest.mark.parametrize("slot", [0, 1])
-def test_a_head_of_which_half_is_torn_is_found_and_mended(audit: Audit, place: Path, slot: int) -> None:
+def test_torn_head_is_found_and_repaired(audit: Audit, place: Path, slot: int) -> None:
     for n in range(3):
         audit.record(access(n))
     audit.close()

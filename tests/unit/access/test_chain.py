@@ -1,4 +1,4 @@
-"""The chain of an audit: any byte that is changed, any line that is not where it was, is found with its place."""
+"""The hash chain of the audit log: any changed byte and any moved line is found with its position."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ Files = list[tuple[str, list[bytes]]]
 
 
 def chain(*sizes: int, after: ChainPosition = START) -> tuple[Files, Head, list[ChainPosition]]:
-    """Files of so many lines, where they end, and all marks."""
+    """Files of this many lines, their head, and all positions."""
     mark, files, marks = after, [], []
     for number, size in enumerate(sizes, 1):
         lines = []
@@ -45,7 +45,7 @@ def first(report: VerificationReport) -> Finding:
 
 
 def read_again(content: bytes) -> list[bytes]:
-    """The lines of a file as they are read: they end at a newline and nowhere else."""
+    """Return the lines of a file as they are read: split at newlines only."""
     parts = content.split(b"\n")
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
@@ -53,14 +53,14 @@ def read_again(content: bytes) -> list[bytes]:
 FILES, HEAD, MARKS = chain(4, 1, 5)
 
 
-def test_a_whole_chain_is_whole() -> None:
+def test_intact_chain_has_no_findings() -> None:
     assert verify(FILES, HEAD) == VerificationReport([], 10, START, MARKS[-1])
     assert all(verify(FILES, HEAD, mark).findings == [] for mark in MARKS)
     assert verify([], EMPTY_HEAD) == verify([], None) == VerificationReport()
 
 
 @given(st.sampled_from(range(3)), st.data())
-def test_any_byte_that_is_changed_is_found_with_its_line(which: int, data: st.DataObject) -> None:
+def test_changed_byte_is_found_with_its_line(which: int, data: st.DataObject) -> None:
     name, lines = FILES[which]
     content = b"".join(lines)
     at = data.draw(st.integers(0, len(content) - 1))
@@ -72,9 +72,7 @@ def test_any_byte_that_is_changed_is_found_with_its_line(which: int, data: st.Da
 
 
 @given(st.sampled_from([0, 2]), st.data())
-def test_lines_that_are_dropped_doubled_moved_or_put_in_are_found_with_their_place(
-    which: int, data: st.DataObject
-) -> None:
+def test_removed_duplicate_moved_and_inserted_lines_are_found(which: int, data: st.DataObject) -> None:
     name, lines = FILES[which]
     one, other = sorted(data.draw(st.lists(st.integers(0, len(lines) - 1), min_size=2, max_size=2, unique=True)))
     foreign = data.draw(st.sampled_from([b"\n", b"{}\n", b'{"sequence":3}\n', *FILES[1][1]]))
@@ -91,7 +89,7 @@ def test_lines_that_are_dropped_doubled_moved_or_put_in_are_found_with_their_pla
 
 
 @given(st.integers(1, 4), st.integers(0, 300))
-def test_an_end_that_is_cut_off_is_found_at_its_place(lines_left: int, bytes_cut: int) -> None:
+def test_truncation_is_found(lines_left: int, bytes_cut: int) -> None:
     name, lines = FILES[2]
     content = b"".join(lines[: lines_left + 1])
     content = content[: max(len(b"".join(lines[:lines_left])), len(content) - bytes_cut - 1)]
@@ -99,33 +97,33 @@ def test_an_end_that_is_cut_off_is_found_at_its_place(lines_left: int, bytes_cut
     assert (found.file, found.line) == (name, lines_left + 1)
 
 
-def test_a_file_that_is_gone_is_found() -> None:
+def test_missing_file_is_found() -> None:
     assert first(verify([FILES[0], FILES[2]], HEAD)) == Finding("000003.jsonl", 1, Damage.MISPLACED, 5)
     assert first(verify(FILES[1:], HEAD)) == Finding("000002.jsonl", 1, Damage.MISSING_BEFORE, 1)
     assert first(verify(FILES[:2], HEAD)) == Finding("000002.jsonl", 2, Damage.TRUNCATED, 6)
     assert first(verify([], HEAD)) == Finding("000003.jsonl", 1, Damage.TRUNCATED, 1)
 
 
-def test_files_that_were_pruned_are_not_missed() -> None:
+def test_pruned_files_are_no_damage() -> None:
     through = MARKS[4]
     line, mark = add(
         MARKS[-1], {"operation": PRUNE, "through_sequence": through.sequence, "through_hash": through.hash}
     )
     files = [*FILES[:2], (FILES[2][0], [*FILES[2][1], line])]
     head = Head(HEAD.file, HEAD.size + len(line), *mark, HEAD.month)
-    for begin in range(3):  # also where the one who removed them was killed in between
+    for begin in range(3):  # also if the pruning process was killed in between
         assert verify(files[begin:], head).findings == []
     assert verify(files[2:], head).begun == through
 
 
-def test_what_lies_beyond_the_end_is_followed_as_far_as_it_is_whole() -> None:
+def test_lines_after_the_head_are_followed_while_complete() -> None:
     short = Head("000003.jsonl", len(b"".join(FILES[2][1][:3])), *MARKS[7], "2026-11")
     assert verify(FILES, short) == VerificationReport([], 10, START, MARKS[-1])
     torn = [*FILES[:2], (FILES[2][0], [*FILES[2][1][:4], FILES[2][1][4][:30]])]
     assert verify(torn, short) == VerificationReport([], 9, START, MARKS[-2], 30)
 
 
-def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
+def test_rewritten_history_is_found_by_the_expected_hash() -> None:
     name = FILES[0][0]
     line, mark = add(START, {"operation": BEGIN, "previous": START.hash, "at": "another"})
     lines = [line]
@@ -138,14 +136,14 @@ def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
     assert first(verify([(name, lines)], head, ChainPosition(11, "a" * 64))) == Finding(name, 11, Damage.TRUNCATED, 11)
 
 
-def test_a_head_that_is_another_or_is_gone_is_found() -> None:
+def test_different_or_missing_head_is_found() -> None:
     assert first(verify(FILES, None)).damage is Damage.HEAD_LOST
     assert first(verify(FILES, Head(HEAD.file, HEAD.size, HEAD.sequence, "0" * 64, ""))).damage is Damage.HEAD_DIFFERS
     assert first(verify(FILES, Head(HEAD.file, HEAD.size + 1, *HEAD.position, ""))).damage is Damage.HEAD_DIFFERS
 
 
 @given(st.integers(0, SLOT_BYTES - 1), st.integers(1, 255))
-def test_a_head_of_which_a_byte_is_changed_is_none(at: int, flip: int) -> None:
+def test_changed_slot_is_invalid(at: int, flip: int) -> None:
     slot = bytearray(write_slot(HEAD))
     assert read_slot(bytes(slot)) == HEAD
     slot[at] ^= flip
@@ -154,7 +152,7 @@ def test_a_head_of_which_a_byte_is_changed_is_none(at: int, flip: int) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_a_line_holds_it_is_judged(content: bytes) -> None:
+def test_any_line_content_is_checked(content: bytes) -> None:
     assert check(START, content) in {Damage.CHANGED, Damage.MISPLACED}
     assert read_slot(content) is None
     assert verify([("000001.jsonl", read_again(content))], EMPTY_HEAD) == VerificationReport(

@@ -1,4 +1,4 @@
-"""Tokens of an OpenID provider: a real one on 127.0.0.1, whose keys change."""
+"""Tokens of an OpenID provider: a real one on 127.0.0.1 with changing keys."""
 
 import asyncio
 import base64
@@ -54,7 +54,7 @@ def ask(provider: Provider, *texts: str) -> list[Token | None]:
     return asyncio.run(all_of_them())
 
 
-def test_a_token_means_what_its_role_is_mapped_to(issuer: Issuer) -> None:
+def test_token_gets_the_permissions_of_its_role(issuer: Issuer) -> None:
     (token,) = ask(provider_of(issuer), issuer.sign())
     assert token
     assert (token.name, token.role, token.sectors, token.services) == (
@@ -80,14 +80,12 @@ def test_a_token_means_what_its_role_is_mapped_to(issuer: Issuer) -> None:
         ({"aud": ["other", "accueil"]}, Role.AGENT),
     ],
 )
-def test_of_several_roles_the_first_of_the_settings_counts(
-    issuer: Issuer, claims: dict[str, Any], role: Role | None
-) -> None:
+def test_first_configured_role_applies(issuer: Issuer, claims: dict[str, Any], role: Role | None) -> None:
     (token,) = ask(provider_of(issuer), issuer.sign(**claims))
     assert (token and token.role) == role
 
 
-def test_roles_may_stand_deeper_and_names_elsewhere(issuer: Issuer) -> None:
+def test_claims_of_roles_and_name_are_configurable(issuer: Issuer) -> None:
     provider = provider_of(issuer, role_claim="realm_access.roles", name_claim="preferred_username")
     token, none = ask(
         provider,
@@ -112,13 +110,13 @@ def test_roles_may_stand_deeper_and_names_elsewhere(issuer: Issuer) -> None:
     ],
     ids=str,
 )
-def test_a_token_that_is_not_for_us_or_not_of_now_is_none(issuer: Issuer, claims: dict[str, Any]) -> None:
-    """Times are in seconds from now."""
+def test_foreign_or_expired_token_is_refused(issuer: Issuer, claims: dict[str, Any]) -> None:
+    """Times are seconds from now."""
     claims = {name: int(time.time()) + value if isinstance(value, int) else value for name, value in claims.items()}
     assert ask(provider_of(issuer), issuer.sign(**claims)) == [None]
 
 
-def test_a_signature_that_is_not_the_providers_is_none(issuer: Issuer) -> None:
+def test_foreign_signature_is_refused(issuer: Issuer) -> None:
     stranger = RSAKey.generate_key(2048, {"kid": "first"})
     right = issuer.sign()
     head, body, signature = right.split(".")
@@ -128,7 +126,7 @@ def test_a_signature_that_is_not_the_providers_is_none(issuer: Issuer) -> None:
     made_up = [
         issuer.sign(stranger),
         issuer.sign(OctKey.generate_key(256, {"kid": "first"}), {"alg": "HS256"}),
-        f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # which everybody knows
+        f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # the key is public
         f"{encode(json.dumps({'alg': 'none'}).encode())}.{body}.",
         f"{encode(json.dumps({'alg': 'none', 'kid': 'first'}).encode())}.{body}.{signature}",
         f"{head}.{other}.{signature}",
@@ -160,17 +158,17 @@ def test_a_signature_that_is_not_the_providers_is_none(issuer: Issuer) -> None:
     ],
     ids=str,
 )
-def test_a_header_that_means_nothing_is_none(issuer: Issuer, header: Any) -> None:
+def test_invalid_header_is_refused(issuer: Issuer, header: Any) -> None:
     _, body, signature = issuer.sign().split(".")
     assert ask(provider_of(issuer), f"{encode(json.dumps(header).encode())}.{body}.{signature}") == [None]
 
 
-def test_a_header_without_an_end_is_none(issuer: Issuer) -> None:
+def test_unterminated_header_is_refused(issuer: Issuer) -> None:
     assert ask(provider_of(issuer), f"{encode(b'[' * 100_000)}.{encode(b'{}')}.{encode(b'?')}") == [None]
 
 
 @pytest.mark.parametrize(("seconds", "kid"), [(KEY_REFETCH_SECONDS, "unknown"), (KEEP_SECONDS, "first")])
-def test_who_names_a_known_key_does_not_wait_while_keys_are_fetched(issuer: Issuer, seconds: int, kid: str) -> None:
+def test_known_key_does_not_wait_for_a_fetch(issuer: Issuer, seconds: int, kid: str) -> None:
     clock = Clock()
     provider = provider_of(issuer, clock)
 
@@ -189,14 +187,14 @@ def test_who_names_a_known_key_does_not_wait_while_keys_are_fetched(issuer: Issu
     asyncio.run(hold_up())
 
 
-def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer) -> None:
+def test_unknown_key_triggers_a_fetch(issuer: Issuer) -> None:
     clock = Clock()
     provider = provider_of(issuer, clock)
 
     async def rotate() -> None:
         assert await provider.authenticate(issuer.sign())
         issuer.keys.append(RSAKey.generate_key(2048, {"kid": "second"}))
-        assert await provider.authenticate(issuer.sign()) is None  # asked just now
+        assert await provider.authenticate(issuer.sign()) is None  # the keys were just fetched
         clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         old = issuer.sign(issuer.keys[0])
@@ -208,13 +206,13 @@ def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer) -> None:
     asyncio.run(rotate())
 
 
-def test_tokens_that_are_made_up_do_not_let_the_provider_be_asked_each_time(issuer: Issuer) -> None:
+def test_forged_tokens_do_not_cause_repeated_fetches(issuer: Issuer) -> None:
     stranger = RSAKey.generate_key(2048, {"kid": "unknown"})
     assert ask(provider_of(issuer), *[issuer.sign(stranger)] * 20) == [None] * 20
-    assert issuer.asked == 2  # for where the keys are, and for the keys
+    assert issuer.asked == 2  # discovery and keys
 
 
-def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_in(issuer: Issuer) -> None:
+def test_keys_are_kept_during_an_outage_and_required(issuer: Issuer) -> None:
     clock = Clock()
     provider = provider_of(issuer, clock)
 
@@ -229,7 +227,7 @@ def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_
         clock.now += KEEP_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
         clock.now += OLDEST_SECONDS
-        for _ in range(2):  # the provider is asked, and a moment later it is not
+        for _ in range(2):  # the second attempt is not sent
             with pytest.raises(TokensError):
                 await provider.authenticate(issuer.sign())
         issuer.is_away = False
@@ -239,7 +237,7 @@ def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_
     asyncio.run(lose())
 
 
-def test_keys_of_who_says_to_be_another_are_not_taken(issuer: Issuer) -> None:
+def test_keys_of_another_issuer_are_refused(issuer: Issuer) -> None:
     issuer.says = "https://evil.example"
     with pytest.raises(TokensError):
         ask(provider_of(issuer), issuer.sign())

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Permissions of roles."""
 
 import re
 from itertools import product
@@ -15,13 +15,13 @@ HERE = Path(__file__).parents[3]
 LOCAL = {Operation.ADD_TOKEN, Operation.ROTATE_TOKEN, Operation.REVOKE_TOKEN}
 
 
-def test_every_role_is_in_the_table_and_every_operation_somebodys_or_the_machines() -> None:
+def test_every_role_and_operation_is_in_the_table() -> None:
     assert PERMISSIONS.keys() == set(Role)
     assert frozenset().union(*PERMISSIONS.values()) == set(Operation) - LOCAL
 
 
 @pytest.mark.parametrize(("role", "operation"), list(product(Role, Operation)))
-def test_a_citizens_data_are_for_those_of_the_sector(role: Role, operation: Operation) -> None:
+def test_citizen_operations_need_the_sector(role: Role, operation: Operation) -> None:
     assert may(role, ["social"], operation, "social") == (operation in PERMISSIONS[role])
     if operation in CITIZEN_OPERATIONS:
         assert not may(role, ["social"], operation, "tax")
@@ -29,7 +29,7 @@ def test_a_citizens_data_are_for_those_of_the_sector(role: Role, operation: Oper
         assert not may(role, ["social"], operation)
 
 
-def test_who_answers_citizens_sees_them_and_erases_nothing_and_who_counts_sees_none() -> None:
+def test_agents_may_not_erase_and_supervisors_see_no_citizen() -> None:
     assert may(Role.AGENT, ["general"], Operation.LOOK_UP, "general")
     assert not may(Role.AGENT, ["general"], Operation.ERASE, "general")
     assert not PERMISSIONS[Role.SUPERVISOR] & CITIZEN_OPERATIONS

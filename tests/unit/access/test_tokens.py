@@ -1,4 +1,4 @@
-"""Tokens: a secret is shown once and kept as its hash; what is wrong, expired or revoked looks alike."""
+"""Tokens: stored as hashes; wrong, expired and revoked ones are indistinguishable."""
 
 import ast
 import stat
@@ -34,7 +34,7 @@ def make(name: str, secret: str, services: tuple[str, ...] = ()) -> Token:
     )
 
 
-def test_secrets_have_256_bits_and_none_is_like_another() -> None:
+def test_secrets_have_256_bits_and_are_unique() -> None:
     made = {make_secret() for _ in range(100)}
     assert len(made) == 100
     assert {len(secret) for secret in made} == {len("accueil_") + 43}
@@ -51,7 +51,7 @@ def test_only_the_valid_token_of_a_secret_is_found() -> None:
     assert find(known, secret, LATER) is None
 
 
-def test_a_secret_is_compared_with_every_token_and_in_constant_time() -> None:
+def test_secret_is_compared_with_every_token_in_constant_time() -> None:
     function = next(
         node
         for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
@@ -62,7 +62,7 @@ def test_a_secret_is_compared_with_every_token_and_in_constant_time() -> None:
     assert not [node for node in ast.walk(loop) if isinstance(node, ast.Return | ast.Break | ast.Continue | ast.BoolOp)]
 
 
-def test_a_token_sees_its_sectors_and_services() -> None:
+def test_token_sees_its_sectors_and_services() -> None:
     token = make("a", "x", services=("mdph",))
     assert token.sees("general", "mdph")
     assert not token.sees("general", "rsa")
@@ -72,7 +72,7 @@ def test_a_token_sees_its_sectors_and_services() -> None:
     assert not token.may(Operation.LOOK_UP, "social")
 
 
-def test_added_used_rotated_revoked(tmp_path: Path) -> None:
+def test_add_use_rotate_and_revoke(tmp_path: Path) -> None:
     kept, other = Tokens(tmp_path / "access"), Tokens(tmp_path / "access")
     secret, fresh = make_secret(), make_secret()
     assert kept.list() == ()
@@ -94,7 +94,7 @@ def test_added_used_rotated_revoked(tmp_path: Path) -> None:
     assert not kept.add(make("guichet", make_secret())), "a name in the audit is one holder's"
 
 
-def test_the_file_is_this_users_alone_and_holds_no_secret(tmp_path: Path) -> None:
+def test_file_is_private_and_contains_no_secret(tmp_path: Path) -> None:
     secret = make_secret()
     Tokens(tmp_path / "access").add(make("guichet", secret))
     path = tmp_path / "access" / "tokens.json"
@@ -105,7 +105,7 @@ def test_the_file_is_this_users_alone_and_holds_no_secret(tmp_path: Path) -> Non
         Tokens(tmp_path / "access").list()
 
 
-def test_a_use_is_noted_once_a_day(tmp_path: Path) -> None:
+def test_use_is_recorded_once_a_day(tmp_path: Path) -> None:
     secret = make_secret()
     kept = Tokens(tmp_path / "access")
     kept.add(make("guichet", secret))
@@ -117,7 +117,7 @@ def test_a_use_is_noted_once_a_day(tmp_path: Path) -> None:
     assert [inodes.count(one) for one in dict.fromkeys(inodes)] == [3, 2]
 
 
-def test_a_damaged_file_lets_nobody_in(tmp_path: Path) -> None:
+def test_damaged_file_refuses_all_tokens(tmp_path: Path) -> None:
     secret = make_secret()
     kept = Tokens(tmp_path / "access")
     kept.add(make("guichet", secret))
@@ -134,7 +134,7 @@ def change(directory: Path, secret: str) -> None:
     kept.revoke("b", milliseconds(NOW))
 
 
-def test_killed_at_every_act_the_tokens_are_whole(tmp_path: Path) -> None:
+def test_kill_at_every_step_keeps_the_tokens_intact(tmp_path: Path) -> None:
     secret = make_secret()
     for place in kill_at_every_disk_operation(partial(change, secret=secret), tmp_path):
         kept = Tokens(place)
@@ -142,10 +142,8 @@ def test_killed_at_every_act_the_tokens_are_whole(tmp_path: Path) -> None:
         assert kept.authenticate(secret, NOW) is not None
 
 
-def test_a_reader_that_was_overtaken_brings_no_revoked_token_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One thread has read the file before a revocation, and notes that while another notes what it read after it."""
+def test_slow_reader_does_not_restore_a_revoked_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread read the file before a revocation and stores it while another stores the newer state."""
     decoded, goes_on, decode = Event(), Event(), msgspec.json.decode
     Tokens(tmp_path).add(make("camille", make_secret()))
 

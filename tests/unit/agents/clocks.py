@@ -1,4 +1,4 @@
-"""A file of promises, and one partition of the contacts agent that is stepped by hand and keeps clocks by it."""
+"""An SLA file, and one partition of the contacts agent with its clocks, stepped manually."""
 
 import json
 import tomllib
@@ -39,13 +39,13 @@ def policies(text: str = FILE) -> Policies:
 
 
 class Worker:
-    """One partition, stepped by hand. What a step writes is kept only if it is committed."""
+    """One partition, stepped manually. Only committed steps are stored."""
 
-    def __init__(self, its: Policies | None = None) -> None:
-        self.policies = its or policies()
+    def __init__(self, given: Policies | None = None) -> None:
+        self.policies = given or policies()
         self.written: dict[tuple[str, bytes], bytes] = {}
         self.now = START_MS
-        self.told: list[dict[str, Any]] = []
+        self.reported: list[dict[str, Any]] = []
         self.entries: list[Entry] = []
         self.promised: list[SlaTargetsEntry] = []
         self.job = self._open()
@@ -54,14 +54,14 @@ class Worker:
         return ContactJob(0, TIMES, lambda: self.policies)
 
     def kill(self) -> None:
-        """Lose what is in memory, and read what was committed."""
+        """Discard the state in memory, and restore the committed state."""
         self.job = self._open()
         for (topic, key), value in self.written.items():
             assert any(table.load(key, value) for table in self.job.tables if table.topic == topic)
         self.job.restore()
 
     def at(self, seconds: float, *events: Event, commit: bool = True) -> list[str]:
-        """Fold events, or tick, so many seconds after the start; return what is told."""
+        """Fold events, or tick, `seconds` after the start. Return the types of the SLA events."""
         self.now = START_MS + round(seconds * 1000)
         step = Step(0, self.now, [topics.TIMELINE.name, topics.SLA.name])
         if events:
@@ -71,14 +71,14 @@ class Worker:
         return self._end(step, commit=commit)
 
     def until(self, seconds: float) -> list[str]:
-        """Tick as a worker does that stands never still: seldom, but never too seldom for it; return all that is told."""
-        told = []
+        """Tick every 4 seconds, without a gap that counts as an outage. Return the types of the SLA events."""
+        types = []
         while (now := (self.now - START_MS) / 1000) < seconds:
-            told += self.at(min(now + 4, seconds))
-        return told
+            types += self.at(min(now + 4, seconds))
+        return types
 
     def _end(self, step: Step, *, commit: bool) -> list[str]:
-        told = [json.loads(value) for _, value in step.outputs[topics.SLA.name]]
+        events = [json.loads(value) for _, value in step.outputs[topics.SLA.name]]
         if not commit:
             for table in self.job.tables:
                 table.roll_back()
@@ -89,17 +89,17 @@ class Worker:
                 self.written |= {(table.topic, key): value for key, value in changes if key and value is not None}
             table.commit()
         if commit:
-            self.told += told
+            self.reported += events
             for _, value in step.outputs[topics.TIMELINE.name]:
                 entry = decode(value or b"")
                 if entry.type == SLA_TARGETS_TYPE:
                     self.promised.append(core.decode(value or b""))
                 else:
                     self.entries.append(entry)
-        return [event["type"] for event in told]
+        return [event["type"] for event in events]
 
     def figures(self) -> dict[str, int]:
-        """Return what is not zero in the total row of the policy."""
+        """Return the non-zero numbers of the policy's total row."""
         row = self.job.figures.rows[0, PLACE]
         numbers = dict(zip((*SLA_SCHEMA.counts, *SLA_SCHEMA.stocks), (*row.counts, *row.stocks), strict=True))
         assert numbers["started"] == sum(

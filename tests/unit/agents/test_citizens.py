@@ -1,4 +1,4 @@
-"""Citizens who become known late, or are none any more: nothing names these after a day, and what was counted of them stays."""
+"""Citizens who become known late or lose their contacts: their rows are deleted after a day, and their figures stay."""
 
 from collections.abc import Collection
 from itertools import permutations
@@ -20,7 +20,7 @@ from tests.support.simulated_workers import DAY_MS
 
 
 class Known:
-    """Timelines of which these contacts were erased, and of which others have entries."""
+    """A timeline lookup with these erased contacts, and these identities with entries."""
 
     def __init__(self, erased: Collection[str] = (), owners: Collection[str] = ()) -> None:
         self.erased, self.owners = erased, {*owners}
@@ -33,14 +33,14 @@ class Known:
 
 
 def sweep(partition: CitizenCounter, day: int, known: Known | None = None) -> bool:
-    """Have a day begin; return whether the citizen is named."""
+    """Start a day, and return whether the citizen still has a row."""
     partition.tick(Step(0, START_MS + day * DAY_MS, ()), known or Known())
     for table in partition.tables:
         table.commit()
     return PHONE.encode() in partition.citizens.rows
 
 
-def test_whose_contacts_are_all_anothers_is_named_no_more_the_next_day() -> None:
+def test_citizen_without_remaining_contacts_is_deleted_the_next_day() -> None:
     partition = CitizenCounter(TERMS)
     first, second = "mail:s:1", "mail:s:2"
     partition.fold([entry("letter.arrived", 0, name) for name in (first, second)], START_MS)
@@ -49,16 +49,16 @@ def test_whose_contacts_are_all_anothers_is_named_no_more_the_next_day() -> None
         assert sweep(partition, day) is (name == first)
 
 
-def test_who_was_erased_is_named_no_more_the_next_day_and_stays_counted() -> None:
+def test_erased_citizen_is_deleted_the_next_day_and_stays_counted() -> None:
     partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("letter.answered", 2, "mail:s:1")], START_MS)
     counted = named(partition.figures.rows)
-    assert sweep(partition, 3)  # the worker's row of it may be gone by now
+    assert sweep(partition, 3)  # the contacts agent may have deleted its row by now
     assert not sweep(partition, 4, Known(["mail:s:1"]))
     assert named(partition.figures.rows) == counted
 
 
-def test_who_has_a_contact_left_is_counted_on_from_the_next_day() -> None:
+def test_citizen_with_a_remaining_contact_counts_from_the_next_day() -> None:
     partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", 1, "call:s:1")], START_MS)
     counted = named(partition.figures.rows)
@@ -71,7 +71,7 @@ def test_who_has_a_contact_left_is_counted_on_from_the_next_day() -> None:
     assert len(days) == len({key.start for key in counted if key.period == Period.DAY}) + 1
 
 
-def test_a_crowd_of_which_the_timelines_have_nothing_any_more_is_named_no_more() -> None:
+def test_overflowing_identity_without_timeline_entries_is_deleted() -> None:
     partition = CitizenCounter(TERMS)
     calls = [entry("call.queued", number / 1000, f"call:s:{number}") for number in range(MAX_CONTACTS + 1)]
     partition.fold(calls, START_MS)
@@ -79,7 +79,7 @@ def test_a_crowd_of_which_the_timelines_have_nothing_any_more_is_named_no_more()
     assert not sweep(partition, 2, Known([one.contact for one in calls]))
 
 
-def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_it_means_for_that() -> None:
+def test_ended_contacts_leave_the_row_of_an_open_letter_but_decide_its_first_contact() -> None:
     partition = CitizenCounter(TERMS)
     partition.fold(
         [entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", -1), entry("call.ended", -1)], START_MS
@@ -98,18 +98,18 @@ def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_i
 
 
 def counted(events: list[Event]) -> dict[str, dict[str, int]]:
-    """Return what all these events are counted as in the end, by service."""
+    """Return the final figures of these events, by service."""
     partition = CitizenCounter(TERMS)
     partition.fold(entries_from_workers(events), START_MS)
     return {
-        key.service: told
-        for key, told in named(partition.figures.rows).items()
+        key.service: numbers
+        for key, numbers in named(partition.figures.rows).items()
         if key.period == TOTAL_PERIOD and key.service
     }
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_a_letter_that_two_sectors_tell_is_counted_once_whichever_told_first(order: tuple[int, ...]) -> None:
+def test_letter_with_two_sectors_counts_once_in_any_order(order: tuple[int, ...]) -> None:
     letter = {"subject": "mail:s/x:1", "service": "autonomie"}
     events = [
         make("letter.arrived", 0, **letter, sector="social", identities="phone:k1-a"),
@@ -142,7 +142,7 @@ WHERE = {
 
 
 @pytest.mark.parametrize(("subject", "kinds"), WHERE.values(), ids=WHERE)
-def test_whose_it_is_may_become_known_at_any_time_where_it_is_stays(
+def test_citizen_may_become_known_at_any_time_within_the_sector(
     subject: str, kinds: tuple[tuple[str, str], ...]
 ) -> None:
     noun = subject.partition(":")[0].replace("mail", "letter")
@@ -167,27 +167,27 @@ def test_whose_it_is_may_become_known_at_any_time_where_it_is_stays(
             assert counted([*order]).keys() == {"autonomie"}
 
 
-def test_what_an_earlier_release_folded_is_told_as_if_this_one_had() -> None:
+def test_reattribution_of_a_row_of_an_earlier_release_has_the_same_events() -> None:
     letter = make("letter.arrived", 0, subject="mail:s/x:1", service="autonomie")
     row = contact.fold(None, letter)
     *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
     assigned = make("letter.assigned", 1, subject=letter.subject, identities=PHONE)
-    told = []
+    found = []
     for before in (contact.decode(msgspec.msgpack.encode(known)), row):
         _, (key, adopted) = reattribution.records(before, contact.fold(before, assigned), letter.subject)
-        told.append((key, {*reattribution.decode(adopted).told}))
-    assert told == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
+        found.append((key, {*reattribution.decode(adopted).events}))
+    assert found == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
 
 
-def test_late_news_of_what_an_earlier_release_folded_is_not_the_last() -> None:
-    told = [("arrived", 0, "a"), ("assigned", 9, "b")]
-    events = [make(f"letter.{what}", at, subject="mail:s/x:1", service=service) for what, at, service in told]
+def test_late_event_does_not_count_as_the_latest_in_a_row_of_an_earlier_release() -> None:
+    steps = [("arrived", 0, "a"), ("assigned", 9, "b")]
+    events = [make(f"letter.{kind}", at, subject="mail:s/x:1", service=service) for kind, at, service in steps]
     row = None
     for event in events:
         row = contact.fold(row, event)
     assert row is not None
     *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
     earlier = contact.decode(msgspec.msgpack.encode(known))
-    assert earlier == row, "as if this release had folded it"
+    assert earlier == row, "like a row of this release"
     late = make("letter.registered", 5, subject="mail:s/x:1", service="a", chrono="1")
     assert contact.fold(earlier, late).service == "b"

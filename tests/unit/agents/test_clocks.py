@@ -1,4 +1,4 @@
-"""Clocks in the contacts agent: what a tick tells, what a restart finds, what a changed file moves."""
+"""SLA clocks in the contacts agent: ticks, restarts, and changes of the SLA file."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,11 @@ from tests.unit.agents.clocks import FILE, PLACE, QUEUED, Worker, policies, wait
 from tests.unit.agents.worker import TOPIC, record
 
 
-def test_a_breach_is_told_once_through_kills_and_steps_that_did_not_commit() -> None:
+def test_breach_is_reported_once_despite_kills_and_uncommitted_steps() -> None:
     worker = Worker()
     assert worker.at(1, waiting()) == ["sla.started"]
     assert worker.figures() == {"started": 1, "running": 1, "due": 1}
-    assert worker.until(34) == []  # its source may have been away as we were
+    assert worker.until(34) == []  # after an outage its source gets a grace period
     assert worker.at(35, commit=False) == ["sla.at_risk"]
     assert worker.at(35) == ["sla.at_risk"]
     worker.kill()
@@ -39,10 +39,10 @@ def test_a_breach_is_told_once_through_kills_and_steps_that_did_not_commit() -> 
     assert worker.at(700, make("call.answered", 90, subject=f"{CALL}1", **QUEUED)) == ["sla.met"]
     assert worker.figures() == {"started": 1, "breached": 1, "late": 1}
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
-    assert len({event["id"] for event in worker.told}) == len(worker.told) == 4
+    assert len({event["id"] for event in worker.reported}) == len(worker.reported) == 4
 
 
-def test_the_citizens_timeline_tells_what_became_of_a_promise() -> None:
+def test_timeline_gets_the_results_of_clocks() -> None:
     worker = Worker()
     worker.at(1, waiting(), waiting(2))
     worker.at(20, make("call.answered", 20, subject=f"{CALL}2", **QUEUED))
@@ -51,24 +51,24 @@ def test_the_citizens_timeline_tells_what_became_of_a_promise() -> None:
     kept, broken = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
     assert (kept.state, broken.state) == (ContactState.IN_PROGRESS, ContactState.WAITING)
     assert broken.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
-    assert {kept.id, broken.id} < {event["id"] for event in worker.told}
+    assert {kept.id, broken.id} < {event["id"] for event in worker.reported}
     assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
 
 
-def test_what_fell_due_while_the_worker_stood_still_is_told_late_by_its_true_time() -> None:
+def test_breach_during_an_outage_is_reported_late_with_its_true_time() -> None:
     worker = Worker()
     worker.at(1, *(waiting(number, number / 1000) for number in range(500)))
     worker.kill()
     assert worker.at(86_400) == []
     assert worker.until(86_432).count("sla.breached") == 500
-    breaches = [event for event in worker.told if event["type"] == "sla.breached"]
+    breaches = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert all(event["data"]["late"] for event in breaches)
     assert breaches[7]["time"] == "2025-03-03T08:01:00.007Z"
     assert worker.until(86_500) == []
 
 
-def test_a_tick_tells_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sla_tracker, "TOLD_PER_TICK", 3)
+def test_contacts_checked_per_tick_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sla_tracker, "CHECKED_PER_TICK", 3)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     worker.until(34)
@@ -76,7 +76,7 @@ def test_a_tick_tells_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("kills", [False, True])
-def test_a_file_that_changes_moves_the_deadlines_of_open_contacts(*, kills: bool) -> None:
+def test_changed_file_moves_the_deadlines_of_open_contacts(*, kills: bool) -> None:
     worker = Worker()
     worker.at(1, waiting(1), *answered_call(f"{CALL}2"))
     worker.at(2)
@@ -84,27 +84,27 @@ def test_a_file_that_changes_moves_the_deadlines_of_open_contacts(*, kills: bool
     if kills:
         worker.kill()
     assert worker.at(3) == ["sla.moved"]
-    assert worker.told[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
+    assert worker.reported[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
     assert worker.at(4) == []
     assert worker.until(100) == ["sla.at_risk"]
     assert worker.until(122) == ["sla.breached"]
 
 
-def test_a_version_for_open_contacts_takes_them_over_when_its_day_begins() -> None:
+def test_version_for_open_contacts_applies_when_its_first_day_begins() -> None:
     version = 'name = "telephone"\nfrom = 2025-03-04\nopen_contacts = true\n'
     later = FILE[FILE.index("[[policy]]") :].replace('name = "telephone"\n', version)
     worker = Worker(policies(FILE.replace("target = 60", "target = 200000") + later.replace("= 60", "= 100000")))
-    evening, midnight = 10 * 3600, 15 * 3600  # 9 o'clock is the start
+    evening, midnight = 10 * 3600, 15 * 3600  # the start is at 9:00
     worker.at(evening, waiting(1, evening))
     assert worker.at(midnight - 1) == []
     worker.kill()
     assert worker.at(midnight) == ["sla.moved"]
-    assert worker.told[-1]["data"]["since"] == "2025-03-04"
+    assert worker.reported[-1]["data"]["since"] == "2025-03-04"
     assert worker.at(midnight + 1) == []
 
 
 @pytest.mark.parametrize("kills", [False, True])
-def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_all(
+def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
     monkeypatch: pytest.MonkeyPatch, *, kills: bool
 ) -> None:
     monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
@@ -119,13 +119,13 @@ def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_
     if kills:
         worker.kill()
     worker.policies = first
-    assert [told for turn in range(4) for told in worker.at(6 + turn)] == ["sla.moved"] * 2
+    assert [kind for tick in range(4) for kind in worker.at(6 + tick)] == ["sla.moved"] * 2
     assert {clock.deadline_at for row in worker.job.contacts.rows.values() for clock in row.clocks} == {
         START_MS + 60_000
     }
 
 
-def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_undone_during_the_renewal_skips_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
@@ -135,10 +135,10 @@ def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(mon
     worker.at(5, commit=False)
     for at in range(6, 10):
         worker.at(at)
-    assert sum(event["type"] == "sla.moved" for event in worker.told) == 5
+    assert sum(event["type"] == "sla.moved" for event in worker.reported) == 5
 
 
-def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
+def test_no_breach_while_the_source_reads_its_history() -> None:
     worker = Worker()
     day = 86_400
     worker.at(day, waiting(1))
@@ -148,19 +148,19 @@ def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
     assert worker.figures() == {"started": 1, "met": 1}
 
 
-def test_what_is_told_late_breaches_once_it_is_clear_that_nothing_followed() -> None:
+def test_late_event_breaches_only_after_the_grace_period() -> None:
     worker = Worker()
     late = 600
     assert worker.at(late, waiting()) == ["sla.started"]
-    told = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
-    ((after, kinds),) = told.items()
+    reports = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
+    ((after, kinds),) = reports.items()
     assert kinds == ["sla.at_risk", "sla.breached"]
-    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and told by the next
-    (breach,) = [event for event in worker.told if event["type"] == "sla.breached"]
+    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
+    (breach,) = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
 
 
-def test_a_worker_that_is_behind_judges_by_what_it_was_told_so_far() -> None:
+def test_worker_that_lags_behind_uses_the_time_of_its_events() -> None:
     worker = Worker()
     worker.now = START_MS + 200_000
     for at, event in ((1, waiting()), (59, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))):
@@ -170,7 +170,7 @@ def test_a_worker_that_is_behind_judges_by_what_it_was_told_so_far() -> None:
     assert worker.figures() == {"started": 1, "met": 1}
 
 
-def test_without_policies_nothing_is_told() -> None:
+def test_without_policies_nothing_is_reported() -> None:
     worker = Worker(Policies())
     assert worker.at(1, waiting()) == []
     assert worker.at(3600) == []
@@ -188,20 +188,20 @@ def numbers_of(worker: Worker, dimensions: Dimensions) -> dict[str, int]:
     return {name: number for name, number in zip(figure_schema.counts, row.counts, strict=True) if number}
 
 
-def test_what_was_said_of_a_letter_stands_beside_whether_its_promise_was_kept() -> None:
+def test_satisfaction_with_a_letter_counts_by_its_sla_result() -> None:
     worker = Worker(policies(LETTERS))
     worker.at(0, make("letter.arrived", 0, **LETTER))
     worker.at(5, make("feedback.given", 5, subject=LETTER["subject"], scale="csat_1_5", score=2))
     opinions = Dimensions("feedback", "siege", "autonomie", "mail")
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_no_promise_unsatisfied": 1}
-    told = worker.until(2 * 86_400)
-    assert "sla.breached" in told
+    kinds = worker.until(2 * 86_400)
+    assert "sla.breached" in kinds
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
     worker.kill()
     assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
 
 
-def test_opening_hours_until_a_letter_was_answered_are_counted_once_it_was() -> None:
+def test_opening_hours_until_the_answer_count_when_a_letter_is_answered() -> None:
     worker = Worker(policies(LETTERS))
     clock = Dimensions(SLA, "siege", "autonomie", "telephone:first_response:mail")
     worker.at(0, make("letter.arrived", 0, **LETTER))
@@ -212,7 +212,7 @@ def test_opening_hours_until_a_letter_was_answered_are_counted_once_it_was() -> 
     assert (counted["worked"], counted.get("work_milliseconds", 0)) == (1, opened)
 
 
-def test_the_backlog_is_told_by_when_it_came() -> None:
+def test_backlog_is_reported_by_time_of_receipt() -> None:
     worker = Worker(policies(""))
     dimensions = Dimensions("mail", "siege", "autonomie", "")
 
@@ -227,12 +227,12 @@ def test_the_backlog_is_told_by_when_it_came() -> None:
     assert open_since() == {half_hour: 2, half_hour + 7200: 1}
     answer = make("letter.answered", 9000, **LETTER | {"subject": "mail:mailroom/siege:1"})
     worker.at(9000, answer, commit=False)
-    assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was taken back"
+    assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was undone"
     worker.at(9000, answer)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}
-    worker.job.figures.rows[0, dimensions].open_since = None  # as an earlier release left it
+    worker.job.figures.rows[0, dimensions].open_since = None  # as in a row of an earlier release
     worker.job.restore()
     worker.at(9004, commit=False)
-    assert open_since() is None, "the step was taken back"
+    assert open_since() is None, "the step was undone"
     worker.at(9004)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}

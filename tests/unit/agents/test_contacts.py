@@ -1,4 +1,4 @@
-"""The contacts agent without a broker: what a step changes, writes, rejects and takes back."""
+"""Steps of the contacts agent without a broker: changes, outputs, rejects and undo."""
 
 import gc
 import weakref
@@ -30,8 +30,8 @@ def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Ev
 
 
 @st.composite
-def mixed_lives(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
-    """Events of several calls and of an agent, in any order, some twice; and where they are cut."""
+def mixed_histories(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
+    """Draw events of several calls and an agent, in any order and with duplicates, and the positions of batch boundaries."""
     calls = [draw(call_histories(f"{CALL}{number}")) for number in range(draw(st.integers(1, 4)))]
     changes = draw(
         st.lists(st.sampled_from(["logged_in", "paused", "contact_started", "ring_unanswered", "logged_out"]))
@@ -45,9 +45,9 @@ def mixed_lives(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
     return events, draw(st.sets(st.integers(0, len(events)), max_size=6))
 
 
-@given(mixed_lives(), st.sampled_from(["steps", "batches of one step"]))
-def test_figures_do_not_depend_on_how_events_come_in_batches(lives: tuple[list[Event], set[int]], how: str) -> None:
-    events, cuts = lives
+@given(mixed_histories(), st.sampled_from(["steps", "batches of one step"]))
+def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], how: str) -> None:
+    events, cuts = histories
     one_by_one, cut = Worker(), Worker()
     for worker in (one_by_one, cut):
         worker.now = START_MS + HOUR_MS
@@ -65,16 +65,16 @@ def test_figures_do_not_depend_on_how_events_come_in_batches(lives: tuple[list[E
 
 
 class _Defective(list[Any]):
-    """Records after which the fold fails."""
+    """A list of records whose iteration raises after the last record."""
 
     def __iter__(self) -> Iterator[Any]:
         yield from super().__iter__()
         raise ZeroDivisionError
 
 
-@given(mixed_lives())
-def test_a_step_taken_back_leaves_no_trace(lives: tuple[list[Event], set[int]]) -> None:
-    events, cuts = lives
+@given(mixed_histories())
+def test_undone_step_leaves_no_trace(histories: tuple[list[Event], set[int]]) -> None:
+    events, cuts = histories
     kept, shaken = Worker(), Worker()
     for worker in (kept, shaken):
         worker.now = START_MS + HOUR_MS
@@ -84,7 +84,7 @@ def test_a_step_taken_back_leaves_no_trace(lives: tuple[list[Event], set[int]]) 
         with pytest.raises(ZeroDivisionError):
             shaken.job.fold(TOPIC, _Defective(record(event) for event in part), shaken.step())
         shaken.roll_back()
-        middle = len(part) // 2  # as the engine does it: in halves, until what fails is alone
+        middle = len(part) // 2  # like the engine, which bisects to isolate the failing record
         for worker in (kept, shaken):
             for half in (part[:middle], part[middle:]):
                 worker.fold(*half)
@@ -93,7 +93,7 @@ def test_a_step_taken_back_leaves_no_trace(lives: tuple[list[Event], set[int]]) 
     assert shaken.written == kept.written
 
 
-def test_each_event_of_a_contact_makes_one_timeline_entry_and_a_repeated_one_none() -> None:
+def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() -> None:
     worker = Worker()
     events = answered_call()
     step = worker.fold(*events, *events)
@@ -102,7 +102,7 @@ def test_each_event_of_a_contact_makes_one_timeline_entry_and_a_repeated_one_non
     assert (progress.events, progress.duplicates) == (4, 4)
 
 
-def test_what_cannot_be_used_is_rejected_and_the_rest_counts() -> None:
+def test_unusable_records_are_rejected_and_the_others_count() -> None:
     worker = Worker()
     event = answered_call()[1]
     broken: list[Callable[[], Any]] = [
@@ -127,9 +127,9 @@ def test_what_cannot_be_used_is_rejected_and_the_rest_counts() -> None:
     assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
 
 
-def test_nothing_of_a_step_is_kept_by_what_it_rejected() -> None:
+def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
     class Kept(SimpleNamespace):
-        """A record of which one can see that it is gone."""
+        """A record that supports weak references."""
 
     worker = Worker()
     worker.fold(*answered_call())
@@ -146,15 +146,15 @@ def test_nothing_of_a_step_is_kept_by_what_it_rejected() -> None:
         assert [one() for one in gone] == [
             None,
             None,
-        ]  # at once: a step has megabytes, and garbage is looked for seldom
+        ]  # freed without garbage collection, which runs rarely: a step has megabytes
     finally:
         gc.enable()
 
 
-def test_time_is_judged_by_when_the_broker_took_it_in() -> None:
+def test_event_time_is_checked_against_the_broker_time() -> None:
     worker = Worker()
     event = make("call.queued", 600, queue="mdph", site="siege", service="autonomie")
-    step = worker.step()  # by a clock ten minutes behind
+    step = worker.step()  # with a worker clock ten minutes behind
     worker.job.fold(TOPIC, [record(event, timestamp=START_MS + 600_000)], step)
     assert step.dead_letters == []
     step = worker.step()
@@ -162,7 +162,7 @@ def test_time_is_judged_by_when_the_broker_took_it_in() -> None:
     assert [letter.reason for letter in step.dead_letters] == ["time_in_future"]
 
 
-def test_a_contact_is_in_the_partition_of_its_key_or_nowhere() -> None:
+def test_record_in_the_wrong_partition_is_rejected() -> None:
     worker = Worker()
     events = [make("call.queued", subject=f"{CALL}{number}", queue="mdph") for number in range(40)]
     step = Step(0, worker.now, [topics.TIMELINE.name], partitions=4)
@@ -173,8 +173,8 @@ def test_a_contact_is_in_the_partition_of_its_key_or_nowhere() -> None:
     assert len(step.dead_letters) == 40 - len(here) > 0
 
 
-def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.core.rows._PLACES", {})
+def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.rows._INTERNED", {})
     monkeypatch.setattr("streams.core.contacts.queue_stay.MAX_DIMENSIONS", 3)
     worker = Worker()
     calls = [make("call.queued", subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(5)]
@@ -184,10 +184,10 @@ def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = [
         make("feedback.invited", 50, subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(3)
     ]
-    assert worker.fold(*beside).dead_letters == [], "what is counted beside a place takes no room"
+    assert worker.fold(*beside).dead_letters == [], "derived dimensions do not count"
 
 
-def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_small_enough_to_be_kept() -> None:
+def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:
     worker, label = Worker(), "s" * 64
     logins, pauses = (
         [
@@ -204,23 +204,23 @@ def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_sm
         ]
         for change in ("logged_in", "paused")
     )
-    told = [
+    contacts = [
         make("call.queued", n / 1000, subject=f"{CALL}1", queue="mdph").model_copy(
             update={"sector": f"{n:064}", "identities": "x" * 990}
         )
         for n in range(MAX_DIMENSIONS_PER_ROW + 3)
     ]
-    step = worker.fold(*logins, *pauses, *told)
+    step = worker.fold(*logins, *pauses, *contacts)
     assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 9
-    assert worker.fold(logins[5], told[5]).dead_letters == [], "what is known is told again"
+    assert worker.fold(logins[5], contacts[5]).dead_letters == [], "known queues and sectors are accepted"
     worker.commit()
     assert max(map(len, filter(None, worker.written.values()))) < MAX_ROW_BYTES
 
 
-def test_counters_never_fall() -> None:
+def test_counters_never_decrease() -> None:
     worker = Worker()
     where = {"queue": "mdph", "site": "siege", "service": "autonomie"}
-    told = [
+    events = [
         make("call.queued", 0, **where),
         make("call.abandoned", 30, **where, wait_seconds=30),
         make("call.answered", 40, **where, wait_seconds=40),
@@ -228,7 +228,7 @@ def test_counters_never_fall() -> None:
         make("call.ended", 99, **{**where, "service": "enfance"}, handle_seconds=60, ended_by="caller"),
     ]
     before: dict[Any, list[int]] = {}
-    for event in told:
+    for event in events:
         worker.fold(event)
         worker.commit()
         now = {
@@ -244,14 +244,14 @@ def test_counters_never_fall() -> None:
 
 
 @pytest.mark.parametrize("subject", [OFFSETS_KEY.decode(), "\0", "\ncall:s:1", " call:s:1"])
-def test_a_subject_that_could_be_a_key_of_the_engines_own_is_refused(subject: str) -> None:
+def test_subject_reserved_for_the_engine_is_rejected(subject: str) -> None:
     worker = Worker()
     letters = worker.fold(make("call.queued", 0, subject=subject, queue="mdph")).dead_letters
     assert [(letter.reason, letter.detail.split(":")[0]) for letter in letters] == [("invalid_field", "subject")]
     assert not worker.job.contacts.rows
 
 
-def test_a_day_of_a_step_taken_back_is_as_before() -> None:
+def test_undone_step_restores_the_day_row() -> None:
     worker = Worker()
     worker.now += 20 * DAY_MS
     worker.fold(*answered_call())

@@ -1,4 +1,4 @@
-"""The contacts agent, told of what was long ago or told again: figures are as of then, and nothing counts twice."""
+"""Old and repeated events in the contacts agent: figures have the time of the history, and nothing counts twice."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.events import AGENT, CALL, START_MS, answered_call, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, PLACE, TOPIC, Worker, record
 
 
-def test_figures_are_as_of_what_was_taken_in_while_the_worker_catches_up() -> None:
+def test_figures_are_as_of_the_read_events_while_the_worker_catches_up() -> None:
     worker = Worker()
     seen = []
     for as_of in (START_MS - 60_000, START_MS - 90_000, None):
@@ -22,13 +22,13 @@ def test_figures_are_as_of_what_was_taken_in_while_the_worker_catches_up() -> No
     assert seen == [START_MS - 60_000, START_MS - 60_000, worker.now]
 
 
-def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
+def test_no_call_is_ended_while_its_source_reads_its_history() -> None:
     worker = Worker()
     worker.now += DAY_MS
     worker.tick()
     worker.tick(60_000)
     other = "call:asterisk/annexe:1740988800.7"
-    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.job.fold(TOPIC, [record(event) for event in answered_call(other, queue="apa")[:2]], worker.step())
     worker.commit()
     told_until = START_MS + 5_000
@@ -41,7 +41,7 @@ def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
     worker.fold(*answered_call()[2:])
     worker.commit()
     assert "left_forgotten" not in worker.total()
-    worker.tick(35_000)  # the log is read to its end: now silence means something
+    worker.tick(35_000)  # the log is read to its end: without events, calls can end now
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
     worker.fold(make("call.arrived", 60, subject=f"{CALL}1"))
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 60_000
@@ -49,7 +49,7 @@ def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
-def test_a_dead_letter_sent_again_is_no_history() -> None:
+def test_replayed_dead_letter_is_no_history() -> None:
     worker = Worker()
     worker.now += DAY_MS
     step = worker.step()
@@ -58,14 +58,14 @@ def test_a_dead_letter_sent_again_is_no_history() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
-def test_history_is_as_of_its_own_time_even_if_other_sources_are_not_known_yet() -> None:
+def test_history_has_its_own_time_even_if_other_sources_are_unknown() -> None:
     worker = Worker()
     step = Step(0, START_MS + DAY_MS, [topics.TIMELINE.name], 0)
     worker.job.fold(TOPIC, [record(answered_call()[1], timestamp=step.now)], step)
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 5_000
 
 
-def test_an_old_ring_told_again_within_the_hour_counts_once() -> None:
+def test_old_ring_repeated_within_the_hour_counts_once() -> None:
     worker = Worker()
     worker.now = START_MS + 90 * DAY_MS
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
@@ -82,7 +82,7 @@ def test_an_old_ring_told_again_within_the_hour_counts_once() -> None:
     assert not worker.job.agents.rows
 
 
-def test_an_old_log_that_is_read_again_counts_no_ring_twice_though_its_agent_was_forgotten_or_is_back() -> None:
+def test_old_log_read_again_counts_no_ring_twice() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
     ring = make("agent.state_changed", 0, change="ring_unanswered", **where)
@@ -103,7 +103,7 @@ def test_an_old_log_that_is_read_again_counts_no_ring_twice_though_its_agent_was
 
 
 @pytest.mark.parametrize("opinion", [[], [make("feedback.given", 59 * 86_400, scale="csat_1_5", score=4)]])
-def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice(opinion: list[Event]) -> None:
+def test_log_read_again_from_its_start_counts_nothing_twice(opinion: list[Event]) -> None:
     worker = Worker()
     late = 60 * 86_400
     log = [*answered_call(), *answered_call(f"{CALL}9", at=late)]
@@ -111,10 +111,10 @@ def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice(opinion: l
     worker.fold(*log)
     worker.commit()
     counted = worker.total()
-    for _ in range(3):  # the first call is dropped: it was closed long enough ago, and nobody touched it for an hour
+    for _ in range(3):  # the first call's row is deleted: closed before the retention, and unchanged for an hour
         worker.tick(HOUR_MS)
     assert list(worker.job.contacts.rows) == [f"{CALL}9".encode()]
-    worker.fold(*opinion)  # of a call that nobody knows any more
+    worker.fold(*opinion)  # about a call without a row
     worker.commit()
     step = worker.fold(*log)
     worker.commit()
@@ -124,7 +124,7 @@ def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice(opinion: l
     assert worker.job.progress.rows[PROGRESS_KEY].duplicates == 4
 
 
-def test_another_source_may_tell_older_things() -> None:
+def test_another_source_may_have_older_events() -> None:
     worker = Worker()
     worker.now = START_MS + 60 * DAY_MS
     worker.fold(*answered_call(at=59 * 86_400))
@@ -133,13 +133,13 @@ def test_another_source_may_tell_older_things() -> None:
     assert step.dead_letters == []
 
 
-def test_history_does_not_end_in_a_time_in_which_nothing_could_be_heard() -> None:
+def test_history_does_not_end_during_an_outage() -> None:
     worker = Worker()
     worker.now += DAY_MS
     worker.tick(60_000)
-    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.commit()
-    worker.now += 600_000  # the broker was away, and there was no tick
+    worker.now += 600_000  # an outage of the broker, without ticks
     worker.job.tick(worker.step())
     worker.commit()
     assert worker.total() == {"offered": 1, "waiting": 1}

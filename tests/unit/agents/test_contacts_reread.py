@@ -1,4 +1,4 @@
-"""The contacts agent reads a source a second time: no figure changes, however late that is."""
+"""Reading a source a second time changes no figure of the contacts agent, at any later time."""
 
 import pytest
 
@@ -24,7 +24,7 @@ REREAD_HEADER = [(topics.REREAD_HEADER, b"1")]
 
 
 def sums(worker: Worker) -> Sums:
-    """Return totals and days; five minutes become a part of their day in time."""
+    """Return totals and days, with the buckets added to their days."""
     found: Sums = {}
     sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
     return found
@@ -42,12 +42,12 @@ def pass_hours(worker: Worker, hours: int) -> None:
 
 
 @pytest.mark.parametrize("days_after", [0, 10, 20, 36, 400])
-def test_a_log_that_ended_long_ago_counts_once_when_it_is_read_again(days_after: int) -> None:
+def test_old_log_read_again_counts_once(days_after: int) -> None:
     worker = Worker()
     worker.now = START_MS + (LOG_DAYS + days_after) * DAY_MS
     assert read(worker, LOG) == []
     counted = sums(worker)
-    pass_hours(worker, 3)  # contacts closed more than 35 days ago are dropped
+    pass_hours(worker, 3)  # rows of contacts closed more than 35 days ago are deleted
     assert abs(len(worker.job.contacts.rows) - max(0, 35 - days_after)) <= 1
     for _ in range(2):
         assert {*read(worker, LOG)} == {"told_again"}
@@ -55,7 +55,7 @@ def test_a_log_that_ended_long_ago_counts_once_when_it_is_read_again(days_after:
         pass_hours(worker, 3)
 
 
-def test_older_history_of_a_source_counts_as_long_as_nothing_of_it_was_dropped() -> None:
+def test_older_history_counts_while_no_row_of_its_source_was_deleted() -> None:
     worker = Worker()
     worker.now = START_MS + 400 * DAY_MS
     read(worker, answered_call(f"{CALL}now", at=399 * 86_400))
@@ -64,26 +64,26 @@ def test_older_history_of_a_source_counts_as_long_as_nothing_of_it_was_dropped()
     assert worker.total()["offered"] == LOG_DAYS + 1
 
 
-def test_what_a_dropped_contact_did_before_is_refused_though_more_became_known_of_it_since() -> None:
-    worker, told = Worker(), answered_call()
-    read(worker, told)
+def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
+    worker, call = Worker(), answered_call()
+    read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     read(worker, [make("call.queued", 49 * 86_400, queue="mdph", site="siege", service="autonomie", visit=2)])
     counted = sums(worker)
-    assert {*read(worker, told)} == {"told_again"}
+    assert {*read(worker, call)} == {"told_again"}
     assert compare(sums(worker), counted) == []
 
 
-def test_an_opinion_that_comes_after_its_call_was_dropped_does_not_begin_the_call_anew() -> None:
-    worker, told = Worker(), answered_call()
-    read(worker, told)
+def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> None:
+    worker, call = Worker(), answered_call()
+    read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     during = make("feedback.given", 10, survey="enquete", scale="csat_1_5", score=4)
     assert read(worker, [during]) == []
     counted = sums(worker)
-    assert read(worker, told) == ["told_again"] * 4
+    assert read(worker, call) == ["told_again"] * 4
     assert compare(sums(worker), counted) == []
 
 
@@ -91,11 +91,11 @@ def letter(kind: str, at: float, **data: object) -> Event:
     return make(f"letter.{kind}", at, subject="letter:maarch/siege:1", channel="mail", **data)
 
 
-def test_a_letter_counts_once_when_its_source_is_read_again_by_command_and_a_late_one_is_accepted() -> None:
+def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accepted() -> None:
     worker = Worker()
     worker.now += DAY_MS
-    told = [letter("arrived", 0), letter("answered", 86_400)]
-    read(worker, told)
+    letters = [letter("arrived", 0), letter("answered", 86_400)]
+    read(worker, letters)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     assert not worker.job.contacts.rows
@@ -108,15 +108,15 @@ def test_a_letter_counts_once_when_its_source_is_read_again_by_command_and_a_lat
         worker.commit()
         return [one.reason for one in step.dead_letters]
 
-    assert read_again(*told) == ["told_again"] * 2
+    assert read_again(*letters) == ["told_again"] * 2
     assert compare(sums(worker), counted) == []
     late = make("letter.arrived", 3_600, subject="letter:maarch/siege:2", channel="mail")
-    assert read(worker, [late]) == []  # first told after weeks, as letters sometimes are
+    assert read(worker, [late]) == []  # published for the first time after weeks, as happens with letters
     assert read_again(late) == []
     assert worker.job.progress.rows[PROGRESS_KEY].duplicates == 1
 
 
-def test_state_of_an_earlier_release_refuses_what_that_may_have_dropped() -> None:
+def test_state_of_an_earlier_release_rejects_events_that_it_may_have_deleted() -> None:
     worker = Worker()
     worker.now = START_MS + 50 * DAY_MS
     before = Progress(step_at=worker.now, told_at={"asterisk/siege": START_MS + 49 * DAY_MS})
@@ -126,7 +126,7 @@ def test_state_of_an_earlier_release_refuses_what_that_may_have_dropped() -> Non
     assert read(worker, answered_call(at=20 * 86_400)) == []
 
 
-def test_a_history_that_is_half_read_when_a_release_comes_goes_on() -> None:
+def test_upgrade_while_a_history_is_read_continues_it() -> None:
     worker = Worker()
     worker.now = START_MS + 400 * DAY_MS
     before = Progress(step_at=worker.now, told_at={"asterisk/siege": START_MS + 49 * DAY_MS})
@@ -140,7 +140,7 @@ def abandoned(number: int) -> Event:
     return make("call.abandoned", subject=f"call:{source}:1", native_id=number, queue="mdph", wait_seconds=9)
 
 
-def test_sources_without_number_fit_into_one_row() -> None:
+def test_progress_row_stays_small_with_many_sources() -> None:
     worker = Worker()
     for number in range(600):
         read(worker, [abandoned(number)])

@@ -1,4 +1,4 @@
-"""The timeline agent without Kafka: entries to the store, all else to the dead letters."""
+"""Timeline agent without Kafka: entries go to the store, invalid records to the dead letters."""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -27,7 +27,7 @@ from tests.support.events import CASE, START_MS, answered_call, make
 
 
 class Record(NamedTuple):
-    """As a fetch yields it."""
+    """A record as the consumer returns it."""
 
     offset: int
     timestamp: int
@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Store:
-    """Remembers what it is given."""
+    """A fake store that records its calls."""
 
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
@@ -73,7 +73,7 @@ class Store:
         self.tidied.append(now)
 
 
-def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
+def test_batch_is_written_in_one_call_and_invalid_entries_are_rejected() -> None:
     event = answered_call()[0]
     key, value = timeline.record(event, contact.fold(None, event))
     records = [Record(0, 0, key, value), Record(1, 0, key, b"{}"), Record(2, 0, key, None), Record(3, 0, key, value)]
@@ -87,19 +87,19 @@ def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
     ]
 
 
-def test_what_is_still_to_be_kept_is_written_and_is_no_entry() -> None:
+def test_open_targets_are_written_and_are_no_entries() -> None:
     _, queued, *_ = answered_call()
-    told = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
-    broken = told[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
+    promised = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
+    broken = promised[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
     store, step = Store(), Step(0, 0, [])
-    records = [Record(0, 0, *told), Record(1, 0, told[0], broken)]
+    records = [Record(0, 0, *promised), Record(1, 0, promised[0], broken)]
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert store.batches == [[]]
     assert [(one.contact, one.promises) for one in store.promised] == [(queued.subject, ())]
     assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [(1, Reason.INVALID_FIELD.value)]
 
 
-def test_whoever_was_erased_is_not_counted_by_a_dead_letter_that_is_sent_again() -> None:
+def test_replayed_dead_letter_of_an_erased_contact_does_not_count() -> None:
     _, queued, *_ = answered_call()
     record = Record(0, START_MS + 1, *timeline.record(queued, contact.fold(None, queued)))
     store = Store()
@@ -114,9 +114,7 @@ def test_whoever_was_erased_is_not_counted_by_a_dead_letter_that_is_sent_again()
 
 @pytest.mark.parametrize("cuts", [(3,), (2, 3), (1, 2, 3)])
 @pytest.mark.parametrize("crash", [False, True])
-def test_what_was_told_until_an_erasure_counts_in_whatever_batch_and_after_a_crash(
-    cuts: tuple[int, ...], crash: bool
-) -> None:
+def test_entries_before_an_erasure_count_in_any_batch_and_after_a_crash(cuts: tuple[int, ...], crash: bool) -> None:
     name, records, row = {"subject": "mail:s:1"}, [], None
     for offset, kind in enumerate(("letter.arrived", "letter.answered", ERASED)):
         event = make(kind, offset, **name, **({"channel": "mail"} if kind == ERASED else {"identities": CASE}))
@@ -135,20 +133,20 @@ def test_what_was_told_until_an_erasure_counts_in_whatever_batch_and_after_a_cra
     assert counted == dict.fromkeys(("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail"), 1)
 
 
-def test_nothing_is_written_of_nothing() -> None:
+def test_empty_batch_is_not_written() -> None:
     store = Store()
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, [], Step(0, 0, []))
     assert store.batches == []
 
 
-def test_one_of_all_who_write_tidies_up() -> None:
+def test_only_the_first_partition_expires_entries() -> None:
     store = Store()
     for partition in range(4):
         make_job("accueil", store).open(partition).tick(Step(partition, 7, []))
     assert store.tidied == [7]
 
 
-def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back() -> None:
+def test_sweep_is_repeated_after_an_undone_tick() -> None:
     event = make("letter.arrived", 0, subject="mail:s:1", identities=CASE)
     store = Store()
     job = make_job("accueil", store).open(0)
@@ -168,7 +166,7 @@ def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back
     assert not rows.rows
 
 
-def test_a_step_that_gets_nowhere_takes_back_no_tick_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_step_undoes_no_earlier_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 1)
     store = Store()
     job = make_job("accueil", store).open(0)
@@ -189,7 +187,7 @@ def test_a_step_that_gets_nowhere_takes_back_no_tick_before_it(monkeypatch: pyte
         job.undo()
 
 
-def test_a_step_that_is_taken_back_does_not_begin_the_day_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 2)
     store = Store()
     job = make_job("accueil", store).open(0)
@@ -221,18 +219,18 @@ def test_a_step_that_is_taken_back_does_not_begin_the_day_anew(monkeypatch: pyte
     assert left == [5, 3, 3, 1, 1, 1, 0]
 
 
-def test_a_store_that_lacks_what_was_handed_over_is_noticed() -> None:
+def test_store_that_lacks_committed_entries_is_detected() -> None:
     store, topic = Store(), topics.TIMELINE.name
     part = make_job("accueil", store).open(0)
-    part.check_positions({})  # nothing was ever handed over
+    part.check_positions({})  # no offset was ever committed
     with pytest.raises(UnrecoverableStateError, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
         part.check_positions({topic: 7})
-    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # markers alone
+    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # only transaction markers
     part.check_positions({topic: 7})
     bad = Record(0, 0, b"phone:a", b"no entry")
     part.reject_record(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
     part.check_positions({topic: 8})
-    part.check_positions({topic: 5})  # a crash came before Kafka was told
+    part.check_positions({topic: 5})  # a crash before the offsets were committed
     with pytest.raises(UnrecoverableStateError, match=r": 8 to 9"):
         part.check_positions({topic: 9})
     assert positions.find_missing({positions.EARLIER_RELEASE: 0}, 0, 9) is None

@@ -1,4 +1,4 @@
-"""One partition of the contacts agent without a broker, stepped by hand."""
+"""One partition of the contacts agent without a broker, stepped manually."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ from tests.support.events import START_MS
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 PAUSE_MS = 20_000
-"""Long between ticks, but no gap."""
+"""A long interval between ticks that does not count as a gap."""
 TIMES = WorkerTimings(
     time_to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
     keep=RowRetention(closed=35 * DAY_MS, touched=HOUR_MS),
@@ -29,7 +29,7 @@ PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 
 
 class Worker:
-    """One partition, stepped by hand; `commit` and `roll_back` are the engine's part."""
+    """One partition, stepped manually. `commit` and `roll_back` replace the engine."""
 
     def __init__(self) -> None:
         self.job = ContactJob(0, TIMES)
@@ -42,7 +42,7 @@ class Worker:
         return step
 
     def tick(self, after_ms: int = 0) -> Step:
-        """Tick after a time in which there were others too, so that at its end silence means something."""
+        """Tick after `after_ms`, with earlier ticks in between, so that the partition is past its starting phase."""
         before = self.now
         for earlier_ms in (2 * PAUSE_MS, PAUSE_MS):
             if after_ms > earlier_ms:
@@ -71,7 +71,7 @@ class Worker:
             table.commit()
 
     def total(self, dimensions: Dimensions = PLACE) -> dict[str, int]:
-        """Return what is not zero in the total row of `place`."""
+        """Return the non-zero numbers of the total row."""
         figure = self.job.figures.rows[0, dimensions]
         named = dict(zip((*QUEUE_SCHEMA.counts, *QUEUE_SCHEMA.stocks), (*figure.counts, *figure.stocks), strict=True))
         return {name: number for name, number in named.items() if number}
@@ -84,7 +84,7 @@ def record(event: Event, **changes: Any) -> Any:
 
 
 def numbers(worker: Worker) -> dict[Any, Any]:
-    """Return every figure that is not all zeros; what was corrected on the way is not the end's business."""
+    """Return all figures that are not all zeros, without their corrections."""
     rows = worker.job.figures.rows
     return {
         key: (row.counts, row.stocks, row.oldest_waiting_at)

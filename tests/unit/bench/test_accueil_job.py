@@ -18,7 +18,7 @@ def test_the_job_is_exact_on_a_real_kafka(
     kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "CACHE", tmp_path)
-    source = engine._fill(kafka.bootstrap, 4000, seed=2, tell=lambda _: None)
+    source = engine._fill(kafka.bootstrap, 4000, seed=2, progress=lambda _: None)
     run = engine._run(engine.CATALOGUE["accueil"], [], kafka, source, cpus="")
     assert run["correct"] == "exact"
     assert (run["peer"], run["events"]) == ("Accueil", 4000)

@@ -41,8 +41,8 @@ def test_the_command_is_mounted() -> None:
 
 
 def fake(rate: float, correct: str) -> program.Bench:
-    def measure(*, size: int, tell: Any) -> dict[str, Any]:
-        tell("measured")
+    def measure(*, size: int, progress: Any) -> dict[str, Any]:
+        progress("measured")
         return {"size": size, "rate": rate, "correct": correct}
 
     return program.Bench(
@@ -89,7 +89,7 @@ def test_a_quick_run_is_not_judged(tmp_path: Path) -> None:
     done = CliRunner().invoke(program.main, ["--quick", "--only", "engine", "--json", str(tmp_path / "results.json")])
     assert done.exit_code == 0
     assert "table of 10" in done.output
-    assert "too short to compare" in done.output
+    assert "too short for comparisons" in done.output
     assert "goals" not in json.loads((tmp_path / "results.json").read_text())
 
 
@@ -218,7 +218,7 @@ def test_what_board_and_metrics_show_is_read_by_service() -> None:
 
 
 def test_the_load_is_of_all_channels_at_an_even_rate_and_each_service_in_one_partition() -> None:
-    planned = freshness.Lives(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
+    planned = freshness.ContactGenerator(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
     assert [one.due for one in planned] == pytest.approx([number / 200 for number in range(2000)])
     assert {one.kind for one in planned} == freshness.SHOWN.keys()
     assert {one.topic for one in planned} == {topic.name for topic in SOURCES.values()}

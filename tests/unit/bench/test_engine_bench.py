@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from tests.bench import engine
-from tests.bench.peers.check import CONTACT, Row, differences, tell_truth
+from tests.bench.peers.check import CONTACT, Row, compute_truth, differences
 from tests.bench.peers.generate import generate
 from tests.bench.peers.job import Tally, fold
 
@@ -120,7 +120,7 @@ def rows_of(events: int, seed: int) -> tuple[dict[bytes, Row], Tally]:
 
 
 def test_the_job_is_found_exact_and_any_change_in_it_is_found() -> None:
-    truth = tell_truth(2000, seed=3)
+    truth = compute_truth(2000, seed=3)
     rows, tally = rows_of(2000, seed=3)
     figures = {f"{service}/{kind}": count for (service, kind), count in tally.counts.items()}
     assert tally.folded

@@ -1,4 +1,4 @@
-"""What the manager interface of an Asterisk should have told."""
+"""Comparison of the manager interface with the log."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ T = 1_773_650_000
 
 
 def queued(number: int, began: int = T) -> list[Event]:
-    """A call that is told, of a channel that began at `began`."""
+    """Return an event of a call whose channel began at `began`."""
     at = datetime.fromtimestamp(T + 10, UTC)
     subject = f"call:asterisk/essai:{began}.{number}"
     data = CallQueuedData(queue="accueil")
@@ -73,4 +73,4 @@ def test_event_is_not_missing_during_the_grace_period(tmp_path: Path) -> None:
     with closing(InterfaceComparison(tmp_path)) as made:
         made.keep(made.take_changes())
         made.add_log_outcome(queued(1), since=T - 1)
-        assert found(made) == {}, "it was missing at once"
+        assert found(made) == {}, "it counted as missing during the grace period"

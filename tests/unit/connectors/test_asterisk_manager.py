@@ -1,4 +1,4 @@
-"""Messages of the manager interface of an Asterisk: taken apart, kept in part, and translated."""
+"""Parsing, filtering and mapping of manager interface messages."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -56,21 +56,21 @@ def config(**options: Any) -> AsteriskConfig:
     return parsed
 
 
-class Ear:
-    """A mapping that is told messages."""
+class MessageMapper:
+    """A mapping with its tracker."""
 
-    def __init__(self, watch: CallTracker | None = None, *, beside_log: bool = False, **options: Any) -> None:
-        self.watch = watch or CallTracker()
-        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, with_log=beside_log)
+    def __init__(self, tracker: CallTracker | None = None, *, with_log: bool = False, **options: Any) -> None:
+        self.tracker = tracker or CallTracker()
+        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker, with_log=with_log)
         self.names = NameResolver(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
-        kept = message if message["Event"].startswith("=") else filter_message(message, self.names)
-        if kept is None:
+        filtered = message if message["Event"].startswith("=") else filter_message(message, self.names)
+        if filtered is None:
             return ()
-        return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, kept, **rows)), NOW))
+        return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW))
 
-    def hear(self, *messages: Message) -> list[Event]:
+    def map_messages(self, *messages: Message) -> list[Event]:
         events: list[Event] = []
         for message in messages:
             outcome = self.outcome(message)
@@ -79,43 +79,45 @@ class Ear:
         return events
 
     def last(self, *messages: Message) -> list[Event]:
-        """The events of the last message."""
-        self.hear(*messages[:-1])
-        return self.hear(messages[-1])
+        """Return the events of the last message."""
+        self.map_messages(*messages[:-1])
+        return self.map_messages(messages[-1])
 
 
-def said(event: str, at: float = T + 0.25, call: str = CALL, **more: object) -> Message:
+def ami_message(event: str, at: float = T + 0.25, call: str = CALL, **headers: object) -> Message:
     return {
         "Event": event,
         "Timestamp": f"{at:.6f}",
         "Uniqueid": call,
         "Linkedid": call,
         "Context": "queues",
-        **{key: str(value) for key, value in more.items()},
+        **{key: str(value) for key, value in headers.items()},
     }
 
 
 def variable(name: str, value: str, at: float = T + 9.25) -> Message:
-    return said("VarSet", at, Variable=name, Value=value)
+    return ami_message("VarSet", at, Variable=name, Value=value)
 
 
-def step(extension: str, at: float = T + 9.3, context: str = "touches", priority: int = 1, **more: object) -> Message:
+def step(
+    extension: str, at: float = T + 9.3, context: str = "touches", priority: int = 1, **headers: object
+) -> Message:
     place = {"Context": context, "Extension": extension, "Priority": priority}
-    return said("Newexten", at, **place | {"Application": "NoOp", "AppData": ""} | more)
+    return ami_message("Newexten", at, **place | {"Application": "NoOp", "AppData": ""} | headers)
 
 
-JOIN = said("QueueCallerJoin", Queue=600, Position=2, Exten=600, CallerIDNum="0639980000")
+JOIN = ami_message("QueueCallerJoin", Queue=600, Position=2, Exten=600, CallerIDNum="0639980000")
 ASKED = step("600", T + 0.2, "queues", Application="Queue", AppData="600,t,,,300")
-ABANDON = said("QueueCallerAbandon", T + 9.25, Queue=600, Position=1, OriginalPosition=2, HoldTime=9)
-LEAVE = said("QueueCallerLeave", T + 9.25, Queue=600, Count=0, Position=1)
+ABANDON = ami_message("QueueCallerAbandon", T + 9.25, Queue=600, Position=1, OriginalPosition=2, HoldTime=9)
+LEAVE = ami_message("QueueCallerLeave", T + 9.25, Queue=600, Count=0, Position=1)
 WHO = {"Queue": 600, "MemberName": "PJSIP/31", "Interface": "Local/31@x"}
 REFUSED = {"visit": 863}
-CONNECT = said("AgentConnect", T + 9.25, **WHO, HoldTime=9, RingTime=4)
-HANGUP = said("Hangup", T + 9.4)
+CONNECT = ami_message("AgentConnect", T + 9.25, **WHO, HoldTime=9, RingTime=4)
+HANGUP = ami_message("Hangup", T + 9.4)
 
 
 def complete(reason: str) -> Message:
-    return said("AgentComplete", T + 60.5, **WHO, HoldTime=9, TalkTime=51, Reason=reason)
+    return ami_message("AgentComplete", T + 60.5, **WHO, HoldTime=9, TalkTime=51, Reason=reason)
 
 
 def transfer(event: str, result: str = "Success", extension: str = "610") -> Message:
@@ -161,17 +163,17 @@ TALKED = {"wait_seconds": 9, "handle_seconds": 51}
             {"reason": "withdrawn", "wait_seconds": 9}),
         ([JOIN, LEAVE, variable("QUEUESTATUS", "TIMEOUT")], "call.left_queue", {"reason": "timeout", "wait_seconds": 9}),
         ([JOIN, LEAVE, step("1")], "call.left_queue", {"reason": "key", "wait_seconds": 9}),
-        ([JOIN, said("AgentDump", **WHO), ASKED, ABANDON, LEAVE, HANGUP], "call.abandoned",
+        ([JOIN, ami_message("AgentDump", **WHO), ASKED, ABANDON, LEAVE, HANGUP], "call.abandoned",
             {"position": 1, "original_position": 2, "wait_seconds": 9}),
         ([step("600", Application="Queue", AppData="600,t,,,300"), variable("QUEUESTATUS", "FULL")], "call.left_queue",
             {"reason": "full"} | REFUSED),
         ([step("600", Application="Queue", AppData="600"), variable("QUEUESTATUS", "JOINEMPTY")], "call.left_queue",
             {"reason": "empty"} | REFUSED),
-        ([said("UserEvent", UserEvent="FULL", Queue=600)], "call.left_queue", {"reason": "full"} | REFUSED),
+        ([ami_message("UserEvent", UserEvent="FULL", Queue=600)], "call.left_queue", {"reason": "full"} | REFUSED),
     ],
 )  # fmt: skip
 def test_messages_about_a_call_give_its_events(messages: list[Message], kind: str, data: dict[str, Any]) -> None:
-    event = Ear().last(*messages)[0]
+    event = MessageMapper().last(*messages)[0]
     agent = {"agent": KEY.pseudonym(IdentityKind.AGENT, "PJSIP/31")} if kind == "call.answered" else {}
     assert event.type == kind
     assert data_of(event) == {"queue": "accueil", "visit": 1} | data | agent
@@ -188,31 +190,31 @@ def test_messages_about_a_call_give_its_events(messages: list[Message], kind: st
         [JOIN, LEAVE, step("1", priority=2)],
         [JOIN, LEAVE, CONNECT, HANGUP],
         [JOIN, LEAVE, CONNECT, variable("QUEUESTATUS", "CONTINUE")],
-        [JOIN, said("AgentDump", **WHO)],
+        [JOIN, ami_message("AgentDump", **WHO)],
         [JOIN, ASKED, ABANDON, ABANDON],
-        [said("UserEvent", UserEvent="NEWS", Queue=600)],
-        [said("UserEvent", UserEvent="INFO", Queue=600)],
+        [ami_message("UserEvent", UserEvent="NEWS", Queue=600)],
+        [ami_message("UserEvent", UserEvent="INFO", Queue=600)],
         [variable("QUEUESTATUS", "FULL")],
         [variable("VMSTATUS", "SUCCESS")],
-        [said("Newchannel", Exten="8123")],
-        [said("Newchannel", Exten="0199000010") | {"Linkedid": f"{T}.16"}],
-        [said("Newstate", Queue=600)],
+        [ami_message("Newchannel", Exten="8123")],
+        [ami_message("Newchannel", Exten="0199000010") | {"Linkedid": f"{T}.16"}],
+        [ami_message("Newstate", Queue=600)],
         [{"Event": "Hangup"}],
     ],
 )
 def test_irrelevant_messages_give_no_events(messages: list[Message]) -> None:
-    assert Ear().last(*messages) == []
+    assert MessageMapper().last(*messages) == []
 
 
 def test_abandoned_call_counts_once() -> None:
-    again = said("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
-    events = Ear().hear(JOIN, ASKED, ABANDON, LEAVE, again, HANGUP)
+    repeated = ami_message("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
+    events = MessageMapper().map_messages(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
 class TestOutsideQueues:
     def test_call_to_a_configured_number_has_arrived(self) -> None:
-        (event,) = Ear().hear(said("Newchannel", Exten="0199000010"))
+        (event,) = MessageMapper().map_messages(ami_message("Newchannel", Exten="0199000010"))
         assert (event.type, data_of(event)) == ("call.arrived", {"line": "principale"})
 
     @pytest.mark.parametrize(
@@ -220,36 +222,36 @@ class TestOutsideQueues:
         [("2", "rsa"), ("main|1", "routes"), ("3", "3"), ("12", ""), ("0639980000", ""), ("*", ""), ("", "")],
     )
     def test_choice_has_its_configured_label(self, chosen: str, option: str) -> None:
-        (event,) = Ear().hear(said("UserEvent", UserEvent="MENU", Data=chosen))
+        (event,) = MessageMapper().map_messages(ami_message("UserEvent", UserEvent="MENU", Data=chosen))
         assert (event.type, event.data.option) == ("call.menu_chosen", option)
         assert "0639980000" not in encode(event).decode()
 
     def test_each_choice_is_a_separate_event(self) -> None:
-        choices = [said("UserEvent", T + n, UserEvent="MENU", Data=chosen) for n, chosen in enumerate("2223")]
-        assert len({event.id for event in Ear().hear(*choices)}) == 4
+        choices = [ami_message("UserEvent", T + n, UserEvent="MENU", Data=chosen) for n, chosen in enumerate("2223")]
+        assert len({event.id for event in MessageMapper().map_messages(*choices)}) == 4
 
     def test_voice_message_counts_once(self) -> None:
-        arrived = said("Newchannel", Exten="0199000010")
-        by_the_dialplan = said("UserEvent", T + 9, UserEvent="VOICEMAIL", Data="23")
-        events = Ear().hear(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
+        arrived = ami_message("Newchannel", Exten="0199000010")
+        by_the_dialplan = ami_message("UserEvent", T + 9, UserEvent="VOICEMAIL", Data="23")
+        events = MessageMapper().map_messages(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
         assert [event.type for event in events] == ["call.arrived", "call.voicemail_left"]
 
 
 @pytest.mark.parametrize(
     ("message", "changes"),
     [
-        (said("QueueMemberAdded", **WHO, Paused=0), ["logged_in"]),
-        (said("QueueMemberAdded", **WHO, Paused=1), ["logged_in", "paused"]),
-        (said("QueueMemberRemoved", **WHO), ["logged_out"]),
-        (said("QueueMemberPause", **WHO, Paused=1), ["paused"]),
-        (said("QueueMemberPause", **WHO, Paused=0), ["unpaused"]),
-        (said("AgentLogin", Agent="PJSIP/31"), ["logged_in"]),
-        (said("AgentLogoff", Agent="PJSIP/31", Logintime=60), ["logged_out"]),
-        (said("AgentRingNoAnswer", **WHO, RingTime=15000), ["ring_unanswered"]),
+        (ami_message("QueueMemberAdded", **WHO, Paused=0), ["logged_in"]),
+        (ami_message("QueueMemberAdded", **WHO, Paused=1), ["logged_in", "paused"]),
+        (ami_message("QueueMemberRemoved", **WHO), ["logged_out"]),
+        (ami_message("QueueMemberPause", **WHO, Paused=1), ["paused"]),
+        (ami_message("QueueMemberPause", **WHO, Paused=0), ["unpaused"]),
+        (ami_message("AgentLogin", Agent="PJSIP/31"), ["logged_in"]),
+        (ami_message("AgentLogoff", Agent="PJSIP/31", Logintime=60), ["logged_out"]),
+        (ami_message("AgentRingNoAnswer", **WHO, RingTime=15000), ["ring_unanswered"]),
     ],
 )
 def test_message_about_an_agent_gives_its_event(message: Message, changes: list[str]) -> None:
-    events = Ear().hear(message)
+    events = MessageMapper().map_messages(message)
     assert [event.data.change.value for event in events] == changes
     assert {event.subject for event in events} == {
         f"agent:asterisk/essai:{KEY.pseudonym(IdentityKind.AGENT, 'PJSIP/31')}"
@@ -266,51 +268,51 @@ def without(message: Message, key: str) -> Message:
         (without(JOIN, "Uniqueid"), Reason.UNREADABLE_LINE),
         (without(JOIN, "Queue"), Reason.UNREADABLE_LINE),
         (without(CONNECT, "Queue"), Reason.UNREADABLE_LINE),
-        (said("QueueMemberPause", Queue=600, Paused=1), Reason.UNREADABLE_LINE),
-        (said("UserEvent", UserEvent="FULL"), Reason.UNREADABLE_LINE),
+        (ami_message("QueueMemberPause", Queue=600, Paused=1), Reason.UNREADABLE_LINE),
+        (ami_message("UserEvent", UserEvent="FULL"), Reason.UNREADABLE_LINE),
         (ABANDON, Reason.UNKNOWN_RECORD),
         ({"Event": OVERSIZED}, Reason.OVERSIZED),
     ],
 )
 def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> None:
-    ear = Ear()
-    reject = ear.outcome(message)
+    mapper = MessageMapper()
+    reject = mapper.outcome(message)
     assert isinstance(reject, Reject)
     assert reject.reason is reason
-    watch = msgspec.json.decode(reject.context, type=Context).manager
-    again = Ear(watch).mapping.map(JournalEntry(reject.record, NOW))
-    assert isinstance(again, Reject)
-    assert ear.hear(said("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the message after it is read"
+    tracker = msgspec.json.decode(reject.context, type=Context).manager
+    repeated = MessageMapper(tracker).mapping.map(JournalEntry(reject.record, NOW))
+    assert isinstance(repeated, Reject)
+    assert mapper.map_messages(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
 
 
 def test_invalid_number_is_omitted() -> None:
-    (event,) = Ear().last(JOIN, ASKED, ABANDON | {"HoldTime": "-3", "Position": "9" * 20}, LEAVE, HANGUP)
+    (event,) = MessageMapper().last(JOIN, ASKED, ABANDON | {"HoldTime": "-3", "Position": "9" * 20}, LEAVE, HANGUP)
     assert data_of(event) == {"queue": "accueil", "visit": 1, "original_position": 2}
 
 
 def test_message_without_a_timestamp_has_its_receipt_time() -> None:
-    (event,) = Ear().hear(without(JOIN, "Timestamp"))
+    (event,) = MessageMapper().map_messages(without(JOIN, "Timestamp"))
     assert event.time == NOW
 
 
-class TestBesideTheLog:
+class TestWithLog:
     def test_earlier_call_is_left_to_the_log(self) -> None:
-        ear = Ear(beside_log=True)
-        ear.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
-        assert ear.hear(JOIN) == []
-        assert ear.hear(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
-        assert ear.hear(JOIN | {"Uniqueid": "made-by-hand"}) == []
+        mapper = MessageMapper(with_log=True)
+        mapper.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
+        assert mapper.map_messages(JOIN) == []
+        assert mapper.map_messages(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
+        assert mapper.map_messages(JOIN | {"Uniqueid": "made-by-hand"}) == []
 
     def test_waiting_callers_are_left_to_the_log_but_agents_are_not(self) -> None:
-        ear = Ear(beside_log=True)
+        mapper = MessageMapper(with_log=True)
         row = {"Queue": "600", "Name": "PJSIP/31", "Paused": "0", "InCall": "0"}
         entry = {"Queue": "600", "Uniqueid": CALL, "Wait": "9"}
-        listed = ear.outcome({"Event": LISTED, "Timestamp": f"{T}.5"}, members=[row], entries=[entry])
-        assert not isinstance(listed, Reject)
-        assert [event.type for event in listed] == ["agent.state_changed"]
+        outcome = mapper.outcome({"Event": LISTED, "Timestamp": f"{T}.5"}, members=[row], entries=[entry])
+        assert not isinstance(outcome, Reject)
+        assert [event.type for event in outcome] == ["agent.state_changed"]
 
 
-def asked(queue: int, at: float) -> Message:
+def queue_step(queue: int, at: float) -> Message:
     return step("s", at, "queues", Application="Queue", AppData=f"{queue},t")
 
 
@@ -319,28 +321,31 @@ def log_line(event: str, queue: int, at: int, *parameters: object) -> str:
 
 
 Step = tuple[list[Message], list[str]]
-"""What the manager interface tells, and what the log has of it."""
+"""Messages of the manager interface, and the corresponding lines of the log."""
 QUEUED: Step = (
     [JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")],
     [log_line("ENTERQUEUE", 600, T, "", "0639980000", 2), log_line("EXITWITHTIMEOUT", 600, T + 9, 1, 2, 9)],
 )
 QUEUED_ELSEWHERE: Step = (
-    [asked(610, T + 20.1), said("QueueCallerJoin", T + 20.2, Queue=610, Position=1, Exten=610)],
+    [queue_step(610, T + 20.1), ami_message("QueueCallerJoin", T + 20.2, Queue=610, Position=1, Exten=610)],
     [log_line("ENTERQUEUE", 610, T + 20, "", "", 1)],
 )
-FULL: Step = [asked(600, T + 10.1), variable("QUEUESTATUS", "FULL", T + 10.2)], [log_line("FULL", 600, T + 11)]
-EMPTY: Step = [asked(620, T + 12.1), variable("QUEUESTATUS", "JOINEMPTY", T + 12.2)], [log_line("EMPTY", 620, T + 12)]
-WRITTEN: Step = [said("UserEvent", T + 13.9, UserEvent="FULL", Queue=630)], [log_line("FULL", 630, T + 14)]
-UNKNOWN: Step = [said("UserEvent", T + 15.1, UserEvent="NEWS", Queue=600)], [log_line("NEWS", 600, T + 15)]
+FULL: Step = [queue_step(600, T + 10.1), variable("QUEUESTATUS", "FULL", T + 10.2)], [log_line("FULL", 600, T + 11)]
+EMPTY: Step = (
+    [queue_step(620, T + 12.1), variable("QUEUESTATUS", "JOINEMPTY", T + 12.2)],
+    [log_line("EMPTY", 620, T + 12)],
+)
+WRITTEN: Step = [ami_message("UserEvent", T + 13.9, UserEvent="FULL", Queue=630)], [log_line("FULL", 630, T + 14)]
+UNKNOWN: Step = [ami_message("UserEvent", T + 15.1, UserEvent="NEWS", Queue=600)], [log_line("NEWS", 600, T + 15)]
 
 
-class TestBesideTheLogOrAlone:
-    """A fact has one id and one number, whether the log, the manager interface or both tell of it, and of what was before."""
+class TestBothInterfaces:
+    """A fact has the same id and number with the log, the manager interface, or both."""
 
     OPTIONS: ClassVar = {"custom_events": {"FULL": "full", "EMPTY": "empty"}}
 
-    def hear(self, *steps: Step) -> list[Event]:
-        return Ear(**self.OPTIONS).hear(*(message for messages, _ in steps for message in messages))
+    def map_messages(self, *steps: Step) -> list[Event]:
+        return MessageMapper(**self.OPTIONS).map_messages(*(message for messages, _ in steps for message in messages))
 
     def read(self, *steps: Step) -> list[Event]:
         mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, CallHistory())
@@ -353,23 +358,23 @@ class TestBesideTheLogOrAlone:
     def test_refusals_of_either_interface_change_no_stay_number(
         self, steps: tuple[Step, Step], by_log: int, by_manager: int
     ) -> None:
-        def told(by: int) -> list[Step]:
+        def steps_of(by: int) -> list[Step]:
             return [QUEUED, *(step for place, step in enumerate(steps) if by & 1 << place), QUEUED_ELSEWHERE]
 
-        heard, read = self.hear(*told(by_manager)), self.read(*told(by_log))
-        facts = {(event.type, event.data.queue, getattr(event.data, "reason", "")) for event in [*heard, *read]}
-        stays = {(event.data.queue, event.data.visit) for event in [*heard, *read]}
-        assert len({event.id for event in [*heard, *read]}) == len(facts)
+        mapped, read = self.map_messages(*steps_of(by_manager)), self.read(*steps_of(by_log))
+        facts = {(event.type, event.data.queue, getattr(event.data, "reason", "")) for event in [*mapped, *read]}
+        stays = {(event.data.queue, event.data.visit) for event in [*mapped, *read]}
+        assert len({event.id for event in [*mapped, *read]}) == len(facts)
         assert len({visit for _, visit in stays}) == len(stays)
         assert {("accueil", 1), ("mdph", 2)} <= stays
         if by_manager == by_log:
-            assert [event.id for event in heard] == [event.id for event in read]
+            assert [event.id for event in mapped] == [event.id for event in read]
 
     def test_refusal_under_several_names_counts_once(self) -> None:
         asked_for, full = FULL[0]
-        written = said("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
-        first, again = self.hear(([asked_for, full, written], []))
-        assert (first.id, first.data.visit) == (again.id, again.data.visit)
+        written = ami_message("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
+        first, repeated = self.map_messages(([asked_for, full, written], []))
+        assert (first.id, first.data.visit) == (repeated.id, repeated.data.visit)
 
     def test_meaning_configured_later_gives_the_same_refusal_numbers(self) -> None:
         lines = [log_line("BUSY", 600, T + n) for n in range(3)]
@@ -377,14 +382,16 @@ class TestBesideTheLogOrAlone:
         rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
         explained = config(custom_events={"BUSY": "full"})
 
-        def again(memory: CallHistory, line: str) -> list[str]:
+        def repeated(memory: CallHistory, line: str) -> list[str]:
             outcome = QueueLogMapping("asterisk/essai", explained, KEY, memory).map(LogLine(line.encode(), NOW))
             assert not isinstance(outcome, Reject)
             return [event.id for event in outcome]
 
-        memories = [msgspec.json.decode(one.context, type=CallHistory) for one in rejects if isinstance(one, Reject)]
-        at_once = CallHistory()
-        assert list(map(again, memories, lines)) == [again(at_once, line) for line in lines]
+        memories = [
+            msgspec.json.decode(reject.context, type=CallHistory) for reject in rejects if isinstance(reject, Reject)
+        ]
+        memory_configured_first = CallHistory()
+        assert list(map(repeated, memories, lines)) == [repeated(memory_configured_first, line) for line in lines]
 
 
 class TestPrivacy:
@@ -392,7 +399,9 @@ class TestPrivacy:
 
     def test_only_required_fields_are_stored(self) -> None:
         assert (
-            filter_message(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES)
+            filter_message(
+                ami_message("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES
+            )
             is None
         )
         assert filter_message(step("1", Application="Set", AppData="NUMERO=0639980000"), self.NAMES) == {
@@ -400,11 +409,11 @@ class TestPrivacy:
             "Application": "Set",
         }
         assert filter_message(variable("NUMERO", "0639980000"), self.NAMES) is None
-        assert filter_message(said("MixMonitorStart"), self.NAMES) is None
-        kept = filter_message(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
-        assert kept is not None
-        assert "CallerIDName" not in kept
-        assert len(kept["Queue"]) == LONGEST
+        assert filter_message(ami_message("MixMonitorStart"), self.NAMES) is None
+        filtered = filter_message(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
+        assert filtered is not None
+        assert "CallerIDName" not in filtered
+        assert len(filtered["Queue"]) == LONGEST
 
     @pytest.mark.parametrize(
         ("message", "header"),
@@ -418,7 +427,7 @@ class TestPrivacy:
     def test_irrelevant_dialled_number_is_dropped(self, message: Message, header: str) -> None:
         assert filter_message(message, self.NAMES) == filter_message(without(message, header), self.NAMES)
 
-    @pytest.mark.parametrize("message", [step("0639980000"), said("Newchannel", Exten="0639980000")])
+    @pytest.mark.parametrize("message", [step("0639980000"), ami_message("Newchannel", Exten="0639980000")])
     def test_irrelevant_dialplan_steps_are_dropped(self, message: Message) -> None:
         assert filter_message(message, self.NAMES) is None
 
@@ -429,25 +438,25 @@ class TestPrivacy:
             (step("1"), "Extension"),
             (step("610", Application="Queue", AppData="610"), "Extension"),
             (transfer("BlindTransfer"), "Extension"),
-            (said("Newchannel", Exten="0199000010"), "Exten"),
+            (ami_message("Newchannel", Exten="0199000010"), "Exten"),
         ],
     )
     def test_keys_queues_and_lines_are_stored(self, message: Message, header: str) -> None:
         assert (filter_message(message, self.NAMES) or {}).get(header) == message[header]
 
     def test_memory_contains_no_number(self) -> None:
-        ear = Ear(queues={"06 39 98 00 00": {"label": "permanence"}})
+        mapper = MessageMapper(queues={"06 39 98 00 00": {"label": "permanence"}})
         moved = step("0639980000", Application="Queue", AppData="06 39 98 00 00,t")
         join = JOIN | {"Queue": "06 39 98 00 00", "Exten": "0639980000"}
-        (event,) = ear.hear(moved, join, transfer("BlindTransfer", extension="0639980000"))
+        (event,) = mapper.map_messages(moved, join, transfer("BlindTransfer", extension="0639980000"))
         assert event.data.queue == "permanence"
-        assert b"39980000" not in msgspec.json.encode(ear.watch)
-        assert b"39 98" not in msgspec.json.encode(ear.watch)
+        assert b"39980000" not in msgspec.json.encode(mapper.tracker)
+        assert b"39 98" not in msgspec.json.encode(mapper.tracker)
 
     def test_queue_with_an_unusual_name_keeps_its_label(self) -> None:
-        ear = Ear()
+        mapper = MessageMapper()
         odd = {"Queue": "Accueil général"}
-        (event,) = ear.last(JOIN | odd, ASKED, ABANDON | odd, LEAVE | odd, HANGUP)
+        (event,) = mapper.last(JOIN | odd, ASKED, ABANDON | odd, LEAVE | odd, HANGUP)
         assert event.data.queue == "accueil-general"
 
 
@@ -455,8 +464,9 @@ MESSAGES = [
     JOIN, ASKED, ABANDON, LEAVE, HANGUP, CONNECT, complete("caller"), complete("transfer"), transfer("BlindTransfer"),
     variable("QUEUESTATUS", "TIMEOUT"), variable("QUEUESTATUS", "FULL"), step("1"),
     step("600", Application="Queue", AppData="610"),
-    said("AgentRingNoAnswer", **WHO, RingTime=9), said("QueueMemberAdded", **WHO, Paused=1), said("QueueMemberRemoved", **WHO),
-    said("UserEvent", UserEvent="MENU", Data="2"), said("Newchannel", Exten="0199000010"),
+    ami_message("AgentRingNoAnswer", **WHO, RingTime=9), ami_message("QueueMemberAdded", **WHO, Paused=1),
+    ami_message("QueueMemberRemoved", **WHO),
+    ami_message("UserEvent", UserEvent="MENU", Data="2"), ami_message("Newchannel", Exten="0199000010"),
     JOIN | {"Queue": "610", "Timestamp": f"{T + 3}"},
 ]  # fmt: skip
 
@@ -464,28 +474,28 @@ MESSAGES = [
 @given(st.lists(st.sampled_from(MESSAGES), max_size=25), st.integers(0, 25))
 @settings(max_examples=80, deadline=None)
 def test_restart_at_any_point_gives_the_same_events(messages: list[Message], at: int) -> None:
-    def heard(ear: Ear, some: list[Message]) -> list[object]:
+    def mapped(mapper: MessageMapper, some: list[Message]) -> list[object]:
         return [
             outcome.reason if isinstance(outcome, Reject) else [encode(event) for event in outcome]
-            for outcome in map(ear.outcome, some)
+            for outcome in map(mapper.outcome, some)
         ]
 
-    whole = heard(Ear(), messages)
-    before = Ear()
-    first = heard(before, messages[:at])
-    after = Ear(msgspec.json.decode(msgspec.json.encode(before.watch), type=CallTracker))
-    assert first + heard(after, messages[at:]) == whole
+    whole = mapped(MessageMapper(), messages)
+    before = MessageMapper()
+    first = mapped(before, messages[:at])
+    after = MessageMapper(msgspec.json.decode(msgspec.json.encode(before.tracker), type=CallTracker))
+    assert first + mapped(after, messages[at:]) == whole
 
 
 TEXT = st.text(max_size=12) | st.sampled_from(["NONE", CALL, "600", "-1", "9" * 30, "0639980000"])
 
 
-@given(st.sampled_from([*MESSAGES, said("AgentLogin", Agent="1")]), st.dictionaries(
+@given(st.sampled_from([*MESSAGES, ami_message("AgentLogin", Agent="1")]), st.dictionaries(
     st.sampled_from(["Uniqueid", "Queue", "Timestamp", "MemberName", "HoldTime", "Position", "Value", "UserEvent", "Data"]), TEXT,
 ))  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_no_message_raises(message: Message, otherwise: Message) -> None:
-    outcome = Ear().outcome(message | otherwise)
+    outcome = MessageMapper().outcome(message | otherwise)
     assert isinstance(outcome, Reject) or all(decode(encode(event)) == event for event in outcome)
 
 

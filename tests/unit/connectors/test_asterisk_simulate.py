@@ -33,7 +33,7 @@ NINE = datetime(2026, 11, 24, 9, tzinfo=ZONE).timestamp()
 
 
 def events_of(log: Path) -> list[Event]:
-    """What the connector makes of a simulated log, in which it must understand every line."""
+    """Return the events of a simulated log; no line may be rejected."""
     memory = CallHistory()
     config = AsteriskConfig(**configuration(log))
     mapping = QueueLogMapping("asterisk/essai", config, PseudonymKey("demonstration", bytes(32)), memory)
@@ -48,13 +48,13 @@ def events_of(log: Path) -> list[Event]:
 
 
 def destinations(events: list[Event], queue: str) -> dict[str, int]:
-    """Return to which queues calls were handed on, and how many."""
+    """Return the number of transferred calls by target queue."""
     transfers = (event.data for event in events if event.type == "call.transferred")
     return dict(collections.Counter(data.to_queue for data in transfers if data.queue == queue))
 
 
-def tally(events: list[Event]) -> dict[str, QueueTotals]:
-    """Count anew what a ledger says, from events."""
+def count_events(events: list[Event]) -> dict[str, QueueTotals]:
+    """Compute the figures of a ledger from events."""
     tallies: dict[str, QueueTotals] = collections.defaultdict(QueueTotals)
     visits: dict[str, set[tuple[str, int]]] = collections.defaultdict(set)
     for event in events:
@@ -64,27 +64,27 @@ def tally(events: list[Event]) -> dict[str, QueueTotals]:
             continue
         if event.type in {"call.arrived", "call.menu_chosen", "call.voicemail_left"}:
             continue
-        there = tallies[event.data.queue]
+        found = tallies[event.data.queue]
         visits[event.data.queue].add((event.subject, event.data.visit))
         match event.type:
             case "call.answered":
-                there.answered += 1
-                there.answered_in_time += event.data.wait_seconds <= simulate.TARGET_SECONDS
-                there.wait_seconds += int(event.data.wait_seconds)
+                found.answered += 1
+                found.answered_in_time += event.data.wait_seconds <= simulate.TARGET_SECONDS
+                found.wait_seconds += int(event.data.wait_seconds)
             case "call.abandoned":
-                there.abandoned += 1
-                there.abandon_wait_seconds += int(event.data.wait_seconds)
-                there.short_abandoned += event.data.wait_seconds <= simulate.SHORT_SECONDS
+                found.abandoned += 1
+                found.abandon_wait_seconds += int(event.data.wait_seconds)
+                found.short_abandoned += event.data.wait_seconds <= simulate.SHORT_SECONDS
             case "call.left_queue":
-                there.left[event.data.reason.value] = there.left.get(event.data.reason.value, 0) + 1
+                found.left[event.data.reason.value] = found.left.get(event.data.reason.value, 0) + 1
             case "call.transferred" | "call.ended":
-                there.transferred += event.type == "call.transferred"
-                there.ended += event.type == "call.ended"
-                there.handle_seconds += int(event.data.handle_seconds)
-    for queue, there in tallies.items():
-        there.transferred_to = destinations(events, queue)
-        there.offered = len(visits[queue])
-        there.forgotten = there.offered - there.answered - there.abandoned - sum(there.left.values())
+                found.transferred += event.type == "call.transferred"
+                found.ended += event.type == "call.ended"
+                found.handle_seconds += int(event.data.handle_seconds)
+    for queue, found in tallies.items():
+        found.transferred_to = destinations(events, queue)
+        found.offered = len(visits[queue])
+        found.forgotten = found.offered - found.answered - found.abandoned - sum(found.left.values())
     return dict(tallies)
 
 
@@ -97,16 +97,16 @@ def monday(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
 def test_ledger_equals_the_figures_from_the_log(monday: tuple[Path, Ledger]) -> None:
     log, ledger = monday
     events = events_of(log)
-    assert tally(events) == ledger.queues
-    told = collections.Counter(event.type for event in events)
-    assert told["call.arrived"] == ledger.calls
-    assert told["call.menu_chosen"] == ledger.menu_choices > 0
-    assert told["call.voicemail_left"] == ledger.messages > 0
+    assert count_events(events) == ledger.queues
+    counts = collections.Counter(event.type for event in events)
+    assert counts["call.arrived"] == ledger.calls
+    assert counts["call.menu_chosen"] == ledger.menu_choices > 0
+    assert counts["call.voicemail_left"] == ledger.messages > 0
     assert len({event.id for event in events}) == len(events)
 
 
 def test_agent_talks_to_one_caller_at_a_time() -> None:
-    """Also where callers who rang at one wait too long, and go on to another queue."""
+    """Callers whose wait ends during a ring, and who enter another queue, are included."""
     lines: list[str] = []
     switchboard = Switchboard(6, lines.append, CallProfile(2_200))
     nine = datetime(2026, 11, 23, 9, tzinfo=ZONE).timestamp()
@@ -126,10 +126,10 @@ def test_every_kind_of_event_occurs(monday: tuple[Path, Ledger]) -> None:
     _, ledger = monday
     tallies = ledger.queues.values()
     never = {LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE, LeaveReason.OTHER}
-    assert {reason for there in tallies for reason in there.left} == set(LeaveReason) - never
+    assert {reason for found in tallies for reason in found.left} == set(LeaveReason) - never
     for fact in ("answered", "abandoned", "short_abandoned", "forgotten", "transferred", "ring_unanswered"):
-        assert sum(getattr(there, fact) for there in tallies) > 0, fact
-    assert all(there.waiting == there.in_progress == 0 for there in tallies)
+        assert sum(getattr(found, fact) for found in tallies) > 0, fact
+    assert all(found.waiting == found.in_progress == 0 for found in tallies)
 
 
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_service_opens_at_local_time(tmp_path: Path, day: date) -> None:
 def test_no_call_is_answered_on_sundays(tmp_path: Path) -> None:
     ledger = simulate_day(tmp_path / "queue_log", day=date(2026, 11, 22), seed=1)
     assert ledger.calls > 0
-    assert sum(there.answered for there in ledger.queues.values()) == 0
+    assert sum(found.answered for found in ledger.queues.values()) == 0
 
 
 def test_numbers_are_fictional(monday: tuple[Path, Ledger]) -> None:
@@ -197,8 +197,8 @@ class TestStaff:
         for seed in range(8):
             switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 9 * 3_600)
-            for queue, there in switchboard.ledger.queues.items():
-                levels[queue].append(there.service_level)
+            for queue, found in switchboard.ledger.queues.items():
+                levels[queue].append(found.service_level)
         for service in SERVICES:
             mean = sum(levels[service.label]) / len(levels[service.label])
             assert (0.6 < mean < 0.88) if service.spare < 0 else mean > 0.82, (service.label, mean)
@@ -208,7 +208,7 @@ class TestStaff:
         waiting = []
         for minute in range(9 * 60):
             switchboard.run_until(NINE + 60 * minute)
-            waiting.append(max(there.waiting for there in switchboard.ledger.queues.values()))
+            waiting.append(max(found.waiting for found in switchboard.ledger.queues.values()))
         assert max(waiting) >= 5
         assert sorted(waiting)[len(waiting) // 2] <= 2
 
@@ -216,19 +216,19 @@ class TestStaff:
         lines: list[str] = []
         opened(CallProfile(2_700, always=True), NINE, lines.append).run_until(NINE + 9 * 3_600)
         paused: dict[str, set[str]] = collections.defaultdict(set)
-        there: dict[str, set[str]] = collections.defaultdict(set)
+        found: dict[str, set[str]] = collections.defaultdict(set)
         breaks = 0
         for line in lines:
             _, _, queue, agent, event, *_ = line.rstrip().split("|")
             match event:
                 case "ADDMEMBER":
-                    there[queue].add(agent)
+                    found[queue].add(agent)
                 case "REMOVEMEMBER":
-                    there[queue].discard(agent)
+                    found[queue].discard(agent)
                 case "PAUSE":
                     paused[queue].add(agent)
                     breaks += 1
-                    assert there[queue] - paused[queue]
+                    assert found[queue] - paused[queue]
                 case "UNPAUSE":
                     paused[queue].discard(agent)
         assert breaks > 20
@@ -255,8 +255,8 @@ class TestLive:
             at = datetime(day.year, day.month, day.day, hour, tzinfo=ZONE).timestamp()
             switchboard = opened(CallProfile(2_700, always=True), at)
             switchboard.run_until(at + 3_600)
-            assert sum(there.answered for there in switchboard.ledger.queues.values()) > 20
-            assert not any("closed" in there.left for there in switchboard.ledger.queues.values())
+            assert sum(found.answered for found in switchboard.ledger.queues.values()) > 20
+            assert not any("closed" in found.left for found in switchboard.ledger.queues.values())
 
     def test_live_simulation_continues_the_morning(self) -> None:
         until_noon, live = 0, 0
@@ -264,7 +264,7 @@ class TestLive:
             switchboard = opened(CallProfile(2_700, always=True), NINE, seed=seed)
             switchboard.run_until(NINE + 1_800)
             until_noon += switchboard.ledger.calls
-            conversations = sum(there.in_progress for there in switchboard.ledger.queues.values())
+            conversations = sum(found.in_progress for found in switchboard.ledger.queues.values())
             assert conversations > 3
             switchboard.pace = 0.5
             switchboard.run_until(NINE + 1_800 + 900)
@@ -290,10 +290,10 @@ class TestLive:
         assert started_at <= seconds[0]
         assert seconds[-1] <= time.time()
         (ledger,) = ledgers
-        assert tally(events_of(log)) == {
-            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        assert count_events(events_of(log)) == {
+            queue: found for queue, found in ledger.queues.items() if found != QueueTotals()
         }
-        assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
+        assert all(found.waiting == found.in_progress == 0 for found in ledger.queues.values())
 
     def test_catch_up_writes_the_day_up_to_now(self, tmp_path: Path) -> None:
         log, stop = tmp_path / "queue_log", threading.Event()
@@ -305,8 +305,8 @@ class TestLive:
         assert seconds == sorted(seconds)
         assert int(midnight) <= seconds[0]
         assert seconds[-1] <= time.time()
-        assert tally(events_of(log)) == {
-            queue: there for queue, there in ledger.queues.items() if there != QueueTotals()
+        assert count_events(events_of(log)) == {
+            queue: found for queue, found in ledger.queues.items() if found != QueueTotals()
         }
 
 

@@ -1,4 +1,4 @@
-"""The waiting room of a desk, its journal, and what it tells."""
+"""The kiosk's waiting room, journal and settings."""
 
 import errno
 import json
@@ -39,15 +39,15 @@ def action_request(step: ActionKind, **more: Any) -> ActionRequest:
     return ActionRequest(str(uuid.uuid4()), step, **more)
 
 
-class Day:
-    """A room in which a minute passes with each wish."""
+class Room:
+    """A waiting room whose clock advances by a minute with each action."""
 
     def __init__(self) -> None:
         self.room = WaitingRoom({GENERAL: "A", CHILDREN: "P"}, PARIS)
         self.now = NOW
         self.actions: list[Action] = []
 
-    def do(self, step: ActionKind, **more: Any) -> Any:
+    def perform(self, step: ActionKind, **more: Any) -> Any:
         self.now += timedelta(minutes=1)
         action = self.room.resolve(action_request(step, **more), self.now)
         self.actions.append(action)
@@ -55,16 +55,16 @@ class Day:
 
     def refused(self, step: ActionKind, **more: Any) -> str:
         with pytest.raises(ActionRefusedError) as refusal:
-            self.do(step, **more)
+            self.perform(step, **more)
         return str(refusal.value)
 
 
-def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
-    day = Day()
-    numbers = [day.do(ActionKind.TAKE, queue=queue).number for queue in (GENERAL, CHILDREN, GENERAL)]
+def test_visitors_are_called_in_order_of_arrival() -> None:
+    day = Room()
+    numbers = [day.perform(ActionKind.TAKE, queue=queue).number for queue in (GENERAL, CHILDREN, GENERAL)]
     assert numbers == ["A001", "P001", "A002"]
-    assert day.do(ActionKind.CALL, queues=[CHILDREN], counter="2").number == "P001"
-    assert [day.do(ActionKind.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
+    assert day.perform(ActionKind.CALL, queues=[CHILDREN], counter="2").number == "P001"
+    assert [day.perform(ActionKind.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
     assert day.refused(ActionKind.CALL) == "nobody"
     assert [(one.number, one.counter) for one in day.room.called(TODAY)] == [
         ("A002", "1"),
@@ -73,31 +73,31 @@ def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
     ]
 
 
-def test_a_visit_ends_once() -> None:
-    day = Day()
-    ticket = day.do(ActionKind.TAKE, queue=GENERAL).id
+def test_visit_ends_once() -> None:
+    day = Room()
+    ticket = day.perform(ActionKind.TAKE, queue=GENERAL).id
     assert day.refused(ActionKind.SERVE, ticket=ticket) == "over", "nobody called it"
-    day.do(ActionKind.CALL)
-    day.do(ActionKind.SERVE, ticket=ticket)
+    day.perform(ActionKind.CALL)
+    day.perform(ActionKind.SERVE, ticket=ticket)
     assert day.refused(ActionKind.SERVE, ticket=ticket) == day.refused(ActionKind.LEAVE, ticket=ticket) == "over"
     assert day.refused(ActionKind.LEAVE, ticket=str(uuid.uuid4())) == "unknown"
     assert day.refused(ActionKind.TAKE, queue="Cantine") == "unknown"
     assert (day.room.waiting, day.room.called(TODAY)) == ([], [])
 
 
-def test_who_presses_without_end_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tickets_are_refused_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "MOST_WAITING", 2)
-    day = Day()
-    day.do(ActionKind.TAKE, queue=GENERAL)
-    day.do(ActionKind.TAKE, queue=CHILDREN)
+    day = Room()
+    day.perform(ActionKind.TAKE, queue=GENERAL)
+    day.perform(ActionKind.TAKE, queue=CHILDREN)
     assert day.refused(ActionKind.TAKE, queue=GENERAL) == "full"
 
 
-def test_what_was_pressed_earlier_happened_earlier_but_no_step_before_the_one_before() -> None:
-    day = Day()
-    ticket = day.do(ActionKind.TAKE, queue=GENERAL, waited_ms=5_000)
+def test_delayed_action_keeps_its_time_but_not_before_the_previous_action() -> None:
+    day = Room()
+    ticket = day.perform(ActionKind.TAKE, queue=GENERAL, waited_ms=5_000)
     assert ticket.taken_at == day.now - timedelta(seconds=5)
-    called = day.do(ActionKind.CALL, waited_ms=3_600_000)
+    called = day.perform(ActionKind.CALL, waited_ms=3_600_000)
     assert called.called_at == ticket.taken_at
     assert (
         day.room.resolve(action_request(ActionKind.SERVE, ticket=ticket.id, waited_ms=3_600_000), day.now).at
@@ -105,12 +105,12 @@ def test_what_was_pressed_earlier_happened_earlier_but_no_step_before_the_one_be
     )
 
 
-def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
-    day = Day()
+def test_new_day_starts_with_new_numbers_and_an_empty_room() -> None:
+    day = Room()
     for _ in range(3):
-        day.do(ActionKind.TAKE, queue=GENERAL)
-    called = [day.do(ActionKind.CALL).id for _ in range(2)]
-    day.do(ActionKind.SERVE, ticket=called[0])
+        day.perform(ActionKind.TAKE, queue=GENERAL)
+    called = [day.perform(ActionKind.CALL).id for _ in range(2)]
+    day.perform(ActionKind.SERVE, ticket=called[0])
     (waiting,) = day.room.waiting
     tomorrow = TODAY + timedelta(days=1)
     (closing,) = day.room.close_days(tomorrow)
@@ -123,33 +123,33 @@ def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
     assert [*day.room.close_days(tomorrow)] == []
     assert (day.room.waiting, day.room.called(tomorrow)) == ([], [])
     day.now += timedelta(days=1)
-    assert day.do(ActionKind.TAKE, queue=GENERAL).number == "A001"
+    assert day.perform(ActionKind.TAKE, queue=GENERAL).number == "A001"
 
 
 @pytest.mark.parametrize("step", [ActionKind.SERVE, ActionKind.LEAVE])
-def test_a_visit_whose_end_was_pressed_on_its_day_ends_then_and_on_no_other(step: ActionKind) -> None:
-    day = Day()
-    day.do(ActionKind.TAKE, queue=GENERAL)
-    ticket = day.do(ActionKind.CALL).id
+def test_delayed_end_ends_a_visit_of_its_own_day_only(step: ActionKind) -> None:
+    day = Room()
+    day.perform(ActionKind.TAKE, queue=GENERAL)
+    ticket = day.perform(ActionKind.CALL).id
     pressed_at = day.now + timedelta(minutes=10)
     day.now += timedelta(days=3)
     assert day.refused(step, ticket=ticket) == "over", "pressed on another day"
     waited = day.now + timedelta(minutes=1) - pressed_at
-    assert day.do(step, ticket=ticket, waited_ms=int(waited.total_seconds() * 1000)).over
+    assert day.perform(step, ticket=ticket, waited_ms=int(waited.total_seconds() * 1000)).over
     assert day.actions[-1].at == pressed_at
 
 
-def test_who_comes_today_is_not_called_by_a_button_that_was_pressed_before() -> None:
-    day = Day()
-    day.do(ActionKind.TAKE, queue=GENERAL)
+def test_call_from_an_earlier_day_calls_nobody_today() -> None:
+    day = Room()
+    day.perform(ActionKind.TAKE, queue=GENERAL)
     assert day.refused(ActionKind.CALL, waited_ms=16 * 3_600_000) == "over"
     assert len(day.room.waiting) == 1
 
 
-def test_what_is_long_ago_is_forgotten() -> None:
-    day = Day()
-    taken = day.do(ActionKind.TAKE, queue=GENERAL)
-    day.do(ActionKind.CALL)
+def test_old_tickets_are_removed() -> None:
+    day = Room()
+    taken = day.perform(ActionKind.TAKE, queue=GENERAL)
+    day.perform(ActionKind.CALL)
     day.room.forget(TODAY)
     assert day.room.of_action(day.actions[1].id) is taken
     day.room.forget(TODAY + timedelta(days=1))
@@ -162,13 +162,13 @@ steps = st.sampled_from([ActionKind.TAKE, ActionKind.TAKE, ActionKind.CALL, Acti
 
 @given(st.lists(st.tuples(steps, st.sampled_from([GENERAL, CHILDREN]), st.integers(0, 9)), max_size=60))
 @settings(deadline=None)
-def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[ActionKind, str, int]]) -> None:
-    day = Day()
-    for step, queue, place in wishes:
+def test_room_is_unchanged_after_a_restart(requests: list[tuple[ActionKind, str, int]]) -> None:
+    day = Room()
+    for step, queue, place in requests:
         known = [ticket.id for ticket in (*day.room.waiting, *day.room.called(TODAY))]
         ticket = known[place % len(known)] if known else ""
         try:
-            day.do(step, queue=queue, queues=[queue] if place % 2 else [], ticket=ticket, counter=str(place))
+            day.perform(step, queue=queue, queues=[queue] if place % 2 else [], ticket=ticket, counter=str(place))
         except ActionRefusedError:
             continue
     again = WaitingRoom({GENERAL: "A", CHILDREN: "P"}, PARIS)
@@ -178,7 +178,7 @@ def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[ActionKind, st
     assert len({action.id for action in day.actions}) == len(day.actions)
 
 
-def test_what_is_told_names_no_counter_of_persons() -> None:
+def test_messages_contain_no_personal_data() -> None:
     action = Action("11111111-1111-4111-8111-111111111111", ActionKind.CALL, str(uuid.UUID(int=7)), NOW, GENERAL, "3")
     name, body = message_for(action, "CDAS Sud")
     assert name == action.id
@@ -189,13 +189,13 @@ def test_what_is_told_names_no_counter_of_persons() -> None:
     }
 
 
-# ------------------------------------------------------------------------------------------------------------ the journal
+# ------------------------------------------------------------------------------------------------------------ journal
 def action(number: int, at: datetime = NOW) -> Action:
     return Action(str(uuid.UUID(int=number)), ActionKind.TAKE, str(uuid.UUID(int=number)), at, GENERAL)
 
 
 def opened(directory: Path) -> tuple[list[int], list[int]]:
-    """The numbers of what a journal has, and of what it has not sent."""
+    """Return the numbers of all actions in a journal, and of the unsent ones."""
     journal = Journal(directory)
     journal.close()
     return [uuid.UUID(one.id).int for one in journal.actions], [
@@ -203,7 +203,7 @@ def opened(directory: Path) -> tuple[list[int], list[int]]:
     ]
 
 
-def test_what_was_kept_is_there_again_and_what_was_sent_is_not_sent_again(tmp_path: Path) -> None:
+def test_actions_survive_a_restart_and_are_sent_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "desk")
     for number in range(1, 5):
         journal.append(action(number))
@@ -215,7 +215,7 @@ def test_what_was_kept_is_there_again_and_what_was_sent_is_not_sent_again(tmp_pa
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
-def test_a_line_that_was_being_written_is_cut_off(tmp_path: Path, cut: int) -> None:
+def test_incomplete_line_is_cut_off(tmp_path: Path, cut: int) -> None:
     journal = Journal(tmp_path)
     for number in (1, 2):
         journal.append(action(number))
@@ -229,13 +229,13 @@ def test_a_line_that_was_being_written_is_cut_off(tmp_path: Path, cut: int) -> N
     assert opened(tmp_path) == ([1, 3], [1, 3])
 
 
-def test_a_damaged_journal_is_named_and_not_used(tmp_path: Path) -> None:
+def test_damaged_journal_is_named_and_not_used(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"something else\n")
     with pytest.raises(ConnectorError, match=re.escape(f"{tmp_path / NAME} is damaged")):
         Journal(tmp_path)
 
 
-def test_two_desks_cannot_have_one_journal(tmp_path: Path) -> None:
+def test_journal_is_used_by_one_process_only(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     with pytest.raises(InstanceInUseError):
         Journal(tmp_path)
@@ -243,7 +243,9 @@ def test_two_desks_cannot_have_one_journal(tmp_path: Path) -> None:
     opened(tmp_path)
 
 
-def test_what_a_full_disk_did_not_take_was_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_action_that_a_full_disk_did_not_store_is_not_performed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(tmp_path)
     journal.append(action(1))
     write = os.write
@@ -261,7 +263,7 @@ def test_what_a_full_disk_did_not_take_was_not_done(tmp_path: Path, monkeypatch:
     assert opened(tmp_path) == ([1, 3], [1, 3])
 
 
-def test_what_is_done_after_old_things_were_dropped_is_kept_whatever_could_not_be_opened(
+def test_actions_after_a_drop_are_stored_even_if_the_journal_could_not_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path)
@@ -285,7 +287,7 @@ def test_what_is_done_after_old_things_were_dropped_is_kept_whatever_could_not_b
     assert opened(tmp_path) == ([2, 4], [4])
 
 
-def test_what_is_old_and_sent_is_dropped_and_nothing_else(tmp_path: Path) -> None:
+def test_only_old_and_sent_actions_are_dropped(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for number in range(1, 6):
         journal.append(action(number, NOW - timedelta(days=5 - number)))
@@ -305,14 +307,14 @@ def test_what_is_old_and_sent_is_dropped_and_nothing_else(tmp_path: Path) -> Non
     assert opened(tmp_path) == ([7], [7]), "numbers go on, though nothing is left"
 
 
-# ------------------------------------------------------------------------------------------------------------- the settings
-def test_the_readmes_tell_all_options() -> None:
+# ------------------------------------------------------------------------------------------------------------- settings
+def test_readmes_list_all_options() -> None:
     assert table(KioskConfig) in README.read_text(encoding="utf-8")
     assert table(KioskConfig, "fr") in README.with_name("README.fr.md").read_text(encoding="utf-8")
     assert speaks_french(KioskConfig)
 
 
-def test_both_readmes_have_the_same_parts() -> None:
+def test_readmes_have_the_same_outline() -> None:
     english, french = (
         re.findall(r"^ *(#+ |\||```\w*)", README.with_name(name).read_text(encoding="utf-8"), re.MULTILINE)
         for name in ("README.md", "README.fr.md")
@@ -321,7 +323,7 @@ def test_both_readmes_have_the_same_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "mistake"),
+    ("more", "message"),
     [
         ({"url": "http://accueil.example.org/"}, "guichet.url must begin with https://"),
         ({"secret": "whsec_short"}, "guichet.secret must be whsec_"),
@@ -329,17 +331,17 @@ def test_both_readmes_have_the_same_parts() -> None:
         ({"timezone": ""}, "guichet.timezone must be a time zone"),
         (
             {"queues": {"a": {"fr": "a", "en": "a", "letter": "A"}, "b": {"fr": "b", "en": "b", "letter": "A"}}},
-            "one letter",
+            "the same letter",
         ),
         ({"quues": {}}, "did you mean guichet.queues?"),
     ],
 )
-def test_mistakes_are_told(tmp_path: Path, more: dict[str, Any], mistake: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(mistake)):
+def test_configuration_errors_are_reported(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
         parse(KioskConfig, "guichet", kiosk_options(tmp_path, "http://127.0.0.1:1/") | more)
 
 
-def test_settings_are_a_file(tmp_path: Path) -> None:
+def test_settings_are_read_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConnectorError, match="is not there"):
         read(tmp_path / "guichet.toml")
     (tmp_path / "guichet.toml").write_text("port = ")
@@ -347,14 +349,14 @@ def test_settings_are_a_file(tmp_path: Path) -> None:
         read(tmp_path / "guichet.toml")
 
 
-def test_a_wrong_file_is_to_be_mended_first(tmp_path: Path) -> None:
+def test_invalid_file_ends_the_command_with_exit_code_2(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path / "guichet.toml")])
     assert done.exit_code == 2
     assert "guichet.toml" in done.output
     assert "Usage" not in done.output
 
 
-def test_only_what_a_person_has_to_mend_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_configuration_errors_end_with_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     file, options = tmp_path / "guichet.toml", kiosk_options(tmp_path, "http://127.0.0.1:1/")
 
@@ -371,7 +373,7 @@ def test_only_what_a_person_has_to_mend_is_told_so(tmp_path: Path, monkeypatch: 
     assert exit_code() == 2
 
 
-def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_ends_with_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

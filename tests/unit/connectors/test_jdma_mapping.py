@@ -1,4 +1,4 @@
-"""Whatever the server tells becomes a fact, and whatever a fact is becomes an opinion, nothing, or a rejection."""
+"""Mapping of reviews, including arbitrary ones."""
 
 import json
 from datetime import UTC, datetime
@@ -48,17 +48,16 @@ def mapping() -> ReviewMapping:
     return ReviewMapping("jdma/essai", CONFIG, PseudonymKey("general", b"k" * 32))
 
 
-def told(node: Any, form: int = FORM) -> Any:
-    # As it comes: through JSON.
-    about = strip(json.loads(json.dumps(node)))
-    assert isinstance(time_of(about), datetime | None)
-    return mapping().map(encode({"form": form, "read_at": NOW, **about}))
+def map_review(node: Any, form: int = FORM) -> Any:
+    fields = strip(json.loads(json.dumps(node)))
+    assert isinstance(time_of(fields), datetime | None)
+    return mapping().map(encode({"form": form, "read_at": NOW, **fields}))
 
 
 @given(nodes)
 @settings(max_examples=400, deadline=None)
-def test_nothing_that_is_told_is_raised_over(node: Any) -> None:
-    outcome = told(node)
+def test_any_review_is_mapped_without_error(node: Any) -> None:
+    outcome = map_review(node)
     if isinstance(outcome, Reject):
         assert "Mireille" not in outcome.detail + outcome.record.decode()
     else:
@@ -66,30 +65,30 @@ def test_nothing_that_is_told_is_raised_over(node: Any) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_are_raised_over(raw: bytes) -> None:
+def test_any_bytes_are_rejected_without_error(raw: bytes) -> None:
     outcome = mapping().map(raw)
     assert isinstance(outcome, Reject)
     assert outcome.record == raw
 
 
 @pytest.mark.parametrize(("intention", "score"), [("good", 10), ("medium", 5), ("bad", 0)])
-def test_points_are_those_that_the_server_gives(intention: str, score: int) -> None:
-    (event,) = told(review(7, 1, intention))
+def test_scores_are_those_of_the_server(intention: str, score: int) -> None:
+    (event,) = map_review(review(7, 1, intention))
     assert event.model_dump()["data"] == {"scale": "jdma_0_10", "score": score}
     assert event.recordedtime == NOW
 
 
 @pytest.mark.parametrize("intention", ["very_good", "very_bad", "neutral", "GOOD", "", None])
-def test_other_words_are_not_guessed_at(intention: str | None) -> None:
-    assert told(review(7, 1, intention)).reason is Reason.UNKNOWN_ENUM
+def test_unknown_answer_is_rejected(intention: str | None) -> None:
+    assert map_review(review(7, 1, intention)).reason is Reason.UNKNOWN_ENUM
 
 
-def test_a_form_that_is_not_configured_any_more_is_told_apart() -> None:
-    assert told(review(7, 1, "good"), form=1).reason is Reason.UNKNOWN_RECORD
+def test_review_of_an_unconfigured_form_is_rejected() -> None:
+    assert map_review(review(7, 1, "good"), form=1).reason is Reason.UNKNOWN_RECORD
 
 
-def test_of_a_review_only_what_is_needed_is_kept() -> None:
-    kept = strip(review(7, 1, "good", verbatim="Mireille Exemple"))
-    assert kept.keys() == {"id", "created_at", "button_id", "intentions"}
-    fact = decode(encode({"form": FORM, "read_at": NOW, **kept}))
+def test_only_needed_fields_of_a_review_are_retained() -> None:
+    fields = strip(review(7, 1, "good", verbatim="Mireille Exemple"))
+    assert fields.keys() == {"id", "created_at", "button_id", "intentions"}
+    fact = decode(encode({"form": FORM, "read_at": NOW, **fields}))
     assert (fact.id, fact.intentions) == (7, ["good"])

@@ -1,4 +1,4 @@
-"""What happened to an appointment, whatever way it was told."""
+"""Steps of a participation, independent of the order and origin of the observations."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,80 +28,86 @@ LENGTH = 1_800
 STATES = st.builds(
     ParticipationState, st.sampled_from([START, START + 3_600, START - 86_400]), st.sampled_from([*STATUSES, DELETED])
 )
-LIVES = st.lists(STATES, min_size=1, max_size=6).flatmap(
-    lambda life: st.tuples(
-        st.just(life), st.permutations([*range(len(life))]), st.lists(st.sampled_from(range(len(life))))
+HISTORIES = st.lists(STATES, min_size=1, max_size=6).flatmap(
+    lambda states: st.tuples(
+        st.just(states), st.permutations([*range(len(states))]), st.lists(st.sampled_from(range(len(states))))
     )
 )
-"""How an appointment stood one after the other, in which order that is told, and what of it is told once more."""
+"""States of an appointment, the order of their receipt, and the repeated ones."""
 KEYS = count()
 
 
 @pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reconciler]:
-    with closing(Reconciler(Path(tmp_path_factory.mktemp("memory")))) as memory:
-        yield memory
+def reconciler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reconciler]:
+    with closing(Reconciler(Path(tmp_path_factory.mktemp("reconciler")))) as reconciler:
+        yield reconciler
 
 
-def at(place: int) -> int:
-    return (START - 100_000 + 3_600 * place) * 1_000_000
+def at(index: int) -> int:
+    return (START - 100_000 + 3_600 * index) * 1_000_000
 
 
-def new(taken: ObservationChange) -> list[tuple[str, str]]:
-    """What is told of a telling: what happened and was not known to have."""
-    known = {(step.native, step.revision) for step in steps(taken.before, LENGTH)}
-    return [name for step in steps(taken.after, LENGTH) if (name := (step.native, step.revision)) not in known]
+def new_steps(change: ObservationChange) -> list[tuple[str, str]]:
+    """Return the steps that a new_steps observation adds."""
+    known = {(step.native, step.revision) for step in steps(change.before, LENGTH)}
+    return [name for step in steps(change.after, LENGTH) if (name := (step.native, step.revision)) not in known]
 
 
-def happened(life: list[ParticipationState]) -> list[Step]:
-    return [*steps(tuple(Observation(at(place), str(state), pushed=True) for place, state in enumerate(life)), LENGTH)]
+def steps_of(states: list[ParticipationState]) -> list[Step]:
+    return [
+        *steps(tuple(Observation(at(index), str(state), pushed=True) for index, state in enumerate(states)), LENGTH)
+    ]
 
 
-@given(LIVES)
-def test_in_any_order_and_any_number_of_times_the_same_is_told_once(
-    memory: Reconciler, told: tuple[list[ParticipationState], list[int], list[int]]
+@given(HISTORIES)
+def test_steps_do_not_depend_on_order_and_repetition(
+    reconciler: Reconciler, history: tuple[list[ParticipationState], list[int], list[int]]
 ) -> None:
-    life, order, again = told
-    key = str(next(KEYS))
-    names = [name for place in [*order, *again] for name in new(memory.push(key, at(place), str(life[place]), UNTIL))]
-    assert sorted(names) == sorted((step.native, step.revision) for step in happened(life))
-
-
-@given(LIVES)
-def test_pushed_in_part_and_then_found_the_last_is_known(
-    memory: Reconciler, told: tuple[list[ParticipationState], list[int], list[int]]
-) -> None:
-    life, order, _ = told
-    key, names = str(next(KEYS)), []
-    for place in order[: len(order) // 2]:
-        names += new(memory.push(key, at(place), str(life[place]), UNTIL))
-    names += new(memory.find(key, at(len(life)), str(life[-1]), UNTIL))
-    for place in order[len(order) // 2 :]:
-        names += new(memory.push(key, at(place), str(life[place]), UNTIL))
-    assert len(names) == len(set(names))
-    assert {(step.native, step.revision) for step in happened(life)} <= set(names)
-
-
-def test_of_what_nobody_knew_before_it_was_erased_only_that_is_told() -> None:
-    assert [step.kind for step in happened([ParticipationState(START, ERASED)])] == [ERASED]
-
-
-def test_a_cancellation_after_many_messages_that_told_nothing_new_is_another_one(memory: Reconciler) -> None:
-    life = ["unknown", "excused", *["unknown"] * 40, "excused"]
+    states, order, again = history
     key = str(next(KEYS))
     names = [
         name
-        for place, status in enumerate(life)
-        for name in new(memory.push(key, at(place), str(ParticipationState(START, status)), UNTIL))
+        for index in [*order, *again]
+        for name in new_steps(reconciler.record_pushed(key, at(index), str(states[index]), UNTIL))
+    ]
+    assert sorted(names) == sorted((step.native, step.revision) for step in steps_of(states))
+
+
+@given(HISTORIES)
+def test_last_state_is_known_after_partial_webhooks_and_a_poll(
+    reconciler: Reconciler, history: tuple[list[ParticipationState], list[int], list[int]]
+) -> None:
+    states, order, _ = history
+    key, names = str(next(KEYS)), []
+    for index in order[: len(order) // 2]:
+        names += new_steps(reconciler.record_pushed(key, at(index), str(states[index]), UNTIL))
+    names += new_steps(reconciler.find(key, at(len(states)), str(states[-1]), UNTIL))
+    for index in order[len(order) // 2 :]:
+        names += new_steps(reconciler.record_pushed(key, at(index), str(states[index]), UNTIL))
+    assert len(names) == len(set(names))
+    assert {(step.native, step.revision) for step in steps_of(states)} <= set(names)
+
+
+def test_unknown_participation_gives_only_its_erasure() -> None:
+    assert [step.kind for step in steps_of([ParticipationState(START, ERASED)])] == [ERASED]
+
+
+def test_cancellation_after_many_unchanged_states_is_a_new_step(reconciler: Reconciler) -> None:
+    states = ["unknown", "excused", *["unknown"] * 40, "excused"]
+    key = str(next(KEYS))
+    names = [
+        name
+        for index, status in enumerate(states)
+        for name in new_steps(reconciler.record_pushed(key, at(index), str(ParticipationState(START, status)), UNTIL))
     ]
     assert names == [("booked", ""), ("excused", ""), ("booked", "2"), ("excused", "2")]
 
 
 @given(st.lists(STATES, min_size=1, max_size=6))
-def test_what_happened_is_in_order_and_leads_to_how_it_stands(life: list[ParticipationState]) -> None:
-    happenings = happened(life)
-    assert happenings[0].kind == BOOKED
-    assert all(one.at <= other.at for one, other in pairwise(happenings))
-    assert happenings[-1].starts_at == life[-1].starts_at
-    last = next((step.kind for step in reversed(happenings) if step.kind != MOVED), BOOKED)
-    assert last == (BOOKED if life[-1].status == "unknown" else life[-1].status)
+def test_steps_are_ordered_and_lead_to_the_last_state(states: list[ParticipationState]) -> None:
+    derived = steps_of(states)
+    assert derived[0].kind == BOOKED
+    assert all(first.at <= second.at for first, second in pairwise(derived))
+    assert derived[-1].starts_at == states[-1].starts_at
+    last = next((step.kind for step in reversed(derived) if step.kind != MOVED), BOOKED)
+    assert last == (BOOKED if states[-1].status == "unknown" else states[-1].status)

@@ -1,4 +1,4 @@
-"""Who takes part in an appointment: taken out, with a deleted account, or told in one second with others."""
+"""Participations that are removed, have a deleted account, or change in the same second."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
 from tests.support.rdv_harness import MIREILLE, book
-from tests.unit.connectors.test_rdv_mapping import BEGIN, READ_AT, START, at, bodies, edit, listed, mapper, told
+from tests.unit.connectors.test_rdv_mapping import BEGIN, READ_AT, START, at, bodies, dated_types, edit, listed, mapper
 
 JEAN = Citizen(502, "Jean", "Modele")
 ZOE = Citizen(503, "Zoé", "Essai")
 DELETED = "user_501@deleted.rdv-solidarites.fr"
-Tell = Callable[[Sequence[bytes]], list[Event]]
+MapFacts = Callable[[Sequence[bytes]], list[Event]]
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def service() -> RdvService:
 
 
 @pytest.fixture
-def tell(tmp_path: Path) -> Tell:
-    """Maps facts; everything is kept on disk, and opened anew, after each."""
+def map_facts(tmp_path: Path) -> MapFacts:
+    """Return a function that maps facts, and saves and reopens the reconciler after each."""
 
     def map_all(facts: Sequence[bytes]) -> list[Event]:
         events: list[Event] = []
         for fact in facts:
-            mapping, memory = mapper(tmp_path)
-            with closing(memory):
+            mapping, reconciler = mapper(tmp_path)
+            with closing(reconciler):
                 events += mapping.map(fact, READ_AT)
-                memory.keep(memory.take_changes())
+                reconciler.keep(reconciler.take_changes())
         return events
 
     return map_all
@@ -50,46 +50,46 @@ def facts_of(webhooks: Sequence[bytes]) -> list[bytes]:
     return [fact for body in webhooks for fact in split_message(body)]
 
 
-def spoil(body: bytes, places: Sequence[int], change: dict[str, Any]) -> bytes:
-    """A webhook whose participations at `places` have other fields."""
+def spoil(body: bytes, positions: Sequence[int], change: dict[str, Any]) -> bytes:
+    """Change fields of the participations at `positions` in a webhook."""
     message = json.loads(body)
-    for place in places:
-        message["data"]["participations"][place] |= change
+    for position in positions:
+        message["data"]["participations"][position] |= change
     return json.dumps(message).encode()
 
 
 def people_of(events: Sequence[Event]) -> dict[str, list[tuple[str, str]]]:
-    """The types of events by contact, each with its site."""
-    lives: dict[str, list[tuple[str, str]]] = {}
+    """Return type and site of the events by participation."""
+    people: dict[str, list[tuple[str, str]]] = {}
     for event in events:
-        lives.setdefault(event.subject.rpartition("-")[2], []).append((event.type.partition(".")[2], event.site))
-    return lives
+        people.setdefault(event.subject.rpartition("-")[2], []).append((event.type.partition(".")[2], event.site))
+    return people
 
 
-@pytest.mark.parametrize("how", ["pushed", "found"])
-def test_who_is_taken_out_of_an_appointment_is_cancelled_as_of_then(service: RdvService, tell: Tell, how: str) -> None:
+@pytest.mark.parametrize("origin", ["pushed", "found"])
+def test_removed_participation_is_cancelled_at_that_time(service: RdvService, map_facts: MapFacts, origin: str) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN, lieu=31)
     before = facts_of(bodies(service))
     service.leave(at(60), rdv, JEAN.id)
-    after = facts_of(bodies(service)) if how == "pushed" else listed(service, at(60))
-    events = tell([*before, *after, *after])
+    after = facts_of(bodies(service)) if origin == "pushed" else listed(service, at(60))
+    events = map_facts([*before, *after, *after])
     assert people_of(events) == {
         "1": [("booked", "mds-nord")],
         "2": [("booked", "mds-nord"), ("cancelled", "mds-nord")],
     }
-    assert told(events)[-1] == ("cancelled", at(60))
+    assert dated_types(events)[-1] == ("cancelled", at(60))
     assert events[-1].model_dump()["data"] == {"by": "service"}
 
 
-def test_in_any_order_who_was_taken_out_stays_out_and_who_joined_is_in(service: RdvService, tmp_path: Path) -> None:
+def test_removal_and_joining_do_not_depend_on_the_order(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     service.leave(at(60), rdv, JEAN.id)
     service.join(at(120), rdv, ZOE)
-    _, *life = bodies(service)
+    _, *webhooks = bodies(service)
     found = set()
-    for number, order in enumerate(permutations(life)):
-        mapping, memory = mapper(tmp_path / str(number))
-        with closing(memory):
+    for number, order in enumerate(permutations(webhooks)):
+        mapping, reconciler = mapper(tmp_path / str(number))
+        with closing(reconciler):
             events = [event for fact in facts_of(order) for event in mapping.map(fact, READ_AT)]
         found.add(frozenset((event.id, event.type) for event in events))
     assert [sorted(kind for _, kind in events) for events in found] == [
@@ -97,35 +97,35 @@ def test_in_any_order_who_was_taken_out_stays_out_and_who_joined_is_in(service: 
     ]
 
 
-def test_the_last_one_may_be_taken_out_too(service: RdvService, tell: Tell) -> None:
+def test_last_participation_can_be_removed(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), START, collectif=True)
     service.leave(at(60), rdv, MIREILLE.id)
-    assert [kind for kind, _ in told(tell(facts_of(bodies(service))))] == ["booked", "cancelled"]
+    assert [kind for kind, _ in dated_types(map_facts(facts_of(bodies(service))))] == ["booked", "cancelled"]
 
 
 @pytest.mark.parametrize("change", [{"status": "reporte"}, {"status": None}, {"user": "x"}], ids=str)
-@pytest.mark.parametrize("places", [[0], [-1], [0, -1]], ids=["the first", "the last", "all"])
-def test_a_removed_person_is_cancelled_though_other_participations_are_rejected(
-    service: RdvService, tell: Tell, places: list[int], change: dict[str, Any]
+@pytest.mark.parametrize("positions", [[0], [-1], [0, -1]], ids=["the first", "the last", "all"])
+def test_removed_participation_is_cancelled_despite_rejected_ones(
+    service: RdvService, map_facts: MapFacts, positions: list[int], change: dict[str, Any]
 ) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN, ZOE)
     booked, _ = bodies(service)
     service.leave(at(60), rdv, JEAN.id)
     (left,) = bodies(service)
-    assert len(tell(facts_of([booked]))) == 3
+    assert len(map_facts(facts_of([booked]))) == 3
     events: list[Event] = []
     rejected = 0
-    for fact in 2 * facts_of([spoil(left, places, change)]):
+    for fact in 2 * facts_of([spoil(left, positions, change)]):
         try:
-            events += tell([fact])
+            events += map_facts([fact])
         except UnusableRecord:
             rejected += 1
     assert people_of(events) == {"2": [("cancelled", "mds-nord")]}
-    assert told(events) == [("cancelled", at(60))]
-    assert rejected == 2 * len(places)
+    assert dated_types(events) == [("cancelled", at(60))]
+    assert rejected == 2 * len(positions)
 
 
-def test_in_any_order_a_rejected_participation_hides_no_removal(service: RdvService, tmp_path: Path) -> None:
+def test_rejected_participation_hides_no_removal_in_any_order(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     service.leave(at(60), rdv, JEAN.id)
     service.join(at(120), rdv, ZOE)
@@ -134,8 +134,8 @@ def test_in_any_order_a_rejected_participation_hides_no_removal(service: RdvServ
     found = set()
     for number, order in enumerate(permutations([booked, left, joined, left])):
         events: list[Event] = []
-        mapping, memory = mapper(tmp_path / str(number))
-        with closing(memory):
+        mapping, reconciler = mapper(tmp_path / str(number))
+        with closing(reconciler):
             for fact in facts_of(order):
                 with suppress(UnusableRecord):
                     events += mapping.map(fact, READ_AT)
@@ -145,26 +145,26 @@ def test_in_any_order_a_rejected_participation_hides_no_removal(service: RdvServ
 
 
 @pytest.mark.parametrize("act", [RdvService.attend, RdvService.miss, RdvService.cancel])
-def test_who_is_taken_out_once_it_was_over_or_cancelled_stays_as_it_was(
-    service: RdvService, tell: Tell, act: Callable[..., None]
+def test_removal_after_the_outcome_changes_nothing(
+    service: RdvService, map_facts: MapFacts, act: Callable[..., None]
 ) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     act(service, at(30), rdv)
     service.leave(at(60), rdv, JEAN.id)
-    assert [len(life) for life in people_of(tell(facts_of(bodies(service)))).values()] == [2, 2]
+    assert [len(types) for types in people_of(map_facts(facts_of(bodies(service)))).values()] == [2, 2]
 
 
-def test_who_is_missing_when_an_old_appointment_is_deleted_is_erased(service: RdvService, tell: Tell) -> None:
+def test_removed_participation_is_erased_with_its_old_appointment(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     before = facts_of(bodies(service))
     service._rdvs[rdv].participations.clear()
     service.erase(at(60), rdv)
-    events = tell([*before, *facts_of(bodies(service))])
-    assert [kind for kind, _ in told(events)] == ["booked", "booked", "erased", "erased"]
+    events = map_facts([*before, *facts_of(bodies(service))])
+    assert [kind for kind, _ in dated_types(events)] == ["booked", "booked", "erased", "erased"]
     assert [event.identities for event in events[2:]] == ["", ""]
 
 
-def test_a_memory_without_lists_of_an_earlier_version_is_read(service: RdvService, tmp_path: Path) -> None:
+def test_reconciler_of_an_earlier_version_without_lists_is_read(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     bodies(service)
     with closing(Reconciler(tmp_path)) as earlier:
@@ -173,57 +173,57 @@ def test_a_memory_without_lists_of_an_earlier_version_is_read(service: RdvServic
             earlier.record_pushed(f"{rdv}-{person}", int(at(0).timestamp()) * 1_000_000 + 2, state, START)
         earlier.keep(earlier.take_changes())
     service.leave(at(60), rdv, JEAN.id)
-    mapping, memory = mapper(tmp_path)
-    with closing(memory):
+    mapping, reconciler = mapper(tmp_path)
+    with closing(reconciler):
         events = [event for fact in facts_of(bodies(service)) for event in mapping.map(fact, READ_AT)]
-    assert told(events) == [("cancelled", at(60))]
+    assert dated_types(events) == [("cancelled", at(60))]
 
 
-def test_with_a_deleted_account_the_person_is_erased_once(service: RdvService, tell: Tell) -> None:
+def test_citizen_with_a_deleted_account_is_erased_once(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), START)
     service.attend(START + timedelta(hours=1), rdv)
     booked, _, attended = bodies(service)
     deleted = attended.replace(MIREILLE.email.encode(), DELETED.encode())  # type: ignore[union-attr]
     assert deleted != attended
-    events = tell(facts_of([booked, deleted, deleted]))
-    assert [kind for kind, _ in told(events)] == ["booked", "attended", "erased"]
+    events = map_facts(facts_of([booked, deleted, deleted]))
+    assert [kind for kind, _ in dated_types(events)] == ["booked", "attended", "erased"]
     assert events[0].identities.count(":") == 3
     assert [event.identities for event in events[1:]] == ["", ""]
 
 
-def test_a_child_is_not_reached_by_a_deleted_account(service: RdvService, tell: Tell) -> None:
+def test_child_has_no_pseudonyms_of_a_deleted_account(service: RdvService, map_facts: MapFacts) -> None:
     book(service, at(0), START, Citizen(600, "Léo", "Exemple", responsible=MIREILLE))
     body = bodies(service)[0].replace(MIREILLE.email.encode(), DELETED.encode())  # type: ignore[union-attr]
-    (event,) = tell(facts_of([body]))
+    (event,) = map_facts(facts_of([body]))
     assert event.identities.count(":") == 1
 
 
-@pytest.mark.parametrize("ends", [RdvService.cancel, RdvService.delete])
-def test_of_two_updates_in_one_second_the_order_does_not_matter(
-    service: RdvService, tmp_path: Path, ends: Callable[..., None]
+@pytest.mark.parametrize("end", [RdvService.cancel, RdvService.delete])
+def test_order_of_two_updates_in_one_second_does_not_matter(
+    service: RdvService, tmp_path: Path, end: Callable[..., None]
 ) -> None:
     rdv = book(service, at(0), START)
     service.move(at(60), rdv, START + timedelta(days=1))
-    ends(service, at(60), rdv)
+    end(service, at(60), rdv)
     created, _, moved, ended = bodies(service)
-    lives: list[set[tuple[str, str]]] = []
+    results: list[set[tuple[str, str]]] = []
     for order in ((moved, ended), (ended, moved)):
-        mapping, memory = mapper(tmp_path / str(len(lives)))
-        with closing(memory):
+        mapping, reconciler = mapper(tmp_path / str(len(results)))
+        with closing(reconciler):
             events = [event for fact in facts_of([created, *order]) for event in mapping.map(fact, READ_AT)]
-        lives.append({(event.id, event.type) for event in events})
-    assert lives[0] == lives[1]
-    assert {kind.partition(".")[2] for _, kind in lives[0]} == {"booked", "moved", "cancelled"}
+        results.append({(event.id, event.type) for event in events})
+    assert results[0] == results[1]
+    assert {kind.partition(".")[2] for _, kind in results[0]} == {"booked", "moved", "cancelled"}
 
 
-def test_what_was_over_when_it_was_first_told_has_no_lead_that_nobody_knows(service: RdvService, tell: Tell) -> None:
+def test_past_appointment_without_booking_time_is_rejected(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), BEGIN + timedelta(hours=1))
     service.attend(at(180), rdv)
     *_, body = bodies(service)
     with pytest.raises(UnusableRecord) as refusal:
-        tell(facts_of([edit(body, created_at=None)]))
+        map_facts(facts_of([edit(body, created_at=None)]))
     assert (refusal.value.reason, refusal.value.detail) == (Reason.MISSING_FIELD, "created_at")
     erased = body.replace(b'"updated", "webhook_reason": null', b'"destroyed", "webhook_reason": "rgpd"')
-    assert [kind for kind, _ in told(tell(facts_of([edit(erased, created_at=None, id=9)])))] == ["erased"]
-    together = tell(facts_of([edit(body, collectif=True)]))
-    assert told(together)[0] == ("booked", at(0))
+    assert [kind for kind, _ in dated_types(map_facts(facts_of([edit(erased, created_at=None, id=9)])))] == ["erased"]
+    together = map_facts(facts_of([edit(body, collectif=True)]))
+    assert dated_types(together)[0] == ("booked", at(0))

@@ -1,4 +1,4 @@
-"""Which record was at work when the process ended."""
+"""Detection of records that end the process."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -27,32 +27,32 @@ def kill() -> NoReturn:
 
 
 def end_at(directory: Path, record: bytes) -> None:
-    """End the process while it works on `record`."""
+    """Simulate an end of the process during the mapping of `record`."""
     with closing(Attempts(directory)) as notes, suppress(Killed):
         notes.attempt(record, kill, lambda: None)
 
 
-def is_refused(directory: Path, record: bytes) -> bool:
+def is_rejected(directory: Path, record: bytes) -> bool:
     with closing(Attempts(directory)) as notes:
         return notes.attempt(record, lambda: False, lambda: True)
 
 
-def test_a_record_is_refused_after_some_ends(tmp_path: Path) -> None:
+def test_record_is_rejected_after_several_ends(tmp_path: Path) -> None:
     for _ in range(MOST_ATTEMPTS):
-        assert not is_refused(tmp_path, b"one")
+        assert not is_rejected(tmp_path, b"one")
         end_at(tmp_path, b"one")
-    assert is_refused(tmp_path, b"one")
-    assert not is_refused(tmp_path, b"another")
+    assert is_rejected(tmp_path, b"one")
+    assert not is_rejected(tmp_path, b"another")
 
 
-def test_ends_at_different_records_refuse_none(tmp_path: Path) -> None:
+def test_ends_at_different_records_reject_none(tmp_path: Path) -> None:
     records = [b"%d" % number for number in range(5 * MOST_ATTEMPTS)]
     for record in records:
         end_at(tmp_path, record)
-    assert not any(is_refused(tmp_path, record) for record in records)
+    assert not any(is_rejected(tmp_path, record) for record in records)
 
 
-def test_an_exception_is_no_end(tmp_path: Path) -> None:
+def test_exception_does_not_count_as_an_end(tmp_path: Path) -> None:
     def fail() -> NoReturn:
         raise MemoryError
 
@@ -62,10 +62,10 @@ def test_an_exception_is_no_end(tmp_path: Path) -> None:
                 notes.attempt(b"one", fail, lambda: None)
             with suppress(MemoryError):
                 notes.attempt(b"one", fail, lambda: None)
-    assert not is_refused(tmp_path, b"one")
+    assert not is_rejected(tmp_path, b"one")
 
 
-def test_after_an_end_within_a_batch_each_record_is_noted(tmp_path: Path) -> None:
+def test_each_record_is_noted_after_an_end_within_a_batch(tmp_path: Path) -> None:
     with closing(Attempts(tmp_path)) as notes:
         assert not notes.is_careful
         with suppress(Killed), notes.batch():
@@ -74,7 +74,7 @@ def test_after_an_end_within_a_batch_each_record_is_noted(tmp_path: Path) -> Non
         assert notes.is_careful
 
 
-def test_what_was_counted_is_forgotten_once_it_is_steady(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_deleted_after_steady_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(MOST_ATTEMPTS):
         end_at(tmp_path, b"one")
     monkeypatch.setattr(attempts, "STEADY_SECONDS", 0.0)
@@ -82,29 +82,29 @@ def test_what_was_counted_is_forgotten_once_it_is_steady(tmp_path: Path, monkeyp
         with notes.batch():
             pass
         assert not notes.is_careful
-    assert not is_refused(tmp_path, b"one")
+    assert not is_rejected(tmp_path, b"one")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"a": "b"}', b'{"a": null}'])
-def test_counts_that_cannot_be_read_are_none(tmp_path: Path, content: bytes) -> None:
+def test_unreadable_counts_are_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "unfinished.json").write_bytes(content)
-    assert not is_refused(tmp_path, b"one")
+    assert not is_rejected(tmp_path, b"one")
 
 
-def test_the_content_of_a_record_is_the_same_whenever_it_is_read() -> None:
+def test_content_of_a_record_does_not_depend_on_the_time_of_reading() -> None:
     assert content_of(b"one") == content_of((b"one", datetime.now(UTC))) == content_of(("name", b"one"))
     assert content_of("\ud800") == content_of("\ud800")
 
 
-def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Leaving(Lines):
+def test_repeatedly_ending_instance_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending(Lines):
         def read(self, wait_seconds: float) -> NoReturn:
             raise SystemExit
 
     def run(stop: threading.Event, *, alone: bool = False) -> None:
         instances = [
             Instance(name, Connector("lines", Config, kind), Config(path=tmp_path / name))  # type: ignore[arg-type]
-            for name, kind in (("nord", Leaving), ("sud", Quiet))[: 1 if alone else 2]
+            for name, kind in (("nord", Ending), ("sud", Quiet))[: 1 if alone else 2]
         ]
         options: dict[str, Any] = {"registry": CollectorRegistry(), "open_publisher": lambda *_: Safe()}
         ConnectorRunner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
@@ -130,7 +130,7 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
     stop = threading.Event()
     with ThreadPoolExecutor() as pool:
         second = pool.submit(run, stop)
-        wait_until(lambda: len(turns) > 5 or second.done(), "the other to turn")
+        wait_until(lambda: len(turns) > 5 or second.done(), "steps of the other instance")
         assert not second.done()
         with pytest.raises(StuckError, match="nord"):
             second.result(60)
@@ -138,13 +138,13 @@ def test_an_instance_that_ends_again_leaves_the_others_at_work(tmp_path: Path, m
     with ThreadPoolExecutor() as pool:
         last = pool.submit(run, stop := threading.Event(), alone=True)
         try:
-            with pytest.raises(StuckError, match="nord"):  # nobody else goes on, so a longer wait helps nobody
+            with pytest.raises(StuckError, match="nord"):  # no other instance works, so a longer wait has no benefit
                 last.result(10)
         finally:
             stop.set()
 
 
-def test_it_needs_no_directory() -> None:
+def test_attempts_work_without_a_directory() -> None:
     notes = Attempts()
     with notes.batch():
         assert notes.attempt(b"one", lambda: 1, lambda: 2) == 1

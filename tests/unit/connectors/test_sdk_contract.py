@@ -1,4 +1,4 @@
-"""Configuration, registry, and what happens between a source and a publisher."""
+"""Configuration, registry, and the data flow from a source to a publisher."""
 
 import errno
 import json
@@ -47,25 +47,25 @@ from tests.support.processes import wait_until
 
 
 class Inner(Options):
-    """A table within."""
+    """A nested table."""
 
     port: int = 993
-    """Where it listens."""
+    """Port of the server."""
 
 
 class Config(ConnectorConfig):
     """A mailbox."""
 
     server: str
-    """Its host."""
+    """Host of the server."""
     password: SecretStr = SecretStr("")
-    """What opens it."""
+    """Password of the server."""
     folders: dict[str, Inner] = Field(default_factory=dict)
-    """What to read."""
+    """Folders to read."""
 
 
 class TestConfig:
-    def test_a_secret_may_come_from_a_file_or_a_variable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_secret_can_be_given_as_file_or_variable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "secret").write_text("from-file\n")
         monkeypatch.setenv("MAILBOX_SECRET", "from-variable")
         for given, secret in (
@@ -90,11 +90,11 @@ class TestConfig:
             ({"server_file": "x"}, r"mail\.server_file is unknown"),
         ],
     )
-    def test_a_mistake_is_named(self, given: dict[str, Any], complaint: str) -> None:
+    def test_error_names_the_option(self, given: dict[str, Any], complaint: str) -> None:
         with pytest.raises(ConfigError, match=complaint):
             parse(Config, "mail", {"server": "mail.example.org", **given})
 
-    def test_every_mistake_has_a_line(self) -> None:
+    def test_each_error_has_its_own_line(self) -> None:
         with pytest.raises(ConfigError) as refusal:
             parse(Config, "mail", {"a": 1, "b": 2})
         assert str(refusal.value).splitlines() == [
@@ -103,20 +103,20 @@ class TestConfig:
             "mail.b is unknown",
         ]
 
-    def test_it_cannot_be_changed(self) -> None:
+    def test_configuration_is_immutable(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
             parse(Config, "mail", {"server": "mail.example.org"}).server = "other"  # type: ignore[attr-defined]
 
-    def test_an_option_without_a_description_is_no_option(self) -> None:
+    def test_option_without_a_description_raises(self) -> None:
         with pytest.raises(TypeError, match="Bare: no description of port"):
             type("Bare", (ConnectorConfig,), {"__annotations__": {"port": int}, "__module__": __name__})
 
-    def test_the_table_tells_all(self) -> None:
+    def test_table_lists_all_options(self) -> None:
         assert table(Config).splitlines()[2:] == [
-            "| `server` | text | *required* | Its host. |",
-            '| `password` | secret | `""` | What opens it. |',
-            "| `folders` | table | `{}` | What to read. |",
-            "| `folders.<name>.port` | whole number | `993` | Where it listens. |",
+            "| `server` | text | *required* | Host of the server. |",
+            '| `password` | secret | `""` | Password of the server. |',
+            "| `folders` | table | `{}` | Folders to read. |",
+            "| `folders.<name>.port` | whole number | `993` | Port of the server. |",
         ]
         assert not speaks_french(Config)
 
@@ -159,7 +159,7 @@ class Everything(ConnectorConfig):
 
 
 class TestTable:
-    def test_every_kind_of_value_has_words_in_both_languages(self) -> None:
+    def test_every_type_has_a_name_in_both_languages(self) -> None:
         english, french = (table(Everything, language).splitlines()[2:] for language in ("en", "fr"))  # type: ignore[arg-type]
         assert english == [
             "| `path` | path | *required* | A file. |",
@@ -169,9 +169,9 @@ class TestTable:
             "| `strict` | true or false | `true` | A switch. |",
             '| `kinds` | list | `["letter"]` | Choices. |',
             "| `main` | table | `{}` | A table. |",
-            "| `main.port` | whole number | `993` | Where it listens. |",
+            "| `main.port` | whole number | `993` | Port of the server. |",
             "| `others` | list | `[]` | Tables. |",
-            "| `others[].port` | whole number | `993` | Where it listens. |",
+            "| `others[].port` | whole number | `993` | Port of the server. |",
         ]
         assert french[0] == "| `path` | chemin | *obligatoire* | Un fichier. |"
         assert french[3:5] == [
@@ -179,8 +179,8 @@ class TestTable:
             "| `strict` | true ou false | `true` | Un interrupteur. |",
         ]
 
-    def test_a_french_text_belongs_to_an_option(self) -> None:
-        assert not speaks_french(Everything)  # the table within it does not
+    def test_french_description_requires_an_option(self) -> None:
+        assert not speaks_french(Everything)  # its nested table has no French descriptions
         assert table(type("More", (Everything,), {}), "fr") == table(Everything, "fr")
         with pytest.raises(TypeError, match=r"Wrong\.french_descriptions: no option prt"):
             type(
@@ -193,7 +193,7 @@ class TestTable:
                 },
             )
 
-    def test_it_is_written_between_two_markers_and_nowhere_else(self, tmp_path: Path) -> None:
+    def test_table_is_written_between_the_two_markers_only(self, tmp_path: Path) -> None:
         readme = tmp_path / "README.md"
         readme.write_text(f"above\n\n{docs.BEGIN}\nan older table\n{docs.END}\n\nbelow\n")
         assert docs.update(readme, Config, "en")
@@ -205,16 +205,16 @@ class TestTable:
 
 
 class TestRegistry:
-    def test_the_built_in_connectors_are_found_like_anyones(self) -> None:
+    def test_built_in_connectors_are_found_by_entry_point(self) -> None:
         assert "asterisk" in registry.names()
         assert registry.load("asterisk") is ASTERISK
         assert ("asterisk", "accueil", version("accueil")) in registry.installed()
 
-    def test_one_that_is_not_there_is_named_with_those_that_are(self) -> None:
+    def test_unknown_connector_is_reported_with_the_installed_ones(self) -> None:
         with pytest.raises(ConfigError, match=r"no connector 'asterix' is installed; there are: .*asterisk"):
             registry.load("asterix")
 
-    def test_an_instance_is_configured_by_name(self, tmp_path: Path) -> None:
+    def test_instance_is_configured_by_name(self, tmp_path: Path) -> None:
         instance = configure("siege", "asterisk", {"path": str(tmp_path / "queue_log")})
         assert instance.source == "asterisk/siege"
         with pytest.raises(ConfigError, match=r"siege\.pth is unknown; did you mean siege\.path\?"):
@@ -227,7 +227,7 @@ NOW = datetime.now(UTC)
 
 
 class Numbers(Source[int, int]):
-    """Numbers that were put in a list; what it does is told by `acts`."""
+    """A source of numbers from a list, which logs its calls in `acts`."""
 
     def __init__(self, stock: list[int], acts: list[str], context: Context) -> None:
         self.context = context
@@ -248,7 +248,7 @@ class Numbers(Source[int, int]):
         return new
 
     def away(self) -> NoReturn:
-        raise SourceUnavailableError("nobody is there")
+        raise SourceUnavailableError("no server is there")
 
     def map(self, raw: int) -> Outcome:
         match raw:
@@ -284,8 +284,8 @@ def number(n: int) -> Event:
     )
 
 
-class Telling(ManualPublisher):
-    """A publisher that tells what it does, and confirms one poll later."""
+class LoggingPublisher(ManualPublisher):
+    """A publisher that logs its calls in `acts`, and confirms one poll later."""
 
     def __init__(self, acts: list[str]) -> None:
         super().__init__()
@@ -299,25 +299,25 @@ class Telling(ManualPublisher):
         self.confirm()
 
 
-class Setting:
-    """A lane at work on numbers, in a thread."""
+class RunnerHarness:
+    """An instance runner of numbers, in a thread."""
 
     def __init__(self, directory: Path, *stock: int) -> None:
         self.stock = list(stock)
         self.acts: list[str] = []
         self.registry = CollectorRegistry()
-        self.publisher = Telling(self.acts)
+        self.publisher = LoggingPublisher(self.acts)
         self.directory = directory
         self.stop = threading.Event()
         connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(self.stock, self.acts, context))
-        self.lane = InstanceRunner(
+        self.runner = InstanceRunner(
             Instance("essai", connector, ConnectorConfig()),
             directory=directory,
             open_publisher=lambda source, spool, meter: self.publisher,
             meter=Meter(Metrics(self.registry), "numbers/essai"),
             spool_limit_bytes=1_000_000,
         )
-        self.thread = threading.Thread(target=self.lane.run, args=(self.stop,))
+        self.thread = threading.Thread(target=self.runner.run, args=(self.stop,))
 
     def __enter__(self) -> Self:
         self.thread.start()
@@ -335,11 +335,11 @@ class Setting:
         return self.registry.get_sample_value(name, {"connector": "numbers/essai", **labels})
 
 
-class TestLane:
-    def test_the_order_is_publish_then_acknowledge(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, 1, 2, 3) as setting:
-            setting.wait_for("acknowledge 3")
-        assert setting.acts == [
+class TestInstanceRunner:
+    def test_events_are_published_before_records_are_acknowledged(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, 1, 2, 3) as running:
+            running.wait_for("acknowledge 3")
+        assert running.acts == [
             "open at 0",
             "publish ['id-1', 'id-2']",
             "acknowledge 2",
@@ -348,121 +348,121 @@ class TestLane:
             "close",
         ]
 
-    def test_it_goes_on_where_it_was(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, 1, 2) as setting:
-            setting.wait_for("acknowledge 2")
-        with Setting(tmp_path, 1, 2, 3) as setting:
-            setting.wait_for("acknowledge 3")
-        assert setting.acts[:2] == ["open at 2", "publish ['id-3']"]
+    def test_reading_continues_at_the_saved_position(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, 1, 2) as running:
+            running.wait_for("acknowledge 2")
+        with RunnerHarness(tmp_path, 1, 2, 3) as running:
+            running.wait_for("acknowledge 3")
+        assert running.acts[:2] == ["open at 2", "publish ['id-3']"]
 
-    def test_what_cannot_be_used_is_kept_and_counted_before_it_is_acknowledged(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, 0, 99, 13, 1_000, 5) as setting:
-            setting.wait_for("acknowledge 5")
+    def test_rejected_record_is_stored_and_counted_before_acknowledgement(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, 0, 99, 13, 1_000, 5) as running:
+            running.wait_for("acknowledge 5")
             kept = (tmp_path / "numbers" / "essai" / "rejects.jsonl").read_text().splitlines()
         assert [(entry["reason"], entry["record"][:11]) for entry in map(json.loads, kept)] == [
             ("unknown_record", "ninety-nine"),
             ("internal_error", "13"),
             ("time_in_future", "1000"),
         ]
-        assert [event.id for event in setting.publisher.events] == ["id-5"]
+        assert [event.id for event in running.publisher.events] == ["id-5"]
         for reason in ("unknown_record", "internal_error", "time_in_future"):
-            assert setting.count("connector_errors_total", reason=reason) == 1
-        assert setting.count("connector_records_ignored_total") == 1
-        assert setting.count("connector_records_read_total") == 5
+            assert running.count("connector_errors_total", reason=reason) == 1
+        assert running.count("connector_records_ignored_total") == 1
+        assert running.count("connector_records_read_total") == 5
 
-    def test_what_is_kept_no_longer_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_dropped_rejects_are_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lane, "Rejects", partial(Rejects, limit_bytes=400))
-        with Setting(tmp_path, *[99] * 20, 5) as setting:
-            setting.wait_for("acknowledge 21")
+        with RunnerHarness(tmp_path, *[99] * 20, 5) as running:
+            running.wait_for("acknowledge 21")
             kept = len(list(rejects.read(tmp_path / "numbers" / "essai")))
         assert 0 < kept < 20
-        assert setting.count("connector_rejects_dropped_total") == 20 - kept
+        assert running.count("connector_rejects_dropped_total") == 20 - kept
 
-    def test_what_cannot_be_used_is_told_once_in_a_while_whatever_happens_meanwhile(
+    def test_rejections_are_logged_at_intervals_also_across_restarts(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def told() -> list[tuple[int, str]]:
+        def logged() -> list[tuple[int, str]]:
             return [(entry["count"], entry["log_level"]) for entry in logs if entry["event"] == "records_rejected"]
 
         monkeypatch.setattr(lane, "RESTART_SECONDS", (0.001,))
         monkeypatch.setattr(log_throttle, "GATHER_SECONDS", 0.0)
-        with structlog.testing.capture_logs() as logs, Setting(tmp_path, 99, 13) as setting:
-            wait_until(lambda: told() == [(2, "warning")], "both in one line")
-            setting.stock += [99, 99, -2]
-            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError"), "a new start")
-            setting.stock[4] = 5
-            setting.wait_for("acknowledge 5")
-            assert len(told()) == 1
+        with structlog.testing.capture_logs() as logs, RunnerHarness(tmp_path, 99, 13) as running:
+            wait_until(lambda: logged() == [(2, "warning")], "both rejections in one message")
+            running.stock += [99, 99, -2]
+            wait_until(lambda: running.runner.trouble.startswith("RuntimeError"), "a new start")
+            running.stock[4] = 5
+            running.wait_for("acknowledge 5")
+            assert len(logged()) == 1
         monkeypatch.setattr(log_throttle, "INTERVAL_SECONDS", 0.0)
-        with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
-            wait_until(lambda: told() == [(1, "warning")], "it")
-            setting.stock.append(99)
-            wait_until(lambda: len(told()) == 2, "it again")
+        with structlog.testing.capture_logs() as logs, RunnerHarness(tmp_path, *[0] * 5, 99) as running:
+            wait_until(lambda: logged() == [(1, "warning")], "the message")
+            running.stock.append(99)
+            wait_until(lambda: len(logged()) == 2, "a second message")
 
-    def test_a_source_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, -1) as setting:
-            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble")
-            setting.stock[0] = 7
-            setting.wait_for("publish ['id-7']")
-            wait_until(lambda: setting.lane.trouble == "", "no trouble")
-        assert setting.acts.count("open at 0") == 1
+    def test_unavailable_source_is_tried_again(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, -1) as running:
+            wait_until(lambda: running.runner.trouble == "no server is there", "the trouble")
+            running.stock[0] = 7
+            running.wait_for("publish ['id-7']")
+            wait_until(lambda: running.runner.trouble == "", "no trouble")
+        assert running.acts.count("open at 0") == 1
 
-    def test_a_source_that_stays_away_is_told_again_but_not_all_the_time(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def told() -> list[Any]:
+    def test_unavailable_source_is_logged_at_intervals(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def logged() -> list[Any]:
             return [entry["trouble"] for entry in logs if entry["event"] == "connector_in_trouble"]
 
         monkeypatch.setattr(lane, "UNAVAILABLE_SECONDS", 0.001)
         reads: list[int] = []
         monkeypatch.setattr(Numbers, "read", lambda self, wait_seconds: reads.append(1) or self.away())
-        with structlog.testing.capture_logs() as logs, Setting(tmp_path, -1):
+        with structlog.testing.capture_logs() as logs, RunnerHarness(tmp_path, -1):
             wait_until(lambda: len(reads) > 20, "many vain readings")
-            assert told() == ["nobody is there"]
+            assert logged() == ["no server is there"]
             monkeypatch.setattr(lane, "REMIND_SECONDS", 0.0)
-            wait_until(lambda: len(told()) > 2, "the trouble again")
+            wait_until(lambda: len(logged()) > 2, "another message")
 
-    def test_where_it_began_is_kept_even_if_the_source_is_not_there(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, -1) as setting:
-            setting.wait_for("acknowledge 0")
-            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble")
-        assert setting.acts.count("acknowledge 0") == 1
+    def test_initial_position_is_saved_even_if_the_source_is_unavailable(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, -1) as running:
+            running.wait_for("acknowledge 0")
+            wait_until(lambda: running.runner.trouble == "no server is there", "the trouble")
+        assert running.acts.count("acknowledge 0") == 1
 
-    def test_any_failure_is_a_new_start_from_what_was_acknowledged(
+    def test_any_failure_restarts_from_the_acknowledged_position(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with Setting(tmp_path, 1, 2, -2) as setting:
-            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError at test_sdk_contract.py:"), "it")
-            setting.stock[2] = 3
-            setting.wait_for("acknowledge 3")
-        assert setting.acts.count("open at 2") >= 1
-        assert setting.count("connector_errors_total", reason="internal_error") >= 1
+        with RunnerHarness(tmp_path, 1, 2, -2) as running:
+            wait_until(
+                lambda: running.runner.trouble.startswith("RuntimeError at test_sdk_contract.py:"), "the message"
+            )
+            running.stock[2] = 3
+            running.wait_for("acknowledge 3")
+        assert running.acts.count("open at 2") >= 1
+        assert running.count("connector_errors_total", reason="internal_error") >= 1
         assert "a secret value" not in capsys.readouterr().out
-        assert "a secret value" not in setting.lane.trouble
+        assert "a secret value" not in running.runner.trouble
 
-    def test_the_source_is_not_read_while_the_publisher_has_no_room(
+    def test_source_is_not_read_while_the_publisher_is_full(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(lane, "MIN_DELAY_SECONDS", 0.1)
-        setting = Setting(tmp_path, 1)
-        setting.publisher.ready = False
-        with setting:
-            setting.wait_for("open at 0")
-            wait_until(lambda: setting.lane.trouble == lane.NO_ROOM, "the trouble")
-            assert not any("publish" in act for act in setting.acts)
-            setting.publisher.ready = True
-            setting.wait_for("acknowledge 1")
-            wait_until(lambda: setting.lane.trouble == "", "no trouble")
+        running = RunnerHarness(tmp_path, 1)
+        running.publisher.ready = False
+        with running:
+            running.wait_for("open at 0")
+            wait_until(lambda: running.runner.trouble == lane.NO_ROOM, "the trouble")
+            assert not any("publish" in act for act in running.acts)
+            running.publisher.ready = True
+            running.wait_for("acknowledge 1")
+            wait_until(lambda: running.runner.trouble == "", "no trouble")
 
-    def test_one_process_runs_an_instance(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, 1) as first:
+    def test_instance_runs_in_one_process_only(self, tmp_path: Path) -> None:
+        with RunnerHarness(tmp_path, 1) as first:
             first.wait_for("acknowledge 1")
-            with Setting(tmp_path, 1) as second:
-                wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal")
+            with RunnerHarness(tmp_path, 1) as second:
+                wait_until(lambda: "is in use by another process" in second.runner.trouble, "the refusal")
             assert second.acts == []
 
-    def test_all_metrics_are_there_from_the_start(self, tmp_path: Path) -> None:
-        text = generate_latest(Setting(tmp_path).registry).decode()
+    def test_all_metrics_exist_from_the_start(self, tmp_path: Path) -> None:
+        text = generate_latest(RunnerHarness(tmp_path).registry).decode()
         for reason in Reason:
             assert f'connector_errors_total{{connector="numbers/essai",reason="{reason.value}"}} 0.0' in text
         assert 'connector_events_published_total{connector="numbers/essai"} 0.0' in text
@@ -470,7 +470,7 @@ class TestLane:
 
 
 class Letterbox(Source[int, int]):
-    """A source that is pushed to: `post` is what its web server would call."""
+    """A source that receives messages: its web server would call `post`."""
 
     def __init__(self) -> None:
         self.waiting: queue.Queue[tuple[int, Future[str]]] = queue.Queue(maxsize=2)
@@ -508,7 +508,7 @@ class Letterbox(Source[int, int]):
         """Nothing to close."""
 
 
-def test_a_source_that_is_pushed_to_answers_once_its_events_are_safe(tmp_path: Path) -> None:
+def test_push_source_responds_once_its_events_are_safe(tmp_path: Path) -> None:
     box, publisher = Letterbox(), ManualPublisher()
     meter = Meter(Metrics(CollectorRegistry()), "letters/essai")
     with closing(Rejects(tmp_path)) as kept:
@@ -523,13 +523,13 @@ def test_a_source_that_is_pushed_to_answers_once_its_events_are_safe(tmp_path: P
         assert [first.result(0), second.result(0)] == ["202 Accepted"] * 2
 
 
-def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
+def test_runner_names_instances_in_trouble(tmp_path: Path) -> None:
     def instance(name: str, *stock: int) -> Instance:
         connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(list(stock), [], context))
         return Instance(name, connector, ConnectorConfig())
 
     def open_publisher(source: str, spool: Spool, meter: Meter) -> ManualPublisher:
-        return Telling([])
+        return LoggingPublisher([])
 
     runner = ConnectorRunner(
         [instance("nord", 1), instance("sud", -1)],
@@ -543,7 +543,7 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
-        wait_until(lambda: runner.ready() == (False, "numbers/sud: nobody is there"), "the one in trouble")
+        wait_until(lambda: runner.ready() == (False, "numbers/sud: no server is there"), "the instance in trouble")
         assert runner.healthy() == (True, "ok")
     finally:
         stop.set()
@@ -552,8 +552,8 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [SystemExit("0639980000"), KeyboardInterrupt()])
-def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending: BaseException) -> None:
-    class Leaving(Numbers):
+def test_runner_ends_if_a_thread_ends_unexpectedly(tmp_path: Path, ending: BaseException) -> None:
+    class Ending(Numbers):
         def read(self, wait_seconds: float) -> NoReturn:
             raise ending
 
@@ -562,11 +562,11 @@ def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending
         return Instance(name, connector, ConnectorConfig())
 
     runner = ConnectorRunner(
-        [instance("nord", Numbers), instance("sud", Leaving)],
+        [instance("nord", Numbers), instance("sud", Ending)],
         brokers="unused",
         directory=tmp_path,
         registry=CollectorRegistry(),
-        open_publisher=lambda *_: Telling([]),
+        open_publisher=lambda *_: LoggingPublisher([]),
     )
     stop = threading.Event()
     with structlog.testing.capture_logs() as logs, ThreadPoolExecutor() as pool:
@@ -576,12 +576,12 @@ def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending
                 run.result(20)
         finally:
             stop.set()
-    (told,) = (entry for entry in logs if entry["event"] == "connector_ended")
-    assert (told["connector"], told["trouble"], told["log_level"]) == ("numbers/sud", type(ending).__name__, "error")
+    (ended,) = (entry for entry in logs if entry["event"] == "connector_ended")
+    assert (ended["connector"], ended["trouble"], ended["log_level"]) == ("numbers/sud", type(ending).__name__, "error")
     assert not any(thread.name.startswith("numbers/") for thread in threading.enumerate())
 
 
-def test_what_is_said_of_an_error_holds_no_value() -> None:
+def test_safe_error_text_contains_no_value() -> None:
     assert safe_error_text(ValueError("0639980000")) == "ValueError at ?"
     assert safe_error_text(ConfigError("a.b is unknown")) == "a.b is unknown"
 
@@ -598,9 +598,7 @@ def test_what_is_said_of_an_error_holds_no_value() -> None:
         (errno.ENOSPC, SourceUnavailableError),
     ],
 )
-def test_by_its_type_an_error_tells_whether_an_option_is_to_be_mended(
-    number: int, kind: type[SourceUnavailableError]
-) -> None:
+def test_type_of_an_os_error_shows_a_wrong_configuration(number: int, kind: type[SourceUnavailableError]) -> None:
     raised = source_error(OSError(number, os.strerror(number)), "queue_log")
     assert type(raised) is kind
     assert str(raised).startswith("queue_log")

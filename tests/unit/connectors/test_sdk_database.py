@@ -1,4 +1,4 @@
-"""What becomes of a file of SQLite that is lost, damaged, or in another's hands."""
+"""SQLite files that are missing, damaged or locked."""
 
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "things.sqlite"
 
 
-def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> None:
+def test_committed_data_is_stored_in_a_private_file(path: Path) -> None:
     with closing(opened(path)) as first:
         first.execute("INSERT INTO things VALUES (?)", "kept")
         first.execute("BEGIN IMMEDIATE")
@@ -31,24 +31,24 @@ def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> No
         assert second.execute("SELECT thing FROM things").fetchall() == [("kept",)]
 
 
-def keep_half(database: Database) -> None:
+def insert_half(database: Database) -> None:
     with database.transaction():
-        database.execute("INSERT INTO things VALUES (?)", "one half")
+        database.execute("INSERT INTO things VALUES (?)", "first half")
         database.execute("INSERT INTO other_things VALUES (?)", "the other half")
 
 
-def test_a_transaction_is_kept_whole_or_not_at_all(path: Path) -> None:
+def test_transaction_is_atomic(path: Path) -> None:
     with closing(opened(path)) as database:
         with database.transaction():
             database.execute("INSERT INTO things VALUES (?)", "kept")
         with pytest.raises(ConnectorError, match="no such table"):
-            keep_half(database)
+            insert_half(database)
         assert not database.in_transaction
         assert database.execute("SELECT thing FROM things").fetchall() == [("kept",)]
 
 
 @pytest.mark.parametrize("content", [None, b""])
-def test_a_file_that_is_gone_is_not_made_anew(path: Path, content: bytes | None) -> None:
+def test_missing_file_is_not_created_again(path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CursorDamagedError, match=r"things\.sqlite is not there, but was: restore it"):
@@ -57,13 +57,13 @@ def test_a_file_that_is_gone_is_not_made_anew(path: Path, content: bytes | None)
         pass
 
 
-def test_a_file_that_is_damaged_is_lost(path: Path) -> None:
+def test_damaged_file_is_reported_as_lost(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(CursorDamagedError, match=r"things\.sqlite is damaged: restore it"):
         opened(path, was_there=True)
 
 
-def test_a_file_in_anothers_hands_is_not_lost(path: Path) -> None:
+def test_locked_file_is_not_reported_as_lost(path: Path) -> None:
     with closing(opened(path)) as other, closing(opened(path)) as database:
         other.execute("BEGIN IMMEDIATE")
         database.execute("PRAGMA busy_timeout = 0")

@@ -1,4 +1,4 @@
-"""What records are read as, and what is said of those that are none."""
+"""Decoding of records, and rejection of invalid ones."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Inner(msgspec.Struct):
 
 
 class Record(msgspec.Struct, rename="pascal"):
-    """Needs a ticket."""
+    """A record with a required ticket."""
 
     ticket: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]\d{1,4}\Z")]
     what: Literal["in", "out"] = "in"
@@ -40,7 +40,7 @@ def refusal(decode: Callable[..., object], content: bytes) -> tuple[Reason, str]
     return error.value.reason, error.value.detail
 
 
-def test_what_is_not_asked_for_is_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert decode_json(b'{"Ticket": "A1", "Age": 7, "Name": "x"}', Record) == Record("A1", age=7)
     assert decode_form(b"Ticket=A0&Ticket=A1&Age=7&Name=x&Empty=", Record) == Record("A1", age=7)
 
@@ -60,7 +60,7 @@ def test_what_is_not_asked_for_is_passed_over() -> None:
         (b'{"Ticket": "\xe9"}', Reason.INVALID_UTF8, ""),
     ],
 )
-def test_json_that_cannot_be_used(content: bytes, reason: Reason, detail: str) -> None:
+def test_invalid_json_is_rejected(content: bytes, reason: Reason, detail: str) -> None:
     assert refusal(decode_json, content) == (reason, detail)
 
 
@@ -73,7 +73,7 @@ def test_json_that_cannot_be_used(content: bytes, reason: Reason, detail: str) -
         (b"Ticket=\xe9", Reason.INVALID_UTF8, ""),
     ],
 )
-def test_forms_that_cannot_be_used(content: bytes, reason: Reason, detail: str) -> None:
+def test_invalid_forms_are_rejected(content: bytes, reason: Reason, detail: str) -> None:
     assert refusal(decode_form, content) == (reason, detail)
 
 
@@ -85,20 +85,20 @@ JSON: Any = st.recursive(
 
 
 @given(JSON, st.dictionaries(st.sampled_from(["Ticket", "Age", "What", VALUE]), st.text()))
-def test_whatever_comes_nothing_else_is_raised_and_no_value_told(body: Any, form: dict[str, str]) -> None:
+def test_any_input_raises_only_unusable_record_without_values(body: Any, form: dict[str, str]) -> None:
     for decode, content in ((decode_json, msgspec.json.encode(body)), (decode_form, urlencode(form).encode())):
-        told = ""
+        detail = ""
         try:
             decode(content, Record)
         except UnusableRecord as error:
-            told = error.detail
-        assert VALUE not in told
+            detail = error.detail
+        assert VALUE not in detail
 
 
-def test_a_citizen_is_the_same_however_a_value_is_written() -> None:
+def test_citizen_has_the_same_pseudonyms_in_every_notation() -> None:
     known = citizen_identities(KEY, case=" 2026-7 ", email="Usager@Example.org", phone="01 99 00 12 34")
     assert known == citizen_identities(KEY, case="2026-7", email="usager@example.org", phone="+33199001234")
-    assert [one.partition(":")[0] for one in known.split()] == ["case", "email", "phone"]
+    assert [identity.partition(":")[0] for identity in known.split()] == ["case", "email", "phone"]
     assert citizen_identities(KEY, phone="01 99 00 12 34", region="BE") != citizen_identities(
         KEY, phone="01 99 00 12 34"
     )
@@ -121,8 +121,8 @@ class Page(msgspec.Struct):
         (b'["[[[[", "\\"", "]"]', b'["[[[[", "\\"", "]"]'),
     ],
 )
-def test_one_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes) -> None:
-    deep = b"[" * 2_000 + b"]" * 2_000  # so that it has to be read in the slow way
+def test_invalid_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes) -> None:
+    deep = b"[" * 2_000 + b"]" * 2_000  # forces the slow decoding
     page = decode_response(b'{"rows":[1,' + odd + b",2," + deep + b"]}", Page)
     assert [bytes(row) for row in page.rows[:3]] == [b"1", read, b"2"]
 
@@ -130,7 +130,7 @@ def test_one_record_does_not_hide_the_others_of_its_page(odd: bytes, read: bytes
 @pytest.mark.parametrize(
     "content", [b"[" * 1_000_000, b'"' * 999_999, b'"\\' * 500_000, b"\\", b'{"rows":["', b"]" * 9]
 )
-def test_what_is_no_answer_is_refused_in_linear_time(content: bytes) -> None:
+def test_invalid_response_is_refused_in_linear_time(content: bytes) -> None:
     before = time.process_time()
     with pytest.raises(msgspec.DecodeError):
         decode_response(content, Page)

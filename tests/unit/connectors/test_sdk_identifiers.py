@@ -1,4 +1,4 @@
-"""What of a source's numbers and references may stand in an event as it is."""
+"""Numbers and references of a source that may be published unchanged."""
 
 import pytest
 
@@ -24,7 +24,7 @@ KEY = PseudonymKey("social", b"k" * 32)
         *("15012026/17", "A20260115-00017", "2026/01/15/00017", "DRH_15.01.2026_00017"),
     ],
 )
-def test_a_register_number_stays_as_it_is(chrono: str) -> None:
+def test_register_number_stays_unchanged(chrono: str) -> None:
     assert reference_for(chrono, KEY) == chrono
 
 
@@ -37,7 +37,7 @@ def test_a_register_number_stays_as_it_is(chrono: str) -> None:
         *("camille@example.org", "DUPONT", "Camille Exemple 3", "dupont2", "é1", "x" * 200 + "1"),
     ],
 )
-def test_what_may_be_personal_is_a_keyed_digest(value: str) -> None:
+def test_possibly_personal_value_becomes_a_keyed_digest(value: str) -> None:
     kept = reference_for(value, KEY)
     assert kept.startswith("REF-")
     assert len(kept) == 24
@@ -46,13 +46,13 @@ def test_what_may_be_personal_is_a_keyed_digest(value: str) -> None:
     assert reference_for(kept, KEY) == kept
 
 
-def test_a_number_of_more_than_eight_digits_is_a_keyed_digest() -> None:
+def test_number_of_more_than_eight_digits_becomes_a_keyed_digest() -> None:
     assert number_for(99_999_999, KEY) == "99999999"
     assert number_for(639_981_234, KEY).startswith("ID-")
     assert number_for(639_981_234, KEY) != number_for(639_981_235, KEY)
 
 
-def test_nine_digits_in_a_row_may_be_a_number_eight_are_none() -> None:
+def test_nine_digits_in_a_row_may_be_a_phone_number_but_not_eight() -> None:
     assert not may_be_phone_number("12345678")
     assert not may_be_phone_number("2026 12345678")
     assert may_be_phone_number("1 23 45 67 89")

@@ -1,4 +1,4 @@
-"""When a source that also pushes is asked."""
+"""Schedule of polls of a source that also pushes."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ NOW = datetime(2026, 3, 16, tzinfo=UTC)
 
 
 class TwoPages(Pager):
-    """Rounds of two pages, the first without an end."""
+    """Polls of two pages."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -24,7 +24,7 @@ class TwoPages(Pager):
         pass
 
 
-def test_the_time_to_the_next_round_begins_with_the_round() -> None:
+def test_interval_of_polls_starts_with_the_poll() -> None:
     rounds = TwoPages()
     with closing(Poller(PollSettings(lambda: rounds, round_seconds=3_600, page_seconds=3_600))) as asker:
         wait_until(asker.take, "the first page")

@@ -1,4 +1,4 @@
-"""What a probe does, and what it leaves alone."""
+"""Probes of a source."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NOW = datetime.now(UTC)
 
 
 class Visits(Source[timedelta | None, int]):
-    """Visits by how long ago they were."""
+    """A source of visits, given by their age."""
 
     def __init__(self, stock: Sequence[timedelta | None], acts: list[str], config: Any, context: Context) -> None:
         self.stock, self.acts = stock, acts
@@ -53,7 +53,7 @@ def instance(stock: Sequence[timedelta | None], acts: list[str], **more: Any) ->
     return Instance("a", Connector("desk", ConnectorConfig, partial(Visits, stock, acts), **more), ConnectorConfig())
 
 
-def test_it_reads_on_and_reports_types_and_counts(tmp_path: Path) -> None:
+def test_probe_reports_types_and_counts(tmp_path: Path) -> None:
     acts: list[str] = []
     minutes = [timedelta(minutes=1), timedelta(minutes=2), None, timedelta(0), timedelta(days=-2)]
     assert probe(instance(minutes, acts), tmp_path) == ProbeResult(
@@ -68,9 +68,7 @@ def test_it_reads_on_and_reports_types_and_counts(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-def test_it_stops_after_many_records_or_seconds_and_reports_that_there_are_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_probe_stops_at_its_limits_and_reports_more_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     minutes = [timedelta(minutes=nth) for nth in range(1, 7)]
     monkeypatch.setattr("connectors.sdk.probe.MOST_RECORDS", 3)
     found = probe(instance(minutes, []), tmp_path)
@@ -82,7 +80,7 @@ def test_it_stops_after_many_records_or_seconds_and_reports_that_there_are_more(
     assert (found.records, found.has_more) == (2, True)
 
 
-def test_what_a_source_writes_when_it_is_opened_is_written_elsewhere(tmp_path: Path) -> None:
+def test_files_that_a_source_writes_on_opening_go_to_a_copy(tmp_path: Path) -> None:
     def open_(config: Any, context: Context) -> Visits:
         begun = context.cursor.load()
         context.cursor.save(b"2")
@@ -100,25 +98,25 @@ def test_what_a_source_writes_when_it_is_opened_is_written_elsewhere(tmp_path: P
     assert one.context(tmp_path).cursor.load() == b"1"
 
 
-def test_a_connector_may_probe_in_its_own_way(tmp_path: Path) -> None:
+def test_connector_can_have_its_own_probe(tmp_path: Path) -> None:
     acts: list[str] = []
 
-    def look(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+    def probe_source(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
         return [Reject(Reason.UNKNOWN_RECORD, context.source.encode())]
 
-    assert probe(instance([None], acts, probe=look), tmp_path).rejected == {Reason.UNKNOWN_RECORD: 1}
+    assert probe(instance([None], acts, probe=probe_source), tmp_path).rejected == {Reason.UNKNOWN_RECORD: 1}
     assert acts == []
 
 
-def test_a_defect_is_told_without_its_text(tmp_path: Path) -> None:
-    def look(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+def test_defect_is_reported_without_its_text(tmp_path: Path) -> None:
+    def probe_source(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
         raise ValueError("a secret value")
 
     with pytest.raises(SourceUnavailableError, match=r"^ValueError at test_sdk_probe\.py:\d+$"):
-        probe(instance([], [], probe=look), tmp_path)
+        probe(instance([], [], probe=probe_source), tmp_path)
 
 
-def test_one_that_runs_is_not_probed(tmp_path: Path) -> None:
+def test_running_instance_is_not_probed(tmp_path: Path) -> None:
     one = instance([], [])
     with one.locked(tmp_path), pytest.raises(InstanceInUseError):
         probe(one, tmp_path)

@@ -1,4 +1,4 @@
-"""The publisher where no broker is; with one, see tests/broker."""
+"""Publisher without a broker; for tests with a broker see tests/broker."""
 
 import socket
 from collections.abc import Collection
@@ -33,12 +33,12 @@ from tests.support.processes import wait_until
         replayed=st.booleans(),
     )
 )
-def test_a_record_survives_the_spool(record: Record) -> None:
+def test_record_is_unchanged_by_the_spool(record: Record) -> None:
     assert unpack(pack(record)) == record
 
 
 @given(st.binary(max_size=70), st.integers(1, 100))
-def test_a_key_goes_where_other_clients_send_it(key: bytes, count: int) -> None:
+def test_partition_of_a_key_is_the_one_of_other_clients(key: bytes, count: int) -> None:
     assert partition_of(key, count) == (murmur2(key) & 0x7FFFFFFF) % count
 
 
@@ -52,7 +52,7 @@ def event(number: int = 0) -> Event:
     )
 
 
-def test_an_event_goes_to_the_topic_of_its_channel_under_its_subject() -> None:
+def test_event_goes_to_the_topic_of_its_channel_with_its_subject_as_key() -> None:
     record = to_record(event())
     assert (record.topic, record.key, record.happened_ms) == (
         "contact.call.v1",
@@ -62,7 +62,7 @@ def test_an_event_goes_to_the_topic_of_its_channel_under_its_subject() -> None:
     assert decode(record.value) == event()
 
 
-def test_without_a_broker_events_are_safe_on_disk_until_that_is_full(tmp_path: Path) -> None:
+def test_without_a_broker_events_are_spooled_until_the_spool_is_full(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     spool = Spool(tmp_path, limit_bytes=SPOOL_ROOM_BYTES + 100_000)
     meter = Meter(Metrics(registry), "asterisk/essai")
@@ -85,7 +85,7 @@ def test_without_a_broker_events_are_safe_on_disk_until_that_is_full(tmp_path: P
     publisher.close()
 
 
-def test_what_kafka_refuses_is_spooled_and_named(tmp_path: Path) -> None:
+def test_refused_events_are_spooled_and_the_reason_is_shown(tmp_path: Path) -> None:
     meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
     asked: list[list[str]] = []
 

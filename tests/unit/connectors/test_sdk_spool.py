@@ -17,11 +17,11 @@ from connectors.sdk.spool import Spool
 def drain(spool: Spool, limit: int = 3) -> list[bytes]:
     taken: list[bytes] = []
     while True:
-        payloads, mark = spool.read(limit)
+        payloads, position = spool.read(limit)
         if not payloads:
             return taken
         taken += payloads
-        spool.drop(mark)
+        spool.drop(position)
 
 
 def reopened(spool: Spool, directory: Path) -> Spool:
@@ -29,7 +29,7 @@ def reopened(spool: Spool, directory: Path) -> Spool:
     return Spool(directory)
 
 
-def test_what_went_in_comes_out_in_order_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_records_are_read_in_order_and_leave_no_file_behind(tmp_path: Path) -> None:
     spool = Spool(tmp_path, segment_bytes=50)
     payloads = [b"event %d" % n for n in range(40)]
     for n in range(0, 40, 4):
@@ -41,19 +41,19 @@ def test_what_went_in_comes_out_in_order_and_leaves_nothing_behind(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_not_dropped_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_undropped_records_survive_a_restart(tmp_path: Path) -> None:
     spool = Spool(tmp_path, segment_bytes=30)
     payloads = [b"event %d" % n for n in range(10)]
     for payload in payloads:
         spool.append([payload])
-    _, mark = spool.read(5)
-    spool.drop(mark)
+    _, position = spool.read(5)
+    spool.drop(position)
     again = drain(reopened(spool, tmp_path))
     assert again == payloads[-len(again) :]
     assert len(again) >= 5, "a record that was not dropped is gone"
 
 
-def test_rewinding_reads_again_what_was_not_dropped(tmp_path: Path) -> None:
+def test_rewind_reads_undropped_records_again(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.append([b"a", b"b", b"c"])
     _, first = spool.read(1)
@@ -64,7 +64,7 @@ def test_rewinding_reads_again_what_was_not_dropped(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_a_full_spool_takes_none_of_a_batch(tmp_path: Path) -> None:
+def test_full_spool_stores_no_part_of_a_batch(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=40)
     spool.append([b"x" * 20])
     with pytest.raises(SpoolFullError):
@@ -75,7 +75,7 @@ def test_a_full_spool_takes_none_of_a_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", ["write", "fdatasync"])
-def test_a_full_disk_takes_none_of_a_batch_and_spoils_nothing(
+def test_full_disk_stores_no_part_of_a_batch_and_damages_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     spool = Spool(tmp_path)
@@ -96,7 +96,7 @@ def test_a_full_disk_takes_none_of_a_batch_and_spoils_nothing(
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_cut_anywhere_keeps_every_record_before_it(
+def test_truncation_keeps_every_record_before_it(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
@@ -120,7 +120,7 @@ def test_a_cut_anywhere_keeps_every_record_before_it(
 
 @given(st.lists(st.binary(min_size=4, max_size=40), min_size=1, max_size=6), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_flipped_bit_costs_one_record(
+def test_flipped_bit_loses_one_record(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
@@ -143,14 +143,16 @@ def test_a_flipped_bit_costs_one_record(
     assert drain(reopened(damaged, directory)) == [*payloads[:hit], *payloads[hit + 1 :], b"new"]
 
 
-def test_what_is_damaged_is_put_aside(tmp_path: Path) -> None:
+def test_damaged_data_is_moved_to_a_bad_file(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", segment_bytes=40)
     for n in range(6):
         spool.append([b"event %d" % n, b"another %d" % n])
     spool.close()
     first, second, *_ = sorted((tmp_path / "spool").iterdir())
     first.write_bytes(first.read_bytes().replace(b"event 0", b"EVENT 0"))
-    second.write_bytes(second.read_bytes().replace(b"another 2", b"ANOTHER 2"))  # the last one, but not of all
+    second.write_bytes(
+        second.read_bytes().replace(b"another 2", b"ANOTHER 2")
+    )  # the last record of its segment, not of the spool
     with structlog.testing.capture_logs() as logs:
         left = drain(Spool(tmp_path / "spool", segment_bytes=40))
     assert left == [text % n for n in range(6) for text in (b"event %d", b"another %d")][1:5] + [
@@ -165,7 +167,7 @@ def test_what_is_damaged_is_put_aside(tmp_path: Path) -> None:
     assert drain(Spool(tmp_path / "spool")) == []
 
 
-def test_a_tail_of_zeros_is_no_record(tmp_path: Path) -> None:
+def test_trailing_zeros_are_not_a_record(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.append([b"real"])
     spool.close()
@@ -175,7 +177,7 @@ def test_a_tail_of_zeros_is_no_record(tmp_path: Path) -> None:
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """A spool against a list, through restarts: nothing dropped comes back but from the first segment."""
+    """Compare a spool with a list, across restarts: dropped records return from the first segment only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,20 +202,20 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 6))
     def take(self, limit: int) -> None:
-        payloads, mark = self.spool.read(limit)
+        payloads, position = self.spool.read(limit)
         assert payloads == self.kept[self.read : self.read + len(payloads)]
         assert payloads or self.read == len(self.kept)
         self.read += len(payloads)
-        self.marks.append((self.read, mark))
+        self.marks.append((self.read, position))
 
     @rule(which=st.integers(0, 10))
     def drop(self, which: int) -> None:
         if self.marks:
-            taken, mark = self.marks[which % len(self.marks)]
-            self.spool.drop(mark)
+            taken, position = self.marks[which % len(self.marks)]
+            self.spool.drop(position)
             self.kept = self.kept[taken:]
             self.read -= taken
-            self.marks = [(read - taken, mark) for read, mark in self.marks if read >= taken]
+            self.marks = [(read - taken, position) for read, position in self.marks if read >= taken]
 
     @rule()
     def rewind(self) -> None:

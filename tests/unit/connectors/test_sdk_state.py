@@ -1,4 +1,4 @@
-"""Cursor, keys, rejects: what a connector keeps."""
+"""State of a connector: cursor, keys, rejects."""
 
 import json
 import os
@@ -22,10 +22,10 @@ from models.reasons import Reason
 
 
 class TestPrivateDirectory:
-    def test_all_that_is_made_is_for_this_user_alone(self, tmp_path: Path) -> None:
+    def test_created_directories_are_private(self, tmp_path: Path) -> None:
         shared = tmp_path / "shared"
         shared.mkdir()
-        shared.chmod(0o755)  # whatever umask an earlier test left
+        shared.chmod(0o755)  # regardless of the umask of earlier tests
         private = shared / "data" / "connectors" / "siege"
         before = os.umask(0o022)
         try:
@@ -38,7 +38,7 @@ class TestPrivateDirectory:
 
 
 class TestCursor:
-    def test_the_last_position_is_found_again(self, tmp_path: Path) -> None:
+    def test_last_position_is_loaded(self, tmp_path: Path) -> None:
         assert Cursor(tmp_path).load() is None
         cursor = Cursor(tmp_path)
         for n in range(5):
@@ -49,7 +49,7 @@ class TestCursor:
         again.save("après".encode())
         assert Cursor(tmp_path).load() == "après".encode()
 
-    def test_a_cut_anywhere_falls_back_to_the_position_before(self, tmp_path: Path) -> None:
+    def test_truncated_file_falls_back_to_the_previous_position(self, tmp_path: Path) -> None:
         cursor = Cursor(tmp_path)
         cursor.save(b'{"offset":1}')
         cursor.save(b'{"offset":2}')
@@ -61,7 +61,7 @@ class TestCursor:
             newest.write_bytes(content[:size])
             assert Cursor(tmp_path).load() == b'{"offset":1}'
 
-    def test_a_changed_position_is_not_believed(self, tmp_path: Path) -> None:
+    def test_modified_position_is_not_used(self, tmp_path: Path) -> None:
         cursor = Cursor(tmp_path)
         cursor.save(b'{"offset":1}')
         cursor.save(b'{"offset":2}')
@@ -70,7 +70,7 @@ class TestCursor:
             path.write_text(path.read_text().replace(r"\"offset\":2", r"\"offset\":3"))
         assert Cursor(tmp_path).load() == b'{"offset":1}'
 
-    def test_two_damaged_generations_are_no_first_start(self, tmp_path: Path) -> None:
+    def test_two_damaged_generations_are_not_a_first_start(self, tmp_path: Path) -> None:
         for name in CURSOR_FILES:
             (tmp_path / name).write_bytes(b"{")
         with pytest.raises(CursorDamagedError, match="remove both"):
@@ -78,7 +78,7 @@ class TestCursor:
 
 
 class TestKeys:
-    def test_a_key_is_made_once_and_for_this_user_alone(self, tmp_path: Path) -> None:
+    def test_key_is_created_once_and_is_private(self, tmp_path: Path) -> None:
         directory = tmp_path / "keys"
         first = load_key(directory, "social")
         assert load_key(directory, "social") == first
@@ -87,7 +87,7 @@ class TestKeys:
             ("social.key", 0o600)
         ]
 
-    def test_sectors_have_keys_of_their_own(self, tmp_path: Path) -> None:
+    def test_each_sector_has_its_own_key(self, tmp_path: Path) -> None:
         names = {
             load_key(tmp_path / "keys", sector).pseudonym(IdentityKind.PHONE, "+33639980000")
             for sector in ("social", "routes")
@@ -95,20 +95,20 @@ class TestKeys:
         assert len(names) == 2
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-    def test_a_key_that_others_can_read_is_refused(self, tmp_path: Path, mode: int) -> None:
+    def test_key_readable_by_others_is_refused(self, tmp_path: Path, mode: int) -> None:
         load_key(tmp_path / "keys", "social")
         (tmp_path / "keys" / "social.key").chmod(mode)
         with pytest.raises(KeyFileError, match=r"chmod 0600 .*social\.key"):
             load_key(tmp_path / "keys", "social")
 
-    def test_a_directory_that_others_can_enter_is_refused(self, tmp_path: Path) -> None:
+    def test_directory_accessible_to_others_is_refused(self, tmp_path: Path) -> None:
         load_key(tmp_path / "keys", "social")
         (tmp_path / "keys").chmod(0o755)
         with pytest.raises(KeyFileError, match="chmod 0700"):
             load_key(tmp_path / "keys", "social")
 
     @pytest.mark.parametrize("size", [0, 16, 31, 33])
-    def test_what_is_no_key_is_refused_and_not_replaced(self, tmp_path: Path, size: int) -> None:
+    def test_invalid_key_is_refused_and_not_replaced(self, tmp_path: Path, size: int) -> None:
         load_key(tmp_path / "keys", "social")
         path = tmp_path / "keys" / "social.key"
         path.write_bytes(bytes(size))
@@ -116,10 +116,10 @@ class TestKeys:
             load_key(tmp_path / "keys", "social")
         assert path.stat().st_size == size
 
-    def test_of_two_first_starts_one_wins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_of_two_concurrent_first_starts_wins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_key(tmp_path / "keys", "social")
         won = (tmp_path / "keys" / "social.key").read_bytes()
-        with monkeypatch.context() as patch:  # the other had not seen the file yet
+        with monkeypatch.context() as patch:  # the second start has not seen the file yet
             patch.setattr(Path, "exists", lambda self: False)
             key = load_key(tmp_path / "keys", "social")
         assert key.secret == won
@@ -127,18 +127,18 @@ class TestKeys:
 
 
 class TestKeysInUse:
-    """An instance goes on only with the keys it began with: another one makes all callers and agents strangers."""
+    """An instance uses only the keys it started with: with other keys all pseudonyms would change."""
 
     def keys(self, place: Path, instance: str = "siege") -> Keys:
         (place / instance).mkdir(exist_ok=True)
         return Keys(place / "keys", place / instance)
 
-    def test_the_key_is_the_one_in_the_file(self, tmp_path: Path) -> None:
+    def test_key_is_the_one_in_the_file(self, tmp_path: Path) -> None:
         first = self.keys(tmp_path).pseudonym_key("social")
         assert first == load_key(tmp_path / "keys", "social") == self.keys(tmp_path).pseudonym_key("social")
         assert stat.S_IMODE((tmp_path / "siege" / "keys.json").stat().st_mode) == 0o600
 
-    def test_the_making_of_a_key_is_told_once(self, tmp_path: Path) -> None:
+    def test_creation_of_a_key_is_logged_once(self, tmp_path: Path) -> None:
         with structlog.testing.capture_logs() as logs:
             for _ in range(2):
                 self.keys(tmp_path).pseudonym_key("social")
@@ -146,7 +146,7 @@ class TestKeysInUse:
             ("key_made", "warning", str(tmp_path / "keys" / "social.key"))
         ]
 
-    def test_a_lost_key_is_asked_for_and_not_replaced(self, tmp_path: Path) -> None:
+    def test_lost_key_is_reported_and_not_replaced(self, tmp_path: Path) -> None:
         self.keys(tmp_path).pseudonym_key("social")
         shutil.rmtree(tmp_path / "keys")
         for _ in range(2):
@@ -154,7 +154,7 @@ class TestKeysInUse:
                 self.keys(tmp_path).pseudonym_key("social")
         assert not (tmp_path / "keys" / "social.key").exists()
 
-    def test_another_key_is_refused(self, tmp_path: Path) -> None:
+    def test_replaced_key_is_refused(self, tmp_path: Path) -> None:
         self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "keys" / "social.key").write_bytes(b"x" * 32)
         with pytest.raises(KeyFileError, match=r"social\.key is not the key that was used"):
@@ -162,7 +162,7 @@ class TestKeysInUse:
         (tmp_path / "siege" / "keys.json").unlink()
         assert self.keys(tmp_path).pseudonym_key("social").secret == b"x" * 32
 
-    def test_each_sector_and_each_instance_has_its_own(self, tmp_path: Path) -> None:
+    def test_key_ids_are_stored_per_sector_and_instance(self, tmp_path: Path) -> None:
         social = self.keys(tmp_path).pseudonym_key("social")
         assert self.keys(tmp_path, "annexe").pseudonym_key("social") == social
         self.keys(tmp_path).pseudonym_key("routes")
@@ -171,20 +171,20 @@ class TestKeysInUse:
         with pytest.raises(KeyFileError, match="is not there"):
             self.keys(tmp_path, "annexe").pseudonym_key("social")
 
-    def test_for_a_look_nothing_is_written(self, tmp_path: Path) -> None:
-        first = self.looked_at(tmp_path).pseudonym_key("social")
-        assert first != self.looked_at(tmp_path).pseudonym_key("social")
+    def test_nothing_is_written_without_lasting(self, tmp_path: Path) -> None:
+        first = self.temporary_keys(tmp_path).pseudonym_key("social")
+        assert first != self.temporary_keys(tmp_path).pseudonym_key("social")
         assert not [*tmp_path.iterdir()]
         lasting = self.keys(tmp_path).pseudonym_key("social")
-        assert self.looked_at(tmp_path).pseudonym_key("social") == lasting
+        assert self.temporary_keys(tmp_path).pseudonym_key("social") == lasting
         (tmp_path / "keys" / "social.key").unlink()
         with pytest.raises(KeyFileError, match="is not there"):
-            self.looked_at(tmp_path).pseudonym_key("social")
+            self.temporary_keys(tmp_path).pseudonym_key("social")
 
-    def looked_at(self, place: Path) -> Keys:
+    def temporary_keys(self, place: Path) -> Keys:
         return Keys(place / "keys", place / "siege", lasting=False)
 
-    def test_a_damaged_note_is_no_first_start(self, tmp_path: Path) -> None:
+    def test_damaged_keys_json_is_not_a_first_start(self, tmp_path: Path) -> None:
         self.keys(tmp_path).pseudonym_key("social")
         (tmp_path / "siege" / "keys.json").write_text("{")
         with pytest.raises(KeyFileError, match=r"keys\.json is damaged: remove it"):
@@ -192,7 +192,7 @@ class TestKeysInUse:
 
 
 class TestRejects:
-    def test_what_came_is_kept_byte_for_byte(self, tmp_path: Path) -> None:
+    def test_record_is_stored_byte_for_byte(self, tmp_path: Path) -> None:
         rejects = Rejects(tmp_path)
         records = [b"plain", b"\xff\xfe broken", "accentué".encode(), b'"quoted"\n']
         for record in records:
@@ -203,7 +203,7 @@ class TestRejects:
         assert {(entry["reason"], entry["detail"]) for entry in entries} == {("unreadable_line", "why")}
         rejects.close()
 
-    def test_the_oldest_go_when_there_are_too_many(self, tmp_path: Path) -> None:
+    def test_oldest_rejects_are_dropped_at_the_limit(self, tmp_path: Path) -> None:
         limit = 8_000
         with structlog.testing.capture_logs() as logs, closing(Rejects(tmp_path, limit_bytes=limit)) as rejects:
             dropped = [rejects.add(Reject(Reason.UNKNOWN_RECORD, b"record %d" % n)) for n in range(500)]
@@ -214,11 +214,11 @@ class TestRejects:
         ]
         assert kept == [f"record {n}" for n in range(500)][-len(kept) :]
         assert sum(dropped) == 500 - len(kept) > 0
-        told = [entry["count"] for entry in logs if entry["event"] == "rejects_dropped"]
-        assert told == [count for count in dropped if count]
+        logged = [entry["count"] for entry in logs if entry["event"] == "rejects_dropped"]
+        assert logged == [count for count in dropped if count]
         assert limit / 3 < sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
 
-    def test_what_was_forgotten_is_not_counted_as_dropped(self, tmp_path: Path) -> None:
+    def test_forgotten_rejects_are_not_counted_as_dropped(self, tmp_path: Path) -> None:
         with closing(Rejects(tmp_path, limit_bytes=1_000)) as rejects:
             while not (tmp_path / "rejects.old.jsonl").exists():
                 rejects.add(Reject(Reason.UNKNOWN_RECORD, b"old"))
@@ -228,7 +228,7 @@ class TestRejects:
         kept = sum(kept.reject.record == b"new" for kept in read(tmp_path))
         assert sum(dropped) == 9 - kept > 0
 
-    def test_what_a_crash_left_half_written_is_forgotten_with_what_is_as_old(self, tmp_path: Path) -> None:
+    def test_incomplete_line_is_forgotten_with_lines_of_its_age(self, tmp_path: Path) -> None:
         def write(*lines: bytes) -> None:
             (tmp_path / "rejects.jsonl").write_bytes(b"\n".join(lines))
             os.utime(tmp_path / "rejects.jsonl", (before.timestamp() - 1,) * 2)
@@ -248,5 +248,5 @@ class TestRejects:
         os.utime(tmp_path / "rejects.jsonl")
         assert forget(tmp_path, before) == 0, "it may be half written by one that runs"
 
-    def test_its_text_does_not_show_in_a_repr(self) -> None:
+    def test_repr_does_not_contain_the_record(self) -> None:
         assert "0639980000" not in repr(Reject(Reason.UNKNOWN_RECORD, b"0639980000"))

@@ -17,7 +17,7 @@ from connectors.sdk.tail import CHUNK_BYTES, MAX_LINE_BYTES, LineTail, TailPosit
 
 
 class Reader:
-    """A tail that can be closed and opened again where it was; a restless one is, after every single read."""
+    """A tail that can be reopened at its position; with `restless`, after every read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Reader:
     def read(self) -> list[bytes]:
         lines: list[bytes] = []
         quiet = 0
-        while quiet < 3:  # what was rewritten is noticed in one turn and followed in the next
+        while quiet < 3:  # a rewritten file is detected in one call and followed in the next
             new = self.tail.read(0)
             self.position = self.tail.position
             if self.restless:
@@ -60,12 +60,12 @@ def write(path: Path, *lines: str, mode: str = "a") -> None:
 
 
 def later(path: Path, seconds: float) -> None:
-    """Let a file have been written to later: real rotations are hours apart, clocks of file systems are coarse."""
+    """Set a later modification time: real rotations are hours apart, but file system clocks are coarse."""
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + int(seconds * 1e9)))
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(reader: Reader, log: Path) -> None:
+def test_missing_file_is_awaited(reader: Reader, log: Path) -> None:
     with pytest.raises(SourceMisconfiguredError, match="queue_log is not there"):
         reader.read()
     write(log, "one")
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(reader: Reader, log: Path) -
 
 @pytest.mark.parametrize("names", [("2", "1"), ("20260301", "20260302"), ("0", "1")])
 @pytest.mark.parametrize("restless", [False, True])
-def test_on_a_first_start_rotated_files_are_read_first_in_order(
+def test_first_start_reads_rotated_files_in_order(
     reader: Reader, log: Path, names: tuple[str, str], *, restless: bool
 ) -> None:
     reader.restless = restless
@@ -87,7 +87,7 @@ def test_on_a_first_start_rotated_files_are_read_first_in_order(
     assert reader.read() == [b"more"]
 
 
-def test_on_a_first_start_a_copy_is_not_read_and_compressed_files_are_told(reader: Reader, log: Path) -> None:
+def test_first_start_skips_copies_and_reports_compressed_files(reader: Reader, log: Path) -> None:
     write(log, "one", "two")
     write(log.with_name(f"{log.name}.bak"), "one")
     later(log.with_name(f"{log.name}.bak"), -60)
@@ -100,7 +100,7 @@ def test_on_a_first_start_a_copy_is_not_read_and_compressed_files_are_told(reade
     ]
 
 
-def test_on_a_first_start_at_the_end_no_rotated_file_is_read(log: Path) -> None:
+def test_first_start_at_the_end_reads_no_rotated_file(log: Path) -> None:
     write(log.with_name(f"{log.name}.1"), "old")
     write(log, "one")
     tail = LineTail(log, None, "end")
@@ -108,7 +108,7 @@ def test_on_a_first_start_at_the_end_no_rotated_file_is_read(log: Path) -> None:
     tail.close()
 
 
-def test_a_line_without_an_end_waits_for_it(reader: Reader, log: Path) -> None:
+def test_line_without_a_line_end_is_awaited(reader: Reader, log: Path) -> None:
     log.write_bytes(b"one\r\ntw")
     assert reader.read() == [b"one"]
     reader.restart()
@@ -117,7 +117,7 @@ def test_a_line_without_an_end_waits_for_it(reader: Reader, log: Path) -> None:
     assert reader.read() == [b"two", b"", b"three"]
 
 
-def test_on_a_first_start_the_end_may_be_the_beginning(log: Path) -> None:
+def test_first_start_at_the_end_of_an_empty_file(log: Path) -> None:
     log.write_bytes(b"old\nolder, not fini")
     tail = LineTail(log, None, "end")
     assert tail.read(0) == []
@@ -127,7 +127,7 @@ def test_on_a_first_start_the_end_may_be_the_beginning(log: Path) -> None:
     tail.close()
 
 
-def test_the_end_of_a_file_that_comes_later_is_its_beginning(log: Path) -> None:
+def test_file_created_after_a_start_at_the_end_is_read_from_its_beginning(log: Path) -> None:
     tail = LineTail(log, None, "end")
     with pytest.raises(SourceUnavailableError):
         tail.read(0)
@@ -136,7 +136,7 @@ def test_the_end_of_a_file_that_comes_later_is_its_beginning(log: Path) -> None:
     tail.close()
 
 
-def test_the_end_of_a_file_that_comes_while_it_is_away_is_its_beginning(log: Path) -> None:
+def test_file_created_while_stopped_is_read_from_its_beginning(log: Path) -> None:
     write(log.with_name("queue_log.1"), "long ago")
     first = LineTail(log, None, "end")
     with pytest.raises(SourceUnavailableError):
@@ -151,9 +151,7 @@ def test_the_end_of_a_file_that_comes_while_it_is_away_is_its_beginning(log: Pat
     second.close()
 
 
-def test_the_end_of_a_file_that_could_not_be_read_at_first_is_its_end(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_later_read_from_its_end(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(log, "old")
     tail = LineTail(log, None, "end")
     with monkeypatch.context() as patch:
@@ -167,7 +165,7 @@ def test_the_end_of_a_file_that_could_not_be_read_at_first_is_its_end(
 
 
 def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
-    """Let `path` not be opened, as if it were another user's: permissions do not hold for root."""
+    """Make `path` unreadable with a patch, since permissions do not apply to root."""
 
     def refuse(opened: Path, *arguments: int) -> int:
         if Path(opened) == path:
@@ -179,7 +177,7 @@ def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["beginning", "end"])
-def test_any_call_may_fail_once_and_no_line_is_lost(
+def test_failure_of_any_single_call_loses_no_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Literal["beginning", "end"]
 ) -> None:
     failed: list[str] = []
@@ -204,7 +202,7 @@ LONG = b"x" * (MAX_LINE_BYTES + 1)
 
 
 class Stale:
-    """A network's file system, on which the call of one ordinal fails: its name is then added to `failed`."""
+    """A network file system on which the call number `ordinal` fails; its name is added to `failed`."""
 
     def __init__(self, patch: pytest.MonkeyPatch, ordinal: int, failed: list[str]) -> None:
         self._left, self._failed, self.on = ordinal, failed, False
@@ -215,7 +213,7 @@ class Stale:
         self._left -= self.on
         if self.on and self._left == -1:
             self._failed.append(name)
-            if name == "close":  # as on Linux: it fails, and is closed
+            if name == "close":  # as on Linux: the call fails, but the file is closed
                 real(*arguments)
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return real(*arguments, **options)
@@ -254,9 +252,7 @@ def read_through_rotations(log: Path, start: Literal["beginning", "end"], stale:
     return lines
 
 
-def test_what_cannot_be_read_is_named_and_not_passed_over(
-    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_named_and_not_skipped(reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     rotated = log.with_name("queue_log.1")
@@ -276,26 +272,26 @@ def test_what_cannot_be_read_is_named_and_not_passed_over(
 
 @pytest.mark.parametrize("restart", [False, True])
 class TestRotation:
-    def go_on(self, reader: Reader, restart: bool) -> None:
+    def restart_if(self, reader: Reader, restart: bool) -> None:
         if restart:
             reader.restart()
 
-    def test_renamed_and_created(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_log_renamed_and_created(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one", "two")
         assert reader.read() == [b"one", b"two"]
         write(log, "three")
         log.rename(log.with_name("queue_log.1"))
         write(log, "four")
         later(log, 1)
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"three", b"four"]
 
-    def test_the_old_file_is_written_to_until_the_new_one_is(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_old_file_is_read_until_the_new_one_is_written(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one")
         assert reader.read() == [b"one"]
         rotated = log.rename(log.with_name("queue_log.1"))
         log.touch()
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         write(rotated, "two")
         assert reader.read() == [b"two"]
         with rotated.open("a") as file:
@@ -304,63 +300,63 @@ class TestRotation:
         later(log, 1)
         assert reader.read() == [b"three, never finished", b"four"]
 
-    def test_copied_and_truncated(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_log_copied_and_truncated(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one", "two")
         assert reader.read() == [b"one", b"two"]
         write(log, "three")
         shutil.copy(log, log.with_name("queue_log.1"))
         os.truncate(log, 0)
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"three"]
         write(log, "four")
         later(log, 1)
         assert reader.read() == [b"four"]
 
-    def test_copied_truncated_and_grown_beyond_where_it_was(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_log_copied_truncated_and_grown_beyond_the_position(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one")
         assert reader.read() == [b"one"]
         write(log, "two")
         shutil.copy(log, log.with_name("queue_log.1"))
         write(log, "three is a longer line", "four", mode="w")
         later(log, 1)
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"two", b"three is a longer line", b"four"]
 
-    def test_truncated_without_a_copy(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_log_truncated_without_a_copy(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one", "two")
         assert reader.read() == [b"one", b"two"]
         write(log, "a", mode="w")
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"a"]
 
-    def test_replaced_by_a_file_with_the_same_inode(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_log_replaced_by_a_file_with_the_same_inode(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one", "two")
         assert reader.read() == [b"one", b"two"]
         log.write_bytes(b"ONE\nTWO\nthree\n")
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"ONE", b"TWO", b"three"]
 
-    def test_a_packed_file_is_not_read(self, reader: Reader, log: Path, restart: bool) -> None:
+    def test_compressed_file_is_not_read(self, reader: Reader, log: Path, restart: bool) -> None:
         write(log, "one")
         assert reader.read() == [b"one"]
         log.rename(log.with_name("queue_log.1.gz"))
         write(log, "two")
         later(log, 1)
-        self.go_on(reader, restart)
+        self.restart_if(reader, restart)
         assert reader.read() == [b"two"]
 
 
-def test_copied_and_truncated_just_as_it_is_read(reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def look_and_truncate(tail: LineTail) -> bool:
-        rewritten = look(tail)
+def test_log_copied_and_truncated_during_a_read(reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check_and_truncate(tail: LineTail) -> bool:
+        rewritten = stat_elsewhere(tail)
         if not log.with_name("queue_log.1").exists():
             write(log, "two")
             shutil.copy(log, log.with_name("queue_log.1"))
             os.truncate(log, 0)
         return rewritten
 
-    look = LineTail._was_rewritten
-    monkeypatch.setattr(LineTail, "_was_rewritten", look_and_truncate)
+    stat_elsewhere = LineTail._was_rewritten
+    monkeypatch.setattr(LineTail, "_was_rewritten", check_and_truncate)
     write(log, "one")
     assert reader.read() == [b"one", b"two"]
     write(log, "three")
@@ -368,10 +364,15 @@ def test_copied_and_truncated_just_as_it_is_read(reader: Reader, log: Path, monk
     assert reader.read() == [b"three"]
 
 
-@pytest.mark.parametrize(("just_seconds", "told"), [(float("inf"), []), (0.0, ["warning"])])
+@pytest.mark.parametrize(("just_seconds", "levels"), [(float("inf"), []), (0.0, ["warning"])])
 @pytest.mark.parametrize("grown", [False, True])
-def test_a_file_that_is_cut_is_told_as_lost_only_if_its_end_was_not_seen(
-    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, just_seconds: float, told: list[str], grown: bool
+def test_truncated_file_is_reported_as_lost_only_if_its_end_was_not_read(
+    reader: Reader,
+    log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    just_seconds: float,
+    levels: list[str],
+    grown: bool,
 ) -> None:
     monkeypatch.setattr(tail, "JUST_SECONDS", just_seconds)
     write(log, "one", "two")
@@ -382,11 +383,11 @@ def test_a_file_that_is_cut_is_told_as_lost_only_if_its_end_was_not_seen(
             write(log, "three is a longer line")
         assert reader.read() == [b"three is a longer line"] * grown
     assert [entry["log_level"] for entry in logs if entry["event"] == "log_rewritten"] == ["info"]
-    assert [entry["log_level"] for entry in logs if entry["event"] == "log_lost"] == told
+    assert [entry["log_level"] for entry in logs if entry["event"] == "log_lost"] == levels
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_a_file_that_is_cut_before_its_end_was_seen_is_told_as_lost(reader: Reader, log: Path, away: bool) -> None:
+def test_file_truncated_before_its_end_was_read_is_reported_as_lost(reader: Reader, log: Path, away: bool) -> None:
     write(log, "one")
     with structlog.testing.capture_logs() as logs:
         if away:
@@ -399,7 +400,7 @@ def test_a_file_that_is_cut_before_its_end_was_seen_is_told_as_lost(reader: Read
     assert "log_lost" in [entry["event"] for entry in logs]
 
 
-def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
+def test_several_rotations_while_stopped(reader: Reader, log: Path) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     reader.restart()
@@ -419,13 +420,13 @@ def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
 NUMBERS = ("queue_log.2", "queue_log.1", ("queue_log.4", "queue_log.3"))
 DATES = ("queue_log-20261125", "queue_log-20261126", ("queue_log-20261123", "queue_log-20261124"))
 SEQUENCE = ("queue_log.2", "queue_log.3", ("queue_log.0", "queue_log.1"))
-"""Names of the file it was in and of the next one, and of two that were read before."""
+"""Names of the current file, of the next one, and of two that were read before."""
 
 
 def rotate_twice(
     reader: Reader, log: Path, names: tuple[str, str, tuple[str, ...]], *, older: int, newest_at: int
 ) -> None:
-    """Have it read a file of 12:00; put the clock back by an hour; rotate twice, at 11:30 and after it."""
+    """Read a file of 12:00, set the clock back by an hour, and rotate twice, at 11:30 and later."""
     own, following, before = names
     write(log, "one")
     os.utime(log, (11_900, 11_900))
@@ -447,7 +448,7 @@ def rotate_twice(
     ("names", "older", "newest_at"),
     [(NUMBERS, 0, 11_800), (NUMBERS, 2, 11_800), (NUMBERS, 2, 12_200), (DATES, 0, 11_800), (DATES, 2, 12_200)],
 )
-def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
+def test_clock_set_back_hides_no_file_whose_name_shows_its_order(
     reader: Reader,
     log: Path,
     names: tuple[str, str, tuple[str, ...]],
@@ -470,19 +471,19 @@ def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
         assert reader.read() == [b"five"]
 
 
-def be_elsewhere(monkeypatch: pytest.MonkeyPatch, log: Path, inode: int | None = None) -> None:
-    """Have what is at `log` be on another device, with that inode, if one is given."""
+def move_to_other_device(monkeypatch: pytest.MonkeyPatch, log: Path, inode: int | None = None) -> None:
+    """Make `log` appear on another device, with `inode` if given."""
 
-    def look(path: Path, **options: Any) -> os.stat_result:
+    def stat_elsewhere(path: Path, **options: Any) -> os.stat_result:
         mode, own, device, *others = status = real(path, **options)
         return os.stat_result((mode, inode or own, device + 1, *others)) if path == log else status
 
     real = Path.stat
-    monkeypatch.setattr(Path, "stat", look)
+    monkeypatch.setattr(Path, "stat", stat_elsewhere)
 
 
 @pytest.mark.parametrize("same", [False, True])
-def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
+def test_other_file_system_is_mounted_with_a_file_of_the_same_inode(
     reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     write(log, "one")
@@ -492,12 +493,12 @@ def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
     write(mounted, *(["one"] if same else []), "two")
     mounted.replace(log)
 
-    be_elsewhere(monkeypatch, log, inode)
+    move_to_other_device(monkeypatch, log, inode)
     assert reader.read() == [b"two"]
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_link_to_another_file_system_that_is_rotated_away_is_not_read_for_ever(
+def test_rotated_link_to_another_file_system_is_not_read_for_ever(
     reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, restart: bool
 ) -> None:
     write(log, "one")
@@ -506,12 +507,12 @@ def test_a_link_to_another_file_system_that_is_rotated_away_is_not_read_for_ever
     write(log, "two")
     later(log, 1)
 
-    be_elsewhere(monkeypatch, log)
+    move_to_other_device(monkeypatch, log)
     reader.restless = restart
     assert reader.read() == [b"two"]
 
 
-def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, log: Path) -> None:
+def test_touched_old_file_is_not_read_again(reader: Reader, log: Path) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     for age, name in enumerate(("queue_log.5", "queue_log.4", "queue_log.3", "queue_log.2")):
@@ -525,7 +526,7 @@ def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, l
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_files_that_a_clock_that_was_put_back_may_hide_are_told(
+def test_files_possibly_hidden_by_a_clock_set_back_are_reported(
     reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
 ) -> None:
     with structlog.testing.capture_logs() as logs:
@@ -535,14 +536,14 @@ def test_files_that_a_clock_that_was_put_back_may_hide_are_told(
         else:
             monkeypatch.setattr(
                 "connectors.sdk.tail.JUST_SECONDS", 0.0
-            )  # it was not asked for long, as while a spool is full
+            )  # not read for a long time, as while the spool is full
         assert reader.read() == [b"two", b"four"]
-    (told,) = (entry["file"] for entry in logs if entry["event"] == "log_lost")
-    assert told == "queue_log.0, queue_log.1, queue_log.3"
+    (files,) = (entry["file"] for entry in logs if entry["event"] == "log_lost")
+    assert files == "queue_log.0, queue_log.1, queue_log.3"
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_rotated_twice_and_not_begun_anew(reader: Reader, log: Path, restart: bool) -> None:
+def test_log_rotated_twice_and_not_created_again(reader: Reader, log: Path, restart: bool) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     reader.restless = restart
@@ -557,7 +558,7 @@ def test_rotated_twice_and_not_begun_anew(reader: Reader, log: Path, restart: bo
 
 
 @pytest.mark.parametrize("read_before_stop", [0, 1])
-def test_stopped_between_two_files_it_loses_neither(reader: Reader, log: Path, read_before_stop: int) -> None:
+def test_stop_between_two_files_loses_no_line(reader: Reader, log: Path, read_before_stop: int) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     log.rename(log.with_name("queue_log.2"))
@@ -573,7 +574,7 @@ def test_stopped_between_two_files_it_loses_neither(reader: Reader, log: Path, r
 
 @pytest.mark.parametrize("other", ["queue_log_site2", "queue_log2", "queue_log.site2", "queue_log-b", "queue_log.1.gz"])
 @pytest.mark.parametrize("restart", [False, True])
-def test_another_log_whose_name_begins_alike_is_not_read(reader: Reader, log: Path, other: str, restart: bool) -> None:
+def test_other_log_with_the_same_name_prefix_is_not_read(reader: Reader, log: Path, other: str, restart: bool) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     write(log.with_name(other), "not ours")
@@ -590,7 +591,7 @@ def test_another_log_whose_name_begins_alike_is_not_read(reader: Reader, log: Pa
     "rotated",
     ["queue_log.0", "queue_log.1773650000", "queue_log-20260316", "queue_log-2026-03-16_04:00", "queue_log.1.old"],
 )
-def test_a_rotated_file_is_known_by_a_number_or_a_date(reader: Reader, log: Path, rotated: str) -> None:
+def test_rotated_file_has_a_number_or_a_date(reader: Reader, log: Path, rotated: str) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     log.rename(log.with_name("queue_log.7"))
@@ -601,7 +602,7 @@ def test_a_rotated_file_is_known_by_a_number_or_a_date(reader: Reader, log: Path
     assert reader.read() == [b"two", b"three"]
 
 
-def test_the_file_it_was_in_is_gone_but_not_those_after_it(reader: Reader, log: Path) -> None:
+def test_current_file_is_gone_but_later_ones_exist(reader: Reader, log: Path) -> None:
     write(log, "one", "two")
     assert reader.read() == [b"one", b"two"]
     reader.restart()
@@ -613,7 +614,7 @@ def test_the_file_it_was_in_is_gone_but_not_those_after_it(reader: Reader, log: 
     assert reader.read() == [b"three", b"four"]
 
 
-def test_a_copy_that_someone_made_is_not_read_as_well(reader: Reader, log: Path) -> None:
+def test_manual_copy_is_not_read(reader: Reader, log: Path) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
     shutil.copy(log, log.with_name("queue_log.bak"))
@@ -625,7 +626,7 @@ def test_a_copy_that_someone_made_is_not_read_as_well(reader: Reader, log: Path)
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_line_that_is_too_long_is_cut_and_passed_over(reader: Reader, log: Path, restart: bool) -> None:
+def test_too_long_line_is_cut_and_skipped(reader: Reader, log: Path, restart: bool) -> None:
     log.write_bytes(b"before\n" + b"x" * (MAX_LINE_BYTES * 6))
     assert reader.read() == [b"before", b"x" * (MAX_LINE_BYTES + 1)]
     if restart:
@@ -639,10 +640,10 @@ def test_a_line_that_is_too_long_is_cut_and_passed_over(reader: Reader, log: Pat
 
 @pytest.mark.parametrize("restless", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_happens_every_line_is_read_once_in_order(
+def test_every_line_is_read_once_in_order_after_random_operations(
     reader: Reader, log: Path, seed: int, restless: bool
 ) -> None:
-    """Writing, rotating (both ways), reading and restarting by lot, restarts going back to an earlier position."""
+    """Random writes, rotations of both kinds, reads and restarts; restarts return to an earlier position."""
     random = Random(seed)
     reader.restless = restless
     written: list[bytes] = []
@@ -677,7 +678,7 @@ def test_whatever_happens_every_line_is_read_once_in_order(
                     log.rename(rotated)
                     log.touch()
                 else:
-                    read += reader.read()  # of a file that nothing was read of, a copy cannot be known
+                    read += reader.read()  # a copy of a file without any line read cannot be recognised
                     write(log, f"last {clock}")
                     written.append(b"last %d" % clock)
                     shutil.copy(log, rotated)

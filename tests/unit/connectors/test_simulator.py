@@ -1,4 +1,4 @@
-"""The simulated département on paper: who there is, what happens when, and what the ledger says of it."""
+"""Simulated département without its systems: citizens, plan and ledger."""
 
 import json
 import random
@@ -37,14 +37,14 @@ def month() -> list[Action]:
 
 # ---------------------------------------------------------------------------------------------------------- population
 def test_citizens_have_unique_reserved_numbers_and_addresses() -> None:
-    everybody = [citizen(1, number) for number in range(0, CITIZENS, 7)]
-    assert len({one.phone for one in everybody}) == len(everybody)
+    citizens = [citizen(1, number) for number in range(0, CITIZENS, 7)]
+    assert len({each.phone for each in citizens}) == len(citizens)
     reserved = re.compile(r"(019900|026191|035301|046571|053649|063998)\d{4}")
-    assert all(reserved.fullmatch(one.phone) for one in everybody)
-    addresses = [one.email for one in everybody if one.email]
+    assert all(reserved.fullmatch(each.phone) for each in citizens)
+    addresses = [each.email for each in citizens if each.email]
     assert all(re.fullmatch(r"[a-z.0-9]+@example\.org", address) for address in addresses)
     assert len(set(addresses)) == len(addresses)
-    assert 0.7 < len(addresses) / len(everybody) < 0.9
+    assert 0.7 < len(addresses) / len(citizens) < 0.9
 
 
 def test_citizen_is_found_by_phone_number() -> None:
@@ -69,7 +69,7 @@ def test_some_citizens_make_contact_more_often() -> None:
         ("2026-03-16T16:30+01:00", 1, "2026-03-17T09:00+01:00"),
         ("2026-03-20T16:00+01:00", 2, "2026-03-23T09:30+01:00"),
         ("2026-03-21T12:00+01:00", 8.5, "2026-03-23T17:00+01:00"),
-        ("2026-03-27T16:00+01:00", 2, "2026-03-30T09:30+02:00"),  # clocks are put forward in between
+        ("2026-03-27T16:00+01:00", 2, "2026-03-30T09:30+02:00"),  # the clocks change in between
     ],
 )
 def test_work_is_done_in_working_hours(at: str, hours: float, then: str) -> None:
@@ -103,7 +103,7 @@ def test_plan_depends_only_on_the_seed() -> None:
 
 
 def test_actions_are_ordered_and_case_numbers_are_unique(month: list[Action]) -> None:
-    assert all(one.at <= other.at for one, other in pairwise(month))
+    assert all(each.at <= other.at for each, other in pairwise(month))
     matters = {
         citizen_case.number: citizen_case
         for action in month
@@ -268,8 +268,8 @@ def test_ledger_of_a_month_is_consistent(month: list[Action]) -> None:
         numbers = totals[channel]
         closed = sum(number for name, number in numbers.items() if name.startswith("closed_"))
         assert numbers["received"] == closed + numbers["waiting"] + numbers["in_progress"] + numbers["pending_citizen"]
-    told = json.loads(ledger.to_json())
-    assert {tuple(place[name] for name in ("channel", "site", "service", "queue")) for place in told} == {
+    places = json.loads(ledger.to_json())
+    assert {tuple(place[name] for name in ("channel", "site", "service", "queue")) for place in places} == {
         *ledger.numbers()
     }
 

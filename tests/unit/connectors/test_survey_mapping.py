@@ -1,4 +1,4 @@
-"""References, and what messages of a survey tool mean."""
+"""References, and mapping of a survey tool's messages."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
     return refusal.value.reason, refusal.value.detail
 
 
-def test_an_answer_is_about_the_contact_whose_reference_it_carries() -> None:
+def test_answer_is_linked_to_the_contact_of_its_reference() -> None:
     event = map_one(answer("clresponse1", 5, 4, REFERENCES.make(CALL), commentaire="j'ai attendu"))
     assert (event.type, event.subject, event.channel) == ("feedback.given", CALL, "feedback")
     assert event.sector == "", "the call has its own, and the two must not mix"
@@ -74,7 +74,7 @@ def test_an_answer_is_about_the_contact_whose_reference_it_carries() -> None:
     assert (invited.type, invited.subject) == ("feedback.invited", CALL)
 
 
-def test_an_answer_without_a_reference_stands_for_itself() -> None:
+def test_answer_without_a_reference_has_its_own_contact() -> None:
     event = map_one(answer("cljwy2m8r0001qhclco1godnu", 5, 4))
     assert event.subject.startswith("feedback:survey/essai:contact-")
     assert event.sector == "general"
@@ -95,11 +95,11 @@ def test_an_answer_without_a_reference_stands_for_itself() -> None:
         "A",
     ],
 )
-def test_a_forged_reference_is_refused(reference: str) -> None:
-    assert reason(answer("1", 5, 4, reference)) == (Reason.INVALID_FIELD, "data.data.ref: not a reference of ours")
+def test_forged_reference_is_rejected(reference: str) -> None:
+    assert reason(answer("1", 5, 4, reference)) == (Reason.INVALID_FIELD, "data.data.ref: not a valid reference")
 
 
-def test_a_reference_tells_nothing_and_is_always_the_same() -> None:
+def test_reference_reveals_nothing_and_is_deterministic() -> None:
     reference = REFERENCES.make(DOSSIER)
     assert reference == ContactReferences([SecretStr(REFERENCE_SECRET)]).make(DOSSIER)
     assert set(reference) <= {*string.ascii_letters, *string.digits, "-", "_"}
@@ -107,12 +107,12 @@ def test_a_reference_tells_nothing_and_is_always_the_same() -> None:
     assert reference != REFERENCES.make(DOSSIER[:-1] + "7")
 
 
-def test_the_longest_id_of_a_contact_is_that_of_events() -> None:
+def test_longest_contact_id_is_that_of_events() -> None:
     longest = f"{CALL:0<200}"
     assert map_one(answer("1", 5, 4, REFERENCES.make(longest))).subject == longest
 
 
-def test_references_of_the_secret_before_still_count() -> None:
+def test_references_of_the_previous_secret_are_accepted() -> None:
     old = ContactReferences([SecretStr(OTHER_SECRET)]).make(CALL)
     assert map_one(answer("1", 5, 4, old), previous_reference_secret=OTHER_SECRET).subject == CALL
 
@@ -127,7 +127,7 @@ def test_only_contacts_have_references(contact: str) -> None:
 
 @given(st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
-def test_no_text_is_taken_for_a_reference(text: str) -> None:
+def test_arbitrary_text_is_not_a_reference(text: str) -> None:
     with pytest.raises(ForgedReferenceError):
         REFERENCES.read(text)
 
@@ -144,31 +144,31 @@ def test_scores_are_whole_numbers_on_their_scale(scale: FeedbackScale) -> None:
         assert reason(answer("1", 5, score), types=types) == expected
 
 
-def test_an_answer_may_have_several_scores() -> None:
+def test_answer_can_have_several_scores() -> None:
     scores = {"csat_1_5": PLACE, "nps_0_10": "data.data.recommandation"}
     config = configure(types={"responseFinished": OPTIONS["types"]["responseFinished"] | {"scores": scores}})
     mapping = SurveyMapping("survey/essai", config, KEY)
 
-    def told(**said: Any) -> dict[str, tuple[str, int]]:
+    def scores_of(**answers: Any) -> dict[str, tuple[str, int]]:
         outcome = mapping.map(
-            Message("m", answer("r", 5, said.pop("satisfaction", None), REFERENCES.make(CALL), **said), NOW)
+            Message("m", answer("r", 5, answers.pop("satisfaction", None), REFERENCES.make(CALL), **answers), NOW)
         )
         assert not isinstance(outcome, Reject)
         assert {event.subject for event in outcome} == {CALL}
         data = [(event.id, event.model_dump()["data"]) for event in outcome]
-        return {one["scale"]: (name, one["score"]) for name, one in data}
+        return {score["scale"]: (name, score["score"]) for name, score in data}
 
-    both = told(satisfaction=4, recommandation=9)
+    both = scores_of(satisfaction=4, recommandation=9)
     assert {scale: score for scale, (_, score) in both.items()} == {"csat_1_5": 4, "nps_0_10": 9}
     assert len({name for name, _ in both.values()}) == 2
-    assert told(recommandation=9) == {"nps_0_10": both["nps_0_10"]}, "who skips a question is told all the same"
+    assert scores_of(recommandation=9) == {"nps_0_10": both["nps_0_10"]}, "an answer with a skipped question counts"
 
 
-def test_an_answer_without_a_score_is_not_taken_for_one() -> None:
+def test_answer_without_a_score_is_rejected() -> None:
     assert reason(answer("1", 5, None)) == (Reason.MISSING_FIELD, PLACE)
 
 
-def test_what_is_told_twice_counts_once_and_what_is_answered_anew_counts_anew() -> None:
+def test_repeated_answer_counts_once_and_a_new_answer_counts_again() -> None:
     first = map_one(answer("r", 5, 4), "msg_1")
     assert first.id == map_one(answer("r", 5, 4), "msg_2").id
     later = map_one(answer("r", 9, 2), "msg_3")
@@ -188,7 +188,7 @@ data = st.fixed_dictionaries(
 
 @given(st.fixed_dictionaries({}, optional={"event": st.just("responseFinished") | anything, "data": data | anything}))
 @settings(max_examples=400, deadline=None)
-def test_whatever_is_posted_is_an_event_or_unusable(message: Any) -> None:
+def test_any_message_is_an_event_or_unusable(message: Any) -> None:
     mapping = SurveyMapping("survey/essai", configure(), KEY)
     with suppress(UnusableRecord):
         outcome = mapping.map(Message("msg_1", json.dumps(message).encode(), NOW))
@@ -214,14 +214,14 @@ def test_other_messages_of_the_tool_are_ignored(event: str) -> None:
         (answer("1", 5, {"a": 1}), Reason.INVALID_FIELD),
     ],
 )
-def test_what_cannot_be_used_says_why(body: bytes, expected: Reason) -> None:
+def test_unusable_message_has_a_reason(body: bytes, expected: Reason) -> None:
     refused, detail = reason(body)
     assert refused is expected
     assert "Mireille" not in detail
 
 
 @pytest.mark.parametrize(
-    ("kind", "mistake"),
+    ("kind", "message_text"),
     [
         ({"event": "feedback.given"}, "feedback.given needs scores"),
         ({"event": "feedback.invited", "scores": {"nps_0_10": "s"}}, "feedback.invited has no scores"),
@@ -229,12 +229,12 @@ def test_what_cannot_be_used_says_why(body: bytes, expected: Reason) -> None:
         ({"event": "feedback.given", "scores": {"csat": "s"}}, "csat_1_5"),
     ],
 )
-def test_mistakes_in_a_type_are_told(kind: dict[str, Any], mistake: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(mistake)):
+def test_errors_in_a_message_type_are_reported(kind: dict[str, Any], message_text: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message_text)):
         configure(types={"x": {"id": "id", **kind}})
 
 
-def test_the_readmes_example_is_understood() -> None:
+def test_example_of_the_readme_is_mapped() -> None:
     for readme in ("README.md", "README.fr.md"):
         text = Path(survey.__file__).with_name(readme).read_text(encoding="utf-8")
         (written,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
@@ -247,7 +247,7 @@ def test_the_readmes_example_is_understood() -> None:
         assert {kind.event for kind in config.types.values()} == {"feedback.invited", "feedback.given"}
 
 
-def test_references_are_printed_for_who_invites(tmp_path: Path) -> None:
+def test_command_prints_references(tmp_path: Path) -> None:
     secret = tmp_path / "reference.secret"
     secret.write_text(REFERENCE_SECRET + "\n")
     run = CliRunner().invoke

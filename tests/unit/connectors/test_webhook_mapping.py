@@ -1,4 +1,4 @@
-"""What messages mean, by configuration."""
+"""Mapping of messages by configuration."""
 
 import json
 import re
@@ -49,15 +49,15 @@ def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
     return refusal.value.reason, refusal.value.detail
 
 
-def kind(event: str, **places: Any) -> dict[str, Any]:
-    return {"types": {"x": {"event": event, "id": "id", "time": "at", **places}}}
+def kind(event: str, **paths: Any) -> dict[str, Any]:
+    return {"types": {"x": {"event": event, "id": "id", "time": "at", **paths}}}
 
 
 def body(**values: Any) -> bytes:
     return json.dumps({"type": "x", "id": 7, "at": "2026-03-16T09:00:00+01:00", **values}).encode()
 
 
-def test_a_visit() -> None:
+def test_visit_is_mapped() -> None:
     visitor = {"phone": "+33 6 39 98 55 12", "email": "Jean@Example.org ", "file": 4711}
     event = map_one(message("ticket.taken", "A-42", office="CDAS Sud", room="Accueil général", visitor=visitor))
     assert (event.type, event.subject, event.site, event.service, event.sector) == (
@@ -71,7 +71,7 @@ def test_a_visit() -> None:
     assert map_one(message("ticket.taken", 1, visitor=other)).identities == event.identities
 
 
-def test_the_readmes_example_is_understood() -> None:
+def test_example_of_the_readme_is_mapped() -> None:
     for readme in ("README.md", "README.fr.md"):
         text = Path(webhook.__file__).with_name(readme).read_text(encoding="utf-8")
         (written,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
@@ -92,7 +92,7 @@ def test_the_readmes_example_is_understood() -> None:
         ]  # fmt: skip
 
 
-def test_without_a_revision_each_message_is_an_event() -> None:
+def test_each_message_is_an_event_without_a_revision() -> None:
     first, again, other = (map_one(message("ticket.called", 1), name).id for name in ("msg_1", "msg_1", "msg_2"))
     assert first == again != other
 
@@ -112,20 +112,20 @@ PERSONAL = (
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_an_id_that_a_sender_generates_gives_the_id_that_it_gave_before(name: str) -> None:
+def test_generated_message_id_gives_a_stable_event_id(name: str) -> None:
     assert map_one(message("ticket.called", 1), name).id == event_id("webhook/essai", f"visit.called|{name}")
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_number_or_time_as_revision_gives_the_id_that_it_gave_before(revision: str) -> None:
+def test_number_or_time_as_revision_gives_a_stable_event_id(revision: str) -> None:
     assert map_one(message("ticket.served", 1, round=revision)).id == event_id(
         "webhook/essai", "visit.served|1", revision
     )
 
 
 @pytest.mark.parametrize("text", [*PERSONAL, "msg_0639985511aaaaaaaaaaaaaaaaa", "msg_JeanModeleJeanModeleJean"])
-def test_what_a_sender_writes_into_an_id_cannot_be_guessed_from_the_event(text: str) -> None:
-    """A guess gives another id, and so does another key; the same text gives the same id."""
+def test_text_in_an_id_cannot_be_guessed_from_the_event(text: str) -> None:
+    """A guess, and another key, give other ids; the same text gives the same id."""
     called, served = message("ticket.called", 1), message("ticket.served", 1, round=text)
     for body, name, suggest in (
         (called, text, event_id("webhook/essai", f"visit.called|{text}")),
@@ -136,7 +136,7 @@ def test_what_a_sender_writes_into_an_id_cannot_be_guessed_from_the_event(text: 
         assert len({suggest, other.id, map_one(body, name).id}) == 3
 
 
-def test_with_a_revision_a_fact_is_an_event_however_often_it_is_told() -> None:
+def test_repeated_fact_with_a_revision_is_one_event() -> None:
     served = message("ticket.served", 1, round=1)
     assert map_one(served, "msg_1").id == map_one(served, "msg_2").id
     assert map_one(served).id != map_one(message("ticket.served", 1, round=2)).id
@@ -144,14 +144,14 @@ def test_with_a_revision_a_fact_is_an_event_however_often_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("native", ["06 39 98 55 12", "0639985512", "jean.modele", "Jean", "a@example.org", "1" * 7])
-def test_a_contacts_id_that_may_tell_of_a_person_is_hidden(native: str) -> None:
+def test_possibly_personal_contact_id_is_hashed(native: str) -> None:
     subject = map_one(message("ticket.called", native)).subject
     assert native not in subject
     assert subject.startswith("visit:webhook/essai:contact-")
     assert subject == map_one(message("ticket.served", native, round=1)).subject
 
 
-def test_ids_that_begin_anew_each_day_are_of_their_day() -> None:
+def test_daily_ids_contain_the_day() -> None:
     late = "2026-07-01T23:30:00Z"
     one, other = (map_one(body(at=late), daily_ids=True, timezone=zone, **kind("visit.called")) for zone in ("", ZONE))
     assert (one.subject, other.subject) == ("visit:webhook/essai:20260701-7", "visit:webhook/essai:20260702-7")
@@ -169,7 +169,7 @@ def test_ids_that_begin_anew_each_day_are_of_their_day() -> None:
         (1_782_889_200_250, "", "2026-07-01T07:00:00.250000"),
     ],
 )
-def test_times(at: Any, zone: str, expected: str) -> None:
+def test_times_are_parsed(at: Any, zone: str, expected: str) -> None:
     event = map_one(body(at=at), timezone=zone, **kind("visit.called"))
     assert event.time == datetime.fromisoformat(f"{expected}+00:00")
 
@@ -181,7 +181,7 @@ def test_times(at: Any, zone: str, expected: str) -> None:
         *(639_981_234, 33_639_981_234, "2015-03-16T09:00:00Z"),
     ],
 )
-def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
+def test_invalid_time_is_rejected_with_its_path(at: Any) -> None:
     assert reason(body(at=at), **kind("visit.called")) == (
         Reason.INVALID_FIELD,
         "at: not a time with a zone, or ten years away",
@@ -204,14 +204,14 @@ def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
         (message("ticket.taken", 1, room="0639985512"), Reason.UNKNOWN_ENUM),
     ],
 )
-def test_what_cannot_be_used_has_a_reason(posted: bytes, expected: Reason) -> None:
+def test_unusable_message_has_a_reason(posted: bytes, expected: Reason) -> None:
     found, detail = reason(posted)
     assert found is expected
     assert "Modele" not in detail
     assert "0639985512" not in detail
 
 
-def test_data_of_other_events() -> None:
+def test_data_of_other_events_is_mapped() -> None:
     letter = kind("letter.registered", data={"chrono": "no"})
     assert map_one(body(no="2026/A-17"), **letter).data.model_dump() == {"chrono": "2026/A-17"}
     assert reason(body(no="Jean Modele"), **letter)[0] is Reason.INVALID_FIELD
@@ -249,8 +249,8 @@ def test_a_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> 
         "postage": "economique",
     }
     record = body(**{name: usual.get(name, 1) for name in fields} | {"site": "PMI"})
-    told = mapping.map(Message("msg_1", record, NOW))
-    assert {*told[0].data.model_dump()} == {*fields}  # type: ignore[index]
+    events = mapping.map(Message("msg_1", record, NOW))
+    assert {*events[0].data.model_dump()} == {*fields}  # type: ignore[index]
     leaks = set()
     for value in DISGUISED:
         for filled in fill(record, value):
@@ -263,12 +263,12 @@ def test_a_personal_value_in_any_field_of_any_event_stays_inside(event: str) -> 
 
 
 @pytest.mark.parametrize("number", [639_981_234, 33_639_981_234, 604_801, 271_034_356.0])
-def test_a_wait_that_may_be_a_telephone_number_is_rejected(number: float) -> None:
+def test_wait_that_may_be_a_telephone_number_is_rejected(number: float) -> None:
     abandoned = kind("call.abandoned", data={"queue": "q", "wait_seconds": "w"})
     assert reason(body(q="PMI", w=number), **abandoned) == (Reason.INVALID_FIELD, "w: longer than 604800 seconds")
 
 
-def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
+def test_each_text_field_is_a_closed_set_or_listed_here() -> None:
     texts = {
         f"{event}.{name}"
         for event in EVENT_MODELS
@@ -282,7 +282,7 @@ def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
     ("options", "said"),
     [
         (kind("visit.arived"), r"types\.x\.event .*did you mean visit\.arrived\?"),
-        (kind("agent.state_changed"), r"types\.x\.event is no event"),
+        (kind("agent.state_changed"), r"types\.x\.event is not an event"),
         (kind("form.submitted"), r"types\.x form\.submitted needs data\.procedure"),
         (kind("visit.arrived", data={"qeue": "q"}), r"types\.x data\.qeue .*did you mean data\.queue\?"),
         (kind("visit.arrived", site="a..b"), r"types\.x\.site "),
@@ -295,13 +295,13 @@ def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
         ({"previous_secret": "s3cret"}, r"previous_secret must be whsec_"),
     ],
 )
-def test_a_mistake_in_the_configuration_is_told_by_name(options: dict[str, Any], said: str) -> None:
+def test_configuration_error_names_the_option(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=f"essai.{said}") as refusal:
         configure(**options)
     assert "s3cret" not in str(refusal.value)
 
 
-def test_secrets_come_from_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_can_be_given_as_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     monkeypatch.setenv("ESSAI_SECRET", SECRET)
     files = {"secret_file": str(tmp_path / "secret"), "previous_secret_env": "ESSAI_SECRET"}
@@ -321,7 +321,7 @@ FUZZED = WebhookMapping("webhook/essai", configure(), KEY)
 
 @given(st.sampled_from([*OPTIONS["types"]]), st.tuples(st.just(1) | JSON, st.just(1) | JSON, JSON, JSON, JSON))
 @settings(max_examples=500, deadline=None)
-def test_whatever_comes_it_is_an_event_or_unusable(name: str, values: tuple[Any, ...]) -> None:
+def test_any_message_is_an_event_or_unusable(name: str, values: tuple[Any, ...]) -> None:
     at, ticket, office, visitor, round_ = values
     data = {"ticket": {"id": ticket}, "office": office, "visitor": {"phone": visitor, "email": round_}, "round": round_}
     posted = json.dumps({"type": name, "timestamp": at, "data": data}).encode()

@@ -1,4 +1,4 @@
-"""Mistakes in the options of commands that post: told in a line, without the secret."""
+"""Errors in the options of posting commands: one line, without the secret."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ GOOD = "whsec_dW4tc2VjcmV0LWludmVudMOpLXBvdXItbGVzLXRlc3Rz"
 
 @pytest.mark.parametrize("connector", [webhook.CONNECTOR, survey.CONNECTOR], ids=lambda connector: connector.name)
 @pytest.mark.parametrize(
-    ("url", "secret", "told"),
+    ("url", "secret", "message"),
     [
         ("ftp://127.0.0.1/", GOOD, "'--url': must be http://… or https://…"),
         ("http://[", GOOD, "'--url': must be http://… or https://…"),
@@ -24,8 +24,8 @@ GOOD = "whsec_dW4tc2VjcmV0LWludmVudMOpLXBvdXItbGVzLXRlc3Rz"
         ("http://127.0.0.1:1/", "", "'--secret-file': secret is not there: is the path right?"),
     ],
 )
-def test_a_mistake_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connector: Connector[Any], url: str, secret: str, told: str
+def test_error_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connector: Connector[Any], url: str, secret: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LC_ALL", "C")
@@ -37,5 +37,5 @@ def test_a_mistake_is_told(
     options += ["--reference-secret-file", "good"] if connector is survey.CONNECTOR else []
     done = CliRunner().invoke(connector.simulate, options)
     assert done.exit_code == 2
-    assert told in done.output
+    assert message in done.output
     assert not secret or secret not in done.output

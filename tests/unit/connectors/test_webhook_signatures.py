@@ -1,4 +1,4 @@
-"""Who may push: signatures, and how often."""
+"""Signatures and rate limits of webhooks."""
 
 from base64 import b64encode
 
@@ -29,16 +29,16 @@ def refused(headers: dict[str, str], body: bytes = BODY, now: float = NOW) -> bo
     return False
 
 
-def test_what_the_standards_own_library_signs_is_verified() -> None:
+def test_signature_of_the_official_library_is_verified() -> None:
     assert WEBHOOKS.verify(SIGNED, BODY, NOW) == SIGNED["webhook-id"]
     assert WEBHOOKS.sign(SIGNED["webhook-id"], NOW, BODY) == SIGNED
 
 
 @given(st.sampled_from([*SIGNED, "body"]), st.integers(0, 10_000), st.integers(0, 7))
-def test_no_bit_may_differ(where: str, place: int, bit: int) -> None:
+def test_flipped_bit_is_refused(where: str, index: int, bit: int) -> None:
     signed = {**SIGNED, "body": BODY.decode()}
     octets = bytearray(signed[where].encode())
-    octets[place % len(octets)] ^= 1 << bit
+    octets[index % len(octets)] ^= 1 << bit
     body = bytes(octets) if where == "body" else BODY
     headers = SIGNED if where == "body" else SIGNED | {where: octets.decode("latin-1")}
     assert refused(headers, body)
@@ -46,38 +46,38 @@ def test_no_bit_may_differ(where: str, place: int, bit: int) -> None:
 
 @given(st.dictionaries(st.sampled_from([*SIGNED]), st.text(st.characters(max_codepoint=255))), st.binary())
 @settings(max_examples=300)
-def test_nothing_but_a_refusal_comes_of_what_is_not_signed(headers: dict[str, str], body: bytes) -> None:
+def test_unsigned_request_raises_only_signature_error(headers: dict[str, str], body: bytes) -> None:
     assert refused(headers, body)
     assert refused(SIGNED | {"webhook-signature": headers.get("webhook-signature", "")}, body)
 
 
 @pytest.mark.parametrize("signature", ["v1", "v1,", "v1,?", "v1a,x v2,y", "", " ", ",", "v1," + "=" * 4])
-def test_odd_signatures_are_refused(signature: str) -> None:
+def test_malformed_signatures_are_refused(signature: str) -> None:
     assert refused(SIGNED | {"webhook-signature": signature})
 
 
-def test_one_right_signature_among_others_is_enough() -> None:
+def test_one_valid_signature_among_several_is_enough() -> None:
     assert not refused(SIGNED | {"webhook-signature": f"v2,abc v1,AAAA {SIGNED['webhook-signature']}"})
 
 
 @pytest.mark.parametrize(("off", "expected"), [(-300, False), (300, False), (-301, True), (301, True)])
-def test_the_timestamp_may_be_five_minutes_off(off: int, expected: bool) -> None:
+def test_timestamp_may_differ_by_five_minutes(off: int, expected: bool) -> None:
     assert refused(SIGNED, now=NOW + off) is expected
 
 
 @pytest.mark.parametrize("timestamp", ["", "1614265330.9", "١٦١٤٢٦٥٣٣٠", "nan", "-1", " 1614265330", "9" * 5_000])
-def test_a_timestamp_is_ascii_digits(timestamp: str) -> None:
+def test_timestamp_consists_of_ascii_digits(timestamp: str) -> None:
     assert refused(SIGNED | {"webhook-timestamp": timestamp})
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_?", "short", "whsec_" + b64encode(b"x" * 23).decode()])
-def test_a_secret_that_could_be_guessed_is_none(secret: str) -> None:
+def test_weak_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="24 random bytes") as refusal:
         check_secret(SecretStr(secret))
     assert len(secret) < 7 or secret not in str(refusal.value)
 
 
-def test_each_client_has_its_rate_with_a_second_of_it_at_once() -> None:
+def test_each_client_has_its_rate_with_bursts_of_one_second() -> None:
     rates = RateLimiter(10)
     assert [rates.admits("a", 0.0) for _ in range(13)] == [True] * 11 + [False] * 2
     assert rates.admits("b", 0.0)
@@ -85,7 +85,7 @@ def test_each_client_has_its_rate_with_a_second_of_it_at_once() -> None:
     assert rates.admits("a", 60.0)
 
 
-def test_clients_that_are_gone_are_forgotten() -> None:
+def test_idle_clients_are_removed() -> None:
     rates = RateLimiter(10)
     assert all(rates.admits(str(client), client / 10) for client in range(2 * MANY_CLIENTS))
     assert len(rates._due_at) <= MANY_CLIENTS

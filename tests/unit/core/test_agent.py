@@ -1,4 +1,4 @@
-"""What an agent's changes mean in each queue."""
+"""Agent rows, and the agent's state per queue."""
 
 from collections import defaultdict
 
@@ -14,7 +14,7 @@ from tests.support.events import AGENT, make
 
 
 def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict[str, str]:
-    """Return queue → state after (change, queue[, seconds, sequence]) in turn."""
+    """Return queue → state after the changes (change, queue[, seconds, sequence])."""
     row: Agent | None = None
     for turn, (change, queue, *when) in enumerate(changes):
         at, sequence = when or (turn, "")
@@ -60,24 +60,24 @@ def test_state_per_queue(changes: list[tuple[str, str]], expected: dict[str, str
     assert state_after(*changes) == expected
 
 
-def test_within_one_second_the_sequence_decides() -> None:
+def test_sequence_decides_within_one_second() -> None:
     paused, unpaused = ("paused", "mdph", 5, "0002"), ("unpaused", "mdph", 5, "0001")
     assert state_after(paused, unpaused) == state_after(unpaused, paused) == {"mdph": "paused"}
 
 
-def test_a_member_that_is_added_paused_is_so() -> None:
+def test_member_added_as_paused_is_paused() -> None:
     added, paused = ("logged_in", "mdph", 5, "0001"), ("paused", "mdph", 5, "0001.1")
     assert state_after(added, paused) == state_after(paused, added) == {"mdph": "paused"}
 
 
-def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
+def test_row_of_a_later_release_is_rejected_with_both_versions() -> None:
     row = agent.fold(None, make("agent.state_changed", subject=AGENT, change="logged_in", queue="mdph"))
     value = agent.encode(row)
     with pytest.raises(UnknownRowVersion, match="Agent row of version 2, this release reads version 1"):
         agent.decode(value[:1] + b"\x02" + value[2:])
 
 
-def test_an_agent_of_several_queues_is_counted_once_without_a_queue() -> None:
+def test_agent_of_several_queues_counts_once_without_a_queue() -> None:
     row = None
     for at, (change, queue) in enumerate([("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "apa")]):
         row = agent.fold(
@@ -92,8 +92,8 @@ def test_an_agent_of_several_queues_is_counted_once_without_a_queue() -> None:
     assert len(states(row)) == 3
 
 
-def test_a_ring_told_again_elsewhere_counts_once_wherever_it_was_told_first() -> None:
-    told = [
+def test_ring_with_two_queues_counts_once_in_any_order() -> None:
+    rings = [
         make(
             "agent.state_changed",
             subject=AGENT,
@@ -105,7 +105,7 @@ def test_a_ring_told_again_elsewhere_counts_once_wherever_it_was_told_first() ->
         for service in ("", "autonomie")
     ]
     counts = []
-    for events in (told, told[::-1], [*told, told[0]]):
+    for events in (rings, rings[::-1], [*rings, rings[0]]):
         figures: dict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)
         row: Agent | None = None
         for event in events:

@@ -1,4 +1,4 @@
-"""What counts as what: recontact, first contact, avoidable, hopping, a crowd; by the day, the service and the channel."""
+"""Figures of citizens: recontacts, first contacts, avoidable contacts, channel hopping, shared identities."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,9 @@ from tests.support.citizens import START_DAY, entry, fold, move
 from tests.support.events import START_MS
 
 
-def contact(channel: str, *told: tuple[str, float], number: int = 0, service: str = "autonomie") -> list[Entry]:
-    """The entries of one contact: type of event, and days after `START`."""
-    return [entry(kind, days, f"{channel}:s:{number}", service) for kind, days in told]
+def contact(channel: str, *events: tuple[str, float], number: int = 0, service: str = "autonomie") -> list[Entry]:
+    """Return the entries of one contact, given (event type, days after `START`)."""
+    return [entry(kind, days, f"{channel}:s:{number}", service) for kind, days in events]
 
 
 def handled_call(day: float, number: int = 1, service: str = "autonomie") -> list[Entry]:
@@ -28,30 +28,30 @@ def handled_call(day: float, number: int = 1, service: str = "autonomie") -> lis
 
 
 def names(*contacts: Iterable[Entry]) -> dict[str, int]:
-    """Name of a figure → the day on which it counts, of those of a service."""
+    """Return name of a figure → day on which it counts, for the figures of a service."""
     row = fold(one for entries in contacts for one in entries)
     return {CITIZENS.counts[index]: day - START_DAY for day, service, index in facts(row) if service}
 
 
 @pytest.mark.parametrize(("days", "followed"), [(1, True), (7.6, True), (8, False), (20, False)])
-def test_a_recontact_begins_by_the_end_of_the_seventh_day_after(days: float, followed: bool) -> None:
+def test_recontact_begins_within_seven_days(days: float, followed: bool) -> None:
     found = names(contact("mail", ("letter.arrived", 0), ("letter.answered", 0.5)), handled_call(days))
     assert found[f"handled_mail_first_{'followed' if followed else 'alone'}"] == 0
     assert found[f"handled_call_{'again' if followed else 'first'}_alone"] == int(days)
 
 
-def test_another_service_is_another_matter() -> None:
+def test_contact_with_another_service_is_no_recontact() -> None:
     found = names(handled_call(0), handled_call(1, 2, "enfance"))
     assert found["handled_call_first_alone"] in (0, 1)
     assert "handled_call_first_followed" not in found
 
 
-def test_an_appointment_is_no_recontact() -> None:
+def test_appointment_is_no_recontact() -> None:
     found = names(handled_call(0), contact("appointment", ("appointment.booked", 1)))
     assert (found["handled_call_first_alone"], found["hop_call_appointment"]) == (0, 1)
 
 
-def test_who_gave_up_was_not_handled_and_who_calls_again_for_that_is_told_apart() -> None:
+def test_abandoned_call_is_not_handled_and_a_repeated_call_has_its_own_reason() -> None:
     found = names(contact("call", ("call.queued", 0), ("call.abandoned", 0.01)), handled_call(2))
     assert found == {
         "active": 2,
@@ -77,7 +77,7 @@ def test_who_gave_up_was_not_handled_and_who_calls_again_for_that_is_told_apart(
     ],
 )
 @pytest.mark.parametrize("channel", ["call", "visit"])
-def test_who_calls_or_comes_since_nothing_was_answered_or_after_a_no_show(
+def test_contact_after_an_unanswered_case_or_a_no_show_is_avoidable(
     matter: tuple[str, tuple[str, float]], reason: str, channel: str
 ) -> None:
     kind = {"call": "call.queued", "visit": "visit.arrived"}[channel]
@@ -85,7 +85,7 @@ def test_who_calls_or_comes_since_nothing_was_answered_or_after_a_no_show(
     assert found[f"began_{channel}_{reason}"] == 5
 
 
-def test_of_several_reasons_the_first_counts_alone() -> None:
+def test_only_the_first_of_several_reasons_counts() -> None:
     found = names(
         contact("mail", ("letter.arrived", 0)),
         contact("form", ("form.submitted", 0), number=1),
@@ -94,7 +94,7 @@ def test_of_several_reasons_the_first_counts_alone() -> None:
     assert [name for name in found if name.startswith("began_call")] == ["began_call_letter_unanswered"]
 
 
-def test_a_letter_that_goes_to_another_service_counts_there() -> None:
+def test_reassigned_letter_counts_for_the_new_service() -> None:
     found = fold(
         [
             entry("letter.arrived", 0, "mail:s:1", "autonomie"),
@@ -104,18 +104,18 @@ def test_a_letter_that_goes_to_another_service_counts_there() -> None:
     assert {service for _, service, _ in facts(found)} == {None, "enfance"}
 
 
-def test_a_civil_day_is_that_of_paris() -> None:
+def test_civil_days_are_in_the_configured_time_zone() -> None:
     # START is 8:00 UTC, 9:00 in Paris: 15 hours later it is midnight there.
     assert names(contact("call", ("call.queued", 14.99 / 24)))["began_call_other"] == 0
     assert names(contact("call", ("call.queued", 15 / 24)))["began_call_other"] == 1
 
 
-def test_of_whom_nobody_knows_nothing_else_is_counted() -> None:
+def test_contact_without_identity_counts_only_as_unidentified() -> None:
     row = fold([entry("call.queued", 0, citizen=""), entry("call.ended", 0.01, citizen="")])
     assert [CITIZENS.counts[index] for _, _, index in facts(row)] == ["unidentified_call"]
 
 
-def test_too_many_contacts_are_no_citizens() -> None:
+def test_identity_with_too_many_contacts_is_not_counted() -> None:
     calls = [entry("call.queued", number / 10, f"call:s:{number}") for number in range(MAX_CONTACTS + 1)]
     row = fold(calls[:-1])
     assert len([fact for fact in facts(row) if fact[1]]) > MAX_CONTACTS
@@ -126,7 +126,7 @@ def test_too_many_contacts_are_no_citizens() -> None:
     assert citizens.is_empty(citizens.forget(crowd, START_DAY + 11))
 
 
-def test_what_was_erased_leaves_the_row_and_what_was_counted_stands() -> None:
+def test_erased_contact_leaves_the_row_and_stays_counted() -> None:
     row = fold([*handled_call(0), *handled_call(2, 2)])
     assert citizens.erase(row, {fingerprint("call:s:3")}) is row
     left = citizens.erase(row, {fingerprint("call:s:1")})
@@ -134,20 +134,20 @@ def test_what_was_erased_leaves_the_row_and_what_was_counted_stands() -> None:
     assert facts(citizens.close(row, START_DAY + 2)) == facts(citizens.close(left, START_DAY + 2)) == []
 
 
-def test_what_an_earlier_release_wrote_is_read_and_what_it_took_away_comes_back() -> None:
+def test_row_of_an_earlier_release_is_read_and_its_withdrawn_contact_can_return() -> None:
     row = fold([entry("letter.arrived", 0, "mail:s:1"), move(WITHDRAWN, 1, "mail:s:1")])
     tag, terms, since, is_known, ((*known, _moved),), overflow_at = msgspec.msgpack.decode(citizens.encode(row))
     before = citizens.decode(msgspec.msgpack.encode([tag, terms, since, is_known, [known], overflow_at]))
     (contact,) = before.contacts
     assert (contact.moved, facts(before)) == (None, [])
-    told = ("letter.arrived", START_MS, "autonomie")
-    assert facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, told)], before))
+    past = ("letter.arrived", START_MS, "autonomie")
+    assert facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, past)], before))
     assert (
-        facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, told)], row)) == []
-    )  # the sector is the same: it was before
+        facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, past)], row)) == []
+    )  # the sector is the same, so the move is older
 
 
-def test_the_types_of_events_that_rows_keep_are_where_they_were() -> None:
+def test_indexes_of_event_types_are_stable() -> None:
     assert [event_order.KINDS.index(kind) for kind in ("call.arrived", "letter.answered", "appointment.cancelled")] == [
         0,
         4,
@@ -160,7 +160,7 @@ def test_the_types_of_events_that_rows_keep_are_where_they_were() -> None:
     ]
 
 
-def test_four_weeks_are_counted_until_what_follows_is_known() -> None:
+def test_four_weeks_stay_open_for_their_recontacts() -> None:
     monday = start_of(Period.FOUR_WEEKS, START_DAY)
     assert counted_from(monday + 28 + 13, RecontactTerms()) == monday
     assert counted_from(monday + 28 + 14, RecontactTerms()) == monday + 28
@@ -176,6 +176,6 @@ def test_four_weeks_are_counted_until_what_follows_is_known() -> None:
         CitizenFigureKey("total", 0, None),
     ],
 )
-def test_a_key_is_read_back(key: CitizenFigureKey) -> None:
+def test_key_survives_a_round_trip(key: CitizenFigureKey) -> None:
     assert citizen_figures.load_key(citizen_figures.dump_key(key)) == key
     assert citizen_figures.load_key(citizen_figures.PROGRESS_KEY) is None

@@ -1,4 +1,4 @@
-"""What is told of clocks, and when: each thing once, by the time at which it was so."""
+"""Changes of SLA clocks: each is reported once, with the time at which it took effect."""
 
 import tomllib
 from itertools import permutations
@@ -59,16 +59,16 @@ def policies(text: str = FILE) -> Policies:
     return Policies(SlaFile.model_validate(tomllib.loads(text)))
 
 
-class Followed:
-    """A contact, and all that was told of its clocks."""
+class ClockedContact:
+    """A contact, and all reported changes of its clocks."""
 
     def __init__(self, its: Policies | None = None) -> None:
         self.policies = its or policies()
         self.row: Contact | None = None
-        self.told: list[ClockChange] = []
+        self.reported: list[ClockChange] = []
 
     def __call__(self, at: float, *events: Event) -> list[str]:
-        """Fold events, or let time pass, `at` seconds after the start; return what is told: what, of what, and when."""
+        """Fold events, or let time pass, `at` seconds after the start. Return clock, change and time of the reported changes."""
         now = START_MS + round(at * SECOND)
         if events:
             for event in events:
@@ -80,8 +80,8 @@ class Followed:
         assert self.row is not None
         self.row = self.row.__copy__()
         self.row.clocks = clocks
-        self.told += news
-        return [f"{told.clock.kind} {told.kind} {(told.at - START_MS) / SECOND:g}" for told in news]
+        self.reported += news
+        return [f"{change.clock.kind} {change.kind} {(change.at - START_MS) / SECOND:g}" for change in news]
 
     @property
     def clocks(self) -> tuple[SlaClock, ...]:
@@ -96,16 +96,16 @@ def turned(kind: str, at: float) -> Event:
     return make(f"form.{kind}", at, subject=FORM)
 
 
-def test_an_answer_in_time() -> None:
-    call = Followed()
+def test_answer_in_time() -> None:
+    call = ClockedContact()
     assert call(400, *answered_call(wait=20)) == ["answer started 5", "answer met 25"]
     assert call.clocks[0].end is ClockEnd.MET
     assert not call.clocks[0].is_at_risk
     assert due_at(call.clocks) is None
 
 
-def test_a_call_that_waits_is_at_risk_then_breached_once_and_answered_late() -> None:
-    call = Followed()
+def test_waiting_call_is_at_risk_then_breached_then_met_late() -> None:
+    call = ClockedContact()
     arrived, queued, answered, ended = answered_call(wait=100)
     assert call(6, arrived, queued) == ["answer started 5"]
     assert due_at(call.clocks) == START_MS + 35 * SECOND
@@ -120,25 +120,25 @@ def test_a_call_that_waits_is_at_risk_then_breached_once_and_answered_late() -> 
     assert call.clocks[0].is_breached
 
 
-def test_what_fell_due_in_a_gap_is_told_late_with_its_true_time() -> None:
-    call = Followed()
+def test_breach_during_a_gap_is_reported_late_with_its_true_time() -> None:
+    call = ClockedContact()
     call(6, *answered_call(wait=100)[:2])
     assert call(7200) == ["answer at_risk 35", "answer breached 65"]
 
 
-def test_an_answer_that_becomes_known_late_takes_the_breach_back() -> None:
-    call = Followed()
+def test_late_event_of_an_answer_in_time_withdraws_the_breach() -> None:
+    call = ClockedContact()
     arrived, queued, answered, _ = answered_call(wait=20)
     call(6, arrived, queued)
     assert call(100) == ["answer at_risk 35", "answer breached 65"]
     assert call.clocks[0].is_overdue
     assert call(101, answered) == ["answer met 25"]
     assert not call.clocks[0].is_breached
-    assert decode_sla(sla.record(CALL.encode(), "", call.told[-1], START_MS)[1]).data.in_time
+    assert decode_sla(sla.record(CALL.encode(), "", call.reported[-1], START_MS)[1]).data.in_time
 
 
-def test_who_hangs_up_waits_for_no_answer() -> None:
-    call = Followed()
+def test_abandoned_call_cancels_the_clock() -> None:
+    call = ClockedContact()
     where: dict[str, Any] = {"queue": "mdph", "service": "autonomie"}
     assert call(31, make("call.queued", 0, **where), make("call.abandoned", 30, **where)) == [
         "answer started 0",
@@ -146,8 +146,8 @@ def test_who_hangs_up_waits_for_no_answer() -> None:
     ]
 
 
-def test_a_clock_stands_still_while_the_citizen_has_to_act() -> None:
-    form = Followed()
+def test_clock_is_paused_while_the_citizen_has_to_act() -> None:
+    form = ClockedContact()
     assert form(1, submitted()) == ["acknowledge started 0", "resolution started 0"]
     (resolution,) = (clock for clock in form.clocks if clock.kind == "resolution")
     assert resolution.deadline_at == TENTH_DAY
@@ -163,16 +163,16 @@ def test_a_clock_stands_still_while_the_citizen_has_to_act() -> None:
     ]
 
 
-def test_a_matter_that_is_closed_while_the_citizen_has_to_act_does_not_run_again() -> None:
-    form = Followed()
+def test_case_closed_during_a_pause_does_not_resume() -> None:
+    form = ClockedContact()
     form(1, submitted(), turned("correction_requested", 1))
     assert form(9, make("form.decided", 8, subject=FORM, decision="rejected")) == ["resolution met 8"]
     assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 90000"]
     assert form(90_001, turned("taken_up", 90_001)) == []
 
 
-def test_what_is_over_stays_as_it_was_judged_when_the_file_changes() -> None:
-    form = Followed()
+def test_ended_clock_ignores_a_change_of_the_file() -> None:
+    form = ClockedContact()
     form(1, submitted())
     late = 20 * 86_400
     form(late, make("form.decided", late, subject=FORM, decision="rejected"))
@@ -184,15 +184,15 @@ def test_what_is_over_stays_as_it_was_judged_when_the_file_changes() -> None:
     assert not form.clocks[-1].is_breached
 
 
-def test_a_matter_that_is_opened_again_is_to_be_kept_again() -> None:
-    form = Followed()
+def test_reopened_case_has_an_open_clock_again() -> None:
+    form = ClockedContact()
     form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
     assert [clock.end for clock in form.clocks] == [ClockEnd.MET, ClockEnd.MET]
     assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 90000"]
     assert form.clocks[-1].is_open
 
 
-def test_clocks_are_the_same_in_whatever_order_it_became_known() -> None:
+def test_clocks_do_not_depend_on_the_order_of_events() -> None:
     events = [
         submitted(),
         turned("correction_requested", 86_400),
@@ -203,7 +203,7 @@ def test_clocks_are_the_same_in_whatever_order_it_became_known() -> None:
     ]
     found = set()
     for order in permutations(events):
-        form = Followed()
+        form = ClockedContact()
         for event in order:
             form(31 * 86_400, event)
         found.add(
@@ -212,8 +212,8 @@ def test_clocks_are_the_same_in_whatever_order_it_became_known() -> None:
     assert len(found) == 1
 
 
-def test_a_contact_keeps_the_policy_of_its_arrival() -> None:
-    early, late = Followed(), Followed()
+def test_contact_keeps_the_policy_of_its_arrival() -> None:
+    early, late = ClockedContact(), ClockedContact()
     june = 90 * 86_400
     early(1, submitted(june - 86_400))
     late(1, submitted(june))
@@ -221,9 +221,9 @@ def test_a_contact_keeps_the_policy_of_its_arrival() -> None:
     assert [clock.terms.target for clock in late.clocks] == [5]
 
 
-def test_a_version_for_open_contacts_takes_over() -> None:
+def test_version_for_open_contacts_applies_to_them() -> None:
     both = FILE.replace("from = 2025-06-01", "from = 2025-03-05\nopen_contacts = true")
-    open_, closed = Followed(policies(both)), Followed(policies(both))
+    open_, closed = ClockedContact(policies(both)), ClockedContact(policies(both))
     open_(1, submitted())
     closed(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
     assert open_(3 * 86_400, turned("taken_up", 3 * 86_400))[-1].startswith("resolution moved")
@@ -232,18 +232,20 @@ def test_a_version_for_open_contacts_takes_over() -> None:
     assert closed.clocks[-1].terms.target == 10
 
 
-def test_nothing_is_promised_without_a_policy() -> None:
-    call = Followed(Policies())
+def test_no_clock_without_a_policy() -> None:
+    call = ClockedContact(Policies())
     assert call(400, *answered_call()) == []
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_what_is_told_can_be_read(*, late: bool) -> None:
-    call = Followed()
+def test_records_can_be_decoded(*, late: bool) -> None:
+    call = ClockedContact()
     call(400, *answered_call(wait=100 if late else 20))
-    events = [decode_sla(sla.record(CALL.encode(), "social", told, START_MS + 400 * SECOND)[1]) for told in call.told]
+    events = [
+        decode_sla(sla.record(CALL.encode(), "social", change, START_MS + 400 * SECOND)[1]) for change in call.reported
+    ]
     assert len({event.id for event in events}) == len(events)
-    assert all(event.data.late for event in events), "told minutes later"
+    assert all(event.data.late for event in events), "reported minutes later"
     *_, met = events
     assert isinstance(met, SlaMet)
     assert met.data.in_time is not late

@@ -1,4 +1,4 @@
-"""What a contact's events mean."""
+"""Contact rows, and the state derived from them."""
 
 import sys
 from itertools import permutations
@@ -27,11 +27,11 @@ def fold(*events: Event, row: Contact | None = None) -> Contact:
     return row
 
 
-def stories(row: Contact) -> list[StayResult]:
+def results(row: Contact) -> list[StayResult]:
     return [stay_result(visit) for visit in row.stays]
 
 
-def test_an_answered_call() -> None:
+def test_answered_call() -> None:
     arrived, queued, answered, ended = answered_call(wait=20, handle=180)
     assert [fold(*answered_call()[:n]).status() for n in (1, 2, 3, 4)] == [
         (ContactState.WAITING, ""),
@@ -40,7 +40,7 @@ def test_an_answered_call() -> None:
         (ContactState.CLOSED, "answered"),
     ]
     row = fold(arrived, queued, answered, ended)
-    assert stories(row) == [
+    assert results(row) == [
         StayResult(START_MS + 5_000, "answered", START_MS + 25_000, 20_000, "ended", START_MS + 205_000, 180_000)
     ]
     assert (row.sector, row.identities, row.citizen) == ("social", PHONE, PHONE)
@@ -49,7 +49,7 @@ def test_an_answered_call() -> None:
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_whoever_tells_of_another_sectors_contact_does_not_take_it_there(order: tuple[int, ...]) -> None:
+def test_event_of_another_source_does_not_change_the_sector(order: tuple[int, ...]) -> None:
     letter = {"subject": MAIL, "sector": "social", "service": "rsa"}
     opinion = make("feedback.given", 5, subject=MAIL, sector="avis", identities=PHONE, scale="csat_1_5", score=1)
     events = [
@@ -59,13 +59,13 @@ def test_whoever_tells_of_another_sectors_contact_does_not_take_it_there(order: 
     ]
     row = fold(*(events[number] for number in order))
     assert (row.sector, row.identities) == ("social", CASE)
-    assert {told.type for told in row.case_events} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
+    assert {event.type for event in row.case_events} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
     of_others = fold(events[2])
     assert (of_others.sector, of_others.identities) == ("", "")
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_a_contact_stays_in_its_sector_whatever_its_source_is_set_to_later(order: tuple[int, ...]) -> None:
+def test_contact_keeps_the_sector_of_its_earliest_event(order: tuple[int, ...]) -> None:
     events = [
         make("letter.arrived", 0, subject=MAIL, sector="social", identities=CASE),
         make("letter.assigned", 5, subject=MAIL, sector="enfance", identities=PHONE),
@@ -79,22 +79,22 @@ def test_a_contact_stays_in_its_sector_whatever_its_source_is_set_to_later(order
     assert PHONE.encode() not in contact.encode(erased)
 
 
-def test_waits_and_conversations_nobody_told_are_the_time_between() -> None:
+def test_missing_durations_are_derived_from_times() -> None:
     row = fold(
         make("call.queued", 5, queue="mdph"),
         make("call.answered", 12.5, queue="mdph"),
         make("call.ended", 40, queue="mdph", ended_by="agent"),
     )
-    assert (stories(row)[0].wait_ms, stories(row)[0].handle_ms) == (7_500, 27_500)
+    assert (results(row)[0].wait_ms, results(row)[0].handle_ms) == (7_500, 27_500)
 
 
-def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
+def test_source_clock_set_back_gives_no_negative_duration() -> None:
     row = fold(
         make("call.queued", 9, queue="mdph"),
         make("call.answered", 5, queue="mdph"),
         make("call.ended", 3, queue="mdph", ended_by="agent"),
     )
-    assert (stories(row)[0].wait_ms, stories(row)[0].handle_ms) == (0, 0)
+    assert (results(row)[0].wait_ms, results(row)[0].handle_ms) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +108,25 @@ def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
         (["queued", "answered", "ended", "transferred"], "answered", "transferred"),
     ],
 )
-def test_the_stronger_evidence_wins_whichever_came_first(kinds: list[str], outcome: str, finish: str) -> None:
+def test_stronger_evidence_wins_in_any_order(kinds: list[str], outcome: str, finish: str) -> None:
     fields: dict[str, dict[str, str]] = {
         "left_queue": {"reason": "timeout"},
         "ended": {"ended_by": "caller"},
         "transferred": {"kind": "blind"},
     }
     events = [make(f"call.{kind}", at, queue="mdph", **fields.get(kind, {})) for at, kind in enumerate(kinds)]
-    assert {(story.outcome, story.finish) for order in permutations(events) for story in stories(fold(*order))} == {
+    assert {(story.outcome, story.finish) for order in permutations(events) for story in results(fold(*order))} == {
         (outcome, finish)
     }
 
 
-def test_a_call_that_waits_in_the_same_queue_twice_has_two_visits() -> None:
+def test_call_that_enters_the_same_queue_twice_has_two_stays() -> None:
     row = fold(
         make("call.queued", 0, queue="mdph", visit=1),
         make("call.left_queue", 60, queue="mdph", visit=1, reason="timeout"),
         make("call.queued", 61, queue="mdph", visit=2),
     )
-    assert [story.outcome for story in stories(row)] == ["left_timeout", "waiting"]
+    assert [story.outcome for story in results(row)] == ["left_timeout", "waiting"]
     assert row.state is ContactState.WAITING
     assert fold(make("call.abandoned", 80, queue="mdph", visit=2), row=row).status() == (
         ContactState.CLOSED,
@@ -134,24 +134,24 @@ def test_a_call_that_waits_in_the_same_queue_twice_has_two_visits() -> None:
     )
 
 
-def test_an_answer_without_a_beginning_was_queued_before_and_the_real_beginning_corrects_it() -> None:
+def test_missing_start_is_derived_from_the_answer_and_corrected_by_a_late_event() -> None:
     answered = make("call.answered", 100, queue="mdph", wait_seconds=30)
     row = fold(answered)
-    assert stories(row)[0].queued_at == START_MS + 70_000
+    assert results(row)[0].queued_at == START_MS + 70_000
     row = fold(make("call.queued", 69, queue="mdph"), row=row)
-    assert stories(row)[0].queued_at == START_MS + 69_000
-    assert stories(row)[0].wait_ms == 30_000
+    assert results(row)[0].queued_at == START_MS + 69_000
+    assert results(row)[0].wait_ms == 30_000
 
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred"])
-def test_an_end_without_an_answer_was_answered_before(kind: str) -> None:
+def test_missing_answer_is_derived_from_the_end(kind: str) -> None:
     how = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
-    (story,) = stories(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **how)))
+    (story,) = results(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **how)))
     assert (story.queued_at, story.outcome_at) == (START_MS + 30_000, START_MS + 40_000)
     assert (story.outcome, story.wait_ms, story.handle_ms) == ("answered", 10_000, 60_000)
 
 
-def test_a_visit_is_where_its_earliest_event_says_unless_that_did_not_know() -> None:
+def test_stay_has_the_earliest_complete_dimensions() -> None:
     events = [
         make("call.queued", 1, queue="mdph", site="siege", service=""),
         make("call.answered", 2, queue="mdph", site="siege", service="autonomie"),
@@ -161,34 +161,34 @@ def test_a_visit_is_where_its_earliest_event_says_unless_that_did_not_know() -> 
 
 
 # --------------------------------------------------------------------------------------------------------------- forget
-def test_a_call_the_switchboard_forgot_has_left_when_its_time_was_over() -> None:
+def test_call_without_an_end_leaves_the_queue_after_its_time_to_live() -> None:
     row = fold(*answered_call()[:2])
     began = START_MS + 5_000
     assert contact.forget(row, began + TTL.waiting - 1, TTL) is row
     forgotten = contact.forget(row, began + TTL.waiting + 123_456, TTL)
-    assert stories(forgotten)[0].outcome == "left_forgotten"
+    assert results(forgotten)[0].outcome == "left_forgotten"
     assert forgotten.closed_at == began + TTL.waiting
-    assert stories(row)[0].outcome == "waiting"
+    assert results(row)[0].outcome == "waiting"
 
 
-def test_a_late_answer_undoes_the_forgetting() -> None:
+def test_late_answer_replaces_the_assumed_end_of_the_wait() -> None:
     events = answered_call()
     forgotten = contact.forget(fold(*events[:2]), START_MS + 10 * TTL.waiting, TTL)
-    assert stories(fold(events[2], row=forgotten))[0].finish == "in_progress"
-    assert stories(fold(*events[2:], row=forgotten)) == stories(fold(*events))
+    assert results(fold(events[2], row=forgotten))[0].finish == "in_progress"
+    assert results(fold(*events[2:], row=forgotten)) == results(fold(*events))
 
 
-def test_a_conversation_without_end_is_given_up_and_a_late_end_undoes_that() -> None:
+def test_conversation_without_an_end_gets_an_assumed_one_and_a_late_end_replaces_it() -> None:
     events = answered_call()
     talking = fold(*events[:3])
     forgotten = contact.forget(talking, START_MS + 25_000 + TTL.in_progress, TTL)
     assert forgotten.status() == (ContactState.CLOSED, "answered")
-    assert stories(forgotten)[0].finish == "ended_forgotten"
-    assert stories(fold(events[3], row=forgotten)) == stories(fold(*events))
+    assert results(forgotten)[0].finish == "ended_forgotten"
+    assert results(fold(events[3], row=forgotten)) == results(fold(*events))
 
 
 # -------------------------------------------------------------------------------------------------------------- expiring
-def test_a_row_expires_when_it_was_closed_and_silent_long_enough() -> None:
+def test_row_expires_a_retention_period_after_its_last_event() -> None:
     row = fold(*answered_call())
     assert contact.expires_at(row, KEEP) == START_MS + 206_000
     asked = fold(make("feedback.invited", 500), row=row)
@@ -197,7 +197,7 @@ def test_a_row_expires_when_it_was_closed_and_silent_long_enough() -> None:
     assert contact.expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
 
 
-def test_a_row_of_old_events_is_kept_after_its_last_change() -> None:
+def test_row_of_old_events_is_kept_after_its_last_change() -> None:
     row = fold(*answered_call()).__copy__()
     row.touched_at = START_MS + 10_000_000
     assert contact.expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
@@ -244,12 +244,12 @@ def test_state_of_the_other_channels(kinds: list[str], status: tuple[ContactStat
     assert {fold(*order).status() for order in permutations(events)} == {status}
 
 
-def test_what_happened_within_one_second_stands_in_the_order_of_a_contacts_life() -> None:
+def test_simultaneous_events_count_in_their_usual_order() -> None:
     events = [make(kind, 0, subject=MAIL) for kind in ("letter.closed", "letter.assigned", "letter.arrived")]
     assert {fold(*order).state for order in permutations(events)} == {ContactState.CLOSED}
 
 
-def test_what_was_told_last_of_each_kind_is_kept() -> None:
+def test_latest_detail_of_each_event_type_is_kept() -> None:
     row = fold(
         make("appointment.moved", 9, subject="appointment:rdv:1", starts_at="2025-03-07T09:00:00Z"),
         make("appointment.moved", 5, subject="appointment:rdv:1", starts_at="2025-03-06T09:00:00Z"),
@@ -259,7 +259,7 @@ def test_what_was_told_last_of_each_kind_is_kept() -> None:
     assert msgspec.json.decode(moved.detail) == {"starts_at": "2025-03-07T09:00:00Z", "by": "citizen"}
 
 
-def test_feedback_about_a_call_leaves_it_a_call() -> None:
+def test_feedback_does_not_change_the_channel_of_a_call() -> None:
     given = make("feedback.given", 900, scale="csat_1_5", score=5)
     assert fold(given).channel == "feedback"
     assert fold(given, *answered_call()).channel == fold(*answered_call(), given).channel == "call"
@@ -267,7 +267,7 @@ def test_feedback_about_a_call_leaves_it_a_call() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- identities
-def test_identities_are_united_strongest_first() -> None:
+def test_identities_are_merged_strongest_first() -> None:
     row = fold(
         make("call.arrived", identities=PHONE), make("call.queued", queue="mdph", identities=f"email:k1-b {CASE}")
     )
@@ -275,12 +275,12 @@ def test_identities_are_united_strongest_first() -> None:
     assert row.citizen == CASE
 
 
-def test_after_an_erasure_nobody_is_named_even_by_a_late_event() -> None:
+def test_erased_contact_gets_no_identities_from_late_events() -> None:
     events = [*answered_call(), make("personal_data.erased", 1000, channel="call")]
     assert {fold(*order).identities for order in permutations(events)} == {""}
 
 
-def test_an_opinion_stays_where_it_is_whoever_erases_its_person() -> None:
+def test_erasure_does_not_change_the_dimensions_of_an_opinion() -> None:
     given = make("feedback.given", 900, scale="csat_1_5", score=5)
     erased = make("personal_data.erased", 1000, channel="call", site="", service="")
     for order in permutations([given, erased]):
@@ -289,31 +289,31 @@ def test_an_opinion_stays_where_it_is_whoever_erases_its_person() -> None:
         assert (fold(*order).channel, fold(*order).dimensions) == ("call", fold(*answered_call()).dimensions)
 
 
-def test_an_erased_contact_is_kept_as_long_as_any_after_it_was_erased() -> None:
+def test_erased_contact_is_retained_like_any_other() -> None:
     erased = make("personal_data.erased", 1000, channel="call")
     for row in (fold(*answered_call(), erased), fold(erased)):
         assert contact.expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
 
 
-def test_identities_are_bounded_whatever_comes() -> None:
+def test_number_of_identities_is_limited() -> None:
     row = fold(*(make("call.arrived", identities=f"phone:k1-{number:02}") for number in range(20)))
     assert row.identities.split() == [f"phone:k1-{number:02}" for number in range(MAX_IDENTITIES)]
 
 
 # --------------------------------------------------------------------------------------------------------------- bytes
-def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
+def test_row_of_a_later_release_is_rejected_with_both_versions() -> None:
     value = contact.encode(fold(*answered_call()))
     with pytest.raises(UnknownRowVersion, match="Contact row of version 2, this release reads version 1"):
         contact.decode(value[:1] + b"\x02" + value[2:])
 
 
 @pytest.mark.parametrize("value", [b"", b"\xc0", b"{}", b"\x92\x01\x05"])
-def test_what_is_no_row_is_refused(value: bytes) -> None:
+def test_invalid_row_is_rejected(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         contact.decode(value)
 
 
-def test_decoded_rows_share_what_is_from_closed_sets() -> None:
+def test_decoded_rows_share_values_from_closed_sets() -> None:
     one, other = (contact.decode(contact.encode(fold(*answered_call(subject)))) for subject in ("call:a:1", "call:a:2"))
     assert one.stays[0].dimensions is other.stays[0].dimensions
     assert one.case_events[0].detail is other.case_events[0].detail
@@ -322,7 +322,7 @@ def test_decoded_rows_share_what_is_from_closed_sets() -> None:
 
 
 def size_of(value: object, seen: set[int]) -> int:
-    """Return the bytes that `value` alone takes, what is in `seen` not counted."""
+    """Return the size of `value` in bytes, without the objects in `seen`."""
     if id(value) in seen:
         return 0
     seen.add(id(value))
@@ -334,7 +334,7 @@ def size_of(value: object, seen: set[int]) -> int:
     return sys.getsizeof(value) + sum(size_of(item, seen) for item in inner)
 
 
-def test_a_call_takes_at_most_900_bytes_of_memory() -> None:
+def test_call_takes_at_most_900_bytes_of_memory() -> None:
     first = contact.decode(contact.encode(fold(*answered_call("call:a:1", identities=f"{CASE} {PHONE}"))))
     shared: set[int] = set()
     size_of(first, shared)
@@ -342,7 +342,7 @@ def test_a_call_takes_at_most_900_bytes_of_memory() -> None:
     assert size_of(contact.decode(contact.encode(second)), shared) <= 900
 
 
-def test_a_call_is_in_the_queue_that_it_entered_last_whatever_its_stays_are_numbered() -> None:
+def test_call_has_the_dimensions_of_the_queue_it_entered_last() -> None:
     where = {"site": "siege", "service": "autonomie"}
     refused = make("call.left_queue", 0, **where, queue="mdph", visit=731, reason="full")
     row = fold(refused, make("call.queued", 5, **where, queue="apa"), make("call.answered", 9, **where, queue="apa"))

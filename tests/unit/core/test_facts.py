@@ -1,4 +1,4 @@
-"""What the channels without a queue, and visits, contribute to the figures."""
+"""Facts of cases, appointments, visits and opinions."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -32,7 +32,7 @@ LETTER = [
 
 
 def count(events: Iterable[Event]) -> dict[str, dict[str, int]]:
-    """Return what is not zero in the total rows, by channel and service."""
+    """Return the non-zero numbers of the total rows, by channel and service."""
     figures = Figures()
     row: contact.Contact | None = None
     for event in events:
@@ -47,7 +47,7 @@ def count(events: Iterable[Event]) -> dict[str, dict[str, int]]:
     return {f"{dimensions.channel}/{dimensions.service}": numbers for dimensions, numbers in totals.items() if numbers}
 
 
-def test_a_letter_is_counted_at_the_service_that_answers_it() -> None:
+def test_letter_counts_for_the_service_that_answers_it() -> None:
     assert count(LETTER) == {
         "mail/autonomie": {
             "received": 1,
@@ -70,11 +70,11 @@ def test_a_letter_is_counted_at_the_service_that_answers_it() -> None:
     }
 
 
-def test_the_order_in_which_a_letter_is_told_does_not_matter() -> None:
+def test_figures_of_a_letter_do_not_depend_on_the_order_of_events() -> None:
     assert all(count(order) == count(LETTER) for order in permutations(LETTER))
 
 
-def test_a_letter_is_received_when_it_was_admitted() -> None:
+def test_letter_is_received_at_its_admission() -> None:
     friday = START - timedelta(days=3)
     late = [make("letter.arrived", 0, subject=MAIL, admitted_at=friday), LETTER[1]]
     assert count(late)["mail/"]["registration_milliseconds"] == 3 * DAY * 1000 + 600_000
@@ -82,7 +82,7 @@ def test_a_letter_is_received_when_it_was_admitted() -> None:
     assert count(mistyped)["mail/"]["registration_milliseconds"] == 600_000
 
 
-def test_a_letter_is_scanned_later_than_it_was_received_if_both_are_told() -> None:
+def test_delay_of_the_scan_counts_if_the_admission_is_known() -> None:
     for hours, expected in (
         (5, {"scanned": 1, "scan_milliseconds": 5 * 3_600_000, "scan_le_28800": 1}),
         (0, {}),
@@ -94,12 +94,12 @@ def test_a_letter_is_scanned_later_than_it_was_received_if_both_are_told() -> No
     assert "scanned" not in count(LETTER[:2])["mail/"]
 
 
-def test_a_letter_that_goes_on_after_it_was_closed_was_reopened_once() -> None:
+def test_letter_with_events_after_its_closure_is_reopened_once() -> None:
     def again(kind: str, day: int, **data: Any) -> Event:
         return make(kind, day * DAY, subject=MAIL, **WHERE, **data)
 
     closed = [*LETTER[:3], again("letter.closed", 2, outcome="resolved")]
-    assert "reopened" not in count([*closed, again("letter.answered", 3)])["mail/autonomie"], "an answer more"
+    assert "reopened" not in count([*closed, again("letter.answered", 3)])["mail/autonomie"], "a second answer"
     taken_up = [*closed, again("letter.assigned", 5)]
     for order in permutations(taken_up):
         counted = count(order)["mail/autonomie"]
@@ -108,14 +108,14 @@ def test_a_letter_that_goes_on_after_it_was_closed_was_reopened_once() -> None:
     assert count(twice)["mail/autonomie"]["reopened"] == 1
 
 
-def test_a_letter_sent_is_none_received() -> None:
+def test_outgoing_letter_is_not_received() -> None:
     sent = make("letter.sent", 0, subject=MAIL, **WHERE, postage="lettre_recommandee", cost_cents=574)
     cents = {"postage_cents": 574, "postage_cents_lettre_recommandee": 574}
     assert count([sent]) == {"mail/autonomie": {"sent_lettre_recommandee": 1, **cents}}
     assert count([*LETTER, sent])["mail/autonomie"]["received"] == 1
 
 
-def test_a_letter_is_counted_once_its_beginning_is_told() -> None:
+def test_letter_counts_when_its_arrival_is_known() -> None:
     assert count([LETTER[3]]) == {}
     assert count([LETTER[3], LETTER[0]])["mail/autonomie"]["received"] == 1
 
@@ -136,7 +136,7 @@ def test_a_letter_is_counted_once_its_beginning_is_told() -> None:
         (["form.decided"], {"closed_accepted": 1, "responded": 1}),
     ],
 )
-def test_a_form_is_in_the_stock_of_who_has_to_act(steps: list[str], expected: dict[str, int]) -> None:
+def test_form_is_in_the_stock_of_its_state(steps: list[str], expected: dict[str, int]) -> None:
     events = [
         make("form.submitted", 0, subject=FORM, procedure="apa", **WHERE),
         *(
@@ -151,13 +151,13 @@ def test_a_form_is_in_the_stock_of_who_has_to_act(steps: list[str], expected: di
     }
 
 
-def test_a_form_is_counted_under_its_procedure() -> None:
+def test_form_counts_under_its_procedure() -> None:
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, procedure="apa", **WHERE))
     row = contact.fold(row, make("form.taken_up", 5, subject=FORM, **WHERE))
     assert row.dimensions == Dimensions("form", "siege", "autonomie", "apa")
 
 
-def test_a_conversation_that_goes_on_is_open_again() -> None:
+def test_answered_email_with_a_new_message_is_open_again() -> None:
     subject = "email:imap/contact:1"
     events = [
         make("email.received", 0, subject=subject, **WHERE),
@@ -177,7 +177,7 @@ def book(by: str = "citizen") -> Event:
     return make("appointment.booked", 0, subject=BOOKING, **WHERE, starts_at=starts_at, by=by)
 
 
-def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
+def test_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     lead = {"lead_milliseconds": 6 * DAY * 1000, "lead_le_604800": 1}
     booked = {"booked": 1, "booked_by_citizen": 1, **lead}
     key = "appointment/autonomie"
@@ -196,7 +196,7 @@ def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     assert count([book(), moved, off])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
 
 
-def test_an_appointment_taken_up_again_waited_as_long_as_it_did_the_first_time() -> None:
+def test_rebooked_appointment_keeps_its_first_lead_time() -> None:
     off = make("appointment.cancelled", 3600, subject=BOOKING, **WHERE, by="citizen")
     later = START + timedelta(days=30)
     again = make("appointment.booked", 7200, subject=BOOKING, **WHERE, starts_at=later, by="service")
@@ -205,14 +205,14 @@ def test_an_appointment_taken_up_again_waited_as_long_as_it_did_the_first_time()
         assert count(events) == first
 
 
-def test_news_of_what_was_counted_and_dropped_before_counts_nothing() -> None:
+def test_late_event_of_a_deleted_case_does_not_count() -> None:
     assert count([make("appointment.missed", 0, subject=BOOKING, **WHERE)]) == {}
     assert count([make("letter.closed", 0, subject=MAIL, **WHERE)]) == {}
     assert count(LETTER[1:]) == {}
     assert count([make("email.answered", 0, subject="email:imap/contact:1", **WHERE)]) == {}
 
 
-def test_a_visit_is_a_stay_in_a_queue() -> None:
+def test_visit_counts_as_a_queue_stay() -> None:
     where = {"subject": VISIT, **WHERE}
     visit = [
         make("visit.arrived", 0, **where, queue="guichet"),
@@ -239,7 +239,7 @@ def test_a_visit_is_a_stay_in_a_queue() -> None:
         }
 
 
-def test_an_opinion_is_counted_where_its_contact_was_for_the_channel_it_was() -> None:
+def test_opinion_counts_with_the_dimensions_and_channel_of_its_contact() -> None:
     call = answered_call(**WHERE)
     opinions = [
         make("feedback.invited", 900),
@@ -264,18 +264,18 @@ def test_an_opinion_is_counted_where_its_contact_was_for_the_channel_it_was() ->
     assert early == count([*call, *opinions])
 
 
-def test_an_opinion_about_what_nobody_told_is_counted_without_a_channel() -> None:
+def test_opinion_about_an_unknown_contact_counts_without_a_channel() -> None:
     subject = "feedback:jdma/transport:77"
     counted = count([make("feedback.given", 0, subject=subject, **WHERE, scale="jdma_0_10", score=7)])
     assert counted == {"feedback/autonomie": {"given_jdma_0_10_7": 1}}
 
 
-def test_a_score_that_is_not_on_the_scale_is_no_event() -> None:
+def test_score_outside_the_scale_is_rejected() -> None:
     with pytest.raises(ValueError, match="not on the scale"):
         make("feedback.given", 0, scale="csat_1_5", score=0)
 
 
-def test_a_matter_waits_from_when_it_was_received_until_the_citizen_has_to_act() -> None:
+def test_case_waits_from_its_receipt_until_the_citizen_has_to_act() -> None:
     index = WaitingIndex[str]()
     row: contact.Contact | None = None
     seen: list[int | None] = []

@@ -1,4 +1,4 @@
-"""Rows of figures: bytes, sums, and what is read from them."""
+"""Rows of figures: encoding, sums and service levels."""
 
 import pytest
 
@@ -46,18 +46,18 @@ def day() -> Figure:
         (Formula.NET_OF_SHORT, 72.7),
     ],
 )
-def test_the_same_day_has_four_service_levels(day: Figure, formula: Formula, percent: float) -> None:
+def test_formulas_give_four_service_levels_for_the_same_day(day: Figure, formula: Formula, percent: float) -> None:
     ratio = service_level(day, target_seconds=20, short_seconds=20, formula=formula).ratio
     assert ratio is not None
     assert round(100 * ratio, 1) == percent
 
 
-def test_the_default_formula_is_net_of_short(day: Figure) -> None:
+def test_default_formula_is_net_of_short(day: Figure) -> None:
     assert service_level(day, 20, 20) == (80, 110)
     assert service_level(day, 20, 5) == (80, 120)
 
 
-def test_who_left_otherwise_counts_as_offered_and_nowhere_else(day: Figure) -> None:
+def test_other_leave_reasons_count_only_as_offered(day: Figure) -> None:
     for name in LEFT_COUNTS:
         day.counts[QUEUE_SCHEMA.index[name]] = 1
     assert left(day) == len(LEFT_COUNTS)
@@ -70,11 +70,11 @@ def test_who_left_otherwise_counts_as_offered_and_nowhere_else(day: Figure) -> N
     }
 
 
-def test_nothing_has_no_service_level() -> None:
+def test_service_level_without_calls_is_none() -> None:
     assert service_level(new_figure(), 20, 5).ratio is None
 
 
-def test_within_refuses_what_is_no_bound_and_names_the_bounds(day: Figure) -> None:
+def test_within_rejects_other_bounds_and_lists_the_valid_ones(day: Figure) -> None:
     assert within(day, "wait", 20) == 80
     assert within(day, "abandon_wait", 5) == 0
     with pytest.raises(ValueError, match=r"22 s is not counted, only 5, 10, 15, 20, .* 1800"):
@@ -109,14 +109,14 @@ def test_merging_adds_and_keeps_the_oldest() -> None:
     assert other.counts[:2] == [2, 0]
 
 
-def test_bytes_give_the_same_row_back() -> None:
+def test_row_survives_a_round_trip() -> None:
     row = figure(offered=3, wait_milliseconds=123_456)
     row.corrected = {2: 5}
     row.oldest_waiting_at = 1_740_988_800_000
     assert decode_figure(encode_figure(row)) == row
 
 
-def test_a_row_of_a_release_with_fewer_counts_is_filled_up() -> None:
+def test_row_with_fewer_counts_is_extended_with_zeros() -> None:
     row = decode_figure(b"[[4,1],[2],{},null]")
     assert row.counts == [4, 1] + [0] * (len(QUEUE_SCHEMA.counts) - 2)
     assert row.stocks == [2] + [0] * (len(QUEUE_SCHEMA.stocks) - 1)

@@ -1,4 +1,4 @@
-"""Measures of answers and their bounds: statsmodels' as recorded in `wilson.json`, and what must hold of any answers."""
+"""Satisfaction measures and their bounds, against results of statsmodels (`wilson.json`) and general properties."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from streams.core.figures.satisfaction import SCALES, Estimate, Measure, answers
 RECORDED = json.loads(Path(__file__).with_name("wilson.json").read_text(encoding="utf-8"))["points_number_lower_upper"]
 
 
-def test_bounds_are_those_of_statsmodels() -> None:
+def test_bounds_match_statsmodels() -> None:
     assert len(RECORDED) > 80
     for points, number, lower, upper in RECORDED:
         assert estimate_share(points, number) == pytest.approx((points / number, lower, upper), abs=1e-11)
@@ -26,8 +26,8 @@ def test_bounds_are_those_of_statsmodels() -> None:
     ("points", "number", "lower", "upper"),
     [(4, 5, 37.6, 96.4), (9, 10, 59.6, 98.2), (45, 50, 78.6, 95.7), (0, 5, 0, 43.4)],
 )
-def test_bounds_are_those_that_are_published(points: int, number: int, lower: float, upper: float) -> None:
-    """As a report shows them, in percent."""
+def test_bounds_match_published_ones(points: int, number: int, lower: float, upper: float) -> None:
+    """Compare in percent, as in the published report."""
     found = estimate_share(points, number)
     assert (round(100 * found.lower, 1), round(100 * found.upper, 1)) == (lower, upper)
 
@@ -45,13 +45,13 @@ def test_bounds_are_those_that_are_published(points: int, number: int, lower: fl
     ],
     ids=str,
 )
-def test_each_measure_is_what_its_name_says(measure: Measure, given_scores: list[int], ratio: float) -> None:
+def test_measures_match_their_definitions(measure: Measure, given_scores: list[int], ratio: float) -> None:
     found = estimate(measure, {score: given_scores.count(score) for score in SCALES[measure].scores})
     assert found is not None
     assert found.ratio == pytest.approx(ratio)
 
 
-def test_of_no_answer_there_is_no_measure() -> None:
+def test_measure_without_answers_is_none() -> None:
     for measure, scale in SCALES.items():
         assert estimate(measure, dict.fromkeys(scale.scores, 0)) is None
 
@@ -70,8 +70,8 @@ SCORES = st.sampled_from(Measure).flatmap(
 
 
 @given(SCORES)
-def test_bounds_enclose_the_measure_and_stay_on_its_scale(told: tuple[Measure, list[int]]) -> None:
-    measure, scores = told
+def test_bounds_enclose_the_measure_and_stay_on_its_scale(drawn: tuple[Measure, list[int]]) -> None:
+    measure, scores = drawn
     found = estimate(measure, {score: scores.count(score) for score in SCALES[measure].scores})
     assert isinstance(found, Estimate)
     lowest = -1 if measure is Measure.NPS else 0
@@ -80,8 +80,8 @@ def test_bounds_enclose_the_measure_and_stay_on_its_scale(told: tuple[Measure, l
 
 
 @given(st.lists(st.sampled_from([0, 0.5, 1]), min_size=1, max_size=200))
-def test_bounds_of_half_points_are_no_narrower_than_what_was_given_asks_for(points: list[float]) -> None:
-    """Those of a mean whose scores vary as they do: Wilson's with the variance that is, instead of the most that can be."""
+def test_bounds_with_half_points_are_not_too_narrow(points: list[float]) -> None:
+    """Compare with Wilson's bounds for the actual variance of the scores, instead of the largest possible one."""
     number, share = len(points), mean(points)
     variance = mean((point - share) ** 2 for point in points)
     found = estimate_share(sum(points), number)

@@ -1,4 +1,4 @@
-"""Erlang C and Erlang A against published figures, each other, and a queue that is played through."""
+"""Erlang C and Erlang A against published results, each other, and a simulated queue."""
 
 import heapq
 import random
@@ -11,38 +11,41 @@ import pytest
 from streams.core.forecast.staffing import MAX_AGENTS, Load, agents_needed, estimate_performance
 
 
-def test_erlang_c_is_that_of_a_well_known_example() -> None:
-    """100 calls in half an hour of 3 minutes, 80 % in 20 s: 14 agents (Call Centre Helper, "Erlang C formula")."""
+def test_erlang_c_matches_a_published_example() -> None:
+    """Check 100 calls of 3 minutes in half an hour, 80 % in 20 s: 14 agents (Call Centre Helper, "Erlang C formula")."""
     load = Load(per_hour=200, handle_seconds=180)
     assert load.erlangs == 10
     assert agents_needed(load, target_seconds=20, share=0.8) == 14
-    told = estimate_performance(load, 14, 20)
-    assert told.service_level == pytest.approx(0.888, abs=5e-4)
-    assert told.wait_probability == pytest.approx(0.174, abs=5e-4)
-    assert told.mean_wait_seconds == pytest.approx(7.8, abs=5e-2)
-    assert told.occupancy == pytest.approx(0.714, abs=5e-4)
+    performance = estimate_performance(load, 14, 20)
+    assert performance.service_level == pytest.approx(0.888, abs=5e-4)
+    assert performance.wait_probability == pytest.approx(0.174, abs=5e-4)
+    assert performance.mean_wait_seconds == pytest.approx(7.8, abs=5e-2)
+    assert performance.occupancy == pytest.approx(0.714, abs=5e-4)
     assert estimate_performance(load, 11, 20).wait_probability == pytest.approx(0.682, abs=5e-3)
 
 
 @pytest.mark.parametrize(
     ("per_hour", "handle_seconds", "agents"), [(720, 240, 55), (20, 180, 2), (9, 60, 1), (2880, 60, 50)]
 )
-def test_erlang_c_is_its_definition_in_exact_numbers(per_hour: int, handle_seconds: int, agents: int) -> None:
+def test_erlang_c_matches_its_definition_in_exact_arithmetic(per_hour: int, handle_seconds: int, agents: int) -> None:
     offered = Fraction(per_hour * handle_seconds, 3600)
     all_busy = offered**agents / factorial(agents) * Fraction(agents) / (agents - offered)
     wait_probability = all_busy / (sum(offered**busy / factorial(busy) for busy in range(agents)) + all_busy)
-    told = estimate_performance(Load(per_hour, handle_seconds), agents, 15)
-    assert told.wait_probability == pytest.approx(float(wait_probability), rel=1e-12)
-    assert told.mean_wait_seconds == pytest.approx(
+    performance = estimate_performance(Load(per_hour, handle_seconds), agents, 15)
+    assert performance.wait_probability == pytest.approx(float(wait_probability), rel=1e-12)
+    assert performance.mean_wait_seconds == pytest.approx(
         float(wait_probability * handle_seconds / (agents - offered)), rel=1e-12
     )
-    assert told.service_level == pytest.approx(
+    assert performance.service_level == pytest.approx(
         1 - wait_probability * exp(-15 * (agents - offered) / handle_seconds), rel=1e-12
     )
 
 
-def test_erlang_a_is_that_of_garnett_mandelbaum_and_reiman() -> None:
-    """50 agents, 48 calls a minute of 1 minute, patience 2 minutes (Designing a call center with impatient customers, 2002)."""
+def test_erlang_a_matches_garnett_mandelbaum_and_reiman() -> None:
+    """Check 50 agents, 48 calls of 1 minute per minute, patience 2 minutes.
+
+    Source: Designing a call center with impatient customers, 2002.
+    """
     patient, impatient = (estimate_performance(Load(48 * 60, 60, patience), 50, 20) for patience in (inf, 120))
     assert patient.mean_wait_seconds == pytest.approx(20.8, abs=5e-2)
     assert patient.occupancy == pytest.approx(0.96)
@@ -51,8 +54,8 @@ def test_erlang_a_is_that_of_garnett_mandelbaum_and_reiman() -> None:
     assert impatient.occupancy == pytest.approx(0.93, abs=5e-3)
 
 
-def play(load: Load, agents: int, target_seconds: float, calls: int) -> tuple[float, float]:
-    """Return which share is answered in time, and which gives up, in a queue that is played through."""
+def simulate(load: Load, agents: int, target_seconds: float, calls: int) -> tuple[float, float]:
+    """Return the shares answered in time and abandoned in a simulated queue."""
     chance = random.Random(3)
     free_at = [0.0] * agents
     now = in_time = gave_up = 0.0
@@ -68,23 +71,23 @@ def play(load: Load, agents: int, target_seconds: float, calls: int) -> tuple[fl
 
 
 @pytest.mark.parametrize(("agents", "target_seconds"), [(8, 20), (10, 20), (10, 60), (13, 0)])
-def test_erlang_a_is_what_happens_in_a_queue(agents: int, target_seconds: float) -> None:
+def test_erlang_a_matches_a_simulated_queue(agents: int, target_seconds: float) -> None:
     load = Load(200, 180, 90)
-    told, (in_time, gave_up) = (
+    performance, (in_time, gave_up) = (
         estimate_performance(load, agents, target_seconds),
-        play(load, agents, target_seconds, 200_000),
+        simulate(load, agents, target_seconds, 200_000),
     )
-    assert told.service_level == pytest.approx(in_time, abs=0.01)
-    assert told.abandon_probability == pytest.approx(gave_up, abs=0.01)
+    assert performance.service_level == pytest.approx(in_time, abs=0.01)
+    assert performance.abandon_probability == pytest.approx(gave_up, abs=0.01)
 
 
-def test_endless_patience_is_erlang_c() -> None:
+def test_erlang_a_with_very_long_patience_matches_erlang_c() -> None:
     patient, nearly = (estimate_performance(Load(200, 180, patience), 14, 20) for patience in (inf, 1e7))
     assert tuple(nearly) == pytest.approx(tuple(patient), abs=1e-3)
 
 
 @pytest.mark.parametrize("patience", [inf, 60])
-def test_more_agents_never_do_worse_and_one_fewer_is_too_few(patience: float) -> None:
+def test_agents_needed_is_the_smallest_sufficient_number(patience: float) -> None:
     load = Load(200, 180, patience)
     levels = [estimate_performance(load, agents, 20).service_level for agents in range(1, 25)]
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise(levels))
@@ -98,4 +101,4 @@ def test_limits() -> None:
     assert agents_needed(Load(100 * MAX_AGENTS, 180), 20, 0.8) is None
     too_few = estimate_performance(Load(200, 180), 10, 20)
     assert (too_few.service_level, too_few.mean_wait_seconds, too_few.occupancy) == (0, inf, 1)
-    assert estimate_performance(Load(200, 180, 60), 10, 20).service_level > 0.5, "who gives up makes room for others"
+    assert estimate_performance(Load(200, 180, 60), 10, 20).service_level > 0.5, "abandoned calls make room for others"

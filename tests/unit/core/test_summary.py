@@ -1,4 +1,4 @@
-"""How contacts stand, by their timeline entries."""
+"""Summaries of contacts, made from their timeline entries."""
 
 from collections import UserDict
 from collections.abc import Collection
@@ -51,14 +51,14 @@ def promise(kind: str, at: int, state: ContactState, clock: str = "resolution") 
     return entry(f"sla.{kind}", at, state, source=SLA_SOURCE, detail=f"courrier:{clock}")
 
 
-def test_how_a_contact_stands_does_not_depend_on_the_order_in_which_it_is_read() -> None:
-    told = [
+def test_summary_does_not_depend_on_the_order_of_entries() -> None:
+    entries = [
         entry("letter.arrived", 0),
         entry("letter.assigned", 5, ContactState.IN_PROGRESS),
         entry("letter.answered", 9, ContactState.CLOSED, outcome="answered"),
         promise("breached", 12, ContactState.CLOSED),
     ]
-    summaries = {summarise(order, NOW)[0] for order in permutations(told)}
+    summaries = {summarise(order, NOW)[0] for order in permutations(entries)}
     assert len(summaries) == 1
     (one,) = summaries
     assert (one.state, one.outcome, one.is_open) == (ContactState.CLOSED, "answered", False)
@@ -66,7 +66,7 @@ def test_how_a_contact_stands_does_not_depend_on_the_order_in_which_it_is_read()
     assert one.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
 
 
-def test_a_call_that_comes_into_its_next_queue_within_the_second_waits_there() -> None:
+def test_call_that_changes_queue_within_one_second_waits_in_the_new_queue() -> None:
     states = {"arrived": ContactState.WAITING, "queued": ContactState.WAITING, "left_queue": ContactState.CLOSED}
     calls = {
         name: entry(f"call.{kind}", at, states[kind], id=name, contact="call:a:1", channel="call")
@@ -80,37 +80,38 @@ def test_a_call_that_comes_into_its_next_queue_within_the_second_waits_there() -
     for order in permutations(calls.values()):
         (one,) = summarise(order, NOW)
         assert (one.state, one.is_open) == (ContactState.WAITING, True)
-        assert [told["id"] for told in sort_entries(order)] == [*calls]
+        assert [item["id"] for item in sort_entries(order)] == [*calls]
     left_at_once = [calls["first"], calls["gone"] | {"happened_at": NOW}]
-    assert [told["id"] for told in sort_entries(left_at_once[::-1])] == ["first", "gone"]
+    assert [item["id"] for item in sort_entries(left_at_once[::-1])] == ["first", "gone"]
 
 
 @given(call_histories(longest=2, is_whole=True), st.randoms())
-def test_how_a_call_stands_is_as_its_events_in_the_order_in_which_they_happened_say(
-    events: list[Event], any_order: Random
-) -> None:
-    told = [
+def test_state_of_a_call_matches_its_events_in_order_of_time(events: list[Event], any_order: Random) -> None:
+    entries = [
         {name: getattr(one, name) for name in entry("")} | {"happened_at": int(one.happened_at.timestamp() * 1000)}
         for one in entries_of(events)
     ]
-    last = told[-1]
-    any_order.shuffle(told)
-    (one,) = summarise(told, last["happened_at"])
+    last = entries[-1]
+    any_order.shuffle(entries)
+    (one,) = summarise(entries, last["happened_at"])
     assert one.state == last["state"]
 
 
-def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> None:
-    told = [entry("form.decided", 5, ContactState.CLOSED, outcome="accepted"), promise("met", 9, ContactState.WAITING)]
-    assert summarise(told, NOW)[0].state == ContactState.CLOSED
+def test_late_sla_entry_does_not_change_the_state() -> None:
+    entries = [
+        entry("form.decided", 5, ContactState.CLOSED, outcome="accepted"),
+        promise("met", 9, ContactState.WAITING),
+    ]
+    assert summarise(entries, NOW)[0].state == ContactState.CLOSED
 
 
-class ProbedOutcomes(UserDict[str, Any]):
-    """An entry that counts how often somebody looks into any."""
+class CountingEntry(UserDict[str, Any]):
+    """An entry that counts the accesses to all entries."""
 
     times = 0
 
     def __getitem__(self, key: str) -> Any:
-        ProbedOutcomes.times += 1
+        CountingEntry.times += 1
         return super().__getitem__(key)
 
 
@@ -119,20 +120,23 @@ def call_entry(number: int, kind: str, at: int = 0, contact: str = "call:a:1") -
 
 
 @pytest.mark.parametrize("of_each", [6, 2400])
-def test_however_much_happened_within_one_second_it_is_put_in_order_by_few_looks(of_each: int) -> None:
+def test_sorting_many_simultaneous_entries_is_fast(of_each: int) -> None:
     kinds = ("queued", "answered", "transferred")
     looks = list[float]()
     for most in (600, 2400):
-        told = [call_entry(n, kinds[n % 3], contact=f"call:a:{n // of_each}") for n in range(most)]
-        ProbedOutcomes.times = 0
-        found = sort_entries(ProbedOutcomes(one) for one in told)
+        entries = [call_entry(n, kinds[n % 3], contact=f"call:a:{n // of_each}") for n in range(most)]
+        CountingEntry.times = 0
+        found = sort_entries(CountingEntry(one) for one in entries)
         assert len(found) == most
-        looks.append(ProbedOutcomes.times / most)
+        looks.append(CountingEntry.times / most)
     assert looks[1] < 1.5 * looks[0]
 
 
-def follow_plainly(told: list[dict[str, Any]]) -> list[str]:
-    """Of what happened to a call: at each step the first that can come next and leads to where any of the rest begins."""
+def sort_call_plainly(entries: list[dict[str, Any]]) -> list[str]:
+    """Return the order of a call's entries, by a plain second implementation.
+
+    Each step takes the first entry that starts at the current location and leads to one where another entry starts.
+    """
     ways = {
         "call.queued": (0, 1),
         "call.answered": (1, 2),
@@ -142,8 +146,8 @@ def follow_plainly(told: list[dict[str, Any]]) -> list[str]:
         "call.ended": (2, 0),
     }
     place, found = 0, []
-    for at in sorted({one["happened_at"] for one in told}):
-        left = [one for one in told if one["happened_at"] == at]
+    for at in sorted({one["happened_at"] for one in entries}):
+        left = [one for one in entries if one["happened_at"] == at]
         while left:
             here = [one for one in left if ways[one["type"]][0] == place] or left
             starts = {ways[one["type"]][0] for one in left}
@@ -164,67 +168,67 @@ def follow_plainly(told: list[dict[str, Any]]) -> list[str]:
     ),
     st.randoms(use_true_random=False),
 )
-def test_a_call_goes_through_each_second_as_it_can(told: list[tuple[str, int]], chance: Random) -> None:
-    entries = [call_entry(number, kind, 1000 * second) for number, (kind, second) in enumerate(told)]
+def test_simultaneous_entries_of_a_call_get_a_possible_order(events: list[tuple[str, int]], chance: Random) -> None:
+    entries = [call_entry(number, kind, 1000 * second) for number, (kind, second) in enumerate(events)]
     by_turn = sorted(entries, key=entry_order)
     chance.shuffle(entries)
-    assert [one["id"] for one in sort_entries(entries)] == follow_plainly(by_turn)
+    assert [one["id"] for one in sort_entries(entries)] == sort_call_plainly(by_turn)
 
 
-def test_of_what_happened_at_once_the_end_counts() -> None:
-    told = [entry("letter.answered", 0, ContactState.CLOSED, id="a"), entry("letter.registered", 0, id="b")]
-    assert summarise(told, NOW)[0].is_open is False
+def test_of_simultaneous_entries_the_closing_one_counts() -> None:
+    entries = [entry("letter.answered", 0, ContactState.CLOSED, id="a"), entry("letter.registered", 0, id="b")]
+    assert summarise(entries, NOW)[0].is_open is False
 
 
-def test_what_others_have_now_is_not_open_and_nothing_of_it_is_asked_for() -> None:
-    told = [entry("letter.arrived"), entry("letter.arrived", contact="mail:ged:2")]
+def test_contact_passed_on_to_another_service_is_not_open() -> None:
+    entries = [entry("letter.arrived"), entry("letter.arrived", contact="mail:ged:2")]
     asked: list[Collection[str]] = []
 
     def find(contacts: Collection[str]) -> dict[str, list[SlaTarget]]:
         asked.append(contacts)
         return {}
 
-    here, passed_on = summarise(told, NOW, find, lambda _: {"mail:ged:1"})
+    here, passed_on = summarise(entries, NOW, find, lambda _: {"mail:ged:1"})
     assert (here.contact, here.is_open, here.outcome) == ("mail:ged:2", True, "")
     assert (passed_on.is_open, passed_on.state, passed_on.outcome) == (False, ContactState.CLOSED, PASSED_ON)
     assert asked == [["mail:ged:2"]]
 
 
-def test_of_each_clock_what_was_told_last_is_known_and_what_was_broken_stays_so() -> None:
-    told = [
+def test_latest_result_of_each_clock_counts_and_a_breach_stays() -> None:
+    entries = [
         promise("breached", 1, ContactState.WAITING),
         promise("met", 2, ContactState.CLOSED),
         promise("met", 2, ContactState.CLOSED, "acknowledge"),
         promise("cancelled", 3, ContactState.CLOSED, "acknowledge"),
         promise("met", 3, ContactState.CLOSED, "first_response"),
     ]
-    assert [(one.clock, one.state) for one in summarise(told, NOW)[0].promises] == [
+    assert [(one.clock, one.state) for one in summarise(entries, NOW)[0].promises] == [
         ("resolution", "breached"),
         ("acknowledge", "cancelled"),
         ("first_response", "met"),
     ]
 
 
-def test_open_ones_come_first_then_those_of_which_was_heard_last() -> None:
-    told = [
+def test_open_contacts_come_first_then_the_latest() -> None:
+    entries = [
         entry("letter.arrived", 1, contact="open"),
         entry("letter.answered", 9, ContactState.CLOSED, contact="closed late"),
         entry("letter.answered", 5, ContactState.CLOSED, contact="closed early"),
         entry("form.correction_requested", 2, ContactState.PENDING_CITIZEN, contact="pending"),
     ]
-    assert [one.contact for one in summarise(told, NOW)] == ["pending", "open", "closed late", "closed early"]
+    assert [one.contact for one in summarise(entries, NOW)] == ["pending", "open", "closed late", "closed early"]
 
 
 @pytest.mark.parametrize("channel", Channel)
 @pytest.mark.parametrize("later", [ASSUMED_ENDED_MS, ASSUMED_ENDED_MS + 1])
-def test_a_call_of_which_nothing_was_heard_for_long_is_over(channel: Channel, later: int) -> None:
+def test_call_without_entries_for_long_is_assumed_ended(channel: Channel, later: int) -> None:
     ends_unsaid = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > ASSUMED_ENDED_MS
     (one,) = summarise([entry("x.arrived", 0, channel=channel.value)], NOW + later)
     assert one.is_open is not ends_unsaid
 
 
-def test_of_open_ones_it_is_told_what_is_due_when_the_next_first() -> None:
-    told = [
+def test_open_targets_are_sorted_by_deadline() -> None:
+    entries = [
         entry("letter.arrived", 1, contact="due"),
         entry("letter.arrived", 2, contact="late"),
         entry("letter.arrived", 3, contact="nothing known"),
@@ -243,7 +247,7 @@ def test_of_open_ones_it_is_told_what_is_due_when_the_next_first() -> None:
             "late": (SlaTarget("p", "resolution", "rsa", NOW - 1, None),),
         }
 
-    late, *others = summarise(told, NOW, find)
+    late, *others = summarise(entries, NOW, find)
     assert asked == ["due", "late", "nothing known"]
     assert (late.contact, late.due) == ("late", (OpenTarget("p", "resolution", TargetStatus.OVERDUE, NOW - 1, None),))
     due = {one.contact: [(each.clock, each.state.value) for each in one.due] for one in others}
@@ -254,25 +258,25 @@ def test_of_open_ones_it_is_told_what_is_due_when_the_next_first() -> None:
     }
 
 
-def test_where_nothing_is_open_nothing_is_asked_for() -> None:
+def test_without_open_contacts_no_target_is_looked_up() -> None:
     def find(contacts: Collection[str]) -> dict[str, tuple[SlaTarget, ...]]:
         raise AssertionError(contacts)
 
     assert summarise([entry("letter.answered", 9, ContactState.CLOSED)], NOW, find)[0].due == ()
 
 
-def test_of_a_letter_it_is_told_when_it_came() -> None:
-    told = [entry("letter.arrived", 1, detail="2026-09-20T22:00:00Z"), entry("letter.assigned", 2)]
-    (one,) = summarise(told, NOW)
+def test_summary_of_a_letter_has_its_receipt() -> None:
+    entries = [entry("letter.arrived", 1, detail="2026-09-20T22:00:00Z"), entry("letter.assigned", 2)]
+    (one,) = summarise(entries, NOW)
     assert (one.admitted_at, one.starts_at) == (1_789_941_600_000, None)
 
 
-def test_an_opinion_is_counted_with_what_it_is_about() -> None:
-    told = [
+def test_opinions_count_in_the_summary_of_their_contact() -> None:
+    entries = [
         entry("letter.answered", 0, ContactState.CLOSED, outcome="answered"),
         entry("feedback.invited", 1, ContactState.CLOSED, channel="feedback"),
         entry("feedback.given", 2, ContactState.CLOSED, channel="feedback"),
         entry("feedback.given", 3, ContactState.CLOSED, channel="feedback"),
     ]
-    (one,) = summarise(told, NOW)
+    (one,) = summarise(entries, NOW)
     assert (one.channel, one.opinions, one.outcome) == ("mail", 2, "answered")

@@ -1,4 +1,4 @@
-"""Timeline entries: what they tell and under which key."""
+"""Timeline entries and their Kafka keys."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ def folded(events: list[Event]) -> Contact:
     return row
 
 
-def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
+def test_entry_has_the_event_and_the_state_after_it() -> None:
     events = answered_call(identities=f"{CASE} {PHONE}")
     answered = events[2]
     assert json.loads(entries.record(answered, folded(events[:3]))[1]) == {
@@ -43,7 +43,7 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
 
 
 @pytest.mark.parametrize(("identities", "expected"), [(f"{PHONE} {CASE}", CASE), (PHONE, PHONE), ("", CALL)])
-def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: str, expected: str) -> None:
+def test_key_is_the_strongest_identity_or_the_contact(identities: str, expected: str) -> None:
     events = answered_call(identities=identities)
     assert entries.record(events[3], folded(events))[0] == expected.encode()
 
@@ -51,9 +51,9 @@ def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: st
 @pytest.mark.parametrize(
     ("days", "detail"),
     [(2, "2025-03-01T08:00:00Z"), (0, ""), (-1, ""), (400, ""), (None, "")],
-    ids=["earlier", "at once", "later", "mistyped", "not told"],
+    ids=["earlier", "same time", "later", "mistyped", "unknown"],
 )
-def test_of_a_letter_it_is_told_when_it_came_if_it_was_scanned_later(days: int | None, detail: str) -> None:
+def test_entry_of_a_letter_scanned_later_has_its_receipt(days: int | None, detail: str) -> None:
     admitted = {} if days is None else {"admitted_at": START - timedelta(days=days)}
     arrived = make("letter.arrived", 0, subject="mail:ged:1", **admitted)
     assert entries.decode(entries.record(arrived, folded([arrived]))[1]).detail == detail

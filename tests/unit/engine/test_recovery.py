@@ -88,15 +88,15 @@ FIGURE = encode_figure(new_figure())
         ),
         (codecs.CONTACTS, b"call:a:1", longer(CONTACT), "Contact row of * fields, this one (Accueil *) reads *"),
         (CITIZENS, b"phone:k1-1", longer(CITIZEN), "Citizen row of 6 fields, this one (Accueil *) reads 5"),
-        (codecs.FIGURES, total_key(PLACE), FIGURE, "figures of channel chat, which this one (Accueil *) does not have"),
+        (codecs.FIGURES, total_key(PLACE), FIGURE, "figures of channel chat, unknown to this one (Accueil *)"),
         (codecs.FIGURES, total_key(CALLS), MORE, "figures of channel call of 198 fields, this one (Accueil *) reads *"),
         (
             codecs.DAYS,
             day_key(date(2026, 3, 2), PLACE),
             FIGURE,
-            "figures of channel chat, which this one (Accueil *) *",
+            "figures of channel chat, unknown to this one (Accueil *)",
         ),
-        (CITIZEN_FIGURES, b'["year","2026-01-01"]', FIGURE, "figures of period year, which this one (Accueil *) *"),
+        (CITIZEN_FIGURES, b'["year","2026-01-01"]', FIGURE, "figures of period year, unknown to this one (Accueil *)"),
     ],
 )
 def test_row_of_a_later_release_is_refused_with_both_versions(
@@ -105,8 +105,8 @@ def test_row_of_a_later_release_is_refused_with_both_versions(
     with pytest.raises(UnrecoverableStateError) as refused:
         _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
     line = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
-    prefix = "cannot go on: a later release wrote rows, partition 2, offset 41: "
-    assert fnmatch(parse_log_line(line)[1], f"{prefix}{english}: start the later release again")
+    prefix = "cannot continue: a newer release wrote rows, partition 2, offset 41: "
+    assert fnmatch(parse_log_line(line)[1], f"{prefix}{english}: start the newer release again")
 
 
 def test_undecodable_row_is_refused_with_its_position() -> None:

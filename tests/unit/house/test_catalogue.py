@@ -1,4 +1,4 @@
-"""The topics as a whole on a real Kafka: what is done, and why it cannot be, in both languages."""
+"""`apply_topics` on a real Kafka: changes and refusals, in both languages."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The only topic of the catalogue, of a name of its own."""
+    """Return the only topic of the catalogue, with a unique name."""
     monkeypatch.chdir(tmp_path)
     name = f"topic-{uuid4().hex[:8]}"
     monkeypatch.setattr(topic_catalogue, "TOPIC_CATALOGUE", (Topic(name, "key", "", retention_ms=60_000),))
@@ -35,7 +35,7 @@ def refusal(kafka: EmbeddedKafka, **changes: object) -> OperatorError:
     return refused.value
 
 
-def test_what_is_done_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_are_reported(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert apply_topics(settings(), kafka.bootstrap, 10) == [f"created {topic} with 4 partitions"]
     assert apply_topics(settings(), kafka.bootstrap, 10) == []
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -46,7 +46,7 @@ def test_what_is_done_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pyt
     ]
 
 
-def test_other_number_of_partitions_is_for_a_person_to_mend(
+def test_a_different_number_of_partitions_is_refused(
     kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply_topics(settings(), kafka.bootstrap, 10)
@@ -58,6 +58,8 @@ def test_other_number_of_partitions_is_for_a_person_to_mend(
     assert refusal(kafka, partitions=8).message.endswith(" : régler partitions = 4")
 
 
-def test_topic_that_kafka_refuses_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_refused_by_kafka_is_reported(
+    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert refusal(kafka, replication=3).message.startswith(f"le topic {topic} n'a pas pu être créé : ")

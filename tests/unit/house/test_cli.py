@@ -341,7 +341,7 @@ def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) ->
     for name, shown in (("siege", "siege"), ("", '""')):
         command = [sys.executable, "-m", "streams.cli.main", "connect", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{shown}: unknown; there are: none\n")
+        assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{shown}: unknown; configured: none\n")
 
 
 def test_demo_refuses_settings_that_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,11 +79,11 @@ class TestList:
         for arguments in (("list",), ("check", "siege")):
             monkeypatch.setenv("LC_ALL", "C")
             assert command(*arguments).stderr.startswith(
-                "accueil: settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
+                "accueil: settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
             )
             monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
             assert command(*arguments).stderr.startswith(
-                "accueil: réglages : aucun fichier, accueil.toml n'est pas ici ("
+                "accueil: réglages : aucun fichier, ./accueil.toml n'existe pas ("
             )
 
     def test_list_prints_json(self) -> None:
@@ -349,7 +349,7 @@ class TestReread:
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "| `inbox` | path | *required* | The directory" in command("docs", "mailroom").stdout
+        assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
 

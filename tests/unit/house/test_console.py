@@ -1,4 +1,4 @@
-"""What the parts say is put into words, in both languages, and libraries keep to the files."""
+"""Console messages for log records, in both languages, without those of libraries."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ def line(level: str, event: str, logger: str = "engine", **values: object) -> st
 
 
 def alarms() -> Iterator[str]:
-    """Every text that our own code logs as a warning or worse."""
+    """Yield the event of every call in our code that logs a warning or an error."""
     for folder in ("streams", "connectors"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -37,13 +37,13 @@ def alarms() -> Iterator[str]:
                         yield text.replace("%s", "x")
 
 
-def test_whatever_may_reach_the_console_is_put_into_words() -> None:
+def test_every_warning_in_the_code_has_a_console_message() -> None:
     found = set(alarms())
     assert len(found) > 10
     assert [text for text in found if not any(re.fullmatch(pattern, text) for pattern in MESSAGES)] == []
 
 
-def test_states_of_the_board_are_put_into_words() -> None:
+def test_every_board_state_has_a_console_message() -> None:
     assert [
         state for state in DataState if state is not DataState.LIVE and describe_state(state.value) == state.value
     ] == []
@@ -52,23 +52,23 @@ def test_states_of_the_board_are_put_into_words() -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("C", "siege takes nothing in: queue_log is not there"),
-        ("fr_FR.UTF-8", "siege ne prend rien : queue_log is not there"),
+        ("C", "siege reads nothing: queue_log is not there"),
+        ("fr_FR.UTF-8", "siege ne lit rien : queue_log is not there"),
     ],
 )
-def test_event_is_told_in_words_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_is_translated_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", language)
-    said = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
-    assert parse_log_line(said) == (logging.WARNING, words)
+    record = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
+    assert parse_log_line(record) == (logging.WARNING, words)
 
 
-def test_why_kafka_is_away_is_told() -> None:
+def test_reason_of_kafka_errors_is_shown() -> None:
     refused = line("warning", "broker_unreachable", connector="siege", error="AuthenticationFailedError", attempts=1)
     assert parse_log_line(refused)[1] == "siege: Kafka cannot be reached (AuthenticationFailedError)"
     left = line("warning", "broker_left", connector="siege", reason="TopicAuthorizationFailedError", unconfirmed=3)
     assert parse_log_line(left)[1] == (
-        "siege: Kafka takes nothing (the broker refuses a right on a group, a topic, or a transactional id),"
-        " what comes is kept on disk"
+        "siege: Kafka accepts no events (the broker refuses a right on a group, a topic, or a transactional id),"
+        " they are kept on disk"
     )
 
 
@@ -80,19 +80,19 @@ def test_why_kafka_is_away_is_told() -> None:
         (TransactionalIdAuthorizationFailed(), ""),
     ],
 )
-def test_a_right_that_kafka_refuses_is_named(error: Exception, named: str) -> None:
-    told = parse_log_line(line("error", "leaving", error=repr(error)))[1]
-    assert told.startswith("cannot go on: the broker refuses a right on ")
-    assert named in told
+def test_right_refused_by_kafka_is_named(error: Exception, named: str) -> None:
+    message = parse_log_line(line("error", "leaving", error=repr(error)))[1]
+    assert message.startswith("cannot continue: the broker refuses a right on ")
+    assert named in message
 
 
-def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:
+def test_unknown_event_is_shown_unchanged() -> None:
     assert parse_log_line(line("error", "no_such_event", path="a")) == (logging.ERROR, "no_such_event path=a")
     assert parse_log_line(line("warning", "log_lost")) == (logging.WARNING, "log_lost")
 
 
 @pytest.mark.parametrize("logger", ["kafka", "kafka.net.transport", "aiokafka", "faust.worker", "mode", "jgo"])
-def test_libraries_are_never_alarming(logger: str) -> None:
+def test_library_messages_are_limited_to_info(logger: str) -> None:
     assert parse_log_line(line("error", "Connection lost", logger)) == (logging.INFO, "Connection lost")
     assert parse_log_line(line("debug", "x", logger))[0] == logging.DEBUG
 
@@ -104,21 +104,21 @@ def test_libraries_are_never_alarming(logger: str) -> None:
         ("aiokafka", 'Unable connect to "kafka.example.org:9092": {}'),
     ],
 )
-def test_refused_password_is_told_though_only_a_library_knows(logger: str, text: str) -> None:
+def test_refused_password_logged_by_a_library_is_shown(logger: str, text: str) -> None:
     reason = "SaslAuthenticationFailedError: Authentication failed: Invalid username or password"
-    told = parse_log_line(line("warning", text.format(reason), logger))
-    assert told == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
+    parsed = parse_log_line(line("warning", text.format(reason), logger))
+    assert parsed == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
     assert parse_log_line(line("warning", text.format("connection refused"), logger))[0] == logging.INFO
 
 
-def test_logger_with_a_library_s_name_at_its_beginning_is_not_it() -> None:
+def test_logger_name_with_a_library_name_as_prefix_is_not_a_library() -> None:
     assert parse_log_line(line("error", "x", "kafkaesque"))[0] == logging.ERROR
 
 
 @pytest.mark.parametrize(
     "text", ["no JSON", "1", "[]", '{"level": "info"}', '{"event": "x", "level": 3, "logger": "y"}']
 )
-def test_what_is_no_log_line_is_told_as_it_is(text: str) -> None:
+def test_line_that_is_not_a_log_record_is_shown_unchanged(text: str) -> None:
     assert parse_log_line(text) == (0, text)
 
 
@@ -140,13 +140,13 @@ def test_what_is_no_log_line_is_told_as_it_is(text: str) -> None:
         ("asterisk/siege: not started", "asterisk/siege: not started", "asterisk/siege: not started"),
     ],
 )
-def test_state_is_told_in_words(answer: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_state_is_translated(answer: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
         monkeypatch.setenv("LC_ALL", language)
         assert describe_state(answer) == words
 
 
-def test_a_worker_that_has_not_written_since_the_start_is_still_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_worker_is_described_as_starting_until_first_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     for language, at_start, later in [
         ("C", "the worker is still starting", "the worker has stopped writing (accueil worker)"),
         ("fr_FR.UTF-8", "le service de calcul démarre encore", "le service de calcul n'écrit plus (accueil worker)"),
@@ -157,5 +157,5 @@ def test_a_worker_that_has_not_written_since_the_start_is_still_starting(monkeyp
         assert describe_state("no_broker", starting=True) == describe_state("no_broker")
 
 
-def test_what_passes_at_a_start_is_something_that_is_said() -> None:
+def test_transient_events_have_console_messages() -> None:
     assert MESSAGES.keys() >= TRANSIENT_EVENTS

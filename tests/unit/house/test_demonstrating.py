@@ -1,4 +1,4 @@
-"""What the demo has ready: a token, and by what somebody with a story is found."""
+"""Demo: its token, and the identities of a simulated citizen with a timeline."""
 
 import asyncio
 import sqlite3
@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path)
 
 
-def test_a_token_is_made_once_and_is_for_this_user_alone(settings: Settings) -> None:
+def test_demo_token_is_created_once_and_private(settings: Settings) -> None:
     path = make_token(settings)
     secret = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -45,7 +45,7 @@ def test_a_token_is_made_once_and_is_for_this_user_alone(settings: Settings) -> 
     ]
 
 
-def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> None:
+def test_lost_or_revoked_demo_token_is_replaced(settings: Settings) -> None:
     path = make_token(settings)
     path.unlink()
     make_token(settings)
@@ -56,8 +56,8 @@ def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> 
     assert find(tokens, path.read_text().strip(), now())
 
 
-def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) -> None:
-    assert find_citizen(settings, settings.data) is None  # nobody plays yet
+def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings) -> None:
+    assert find_citizen(settings, settings.data) is None  # the simulation has not started
     (settings.data / CITIZENS).write_text(
         "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
     )
@@ -72,7 +72,9 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
         shared, own = known(IdentityKind.PHONE, "0199000001"), known(IdentityKind.PHONE, "0199000007")
         for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
             timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
-        assert find_citizen(settings, settings.data) is None  # one is several people's, the other wrote letters alone
+        assert (
+            find_citizen(settings, settings.data) is None
+        )  # one number is shared, the other citizen used only one channel
         timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
         lone = Citizen("01 99 00 00 07", "", "100007")
         assert find_citizen(settings, settings.data) == lone
@@ -87,11 +89,11 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
         timeline.write(entries_of(letter("8", 0, f"{whole} {mail} {phone}", sector=SECTOR)))
         timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
     named = find_citizen(settings, settings.data)
-    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "of whom all three are known"
+    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "the citizen with all three identities"
     make_token(settings)
     save_demo_citizen(settings, named)
-    kept = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
-    assert kept == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
+    saved = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
+    assert saved == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
     assert is_one_citizen(settings, named.phone)
     with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
         connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
@@ -100,13 +102,13 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
     assert find_citizen(settings, settings.data) == lone
 
 
-def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(settings: Settings) -> None:
+def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: Settings) -> None:
     people = [Citizen(f"01 99 00 00 {number:02}", f"c{number}@example.org", f"{number}") for number in range(10, 70)]
     lines = (f"{one.phone.replace(' ', '')}\t{one.email}\t{one.case}\n" for one in people)
     (settings.data / CITIZENS).write_text("".join(lines))
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
-    def tell(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
+    def write_entries(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
         kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), one, strict=True)
         phone, *others = (key.pseudonym(kind, normalise(kind, value) or "") for kind, value in kinds)
         for number in range(letters):
@@ -115,28 +117,28 @@ def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(sett
         timeline.write(entries_of(call(one.case, 100, phone, sector=SECTOR)))
 
     with closing(open_timeline(settings)) as timeline:
-        tell(timeline, people[-1])
+        write_entries(timeline, people[-1])
         named = find_citizen(settings, settings.data)
         assert named == people[-1]
         make_token(settings)
         save_demo_citizen(settings, named)
         for one in people[:-1]:
-            tell(timeline, one, letters=2)
-        assert find_citizen(settings, settings.data) == people[-1], "though many others have more of a story"
+            write_entries(timeline, one, letters=2)
+        assert find_citizen(settings, settings.data) == people[-1], "although many others have more entries"
         assert is_one_citizen(settings, named.phone)
-        tell(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
-        assert not is_one_citizen(settings, named.phone), "an account that nothing links to the case"
+        write_entries(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
+        assert not is_one_citizen(settings, named.phone), "an account without a link to the case"
         assert find_citizen(settings, settings.data) in people[:-1]
 
 
-def test_all_citizens_of_the_simulation_are_listed_with_what_finds_them() -> None:
+def test_simulation_lists_its_citizens_with_their_identities() -> None:
     lines = [line.split("\t") for line in list_citizens(7).splitlines()]
     assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
     one = citizen(7, 4711)
     assert lines[4711] == [one.phone, one.email, one.case]
 
 
-def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
+def test_demo_names_another_citizen_after_an_erasure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
@@ -162,9 +164,9 @@ def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(plan._name_citizens())
     assert capsys.readouterr().out.splitlines() == [
-        "accueil: somebody with a story: 01 99 00 00 07",
-        "accueil: somebody with a story: 01 99 00 00 08, jade@example.org, case 100008",
-        "accueil: somebody with a story: 01 99 00 00 09, case 100009",
+        "accueil: a citizen with a timeline: 01 99 00 00 07",
+        "accueil: a citizen with a timeline: 01 99 00 00 08, jade@example.org, case 100008",
+        "accueil: a citizen with a timeline: 01 99 00 00 09, case 100009",
     ]
     assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
-    assert len(waits) == 7, "of whom all is known nobody else is looked for until he is erased"
+    assert len(waits) == 7, "a citizen with all identities is replaced only after an erasure"

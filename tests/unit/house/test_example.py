@@ -1,4 +1,4 @@
-"""The settings that are shipped are valid: the example shows every setting, the demo the queues that are simulated."""
+"""Shipped settings: the example has every setting, the demo all simulated queues and services."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,39 +26,39 @@ from streams.settings.loader import describe, load
 from streams.settings.sla_file import load_policies
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
-MADE_UP = ("connectors.", "web.queues.", "web.services.")
+EXAMPLE_TABLES = ("connectors.", "web.queues.", "web.services.")
 
 
-def test_example_is_valid() -> None:
+def test_the_example_is_valid() -> None:
     settings = load(EXAMPLE)
     instances = configure_connectors(settings)
     assert [instance.source for instance in instances] == ["asterisk/siege"]
     assert settings.web.queues["rsa"].service == "solidarites"
 
 
-def test_example_shows_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_example_has_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    defaults = {key: value for key, value, _ in describe(load()) if not key.startswith(MADE_UP)}
+    defaults = {key: value for key, value, _ in describe(load()) if not key.startswith(EXAMPLE_TABLES)}
     example = load(EXAMPLE)
-    shown = {key: value for key, value, _ in describe(example, EXAMPLE) if not key.startswith(MADE_UP)}
+    shown = {key: value for key, value, _ in describe(example, EXAMPLE) if not key.startswith(EXAMPLE_TABLES)}
     assert shown.items() >= {key: value for key, value in defaults.items() if value not in ({}, None)}.items()
     text = EXAMPLE.read_text(encoding="utf-8")
     assert [key for key in shown if key.rpartition(".")[2] not in text] == []
 
 
-def test_demo_shows_the_queues_that_are_simulated() -> None:
+def test_the_demo_lists_all_simulated_queues() -> None:
     settings = load(DEMO_FILE)
     shown = {queue.place(name) for name, queue in settings.web.queues.items()}
     calls = {("call", HEADQUARTERS, service.label, service.label) for service in SERVICES}
     assert shown == calls | {("visit", *place) for place, _ in VISITS.places}
 
 
-def test_demo_has_a_name_for_every_service_that_is_simulated() -> None:
+def test_the_demo_names_all_simulated_services() -> None:
     kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, APPOINTMENTS)
     assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
 
 
-def test_demo_is_open_where_and_whenever_its_systems_take_calls_and_visitors() -> None:
+def test_demo_calendars_are_open_whenever_simulated_systems_are() -> None:
     settings = load(DEMO_FILE)
     assert settings.sla
     policies = load_policies(settings.sla)
@@ -70,29 +70,29 @@ def test_demo_is_open_where_and_whenever_its_systems_take_calls_and_visitors() -
         ms = int(at.timestamp() * 1000)
         for table, queue in settings.web.queues.items():
             place = queue.place(table)
-            (name, *_) = [one.calendar for one in policies.in_force(ms) if one.match.fits(*place)]
+            (name, *_) = [policy.calendar for policy in policies.in_force(ms) if policy.match.fits(*place)]
             accepts = simulated[place.channel].is_open(services[place.service], at.timestamp())
             assert policies.calendars[name].is_open(ms) == accepts, (place, at)
 
 
-def test_demo_asks_of_no_desk_whether_it_is_read_while_its_systems_work() -> None:
+def test_the_demo_never_reports_a_simulated_desk_as_quiet() -> None:
     demo = load(DEMO_FILE)
     begin = datetime(2026, 12, 21, tzinfo=UTC)
-    came: dict[str, list[datetime]] = {}
+    arrivals: dict[str, list[datetime]] = {}
     for action in Plan(demo.demo.seed, demo.demo.contacts_per_year, always=True).actions(begin):
         if action.at >= begin + timedelta(days=7):
             break
         if action.kind is ActionKind.TICKET_TAKEN:
-            came.setdefault(action.citizen_case.place.site, []).append(action.at)
-    longest = max(later - at for desk in came.values() for at, later in pairwise(desk))
+            arrivals.setdefault(action.citizen_case.place.site, []).append(action.at)
+    longest = max(later - at for desk in arrivals.values() for at, later in pairwise(desk))
     assert longest.total_seconds() < (web_options(demo.model_copy(update={"brokers": "x:1"})).quiet_after("visit") or 0)
 
 
-def test_demo_promises_what_the_example_does() -> None:
+def test_the_demo_has_the_sla_targets_of_the_example() -> None:
     demo, example = (load_policies(DEMO_FILE.with_name(name)) for name in ("demo_sla.toml", "example_sla.toml"))
     at = int(datetime(2026, 12, 21, tzinfo=UTC).timestamp() * 1000)
 
-    def promised(policies: Policies) -> list[object]:
-        return [(one.name, one.match, one.clocks) for one in policies.in_force(at)]
+    def targets(policies: Policies) -> list[object]:
+        return [(policy.name, policy.match, policy.clocks) for policy in policies.in_force(at)]
 
-    assert promised(demo) == promised(example)
+    assert targets(demo) == targets(example)

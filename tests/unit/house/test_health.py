@@ -1,4 +1,4 @@
-"""The health server answers from what the process says of itself."""
+"""Health server: HTTP answers of the checks."""
 
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -13,7 +13,7 @@ from streams.runtime.health import HealthServer, State
 
 
 class Process:
-    """Something with a state that the test changes."""
+    """Fake process whose state the test changes."""
 
     def __init__(self) -> None:
         self.healthy: State = (True, "step 0.2 s ago")
@@ -37,7 +37,7 @@ def http(process: Process) -> Iterator[httpx.Client]:
     server.close()
 
 
-def test_states_are_told_as_they_are_now(process: Process, http: httpx.Client) -> None:
+def test_endpoints_report_the_current_states(process: Process, http: httpx.Client) -> None:
     assert (http.get("/healthz").status_code, http.get("/healthz").text) == (200, "step 0.2 s ago\n")
     assert (http.get("/readyz").status_code, http.get("/readyz").text) == (503, "recovering 3 of 4\n")
     process.ready = (True, "4 of 4")
@@ -46,13 +46,13 @@ def test_states_are_told_as_they_are_now(process: Process, http: httpx.Client) -
     assert (http.get("/healthz").status_code, http.get("/healthz").text) == (503, "no step for 61 s\n")
 
 
-def test_check_that_fails_counts_as_a_no_without_its_text(http: httpx.Client, process: Process) -> None:
+def test_exception_of_a_check_counts_as_failure_without_its_message(http: httpx.Client, process: Process) -> None:
     del process.healthy  # the check raises AttributeError
     answer = http.get("/healthz")
     assert (answer.status_code, answer.text) == (503, "AttributeError\n")
 
 
-def test_metrics_are_those_of_the_registry_alone(http: httpx.Client) -> None:
+def test_metrics_come_from_the_given_registry_only(http: httpx.Client) -> None:
     lines = [line for line in http.get("/metrics").text.splitlines() if line.startswith("accueil_steps_total")]
     assert lines == ["accueil_steps_total 3.0"]
     assert "python_info" not in http.get("/metrics").text
@@ -62,21 +62,21 @@ def test_other_paths_are_not_found(http: httpx.Client) -> None:
     assert http.get("/").status_code == 404
 
 
-def test_closed_server_lets_its_port_go() -> None:
+def test_closed_server_releases_its_port() -> None:
     first = HealthServer("127.0.0.1", 0, healthy=lambda: (True, ""), ready=lambda: (True, ""))
     first.close()
     second = HealthServer("127.0.0.1", first.port, healthy=lambda: (True, ""), ready=lambda: (True, ""))
     second.close()
 
 
-def test_it_answers_on_addresses_of_version_6() -> None:
+def test_server_answers_on_ipv6() -> None:
     server = HealthServer("::1", 0, healthy=lambda: (True, "well"), ready=lambda: (True, ""))
     assert httpx.get(f"http://[::1]:{server.port}/healthz").text == "well\n"
     server.close()
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_health_is_answered_while_a_database_holds_up_other_answers(path: str) -> None:
+def test_healthz_answers_while_readyz_waits_for_a_database(path: str) -> None:
     called, released = Event(), Event()
 
     def ready() -> State:

@@ -1,4 +1,4 @@
-"""What all servers listen with."""
+"""Options of listening sockets."""
 
 import asyncio
 import socket
@@ -9,19 +9,19 @@ from connectors.sdk.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(host: str) -> None:
-    """A head and a body are two writes: by default the second waits until the client acknowledges the first."""
+def test_small_responses_are_sent_immediately(host: str) -> None:
+    """Without TCP_NODELAY, the body of a response waits until the client has acknowledged the head."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
 
     async def serve() -> bool:
-        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        no_delay: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def accept() -> asyncio.Protocol:
             class Told(asyncio.Protocol):
                 def connection_made(self, transport: asyncio.BaseTransport) -> None:
                     connection = transport.get_extra_info("socket")
-                    told.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+                    no_delay.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
                     transport.close()
 
             return Told()
@@ -30,7 +30,7 @@ def test_what_is_written_is_sent_at_once(host: str) -> None:
             server = await asyncio.get_running_loop().create_server(accept, sock=listener)
             _, writer = await asyncio.open_connection(host, listener.getsockname()[1])
             try:
-                return await told
+                return await no_delay
             finally:
                 writer.close()
                 server.close()

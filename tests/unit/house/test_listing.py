@@ -1,4 +1,4 @@
-"""Times that people read and write are those of `web.time_zone`; tables look the same in all commands."""
+"""Times in `web.time_zone`, deadlines and tables of the commands."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from streams.cli.output_tables import TimeParam, format_deadline, format_time, p
 from streams.settings.schema import Web
 
 NOON_AT = 1_764_068_400_000
-"""25 November 2025, 11:00 in UTC."""
+"""2025-11-25 11:00 UTC."""
 
 
 @pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -35,7 +35,7 @@ def since(text: str) -> str:
         ("UTC", "2025-11-25 11:00:00+00:00"),
     ],
 )
-def test_time_that_is_shown_may_be_given_with_or_without_its_offset(
+def test_displayed_times_are_accepted_with_and_without_offset(
     zone: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
@@ -43,7 +43,7 @@ def test_time_that_is_shown_may_be_given_with_or_without_its_offset(
     assert since(text) == since(text[:19]) == f"{NOON_AT}\n"
 
 
-def test_a_deadline_at_midnight_is_told_as_the_last_day_and_any_other_as_a_time() -> None:
+def test_a_deadline_at_midnight_is_shown_as_the_day_before() -> None:
     midnight_at = NOON_AT + 12 * 3_600_000
     paris, cayenne = Web(time_zone="Europe/Paris").zone, Web(time_zone="America/Cayenne").zone
     assert format_deadline(midnight_at, paris) == "2025-11-25"
@@ -51,10 +51,10 @@ def test_a_deadline_at_midnight_is_told_as_the_last_day_and_any_other_as_a_time(
     assert format_deadline(midnight_at + 1000, paris) == "2025-11-26 00:00:01+01:00"
 
 
-def test_what_is_no_time_is_refused_with_examples() -> None:
+def test_an_invalid_time_is_refused_with_examples() -> None:
     assert "use 90m, 7d or 2026-11-25T08:00" in since("noon")
 
 
-def test_titles_of_tables_are_in_capitals_whoever_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_titles_are_in_capitals(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("contact", "échéance"), [("call:a:1", "demain"), ("mail:ged:12", "")])
     assert capsys.readouterr().out == "CONTACT      ÉCHÉANCE\ncall:a:1     demain\nmail:ged:12\n"

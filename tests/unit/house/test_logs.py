@@ -1,4 +1,4 @@
-"""Logs say what operators need, nothing about persons, and nothing a thousand times."""
+"""Logging: allowed keys, masking of personal data, and suppression of repeated messages."""
 
 import ast
 import io
@@ -19,7 +19,7 @@ from streams.runtime import logs
 
 
 class Output(io.StringIO):
-    """What was logged."""
+    """Log output."""
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def output() -> Iterator[Output]:
     structlog.reset_defaults()
 
 
-def test_structlog_and_standard_library_come_out_alike(output: Output) -> None:
+def test_structlog_and_standard_library_logs_have_the_same_format(output: Output) -> None:
     structlog.get_logger("streams.runtime.worker").info("recovered", partition=3, rows=250)
     logging.getLogger("streams.engine").info("recovered")
     ours, standard = output.records
@@ -73,7 +73,7 @@ def test_unknown_keys_are_dropped(output: Output) -> None:
         *("camille@example.org", "b'sip:0639981234'", 'b"it\'s Camille"'),
     ],
 )
-def test_personal_values_are_masked_wherever_they_stand(output: Output, personal: str) -> None:
+def test_personal_values_are_masked_in_every_key(output: Output, personal: str) -> None:
     structlog.get_logger().warning("refused", detail=f"value {personal} is odd")
     logging.getLogger("faust.topics").error("Error sending %s, giving up", personal)
     structlog.get_logger().error("failed", exc_info=ValueError(personal))
@@ -92,7 +92,7 @@ def test_personal_values_are_masked_wherever_they_stand(output: Output, personal
         ("https://example.org/x?site=nord", "https://example.org/x?site=nord"),
     ],
 )
-def test_passwords_of_addresses_are_masked(output: Output, url: str, shown: str) -> None:
+def test_passwords_in_urls_are_masked(output: Output, url: str, shown: str) -> None:
     structlog.get_logger().warning("refused", error=f"cannot reach {url}")
     assert output.records[0]["error"] == f"cannot reach {shown}"
 
@@ -101,7 +101,7 @@ def test_passwords_of_addresses_are_masked(output: Output, url: str, shown: str)
     "personal", ["06 39 98 12 34", "camille.exemple@example.org", "b'sip:0639981234 " + "a" * 900 + "'"]
 )
 @pytest.mark.parametrize("before", range(-30, 30, 3))
-def test_a_long_value_is_cut_and_nothing_personal_stands_at_the_cut(output: Output, personal: str, before: int) -> None:
+def test_long_value_is_cut_without_personal_data_at_the_cut(output: Output, personal: str, before: int) -> None:
     start = logs.MAX_CHARACTERS - len(personal) // 2 + before
     structlog.get_logger().warning("refused", detail="x " * (start // 2) + personal + " y" * 60_000)
     (record,) = output.records
@@ -121,7 +121,7 @@ def test_a_long_value_is_cut_and_nothing_personal_stands_at_the_cut(output: Outp
         ),
     ],
 )
-def test_what_operators_need_is_kept(output: Output, harmless: str) -> None:
+def test_values_that_operators_need_are_not_masked(output: Output, harmless: str) -> None:
     structlog.get_logger().info("seen", detail=harmless)
     assert output.records[0]["detail"] == harmless
 
@@ -138,21 +138,21 @@ def test_exceptions_show_no_local_variables(output: Output) -> None:
     assert "hushhush" not in output.getvalue()
 
 
-def test_uncaught_errors_pass_the_same_way(output: Output) -> None:
+def test_uncaught_errors_are_logged_and_masked(output: Output) -> None:
     sys.excepthook(ValueError, ValueError("no number: 0639981234"), None)
     assert output.records[0]["event"] == "ValueError: no number: ***"
     assert "0639981234" not in output.getvalue()
 
 
 @pytest.mark.parametrize("library", ["kafka.net", "aiokafka.conn", "faust.app", "mode.worker"])
-def test_libraries_are_kept_quiet_even_at_debug(output: Output, library: str) -> None:
+def test_libraries_log_no_more_than_warnings_even_at_debug(output: Output, library: str) -> None:
     logging.getLogger(library).debug("sent frame %r", b"payload")
     logging.getLogger(library).info("connected")
     logging.getLogger(library).warning("connection lost")
     assert [record["event"] for record in output.records] == ["connection lost"]
 
 
-def test_scram_is_not_said_to_send_the_password(output: Output) -> None:
+def test_wrong_warning_about_scram_passwords_is_dropped(output: Output) -> None:
     for mechanism in (SaslMechanismScram, SaslMechanismPlain):
         mechanism(
             sasl_mechanism="SCRAM-SHA-256",
@@ -167,7 +167,7 @@ def test_scram_is_not_said_to_send_the_password(output: Output) -> None:
     ]
 
 
-def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_broker_logs_a_few_lines_a_minute(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("aiokafka.conn")
     minutes, now = 3, 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -177,7 +177,7 @@ def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output, monkeypatch
     assert [record.get("repeated") for record in output.records] == [None, 599, 599]
 
 
-def test_a_clock_that_is_put_back_silences_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_set_back_suppresses_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     now, repeats = 0.0, logs.Repeats(seconds=60)
     monkeypatch.setattr(time, "monotonic", lambda: now)
 
@@ -191,20 +191,20 @@ def test_a_clock_that_is_put_back_silences_nothing(monkeypatch: pytest.MonkeyPat
     assert is_shown(1_764_000_061 - 3600)
 
 
-def test_values_tell_texts_of_the_standard_library_apart(output: Output) -> None:
+def test_standard_library_messages_with_other_arguments_are_not_repetitions(output: Output) -> None:
     logger = logging.getLogger("kafka")
     for name in ("accueil.events", "accueil.rows", "accueil.rows"):
         logger.warning("%s is not authorized: %s", name, "no such right")
     assert [record["event"].partition(" ")[0] for record in output.records] == ["accueil.events", "accueil.rows"]
 
 
-def test_text_whose_values_do_not_fit_does_no_harm() -> None:
+def test_message_with_wrong_arguments_does_not_raise() -> None:
     record = logging.LogRecord("kafka", logging.WARNING, "", 1, "%s of %s", ("one",), None)
     repeats = logs.Repeats()
     assert [repeats.filter(record), repeats.filter(record)] == [True, False]
 
 
-def test_texts_that_differ_are_not_held_back(output: Output) -> None:
+def test_different_messages_are_not_suppressed(output: Output) -> None:
     for text in ("broker away", "broker back", "broker away"):
         structlog.get_logger().warning(text)
     structlog.get_logger().info("step")
@@ -212,7 +212,7 @@ def test_texts_that_differ_are_not_held_back(output: Output) -> None:
     assert [record["event"] for record in output.records] == ["broker away", "broker back", "step", "step"]
 
 
-def test_same_warning_about_another_thing_is_not_held_back(output: Output) -> None:
+def test_same_warning_about_another_name_is_not_suppressed(output: Output) -> None:
     for seconds in (1, 2):
         for connector in ("asterisk/site1", "asterisk/site2"):
             for trouble in ("queue_log: Permission denied", "queue_log: No such file"):
@@ -223,7 +223,7 @@ def test_same_warning_about_another_thing_is_not_held_back(output: Output) -> No
     assert len(shown) == len(set(shown)) == 4
 
 
-def test_memory_for_repeats_is_bounded() -> None:
+def test_number_of_remembered_messages_is_limited() -> None:
     repeats = logs.Repeats(remembered=10)
     for letter in "abcdefghijklmnopqrstuvwxyz":
         record = logging.LogRecord("x", logging.WARNING, "", 1, letter, None, None)
@@ -231,7 +231,7 @@ def test_memory_for_repeats_is_bounded() -> None:
     assert len(repeats._seen) == 10
 
 
-def test_console_lines_are_for_people(output: Output) -> None:
+def test_console_format_is_plain_text(output: Output) -> None:
     stream = io.StringIO()
     logs.configure("info", "console", stream)
     structlog.get_logger("streams.runtime.worker").info("recovered", rows=250)
@@ -240,7 +240,7 @@ def test_console_lines_are_for_people(output: Output) -> None:
 
 
 def keys_of(source: str) -> set[str]:
-    """Every key that a call like `log.info("…", key=…)` gives."""
+    """Return the keys of calls like `log.info("…", key=…)`."""
     return {
         word.arg
         for node in ast.walk(ast.parse(source))
@@ -253,7 +253,7 @@ def keys_of(source: str) -> set[str]:
     }
 
 
-def test_keys_that_we_log_are_allowed() -> None:
+def test_every_key_in_log_calls_is_allowed() -> None:
     root = Path(__file__).parents[3]
     sources = [*root.glob("streams/**/*.py"), *root.glob("connectors/**/*.py")]
     used = {key: source.name for source in sources for key in keys_of(source.read_text(encoding="utf-8"))}

@@ -1,4 +1,4 @@
-"""make and .ci: what is missing on a machine is one clear line."""
+"""make and .ci: missing programs give one line."""
 
 import os
 import shutil
@@ -16,15 +16,15 @@ def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_help_names_every_target_that_is_meant_for_people() -> None:
+def test_help_lists_the_public_targets() -> None:
     shown = [line.split()[1] for line in make("help").stdout.splitlines()]
     assert {"run", "test", "lint", "bench", "clean"} <= set(shown)
 
 
 @pytest.mark.parametrize("target", ["run", "test"])
-def test_machine_without_a_new_enough_python(tmp_path: Path, target: str) -> None:
+def test_a_python_that_is_too_old_is_reported(tmp_path: Path, target: str) -> None:
     old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\nexit 1\n")  # what `sys.exit(sys.version_info < (3, 11))` gives
+    old.write_text("#!/bin/sh\nexit 1\n")  # like `sys.exit(sys.version_info < (3, 11))`
     old.chmod(0o755)
     done = make(target, f"VENV={tmp_path}/venv", f"CANDIDATES={old}")
     assert done.returncode != 0
@@ -32,7 +32,7 @@ def test_machine_without_a_new_enough_python(tmp_path: Path, target: str) -> Non
     assert "Python 3.11 or newer is needed" in line
 
 
-def test_the_quickest_python_is_taken_and_no_other_for_a_little_less(tmp_path: Path) -> None:
+def test_the_fastest_python_is_chosen_unless_the_gain_is_small(tmp_path: Path) -> None:
     def choose(*microseconds: int | None) -> str:
         pythons = [tmp_path / f"python-{number}" for number in range(len(microseconds))]
         for python, took in zip(pythons, microseconds, strict=True):
@@ -42,11 +42,11 @@ def test_the_quickest_python_is_taken_and_no_other_for_a_little_less(tmp_path: P
 
     assert choose(None, 4000, 3900) == "python-1"
     assert choose(4000, 2500, 2400) == "python-1"
-    assert choose(10**9 + 2500, 4000) == "python-1", "one that cannot make an environment"
+    assert choose(10**9 + 2500, 4000) == "python-1", "it cannot create an environment"
     assert choose(None) == ""
 
 
-def test_machine_whose_python_has_no_venv(tmp_path: Path) -> None:
+def test_a_python_without_venv_is_reported(tmp_path: Path) -> None:
     done = make("run", f"VENV={tmp_path}/venv", "PYTHON=false")
     assert (done.returncode != 0, done.stdout.strip().endswith("apt install python3-venv")) == (True, True)
 
@@ -62,7 +62,7 @@ def run_tools(programs: Path, **variables: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_stub_that_only_says_where_the_program_is_counts_as_missing(tmp_path: Path) -> None:
+def test_a_stub_program_counts_as_missing(tmp_path: Path) -> None:
     for program in ("chromedriver", "promtool", "amtool"):
         script(tmp_path / program, "exit 0")
     script(tmp_path / "id", "echo 1000")
@@ -74,12 +74,12 @@ def test_stub_that_only_says_where_the_program_is_counts_as_missing(tmp_path: Pa
     assert run_tools(tmp_path, CI="true").returncode == 0
 
 
-def test_package_that_apt_does_not_know_keeps_no_other_out(tmp_path: Path) -> None:
+def test_a_package_unknown_to_apt_does_not_prevent_others(tmp_path: Path) -> None:
     for program in ("chromium", "chromedriver"):
         script(tmp_path / program, "exit 1")
     script(tmp_path / "id", "echo 0")
     script(tmp_path / "cp", f'exec {shutil.which("cp")} "$@"')
-    # As on Ubuntu: no package of that name.
+    # Ubuntu has no package of this name.
     script(
         tmp_path / "apt-get",
         f"""
@@ -101,7 +101,7 @@ def test_package_that_apt_does_not_know_keeps_no_other_out(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("variables", "code"), [({}, 0), ({"CI": "true"}, 1)])
-def test_tools_that_are_missing_are_named_and_fail_in_ci(tmp_path: Path, variables: dict[str, str], code: int) -> None:
+def test_missing_tools_are_named_and_fail_in_ci(tmp_path: Path, variables: dict[str, str], code: int) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "promtool").symlink_to(shutil.which("true") or "")

@@ -1,4 +1,4 @@
-"""`accueil config check` shows addresses and commands without their secrets."""
+"""`accueil config check` masks secrets in URLs and commands."""
 
 from pathlib import Path
 
@@ -38,17 +38,17 @@ from streams.settings.loader import MASK, describe, load, mask, mask_url
         ("https://demarche.numerique.gouv.fr/api/v2/graphql", "https://demarche.numerique.gouv.fr/api/v2/graphql"),
     ],
 )
-def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
+def test_secrets_in_urls_are_masked(url: str, shown: str) -> None:
     assert mask_url(url) == shown
 
 
-def test_a_command_is_shown_without_its_arguments() -> None:
+def test_arguments_of_commands_are_masked() -> None:
     assert mask(["/usr/bin/pass", "show", "hush"], "token_command") == ["/usr/bin/pass", MASK]
     assert mask(["/usr/bin/pass"], "token_command") == ["/usr/bin/pass"]
     assert mask(["a", "https://u:hush@example.org/"], "hosts") == ["a", f"https://{MASK}@example.org/"]
 
 
-def test_no_secret_of_the_settings_is_described(tmp_path: Path) -> None:
+def test_describe_masks_all_secrets(tmp_path: Path) -> None:
     file = tmp_path / "accueil.toml"
     file.write_text(
         """

@@ -1,4 +1,4 @@
-"""A file that this account may not use ends a command with one line that says what to do."""
+"""Denied file access ends a command with one line and a remedy."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from streams.cli.main import main
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     "command", [("dead-letters", "list"), ("retention", "apply"), ("recompute",), ("timeline", "show", "call:siege:1")]
 )
-def test_data_of_another_account_are_refused_in_one_line(
+def test_data_of_another_account_give_one_line(
     command: tuple[str, ...], language: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     closed = tmp_path / "data"
@@ -54,7 +54,7 @@ def test_data_of_another_account_are_refused_in_one_line(
     assert re.fullmatch(rf"accueil: {re.escape(str(closed))}/\S+ ?: {words}\n", done.stderr)
 
 
-def test_a_refusal_that_names_no_file_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permission_error_without_a_file_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -68,7 +68,7 @@ def test_a_refusal_that_names_no_file_is_a_defect(monkeypatch: pytest.MonkeyPatc
         (
             "C",
             (
-                "the settings file cannot be looked for in {} (no permission): change to another directory, or name the file "
+                "cannot search {} for the settings file (permission denied): change to another directory, or name the file "
                 "(--config or ACCUEIL_CONFIG)"
             ),
         ),
@@ -81,7 +81,7 @@ def test_a_refusal_that_names_no_file_is_a_defect(monkeypatch: pytest.MonkeyPatc
         ),
     ],
 )
-def test_a_directory_that_may_not_be_read_is_named(
+def test_an_inaccessible_current_directory_is_named(
     language: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stat = Path.stat

@@ -1,4 +1,4 @@
-"""What `accueil up` starts, without starting it."""
+"""Programs that `accueil up` starts, with their options, without starting them."""
 
 import asyncio
 import errno
@@ -34,16 +34,16 @@ def plan(settings: Settings, tmp_path: Path) -> Plan:
     return Plan(settings, EXAMPLE, tmp_path, demo=False)
 
 
-def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path: Path) -> None:
+def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -> None:
     here = plan(settings, tmp_path)
     seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
     assert seconds["connect"] > GRACE_SECONDS
     assert seconds["web"] > STOP_SECONDS
-    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # how often it looks whether it is to stop
+    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # plus the interval of its check for a signal
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "url"),
+    ("host", "address", "url"),
     [
         ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8080/"),
         ("0.0.0.0", "127.0.0.1", "http://127.0.0.1:8080/"),
@@ -52,15 +52,15 @@ def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path
         ("accueil.example.org", "accueil.example.org", "http://accueil.example.org:8080/"),
     ],
 )
-def test_board_is_named_as_this_machine_reaches_it(
-    settings: Settings, tmp_path: Path, host: str, asked: str, url: str
+def test_url_of_the_board_is_reachable_from_this_machine(
+    settings: Settings, tmp_path: Path, host: str, address: str, url: str
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
-    assert (here.web().health, here.url) == ((asked, 8080), url)
+    assert (here.web().health, here.url) == ((address, 8080), url)
 
 
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
-def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what_to_do(
+def test_program_that_cannot_run_decides_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -74,7 +74,7 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
 
 
 class Nights:
-    """What stands in for the tree, and for `asyncio.sleep`: what is done, for how long is waited, and what happens meanwhile."""
+    """Fake of the process tree and of `asyncio.sleep` that records commands and pauses and runs code during pauses."""
 
     def __init__(self, *codes: int | OSError) -> None:
         self.done = list[tuple[str, ...]]()
@@ -88,7 +88,7 @@ class Nights:
         return code
 
     def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
-        """Have `here` retain until it waits once more than there is to happen meanwhile."""
+        """Run `here.retain`, call one function in each pause, and cancel it in the pause after the last."""
         left = iter(meanwhile)
 
         async def sleep(seconds: float) -> None:
@@ -113,17 +113,17 @@ def retaining_at(settings: Settings, moment: datetime) -> Settings:
 
 @pytest.fixture
 def just_now(settings: Settings) -> Settings:
-    """Settings by which what is over is removed at this minute."""
+    """Settings with `retention.at` at the current minute."""
     return retaining_at(settings, datetime.now(UTC))
 
 
-def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rewriting_if_that_failed(
+def test_retention_runs_daily_and_is_retried_without_rewrite(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights, stamp = Nights(70, 0), tmp_path / APPLIED
 
     def become_due() -> None:
-        assert not nights.done, "of a new directory nothing is over"
+        assert not nights.done, "a new directory contains no expired data"
         os.utime(stamp, (0, 0))
 
     def pass_an_hour() -> None:
@@ -140,7 +140,7 @@ def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rew
     asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
 
 
-def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_removed(
+def test_missing_or_future_stamp_does_not_prevent_retention(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights, stamp = Nights(0, 0), tmp_path / APPLIED
@@ -151,7 +151,7 @@ def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_remo
     assert stamp.stat().st_mtime < to_come
 
 
-def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
+def test_os_error_of_retention_is_reported_and_retried(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
@@ -171,10 +171,10 @@ def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
     assert capsys.readouterr().out.count("in an hour") == 2
 
 
-def test_what_is_over_is_removed_though_a_source_is_away(
+def test_retention_starts_although_a_source_is_not_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, here = asyncio.Event(), plan(settings, tmp_path)
+    retaining, here = asyncio.Event(), plan(settings, tmp_path)
 
     class Grown:
         def start(self, *programs: Program) -> list[Child]:
@@ -185,11 +185,11 @@ def test_what_is_over_is_removed_though_a_source_is_away(
             return children
 
     async def retain(_: object) -> None:
-        told.set()
+        retaining.set()
 
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
-        await asyncio.wait_for(told.wait(), 30)
+        await asyncio.wait_for(retaining.wait(), 30)
         assert not growing.done()
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
@@ -199,7 +199,7 @@ def test_what_is_over_is_removed_though_a_source_is_away(
     asyncio.run(grow())
 
 
-def test_connectors_of_the_demo_begin_once_its_systems_listen(
+def test_connectors_of_the_demo_start_after_the_simulator_is_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
@@ -221,7 +221,7 @@ def test_connectors_of_the_demo_begin_once_its_systems_listen(
     async def grow() -> None:
         growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
         await has_begun["simulator"].wait()
-        for _ in range(100):  # whatever does not wait for it is done then
+        for _ in range(100):  # enough for everything that does not wait for the simulator
             await asyncio.sleep(0)
         assert not has_begun["connect"].is_set()
         started["simulator"].ready.set()
@@ -233,7 +233,7 @@ def test_connectors_of_the_demo_begin_once_its_systems_listen(
     asyncio.run(asyncio.wait_for(grow(), 30))
 
 
-def test_who_started_it_all_is_not_who_removes_at_night(
+def test_sudo_user_is_not_passed_to_the_children(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", "marie")
@@ -241,7 +241,7 @@ def test_who_started_it_all_is_not_who_removes_at_night(
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])
-def test_who_has_no_connector_is_told_that_nothing_comes_in(
+def test_missing_connectors_are_reported_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -253,7 +253,7 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
-def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
+def test_demo_warns_about_ignored_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -263,11 +263,13 @@ def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)
-        assert ("nothing of accueil.toml counts" in capsys.readouterr().out) == is_there
+        assert ("ignores accueil.toml" in capsys.readouterr().out) == is_there
         (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
 
 
-def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_id_of_workers_is_the_host_name(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)
         two = settings.model_copy(update={"worker": Worker(processes=2)})
@@ -276,7 +278,7 @@ def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, m
         assert len(set(names)) == 2
 
 
-def test_worker_keeps_the_name_it_is_given(settings: Settings, tmp_path: Path) -> None:
+def test_instance_id_comes_from_the_settings(settings: Settings, tmp_path: Path) -> None:
     named = settings.model_copy(update={"worker": Worker(instance_id="guichet")})
     (worker,) = plan(named, tmp_path).workers()
     assert worker.environment["ACCUEIL_WORKER__INSTANCE_ID"] == "guichet-1"

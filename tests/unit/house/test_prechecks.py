@@ -1,4 +1,4 @@
-"""What stands in the way of a start is one clear line that says what to do."""
+"""Checks before the start: each failure is one line with the remedy."""
 
 import os
 import socket
@@ -24,13 +24,13 @@ from streams.settings.schema import ConfigError
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """Keep what a start asks for its process from the other tests."""
+    """Restore the umask that a start sets for its process."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
-def test_directory_is_made_and_kept_for_one(tmp_path: Path) -> None:
+def test_data_directory_is_created_and_locked(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
     with claim_data_directory(data):
         write_running_file(data, "127.0.0.1:9092", "http://127.0.0.1:8080/")
@@ -43,7 +43,7 @@ def test_directory_is_made_and_kept_for_one(tmp_path: Path) -> None:
         assert instance_lock.read(data) is None
 
 
-def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_error_names_the_read_only_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(
@@ -54,7 +54,7 @@ def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prechecks, "FREE_BYTES", 1 << 60)
     with (
         pytest.raises(OperatorError, match=r"nearly full \(\d+ MiB / \d+ MiB\): make room"),
@@ -63,7 +63,7 @@ def test_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: p
         pass
 
 
-def test_port_in_use_names_the_port_its_user_and_the_setting() -> None:
+def test_error_names_the_port_its_listener_and_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OperatorError) as refusal:
@@ -76,7 +76,7 @@ def test_port_in_use_names_the_port_its_user_and_the_setting() -> None:
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
-def test_port_that_ipv4_alone_has_in_use_cannot_be_had_for_both() -> None:
+def test_port_in_use_on_ipv4_is_not_available_for_both_families() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OperatorError, match=rf"port {port} on :: is not available"):
@@ -84,12 +84,12 @@ def test_port_that_ipv4_alone_has_in_use_cannot_be_had_for_both() -> None:
     check_port("::", port, "web.port")
 
 
-def test_address_that_is_not_ours_is_told_too() -> None:
+def test_foreign_address_is_an_error() -> None:
     with pytest.raises(OperatorError, match=r"on 192\.0\.2\.1 is not available"):
         check_port("192.0.2.1", 0, "web.port")
 
 
-def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
+def test_brokers_come_from_the_settings_or_the_running_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -103,9 +103,7 @@ def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
     assert find_cluster(load()).brokers == "kafka:9092"
 
 
-def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broker_of_the_demo_is_only_for_commands_that_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     demo = tmp_path / instance_lock.DEMO
     with claim_data_directory(demo):
@@ -118,9 +116,7 @@ def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
             assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:2"
 
 
-def test_whoever_explains_or_tells_of_clocks_beside_the_demo_finds_its_file_and_its_broker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_explain_and_notify_use_the_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     (tmp_path / "accueil.toml").write_text('sla = "own.toml"\n[notify.alertmanagers.a]\nurl = "http://127.0.0.1:9"\n')
@@ -142,7 +138,7 @@ def test_whoever_explains_or_tells_of_clocks_beside_the_demo_finds_its_file_and_
 
 
 @pytest.mark.parametrize("command", [["worker"], ["connect"], ["web"], ["topics", "apply"]])
-def test_real_events_do_not_end_in_the_demo(
+def test_connectors_never_write_to_the_demo(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
@@ -161,17 +157,17 @@ def test_real_events_do_not_end_in_the_demo(
     assert (done.returncode, done.stderr.partition(" (")[0]) == (2, "accueil: no broker: start accueil up")
 
 
-def test_what_was_killed_does_not_count_though_its_process_id_is_in_use_again(tmp_path: Path) -> None:
+def test_killed_instance_with_a_reused_pid_is_not_running(tmp_path: Path) -> None:
     with claim_data_directory(tmp_path):
         write_running_file(tmp_path, "127.0.0.1:1", "")
         left = (tmp_path / "running.json").read_text()
-    (tmp_path / "running.json").write_text(left)  # as SIGKILL leaves it; the process id is ours
+    (tmp_path / "running.json").write_text(left)  # as after SIGKILL, with the process id of this test
     assert instance_lock.read(tmp_path) is None
     with claim_data_directory(tmp_path):
-        assert instance_lock.read(tmp_path) is None  # it has announced nothing yet
+        assert instance_lock.read(tmp_path) is None  # it has not written its file yet
 
 
-def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
+def test_check_for_a_running_instance_does_not_block_a_start(tmp_path: Path) -> None:
     (tmp_path / "running.json").write_text("{}")
     done = Event()
 
@@ -190,14 +186,14 @@ def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> Non
         asking.join()
 
 
-def test_what_is_made_is_for_its_user_alone(tmp_path: Path) -> None:
+def test_new_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
     with claim_data_directory(data):
         pass
     assert [stat.S_IMODE(path.stat().st_mode) for path in (data, data.parent)] == [0o700, 0o700]
     tmp_path.chmod(0o750)
     with claim_data_directory(tmp_path):
-        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # what was there is as its owner wants it
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # an existing directory is not changed
         (tmp_path / "logs").mkdir()
         subprocess.run([sys.executable, "-c", "open('queue_log', 'w')"], cwd=tmp_path, check=True)
     assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("logs", "queue_log")] == [0o700, 0o600]

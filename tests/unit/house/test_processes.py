@@ -1,4 +1,4 @@
-"""The process tree: what it promises of its children, with real processes."""
+"""Process tree with real child processes: restarts, readiness, output and the order of stops."""
 
 import asyncio
 import errno
@@ -32,15 +32,15 @@ signal.signal(signal.SIGUSR2, lambda *_: healthy.update(ready=not healthy["ready
 signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
 server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
 while True:
-    time.sleep(0.05)  # signal.pause() would miss a signal that comes just before it
+    time.sleep(0.05)  # not signal.pause(), which misses a signal just before it
 """
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
 )
 
 
-class Told(list[tuple[str, str]]):
-    """What the person at the console was told."""
+class ConsoleLines(list[tuple[str, str]]):
+    """Lines shown on the console."""
 
     def __call__(self, name: str, text: str) -> None:
         self.append((name, text))
@@ -53,8 +53,8 @@ class Told(list[tuple[str, str]]):
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def console() -> ConsoleLines:
+    return ConsoleLines()
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +72,11 @@ def server(name: str, journal: Path, *never_ready: str) -> Program:
     return python(name, SERVE, str(port), str(journal), name, *never_ready, health=("127.0.0.1", port))
 
 
-def run(tmp_path: Path, told: Told, grow: Callable[[ProcessTree], Awaitable[None]], *, verbose: bool = False) -> None:
+def run(
+    tmp_path: Path, console: ConsoleLines, grow: Callable[[ProcessTree], Awaitable[None]], *, verbose: bool = False
+) -> None:
     async def main() -> None:
-        await asyncio.wait_for(ProcessTree(tmp_path / "logs", told, verbose=verbose).run(grow), 60)
+        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), 60)
 
     asyncio.run(main())
 
@@ -87,7 +89,7 @@ SHARED = {"java", "chromedriver"}
 
 
 def children() -> list[psutil.Process]:
-    """The children that this test started: other tests may share a broker, a browser and a forge."""
+    """Return the children of this test, without a broker, browser and fork pool shared with other tests."""
     living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
     return [
         child for child in living if child.name() not in SHARED and "tests.support.fork_pool" not in child.cmdline()
@@ -95,11 +97,11 @@ def children() -> list[psutil.Process]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - other processes' doing
+    while not condition():  # noqa: ASYNC110 - other processes set no event
         await asyncio.sleep(0.01)
 
 
-def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told) -> None:
+def test_children_stop_in_reverse_order(tmp_path: Path, console: ConsoleLines) -> None:
     journal = tmp_path / "journal"
 
     async def grow(tree: ProcessTree) -> None:
@@ -107,15 +109,13 @@ def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told)
         await all_ready(tree.start(server("web", journal), server("worker", journal)))
         interrupt()
 
-    run(tmp_path, told, grow)
+    run(tmp_path, console, grow)
     assert journal.read_text().split() == ["worker", "web", "broker"]
-    assert [told.count("✓"), told.count("stopping")] == [3, 1]
+    assert [console.count("✓"), console.count("stopping")] == [3, 1]
     assert children() == []
 
 
-def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_others(
-    tmp_path: Path, told: Told
-) -> None:
+def test_run_once_returns_the_exit_code_and_stops_with_the_tree(tmp_path: Path, console: ConsoleLines) -> None:
     codes = list[int]()
 
     async def grow(tree: ProcessTree) -> None:
@@ -130,13 +130,13 @@ def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_o
 
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "night.log").touch()
-    run(tmp_path, told, grow)
+    run(tmp_path, console, grow)
     assert codes == [0, 70, 2]
     assert (tmp_path / "journal").read_text().split() == ["web"]
     assert children() == []
 
 
-def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
+def test_child_that_ends_is_restarted(tmp_path: Path, console: ConsoleLines) -> None:
     code = (
         "import pathlib, sys, time\n"
         "lives = pathlib.Path(sys.argv[1])\n"
@@ -152,39 +152,39 @@ def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
         await until(lambda: lives.read_text() == "xxx")
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text for text in told.of("worker") if "restart" in text] == [
+    run(tmp_path, console, grow)
+    assert [text for text in console.of("worker") if "restart" in text] == [
         "ended (exit 75), restart in 0 s",
         "ended (exit 75), restart in 0.01 s",
     ]
 
 
-def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> None:
+def test_killed_child_is_restarted(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].kill()
-        await until(lambda: told.count("✓") == 2)
+        await until(lambda: console.count("✓") == 2)
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.count("ended (SIGKILL), restart") == 1
+    run(tmp_path, console, grow)
+    assert console.count("ended (SIGKILL), restart") == 1
 
 
-def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path, told: Told) -> None:
+def test_tree_stops_if_a_child_cannot_start(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
-    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log") as gave_up:
-        run(tmp_path, told, grow)
+    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nfull log: .*worker\.log") as gave_up:
+        run(tmp_path, console, grow)
     assert gave_up.value.exit_code == os.EX_SOFTWARE
-    assert told.count("restart in") == len(process_tree.RESTART_SECONDS)
+    assert console.count("restart in") == len(process_tree.RESTART_SECONDS)
     assert (tmp_path / "journal").read_text() == "broker\n"
     assert children() == []
 
 
-def test_child_that_has_proven_itself_is_never_given_up(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_child_that_has_run_for_long_is_always_restarted(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "PROVEN_SECONDS", 1.0)
     code = (
@@ -196,15 +196,15 @@ def test_child_that_has_proven_itself_is_never_given_up(
 
     async def grow(tree: ProcessTree) -> None:
         tree.start(python("worker", code, str(tmp_path / "new")))
-        await until(lambda: told.count("restart in") == 8)
+        await until(lambda: console.count("restart in") == 8)
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.count("restart in") > len(process_tree.RESTART_SECONDS)
+    run(tmp_path, console, grow)
+    assert console.count("restart in") > len(process_tree.RESTART_SECONDS)
 
 
-def test_child_for_which_there_is_no_memory_is_tried_again(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_child_that_cannot_be_forked_is_retried(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, failures = (
         asyncio.create_subprocess_exec,
@@ -222,50 +222,50 @@ def test_child_for_which_there_is_no_memory_is_tried_again(
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text for text in told.of("worker") if "cannot" in text] == [
+    run(tmp_path, console, grow)
+    assert [text for text in console.of("worker") if "cannot" in text] == [
         "cannot be started: Cannot allocate memory",
         "cannot be started: preexec_fn failed",
     ]
-    assert told.count("✓") == 1
+    assert console.count("✓") == 1
 
 
-def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
+def test_configuration_error_is_not_retried(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
     with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown") as gave_up:
-        run(tmp_path, told, grow)
+        run(tmp_path, console, grow)
     assert gave_up.value.exit_code == 2
-    assert told.count("restart") == 0
+    assert console.count("restart") == 0
 
 
-def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
+def test_one_shot_program_that_succeeds_is_ready(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("topics", "", is_one_shot=True)))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.of("topics")[0].startswith("✓")
+    run(tmp_path, console, grow)
+    assert console.of("topics")[0].startswith("✓")
 
 
-def test_child_that_gets_nowhere_is_killed_and_started_again(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_unhealthy_child_is_killed_and_restarted(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].send_signal(signal.SIGUSR1)
-        await until(lambda: told.count("✓") == 2)
+        await until(lambda: console.count("✓") == 2)
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.count("gets nowhere") == 1
+    run(tmp_path, console, grow)
+    assert console.count("makes no progress") == 1
 
 
-def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_unhealthy_child_is_killed_before_it_was_ever_ready(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
 
@@ -273,30 +273,30 @@ def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
         (connect,) = tree.start(server("connect", tmp_path / "journal", "never ready"))
         await until(lambda: connect.trouble == "Kafka does not answer")
         children()[0].send_signal(signal.SIGUSR1)
-        await until(lambda: told.count("ended (SIGKILL), restart"))
+        await until(lambda: console.count("ended (SIGKILL), restart"))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert (told.count("gets nowhere"), told.count("✓")) == (1, 0)
+    run(tmp_path, console, grow)
+    assert (console.count("makes no progress"), console.count("✓")) == (1, 0)
 
 
-def test_child_that_is_long_not_ready_says_what_it_waits_for(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_reason_is_shown_if_a_child_is_not_ready_for_long(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(process_tree, "PROBE_SECONDS", 0.01)
 
     async def grow(tree: ProcessTree) -> None:
         tree.start(server("web", tmp_path / "journal", "never ready"))
-        await until(lambda: told.count("waiting: "))
+        await until(lambda: console.count("waiting: "))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert len(told.of("web")) == 1
+    run(tmp_path, console, grow)
+    assert len(console.of("web")) == 1
 
 
-def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_changes_of_the_readiness_are_shown(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
     monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
@@ -310,12 +310,12 @@ def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
             await until(lambda trouble=trouble: web.trouble == trouble)
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text[:9].rstrip(" 0123456789.s") for text in told.of("web")] == ["✓", "not ready", "✓"]
+    run(tmp_path, console, grow)
+    assert [text[:9].rstrip(" 0123456789.s") for text in console.of("web")] == ["✓", "not ready", "✓"]
 
 
-def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_late_children_are_named_once_with_their_url(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
     journal = tmp_path / "journal"
@@ -330,22 +330,22 @@ def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(
         started[1].report_trouble()
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.of("connect") == [f"waiting: Kafka is still starting → {late.address('/readyz')}"]
+    run(tmp_path, console, grow)
+    assert console.of("connect") == [f"waiting: Kafka is still starting → {late.address('/readyz')}"]
 
 
-def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
+def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         tree.start(python("web", STUBBORN, stop_seconds=0.1))
         await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert told.count("does not stop, killed") == 1
+    run(tmp_path, console, grow)
+    assert console.count("does not stop, killed") == 1
     assert children() == []
 
 
-def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
+def test_second_signal_kills_the_children(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(*(server(name, tmp_path / "journal") for name in ("broker", "topics", "worker"))))
         tree.start(python("web", STUBBORN, stop_seconds=600))
@@ -353,20 +353,20 @@ def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
         interrupt()
         asyncio.get_running_loop().call_later(0.2, interrupt)
 
-    run(tmp_path, told, grow)
-    assert told.count("does not stop") == 0
-    assert told.count("restart") == 0
+    run(tmp_path, console, grow)
+    assert console.count("does not stop") == 0
+    assert console.count("restart") == 0
     assert children() == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
-def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
+def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import Program, Tree\n"
+        "from streams.runtime.process_tree import ProcessTree, Program\n"
         "child = Program('web', (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=600)\n"
         "async def grow(tree): tree.start(child)\n"
-        "async def main(): await Tree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
+        "async def main(): await ProcessTree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
         "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path), STUBBORN]) as parent:
@@ -378,17 +378,17 @@ def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
     wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
 
 
-def test_all_is_stopped_though_nobody_listens_any_more(tmp_path: Path) -> None:
+def test_tree_stops_after_its_output_pipe_was_closed(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import Program, Tree\n"
-        "from streams.runtime.supervisor import tell\n"
+        "from streams.runtime.process_tree import ProcessTree, Program\n"
+        "from streams.runtime.supervisor import report\n"
         "programs = [Program(name, (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=0.1)\n"
         "    for name in ('web', 'worker')]\n"
         "async def grow(tree): tree.start(*programs)\n"
-        "async def main(): await Tree(pathlib.Path(sys.argv[1]), tell, verbose=True).run(grow)\n"
+        "async def main(): await ProcessTree(pathlib.Path(sys.argv[1]), report, verbose=True).run(grow)\n"
         "asyncio.run(main())\n"
-        "tell('', 'stopped')\n"
+        "report('', 'stopped')\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path), STUBBORN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
@@ -410,7 +410,7 @@ def line(level: str, event: str, **more: object) -> str:
     return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
 
 
-SAID = "\n".join(
+OUTPUT = "\n".join(
     [
         line("info", "fetching Kafka"),
         line("warning", "broker_unreachable", connector="siege", error="TimeoutError"),
@@ -427,42 +427,42 @@ SAID = "\n".join(
         (True, False, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)", "no JSON"]),
     ],
 )
-def test_start_is_shown_of_those_that_talk(
-    tmp_path: Path, told: Told, *, verbose: bool, shows_output: bool, shown: list[str]
+def test_output_is_shown_at_the_start_if_requested(
+    tmp_path: Path, console: ConsoleLines, *, verbose: bool, shows_output: bool, shown: list[str]
 ) -> None:
     async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("kafka", f"print({SAID!r})", is_one_shot=True, shows_output=shows_output)))
+        await all_ready(tree.start(python("kafka", f"print({OUTPUT!r})", is_one_shot=True, shows_output=shows_output)))
         interrupt()
 
-    run(tmp_path, told, grow, verbose=verbose)
-    assert [text for text in told.of("kafka") if "✓" not in text] == shown
-    assert (tmp_path / "logs" / "kafka.log").read_text() == SAID + "\n"
+    run(tmp_path, console, grow, verbose=verbose)
+    assert [text for text in console.of("kafka") if "✓" not in text] == shown
+    assert (tmp_path / "logs" / "kafka.log").read_text() == OUTPUT + "\n"
 
 
-def test_a_warning_that_does_not_pass_by_itself_is_shown_at_the_start_too(tmp_path: Path, told: Told) -> None:
+def test_lasting_warning_is_shown_at_the_start(tmp_path: Path, console: ConsoleLines) -> None:
     made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
 
     async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("connect", f"print({SAID!r}); print({made!r})", is_one_shot=True)))
+        await all_ready(tree.start(python("connect", f"print({OUTPUT!r}); print({made!r})", is_one_shot=True)))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text for text in told.of("connect") if "✓" not in text] == [
-        "made a key that nothing replaces, keep a copy: keys/social.key"
+    run(tmp_path, console, grow)
+    assert [text for text in console.of("connect") if "✓" not in text] == [
+        "created a key that cannot be replaced, keep a copy: keys/social.key"
     ]
 
 
-def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
+def test_warnings_are_shown_after_a_child_is_ready(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
-        await until(lambda: told.count("siege: Kafka cannot be reached (TimeoutError)"))
+        await all_ready(tree.start(python("web", f"print({OUTPUT!r}, flush=True); import time; time.sleep(600)")))
+        await until(lambda: console.count("siege: Kafka cannot be reached (TimeoutError)"))
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
+    run(tmp_path, console, grow)
+    assert [text for text in console.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
 
 
-def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, told: Told) -> None:
+def test_ready_on_output_child_is_ready_after_its_first_line(tmp_path: Path, console: ConsoleLines) -> None:
     begun, is_listening = tmp_path / "begun", tmp_path / "listens"
     code = (
         "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
@@ -477,45 +477,47 @@ def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, 
         await all_ready([simulator])
         interrupt()
 
-    run(tmp_path, told, grow)
-    assert [text[0] for text in told.of("simulator")] == ["✓"]
+    run(tmp_path, console, grow)
+    assert [text[0] for text in console.of("simulator")] == ["✓"]
 
 
-def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_files_of_children_are_limited_in_size(
+    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(process_tree, "LOG_BYTES", 10_000)
 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", is_one_shot=True)))
         interrupt()
 
-    run(tmp_path, told, grow)
+    run(tmp_path, console, grow)
     files = sorted((tmp_path / "logs").iterdir())
     assert len(files) == process_tree.LOG_COPIES + 1
     assert all(file.stat().st_size <= 10_000 for file in files)
     assert "4999 x" in files[0].read_text()
 
 
-def test_full_disk_is_told_once_and_stops_nothing(
-    tmp_path: Path, told: Told, capfd: pytest.CaptureFixture[str]
+def test_full_disk_is_reported_once_and_does_not_stop_the_child(
+    tmp_path: Path, console: ConsoleLines, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "web.log").symlink_to("/dev/full")
-    code = f"for n in range(1_000): print(n)\nprint({SAID!r})"
+    code = f"for n in range(1_000): print(n)\nprint({OUTPUT!r})"
 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", code, is_one_shot=True)))
         interrupt()
 
-    run(tmp_path, told, grow, verbose=True)
-    assert told.count("cannot be written (the disk is full)") == 1
-    assert told.count("no JSON") == 1
+    run(tmp_path, console, grow, verbose=True)
+    assert console.count("cannot be written (the disk is full)") == 1
+    assert console.count("no JSON") == 1
     assert capfd.readouterr().err == ""
 
 
-def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
+def test_line_over_the_length_limit_is_dropped(tmp_path: Path, console: ConsoleLines) -> None:
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", is_one_shot=True)))
         interrupt()
 
-    run(tmp_path, told, grow)
+    run(tmp_path, console, grow)
     assert (tmp_path / "logs" / "web.log").read_text().endswith("after\n")

@@ -161,7 +161,7 @@ def test_limit_is_not_negative() -> None:
 def test_show_prints_content_only_on_request_and_warns(home: Path) -> None:
     (place,) = places("--reason", "invalid_utf8")
     shown = command("show", place).output
-    assert "reason         invalid_utf8, it is no UTF-8 text" in shown
+    assert "reason         invalid_utf8, it is not valid UTF-8" in shown
     assert "detail         from byte 20 on" in shown
     assert "06 39" not in shown
     with_value = command("show", place, "--value").output

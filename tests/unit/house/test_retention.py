@@ -37,7 +37,7 @@ from streams.runtime.prechecks import claim_data_directory
 from streams.runtime.privacy_backend import retention_periods
 from streams.runtime.process_tree import _LogFile
 from streams.runtime.timeline_database import open_timeline
-from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_sink
+from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_store
 from streams.settings.loader import load
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
@@ -262,7 +262,7 @@ def test_proof_table_and_process_agree_on_how_long_erased_contacts_are_known(
 ) -> None:
     monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "120")
     settings, contact, rows = load(), "call:a:1", dict[bytes, Contact]()
-    sink = make_sink(settings)
+    sink = make_store(settings)
 
     def publish(events: Sequence[Event]) -> None:
         for event in events:

@@ -1,4 +1,4 @@
-"""Settings: a mistake is told with its place, its key and what is allowed; a secret is never told."""
+"""Settings: sources and priorities, errors with origin and key, masked secrets."""
 
 import os
 from dataclasses import fields
@@ -19,7 +19,7 @@ from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOpt
 
 
 @pytest.fixture(autouse=True)
-def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [*os.environ]:
         if name.upper().startswith(("ACCUEIL_", "LC_", "LANG")):
             monkeypatch.delenv(name)
@@ -33,19 +33,19 @@ def write(text: str, name: str = "accueil.toml") -> Path:
 
 
 def mistakes(text: str = "") -> list[str]:
-    """What is wrong with a file of this text, and the environment as it is."""
+    """Return the errors of a settings file with this text, in the current environment."""
     write(text)
     with pytest.raises(ConfigError) as refusal:
         load()
     return str(refusal.value).splitlines()
 
 
-def test_defaults_are_those_of_one_machine() -> None:
+def test_defaults_are_for_a_single_machine() -> None:
     settings = load()
     assert (settings.brokers, settings.data, settings.web.port) == ("", Path("accueil-data"), 8080)
 
 
-def test_variable_wins_over_file_and_leaves_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_overrides_only_its_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     write('[web]\nport = 8081\nhost = "0.0.0.0"\n[connectors.siege]\nconnector = "asterisk"\npath = "a"')
     monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
     monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__PATH", "b")
@@ -55,10 +55,10 @@ def test_variable_wins_over_file_and_leaves_its_neighbours(monkeypatch: pytest.M
     assert settings.connectors["siege"].options == {"path": "b"}
 
 
-def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_file_comes_from_argument_variable_or_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_file() is None
-    here = write("")
-    assert find_file() == here
+    path = write("")
+    assert find_file() == path
     monkeypatch.setenv("ACCUEIL_CONFIG", "elsewhere.toml")
     assert find_file() == Path("elsewhere.toml")
     assert find_file(Path("named.toml")) == Path("named.toml")
@@ -77,7 +77,7 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
         (
             '[web.queues.rsa]\nname = "RSA"',
             (
-                "accueil.toml: web.queues.rsa.name is unknown; there are: queue, channel, site, service, label_fr, label_en, "
+                "accueil.toml: web.queues.rsa.name is unknown; known: queue, channel, site, service, label_fr, label_en, "
                 "waiting, longest_wait_seconds"
             ),
         ),
@@ -104,34 +104,34 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
         (
             "[web]\nservice_level = {attention = 0.6, action = 0.8}",
             (
-                "accueil.toml: web.service_level has its thresholds reversed: "
-                "it is bad when low, so action must be at most attention"
+                "accueil.toml: web.service_level has reversed thresholds: "
+                "low values are bad, so action must be at most attention"
             ),
         ),
         (
             "[web]\nabandonment = {attention = 0.2, action = 0.1}",
             (
-                "accueil.toml: web.abandonment has its thresholds reversed: "
-                "it is bad when high, so action must be at least attention"
+                "accueil.toml: web.abandonment has reversed thresholds: "
+                "high values are bad, so action must be at least attention"
             ),
         ),
         (
             "[web.queues.rsa]\nwaiting = {attention = 10, action = 5}",
             (
-                "accueil.toml: web.queues.rsa.waiting has its thresholds reversed: "
-                "it is bad when high, so action must be at least attention"
+                "accueil.toml: web.queues.rsa.waiting has reversed thresholds: "
+                "high values are bad, so action must be at least attention"
             ),
         ),
         (
             "[web.queues.rsa]\nlongest_wait_seconds = {attention = 2, action = 1}",
             (
-                "accueil.toml: web.queues.rsa.longest_wait_seconds has its thresholds reversed: "
-                "it is bad when high, so action must be at least attention"
+                "accueil.toml: web.queues.rsa.longest_wait_seconds has reversed thresholds: "
+                "high values are bad, so action must be at least attention"
             ),
         ),
         (
             '[web.queues.rsa]\n[web.queues.rsa-2]\nqueue = "rsa"',
-            "accueil.toml: web.queues has one queue twice: rsa, rsa-2",
+            "accueil.toml: web.queues has the same queue twice: rsa, rsa-2",
         ),
         (
             "[web]\nservice_level = {attention = 80, action = 0.6}",
@@ -153,7 +153,7 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
         ),
     ],
 )
-def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
+def test_an_error_in_the_file_gives_one_line(text: str, mistake: str) -> None:
     assert mistakes(text) == [mistake]
 
 
@@ -175,14 +175,14 @@ def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
         ),
     ],
 )
-def test_mistake_in_a_variable_names_the_variable(
+def test_an_error_in_a_variable_names_the_variable(
     variable: str, value: str, mistake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert mistakes("[web]\nport = 8081") == [mistake]
 
 
-def test_all_mistakes_are_told_at_once_and_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_together_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "fr_FR.UTF-8")
     assert mistakes('[timeline]\nurl = "mysql://db.example.org/accueil"') == [
         "accueil.toml: timeline.url doit commencer par sqlite:/// ou postgresql+psycopg://"
@@ -193,12 +193,12 @@ def test_all_mistakes_are_told_at_once_and_in_french(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_thresholds_that_are_the_same_are_in_order() -> None:
+def test_equal_thresholds_are_valid() -> None:
     settings = load(write("[web]\nservice_level = {attention = 0.8, action = 0.8}"))
     assert settings.web.service_level.action == 0.8
 
 
-def test_file_that_was_named_must_be_there_and_is_told_with_what_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_reported_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_CONFIG", "nobody.toml")
     with pytest.raises(ConfigError, match=r"^ACCUEIL_CONFIG: nobody\.toml is not there: is the path right\?$"):
         load()
@@ -224,7 +224,7 @@ def test_file_that_was_named_must_be_there_and_is_told_with_what_names_it(monkey
         ("\ufeff[web]".encode("utf-16"), "not UTF-8 (at line 1)", "pas en UTF-8 (ligne 1)"),
     ],
 )
-def test_file_that_is_no_toml_is_told_with_what_names_it(
+def test_an_invalid_file_is_reported_with_its_option_or_variable(
     content: bytes, english: str, french: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusal(config: Path | None = None) -> str:
@@ -243,25 +243,25 @@ def test_file_that_is_no_toml_is_told_with_what_names_it(
 
 
 class Account(Options):
-    """One of several."""
+    """An account."""
 
     user: str
-    """Who."""
+    """User name."""
     pin: SecretStr
-    """Theirs."""
+    """Secret."""
 
 
 class AmiConfig(ConnectorConfig):
-    """As of a connector from elsewhere, whose secrets have names of its own."""
+    """Configuration of an external connector, with its own names for secrets."""
 
     api_key: SecretStr
-    """Not shown."""
+    """Masked."""
     tokens_kept: int = 3
-    """Shown, whatever its name."""
+    """Shown despite its name."""
     accounts: dict[str, Account] = Field(default_factory=dict)
-    """By name."""
+    """Accounts by name."""
     others: tuple[Account, ...] = ()
-    """In a list."""
+    """Accounts in a list."""
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def _ami(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_ami")
-def test_secrets_of_a_connector_are_those_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_of_a_connector_are_masked_by_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
     config = write(
         """
         [connectors.siege]
@@ -302,14 +302,14 @@ def test_secrets_of_a_connector_are_those_that_it_says(monkeypatch: pytest.Monke
     }
 
 
-def test_options_of_a_connector_that_is_not_installed_are_not_shown() -> None:
+def test_options_of_an_unknown_connector_are_masked() -> None:
     config = write('[connectors.siege]\nconnector = "no-such"\napi_key = "hush"')
     shown = {key: value for key, value, _ in describe(load(config), config)}
     assert shown["connectors.siege.api_key"] == "********"
 
 
 @pytest.mark.usefixtures("_ami")
-def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describe_returns_every_setting_with_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     config = write('partitions = 8\n[connectors.siege]\nconnector = "ami"\napi_key = "hush"\ntokens_kept = 1')
     monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
     monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
@@ -325,7 +325,7 @@ def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypa
     assert "hush" not in repr(settings.kafka)
 
 
-def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_board_receives_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     plain = WebOptions(brokers="kafka:9092", client={"security_protocol": "PLAINTEXT"})
     assert web_options(load()) == plain
@@ -394,7 +394,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert queue == QueueOptions(Dimensions("call", "", "", "rsa"), "rsa", "rsa")
 
 
-def test_a_front_desk_is_told_with_the_patience_of_desks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_front_desks_have_longer_default_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     (desk,) = web_options(load(write('[web.queues.cdas]\nchannel = "visit"'))).queues
     assert desk.longest_wait_seconds == Thresholds(900, 1800)
@@ -404,12 +404,12 @@ def test_a_front_desk_is_told_with_the_patience_of_desks(monkeypatch: pytest.Mon
     assert desk.longest_wait_seconds == Thresholds(1, 2)
 
 
-def test_settings_cannot_be_changed() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         load().web.port = 1  # type: ignore[misc]
 
 
-def test_password_may_stand_in_a_file() -> None:
+def test_the_password_can_come_from_a_file() -> None:
     write("hush\n", "password")
     kafka = Kafka(security_protocol="SASL_PLAINTEXT", sasl_username="accueil", sasl_password_file=Path("password"))
     assert kafka.client_options() == {
@@ -421,7 +421,7 @@ def test_password_may_stand_in_a_file() -> None:
 
 
 @pytest.mark.parametrize("setting", ["ssl_cafile", "ssl_certfile"])
-def test_certificate_that_is_not_there_is_a_clear_error(setting: str) -> None:
+def test_a_missing_certificate_gives_one_line(setting: str) -> None:
     with pytest.raises(ConfigError, match=r"^kafka: nowhere\.pem is not there"):
         Kafka(security_protocol="SSL", **{setting: Path("nowhere.pem")}).client_options()
 
@@ -442,7 +442,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("brokers", "good"),
     [("[::1]:9092,kafka-2:9092", True), ("::1:9092", False), ("[kafka]:9092", False), ("kafka", False)],
 )
-def test_brokers_are_host_and_port(brokers: str, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_brokers_need_host_and_port(brokers: str, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", brokers)
     if good:
         assert load().brokers == brokers
@@ -451,7 +451,7 @@ def test_brokers_are_host_and_port(brokers: str, good: bool, monkeypatch: pytest
             load()
 
 
-def test_services_and_queues_are_named_where_they_have_a_name() -> None:
+def test_services_and_queues_have_displayed_names() -> None:
     web = load(
         write(
             '[web.services]\nmdph = { label_fr = "MDPH" }\npmi = {}\n'

@@ -222,7 +222,7 @@ def test_without_an_sla_file_a_hint_names_the_setting(monkeypatch: pytest.Monkey
         assert hint.startswith('no SLA file is configured: write sla = "sla.toml" in accueil.toml')
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         hint = CliRunner().invoke(main, ["sla", *arguments]).stdout.splitlines()[-1]
-        assert hint.startswith("aucun fichier des promesses n'est réglé")
+        assert hint.startswith("aucun fichier des délais n'est réglé")
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     monkeypatch.setenv("ACCUEIL_SLA", "sla.toml")
     assert CliRunner().invoke(main, ["sla", "explain", FORM]).stdout == "ce contact n'a aucun délai promis\n"

@@ -201,7 +201,7 @@ def test_errors_in_list_items_name_the_item_and_its_line(file: Path) -> None:
 def test_an_invalid_file_keeps_the_previous_policies_and_warns_once(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file)
     first = watched()
     file.write_text(TEXT.replace("target = 60", "target = none"), encoding="utf-8")
@@ -246,7 +246,7 @@ def test_the_board_exports_whether_the_last_reload_succeeded(file: Path, tmp_pat
 def test_removed_targets_are_logged_and_running_clocks_keep_them_unless_a_version_replaces_them(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched, row = WatchedPolicies(file), contact.fold(None, make("letter.arrived", 0, subject="letter:a:1"))
     running, _ = advance((), clock_intervals(row), watched(), START_MS)
 
@@ -267,7 +267,7 @@ def test_removed_targets_are_logged_and_running_clocks_keep_them_unless_a_versio
 
 
 def test_removed_calendars_are_logged(file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file)
     file.write_text(TEXT.replace("siege", "agence"), encoding="utf-8")
     assert list(watched().calendars) == ["agence"]
@@ -310,7 +310,7 @@ def test_check_prints_the_settings_file_and_the_sla_file(
     def check(*arguments: str) -> Result:
         return CliRunner().invoke(main, [*arguments, "sla", "check"])
 
-    hint = "settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
+    hint = "settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
     assert check().stderr == f"accueil: no SLA file: name one, or configure sla; {hint}"
     settings = tmp_path / "ours.toml"
     settings.write_text('sla = "sla.toml"', encoding="utf-8")
@@ -427,7 +427,7 @@ def test_errors_name_the_setting_only_if_the_file_comes_from_it(file: Path) -> N
 def test_the_warning_for_a_lost_file_names_its_setting(
     file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
 ) -> None:
-    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sla_file, "CHECK_SECONDS", 0.0)
     watched = WatchedPolicies(file, "accueil.toml")
     before = watched()
     file.unlink()

@@ -105,7 +105,7 @@ def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch
     (systems / "accueil.toml").write_text(f'[connectors.standard]\nconnector = "asterisk"\npath = "{log}"\n')
     log.touch()
     monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
-    assert "connectors.standard: unknown; there are: none" in run("connectors", "check", "standard").stderr
+    assert "connectors.standard: unknown; configured: none" in run("connectors", "check", "standard").stderr
     with claim_data_directory(DEMO):
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         listed = run("connectors", "list")
@@ -118,7 +118,7 @@ def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch
         Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\npath = "{log}"\n')
         assert "  siege  " in run("connectors", "list").stdout  # own connectors have priority over those of the demo
         assert run("connectors", "check", "siege").stderr == "accueil: settings: accueil.toml\n"
-        assert "connectors.standard: unknown; there are: siege" in run("connectors", "check", "standard").stderr
+        assert "connectors.standard: unknown; configured: siege" in run("connectors", "check", "standard").stderr
 
 
 def test_topics_apply_uses_the_demo_only_if_its_data_directory_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

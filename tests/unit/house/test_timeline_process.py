@@ -1,4 +1,4 @@
-"""The process that writes timelines shows that it is alive while its database is brought to this release's tables."""
+"""Heartbeats of the timeline process during the migration of its database."""
 
 import time
 from itertools import count
@@ -13,7 +13,7 @@ from streams.timeline.database import Unavailable
 from tests.support.processes import wait_until
 
 
-def test_it_beats_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeats_continue_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     beats, opened, tries = list[float](), object(), count()
     engine: Any = SimpleNamespace(record_heartbeat=lambda: beats.append(time.monotonic()))
 
@@ -26,7 +26,7 @@ def test_it_beats_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(timeline_process, "open_timeline", open_slowly)
     monkeypatch.setattr(timeline_process, "RETRY_SECONDS", 0.001)
     assert timeline_process._wait_for_database(Settings(), engine) is opened
-    assert len(beats) > 3, "once more before the next try"
+    assert len(beats) > 3, "one more before the next attempt"
     beaten = len(beats)
     time.sleep(0.02)
-    assert len(beats) == beaten, "then the engine does so itself"
+    assert len(beats) == beaten, "the engine records its own heartbeats afterwards"

@@ -1,4 +1,4 @@
-"""`accueil up` as a person uses it: the real tree, a real Kafka, a real second start."""
+"""`accueil up` end to end: real processes, a real Kafka, kills and a second start."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run(data: Path, *arguments: str, **environment: str) -> "subprocess.Complete
 
 
 def refused(data: Path, port: int) -> str:
-    """What a start says that must be refused."""
+    """Return the error of a start that must be refused."""
     ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
     done = run(data, "up", "--demo", **ports)
     assert done.returncode == 2
@@ -34,37 +34,37 @@ def refused(data: Path, port: int) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
+def test_demo_starts_recovers_stops_and_restarts(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
         ready = [line.split()[0] for line in up.lines if "✓" in line]
         assert set(ready) >= {"kafka", "topics", "systems", "worker", "web"}
-        wait_until(lambda: up.offered() > 20, "figures that move")
+        wait_until(lambda: up.offered() > 20, "new figures")
         wait_until(lambda: up.channels() >= {*Channel} - {Channel.FEEDBACK}, "figures of all channels")
 
-        # Its Kafka takes only those who know the password, which no log or argument holds; a command beside it finds it.
+        # Its Kafka requires the password, which is in no log and no argument; other commands find it.
         assert kafka_io.asks_for_login(up.brokers)
         assert run(tmp_path, "dead-letters", "list").returncode == 0
         assert up.password not in str([child.cmdline() for child in up.children().values()])
         assert not [log for log in (up.data / "logs").iterdir() if up.password in log.read_text()]
 
-        # A second one on the same data, or on the same port, is refused.
+        # A second instance with the same data or the same port is refused.
         assert f"in use by another accueil up (pid {up.process.pid})" in refused(tmp_path, free_port())
         assert f"port {port} on 127.0.0.1 is not available (" in refused(tmp_path / "other", port)
 
-        # A part that is killed comes back, and figures go on.
+        # A killed worker is restarted, and continues to count.
         first = up.children()["worker"]
         first.kill()
-        wait_until(lambda: up.children().get("worker", first) != first, "the worker's next life")
+        wait_until(lambda: up.children().get("worker", first) != first, "the restart of the worker")
         offered = up.offered()
-        wait_until(lambda: up.offered() > offered, "figures that move again")
+        wait_until(lambda: up.offered() > offered, "new figures after the restart")
 
-        # So does Kafka itself.
+        # Killed Kafka is restarted too.
         first = up.children()["java"]
         first.kill()
-        wait_until(lambda: up.children().get("java") not in {None, first}, "Kafka's next life")
+        wait_until(lambda: up.children().get("java") not in {None, first}, "the restart of Kafka")
         offered = up.offered()
-        wait_until(lambda: up.offered() > offered, "figures that move again")
+        wait_until(lambda: up.offered() > offered, "new figures after the restart")
 
         children = up.children()
         assert set(children) == {"broker", "java", "worker", "connect", "web", "timeline", "api", "simulate"}
@@ -78,13 +78,13 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         assert not (up.data / "running.json").exists()
 
     with start(tmp_path, port) as up:
-        wait_until(lambda: up.offered() >= offered, "the figures of before")
+        wait_until(lambda: up.offered() >= offered, "the figures from before the restart")
         assert "up to date" in (up.data / "logs" / "topics.log").read_text()
         assert json.loads((up.data / "running.json").read_text())["url"] == f"{up.url}/"
-        # Killed, it takes all of its parts with it.
+        # Killing it ends all of its children.
         children = up.children()
         up.process.kill()
-        wait_until(lambda: not any(child.is_running() for child in children.values()), "the end of all parts")
+        wait_until(lambda: not any(child.is_running() for child in children.values()), "the end of all children")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         ('sla = "sla.toml"\n', "sla.toml:2: policy #1.nom: is unknown"),
     ],
 )
-def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:
+def test_wrong_setting_is_reported_before_any_process_starts(tmp_path: Path, text: str, mistake: str) -> None:
     config = tmp_path / "accueil.toml"
     config.write_text(text)
     (tmp_path / "sla.toml").write_text('[[policy]]\nnom = "courrier"\n')

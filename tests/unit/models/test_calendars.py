@@ -178,7 +178,7 @@ def test_first_query_may_be_for_the_last_hours_of_a_year() -> None:
 
 def test_openings_of_a_year_are_in_order(office: Calendar) -> None:
     openings = list(office.openings(2026))
-    assert len(openings) == 2 * (261 - 9)  # weekdays, of which nine are holidays
+    assert len(openings) == 2 * (261 - 9)  # weekdays without nine holidays
     assert show(openings[0][0]) == "2026-01-02T08:30"
     assert all(opening[0] < opening[1] < following[0] for opening, following in pairwise(openings))
 

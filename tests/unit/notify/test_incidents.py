@@ -1,4 +1,4 @@
-"""Incidents are what the events of clocks say, once each, however often they are told."""
+"""Incidents follow from the SLA events of clocks, without duplicates."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ LATER = NOON + timedelta(days=2)
 def told(
     *batches: Sequence[AnySlaEvent], known: ClockIncidents | None = None, is_reread: bool = False
 ) -> tuple[ClockIncidents | None, list[Change]]:
-    """What comes of batches of events of one clock."""
+    """Return the changes caused by batches of events of one clock."""
     changes: list[Change] = []
     for batch in batches:
         before = known
@@ -30,11 +30,11 @@ def told(
 
 
 def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
-    """What people are told."""
+    """Return the changes that are sent."""
     return [(one.what, one.incident.kind) for one in changes if one.what in {ChangeKind.STARTED, ChangeKind.ENDED}]
 
 
-def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
+def test_breach_opens_an_incident_and_meeting_the_target_ends_it() -> None:
     promise = SlaClockStub()
     _, changes = told([promise.started()], [promise.breached()], [promise.met()])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
@@ -60,7 +60,7 @@ def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
     assert (over.end, over.ended_at) == ("breached", broken.due_at)
 
 
-def test_who_was_warned_is_warned_anew_when_the_citizen_had_to_act_before_the_deadline() -> None:
+def test_warning_is_repeated_after_a_pause() -> None:
     promise = SlaClockStub()
     events = [promise.at_risk(), promise.breached(), promise.paused(-60), promise.resumed(-30, LATER)]
     known, changes = told(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
@@ -83,7 +83,7 @@ def test_warning_ends_in_time() -> None:
 
 
 @pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
-def test_what_stops_a_clock_ends_its_incident(event: str) -> None:
+def test_stopped_clock_ends_its_incident(event: str) -> None:
     promise = SlaClockStub()
     known, changes = told([promise.breached()], [getattr(promise, event)()])
     assert changes[-1].incident.end == event
@@ -91,7 +91,7 @@ def test_what_stops_a_clock_ends_its_incident(event: str) -> None:
     assert not known.open
 
 
-def test_deadline_in_the_future_ends_an_incident_and_the_next_breach_is_another_one() -> None:
+def test_future_deadline_ends_an_incident_and_next_breach_is_new() -> None:
     promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(5, LATER)
     _, changes = told([first], [moved], [promise.breached()])
@@ -101,7 +101,7 @@ def test_deadline_in_the_future_ends_an_incident_and_the_next_breach_is_another_
     assert changes[0].incident.key == changes[2].incident.key
 
 
-def test_another_deadline_that_passed_too_is_the_same_incident() -> None:
+def test_other_passed_deadline_is_the_same_incident() -> None:
     promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(60, NOON + timedelta(minutes=30))
     known, changes = told([first], [moved], [promise.breached(told_at=LATER)])
@@ -111,7 +111,7 @@ def test_another_deadline_that_passed_too_is_the_same_incident() -> None:
     assert known.breach.deadline_at == known.breach.starts_at + 30 * 60_000
 
 
-def test_what_was_no_end_goes_on_in_a_new_incident() -> None:
+def test_withdrawn_end_opens_a_new_incident() -> None:
     promise = SlaClockStub()
     known, changes = told([promise.breached()], [promise.met(5)], [promise.resumed(5)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
@@ -119,7 +119,7 @@ def test_what_was_no_end_goes_on_in_a_new_incident() -> None:
     assert known.open
 
 
-def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_told_late() -> None:
+def test_clock_that_ended_before_its_report_is_one_late_ended_incident() -> None:
     promise = SlaClockStub()
     _, changes = told([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
@@ -130,26 +130,26 @@ def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_t
     ("channel", "seconds", "late"),
     [("call", 9, False), ("visit", 11, True), ("form", 95, False), ("mail", 899, False), ("email", 901, True)],
 )
-def test_incident_is_late_if_its_source_would_have_reported_it_sooner(channel: str, seconds: int, late: bool) -> None:
+def test_incident_is_late_beyond_the_usual_delay_of_its_source(channel: str, seconds: int, late: bool) -> None:
     promise = SlaClockStub(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
     _, changes = told([promise.breached(NOON + timedelta(seconds=seconds))])
     assert [change.incident.late for change in changes] == [late]
 
 
-def test_breach_of_which_only_its_end_was_known_ends_at_once() -> None:
+def test_breach_with_known_end_ends_immediately() -> None:
     _, changes = told([SlaClockStub().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert changes[-1].incident.end == ""
 
 
-def test_warning_is_not_given_when_it_is_too_late_to_heed_it() -> None:
+def test_too_late_warning_is_not_given() -> None:
     known, changes = told([SlaClockStub().at_risk(LATER)])
     assert changes == []
     assert known is not None
     assert not known.open
 
 
-def test_warning_is_not_given_of_what_is_known_to_be_over() -> None:
+def test_warning_of_an_ended_clock_is_not_given() -> None:
     warned, event = SlaClockStub().at_risk(), SlaClockStub().at_risk(NOON - timedelta(hours=1))
     done = event.model_copy(update={"data": event.data.model_copy(update={"ended_at": NOON - timedelta(minutes=90)})})
     known, changes = told([done])
@@ -161,7 +161,7 @@ def test_warning_is_not_given_of_what_is_known_to_be_over() -> None:
 
 
 @pytest.mark.parametrize("event", ["met", "paused"])
-def test_end_is_heard_from_a_worker_whose_clock_is_behind(event: str) -> None:
+def test_end_from_a_worker_with_a_slow_clock_counts(event: str) -> None:
     promise = SlaClockStub()
     end = getattr(promise, event)(0.1, NOON + timedelta(seconds=6))
     known, changes = told([promise.breached(NOON + timedelta(minutes=20))], [end])
@@ -170,13 +170,13 @@ def test_end_is_heard_from_a_worker_whose_clock_is_behind(event: str) -> None:
     assert not known.open
 
 
-def test_kept_promises_are_not_remembered() -> None:
+def test_met_targets_are_not_stored() -> None:
     promise = SlaClockStub()
     assert told([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
 
 
 def life(promise: SlaClockStub) -> list[AnySlaEvent]:
-    """A long one: as it is told in order."""
+    """Return a long sequence of events in order."""
     return [
         promise.started(),
         promise.paused(-400),
@@ -193,7 +193,7 @@ def life(promise: SlaClockStub) -> list[AnySlaEvent]:
 
 
 @given(st.lists(st.integers(0, 10), max_size=3), st.data())
-def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.DataObject) -> None:
+def test_reread_from_any_event_changes_nothing(until: list[int], data: st.DataObject) -> None:
     events = life(SlaClockStub())
     for end in (*until, len(events)):
         first, _ = told(*([one] for one in events[: end + 1]))
@@ -205,7 +205,7 @@ def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.
 
 
 @given(st.lists(st.booleans(), min_size=10, max_size=10))
-def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]) -> None:
+def test_batches_do_not_change_the_final_state(cuts: list[bool]) -> None:
     events = life(SlaClockStub())
     batches: list[list[AnySlaEvent]] = [[]]
     for event, cut in zip(events, [*cuts, False], strict=True):
@@ -222,7 +222,7 @@ def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]
     assert 1 <= len(started) <= 3
 
 
-def test_events_without_a_deadline_warn_of_nothing() -> None:
+def test_events_without_a_deadline_cause_no_warning() -> None:
     event = SlaClockStub().at_risk()
     waiting = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": None})})
     assert told([waiting])[1] == []

@@ -1,4 +1,4 @@
-"""Whatever becomes known of a contact, and in whatever order: the incidents at the end are those of its clocks."""
+"""The final incidents match the clocks, whatever becomes known and in whatever order."""
 
 import tomllib
 from itertools import pairwise
@@ -38,7 +38,7 @@ PLACE = Dimensions("form", "siege", "solidarites", "rsa")
 
 
 class Knowledge(NamedTuple):
-    """What is known of a contact at a time, in minutes."""
+    """Known events of a contact at a time, in minutes."""
 
     now: int
     started_at: int
@@ -60,7 +60,7 @@ def histories(draw: st.DrawFn) -> list[Knowledge]:
 
 @st.composite
 def _knowledge(draw: st.DrawFn, now: int) -> Knowledge:
-    """Anything may have been told of the time before."""
+    """Any part of the earlier events may be known."""
     edges = sorted(draw(st.lists(st.integers(0, now), max_size=5, unique=True)))
     started_at, ended_at = (edges.pop(0) if edges else 0), None
     if draw(st.booleans()):
@@ -86,7 +86,7 @@ def clock_interval(known: Knowledge) -> ClockInterval:
     st.sampled_from([(3_600, "elapsed"), (144_000, "elapsed"), (36_000, "opening_hours"), (2, "working_days")]),
     st.booleans(),
 )
-def test_incidents_are_those_of_the_clocks(history: list[Knowledge], delay: tuple[int, str], at_once: bool) -> None:
+def test_incidents_match_the_clocks(history: list[Knowledge], delay: tuple[int, str], at_once: bool) -> None:
     rules = policies(*delay)
     clocks: tuple[SlaClock, ...] = ()
     known: ClockIncidents | None = None
@@ -119,7 +119,7 @@ def test_incidents_are_those_of_the_clocks(history: list[Knowledge], delay: tupl
 
 @settings(max_examples=200)
 @given(histories(), st.sampled_from([(3_600, "elapsed"), (36_000, "opening_hours")]))
-def test_worker_that_tells_all_anew_breaks_no_promise_again(history: list[Knowledge], delay: tuple[int, str]) -> None:
+def test_rebuilt_worker_state_causes_no_new_breach(history: list[Knowledge], delay: tuple[int, str]) -> None:
     rules, last = policies(*delay), history[-1]
     known: ClockIncidents | None = None
     _, news = advance((), [clock_interval(last)], rules, START + last.now * MINUTE)
@@ -136,7 +136,7 @@ def test_worker_that_tells_all_anew_breaks_no_promise_again(history: list[Knowle
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_life_that_is_folded_anew_is_news_to_nobody(*, at_once: bool) -> None:
+def test_repeated_fold_sends_nothing(*, at_once: bool) -> None:
     rules, known = policies(3_600, "elapsed"), None
     life = [Knowledge(minute, 0, (), ended_at, False) for minute, ended_at in ((1, None), (70, None), (90, 85))]
     told: list[list[Change]] = []

@@ -1,4 +1,4 @@
-"""Receivers in the settings: each mistake is named, secrets come from files and are shown to nobody."""
+"""Settings of receivers: each error is named; secrets come from files and are never shown."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def write(text: str) -> Path:
     return path
 
 
-def test_receivers_are_as_they_are_written() -> None:
+def test_receivers_are_read_from_the_settings() -> None:
     options = notify_options(load(write(GOOD)), brokers="127.0.0.1:9092")
     assert options.alertmanagers[0].url == "http://127.0.0.1:9093/"
     assert options.webhooks[0].url == "https://astreinte.example.org/accueil/"
@@ -57,7 +57,7 @@ def test_receivers_are_as_they_are_written() -> None:
     assert options.mails[0].password.get_secret_value() == "sesame"
 
 
-def test_secrets_are_shown_to_nobody() -> None:
+def test_secrets_are_not_shown() -> None:
     path = write(GOOD)
     shown = str(list(describe(load(path), path)))
     assert SECRET not in shown
@@ -70,18 +70,18 @@ def test_secrets_are_shown_to_nobody() -> None:
         ('url = "http://127.0.0.1:9093/"', 'url = "127.0.0.1:9093"', "notify.alertmanagers.local.url must be http"),
         ('url = "http://127.0.0.1:9093/"', 'url = "http://a:b@example.org"', "notify.alertmanagers.local.url must be"),
         ('url = "http://127.0.0.1:9093/"', 'url = "http://example.org:x"', "notify.alertmanagers.local.url must be"),
-        ("{service}", "{citizen}", "notify.dashboard_url may have in braces {contact}, "),
+        ("{service}", "{citizen}", "notify.dashboard_url may contain only the fields {contact}, "),
         (SECRET, "court", "notify.webhooks.astreinte.secret must be whsec_"),
         ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities #1 "),
         ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients #1 "),
-        ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unsecured"),
+        ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unencrypted"),
         ('username = "accueil"', 'username = "accueillé"', "notify.mails.superviseurs.username must be ASCII"),
         ('"password"', '"accents"', "notify.mails.superviseurs.password must be ASCII"),
         ('"password"', '"passwort"', "(password_file) passwort is not there"),
         ("host =", "hosts =", "notify.mails.superviseurs.hosts is unknown"),
     ],
 )
-def test_mistake_is_named_and_no_secret(old: str, new: str, message: str) -> None:
+def test_error_is_named_without_the_secret(old: str, new: str, message: str) -> None:
     assert old in GOOD
     with pytest.raises(ConfigError) as error:
         load(write(GOOD.replace(old, new)))
@@ -89,16 +89,16 @@ def test_mistake_is_named_and_no_secret(old: str, new: str, message: str) -> Non
     assert "sesame" not in str(error.value)
 
 
-def test_list_of_which_nothing_can_be_used_is_not_said_to_be_empty_too() -> None:
+def test_invalid_list_is_not_also_reported_as_empty() -> None:
     with pytest.raises(ConfigError) as error:
         load(write(GOOD.replace('"critical"', '"fatal"')))
     assert str(error.value) == "accueil.toml: notify.webhooks.astreinte.severities #1 must be 'critical' or 'warning'"
 
 
-def test_it_is_started_if_anybody_is_to_be_told(tmp_path: Path) -> None:
+def test_notify_is_started_if_it_has_receivers(tmp_path: Path) -> None:
     assert list(Plan(load(write("")), None, tmp_path, demo=False).notify()) == []
     (program,) = Plan(load(write(GOOD)), None, tmp_path, demo=False).notify()
     assert program.name == "notify"
     assert program.health is not None
-    with pytest.raises(ConfigError, match="nobody to tell"):
+    with pytest.raises(ConfigError, match="no receiver"):
         notify_options(load(write("")), brokers="")

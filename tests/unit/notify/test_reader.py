@@ -1,4 +1,4 @@
-"""What is read again is known as such: of a topic made anew, and of one that lost its end."""
+"""Detection of rereads: of a recreated topic, and of one that lost its end."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.sla_events import SlaClockStub, record
 
 
 class Record(NamedTuple):
-    """As the consumer makes them."""
+    """Records as the consumer returns them."""
 
     offset: int
     key: bytes
@@ -38,27 +38,27 @@ def take(reader: Reader, offset: int) -> None:
     reader.take({0: [Record(offset, *record(SlaClockStub(offset).breached()))]}, {0: offset + 1})
 
 
-def test_topic_that_lost_its_end_is_read_again_until_it_is_read_to_its_end(store: Store, reader: Reader) -> None:
+def test_truncated_topic_is_a_reread_until_its_end(store: Store, reader: Reader) -> None:
     assert reader.begin("one", {0: 0}) == {0: 0}
     take(reader, 5)
     assert reader.begin("one", {0: 0}) == {0: 6}
     take(reader, 6)
     assert not store.is_rereading
     assert reader.begin("one", {0: 0}) == {0: 7}
-    take(reader, 0)  # it ends before that
+    take(reader, 0)  # the topic ends before
     assert store.is_rereading
-    reader.tell(Phase.FOLLOWING, "")
+    reader.set_state(Phase.FOLLOWING, "")
     assert not store.is_rereading
     take(reader, 1)
     assert not store.is_rereading
 
 
-def test_topic_made_anew_is_read_again(store: Store, reader: Reader) -> None:
+def test_recreated_topic_is_a_reread(store: Store, reader: Reader) -> None:
     reader.begin("one", {0: 0})
     take(reader, 5)
     assert reader.begin("another", {0: 0}) == {0: 0}
     take(reader, 0)
-    reader.tell(Phase.LOADING, "")
+    reader.set_state(Phase.LOADING, "")
     assert store.is_rereading
-    reader.tell(Phase.FOLLOWING, "")
+    reader.set_state(Phase.FOLLOWING, "")
     assert not store.is_rereading

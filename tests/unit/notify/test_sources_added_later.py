@@ -1,4 +1,4 @@
-"""A source that is added later, or reports once a night, alerts nobody about contacts that had ended before they were known."""
+"""Sources added later or read once a night cause no alerts about contacts that had already ended."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -47,13 +47,13 @@ LIVES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("appointment.attended", WHERE),
     ],
 }
-"""Source → a contact's events, each three hours after the one before: longer than any promise."""
+"""Source → events of a contact, three hours apart, which is longer than any target."""
 PROMISED = [source for source in LIVES if not source.startswith("appointment")]
 DESK = Receivers(("manager",), {"desk": ("breached", "at_risk")})
 
 
 class Desk:
-    """A worker that has run for a minute, and the store that its SLA events go to."""
+    """A worker that has run for a minute, and the store that receives its SLA events."""
 
     def __init__(self, store: Store) -> None:
         self.worker, self.store, self.breaches = Worker(policies(FILE + WRITTEN)), store, 0
@@ -61,7 +61,7 @@ class Desk:
 
     def at(self, seconds: float, *events: Event) -> None:
         self.breaches += self.worker.at(seconds, *events).count("sla.breached")
-        told, self.worker.told = self.worker.told, []
+        told, self.worker.reported = self.worker.reported, []
         self.store.take([decode_sla(json.dumps(event).encode()) for event in told], {}, self.worker.now)
         self.store.release(self.worker.now)
 
@@ -70,7 +70,7 @@ class Desk:
             self.at(min(now + 4, seconds))
 
     def report(self, seconds: float, events: Sequence[Event], size: int) -> None:
-        """Fold events in steps of `size` records after two minutes of ticks, and tick for four minutes more."""
+        """Fold events in steps of `size` records after two minutes of ticks, then tick for four more minutes."""
         self.worker.now = START_MS + round((seconds - 120) * 1000)
         self.until(seconds)
         for index in range(0, len(events), size):
@@ -79,7 +79,7 @@ class Desk:
 
     @property
     def sent(self) -> list[tuple[str, str]]:
-        """What the webhook was sent since this was asked last: kind of incident, beginning or end."""
+        """Return the changes sent to the webhook since the last call: kind of incident, beginning or end."""
         notices = []
         while message := self.store.next_message("desk", 1, 1000, after_outage=False):
             notices += message.notices
@@ -94,7 +94,7 @@ class Desk:
 
 
 def life(source: str, number: int, begins_at: float, steps: int = 3) -> list[Event]:
-    """A contact's events, the first `begins_at` seconds after the start."""
+    """Return a contact's events, the first one `begins_at` seconds after the start."""
     return [
         make(kind, begins_at + index * 3 * HOUR, subject=f"{source}:{number}", **fields)
         for index, (kind, fields) in enumerate(LIVES[source][:steps])
@@ -109,7 +109,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize("source", LIVES)
-def test_contacts_of_a_source_that_is_added_later_are_counted_and_not_sent(desk: Desk, source: str, size: int) -> None:
+def test_contacts_of_a_new_source_are_counted_and_not_sent(desk: Desk, source: str, size: int) -> None:
     desk.report(180, [event for number in range(5) for event in life(source, number, -30 * DAY + number)], size)
     assert desk.sent == []
     assert desk.unsent("breached") == desk.breaches
@@ -130,7 +130,7 @@ def test_contacts_of_a_nightly_file_are_counted_and_not_sent(desk: Desk, source:
 
 @pytest.mark.parametrize("source", [source for source in PROMISED if source[0] in "mef"])
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
-def test_matter_that_is_still_open_is_sent_unless_its_deadline_is_older_than_max_age(
+def test_open_contact_is_sent_unless_older_than_max_age(
     desk: Desk, source: str, age_days: float, is_sent: bool
 ) -> None:
     desk.report(180, life(source, 1, -age_days * DAY, steps=1), 1)
@@ -142,13 +142,13 @@ def test_matter_that_is_still_open_is_sent_unless_its_deadline_is_older_than_max
     assert desk.sent == [("breached", "ended")] * is_sent
 
 
-def test_call_of_a_log_that_is_read_late_and_still_waits_is_sent(desk: Desk) -> None:
+def test_waiting_call_of_a_late_log_is_sent(desk: Desk) -> None:
     desk.report(1200, life("call:asterisk/later", 1, 600, steps=1), 1)
     assert desk.sent == [("breached", "started")]
 
 
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
-def test_warning_is_sent_unless_its_time_is_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
+def test_warning_is_sent_unless_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
     promise = SlaClockStub(1, START + timedelta(hours=2))
     event = promise.at_risk(told_at=promise.at_risk().time + timedelta(days=age_days))
     later = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})})

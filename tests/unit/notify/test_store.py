@@ -1,4 +1,4 @@
-"""What is kept: incidents, what is to be told to whom, and how far the topic is read; all of it, or nothing."""
+"""The notifier's store: incidents, pending notifications and positions, all in one transaction."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,7 +30,7 @@ def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Me
     return message
 
 
-def test_messages_come_in_order_and_until_they_are_told(store: Store) -> None:
+def test_messages_are_returned_in_order_until_delivered(store: Store) -> None:
     report_breaches(store, 1, 2)
     first = following(store)
     assert following(store) == first
@@ -41,7 +41,7 @@ def test_messages_come_in_order_and_until_they_are_told(store: Store) -> None:
     assert store.next_message("desk", 3, 100, after_outage=False) is None
 
 
-def test_more_than_a_few_are_one_digest(store: Store) -> None:
+def test_many_messages_become_a_digest(store: Store) -> None:
     report_breaches(store, 1, 2, 3, 4)
     digest = following(store)
     assert len(digest.notices) == 4
@@ -49,13 +49,13 @@ def test_more_than_a_few_are_one_digest(store: Store) -> None:
     assert store.next_message("desk", 3, 100, after_outage=False) is None
 
 
-def test_digest_tells_once_of_what_began_and_ended(store: Store) -> None:
+def test_digest_contains_each_incident_once(store: Store) -> None:
     report_breaches(store, 1, 2, 3)
     store.take([SlaClockStub(2).met()], {0: 4}, NOW)
     assert [one.what for one in following(store).notices] == [ChangeKind.STARTED, ChangeKind.ENDED, ChangeKind.STARTED]
 
 
-def test_what_was_tried_is_left_as_it_is_since_it_may_have_arrived(store: Store) -> None:
+def test_tried_message_stays_unchanged(store: Store) -> None:
     report_breaches(store, 1)
     tried = following(store)
     report_breaches(store, 2, 3, 4, 5)
@@ -67,7 +67,7 @@ def test_what_was_tried_is_left_as_it_is_since_it_may_have_arrived(store: Store)
     assert following(store, after_outage=True) == digest
 
 
-def test_each_is_told_what_it_asks_for(store: Store) -> None:
+def test_receivers_get_their_severities(store: Store) -> None:
     promise = SlaClockStub(1)
     store.take([promise.at_risk()], {0: 1}, NOW)
     assert store.next_message("night", 3, 100, after_outage=False) is None
@@ -77,7 +77,7 @@ def test_each_is_told_what_it_asks_for(store: Store) -> None:
     assert for_desk.oldest_at == NOW
 
 
-def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_breach(tmp_path: Path) -> None:
+def test_end_of_a_warning_is_not_sent_to_people_who_get_the_breach(tmp_path: Path) -> None:
     both, warning = ("breached", "at_risk"), ("at_risk",)
     everybody = Receivers((), {"hook": both, "hook2": warning, "mail": both, "mail2": warning}, {"mail", "mail2"})
     with notify_process.telling(tmp_path, everybody) as store:
@@ -95,7 +95,7 @@ def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_
     assert heard["hook2"] == heard["mail2"] == [("ended", "at_risk")]
 
 
-def test_what_is_over_when_a_topic_is_read_for_the_first_time_is_told_nobody(tmp_path: Path) -> None:
+def test_ended_incidents_of_the_first_reading_are_not_sent(tmp_path: Path) -> None:
     store = Store(tmp_path, DESK)
     store.topic("one")
     report_breaches(store, 1, 2)
@@ -108,14 +108,14 @@ def test_what_is_over_when_a_topic_is_read_for_the_first_time_is_told_nobody(tmp
     store.close()
 
 
-def test_how_far_the_topic_is_read_is_kept_for_that_topic(tmp_path: Path, store: Store) -> None:
+def test_positions_belong_to_one_topic(tmp_path: Path, store: Store) -> None:
     assert store.topic("one") == {}
     store.take([SlaClockStub(1).breached()], {0: 7, 3: 2}, NOW)
     assert store.topic("one") == {0: 7, 3: 2}
     assert store.topic("another") == {}
 
 
-def test_topic_made_anew_may_tell_again_what_was_before_until_it_is_read_to_its_end(store: Store) -> None:
+def test_recreated_topic_may_contain_duplicates_until_its_end(store: Store) -> None:
     promise = SlaClockStub(1)
     paused = promise.paused(-300)
     store.take([promise.started(), paused, promise.resumed(-240), promise.breached()], {0: 4}, NOW)
@@ -129,7 +129,7 @@ def test_topic_made_anew_may_tell_again_what_was_before_until_it_is_read_to_its_
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_alert_of_whose_end_more_becomes_known_is_not_opened_again(store: Store, kept: bool) -> None:
+def test_closed_alert_with_new_details_stays_closed(store: Store, kept: bool) -> None:
     promise = SlaClockStub(1)
     store.take([promise.breached(ended_at=NOON + timedelta(minutes=5))], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
@@ -139,7 +139,7 @@ def test_alert_of_whose_end_more_becomes_known_is_not_opened_again(store: Store,
     assert [alert.closed_at for alert in store.alerts("manager")] == [NOW] * kept
 
 
-def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, store: Store) -> None:
+def test_new_alertmanager_gets_all_open_alerts(tmp_path: Path, store: Store) -> None:
     report_breaches(store, 1, 2)
     store.take([SlaClockStub(2).met()], {0: 3}, NOW)
     store.close()
@@ -151,7 +151,7 @@ def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, st
     other.close()
 
 
-def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
+def test_new_round_of_an_alert_is_sent_again(store: Store) -> None:
     promise = SlaClockStub(1)
     store.take([promise.breached()], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
@@ -162,13 +162,13 @@ def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
     store.mark_closed("manager", [alert.incident], NOW)
     assert store.waiting().get("manager") is None
     store.take([promise.resumed(5)], {0: 3}, NOW)
-    store.mark_closed("manager", [alert.incident], NOW)  # too late
+    store.mark_closed("manager", [alert.incident], NOW)  # for an earlier round
     (alert,) = store.alerts("manager")
     assert (alert.shown_at, alert.shown_by, alert.closed_at) == (None, None, None)
     assert store.waiting()["manager"].number == 1
 
 
-def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
+def test_old_ended_clocks_are_deleted(store: Store) -> None:
     report_breaches(store, 1, 2)
     store.take([SlaClockStub(1).met()], {0: 3}, NOW)
     store.forget(NOW + 1)
@@ -177,7 +177,7 @@ def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
     assert store.take([SlaClockStub(2).breached()], {0: 5}, NOW) == 0
 
 
-def test_incident_that_is_held_back_outlives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
+def test_held_back_incident_survives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
     late = SlaClockStub(1).breached(told_at=NOON + timedelta(hours=1))
     with notify_process.telling(tmp_path, DESK) as store:
         store.take([late], {0: 1}, NOW)
@@ -192,7 +192,7 @@ def test_incident_that_is_held_back_outlives_a_restart_and_is_sent_once(tmp_path
         assert {name: found.number for name, found in store.waiting().items()} == {"desk": 1, "night": 1, "manager": 1}
 
 
-def test_incident_that_is_held_back_and_ends_after_it_was_known_is_sent_with_its_end(store: Store) -> None:
+def test_held_back_incident_that_ends_later_is_sent_with_its_end(store: Store) -> None:
     promise = SlaClockStub(1)
     store.take([promise.breached(told_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
     store.take([promise.met(61)], {0: 2}, NOW)
@@ -203,7 +203,7 @@ def test_incident_that_is_held_back_and_ends_after_it_was_known_is_sent_with_its
     assert told == [ChangeKind.STARTED, ChangeKind.ENDED]
 
 
-def test_old_incident_is_not_sent_when_the_topic_is_read_for_the_first_time(tmp_path: Path) -> None:
+def test_old_incident_of_the_first_reading_is_not_sent(tmp_path: Path) -> None:
     store = Store(tmp_path, DESK, max_age_ms=3_600_000)
     store.topic("one")
     store.take([SlaClockStub(1).breached(), SlaClockStub(2, NOON + timedelta(minutes=30)).breached()], {0: 2}, NOW)
@@ -216,7 +216,7 @@ def test_old_incident_is_not_sent_when_the_topic_is_read_for_the_first_time(tmp_
     store.close()
 
 
-def test_incident_that_was_not_sent_is_sent_when_another_deadline_passes(store: Store) -> None:
+def test_unsent_incident_is_sent_when_another_deadline_passes(store: Store) -> None:
     promise = SlaClockStub(1)
     store.take([promise.breached(told_at=NOON + timedelta(days=10))], {0: 1}, NOW)
     assert store.waiting() == {}
@@ -226,7 +226,7 @@ def test_incident_that_was_not_sent_is_sent_when_another_deadline_passes(store: 
     assert store.unsent() == {("breached", "old"): 1}
 
 
-def test_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to be taken for one" * 50)
     with pytest.raises(ConnectorError, match=FILE):
         Store(tmp_path, DESK)

@@ -1,4 +1,4 @@
-"""Everything that people read of incidents exists in both languages, for everything there is."""
+"""Texts of incidents: complete in both languages."""
 
 from datetime import datetime, timedelta
 
@@ -35,18 +35,18 @@ def test_table_is_complete(table: dict[str, texts.Both], keys: set[str]) -> None
     assert table.keys() == keys
     assert all(both.keys() == {"fr", "en"} for both in table.values())
     same = {name for name, both in table.items() if both["fr"] == both["en"]}
-    assert same <= {"service", "contact"}  # the same word in both languages
+    assert same <= {"service", "contact"}  # same text in both languages
 
 
 @pytest.mark.parametrize(
     "text", [texts.OVER, texts.STOPS, texts.SEPARATORS, texts.WITHIN, texts.SPANS, texts.CONTACT, texts.TESTS]
 )
-def test_text_has_both(text: texts.Both) -> None:
+def test_text_exists_in_both_languages(text: texts.Both) -> None:
     assert text.keys() == {"fr", "en"}
     assert text["fr"] != text["en"]
 
 
-def test_units_are_called_as_elsewhere() -> None:
+def test_units_have_the_same_names_as_elsewhere() -> None:
     assert texts.UNITS.keys() == {unit.value for unit in UNITS}
     for unit, forms in UNITS.items():
         assert tuple((form["en"], form["fr"]) for form in texts.UNITS[unit]) == forms
@@ -74,7 +74,7 @@ def told(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incide
     return known.breach
 
 
-def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
+def test_text_contains_all_facts_to_find_the_contact() -> None:
     incident = told(SlaClockStub(17, labels={"target": 10, "unit": "working_days"}))
     notice = Notice(ChangeKind.STARTED, incident)
     assert FR.headline((notice,)) == (
@@ -95,7 +95,7 @@ def test_all_that_a_person_needs_to_find_the_contact_is_named() -> None:
     ]
 
 
-def test_waiting_caller_is_found_by_queue_and_second() -> None:
+def test_waiting_caller_is_identified_by_queue_and_second() -> None:
     labels = {"target": 300, "unit": "elapsed", "queue": "700"}
     incident = told(SlaClockStub(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
     lines = FR.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
@@ -116,12 +116,12 @@ def test_waiting_caller_is_found_by_queue_and_second() -> None:
         (0, "", "traitement"),
     ],
 )
-def test_promise_is_told_in_words(target: int, unit: str, words: str) -> None:
+def test_target_is_described_in_words(target: int, unit: str, words: str) -> None:
     incident = told(SlaClockStub(clock="resolution"))
     assert FR.describe_target(replace(incident, target=target, unit=unit)) == words
 
 
-def test_what_became_known_late_says_when() -> None:
+def test_late_incident_shows_when_it_became_known() -> None:
     incident = told(SlaClockStub(), timedelta(days=3, hours=2))
     lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[4:6] == [
@@ -130,7 +130,7 @@ def test_what_became_known_late_says_when() -> None:
     ]
 
 
-def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record() -> None:
+def test_incident_of_an_earlier_release_omits_unknown_facts() -> None:
     known = msgspec.to_builtins(told(SlaClockStub(labels={"queue": "700"})))
     old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
     incident = msgspec.convert(old | {"late": True}, Incident)
@@ -138,26 +138,26 @@ def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record()
     assert [line.partition(":")[0] for line in lines] == [
         "Service",
         "Channel",
-        "Promised",
+        "Target",
         "Deadline",
         "Contact",
         "Details",
     ]
-    assert lines[2] == "Promised: first response (policy demarches)"
+    assert lines[2] == "Target: first response (policy demarches)"
 
 
-def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
+def test_ended_incident_shows_time_reason_and_delay() -> None:
     _, overtaken, broken, met = notices()
     assert overtaken.incident.end == BROKEN
-    assert "Over: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
+    assert "Ended: the deadline passed, 2026-03-16 13:00 CET" in EN.explain(overtaken, 0).splitlines()
     assert "Terminé : c'est fait, 16/03/2026 13:05 CET, 5 min après l'échéance" in FR.explain(met, 0).splitlines()
     assert [EN.headline((one,)).split(",")[0] for one in (broken, met)] == [
         "Deadline passed: solidarites",
-        "Over: Deadline passed: solidarites",
+        "Ended: Deadline passed: solidarites",
     ]
 
 
-def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
+def test_deadline_at_the_end_of_a_day_is_shown_as_that_day() -> None:
     incident = notices()[0].incident
     midnight = milliseconds(datetime(2026, 3, 17, tzinfo=PARIS))
     at_midnight = Notice(ChangeKind.STARTED, replace(incident, deadline_at=midnight))
@@ -166,10 +166,10 @@ def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
     assert "Échéance : 17/03/2026 00:01 CET" in FR.explain(later, midnight + 60_000).splitlines()
 
 
-def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
+def test_digest_counts_each_kind_and_omits_empty_ones() -> None:
     warned, overtaken, broken, met = notices()
     assert EN.headline((warned, overtaken, broken, met)) == (
-        "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident over"
+        "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident ended"
     )
     assert FR.headline((met, met)) == "2 incidents terminés"
     assert {one.what for one in (overtaken, met)} == {ChangeKind.ENDED}

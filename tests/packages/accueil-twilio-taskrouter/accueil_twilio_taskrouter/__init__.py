@@ -1,4 +1,4 @@
-"""Twilio TaskRouter: calls that wait for and get an agent, from the event callbacks of a workspace."""
+"""Connector for Twilio TaskRouter: calls in queues, from the event callbacks of a workspace."""
 
 from connectors.sdk.contract import Connector
 

@@ -1,4 +1,4 @@
-"""How one workspace is configured."""
+"""Options of one workspace."""
 
 from typing import Annotated, ClassVar
 
@@ -8,17 +8,17 @@ from pydantic import Field, SecretStr, StringConstraints
 
 
 class TwilioTaskrouterConfig(PushConfig):
-    """One workspace of Twilio TaskRouter."""
+    """Options of one workspace of Twilio TaskRouter."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://")]
-    """The workspace's event callback URL, letter for letter: Twilio signs it."""
+    """Event callback URL of the workspace, exactly as entered at Twilio, since it is part of the signature."""
     auth_token: Annotated[SecretStr, Field(min_length=1)]
-    """The account's auth token, which Twilio signs with. Give it as `auth_token_file` or `auth_token_env`."""
+    """Auth token of the account, the key of Twilio's signatures. Give it as `auth_token_file` or `auth_token_env`."""
     queues: dict[str, Label]
-    """What the task queues are called in events, by their names at Twilio; calls in others are rejected."""
+    """Names of the task queues in events, by their names at Twilio; calls in other queues are rejected."""
 
     french_descriptions: ClassVar = {
-        "url": "L'adresse de rappel des événements de l'espace de travail, à la lettre : Twilio la signe.",
-        "auth_token": "Le jeton du compte, avec quoi Twilio signe. À donner par `auth_token_file` ou `auth_token_env`.",
-        "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres sont rejetées.",
+        "url": "Adresse de rappel des événements de l'espace de travail, exactement comme chez Twilio, qui la signe.",
+        "auth_token": "Jeton du compte, clé des signatures. À donner par `auth_token_file` ou `auth_token_env`.",
+        "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres files sont rejetées.",
     }

@@ -1,4 +1,4 @@
-"""What one event callback means (https://www.twilio.com/docs/taskrouter/api/event/reference)."""
+"""Mapping of event callbacks to events (https://www.twilio.com/docs/taskrouter/api/event/reference)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,14 +18,14 @@ Sid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}[0-9a-f]{32}\Z")]
 
 
 class Attributes(msgspec.Struct):
-    """What `<Enqueue>` tells of a call; tasks of other channels have no `call_sid`."""
+    """Attributes that `<Enqueue>` sets for a call; tasks of other channels have no `call_sid`."""
 
     call_sid: str = ""
     caller: str = msgspec.field(name="from", default="")
 
 
 class Callback(msgspec.Struct, rename="pascal"):
-    """What a callback tells (`EventType`, `Sid` …); those about workers name no task."""
+    """Fields of a callback (`EventType`, `Sid` …); callbacks about workers have no task."""
 
     event_type: str
     sid: Sid
@@ -39,33 +39,34 @@ class Callback(msgspec.Struct, rename="pascal"):
 
 
 def read_event(body: bytes, source: str, queues: Mapping[str, str], key: PseudonymKey) -> list[events.Event]:
-    """Return what a callback means; nothing if it is not about a call. Raises `Unusable`."""
-    told = decode_form(body, Callback)
-    attributes = decode_json(told.task_attributes or "{}", Attributes)
-    if not (told.task_sid and attributes.call_sid):
+    """Return the events of a callback; none if it does not concern a call. Raises `UnusableRecord`."""
+    callback = decode_form(body, Callback)
+    attributes = decode_json(callback.task_attributes or "{}", Attributes)
+    if not (callback.task_sid and attributes.call_sid):
         return []
-    if (queue := queues.get(told.task_queue_name)) is None:
+    if (queue := queues.get(callback.task_queue_name)) is None:
         raise UnusableRecord(Reason.UNKNOWN_RECORD, "TaskQueueName")
-    said: dict[str, Any] = {
-        "id": event_id(source, told.sid),
+    base: dict[str, Any] = {
+        "id": event_id(source, callback.sid),
         "source": source,
-        "subject": contact_id(Channel.CALL, source, told.task_sid),
-        "time": datetime.fromtimestamp(told.timestamp_ms / 1000, UTC),
+        "subject": contact_id(Channel.CALL, source, callback.task_sid),
+        "time": datetime.fromtimestamp(callback.timestamp_ms / 1000, UTC),
         "sector": key.sector,
         "identities": citizen_identities(key, phone=attributes.caller),
     }
-    stay: dict[str, Any] = {"queue": queue, "wait_seconds": told.task_age}
-    match told.event_type, told.task_canceled_reason:
+    stay: dict[str, Any] = {"queue": queue, "wait_seconds": callback.task_age}
+    match callback.event_type, callback.task_canceled_reason:
         case "task-queue.entered", _:
-            return [events.CallQueued(**said, data=events.CallQueuedData(queue=queue))]
+            return [events.CallQueued(**base, data=events.CallQueuedData(queue=queue))]
         case "reservation.accepted", _:
-            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, told.worker_sid)) if told.worker_sid else ""
-            return [events.CallAnswered(**said, data=events.CallAnsweredData(**stay, agent=agent))]
+            worker = callback.worker_sid
+            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, worker)) if worker else ""
+            return [events.CallAnswered(**base, data=events.CallAnsweredData(**stay, agent=agent))]
         case "task.canceled", "hangup":
-            return [events.CallAbandoned(**said, data=events.CallAbandonedData(**stay))]
+            return [events.CallAbandoned(**base, data=events.CallAbandonedData(**stay))]
         case "task.canceled", _:
             left = events.CallLeftQueueData(**stay, reason=events.LeaveReason.OTHER)
-            return [events.CallLeftQueue(**said, data=left)]
+            return [events.CallLeftQueue(**base, data=left)]
         case "task.completed", _:
-            return [events.CallEnded(**said, data=events.CallEndedData(queue=queue, ended_by=events.EndedBy.SYSTEM))]
+            return [events.CallEnded(**base, data=events.CallEndedData(queue=queue, ended_by=events.EndedBy.SYSTEM))]
     return []

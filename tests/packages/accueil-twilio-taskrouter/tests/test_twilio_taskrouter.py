@@ -1,4 +1,4 @@
-"""The connector twilio_taskrouter as a whole, over HTTP."""
+"""Conformance tests of the connector twilio_taskrouter, over HTTP."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ BEGIN_MS = 1_773_650_000_000
 
 
 def callback(number: int, minute: int, kind: str, **more: str) -> bytes:
-    """A callback about the `number`-th call."""
+    """Return a callback about the call `number`."""
     attributes = {"call_sid": f"CA{number:032x}", "from": PERSONAL[number % 2], "name": PERSONAL[2]}
     form = {
         "EventType": kind,
@@ -34,17 +34,19 @@ def callback(number: int, minute: int, kind: str, **more: str) -> bytes:
 
 
 def calls() -> list[bytes]:
-    """A morning, with bad and personal ones in between."""
-    found = []
+    """Return one morning's callbacks, among them invalid ones with personal data."""
+    callbacks = []
     for number in range(20):
-        found.append(callback(number, 0, "task.created"))
-        found.append(callback(number, 1, "task-queue.entered"))
+        callbacks.append(callback(number, 0, "task.created"))
+        callbacks.append(callback(number, 1, "task-queue.entered"))
         if number % 4 == 1:
-            found.append(callback(number, 3, "task.canceled", TaskCanceledReason="hangup" if number % 8 == 1 else ""))
+            callbacks.append(
+                callback(number, 3, "task.canceled", TaskCanceledReason="hangup" if number % 8 == 1 else "")
+            )
         else:
-            found.append(callback(number, 2, "reservation.accepted", WorkerSid=PERSONAL[3], WorkerName=PERSONAL[2]))
-            found.append(callback(number, 7, "task.completed"))
-    found[30:30] = [
+            callbacks.append(callback(number, 2, "reservation.accepted", WorkerSid=PERSONAL[3], WorkerName=PERSONAL[2]))
+            callbacks.append(callback(number, 7, "task.completed"))
+    callbacks[30:30] = [
         callback(90, 1, "task-queue.entered", TaskQueueName=PERSONAL[2]),
         callback(91, 1, "task-queue.entered", TaskSid=PERSONAL[0]),
         callback(92, 1, "task-queue.entered", TimestampMs=PERSONAL[0]),
@@ -53,11 +55,11 @@ def calls() -> list[bytes]:
         callback(95, 1, "task-queue.entered", TaskAttributes="{}"),
         "EventType=Mireille.Exempl\xe9".encode("latin-1"),
     ]
-    return found
+    return callbacks
 
 
 class TestTwilioTaskrouter(PushConformance):
-    """All that every connector must do."""
+    """Run the conformance suite of the SDK."""
 
     connector = accueil_twilio_taskrouter.CONNECTOR
     readme = Path(__file__).parents[1] / "README.md"
@@ -74,8 +76,8 @@ class TestTwilioTaskrouter(PushConformance):
         return {"X-Twilio-Signature": sign(URL, TOKEN.encode(), body), "Content-Type": form}
 
 
-def test_signatures_are_twilios_own() -> None:
-    """The example that many libraries of others have in their tests."""
+def test_signature_is_the_one_of_twilio() -> None:
+    """An example that several other libraries test with."""
     form = {
         "CallSid": "CA1234567890ABCDE",
         "From": "+12349013030",

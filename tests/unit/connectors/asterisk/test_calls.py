@@ -1,4 +1,4 @@
-"""What lines mean together: visits, steps of a call, and ids."""
+"""Numbers of queue stays, repeatable steps of a call, and event ids."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from connectors.sdk.contract import Reject
 from tests.support.queue_log import CALL, ENTER, NOW, Log, T, data_of, line
 
 
-class TestVisits:
+class TestQueueStays:
     def test_each_queue_stay_has_its_own_number(self) -> None:
         events = Log().events(
             ENTER,
@@ -35,9 +35,11 @@ class TestVisits:
         assert {(event.service, event.site) for event in calls if event.data.visit == 2} == {("social", "annexe")}
         assert len({event.id for event in events}) == len(events)
 
-    @pytest.mark.parametrize("said", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")])
-    def test_call_without_an_entry_is_in_its_first_stay(self, said: str) -> None:
-        assert Log().events(said)[0].data.visit == 1
+    @pytest.mark.parametrize(
+        "log_lines", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")]
+    )
+    def test_call_without_an_entry_is_in_its_first_stay(self, log_lines: str) -> None:
+        assert Log().events(log_lines)[0].data.visit == 1
 
     def test_refusal_counts_as_a_stay(self) -> None:
         events = Log().events(
@@ -71,7 +73,7 @@ class TestVisits:
         assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
 
     def test_repeated_lines_give_the_same_events(self) -> None:
-        said = [
+        log_lines = [
             ENTER,
             line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 60),
             line("FULL", at=T + 60, queue="610"),
@@ -81,8 +83,8 @@ class TestVisits:
             line("CLOSED", at=T + 97),
         ]
         log = Log()
-        first = [event.id for event in log.events(*said)]
-        assert [event.id for event in log.events(*said)] == first
+        first = [event.id for event in log.events(*log_lines)]
+        assert [event.id for event in log.events(*log_lines)] == first
 
     def test_two_queues_with_one_label_are_two_stays(self) -> None:
         log = Log(queues={"600": {"label": "accueil"}, "601": {"label": "accueil"}})
@@ -110,15 +112,15 @@ class TestSteps:
             *[("call.menu_chosen", "rsa")] * 3,
             ("call.menu_chosen", ""),
         ]
-        assert len({event.id for event in events}) == 3, "the same line again is the same event"
+        assert len({event.id for event in events}) == 3, "a repeated line gives the same event"
 
     def test_meaning_configured_later_gives_the_same_numbers(self) -> None:
-        said = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+        log_lines = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
         unexplained = Log(custom_events={})
-        rejects = [unexplained.outcome(one) for one in said]
-        memories = [msgspec.json.decode(one.context, type=CallHistory) for one in rejects if isinstance(one, Reject)]
-        again = [Log(memory).events(one)[0].id for memory, one in zip(memories, said, strict=True)]
-        assert again == [event.id for event in Log().events(*said)]
+        rejects = [unexplained.outcome(each) for each in log_lines]
+        memories = [msgspec.json.decode(each.context, type=CallHistory) for each in rejects if isinstance(each, Reject)]
+        again = [Log(memory).events(each)[0].id for memory, each in zip(memories, log_lines, strict=True)]
+        assert again == [event.id for event in Log().events(*log_lines)]
 
     def test_voice_message_has_its_duration(self) -> None:
         (event,) = Log().events(line("VOICEMAIL", 23, queue="NONE"))
@@ -132,7 +134,9 @@ class TestSteps:
         events = Log().events(ENTER, *rings)[1:]
         assert len({event.id for event in events}) == 4
         shifted = Log().events(line("ENTERQUEUE", at=T + 1), ring(T + 16), ring(T + 31))[1:]
-        assert [event.id for event in shifted] == [events[0].id, events[1].id], "the second of a ring is not in its id"
+        assert [event.id for event in shifted] == [events[0].id, events[1].id], (
+            "the id must not contain the time of the ring"
+        )
 
 
 class TestIds:
@@ -156,11 +160,16 @@ class TestIds:
 
     @pytest.mark.parametrize("read_at", [NOW - timedelta(days=1), NOW, NOW + timedelta(days=4_000)])
     def test_events_do_not_depend_on_the_read_time(self, read_at: datetime) -> None:
-        said = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 9), line("ABANDON", at=T + 20)]
+        log_lines = [
+            ENTER,
+            line("EXITEMPTY", 1, 1, 9, at=T + 9),
+            line("ENTERQUEUE", at=T + 9),
+            line("ABANDON", at=T + 20),
+        ]
         log = Log()
-        events = [event for content in said for event in log.mapping.map(LogLine(content.encode(), read_at))]
+        events = [event for content in log_lines for event in log.mapping.map(LogLine(content.encode(), read_at))]
         assert {event.recordedtime for event in events} == {read_at}
-        assert [event.model_copy(update={"recordedtime": NOW}) for event in events] == Log().events(*said)
+        assert [event.model_copy(update={"recordedtime": NOW}) for event in events] == Log().events(*log_lines)
 
     def test_event_ids_are_stable_across_versions(self) -> None:
         events = Log().events(ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("FULL", queue="610"))

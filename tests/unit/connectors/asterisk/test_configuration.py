@@ -1,4 +1,4 @@
-"""Mistakes in the configuration of an Asterisk."""
+"""Errors in the configuration of the Asterisk connector."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What each line of a queue_log means."""
+"""Events and rejects of each kind of queue_log line."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from tests.support.queue_log import (
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "data"),
+    ("log_line", "kind", "data"),
     [
         (line("ENTERQUEUE", "", "0639980000", 3), "call.queued", {"position": 3}),
         (line("ENTERQUEUE", "", "0639980000", 3, "Camille Exemple"), "call.queued", {"position": 3}),
@@ -59,18 +59,18 @@ from tests.support.queue_log import (
         (line("ATTENDEDTRANSFER", "LINK", "PJSIP/1-2", "PJSIP/3-4", 12, 60, 1), "call.transferred", ATTENDED),
     ],
 )  # fmt: skip
-def test_line_about_a_call_gives_its_events(said: str, kind: str, data: dict[str, Any]) -> None:
-    (event,) = Log().last(*([] if "ENTERQUEUE" in said else [ENTER]), said)[:1]
+def test_line_about_a_call_gives_its_events(log_line: str, kind: str, data: dict[str, Any]) -> None:
+    (event,) = Log().last(*([] if "ENTERQUEUE" in log_line else [ENTER]), log_line)[:1]
     assert event.type == kind
     assert data_of(event) == HERE | data
     assert event.subject == f"call:asterisk/essai:{CALL}"
     assert (event.source, event.sector, event.site, event.service) == ("asterisk/essai", "social", "siege", "standard")
-    assert event.time == datetime.fromtimestamp(int(said.partition("|")[0]), UTC)
+    assert event.time == datetime.fromtimestamp(int(log_line.partition("|")[0]), UTC)
     assert event.recordedtime == NOW
 
 
 @pytest.mark.parametrize(
-    ("said", "changes"),
+    ("log_line", "changes"),
     [
         (line("CONNECT", 12, f"{T}.18", 4, agent="PJSIP/31"), [("contact_started", "accueil")]),
         (line("COMPLETEAGENT", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
@@ -95,8 +95,8 @@ def test_line_about_a_call_gives_its_events(said: str, kind: str, data: dict[str
         (line("UNPAUSEALL", "", call="NONE", queue="NONE", agent="PJSIP/31"), [("unpaused", "")]),
     ],
 )  # fmt: skip
-def test_line_about_an_agent_gives_its_events(said: str, changes: list[tuple[str, str]]) -> None:
-    events = [event for event in Log().last(ENTER, said) if event.type == "agent.state_changed"]
+def test_line_about_an_agent_gives_its_events(log_line: str, changes: list[tuple[str, str]]) -> None:
+    events = [event for event in Log().last(ENTER, log_line) if event.type == "agent.state_changed"]
     assert [(event.data.change.value, event.data.queue) for event in events] == changes
     assert {event.subject for event in events} <= {f"agent:asterisk/essai:{agent_name()}"}
     assert sorted(event.sequence for event in events) == [event.sequence for event in events]
@@ -104,7 +104,7 @@ def test_line_about_an_agent_gives_its_events(said: str, changes: list[tuple[str
 
 
 @pytest.mark.parametrize(
-    "said",
+    "log_line",
     [
         line("QUEUESTART", "", call="NONE", queue="NONE"),
         line("CONFIGRELOAD", call="NONE", queue="NONE"),
@@ -117,8 +117,8 @@ def test_line_about_an_agent_gives_its_events(said: str, changes: list[tuple[str
         "  ",
     ],
 )
-def test_ignored_lines_give_no_events(said: str) -> None:
-    assert list(Log().events(said)) == []
+def test_ignored_lines_give_no_events(log_line: str) -> None:
+    assert list(Log().events(log_line)) == []
 
 
 @pytest.mark.parametrize(("bars", "agent"), [(78, "a" + "|" * 78), (79, "a")])
@@ -134,7 +134,7 @@ def test_tests_cover_every_event_of_the_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("log_line", "reason"),
     [
         ("not a line", Reason.UNREADABLE_LINE),
         (f"{T}|{CALL}|600|NONE", Reason.UNREADABLE_LINE),
@@ -154,13 +154,13 @@ def test_tests_cover_every_event_of_the_format() -> None:
         (ENTER.encode() + b"x" * MAX_LINE_BYTES, Reason.OVERSIZED),
     ],
 )
-def test_rejected_line_has_its_reason(said: str | bytes, reason: Reason) -> None:
+def test_rejected_line_has_its_reason(log_line: str | bytes, reason: Reason) -> None:
     log = Log()
-    reject = log.outcome(said)
+    reject = log.outcome(log_line)
     assert isinstance(reject, Reject)
     assert reject.reason is reason
-    assert reject.record == (said if isinstance(said, bytes) else said.encode())
-    assert log.events(ENTER), "the line after it is read"
+    assert reject.record == (log_line if isinstance(log_line, bytes) else log_line.encode())
+    assert log.events(ENTER), "the next line is read"
 
 
 @pytest.mark.parametrize(

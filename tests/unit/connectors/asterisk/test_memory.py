@@ -1,4 +1,4 @@
-"""What is remembered of earlier lines, and for how long."""
+"""Contents and limits of the call history."""
 
 import msgspec
 import pytest
@@ -50,10 +50,10 @@ class TestMemory:
         *(line(event, call="NONE", agent="PJSIP/31", at=T + at) for event in ("PAUSE", "UNPAUSE") for at in (0, 1)),
     ]), max_size=25), st.integers(0, 25))  # fmt: skip
     @settings(max_examples=80, deadline=None)
-    def test_restart_at_any_point_gives_the_same_events(self, said: list[str], at: int) -> None:
-        whole = [encode(event) for event in Log().events(*said)]
+    def test_restart_at_any_point_gives_the_same_events(self, log_lines: list[str], at: int) -> None:
+        whole = [encode(event) for event in Log().events(*log_lines)]
         before = Log()
-        first = [encode(event) for event in before.events(*said[:at])]
+        first = [encode(event) for event in before.events(*log_lines[:at])]
         saved = msgspec.json.encode(before.memory)
         after = Log(msgspec.json.decode(saved, type=CallHistory))
-        assert first + [encode(event) for event in after.events(*said[at:])] == whole
+        assert first + [encode(event) for event in after.events(*log_lines[at:])] == whole

@@ -1,4 +1,4 @@
-"""Callers, agents, queues and lines, by names that tell nothing about a person."""
+"""Names of callers, agents, queues and lines in events, without personal data."""
 
 import re
 

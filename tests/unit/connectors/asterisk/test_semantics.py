@@ -1,4 +1,4 @@
-"""What Asterisk means by its records: spellings, encodings, positions, and the order in which it writes them."""
+"""Semantics of queue_log: spellings, encodings, positions, and the order of lines."""
 
 import re
 import tomllib
@@ -25,12 +25,12 @@ DONE = line("COMPLETECALLER", 5, 55, 1, at=T + 60, agent="PJSIP/31")
 
 
 def stays(events: list[Event]) -> list[tuple[str, str, int]]:
-    """Return type, queue and visit of the events of calls."""
+    """Return type, queue and stay number of the call events."""
     return [(event.type, event.data.queue, event.data.visit) for event in events if event.type.startswith("call.")]
 
 
 def outcomes(*lines: str, **options: Any) -> dict[str, int]:
-    """Return how stays in all queues ended, by `streams.core`."""
+    """Return the ends of all queue stays, as counted by `streams.core`."""
     figures = fold(Log(**options).events(*lines))
     counted: dict[str, int] = {}
     for figure in figures.values():
@@ -89,7 +89,7 @@ class TestQueueNames:
     def test_stay_saved_by_an_earlier_version_continues(self, name: str) -> None:
         log = Log()
         log.events(line("ENTERQUEUE", queue=name))
-        previous = log.mapping._names.previous_queue_key(name)  # as that version remembered it
+        previous = log.mapping._names.previous_queue_key(name)  # as saved by that version
         log.memory.calls[CALL].stays = [StoredStay(previous, T)]
         assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
 
@@ -107,7 +107,7 @@ class TestWaits:
             [line("ENTERQUEUE"), line("LEAVEEMPTY"), line("EXITEMPTY", 1, 1, 0)],
             [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 9)],
             [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 14)],
-            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as XiVO writes it
+            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as written by XiVO
         ],
     )
     def test_exit_from_an_empty_queue_counts_once(self, lines: list[str]) -> None:
@@ -206,8 +206,8 @@ class TestForm:
     def test_name_is_read_in_its_encoding(self, encoding: str) -> None:
         events = []
         log = Log()
-        for one in (ENTER, TALK, DONE):
-            outcome = log.outcome(one.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
+        for text in (ENTER, TALK, DONE):
+            outcome = log.outcome(text.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
             assert isinstance(outcome, list | tuple), outcome
             events += outcome
         assert [event.type for event in events if event.type.startswith("call.")] == [
@@ -251,10 +251,11 @@ class TestForm:
             assert (ended.data.wait_seconds, ended.data.handle_seconds) == (5, 55)
 
     @pytest.mark.parametrize(
-        "said", [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")]
+        "log_line",
+        [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")],
     )
-    def test_parameter_is_not_read_as_an_event(self, said: str) -> None:
-        assert not isinstance(Log().outcome(said), list | tuple)
+    def test_parameter_is_not_read_as_an_event(self, log_line: str) -> None:
+        assert not isinstance(Log().outcome(log_line), list | tuple)
 
     def test_transfer_durations_are_the_last_parameters(self) -> None:
         for extension in ("610|x", "610"):
@@ -266,7 +267,7 @@ class TestForm:
 
 class TestNumbersThatAreTelephoneNumbers:
     @pytest.mark.parametrize(
-        ("said", "wrong"),
+        ("log_line", "hidden"),
         [
             (
                 line("ABANDON", "0271034356", "271034356", "0271034356"),
@@ -284,10 +285,10 @@ class TestNumbersThatAreTelephoneNumbers:
             (line("VOICEMAIL", "271034356", queue="NONE"), {"duration_seconds"}),
         ],
     )
-    def test_phone_number_is_never_published(self, said: str, wrong: set[str]) -> None:
-        events = Log().last(ENTER, said)
+    def test_phone_number_is_never_published(self, log_line: str, hidden: set[str]) -> None:
+        events = Log().last(ENTER, log_line)
         assert "0271034356".removeprefix("0") not in "".join(encode(event).decode() for event in events)
-        assert not wrong & data_of(events[0]).keys()
+        assert not hidden & data_of(events[0]).keys()
 
     def test_phone_number_is_not_a_future_time(self) -> None:
         log = Log()
@@ -307,8 +308,8 @@ class TestNumbersThatAreTelephoneNumbers:
     "event", ["CONNECT", "COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER"]
 )
 def test_rejected_answer_is_marked_as_an_answer(event: str) -> None:
-    for said in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
-        rejected = Log().outcome(said)
+    for log_line in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
+        rejected = Log().outcome(log_line)
         assert isinstance(rejected, Reject)
         assert rejected.reports_answer
     other = Log().outcome(line("ABANDON", queue="NONE"))

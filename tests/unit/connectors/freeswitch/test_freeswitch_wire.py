@@ -1,4 +1,4 @@
-"""What the event socket sends, taken apart."""
+"""Parsing of event socket frames and lists."""
 
 import time
 
@@ -15,7 +15,7 @@ from connectors.freeswitch.event_socket_protocol import (
     rows_of,
 )
 
-# As switch_event_serialize writes it: values are url-encoded, `+` and `%` too.
+# Format of switch_event_serialize: values are URL-encoded, including `+` and `%`.
 EVENT = (
     b"Event-Name: CUSTOM\nEvent-Subclass: callcenter%3A%3Ainfo\nEvent-Date-Local: 2026-03-16%2009%3A00%3A00\n"
     b"CC-Queue: accueil%40default\nCC-Member-CID-Number: %2B33639980012\nCC-Member-CID-Name: \xc3%A9lys%C3%A9e%20%7C%20x\n\n"

@@ -1,4 +1,4 @@
-"""What the contacts agent forgets: who was erased, of whom nothing is heard, what was kept long enough. Figures stay."""
+"""Erasure and expiry of rows in the contacts agent: the figures stay."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,21 +17,21 @@ def erasure(at: float = 0, subject: str = CALL) -> Event:
     return make("personal_data.erased", at, subject=subject, channel="call", site="", service="")
 
 
-def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
-    worker, told = Worker(), answered_call()
-    first = worker.fold(*told[:2])
-    second = worker.fold(erased := erasure(), *told)
+def test_erased_contact_gets_no_timeline_entries() -> None:
+    worker, call = Worker(), answered_call()
+    first = worker.fold(*call[:2])
+    second = worker.fold(erased := erasure(), *call)
     worker.commit()
     assert [len(step.outputs[topics.TIMELINE.name]) for step in (first, second)] == [2, 1]
     [(key, value)] = second.outputs[topics.TIMELINE.name]
     assert PHONE.encode() not in value
     assert (key, "personal_data.erased" in value.decode()) == (CALL.encode(), True)
-    assert worker.fold(*told, erased).outputs[topics.TIMELINE.name] == []  # the topic is told again
+    assert worker.fold(*call, erased).outputs[topics.TIMELINE.name] == []  # the topic is read again
     assert worker.job.contacts.rows[CALL.encode()].state is ContactState.CLOSED
     assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
 
 
-def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
+def test_erasure_changes_no_figure_and_is_no_history() -> None:
     worker, other = Worker(), Worker()
     for each in (worker, other):
         each.fold(*answered_call())
@@ -44,7 +44,7 @@ def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
-def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
+def test_deleted_and_then_erased_call_is_not_counted_again() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.now += 50 * DAY_MS
@@ -59,7 +59,7 @@ def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
     assert numbers(worker) == before
 
 
-def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
+def test_tick_ends_a_call_without_an_end() -> None:
     worker = Worker()
     worker.fold(*answered_call()[:2])
     worker.commit()
@@ -71,7 +71,7 @@ def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
 
 
-def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
+def test_silent_agent_is_logged_out_and_can_return() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
     worker.fold(make("agent.state_changed", 0, change="logged_in", **where))
@@ -85,7 +85,7 @@ def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
     assert worker.total() == {"agents_paused": 1}
 
 
-def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
+def test_expired_rows_are_deleted_and_stay_counted() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
     worker.now = START_MS + HOUR_MS
@@ -93,7 +93,7 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     worker.commit()
     counted = {name: number for name, number in worker.total().items() if name in QUEUE_SCHEMA.counts}
     worker.tick(36 * DAY_MS)
-    for _ in range(2):  # the sweep begins anew, and goes over the rows
+    for _ in range(2):  # the first tick restarts the sweep, the second checks the rows
         worker.tick(HOUR_MS)
     assert worker.written[CALL.encode()] is None
     assert worker.written[AGENT.encode()] is None
@@ -103,7 +103,7 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     assert [start for start, _ in worker.job.figures.rows if start] == []
 
 
-def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_counts_there_too() -> None:
+def test_old_buckets_and_late_events_count_in_the_day_row() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.commit()
@@ -112,7 +112,7 @@ def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_cou
     assert not any(start for start, _ in worker.job.figures.rows)
     began_at = datetime.fromtimestamp(START_MS / 1000, ZoneInfo("Europe/Paris"))
     day = worker.job.days.rows[began_at.date(), PLACE]
-    in_buckets = [sum(told) for told in zip(*(row.counts for row in buckets.values()), strict=True)]
+    in_buckets = [sum(column) for column in zip(*(row.counts for row in buckets.values()), strict=True)]
     assert day.counts == worker.job.figures.rows[0, PLACE].counts == in_buckets
     assert day.by_hour == [int(hour == began_at.hour) for hour in range(24)]
     worker.fold(*answered_call(f"{CALL}9"))
@@ -131,7 +131,7 @@ def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_cou
     assert not worker.job.days.rows
 
 
-def test_a_clock_that_was_ahead_for_a_moment_drops_nothing() -> None:
+def test_clock_ahead_for_a_moment_deletes_nothing() -> None:
     worker = Worker()
     worker.fold(*answered_call())
     worker.commit()
@@ -143,4 +143,4 @@ def test_a_clock_that_was_ahead_for_a_moment_drops_nothing() -> None:
         assert CALL.encode() in worker.job.contacts.rows
     for after_ms in (40 * DAY_MS, PAUSE_MS):
         worker.tick(after_ms)
-    assert CALL.encode() not in worker.job.contacts.rows, "it stays ahead: so late it is"
+    assert CALL.encode() not in worker.job.contacts.rows, "the clock stays ahead: the event is that late"

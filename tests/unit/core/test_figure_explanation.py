@@ -1,4 +1,4 @@
-"""What a figure is made of adds up to the figure."""
+"""Explained facts add up to their figure."""
 
 from collections import defaultdict
 
@@ -65,7 +65,7 @@ def count(row_list: list[Contact]) -> Figure:
 
 
 @pytest.mark.parametrize("formula", Formula)
-def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> None:
+def test_service_level_matches_its_formula(formula: Formula) -> None:
     made = formula_of(SERVICE_LEVEL, formula, TARGET, SHORT)
     counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
     assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
@@ -73,14 +73,14 @@ def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> N
     )
 
 
-def test_abandonment_leaves_out_who_gave_up_soon() -> None:
+def test_abandonment_excludes_short_waits() -> None:
     made = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
     counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
     assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
     assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
 
 
-def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
+def test_every_number_matches_its_facts() -> None:
     figure = count(rows())
     known = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True)) | dict(
         zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True)
@@ -92,7 +92,7 @@ def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
     assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
 
 
-def test_transfers_are_listed_by_where_they_went_and_are_of_their_channel() -> None:
+def test_transfers_have_their_target_queue_and_channel() -> None:
     row = None
     for event in (
         *answered_call()[:3],
@@ -109,7 +109,7 @@ def test_transfers_are_listed_by_where_they_went_and_are_of_their_channel() -> N
     assert not any(FigureQuery(["visit"]).fits(one) for one in counted_facts(row))
 
 
-def test_each_number_of_each_layout_has_a_name_and_others_have_none() -> None:
+def test_every_number_of_the_schemas_has_a_formula() -> None:
     assert {
         name for figure_schema in FIGURE_SCHEMAS.values() for name in (*figure_schema.facts, *figure_schema.stocks)
     } < set(figure_names())
@@ -117,7 +117,7 @@ def test_each_number_of_each_layout_has_a_name_and_others_have_none() -> None:
         formula_of("nothing", Formula.NET_OF_SHORT, TARGET, SHORT)
 
 
-def test_bounds_are_as_those_of_the_figures() -> None:
+def test_bounds_of_a_term_are_inclusive_above() -> None:
     assert [FormulaTerm("answered", at_most=20_000).holds("answered", amount) for amount in (20_000, 20_001)] == [
         True,
         False,

@@ -1,4 +1,4 @@
-"""What is counted again of one partition, beside a worker that was given other promises, or has just begun."""
+"""Recount of one partition, compared with a worker with other SLA targets or one that has just started."""
 
 import time
 from datetime import date
@@ -43,7 +43,7 @@ def known(worker: Worker) -> Sums:
     return found
 
 
-def test_what_other_promises_judged_is_told_with_the_days_that_it_counts_on() -> None:
+def test_results_of_other_targets_are_reported_with_their_days() -> None:
     worker = Worker()
     worker.at(150, *late())
     row = worker.job.contacts.rows[CALL.encode()]
@@ -62,7 +62,7 @@ def test_what_other_promises_judged_is_told_with_the_days_that_it_counts_on() ->
     }
 
 
-def test_promises_made_since_or_taken_back_are_others() -> None:
+def test_added_and_removed_targets_count_as_other_targets() -> None:
     worker = Worker(Policies())
     worker.at(150, *late())
     row = worker.job.contacts.rows[CALL.encode()]
@@ -72,7 +72,7 @@ def test_promises_made_since_or_taken_back_are_others() -> None:
     assert find_changed_verdicts(row, row, PARIS) is None
 
 
-def test_what_is_wrong_in_a_row_is_not_taken_for_other_promises() -> None:
+def test_wrong_row_is_not_taken_for_other_targets() -> None:
     worker = Worker()
     worker.at(150, *late())
     lost = Worker()
@@ -83,12 +83,12 @@ def test_what_is_wrong_in_a_row_is_not_taken_for_other_promises() -> None:
         assert find_changed_verdicts(rows[0], truth, PARIS) is None
     wrong = rows[1].__copy__()
     wrong.clocks = (rows[1].clocks[0].__copy__(),)
-    wrong.clocks[0].ended_at = START_MS + 30_000  # so it would be in time
+    wrong.clocks[0].ended_at = START_MS + 30_000  # as if it were in time
     truth = again(worker.policies, worker.now, *late()).contacts[CALL.encode()]
     assert find_changed_verdicts(wrong, truth, PARIS) is None
 
 
-def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
+def test_satisfaction_result_counts_on_the_day_of_the_answer() -> None:
     given = make("feedback.given", 3 * 86_400, subject=CALL, survey="enquete", scale="csat_1_5", score=5, site="siege")
     worker = Worker()
     worker.at(150, *late())
@@ -103,7 +103,7 @@ def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
 AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **WHERE)
 
 
-def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> None:
+def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
     worker, late = Worker(Policies()), 10 * 86_400
     worker.at(late)
     worker.until(late + 40)
@@ -111,13 +111,13 @@ def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> N
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
     differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
     assert differing == {("agents_available", 1, 0)}
-    assert compare(known(worker), *counted) == [], "it differs by time alone"
+    assert compare(known(worker), *counted) == [], "only the time differs"
     worker.until(late + 41 + _settling_seconds(TIMES))
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
     assert compare(known(worker), counted.again, counted.earlier) == []
 
 
-def test_an_agent_whose_time_was_up_a_moment_ago_is_gone_by_the_log() -> None:
+def test_agent_with_an_expired_time_to_live_is_logged_out_in_the_recount() -> None:
     for seconds, gone in ((-10, False), (100, True)):
         as_of = START_MS + TIMES.agent_time_to_live + seconds * 1000
         counted = again(Policies(), as_of, AGENT_HERE).count()
@@ -126,7 +126,7 @@ def test_an_agent_whose_time_was_up_a_moment_ago_is_gone_by_the_log() -> None:
         assert any(available["earlier"])
 
 
-def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_time_alone() -> None:
+def test_call_not_yet_ended_by_a_new_worker_is_no_difference() -> None:
     waiting = make("call.queued", 0, subject=CALL, **WHERE)
     worker = Worker(Policies())
     worker.now = START_MS + 86_400_000
@@ -140,7 +140,7 @@ def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_t
     assert compare(known(worker), counted.again, counted.earlier) == []
 
 
-def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
+def test_counts_added_by_a_release_are_recorded_with_their_time() -> None:
     worker = Worker(Policies())
     worker.at(150, *late())
     for (topic, key), value in worker.written.items():
@@ -164,7 +164,7 @@ def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
 
 
 class Partitions:
-    """Partition 0 of topics, as a consumer of Kafka shows them: topic → first offset that is left, times of the records."""
+    """A fake Kafka consumer of partition 0: topic → first available offset, times of the records."""
 
     def __init__(self, **topics: tuple[int, list[int]]) -> None:
         self._topics, self._positions = topics, dict[TopicPartition, int]()
@@ -191,9 +191,9 @@ class Partitions:
         return found
 
 
-def test_how_far_back_kafka_holds_events_is_known_of_topics_with_and_without_any_left() -> None:
+def test_start_of_the_events_in_kafka_is_known_for_full_and_empty_topics() -> None:
     kept_ms, begun_at = 30 * 86_400_000, int(time.time() * 1000)
-    cases = {  # first offset and times of mail and calls → when the first event came, until when some are gone
+    cases = {  # first offset and times of mail and calls → when the first event came, end of the deleted events
         "whole": ((0, [2_000, 3_000]), (0, [1_000]), 1_000, 0),
         "cut": ((7, [2_000, 3_000]), (0, [1_000]), 1_000, 2_000),
     }
@@ -201,7 +201,7 @@ def test_how_far_back_kafka_holds_events_is_known_of_topics_with_and_without_any
         log = _Log(Partitions(**{MAIL: mail, TOPIC: call}), 0, kept_ms)
         assert len(list(log.read({MAIL: mail[0] + len(mail[1]), TOPIC: 1}))) == 2
         assert (log.begins_at, log.cut_at) == (begins_at, cut_at)
-    for left in ([begun_at], []):  # letters came long ago, and their events expired
+    for left in ([begun_at], []):  # letters arrived long ago, and their events expired
         log = _Log(Partitions(**{MAIL: (7, []), TOPIC: (0, left)}), 0, kept_ms)
         list(log.read({MAIL: 7, TOPIC: len(left)}))
         assert log.begins_at == sum(left)

@@ -42,7 +42,9 @@ async def patient(scope: Any, receive: Any, send: Any) -> None:
 @contextmanager
 def served(app: Any, **options: Any) -> Iterator[tuple[Server, int]]:
     with listen("127.0.0.1", 0) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # what waits is the server's, not the kernel's
+        listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
+        )  # unread data stays in the server, not in the kernel
         server = Server(app, lifespan="off", stop_seconds=1, **options)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -71,7 +73,7 @@ def read_all(client: socket.socket, pause: float = 0) -> int:
     return size
 
 
-def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_reads_nothing_is_disconnected_but_a_slow_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "SEND_SECONDS", 1.0)
     with served(large) as (server, port), closing(connect(port)) as idle, closing(connect(port)) as slow:
         idle.sendall(GET)
@@ -81,7 +83,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatc
         assert read_all(idle) < LARGE
 
 
-def test_a_slow_client_of_a_stream_that_always_has_more_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_client_of_an_endless_stream_is_not_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "SEND_SECONDS", 2.0)
     with served(stream) as (_, port), closing(connect(port)) as slow:
         slow.sendall(GET)
@@ -91,7 +93,7 @@ def test_a_slow_client_of_a_stream_that_always_has_more_is_not_cut_off(monkeypat
             time.sleep(0.02)
 
 
-def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_total_of_unread_responses_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server disconnects the client with the oldest progress first."""
     monkeypatch.setattr(http_server, "UNSENT_BYTES", int(1.5 * LARGE))
     with served(large) as (server, port), closing(connect(port)) as first, closing(connect(port)) as second:
@@ -102,7 +104,7 @@ def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         assert read_all(first) < LARGE <= read_all(second)
 
 
-def test_a_late_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "WAIT_SECONDS", 60.0)
     with served(patient, body_seconds=0.5) as (_, port), closing(connect(port)) as client:
         client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
@@ -112,7 +114,7 @@ def test_a_late_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
             assert other.recv(12) == b"HTTP/1.1 204"
 
 
-def test_where_few_files_may_be_open_fewer_connections_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_of_open_files_limits_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "allow_files", lambda _: 1_024)
     assert Server(patient, connections=1_000)._pool._most == 1_024 - 500 - http_server.SPARE_FILES
     assert Server(patient, connections=500)._pool._most == 500

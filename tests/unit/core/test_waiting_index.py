@@ -1,4 +1,4 @@
-"""The index of who waits stays small."""
+"""Index of open contacts."""
 
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
@@ -10,7 +10,7 @@ from tests.support.events import START_MS, answered_call
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 
 
-def test_entries_of_calls_that_went_on_do_not_pile_up() -> None:
+def test_stale_entries_do_not_accumulate() -> None:
     index: WaitingIndex[str] = WaitingIndex()
     waiting = contact.fold(None, answered_call("call:a:0")[1])
     index.update("call:a:0", None, waiting)
@@ -26,7 +26,7 @@ def test_entries_of_calls_that_went_on_do_not_pile_up() -> None:
     assert index.due(START_MS + 10_000_000, TimesToLive(waiting=1_000, in_progress=1_000, visit=1_000)) == ["call:a:0"]
 
 
-def test_due_is_told_again_until_the_row_changes() -> None:
+def test_due_contact_is_returned_until_its_row_changes() -> None:
     ttl = TimesToLive(waiting=60_000, in_progress=60_000, visit=60_000)
     row = contact.fold(None, answered_call("call:a:0")[1])
     index = WaitingIndex({"call:a:0": row})

@@ -1,4 +1,4 @@
-"""What is told to the timelines of promises that are still to be kept: how each stands, and what a record may hold."""
+"""Records of open SLA targets: status of a target, and validation of records."""
 
 import msgspec
 import pytest
@@ -22,13 +22,13 @@ DUE, RISK = 2_000, 1_000
         (None, RISK, DUE, TargetStatus.PAUSED),
     ],
 )
-def test_how_a_promise_stands_is_known_by_the_time_it_is(
+def test_status_of_a_target_depends_on_the_time(
     due_at: int | None, at_risk_at: int | None, now: int, status: TargetStatus
 ) -> None:
     assert SlaTarget("letters", "first_response", "mdph", due_at, at_risk_at).status(now) is status
 
 
-def told(**changes: str) -> bytes:
+def make_record(**changes: str) -> bytes:
     promise = {"policy": "letters", "clock": "announced", "service": "mdph", **changes}
     entry = {
         "id": "a", "citizen": "", "contact": "mail:a:1", "channel": "mail", "site": "", "service": "mdph",
@@ -38,14 +38,14 @@ def told(**changes: str) -> bytes:
     return msgspec.json.encode(entry)
 
 
-def test_a_record_is_an_entry_by_its_form_and_tells_more() -> None:
-    assert entries.decode(told()).type == open_targets.SLA_TARGETS_TYPE
-    (promise,) = open_targets.decode(told()).promises
+def test_record_is_an_entry_with_targets() -> None:
+    assert entries.decode(make_record()).type == open_targets.SLA_TARGETS_TYPE
+    (promise,) = open_targets.decode(make_record()).promises
     assert promise == SlaTarget("letters", "announced", "mdph", 5, None)
     assert open_targets.load(open_targets.dump((promise,))) == (promise,)
 
 
 @pytest.mark.parametrize("name", ["policy", "clock", "service"])
-def test_what_a_database_cannot_hold_is_refused(name: str) -> None:
+def test_control_characters_are_rejected(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
-        open_targets.decode(told(**{name: "a\x00b"}))
+        open_targets.decode(make_record(**{name: "a\x00b"}))

@@ -1,4 +1,4 @@
-"""Figures that are known, beside those counted again."""
+"""Comparison of known and recomputed figures."""
 
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from streams.core.figures.recompute_diff import FigureDifference, Sums, compare,
 
 PLACE = Dimensions("call", "siege", "accueil", "general")
 PARIS = ZoneInfo("Europe/Paris")
-DAY = date(2026, 3, 29)  # of 23 hours
+DAY = date(2026, 3, 29)  # a day of 23 hours
 BEFORE_MIDNIGHT = 1774821300  # 2026-03-29 23:55 in Paris
 
 
@@ -28,14 +28,14 @@ def sums(*rows: tuple[int, Figure], day: int = 0) -> Sums:
     return found
 
 
-def test_a_day_is_what_its_row_and_its_buckets_have_together() -> None:
+def test_day_is_the_sum_of_its_row_and_its_buckets() -> None:
     apart = sums((0, figure(5)), (BEFORE_MIDNIGHT, figure(2)), (BEFORE_MIDNIGHT + 300, figure(1)), day=2)
     together = sums((0, figure(5)), (BEFORE_MIDNIGHT - 300, figure(4)), (BEFORE_MIDNIGHT + 300, figure(1)))
     assert apart.keys() == {(None, PLACE), (DAY, PLACE), (date(2026, 3, 30), PLACE)}
     assert compare(apart, together, together) == []
 
 
-def test_each_number_that_differs_is_told() -> None:
+def test_each_differing_number_is_reported() -> None:
     known, again = (
         sums((0, figure(5, 1)), (BEFORE_MIDNIGHT, figure(5))),
         sums((0, figure(6)), (BEFORE_MIDNIGHT, figure(6))),
@@ -47,13 +47,13 @@ def test_each_number_that_differs_is_told() -> None:
     ]
 
 
-def test_what_one_side_does_not_have_is_zero() -> None:
+def test_missing_figures_count_as_zero() -> None:
     assert compare({}, sums((0, figure(1))), {}) == []
     assert compare({}, sums((0, figure(1))), sums((0, figure(1)))) == [FigureDifference(None, PLACE, "offered", 0, 1)]
     assert compare(sums((0, figure(1))), {}, {}) == [FigureDifference(None, PLACE, "offered", 1, 0)]
 
 
-def test_what_a_worker_says_a_moment_later_is_right() -> None:
+def test_numbers_between_two_recomputed_times_are_accepted() -> None:
     earlier, again = sums((0, figure(5, 1))), sums((0, figure(5, 0)))
     for waiting in (0, 1):
         assert compare(sums((0, figure(5, waiting))), again, earlier) == []

@@ -1,4 +1,4 @@
-"""Batches are, byte for byte, those of kafka-python."""
+"""Batches have the same bytes as those of kafka-python."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,14 +20,14 @@ RECORDS = st.lists(
 
 
 @given(RECORDS, st.sampled_from([0, 3]), st.integers(200, 60_000))
-def test_batches_are_the_same(
+def test_batches_equal_those_of_kafka_python(
     records: list[tuple[int, bytes, bytes, list[tuple[str, bytes]]]], codec: int, size: int
 ) -> None:
     theirs, ours = (kind(2, codec, 0, 7, 1, 40, size) for kind in (DefaultRecordBatchBuilder, BatchBuilder))
     offset = 0
     for *record, headers in records:
-        taken = theirs.append(offset, *record, headers) is not None
-        assert (ours.append(offset, *record, tuple(headers)) is not None) is taken
+        appended = theirs.append(offset, *record, headers) is not None
+        assert (ours.append(offset, *record, tuple(headers)) is not None) is appended
         assert ours.size() == theirs.size()
-        offset += taken
+        offset += appended
     assert ours.build() == theirs.build()

@@ -1,4 +1,4 @@
-"""What the contacts agent tells the timelines of promises that are still to be kept: matters', whenever their dates change."""
+"""Records of open SLA targets that the contacts agent sends to the timelines, whenever a deadline of a case changes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,13 +35,13 @@ Due = dict[str, float | None]
 
 
 def due(worker: Worker, since: int = 0) -> list[Due]:
-    """What was told, in order: each clock that runs, with the seconds from the start until it is due."""
+    """Return the records sent, in order: each running clock with its deadline in seconds after the start."""
     return [
         {
             promise.clock: None if promise.due_at is None else (promise.due_at - START_MS) / 1000
-            for promise in told.promises
+            for promise in record.promises
         }
-        for told in worker.promised[since:]
+        for record in worker.promised[since:]
     ]
 
 
@@ -49,31 +49,35 @@ def matters(text: str = TWO) -> Worker:
     return Worker(policies(text))
 
 
-def test_the_dates_of_a_letter_are_told_when_it_comes_and_as_each_promise_is_kept() -> None:
+def test_targets_of_a_letter_are_sent_on_arrival_and_whenever_one_is_met() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
-    worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no date
+    worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no deadline
     worker.at(20, make("letter.acknowledged", 15, **LETTER))
     worker.at(2 * DAY, make("letter.answered", 2 * DAY - 9, **LETTER))
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}, {"resolution": 10 * DAY}, {}]
-    (told, *_) = worker.promised
-    (promise, _) = told.promises
-    assert (told.contact, told.sector, told.happened_at) == (LETTER["subject"], "social", START + timedelta(seconds=5))
+    (record, *_) = worker.promised
+    (promise, _) = record.promises
+    assert (record.contact, record.sector, record.happened_at) == (
+        LETTER["subject"],
+        "social",
+        START + timedelta(seconds=5),
+    )
     assert (promise.policy, promise.service) == ("matters", "autonomie")
     assert promise.at_risk_at == START_MS + DAY * 500
 
 
-def test_time_alone_tells_nothing_since_a_reader_has_the_date() -> None:
+def test_passing_time_sends_no_targets() -> None:
     worker = matters()
     worker.at(5, make("letter.arrived", 0, **LETTER))
     worker.at(DAY - 9)
-    told = len(worker.promised)
+    sent = len(worker.promised)
     worker.until(DAY + 200)
-    assert "sla.breached" in [event["type"] for event in worker.told]
-    assert len(worker.promised) == told
+    assert "sla.breached" in [event["type"] for event in worker.reported]
+    assert len(worker.promised) == sent
 
 
-def test_while_the_citizen_has_to_act_no_date_is_known() -> None:
+def test_target_has_no_deadline_while_the_citizen_has_to_act() -> None:
     worker = matters(TWO.replace("clocks.acknowledge", "clocks.announced").replace("clocks.resolution", "#"))
     worker.at(1, make("form.submitted", 0, **FORM))
     worker.at(101, make("form.correction_requested", 100, **FORM))
@@ -81,26 +85,26 @@ def test_while_the_citizen_has_to_act_no_date_is_known() -> None:
     assert due(worker) == [{"announced": DAY}, {"announced": None}, {"announced": DAY + 200}]
 
 
-def test_what_becomes_known_late_moves_the_date_and_what_is_opened_again_is_due_again() -> None:
+def test_late_event_moves_the_deadline_and_a_reopened_case_is_due_again() -> None:
     worker = matters()
     worker.at(50, make("letter.answered", 40, **LETTER))
     worker.at(60, make("letter.arrived", 0, **LETTER))
-    assert due(worker) == [], "it was over before anything was promised"
+    assert due(worker) == [], "it ended before the policy existed"
     worker.at(70, make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
     worker.at(80, make("letter.assigned", -500, subject="mail:maarch/ged:2", **WHERE))
     assert due(worker)[-1] == {"acknowledge": DAY - 500, "resolution": 10 * DAY - 500}
 
 
-def test_of_calls_nothing_is_told() -> None:
+def test_calls_send_no_targets() -> None:
     worker = Worker(policies(FILE + TWO.partition("[[policy]]")[2].join(["[[policy]]", ""])))
     worker.at(1, waiting())
     worker.until(100)
     worker.at(101, make("call.answered", 100, subject=waiting().subject, queue="mdph", **WHERE))
-    assert {event["type"] for event in worker.told} >= {"sla.started", "sla.breached", "sla.met"}
+    assert {event["type"] for event in worker.reported} >= {"sla.started", "sla.breached", "sla.met"}
     assert worker.promised == []
 
 
-def test_nobody_who_was_erased_is_told_of() -> None:
+def test_erased_contact_sends_no_targets() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(2, make("personal_data.erased", 1, subject=LETTER["subject"], channel="mail"))
@@ -111,34 +115,34 @@ def test_nobody_who_was_erased_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("kills", [True, False])
-def test_another_target_moves_the_dates_of_what_is_open(kills: bool) -> None:
+def test_changed_target_moves_the_deadlines_of_open_cases(kills: bool) -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
     worker.at(2)
-    told = len(worker.promised)
+    sent = len(worker.promised)
     worker.policies = policies(TWO.replace("864000", "432000"))
     if kills:
         worker.at(3, commit=False)
         worker.kill()
     worker.at(4)
     worker.at(5)
-    assert due(worker, told) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
+    assert due(worker, sent) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
 
 
-def test_what_an_earlier_release_did_not_tell_is_told_once() -> None:
+def test_targets_missing_from_an_earlier_release_are_sent_once() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.answered", 1, subject="mail:maarch/ged:2", **WHERE))
     worker.at(2)
     progress = worker.job.progress.rows[PROGRESS_KEY]
     worker.promised.clear()
-    progress.promised_at = 0  # as it wrote it
+    progress.promised_at = 0  # as in a row of an earlier release
     for second in range(3, 9):
         worker.at(second)
     assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}]
     assert worker.job.progress.rows[PROGRESS_KEY].sla == worker.policies.fingerprint
 
 
-def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
+def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
     worker = matters()
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(2)
@@ -149,7 +153,7 @@ def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
 
 
 @pytest.mark.parametrize("clocks", [(1, 2, 3, 4), (9, 2, 2, 1)], ids=["right", "put-back"])
-def test_later_news_has_a_later_time_whatever_the_clocks_of_workers_say(
+def test_later_record_has_a_later_time_despite_worker_clocks(
     clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 1)
@@ -158,7 +162,7 @@ def test_later_news_has_a_later_time_whatever_the_clocks_of_workers_say(
     for at, kind in zip(clocks, steps, strict=True):
         worker.at(at, make(kind, -900 if kind == "letter.assigned" else 0, **LETTER))
         worker.kill()
-    times = [milliseconds(told.happened_at) for told in worker.promised]
+    times = [milliseconds(record.happened_at) for record in worker.promised]
     assert len(times) >= 3
     assert all(one < other for one, other in pairwise(times))
     assert datetime.fromtimestamp(times[0] / 1000, UTC) == START + timedelta(seconds=clocks[0])

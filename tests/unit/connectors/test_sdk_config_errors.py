@@ -1,4 +1,4 @@
-"""What is said of a wrong option, whichever it is: its name, and nothing that is only pydantic's own and in English."""
+"""Configuration errors name the option, and are translated from pydantic's messages."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -36,10 +36,10 @@ def refusals(connector: str) -> Iterator[str]:
     for name in model.model_fields:
         for value in VALUES:
             for given in ({name: value}, {name: {"a": value}}, {name: [value]}):
-                yield from mistakes(model, given)
+                yield from invalid_variants(model, given)
 
 
-def mistakes(model: Any, given: dict[str, Any]) -> list[str]:
+def invalid_variants(model: Any, given: dict[str, Any]) -> list[str]:
     try:
         parse(model, "essai", given)
     except ConfigError as error:
@@ -48,15 +48,15 @@ def mistakes(model: Any, given: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("connector", registry.names())
-def test_a_mistake_is_told_in_french(connector: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_in_french(connector: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = set(refusals(connector))
-    assert len(told) > 20
-    assert all(line.startswith("essai") for line in told)
-    assert [line for line in told if any(word in line for word in PYDANTIC)] == []
+    messages = set(refusals(connector))
+    assert len(messages) > 20
+    assert all(line.startswith("essai") for line in messages)
+    assert [line for line in messages if any(word in line for word in PYDANTIC)] == []
 
 
-def test_items_of_a_list_are_counted_from_1_and_named_if_they_have_a_name() -> None:
+def test_list_items_are_numbered_from_1_and_shown_with_their_name() -> None:
     given = {"queues": [{}, {"name": "rsa", "hours": [1, 2]}], "2": {"name": "x"}}
     assert format_key_path(("queues", 0, "hours"), given) == "queues #1.hours"
     assert format_key_path(("queues", 1, "hours", 1), given) == "queues #2 (rsa).hours #2"

@@ -1,4 +1,4 @@
-"""No promise that was kept is told as broken, whoever is behind: source, connector, worker, or all of them."""
+"""A target met in time is never reported as breached, whichever of source, connector and worker lags behind."""
 
 from typing import Any
 
@@ -38,14 +38,14 @@ DECIDED = {"form.decided": {"decision": "accepted"}}
 
 
 def types(worker: Worker, subject: str = "") -> list[str]:
-    return [event["type"] for event in worker.told if event["subject"].startswith(subject)]
+    return [event["type"] for event in worker.reported if event["subject"].startswith(subject)]
 
 
 def matters(kind: str) -> Worker:
     return Worker(policies(MATTER.replace("KIND", kind)))
 
 
-def test_a_worker_that_is_behind_in_a_tick_knows_no_more_than_it_was_told() -> None:
+def test_lagging_worker_does_not_breach_beyond_its_events() -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(50)
@@ -57,7 +57,7 @@ def test_a_worker_that_is_behind_in_a_tick_knows_no_more_than_it_was_told() -> N
     assert "sla.breached" not in types(worker)
 
 
-def test_after_a_night_in_which_all_stood_still_the_connector_may_read_on_first() -> None:
+def test_after_an_outage_the_connector_gets_a_grace_period() -> None:
     worker = Worker()
     worker.at(1, waiting(1), waiting(2))
     worker.until(30)
@@ -69,18 +69,18 @@ def test_after_a_night_in_which_all_stood_still_the_connector_may_read_on_first(
     assert "sla.breached" in types(worker, f"{CALL}2")
 
 
-def test_while_a_switchboard_tells_history_none_of_its_deadlines_pass() -> None:
+def test_no_breach_while_a_switchboard_reads_its_history() -> None:
     worker = Worker(policies(FILE.replace("target = 60", "target = 1200")))
     worker.at(0.5, waiting(1))
     worker.until(1190)
-    for number, at in enumerate((40, 60, 80)):  # the connector was away since 31
+    for number, at in enumerate((40, 60, 80)):  # the connector was down since second 31
         worker.at(1195 + number, make("call.queued", at, subject=f"{CALL}9{number}", **QUEUED))
     worker.until(1205)
     worker.at(1206, make("call.answered", 90, subject=f"{CALL}1", **QUEUED))
     assert "sla.breached" not in types(worker, f"{CALL}1")
 
 
-def test_an_opinion_of_now_does_not_show_how_far_the_contacts_source_has_told() -> None:
+def test_recent_opinion_does_not_advance_the_contacts_source() -> None:
     worker, name = matters("first_response"), "form:demarches/essai:{}"
     forms = [make("form.submitted", n, subject=name.format(n), procedure="apa", **WHERE) for n in range(12)]
     worker.at(60 * DAY, *forms)
@@ -92,7 +92,7 @@ def test_an_opinion_of_now_does_not_show_how_far_the_contacts_source_has_told() 
     assert "sla.breached" not in types(worker, name.format(3))
 
 
-def test_an_answer_within_the_second_of_the_deadline_is_in_time() -> None:
+def test_answer_within_the_second_of_the_deadline_is_in_time() -> None:
     worker = Worker()
     worker.at(0.9, waiting())
     worker.until(60.2)
@@ -115,27 +115,27 @@ def test_an_answer_within_the_second_of_the_deadline_is_in_time() -> None:
     ],
     ids=["archived later", "answered twice"],
 )
-def test_what_closes_a_closed_matter_once_more_breaks_no_promise(first, answer, again) -> None:  # type: ignore[no-untyped-def]
+def test_second_closure_causes_no_breach(first, answer, again) -> None:  # type: ignore[no-untyped-def]
     worker = matters("resolution")
     worker.at(1, first)
     assert worker.at(3 * DAY, answer) == ["sla.met"]
     assert worker.at(11 * DAY) == worker.at(30 * DAY, again) == worker.at(31 * DAY) == []
 
 
-def test_the_time_in_which_a_conversation_was_closed_does_not_count() -> None:
+def test_time_while_a_case_is_closed_does_not_count() -> None:
     worker = matters("resolution")
     worker.at(1, make("email.received", 0, **MAIL))
     worker.at(3 * DAY, make("email.answered", 3 * DAY, **MAIL))
     worker.until(3 * DAY + 60)
     assert worker.at(30 * DAY, make("email.received", 30 * DAY, **MAIL)) == ["sla.resumed"]
-    assert worker.told[-1]["data"]["deadline_at"] == "2025-04-09T08:00:00.000Z"  # seven days are left
+    assert worker.reported[-1]["data"]["deadline_at"] == "2025-04-09T08:00:00.000Z"  # seven days are left
     worker.at(32 * DAY, make("email.answered", 32 * DAY, **MAIL))
     worker.at(40 * DAY, make("email.received", 40 * DAY, **MAIL))
-    assert worker.told[-1]["data"]["deadline_at"] == "2025-04-17T08:00:00.000Z"  # five
+    assert worker.reported[-1]["data"]["deadline_at"] == "2025-04-17T08:00:00.000Z"  # five
     assert "sla.breached" not in types(worker)
 
 
-def test_what_was_over_before_anything_was_promised_gets_no_clock() -> None:
+def test_contact_that_ended_without_a_policy_gets_no_clock() -> None:
     worker = Worker(Policies())
     worker.at(1, make("email.received", 0, **MAIL))
     worker.at(20 * DAY, make("email.answered", 20 * DAY, **MAIL))
@@ -145,7 +145,7 @@ def test_what_was_over_before_anything_was_promised_gets_no_clock() -> None:
     assert worker.at(30 * DAY, opinion) == []
 
 
-def test_a_file_that_warns_later_takes_a_warning_back() -> None:
+def test_file_with_a_later_risk_time_withdraws_the_risk() -> None:
     text = MATTER.replace("KIND", "first_response")
     worker = Worker(policies(text.replace("0.8", "0.2")))
     worker.at(1, make("email.received", 0, **MAIL))
@@ -153,7 +153,7 @@ def test_a_file_that_warns_later_takes_a_warning_back() -> None:
     assert worker.until(3 * DAY + 40) == ["sla.at_risk"]
     worker.policies = policies(text.replace("0.8", "0.9"))
     assert worker.until(3 * DAY + 60) == ["sla.moved"]
-    assert worker.told[-1]["data"]["at_risk_at"] == "2025-03-12T08:00:00.000Z"
+    assert worker.reported[-1]["data"]["at_risk_at"] == "2025-03-12T08:00:00.000Z"
 
 
 def answered(at: float) -> Event:
@@ -162,12 +162,12 @@ def answered(at: float) -> Event:
 
 def assert_kept(worker: Worker) -> None:
     assert types(worker)[-1] == "sla.met"
-    assert worker.told[-1]["data"]["in_time"]
+    assert worker.reported[-1]["data"]["in_time"]
     assert "sla.breached" not in types(worker)
 
 
 @pytest.mark.parametrize("late", [20, 200, 301])
-def test_a_connector_that_reads_on_tells_the_answer_after_the_call(late: int) -> None:
+def test_connector_that_catches_up_delivers_the_answer_after_the_call(late: int) -> None:
     worker = Worker()
     worker.until(late)
     worker.at(late, waiting())
@@ -176,7 +176,7 @@ def test_a_connector_that_reads_on_tells_the_answer_after_the_call(late: int) ->
     assert_kept(worker)
 
 
-def test_batches_of_one_step_are_judged_together() -> None:
+def test_batches_of_one_step_are_evaluated_together() -> None:
     worker = Worker()
     worker.until(100)
     worker.now = START_MS + 100_000
@@ -187,7 +187,7 @@ def test_batches_of_one_step_are_judged_together() -> None:
     assert_kept(worker)
 
 
-def test_a_source_that_is_asked_once_a_minute_tells_the_answer_after_the_deadline() -> None:
+def test_polled_source_delivers_the_answer_after_the_deadline() -> None:
     worker, due = matters("first_response"), 10 * DAY
     worker.at(1, make("email.received", 0, **MAIL))
     worker.at(due - 60)
@@ -196,7 +196,7 @@ def test_a_source_that_is_asked_once_a_minute_tells_the_answer_after_the_deadlin
     assert_kept(worker)
 
 
-def test_the_second_of_the_deadline_is_waited_for_also_where_it_is_near() -> None:
+def test_worker_waits_for_the_second_of_a_near_deadline() -> None:
     worker = Worker(policies(FILE.replace("target = 60", "target = 10").replace("0.5", "0.99")))
     worker.until(39)
     worker.at(39.9, waiting(1, 39))
@@ -209,7 +209,7 @@ def test_the_second_of_the_deadline_is_waited_for_also_where_it_is_near() -> Non
 
 
 @pytest.mark.parametrize("stopped_at", [40, 58])
-def test_what_falls_due_just_after_a_start_waits_for_the_connector_too(stopped_at: int) -> None:
+def test_deadline_just_after_a_start_waits_for_the_connector(stopped_at: int) -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(stopped_at)
@@ -219,7 +219,7 @@ def test_what_falls_due_just_after_a_start_waits_for_the_connector_too(stopped_a
     assert_kept(worker)
 
 
-def test_a_pause_of_the_broker_is_waited_out() -> None:
+def test_outage_of_the_broker_delays_breaches() -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(50)
@@ -229,7 +229,7 @@ def test_a_pause_of_the_broker_is_waited_out() -> None:
 
 
 @pytest.mark.parametrize("grace", [40, 120])
-def test_the_grace_is_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
+def test_grace_period_follows_the_setting(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
     monkeypatch.setattr(clocks, "TIMES", TIMES._replace(sla_delays=SlaDelays(grace * 1000)))
     worker = Worker()
     worker.at(1, waiting())
@@ -247,9 +247,7 @@ def test_the_grace_is_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatc
         (FORM, "form.submitted", "form.decided", "form.taken_up"),
     ],
 )
-def test_a_matter_that_was_opened_again_stays_overdue_whoever_takes_it_up(
-    kind: dict[str, Any], first: str, over: str, again: str
-) -> None:
+def test_reopened_case_stays_overdue(kind: dict[str, Any], first: str, over: str, again: str) -> None:
     worker = matters("resolution")
     worker.at(1, make(first, 0, **kind))
     for day, name in ((1, again), (5, over), (6, again)):
@@ -263,7 +261,7 @@ def test_a_matter_that_was_opened_again_stays_overdue_whoever_takes_it_up(
     assert types(worker)[-1] == "sla.breached"
 
 
-def test_nothing_is_promised_of_what_was_over_before_there_was_a_file() -> None:
+def test_contact_that_ended_before_the_file_existed_gets_no_clock() -> None:
     worker = Worker(Policies())
     worker.at(1, make("letter.arrived", 0, **LETTER))
     worker.at(DAY + 1, make("letter.acknowledged", DAY, **LETTER))
@@ -273,7 +271,7 @@ def test_nothing_is_promised_of_what_was_over_before_there_was_a_file() -> None:
     assert types(worker) == []
 
 
-def test_a_tick_says_when_the_next_deadline_is_to_be_told() -> None:
+def test_tick_returns_the_time_of_the_next_deadline() -> None:
     worker = Worker()
     worker.at(1, waiting())
     worker.until(36)

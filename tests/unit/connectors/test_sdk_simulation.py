@@ -1,4 +1,4 @@
-"""What simulations say: how far they are that post, and what they cannot use."""
+"""Output of simulation commands: progress and errors."""
 
 import threading
 from pathlib import Path
@@ -33,7 +33,7 @@ def post(*answers: NotAcceptedError | None, monkeypatch: pytest.MonkeyPatch, pro
     return posting
 
 
-def test_how_far_it_is_is_said_at_once_and_then_now_and_then(
+def test_progress_is_printed_immediately_and_then_at_intervals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     post(None, None, None, monkeypatch=monkeypatch, progress_seconds=3600)
@@ -42,13 +42,13 @@ def test_how_far_it_is_is_said_at_once_and_then_now_and_then(
     assert capsys.readouterr().out.splitlines() == [f"messages accepted: {count}" for count in (1, 2, 3)]
 
 
-def test_why_nothing_is_taken_is_said_once_and_that_it_is_taken_again(
+def test_error_is_printed_once_and_progress_after_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     posting = post(None, AWAY, AWAY, REFUSES, None, None, AWAY, None, monkeypatch=monkeypatch, progress_seconds=3600)
-    told = capsys.readouterr()
-    assert told.err.splitlines() == [f"accueil: {error}" for error in (AWAY, REFUSES, AWAY)]
-    assert told.out.splitlines() == [f"messages accepted: {count}" for count in (1, 2, 4)]
+    output = capsys.readouterr()
+    assert output.err.splitlines() == [f"accueil: {error}" for error in (AWAY, REFUSES, AWAY)]
+    assert output.out.splitlines() == [f"messages accepted: {count}" for count in (1, 2, 4)]
     assert posting.taken == 4
 
 
@@ -56,7 +56,7 @@ LOGIN = 'host = "127.0.0.1"\nport = 1\ntls = "none"\nusername = "a"\npassword = 
 
 
 @pytest.mark.parametrize(
-    ("simulate", "arguments", "told"),
+    ("simulate", "arguments", "message"),
     [
         (everything, ["--into", "file/systems", "--days", "1"], "file"),
         (everything, ["--into", "systems", "--days", "1", "--mailbox", "broken.toml"], "broken.toml: Invalid value"),
@@ -65,8 +65,8 @@ LOGIN = 'host = "127.0.0.1"\nport = 1\ntls = "none"\nusername = "a"\npassword = 
         (MAILROOM.simulate, ["--into", "file/mail"], "file"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate: click.Command, arguments: list[str], told: str
+def test_error_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate: click.Command, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LC_ALL", "C")
@@ -75,4 +75,4 @@ def test_what_cannot_be_used_is_told_in_a_line(
         Path(name).write_text(content)
     done = CliRunner().invoke(simulate, arguments)
     assert (done.exit_code, type(done.exception)) == (1, SystemExit)
-    assert told in done.output
+    assert message in done.output

@@ -1,11 +1,11 @@
-"""A process stops when it is told to, whatever it is doing at that moment."""
+"""A process stops on a signal at any moment."""
 
 import os
 import signal
 import subprocess
 import sys
 
-LOOKS_ALL_THE_TIME = """
+WAITS_IN_A_LOOP = """
 from connectors.sdk.signals import install_stop_handler
 stop = install_stop_handler()
 print("looking", flush=True)
@@ -14,10 +14,10 @@ while not stop.wait(0):
 """
 
 
-def test_it_stops_while_it_looks_whether_it_is_to() -> None:
-    """It looks with a lock that whoever stops it needs: by the handler itself it would wait for itself, one time in a few."""
+def test_process_stops_while_it_waits_for_the_stop_event() -> None:
+    """The wait holds the lock that `set` needs: a handler that calls `set` itself would deadlock occasionally."""
     for number in [signal.SIGTERM, signal.SIGINT] * 3:
-        with subprocess.Popen([sys.executable, "-c", LOOKS_ALL_THE_TIME], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([sys.executable, "-c", WAITS_IN_A_LOOP], stdout=subprocess.PIPE) as process:
             try:
                 assert process.stdout
                 process.stdout.readline()

@@ -1,4 +1,4 @@
-"""What is counted, where and when."""
+"""Changes of the figures after changes of contact rows."""
 
 from itertools import permutations
 
@@ -34,7 +34,7 @@ def named(figure: Figure) -> dict[str, int]:
     return support.named(PLACE, figure)
 
 
-def test_each_fact_is_counted_in_the_bucket_of_its_own_time() -> None:
+def test_each_fact_counts_in_the_bucket_of_its_time() -> None:
     _, figures = count(*answered_call(at=240, wait=70, handle=300))
     answered = {"answered": 1, "wait_milliseconds": 70_000, "wait_le_90": 1}
     ended = {"ended": 1, "handle_milliseconds": 300_000, "handle_le_300": 1}
@@ -46,7 +46,7 @@ def test_each_fact_is_counted_in_the_bucket_of_its_own_time() -> None:
     }
 
 
-def test_stocks_are_in_the_total_row_alone() -> None:
+def test_stocks_are_only_in_the_total_row() -> None:
     events = answered_call()
     assert named(count(*events[:1])[1][0, PLACE]) == {}
     assert named(count(*events[:2])[1][0, PLACE]) == {"offered": 1, "waiting": 1}
@@ -56,7 +56,7 @@ def test_stocks_are_in_the_total_row_alone() -> None:
     assert "in_progress" not in named(figures[START, PLACE])
 
 
-def test_a_correction_moves_the_fact_and_remembers_it() -> None:
+def test_correction_moves_the_fact_and_is_recorded() -> None:
     _, figures = count(
         make("call.queued", 0, queue="mdph", site="siege", service="autonomie"),
         make("call.abandoned", 30, queue="mdph", site="siege", service="autonomie", wait_seconds=30),
@@ -74,7 +74,7 @@ def test_a_correction_moves_the_fact_and_remembers_it() -> None:
     }
 
 
-def test_a_visit_that_turns_out_to_be_elsewhere_is_counted_there() -> None:
+def test_stay_with_corrected_dimensions_counts_there() -> None:
     nowhere = PLACE._replace(service="")
     _, figures = count(
         make("call.queued", 0, queue="mdph", site="siege"),
@@ -89,15 +89,15 @@ def transferred(at: int, to: str) -> Event:
 
 
 def handed_on(figures: Figures) -> dict[str, dict[str, int]]:
-    """Return what there is of each queue to which a call went."""
+    """Return the transfer figures by target queue."""
     return {
-        dimensions.queue: told
+        dimensions.queue: numbers
         for (start, dimensions), figure in figures.items()
-        if not start and dimensions.channel == TRANSFER_CHANNEL and (told := support.named(dimensions, figure))
+        if not start and dimensions.channel == TRANSFER_CHANNEL and (numbers := support.named(dimensions, figure))
     }
 
 
-def test_a_transfer_is_counted_by_the_queue_where_it_went() -> None:
+def test_transfer_counts_by_target_queue() -> None:
     for to in ("", "rsa"):
         _, figures = count(*answered_call()[:-1], transferred(200, to))
         assert named(figures[0, PLACE])["transferred"] == 1
@@ -106,33 +106,33 @@ def test_a_transfer_is_counted_by_the_queue_where_it_went() -> None:
         assert figures[START, Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", f"call:mdph:{to}")].counts == [1]
 
 
-def test_where_a_transfer_went_is_the_same_in_whatever_order_it_is_told() -> None:
-    told = [transferred(210, ""), transferred(200, "rsa"), transferred(190, "mdph"), transferred(200, "routes")]
-    for order in permutations(told):
+def test_target_queue_does_not_depend_on_the_order_of_events() -> None:
+    events = [transferred(210, ""), transferred(200, "rsa"), transferred(190, "mdph"), transferred(200, "routes")]
+    for order in permutations(events):
         _, figures = count(*answered_call()[:3], *order)
         counted = {
             queue: numbers["handed_on"] for queue, numbers in handed_on(figures).items() if "handed_on" in numbers
         }
-        assert counted == {"call:mdph:routes": 1}, "the latest that is known, of one moment the lesser"
+        assert counted == {"call:mdph:routes": 1}, "the latest known target wins, and the lesser name at equal times"
         assert named(figures[0, PLACE])["transferred"] == 1
 
 
-def test_a_destination_that_is_told_otherwise_later_is_taken_back() -> None:
+def test_corrected_target_queue_replaces_the_former_one() -> None:
     _, figures = count(*answered_call()[:3], transferred(190, "mdph"), transferred(200, "rsa"), transferred(190, "apa"))
     assert handed_on(figures) == {"call:mdph:mdph": {"-handed_on": 1}, "call:mdph:rsa": {"handed_on": 1}}
 
 
-def test_of_a_destination_that_an_earlier_release_took_in_it_is_not_known_when_it_was_told() -> None:
+def test_target_queue_of_an_earlier_release_has_the_time_of_the_transfer() -> None:
     row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
     visit = row.stays[0].__copy__()
     visit.to_queue_at = None
     row = row.__copy__()
     row.stays = (visit,)
     for at, to, counted in ((210, "apa", "apa"), (190, "apa", "rsa")):
-        assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "as of its transfer"
+        assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "with the time of its transfer"
 
 
-def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
+def test_transfer_with_corrected_dimensions_counts_there() -> None:
     nowhere = make("call.transferred", 200, queue="mdph", site="siege", kind="blind", to_queue="rsa")
     _, figures = count(nowhere, *answered_call()[:3])
     places = {
@@ -143,7 +143,7 @@ def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
     assert places[Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", queue)] == {"handed_on": 1}
 
 
-def test_a_transfer_that_an_earlier_release_did_not_count_is_never_taken_back() -> None:
+def test_transfer_not_counted_by_an_earlier_release_is_never_subtracted() -> None:
     row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
     visit = row.stays[0].__copy__()
     visit.to_queue = None
@@ -160,7 +160,7 @@ def test_a_transfer_that_an_earlier_release_did_not_count_is_never_taken_back() 
     assert handed_on(figures) == {"call:mdph:rsa": {"handed_on": 1}}
 
 
-def test_what_is_different_for_each_call_is_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_target_queues_beyond_the_limit_count_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.core.contacts.queue_stay._DESTINATIONS", set())
     monkeypatch.setattr("streams.core.contacts.queue_stay.MAX_DIMENSIONS", 3)
     for number in range(5):
@@ -170,7 +170,7 @@ def test_what_is_different_for_each_call_is_no_queue(monkeypatch: pytest.MonkeyP
         assert named(figures[0, PLACE])["transferred"] == 1
 
 
-def test_what_was_right_all_along_is_not_corrected() -> None:
+def test_unchanged_facts_are_not_corrected() -> None:
     queue = {"queue": "mdph", "site": "siege", "service": "autonomie"}
     _, figures = count(
         make("call.queued", 90, **queue, visit=2),
@@ -182,7 +182,7 @@ def test_what_was_right_all_along_is_not_corrected() -> None:
     assert named(figures[0, PLACE]) == {"offered": 2, "left_key": 1, "left_timeout": 1}
 
 
-def test_a_tombstone_leaves_what_was_counted() -> None:
+def test_deleted_row_stays_counted() -> None:
     row, figures = count(*answered_call())
     before = named(figures[0, PLACE])
     count_contact(row, None, figures.__getitem__)

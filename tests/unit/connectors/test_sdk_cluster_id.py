@@ -1,4 +1,4 @@
-"""What an instance knows of the Kafka cluster that has its events."""
+"""Id of the Kafka cluster that has an instance's events."""
 
 import json
 from contextlib import closing
@@ -13,9 +13,9 @@ LOG = configure("siege", "asterisk", {"path": "queue_log"})
 LIVE = configure("annexe", "asterisk", {"ami": {"host": "127.0.0.1", "username": "accueil", "secret": "essai"}})
 
 
-def test_another_cluster_matters_to_who_has_a_position_there(tmp_path: Path) -> None:
+def test_other_cluster_is_reported_for_instances_with_a_position(tmp_path: Path) -> None:
     assert find_other_cluster([LOG, LIVE], tmp_path, "one") == []
-    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []  # nothing was read yet
+    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []  # no record was read yet
     for instance in (LOG, LIVE):
         with instance.locked(tmp_path) as context:
             context.cursor.save(b"here")
@@ -24,7 +24,7 @@ def test_another_cluster_matters_to_who_has_a_position_there(tmp_path: Path) -> 
     assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []
 
 
-def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> None:
+def test_instance_with_a_lost_position_is_marked_as_reread(tmp_path: Path) -> None:
     home = tmp_path / LOG.source
     mark_lost_positions([LOG], tmp_path)
     assert not home.exists()
@@ -39,9 +39,9 @@ def test_who_has_published_and_lost_its_position_reads_again(tmp_path: Path) -> 
     assert last_reread_ms(home) > 0
 
 
-def test_a_source_that_could_not_be_read_yet_is_not_marked(tmp_path: Path) -> None:
+def test_source_that_was_never_read_is_not_marked(tmp_path: Path) -> None:
     find_other_cluster([LOG], tmp_path, "one")
     with LOG.locked(tmp_path) as context, closing(Attempts(context.directory)):
-        pass  # it started, and the source was away
+        pass  # the instance started, but the source was unavailable
     mark_lost_positions([LOG], tmp_path)
     assert last_reread_ms(tmp_path / LOG.source) == 0

@@ -1,4 +1,4 @@
-"""The simulated département stops and goes on, and its command."""
+"""Stop and resumption of the simulated département, and its command."""
 
 import json
 import os
@@ -32,8 +32,8 @@ CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER_CHANNEL}
 
 
 def but_calls(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, FigureCounts]:
-    """What the plan alone decides."""
-    return {place: told for place, told in numbers.items() if place[0] not in CALLS}
+    """Return the figures without calls, which the plan does not determine."""
+    return {place: figures for place, figures in numbers.items() if place[0] not in CALLS}
 
 
 def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_live_calls_are_current_while_the_past_is_simulated(tmp_path: Path) -> N
         finally:
             stop.set()
             playing.join()
-    assert behind > timedelta(days=1), "nobody reads the other systems, so that the past is not over"
+    assert behind > timedelta(days=1), "without connectors for the other systems, the past cannot be complete"
     times = [int(line.split(b"|")[0]) for line in log.read_bytes().splitlines()]
     assert times == sorted(times)
     assert timedelta() <= datetime.fromtimestamp(times[0], UTC) - first_call_at < timedelta(minutes=5)
@@ -149,8 +149,8 @@ def test_command_simulates_days_and_writes_the_ledger(tmp_path: Path) -> None:
     ):
         assert process.stdout
         while "serving until stopped" not in (line := process.stdout.readline()):
-            assert line, "it ended"
+            assert line, "the process ended"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    told = json.loads(ledger.read_text())
-    assert {place["channel"] for place in told} >= {"call", "mail", "email"}
+    figures = json.loads(ledger.read_text())
+    assert {place["channel"] for place in figures} >= {"call", "mail", "email"}

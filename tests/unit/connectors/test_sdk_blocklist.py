@@ -1,4 +1,4 @@
-"""Numbers and addresses that are no citizen's own leave no connector, not even as a pseudonym."""
+"""Blocked numbers and addresses get no pseudonym."""
 
 from pathlib import Path
 
@@ -26,39 +26,39 @@ PATTERNS = ("01 99 00 00 01", "+33 1 99 00 1*", "Tutelle@Example.org", "*@mairie
         (IdentityKind.CASE, "+33199000001", False),
     ],
 )
-def test_what_is_blocked(kind: IdentityKind, value: str, is_blocked: bool) -> None:
+def test_blocked_values(kind: IdentityKind, value: str, is_blocked: bool) -> None:
     assert IdentityBlocklist(PATTERNS)(kind, value) is is_blocked
 
 
 @pytest.mark.parametrize("written", ["0033 1 99 00 00 01", "+33 (0)1 99 00 00 01", "01.99.00.00.01", " +33199000001 "])
-def test_a_number_is_blocked_however_it_is_written(written: str) -> None:
+def test_number_is_blocked_in_every_notation(written: str) -> None:
     assert IdentityBlocklist([written])(PHONE, "+33199000001")
 
 
-def test_numbers_are_those_of_the_country() -> None:
+def test_national_numbers_are_those_of_the_region() -> None:
     assert IdentityBlocklist(["912 345 678"], "ES")(PHONE, "+34912345678")
     assert IdentityBlocklist(["06 1234 5678"], "IT")(PHONE, "+390612345678")
 
 
 @pytest.mark.parametrize("pattern", ["33199*", "0033 1*", "", "*", "anonymous", "+", "abc*"])
-def test_what_is_neither_number_nor_address_is_refused_by_its_position_alone(pattern: str) -> None:
+def test_invalid_pattern_is_refused_with_its_position_only(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"number 2 is neither") as refused:
         IdentityBlocklist(["01 99 00 00 01", pattern])
     assert not pattern or pattern == "*" or pattern == "+" or pattern not in str(refused.value)
 
 
-def test_only_those_without_a_pattern_are_known_by_value() -> None:
+def test_only_values_without_wildcards_are_exact() -> None:
     assert IdentityBlocklist(PATTERNS).exact == {(PHONE, "+33199000001"), (EMAIL, "tutelle@example.org")}
 
 
-def test_a_contact_keeps_its_other_identities(tmp_path: Path) -> None:
+def test_contact_keeps_its_other_identities(tmp_path: Path) -> None:
     blocked, bare = (
         Keys(tmp_path, tmp_path, is_blocked=one).pseudonym_key("general") for one in (IdentityBlocklist(PATTERNS), None)
     )
-    told = {"case": "A-1", "email": "accueil@mairie.example.org", "phone": "01 99 00 00 01"}
-    assert citizen_identities(bare, **told).split()[0] == citizen_identities(blocked, **told)
+    values = {"case": "A-1", "email": "accueil@mairie.example.org", "phone": "01 99 00 00 01"}
+    assert citizen_identities(bare, **values).split()[0] == citizen_identities(blocked, **values)
     assert citizen_identities(blocked, phone="01 99 00 00 01") == ""
 
 
-def test_keys_are_the_same_whatever_is_blocked() -> None:
+def test_keys_do_not_depend_on_the_blocklist() -> None:
     assert PseudonymKey("general", bytes(32), IdentityBlocklist(PATTERNS)) == PseudonymKey("general", bytes(32))

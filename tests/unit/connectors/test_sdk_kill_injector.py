@@ -1,4 +1,4 @@
-"""The kills of the conformance suite: what they cut off, and what they leave."""
+"""Injected kills of the conformance suite."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from connectors.sdk.testing.kill_injector import Killed, KillInjector, kill_poin
 
 
 def states(directory: Path, kills: KillInjector, job: Callable[[], None]) -> list[dict[str, str]]:
-    """What is in `directory` after each life of `job`, the last of which is not killed."""
+    """Return the files in `directory` after each run of `job`, until a run is not killed."""
     found = []
     while True:
         before = kills.count
@@ -27,7 +27,7 @@ def kills(tmp_path: Path) -> KillInjector:
     return KillInjector(tmp_path)
 
 
-def test_each_act_is_cut_off_before_it_is_done(kills: KillInjector, tmp_path: Path) -> None:
+def test_each_action_is_killed_before_it_happens(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         (tmp_path / "new").write_text("x")
         (tmp_path / "new").rename(tmp_path / "there")
@@ -37,7 +37,7 @@ def test_each_act_is_cut_off_before_it_is_done(kills: KillInjector, tmp_path: Pa
     assert states(tmp_path, kills, job) == [{}, {"new": "x"}, {"there": "x"}, {"there": "x"}, {}]
 
 
-def test_a_file_that_is_written_over_is_lost_in_between(kills: KillInjector, tmp_path: Path) -> None:
+def test_overwritten_file_is_empty_after_a_kill(kills: KillInjector, tmp_path: Path) -> None:
     (tmp_path / "place").write_text("1")
     assert states(tmp_path, kills, lambda: (tmp_path / "place").write_text("2") and None) == [
         {"place": ""},
@@ -45,7 +45,7 @@ def test_a_file_that_is_written_over_is_lost_in_between(kills: KillInjector, tmp
     ]
 
 
-def test_after_its_kill_nothing_is_done(kills: KillInjector, tmp_path: Path) -> None:
+def test_no_action_happens_after_a_kill(kills: KillInjector, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("x")
 
     def job() -> None:
@@ -60,7 +60,7 @@ def test_after_its_kill_nothing_is_done(kills: KillInjector, tmp_path: Path) -> 
     assert states(tmp_path, kills, job)[0] == {"there": "x"}
 
 
-def test_what_is_done_again_and_again_is_cut_off_twice(kills: KillInjector, tmp_path: Path) -> None:
+def test_repeated_action_is_killed_twice(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         for number in range(5):
             (tmp_path / f"{number}").mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def test_what_is_done_again_and_again_is_cut_off_twice(kills: KillInjector, tmp_
     assert kills.count == 2
 
 
-def test_the_same_act_is_another_one_from_elsewhere(kills: KillInjector, tmp_path: Path) -> None:
+def test_same_action_from_another_line_is_killed_separately(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         kill_point("handed over")
         kill_point("handed over")
@@ -77,7 +77,7 @@ def test_the_same_act_is_another_one_from_elsewhere(kills: KillInjector, tmp_pat
     assert len(states(tmp_path, kills, job)) == 3
 
 
-def test_what_others_do_is_let_be(
+def test_actions_of_other_threads_and_directories_are_not_killed(
     kills: KillInjector, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")

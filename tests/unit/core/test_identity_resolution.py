@@ -1,4 +1,4 @@
-"""Links between identities: whose story an identity belongs to, in any order, and never two people's."""
+"""Resolution of identities: a cluster has the identities of at most one person, in any order of contacts."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -24,41 +24,41 @@ LANDLINE, MOBILE, MAIL = "phone:a-landline", "phone:a-mobile", "email:a-mail"
 ANNA, BERT = "case:a-anna", "case:a-bert"
 
 
-def known(*told: str) -> FindNeighbours:
-    """Return what the identities of these contacts make known."""
+def known(*contacts: str) -> FindNeighbours:
+    """Return the lookup of neighbours for contacts with these identities."""
     near: defaultdict[str, set[str]] = defaultdict(set)
-    contacts = Counter(identities.partition(" ")[0] for identities in told)
-    for identities in told:
+    counts = Counter(identities.partition(" ")[0] for identities in contacts)
+    for identities in contacts:
         for one, other in make_links(identities.split()):
             near[one].add(other)
             near[other].add(one)
-    return lambda asked: {one: Neighbourhood(sorted(near[one]), contacts[one]) for one in asked if one in near}
+    return lambda asked: {one: Neighbourhood(sorted(near[one]), counts[one]) for one in asked if one in near}
 
 
-def names(story: IdentityCluster) -> set[str]:
-    return set(story.identities)
+def names(cluster: IdentityCluster) -> set[str]:
+    return set(cluster.identities)
 
 
-def test_identities_of_one_contact_are_linked_to_the_strongest() -> None:
-    for told in itertools.permutations([ANNA, MAIL, MOBILE, MAIL]):
-        assert make_links(told) == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
+def test_identities_of_a_contact_are_linked_to_the_strongest() -> None:
+    for identities in itertools.permutations([ANNA, MAIL, MOBILE, MAIL]):
+        assert make_links(identities) == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
     assert make_links([MOBILE]) == make_links([]) == ()
 
 
-def test_of_too_many_identities_of_one_contact_the_strongest_count() -> None:
+def test_only_the_strongest_identities_of_a_contact_are_linked() -> None:
     many = [f"phone:a-{number:02}" for number in range(20)]
     assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, one) for one in many[: MAX_IDENTITIES - 1])
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
-def test_a_story_is_the_same_from_whatever_is_her_own(asked: str) -> None:
-    story = resolve_identities(asked, known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
-    assert names(story) == {ANNA, MAIL, MOBILE}
-    assert story.identities[asked] is None
-    assert not story.shared
+def test_cluster_is_the_same_from_any_own_identity(asked: str) -> None:
+    cluster = resolve_identities(asked, known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
+    assert names(cluster) == {ANNA, MAIL, MOBILE}
+    assert cluster.identities[asked] is None
+    assert not cluster.shared
 
 
-def test_a_family_landline_merges_nobody() -> None:
+def test_shared_landline_merges_no_persons() -> None:
     neighbours = known(f"{ANNA} {LANDLINE} {MOBILE}", f"{BERT} {LANDLINE}")
     anna = resolve_identities(ANNA, neighbours)
     assert names(anna) == {ANNA, MOBILE}
@@ -67,14 +67,14 @@ def test_a_family_landline_merges_nobody() -> None:
     assert names(resolve_identities(MOBILE, neighbours)) == {ANNA, MOBILE}
 
 
-def test_a_number_that_is_on_thousands_of_contacts_is_a_story_of_its_own() -> None:
+def test_number_with_thousands_of_contacts_is_a_cluster_of_its_own() -> None:
     neighbours = known(*(f"email:a-{number} {LANDLINE}" for number in range(10_000)))
     assert names(resolve_identities(LANDLINE, neighbours)) == {LANDLINE}
     assert names(resolve_identities("email:a-7", neighbours)) == {"email:a-7"}
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
-def test_each_identity_is_asked_about_once(asked: str) -> None:
+def test_each_identity_is_looked_up_once(asked: str) -> None:
     neighbours = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{BERT} {LANDLINE}")
     met: Counter[str] = Counter()
 
@@ -87,12 +87,12 @@ def test_each_identity_is_asked_about_once(asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", [ANNA, MOBILE])
-def test_what_is_blocked_brings_nobody_together(asked: str) -> None:
+def test_blocked_identity_links_no_persons(asked: str) -> None:
     neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), LinkLimits(blocked=frozenset({MAIL}))
     assert names(resolve_identities(asked, neighbours, caps)) == {ANNA, MOBILE}
-    story = resolve_identities(MAIL, neighbours, caps)
-    assert names(story) == {MAIL}
-    assert not story.is_own
+    cluster = resolve_identities(MAIL, neighbours, caps)
+    assert names(cluster) == {MAIL}
+    assert not cluster.is_own
 
 
 def test_strong_identities_merge_along_their_links() -> None:
@@ -101,37 +101,37 @@ def test_strong_identities_merge_along_their_links() -> None:
     assert len(names(resolve_identities("case:a-0", known(*chain)))) == 10
 
 
-def test_a_story_too_long_to_tell_says_so() -> None:
-    story = resolve_identities(
+def test_truncated_cluster_is_not_whole() -> None:
+    cluster = resolve_identities(
         ANNA, known(*(f"{ANNA} dossier:a-{number}" for number in range(100))), LinkLimits(identities=10)
     )
-    assert len(story.identities) == 10
-    assert not story.is_whole
+    assert len(cluster.identities) == 10
+    assert not cluster.is_whole
 
 
 @pytest.mark.parametrize("asked", [MAIL, MOBILE])
-def test_without_a_case_an_address_and_a_telephone_are_one_persons(asked: str) -> None:
+def test_without_a_case_an_address_and_a_telephone_form_a_person(asked: str) -> None:
     assert names(resolve_identities(asked, known(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
 
 
-def test_without_a_case_what_leads_to_several_is_nobodys() -> None:
+def test_without_a_case_an_identity_with_several_neighbours_is_shared() -> None:
     neighbours = known(f"email:a-anna {LANDLINE}", f"email:a-bert {LANDLINE}", LANDLINE)
     for asked in ("email:a-anna", "email:a-bert"):
-        story = resolve_identities(asked, neighbours)
-        assert names(story) == {asked}
-        assert set(story.shared) == {LANDLINE}
-    story = resolve_identities(LANDLINE, neighbours)
-    assert names(story) == {LANDLINE}
-    assert set(story.shared) == {"email:a-anna", "email:a-bert"}
-    assert not story.is_own
+        cluster = resolve_identities(asked, neighbours)
+        assert names(cluster) == {asked}
+        assert set(cluster.shared) == {LANDLINE}
+    cluster = resolve_identities(LANDLINE, neighbours)
+    assert names(cluster) == {LANDLINE}
+    assert set(cluster.shared) == {"email:a-anna", "email:a-bert"}
+    assert not cluster.is_own
 
 
-def test_what_leads_to_another_of_its_kind_is_nobodys() -> None:
+def test_identity_linked_to_another_of_its_kind_is_shared() -> None:
     assert names(resolve_identities(MOBILE, known(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
     assert names(resolve_identities(ANNA, known(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
 
 
-def test_a_social_workers_mailbox_is_not_of_the_one_whose_case_is_known() -> None:
+def test_social_workers_mailbox_does_not_belong_to_the_only_known_case() -> None:
     clients = [f"{MAIL} phone:a-client{number}" for number in range(6)]
     neighbours = known(f"{ANNA} {MAIL}", *clients)
     assert names(resolve_identities(ANNA, neighbours)) == {ANNA}
@@ -139,14 +139,14 @@ def test_a_social_workers_mailbox_is_not_of_the_one_whose_case_is_known() -> Non
     assert names(resolve_identities("phone:a-client1", neighbours)) == {"phone:a-client1"}
 
 
-def test_what_she_told_with_her_case_is_hers_though_she_told_it_without_as_well() -> None:
+def test_identity_used_with_and_without_the_case_belongs_to_it() -> None:
     neighbours = known(
         f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{MAIL} {MOBILE}", f"{MAIL} {LANDLINE}"
     )
     assert names(resolve_identities(MAIL, neighbours)) == {ANNA, MAIL, MOBILE, LANDLINE}
 
 
-def test_a_switchboard_is_not_of_the_one_caller_whose_case_is_known() -> None:
+def test_switchboard_does_not_belong_to_the_only_known_case() -> None:
     neighbours = known(*[LANDLINE] * 201, f"{ANNA} {LANDLINE}")
     anna, switchboard = resolve_identities(ANNA, neighbours), resolve_identities(LANDLINE, neighbours)
     assert names(anna) == {ANNA}
@@ -155,11 +155,11 @@ def test_a_switchboard_is_not_of_the_one_caller_whose_case_is_known() -> None:
     assert set(switchboard.shared) == {ANNA}
 
 
-def test_an_address_of_two_dossiers_says_of_which() -> None:
-    story = resolve_identities(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
-    assert names(story) == {MAIL}
-    assert set(story.shared) == {"dossier:a-1", "dossier:a-2"}
-    assert not story.is_own
+def test_address_of_two_dossiers_lists_both() -> None:
+    cluster = resolve_identities(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
+    assert names(cluster) == {MAIL}
+    assert set(cluster.shared) == {"dossier:a-1", "dossier:a-2"}
+    assert not cluster.is_own
 
 
 IDENTITIES = [
@@ -174,11 +174,11 @@ CONTACTS = st.lists(
 )
 
 
-def person_of(strong: str, told: Sequence[str]) -> frozenset[str]:
-    """A plain second reading: the strong identities that hang together."""
+def person_of(strong: str, contacts: Sequence[str]) -> frozenset[str]:
+    """Return the connected strong identities, by a plain second implementation."""
     found = {strong}
     links: list[tuple[str, str]] = [
-        link for identities in told for link in make_links(identities.split()) if all(map(is_strong, link))
+        link for identities in contacts for link in make_links(identities.split()) if all(map(is_strong, link))
     ]
     while more := {end for link in links if found & set(link) for end in link} - found:
         found |= more
@@ -186,25 +186,27 @@ def person_of(strong: str, told: Sequence[str]) -> frozenset[str]:
 
 
 @given(CONTACTS, st.sampled_from(IDENTITIES))
-def test_no_story_is_of_two_people_and_order_does_not_matter(told: list[str], asked: str) -> None:
-    story = resolve_identities(asked, known(*told))
-    people: Mapping[str, frozenset[str]] = {one: person_of(one, told) for one in story.identities if is_strong(one)}
+def test_cluster_has_one_person_in_any_order(contacts: list[str], asked: str) -> None:
+    cluster = resolve_identities(asked, known(*contacts))
+    people: Mapping[str, frozenset[str]] = {
+        one: person_of(one, contacts) for one in cluster.identities if is_strong(one)
+    }
     assert len(set(people.values())) <= 1
-    assert asked in story.identities
-    assert not set(story.identities) & set(story.shared)
-    assert resolve_identities(asked, known(*reversed(told))) == story
+    assert asked in cluster.identities
+    assert not set(cluster.identities) & set(cluster.shared)
+    assert resolve_identities(asked, known(*reversed(contacts))) == cluster
 
 
 @given(CONTACTS)
-def test_what_belongs_to_a_person_belongs_to_no_other(told: list[str]) -> None:
+def test_identity_belongs_to_at_most_one_person(contacts: list[str]) -> None:
     owners: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
     for strong in filter(is_strong, IDENTITIES):
-        for one in resolve_identities(strong, known(*told)).identities:
-            owners[one].add(person_of(strong, told))
+        for one in resolve_identities(strong, known(*contacts)).identities:
+            owners[one].add(person_of(strong, contacts))
     assert all(len(found) == 1 for found in owners.values())
 
 
 @given(CONTACTS)
-def test_a_story_is_the_same_whoever_of_it_is_asked_for(told: list[str]) -> None:
-    stories = {one: names(resolve_identities(one, known(*told))) for one in IDENTITIES}
-    assert all(stories[other] == story for story in stories.values() for other in story)
+def test_cluster_is_the_same_for_all_its_identities(contacts: list[str]) -> None:
+    clusters = {one: names(resolve_identities(one, known(*contacts))) for one in IDENTITIES}
+    assert all(clusters[other] == cluster for cluster in clusters.values() for other in cluster)

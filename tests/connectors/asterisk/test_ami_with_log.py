@@ -1,4 +1,4 @@
-"""Manager interface and `queue_log` of one Asterisk: the same events, whichever tells them, and none missed."""
+"""Manager interface and `queue_log` of one Asterisk: both give the same events, and none is missed."""
 
 import collections
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, told
+from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, queue_events
 from tests.support.asterisk_manager import options, serving
 from tests.support.call_figures import fold
 from tests.support.processes import wait_until
@@ -21,14 +21,14 @@ from tests.support.socket_sources import listen
 
 
 class Day:
-    """A day that a switchboard told by log and by manager interface, and what the connector makes of it."""
+    """A simulated day in the log and on the manager interface, and the connector's events from it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.ledger = Ledger()
 
-    def told(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
-        """What is told by either, or both."""
+    def events_from(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
+        """Return the events from one of the interfaces, or from both."""
         log = self.directory / name
         with serving(NINE - 9 * 3_600 + 1) as manager:
             given = configuration(log if by_log else None, options(manager) if by_manager else None)
@@ -48,7 +48,7 @@ class Day:
 
 
 def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:
-    """What agents did without a call, whenever."""
+    """Return the agents' own actions, without times."""
     changes = {"logged_in", "logged_out", "paused", "unpaused"}
     return collections.Counter(
         (event.subject, event.data.change.value, event.data.queue)
@@ -58,7 +58,7 @@ def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str
 
 
 def in_calls(events: Sequence[Event]) -> dict[str, Event]:
-    """What happened in calls, by id."""
+    """Return the events of calls, by id."""
     changes = {"contact_started", "contact_ended", "ring_unanswered"}
     return {
         event.id: event for event in events if event.type != "agent.state_changed" or event.data.change.value in changes
@@ -72,17 +72,17 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 @pytest.fixture(scope="module")
 def by_log(day: Day) -> list[Event]:
-    return day.told("log", by_log=True, by_manager=False)
+    return day.events_from("log", by_log=True, by_manager=False)
 
 
 @pytest.fixture(scope="module")
 def by_manager(day: Day) -> list[Event]:
-    return day.told("manager", by_log=False, by_manager=True)
+    return day.events_from("manager", by_log=False, by_manager=True)
 
 
 @pytest.fixture(scope="module")
 def by_both(day: Day) -> list[Event]:
-    return day.told("both", by_log=True, by_manager=True)
+    return day.events_from("both", by_log=True, by_manager=True)
 
 
 class TestOneDay:
@@ -92,7 +92,9 @@ class TestOneDay:
         assert log.keys() == manager.keys()
         assert by_themselves(by_log) == by_themselves(by_manager)
 
-    def test_both_interfaces_give_the_same_events_at_different_times(self, by_log: list[Event], by_manager: list[Event]) -> None:
+    def test_both_interfaces_give_the_same_events_at_different_times(
+        self, by_log: list[Event], by_manager: list[Event]
+    ) -> None:
         log, manager = in_calls(by_log), in_calls(by_manager)
         apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
         assert set(apart) == {0.0, 1.0}
@@ -117,45 +119,45 @@ class TestOneDay:
 
 class TestInTheMiddle:
     def test_without_log_current_callers_are_reported(self, scene: AsteriskHarness) -> None:
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
         assert events[0].time.timestamp() == pytest.approx(NINE + 60, abs=1)
         assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
 
     def test_with_log_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events)[-3:] == [
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events)[-3:] == [
             ("call.transferred", "accueil", 1),
             ("call.queued", "mdph", 2),
             ("call.abandoned", "mdph", 2),
         ]
-        assert len(told(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
+        assert len(queue_events(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
     def test_with_log_elsewhere_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
-        call = call_in_two_queues(scene.exchange)
-        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
-        assert told(events) == []
+        call = call_in_two_queues(scene.switchboard)
+        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
+        assert queue_events(events) == []
 
     def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        events = scene.listen(lambda: call_in_two_queues(scene.exchange))
+        events = scene.listen(lambda: call_in_two_queues(scene.switchboard))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
         assert set(twice.values()) == {2}
 
 
 class TestCatchingUp:
-    """What happens now is told after all that the log has of before."""
+    """Current events are published after all earlier ones from the log."""
 
     ARRIVALS = 6_000
 
     @pytest.fixture
     def scene(self, tmp_path: Path, manager: ManagerServer) -> AsteriskHarness:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        with scene.log.open("a") as log:  # before somebody could have listened
+        with scene.log.open("a") as log:  # before the connection
             log.writelines(
                 f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
             )
@@ -168,8 +170,8 @@ class TestCatchingUp:
                 read.append(scene.harness.records_read())
                 flow.step()
             assert read[-1] == self.ARRIVALS
-            assert len(read) > 2, "it is read in one piece: this test shows nothing"
-            scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
+            assert len(read) > 2, "the log was read in one step, so the test proves nothing"
+            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
             wait_until(lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
 
     def test_connection_waits_for_the_log_even_if_it_disappears(self, scene: AsteriskHarness) -> None:
@@ -191,7 +193,7 @@ class TestCatchingUp:
     ) -> None:
         monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
         scene.listen()
-        call_in_two_queues(scene.exchange)
+        call_in_two_queues(scene.switchboard)
         scene.listen()
         missing = {"connector": scene.harness.source, "finding": Finding.MISSING.value}
         assert scene.harness.registry.get_sample_value("connector_reconciled_total", missing) == 0
@@ -203,7 +205,7 @@ class TestComparison:
         monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
 
     def counts(self, scene: AsteriskHarness) -> dict[str, int]:
-        """What was found, as far as it is kept."""
+        """Return the stored totals of the comparison."""
         with scene.harness.opened() as (_, publisher):
             publisher.confirm()
         registry = scene.harness.registry
@@ -217,7 +219,7 @@ class TestComparison:
         scene.listen()
         before = self.counts(scene)
         voice, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
-        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        scene.listen(lambda: call_in_two_queues(scene.switchboard))
         after = self.counts(scene)
         assert {name: after[name] - before[name] for name in after} == {
             "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
@@ -227,7 +229,7 @@ class TestComparison:
     def test_events_of_both_interfaces_are_never_missing(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         scene.listen()
-        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        scene.listen(lambda: call_in_two_queues(scene.switchboard))
         counts = self.counts(scene)
         assert counts["missing"] == counts["late"]
         assert counts["duplicate"] == counts["corrected"] == 0

@@ -1,0 +1,50 @@
+"""Journaled stream with a full disk."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
+from connectors.sdk.journaled_stream import JournaledStream, ReconnectingConnection, StreamRecord
+from connectors.sdk.spool import Spool
+
+
+class Word(StreamRecord, array_like=True):
+    word: str
+
+
+class FakeConnection:
+    """A connection that sends `words` one at a time."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.initial_records: Sequence[Word] = [Word(0, 1.0, "here")]
+        self._words = words
+
+    def receive(self, wait_seconds: float) -> Sequence[Word]:
+        return [Word(0, 2.0, self._words.pop(0))] if self._words else []
+
+    def close(self) -> None:
+        self._words.append("over")
+
+
+def test_records_are_held_in_memory_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["one", "two"]
+    with closing(JournaledStream(tmp_path, Word, ReconnectingConnection(lambda: FakeConnection(words)), 0)) as feed:
+        with monkeypatch.context() as patched:
+
+            def refuse(*_: object) -> None:
+                raise SpoolFullError("the disk is full")
+
+            patched.setattr(Spool, "append", refuse)
+            for _ in range(3):
+                with pytest.raises(SourceUnavailableError, match="the disk is full"):
+                    feed.read(0.0)
+        assert words == ["two"], "the stream read more than it can hold"
+        entries = [*feed.read(0.0), *feed.read(0.0)]
+        assert [entry.number for entry in entries] == [1, 2, 3]
+        assert [word in entry.content for word, entry in zip((b"here", b"one", b"two"), entries, strict=True)] == [
+            True
+        ] * 3
+        assert words == []
