@@ -58,7 +58,9 @@ def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
         )  # type: ignore[attr-defined]
     ours, theirs = _figures(rows.values()), _labelled(plain.figures())
     found: dict[str, Any] = {"figures": (ours - theirs, theirs - ours)}
-    rings = Counter(_native_id(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)})
+    rings = Counter(
+        _native_id(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)}
+    )
     expected = Counter({_native_id(_pseudonym(name)): number for name, number in plain.rings.items()})
     found["rings"] = (rings - expected, expected - rings)
     callers = len({event.id for event in events if event.type == "call.queued" and event.identities})
@@ -84,13 +86,13 @@ def _native_id(subject: str) -> str:
 def _figures(rows: Iterable[Any]) -> Counter[tuple[str, str]]:
     found = Counter[tuple[str, str]]()
     for row in rows:
-        for visit in getattr(row, "stays", ()):
-            result, queue = stay_result(visit), visit.dimensions.queue
+        for stay in getattr(row, "stays", ()):
+            result, queue = stay_result(stay), stay.dimensions.queue
             found[queue, result.outcome] += 1
             if result.finish:
                 found[queue, result.finish] += 1
-            found[queue, "wait"] += (visit.wait_ms or 0) // 1000
-            found[queue, "talk"] += (visit.handle_ms or 0) // 1000
+            found[queue, "wait"] += (stay.wait_ms or 0) // 1000
+            found[queue, "talk"] += (stay.handle_ms or 0) // 1000
     return +found
 
 
