@@ -115,7 +115,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
-    """True while the clock's events come again from the beginning, as after a worker rebuilt its state, without any new one yet."""
+    """True while the clock's events repeat from the beginning, for example after a worker rebuilt its state."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
