@@ -40,7 +40,7 @@ class Topic:
 
     @property
     def compacted(self) -> bool:
-        """Whether the topic is compacted: it keeps the last record of each key, without a time limit."""
+        """Return whether the topic is compacted: it keeps the last record of each key, without a time limit."""
         return self.retention_ms is None
 
 

@@ -166,7 +166,7 @@ class Connection(H11Protocol):
         self._update_waiting()
 
     def resume_writing(self) -> None:
-        """Note progress: the client has read most of what was unsent. A stream adds more before the next check."""
+        """Note progress: the client has read most of the unsent bytes. A stream adds more before the next check."""
         super().resume_writing()
         self.unsent = 0
 

@@ -32,7 +32,7 @@ class Keys:
     """The keys in `directory`, for the instance with the directory `instance`.
 
     The ids of the keys that the instance used are stored next to its cursor, in `keys.json`; the secrets are not. Without
-    `lasting` nothing is written, and a missing key is replaced by a temporary one. Values that `is_blocked` gets no pseudonym.
+    `lasting` nothing is written, and a missing key is replaced by a temporary one. Blocked values get no pseudonym.
     """
 
     def __init__(

@@ -117,12 +117,14 @@ def scratch(context: Context) -> Iterator[Context]:
 def _sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
-    for (reason, detail), count in Counter((one.reason, one.detail) for one in rejects if one.detail).most_common():
+    for (reason, detail), count in Counter(
+        (reject.reason, reject.detail) for reject in rejects if reject.detail
+    ).most_common():
         known = details.setdefault(reason, [])
         if len(known) < MAX_DETAILS:
             known.append((detail, count))
     events = [event.type for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
     ignored = sum(not isinstance(outcome, Reject) and not outcome for outcome in outcomes)
     has_more = outcomes.has_more if isinstance(outcomes, ProbedOutcomes) else None
-    rejected = Counter(one.reason for one in rejects)
+    rejected = Counter(reject.reason for reject in rejects)
     return ProbeResult(len(outcomes), ignored, Counter(events), rejected, details, has_more)

@@ -8,7 +8,7 @@ compared with the same stored history. The history contains the observed states 
 | polled | nothing | `missing` |
 | polled | another, older state | `corrected` |
 | pushed | the same state at the same time | `duplicate` |
-| pushed | a state with a later time | `late` |
+| pushed | a later state, or a polled one of the same time | `late` |
 
 Data from before the first complete poll is not missing, since nothing was pushed before the set-up. Polled data may be in groups
 (such as the organisations of one account): groups are set up, and disappear, independently.

@@ -188,7 +188,7 @@ class CalendarRules(_Rules):
             raise validation_error(
                 "versions_order",
                 "versions must be in the order of their first days",
-                "versions doivent être dans l'ordre de leurs premiers jours",
+                "les versions doivent être dans l'ordre de leur premier jour",
             )
         return self
 

@@ -94,7 +94,7 @@ class Table:
     """Consecutive years `first` to `last`. Methods raise `OutOfRangeError` if they need other years."""
 
     def __init__(self, first: int, years: Sequence[Year], end: int) -> None:
-        """`end` is the end of the last year."""
+        """Join the arrays of the years. `end` is the end of the last year."""
         self.first, self.last = first, first + len(years) - 1
         self._first_day = date(first, 1, 1).toordinal()
         self._midnights = _join(year.midnights for year in years)

@@ -72,7 +72,7 @@ class AuditContext:
     skip_audit: bool = False
     """Skip the record: the result names no citizen, and the client already knows that it exists."""
     is_known: bool = False
-    """Whether the timelines know `subject_id`. Otherwise it is concealed, because the typed text may be personal."""
+    """True if the timelines know `subject_id`. Otherwise it is concealed, because the typed text may be personal."""
 
     def authorize_sector(self, sector: str) -> None:
         """Raise `Forbidden` unless the client may do the operation in `sector`."""

@@ -55,7 +55,7 @@ class ApiOptions:
     unusual_citizens_per_hour: int = 60
     """Number of citizens read by one token within an hour above which it counts as unusual."""
     idle_seconds: int = 900
-    """Seconds without a key press or touch after which the page forgets the token and its content."""
+    """Longest time without a key press or touch, in seconds, before the page forgets the token and its content."""
     services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Code of a service → its name in French and in English."""
 

@@ -24,7 +24,7 @@ from streams.notify.texts import TESTS, make_incident_formatter
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 OPEN_MS: Final = 300_000
-"""Time after which an alert ends unless it is sent again, in milliseconds."""
+"""Lifetime of an alert that is not sent again, in milliseconds."""
 BATCH: Final = 200
 NAMES: Final = {IncidentKind.BREACHED: "SlaBreached", IncidentKind.AT_RISK: "SlaAtRisk"}
 LEVELS: Final = {IncidentKind.BREACHED: "critical", IncidentKind.AT_RISK: "warning"}

@@ -28,7 +28,7 @@ SKEW_MS: Final = 10_000
 """Tolerated clock difference between two workers, in milliseconds. During a reread, events older than the last one by more than
 this are ignored."""
 LATE_MS: Final = 900_000
-"""Delay after which an incident about a letter, e-mail or form is late, in milliseconds. It allows for polling and for
+"""Shortest delay of a late incident about a letter, e-mail or form, in milliseconds. It allows for polling and for
 `worker.news_seconds`. Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
 MAX_EVENT_IDS: Final = 64
 """Number of a clock's last events that are remembered to detect duplicates."""
@@ -62,12 +62,12 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     queue: str
     starts_at: int
     due_at: int
-    """Deadline that passed, or time from which the clock was at risk."""
+    """Deadline that passed, or beginning of the risk."""
     deadline_at: int
     round: int
     """Number of the occurrence for this clock, from 1; 0 if the incident was over when it became known."""
     late: bool = False
-    """Whether it became known long after `due_at`."""
+    """True if it became known long after `due_at`."""
     ended_at: int | None = None
     """Time at which its clock stopped. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
@@ -84,7 +84,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     unsent: str = ""
     """Reason not to send it (`Unsent`); empty if it is sent."""
     held: bool = False
-    """Whether it is held back: it became known late, and its end may follow in the next records."""
+    """True while it is held back: it became known late, and its end may follow in the next records."""
 
     @property
     def key(self) -> str:
@@ -115,7 +115,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
-    """Whether the clock's events come again from the beginning, as after a worker rebuilt its state, without any new one yet."""
+    """True while the clock's events come again from the beginning, as after a worker rebuilt its state, without any new one yet."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -124,7 +124,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def open(self) -> bool:
-        """Whether any incident is open."""
+        """True if any incident is open."""
         return any(incident.ended_at is None for incident in self.incidents)
 
 

@@ -12,7 +12,7 @@ MAX_DIGEST: Final = 2000
 """Maximum of messages joined to one digest."""
 IDLE_SECONDS: Final = 3600.0
 AGAIN_MS: Final = 3_600_000
-"""Time after which refused messages are sent again, in milliseconds: the receiver may have been repaired."""
+"""Pause before refused messages are sent again, in milliseconds: the receiver may have been repaired."""
 
 log = structlog.get_logger(__name__)
 

@@ -185,7 +185,7 @@ class Store:
 
     @property
     def is_rereading(self) -> bool:
-        """Whether events may be duplicates of earlier ones."""
+        """True while events may be duplicates of earlier ones."""
         return self._database.execute("SELECT 1 FROM rereading").fetchone() is not None
 
     def reread(self) -> None:
@@ -198,7 +198,7 @@ class Store:
 
     @property
     def is_sending(self) -> bool:
-        """Whether notifications are sent: not before the end of a topic was reached for the first time."""
+        """True if notifications are sent: not before the end of a topic was reached for the first time."""
         return self._database.execute("SELECT 1 FROM topic WHERE telling").fetchone() is not None
 
     def start_sending(self, now: int) -> None:

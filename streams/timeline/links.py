@@ -84,7 +84,8 @@ def _make_walks(width: int) -> Query:
     )
     of_identity = "FROM entries WHERE owner = identity"
     contacts = f"(SELECT count(*) FROM (SELECT DISTINCT contact {of_identity} LIMIT :contacts) AS counted)"  # noqa: S608
-    counts = f"SELECT identity, NULL, {contacts} FROM asked WHERE weak = 1 AND EXISTS (SELECT 1 {of_identity} LIMIT 1 OFFSET :few)"  # noqa: S608
+    has_more = f"EXISTS (SELECT 1 {of_identity} LIMIT 1 OFFSET :few)"
+    counts = f"SELECT identity, NULL, {contacts} FROM asked WHERE weak = 1 AND {has_more}"  # noqa: S608
     asked = f"asked(identity, most, weak) AS (VALUES {names})"
     return Query(
         f"WITH RECURSIVE {asked}, {made} {' UNION ALL '.join((*ends, counts))}", "near", "far", "contact_count"

@@ -67,7 +67,7 @@ thresholds, each scrape would trigger full collections."""
 WALL: Final = "wall"
 """Query parameter of `/` that redirects to `/wall`."""
 READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
-"""States for which `/readyz` answers 200. The board itself shows how old its figures are."""
+"""States that `/readyz` answers with 200. The board itself shows how old its figures are."""
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"

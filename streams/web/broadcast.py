@@ -17,11 +17,11 @@ from streams.web.board.payload import Freshness, Message
 COALESCE_SECONDS: Final = 0.1
 """Shortest time between two messages: at most ten a second, whatever the number of events."""
 CLOCK_SECONDS: Final = 1
-"""Shortest time between two messages in which only the clock changed."""
+"""Shortest time between two messages without changes except the clock."""
 IDLE_REFRESH_SECONDS: Final = 600
 """Longest time between two snapshots while no board is open. A snapshot drops expired figures from memory."""
 RETRY_MS: Final = 2_000
-"""Delay after which a browser reconnects, in milliseconds."""
+"""Delay of a browser before it reconnects, in milliseconds."""
 
 log = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -35,7 +35,7 @@ class Published:
     number: int
     """Sequence number of the message."""
     board_number: int
-    """Sequence number of the message in which the board last changed."""
+    """Sequence number of the last message with a changed board."""
     board: bytes
     full: bytes
     """The encoded event with the board, for listeners that have not received this board; encoded once for all."""
@@ -62,7 +62,7 @@ class Broadcaster:
         self._newcomers = False
         self._closed = False
         self.failed = False
-        """Whether messages can no longer be made; the process must then be restarted."""
+        """True once a message could not be made; the process must then be restarted."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def notify_change(self) -> None:

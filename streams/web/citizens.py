@@ -183,7 +183,7 @@ class _Rows:
             period: _count_citizens(self._merged(CitizenFigureKey(period, start, None)))
             for period, start in starts.items()
         }
-        # A period without citizens lies before the first known contact.
+        # A period without citizens is earlier than the first known contact.
         all_cells = {period: cell for period, cell in all_cells.items() if cell.value}
         all_disclosed = {
             period: cell.value

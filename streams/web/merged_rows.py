@@ -1,4 +1,4 @@
-"""Sums of the figure rows that one reading of the topic has returned so far."""
+"""Sums of the figure rows of one reading of the topic."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class MergedRows:
     ) -> None:
         self.partitions = tuple(partitions)
         self.now = now
-        """Moment to which `day` and the recent window refer."""
+        """Moment of `day` and of the recent window."""
         self.day = Day.of(now, zone)
         self.progress: dict[int, Progress] = {}
         self.written_at: dict[int, int] = {}

@@ -13,7 +13,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Values from which a figure is marked "attention" and "action".
+    """Limits of a figure for the marks "attention" and "action".
 
     If `action` is below `attention`, low values are bad.
     """
@@ -93,9 +93,9 @@ class WebOptions:
     short_abandon_seconds: int = 10
     """Longest wait of a short abandon, in seconds; must be a bucket bound of the wait histogram."""
     stale_after_seconds: float = 15.0
-    """Age from which figures count as out of date. Workers write at least every 5 s."""
+    """Maximum age of current figures. Workers write at least every 5 s."""
     quiet_after_seconds: float = 3600.0
-    """Time without an arrival after which a site is reported: its source may have stopped."""
+    """Longest time without an arrival before a site is reported: its source may have stopped."""
     quiet_after_seconds_of: Mapping[str, float] = field(default_factory=dict)
     """Channel → the same, in place of `quiet_after_seconds`."""
     formula: Formula = Formula.NET_OF_SHORT
@@ -139,7 +139,7 @@ class WebOptions:
         return self.desk_target_seconds if channel == Channel.VISIT else self.target_seconds
 
     def quiet_after(self, channel: str) -> float | None:
-        """Return the time in seconds without an arrival after which a site of the channel is reported.
+        """Return the longest time in seconds without an arrival before a site of the channel is reported.
 
         None for channels without such a limit: letters arrive once a day, forms at any time.
         """

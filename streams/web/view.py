@@ -1,4 +1,4 @@
-"""Merged state of all figures, and the snapshots from which board and metrics are computed."""
+"""Merged state of all figures, and its snapshots for the board and the metrics."""
 
 import logging
 import threading
@@ -31,7 +31,7 @@ class ReaderState(StrEnum):
     LOADING = "loading"
     """Reading the existing rows."""
     FOLLOWING = "following"
-    """All existing rows are read; new rows arrive as they are committed."""
+    """All existing rows are read; new rows follow after each commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Snapshot:
 
     Contains all future buckets, those of today and those of the recent window. Paused clocks have no deadline."""
     feedback: Mapping[str, Mapping[Dimensions, Figure]]
-    """Window (`feedback_windows.WINDOWS`) → dimensions → survey answers of these civil days, of which today is the last."""
+    """Window (`feedback_windows.WINDOWS`) → dimensions → survey answers of these civil days, today included."""
     policies: Policies
     """Policies of the SLA file at that moment."""
     unreadable: int
@@ -72,12 +72,12 @@ class Snapshot:
 
     @property
     def loaded(self) -> bool:
-        """Whether the topic has been read completely. Before that, figures are unknown, not zero."""
+        """True once the topic has been read completely. Before that, figures are unknown, not zero."""
         return bool(self.partitions)
 
     @property
     def as_of(self) -> int | None:
-        """Time to which the figures are complete: the progress of the slowest partition, in milliseconds since 1970.
+        """Time of the figures: the progress of the slowest partition, in milliseconds since 1970.
 
         None until each partition has recorded progress.
         """

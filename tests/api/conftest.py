@@ -10,11 +10,11 @@ from tests.api.stories import DAY
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.timeline.conftest import postgres, url
 
-__all__ = ["office", "postgres", "sqlite", "url"]
+__all__ = ["harness", "postgres", "sqlite", "url"]
 
 
 @pytest.fixture
-def office(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
+def harness(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """API on each kind of database."""
     yield from _opened(tmp_path, url)
 
@@ -26,17 +26,17 @@ def sqlite(tmp_path: Path) -> Iterator[ApiHarness]:
 
 
 @pytest.fixture
-def phone(office: ApiHarness) -> str:
-    return office.pseudonym(IdentityKind.PHONE, NUMBER)
+def phone(harness: ApiHarness) -> str:
+    return harness.pseudonym(IdentityKind.PHONE, NUMBER)
 
 
 @pytest.fixture
-def case(office: ApiHarness) -> str:
-    return office.pseudonym(IdentityKind.CASE, "D-2026-17")
+def case(harness: ApiHarness) -> str:
+    return harness.pseudonym(IdentityKind.CASE, "D-2026-17")
 
 
 @pytest.fixture
-def story(office: ApiHarness, phone: str, case: str) -> list[str]:
+def story(harness: ApiHarness, phone: str, case: str) -> list[str]:
     """Ids of a letter, two calls and a form of one citizen, in order of time."""
     events = [
         *letter("1", 0, f"{case} {phone}"),
@@ -44,7 +44,7 @@ def story(office: ApiHarness, phone: str, case: str) -> list[str]:
         *form("1", 3 * DAY, case),
         *call("2", 4 * DAY, phone),
     ]
-    entries = office.write(events)
+    entries = harness.write(events)
     return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
 
 

@@ -40,16 +40,16 @@ def known(sqlite: ApiHarness) -> ApiHarness:
     return sqlite
 
 
-def write(office: ApiHarness) -> None:
+def write(harness: ApiHarness) -> None:
     for sector, number in PHONE_OF.items():
-        identities = [office.pseudonym(kind, number, sector) for kind in (IdentityKind.CASE, IdentityKind.PHONE)]
-        office.write(letter(sector, 0, " ".join(identities), sector=sector))
+        identities = [harness.pseudonym(kind, number, sector) for kind in (IdentityKind.CASE, IdentityKind.PHONE)]
+        harness.write(letter(sector, 0, " ".join(identities), sector=sector))
 
 
-def requests_in(office: ApiHarness, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
+def requests_in(harness: ApiHarness, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
     """Return a request for each operation on the citizen known in a sector."""
     number = PHONE_OF[sector]
-    phone, case = (office.pseudonym(kind, number, sector) for kind in (IdentityKind.PHONE, IdentityKind.CASE))
+    phone, case = (harness.pseudonym(kind, number, sector) for kind in (IdentityKind.PHONE, IdentityKind.CASE))
     pair = {"one": case, "other": phone, "reason": "shared"}
     return {
         Operation.LOOK_UP: ("/v1/look-up", {"kind": "phone", "value": number, "sector": sector}),
@@ -111,14 +111,14 @@ def test_openid_client_is_recorded_by_name(tmp_path: Path) -> None:
     issuer = Issuer()
     grants = {"guichet": Grant(Role.AGENT, (SECTOR,))}
     provider = Provider(OidcOptions(issuer.url, "accueil", grants=grants))
-    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
-    office.add(token())
-    write(office)
+    harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
+    harness.add(token())
+    write(harness)
     for actor, status in ((issuer.sign(), 200), (issuer.sign(aud="other"), 401), ("camille", 200)):
-        assert office.ask("/v1/look-up", actor, kind="phone", value=NUMBER).status_code == status
-    assert [record["who"] for record in office.recorded()] == ["oidc:agent-7", "camille"]
+        assert harness.ask("/v1/look-up", actor, kind="phone", value=NUMBER).status_code == status
+    assert [record["who"] for record in harness.recorded()] == ["oidc:agent-7", "camille"]
     issuer.close()
-    office.close()
+    harness.close()
 
 
 # ----------------------------------------------------------------------------------------------------------- permissions
@@ -206,7 +206,7 @@ def test_number_has_separate_timelines_in_two_sectors(known: ApiHarness) -> None
         known.ask("/v1/look-up", "both", kind="phone", value=NUMBER, sector=sector).json() for sector in PHONE_OF
     )
     assert social["subject"] != routes["subject"]
-    contacts = [{entry["contact"] for entry in told["entries"]} for told in (social, routes)]
+    contacts = [{entry["contact"] for entry in reply["entries"]} for reply in (social, routes)]
     assert contacts == [{"mail:ged:social"}, {"call:standard:1"}]
 
 
@@ -227,10 +227,10 @@ def test_look_up_creates_no_key_for_a_sector(known: ApiHarness) -> None:
 # ----------------------------------------------------------------------------------------------------------------- audit
 def fill(place: Path) -> None:
     """Send requests until the audit has no space, then with space again."""
-    office = ApiHarness(place, f"sqlite:///{place / 'timeline.db'}")
-    office.add(token())
-    write(office)
-    ask = partial(office.ask, "/v1/look-up", kind="phone", value=NUMBER)
+    harness = ApiHarness(place, f"sqlite:///{place / 'timeline.db'}")
+    harness.add(token())
+    write(harness)
+    ask = partial(harness.ask, "/v1/look-up", kind="phone", value=NUMBER)
     assert ask().status_code == 200
     room = (place / "audit" / "000001.jsonl").stat().st_size + 1000
     files = {"", "-wal", "-shm"}
@@ -244,17 +244,17 @@ def fill(place: Path) -> None:
         if answer.status_code == 503:
             assert answer.json()["type"] == "urn:accueil:problem:audit"
             assert "mail:ged" not in answer.text
-    path, body = requests_in(office, SECTOR)[Operation.REVOKE_LINK]
+    path, body = requests_in(harness, SECTOR)[Operation.REVOKE_LINK]
     with capture_logs():
-        assert office.ask(path, **body).status_code == 503
+        assert harness.ask(path, **body).status_code == 503
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    told = ask()
-    assert told.status_code == 200
-    assert len(told.json()["identities"]) == 2  # nothing was revoked
+    reply = ask()
+    assert reply.status_code == 200
+    assert len(reply.json()["identities"]) == 2  # nothing was revoked
     shown = sum(answer.status_code == 200 for answer in answers) + 2
-    assert len(office.recorded()) == shown
+    assert len(harness.recorded()) == shown
     assert verify(place / "audit").findings == []
-    office.close()
+    harness.close()
 
 
 def test_full_disk_of_the_audit_blocks_all_operations(tmp_path: Path) -> None:
@@ -305,16 +305,16 @@ def test_exceeded_rate_limit_for_an_erasure_is_recorded(known: ApiHarness) -> No
 
 
 def test_unusual_readers_are_counted(tmp_path: Path) -> None:
-    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
-    office.add(token(), token("sacha"))
-    write(office)
+    harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
+    harness.add(token(), token("sacha"))
+    write(harness)
     for number in [*range(3), *range(3)]:
-        office.ask("/v1/look-up", kind="phone", value=f"+3319900{number:04}")
-        office.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
-    assert office.metric("api_unusual_readers") == 0
-    office.ask("/v1/look-up", kind="phone", value="+33199000099")
-    assert office.metric("api_unusual_readers") == 1
-    office.close()
+        harness.ask("/v1/look-up", kind="phone", value=f"+3319900{number:04}")
+        harness.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    assert harness.metric("api_unusual_readers") == 0
+    harness.ask("/v1/look-up", kind="phone", value="+33199000099")
+    assert harness.metric("api_unusual_readers") == 1
+    harness.close()
 
 
 def test_unusual_reader_is_forgotten_after_an_hour() -> None:
@@ -395,12 +395,12 @@ def test_too_large_body_is_not_read(known: ApiHarness) -> None:
 
 
 def test_misplaced_field_is_named_and_unknown_field_is_not(known: ApiHarness) -> None:
-    def told(**more: Any) -> Any:
+    def reply(**more: Any) -> Any:
         return known.ask("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
 
-    assert told(subject="x") == [{"field": "subject", "message": "n'est pas connu ici"}]
-    assert told(**{PLANTED: 1}) == [{"field": "", "message": "a un champ qui n'est pas connu ici"}]
-    assert told(dupont=1, headers={"accept-language": "en"}) == [{"field": "", "message": "has an unknown field"}]
+    assert reply(subject="x") == [{"field": "subject", "message": "n'est pas connu ici"}]
+    assert reply(**{PLANTED: 1}) == [{"field": "", "message": "a un champ qui n'est pas connu ici"}]
+    assert reply(dupont=1, headers={"accept-language": "en"}) == [{"field": "", "message": "has an unknown field"}]
 
 
 def test_other_media_types_are_refused(known: ApiHarness) -> None:
@@ -444,8 +444,8 @@ def test_log_contains_only_the_route(known: ApiHarness) -> None:
         known.ask("/v1/look-up", kind="phone", value=NUMBER)
         known.ask(f"/v1/{NUMBER}")
         known.client.request(NUMBER[1:], "/v1/look-up")
-    told = [(line["event"], line["method"], line["route"], line["status"]) for line in logs]
-    assert told == [
+    reply = [(line["event"], line["method"], line["route"], line["status"]) for line in logs]
+    assert reply == [
         ("request", "POST", "/v1/look-up", 200),
         ("request", "POST", "", 404),
         ("request", "unknown", "", 401),
@@ -477,17 +477,17 @@ def test_unusable_key_is_reported_to_authorised_clients_and_recorded(known: ApiH
 
 
 def test_unavailable_database_is_reported(tmp_path: Path) -> None:
-    office = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
-    office.add(token())
-    office.pseudonym(IdentityKind.PHONE, NUMBER)
-    office.timeline.close()
+    harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
+    harness.add(token())
+    harness.pseudonym(IdentityKind.PHONE, NUMBER)
+    harness.timeline.close()
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"timeline.db{end}").unlink(missing_ok=True)
     (tmp_path / "timeline.db").mkdir()
-    answer = office.ask("/v1/look-up", kind="phone", value=NUMBER)
+    answer = harness.ask("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     assert int(answer.headers["retry-after"]) > 0
-    assert [one["result"] for one in office.recorded()] == ["refused"]
-    assert office.client.get("/readyz").status_code == 503
-    assert office.client.get("/healthz").status_code == 200
-    office.close()
+    assert [one["result"] for one in harness.recorded()] == ["refused"]
+    assert harness.client.get("/readyz").status_code == 503
+    assert harness.client.get("/healthz").status_code == 200
+    harness.close()

@@ -19,102 +19,102 @@ from tests.support.timelines import breach_entry, sla_status_entry
 
 @pytest.mark.parametrize("typed", ["01 99 00 00 01", "+33 1 99 00 00 01", "0199000001", " 01.99.00.00.01 "])
 def test_number_in_any_notation_finds_the_citizen(
-    office: ApiHarness, phone: str, case: str, story: list[str], typed: str
+    harness: ApiHarness, phone: str, case: str, story: list[str], typed: str
 ) -> None:
-    told = office.ask("/v1/look-up", kind="phone", value=typed).json()
-    assert (told["subject"], told["sector"], told["next"]) == (phone, SECTOR, None)
-    assert [entry["id"] for entry in told["entries"]] == story[::-1]
-    assert [(one["identity"], one["linked_to"], one["why"]) for one in told["identities"]] == [
+    reply = harness.ask("/v1/look-up", kind="phone", value=typed).json()
+    assert (reply["subject"], reply["sector"], reply["next"]) == (phone, SECTOR, None)
+    assert [entry["id"] for entry in reply["entries"]] == story[::-1]
+    assert [(one["identity"], one["linked_to"], one["why"]) for one in reply["identities"]] == [
         (phone, None, "asked"),
         (case, phone, "told_together"),
     ]
-    assert (told["identities"][1]["contacts"], told["identities"][1]["since"]) == (1, "2025-03-03T08:00:00Z")
-    assert told["is_own"]
-    assert told["is_whole"]
-    assert told["are_contacts_whole"]
+    assert (reply["identities"][1]["contacts"], reply["identities"][1]["since"]) == (1, "2025-03-03T08:00:00Z")
+    assert reply["is_own"]
+    assert reply["is_whole"]
+    assert reply["are_contacts_whole"]
 
 
-def test_open_contacts_come_first(office: ApiHarness, story: list[str]) -> None:
-    told = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()
-    shown = [(one["contact"], one["state"], one["is_open"], one["entries"]) for one in told["contacts"]]
+def test_open_contacts_come_first(harness: ApiHarness, story: list[str]) -> None:
+    reply = harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()
+    shown = [(one["contact"], one["state"], one["is_open"], one["entries"]) for one in reply["contacts"]]
     assert shown == [
         ("form:demarches:1", "pending_citizen", True, 2),
         ("call:standard:2", "closed", False, 3),
         ("mail:ged:1", "closed", False, 3),
         ("call:standard:1", "closed", False, 3),
     ]
-    assert told["contacts"][2]["outcome"] == "answered"
+    assert reply["contacts"][2]["outcome"] == "answered"
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 200])
-def test_pages_contain_each_entry_once_in_order(office: ApiHarness, phone: str, story: list[str], limit: int) -> None:
-    first = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
-    assert walk(office, phone, first, limit) == story[::-1]
+def test_pages_contain_each_entry_once_in_order(harness: ApiHarness, phone: str, story: list[str], limit: int) -> None:
+    first = harness.ask("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
+    assert walk(harness, phone, first, limit) == story[::-1]
 
 
-def test_simultaneous_entries_of_many_identities_are_paged(office: ApiHarness, case: str) -> None:
-    phones = [office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}") for number in range(1, 12)]
+def test_simultaneous_entries_of_many_identities_are_paged(harness: ApiHarness, case: str) -> None:
+    phones = [harness.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}") for number in range(1, 12)]
     entries = []
     for number, one in enumerate(phones):
-        entries += office.write(letter(f"of-{number}", 0, f"{case} {one}"))
-        entries += office.write(call(f"of-{number}", 0, one))
-    told = office.ask("/v1/look-up", kind="case", value="D-2026-17", limit=7).json()
-    assert len(told["identities"]) == 12
-    found = walk(office, case, told, 7)
+        entries += harness.write(letter(f"of-{number}", 0, f"{case} {one}"))
+        entries += harness.write(call(f"of-{number}", 0, one))
+    reply = harness.ask("/v1/look-up", kind="case", value="D-2026-17", limit=7).json()
+    assert len(reply["identities"]) == 12
+    found = walk(harness, case, reply, 7)
     assert sorted(found) == sorted(entry.id for entry in entries)
     happened_at = {entry.id: entry.happened_at for entry in entries}
     assert all(happened_at[one] >= happened_at[next_one] for one, next_one in pairwise(found))
 
 
-def test_cursor_is_refused_for_another_timeline(office: ApiHarness, phone: str, case: str, story: list[str]) -> None:
-    cursor = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
-    assert office.ask("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
+def test_cursor_is_refused_for_another_timeline(harness: ApiHarness, phone: str, case: str, story: list[str]) -> None:
+    cursor = harness.ask("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
+    assert harness.ask("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
     last = "B" if cursor[-1] == "A" else "A"
     for subject, made_up in ((case, cursor), (phone, cursor[:-1] + last), (phone, "AAAA"), (phone, "é!"), (phone, "")):
-        refused = office.ask("/v1/timeline", subject=subject, cursor=made_up)
+        refused = harness.ask("/v1/timeline", subject=subject, cursor=made_up)
         assert refused.status_code == 400, made_up
         assert refused.json()["type"] == "urn:accueil:problem:cursor"
 
 
-def test_contact_or_pseudonym_finds_its_citizen(office: ApiHarness, phone: str, case: str, story: list[str]) -> None:
-    of_contact = office.ask("/v1/look-up", kind="contact", value="form:demarches:1").json()
-    of_case = office.ask("/v1/look-up", kind="pseudonym", value=case).json()
+def test_contact_or_pseudonym_finds_its_citizen(harness: ApiHarness, phone: str, case: str, story: list[str]) -> None:
+    of_contact = harness.ask("/v1/look-up", kind="contact", value="form:demarches:1").json()
+    of_case = harness.ask("/v1/look-up", kind="pseudonym", value=case).json()
     assert of_contact == of_case
     assert of_contact["subject"] == case
-    assert [record["whose"] for record in office.recorded()] == ["form:demarches:1", case]
+    assert [record["whose"] for record in harness.recorded()] == ["form:demarches:1", case]
 
 
-def test_contact_without_citizen_is_found_alone(office: ApiHarness) -> None:
-    ids = [entry.id for entry in office.write(letter("anonymous", 0, ""))]
-    told = office.ask("/v1/look-up", kind="contact", value="mail:ged:anonymous").json()
-    assert (told["subject"], [entry["id"] for entry in told["entries"]]) == ("mail:ged:anonymous", ids[::-1])
-    life = office.ask("/v1/contact", contact="mail:ged:anonymous").json()
+def test_contact_without_citizen_is_found_alone(harness: ApiHarness) -> None:
+    ids = [entry.id for entry in harness.write(letter("anonymous", 0, ""))]
+    reply = harness.ask("/v1/look-up", kind="contact", value="mail:ged:anonymous").json()
+    assert (reply["subject"], [entry["id"] for entry in reply["entries"]]) == ("mail:ged:anonymous", ids[::-1])
+    life = harness.ask("/v1/contact", contact="mail:ged:anonymous").json()
     assert (life["citizen"], [entry["id"] for entry in life["entries"]]) == (None, ids)
 
 
-def test_contact_entries_are_in_order(office: ApiHarness, case: str, story: list[str]) -> None:
-    life = office.ask("/v1/contact", contact="mail:ged:1").json()
+def test_contact_entries_are_in_order(harness: ApiHarness, case: str, story: list[str]) -> None:
+    life = harness.ask("/v1/contact", contact="mail:ged:1").json()
     assert [entry["type"] for entry in life["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
     assert (life["citizen"], life["sector"], life["contact"]["state"]) == (case, SECTOR, "closed")
 
 
-def test_contact_of_a_citizen_has_no_separate_timeline(office: ApiHarness, story: list[str]) -> None:
-    assert office.ask("/v1/timeline", subject="mail:ged:1").status_code == 404
+def test_contact_of_a_citizen_has_no_separate_timeline(harness: ApiHarness, story: list[str]) -> None:
+    assert harness.ask("/v1/timeline", subject="mail:ged:1").status_code == 404
 
 
-def test_unknown_subject_is_reported_and_recorded(office: ApiHarness, story: list[str]) -> None:
-    unknown = office.pseudonym(IdentityKind.PHONE, "+33199000099")
+def test_unknown_subject_is_reported_and_recorded(harness: ApiHarness, story: list[str]) -> None:
+    unknown = harness.pseudonym(IdentityKind.PHONE, "+33199000099")
     for path, body in (
         ("/v1/look-up", {"kind": "phone", "value": "01 99 00 00 99"}),
         ("/v1/look-up", {"kind": "pseudonym", "value": unknown}),
         ("/v1/timeline", {"subject": unknown}),
         ("/v1/contact", {"contact": "mail:ged:9"}),
     ):
-        answer = office.ask(path, **body)
+        answer = harness.ask(path, **body)
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:accueil:problem:not-known")
-    assert [(one["whose"], one["result"]) for one in office.recorded()] == [
+    assert [(one["whose"], one["result"]) for one in harness.recorded()] == [
         *[(unknown, "not_found")] * 3,
-        (conceal("mail:ged:9", office.api.secret), "not_found"),
+        (conceal("mail:ged:9", harness.api.secret), "not_found"),
     ]
 
 
@@ -149,56 +149,56 @@ def test_unknown_typed_value_is_concealed_in_the_audit(sqlite: ApiHarness, story
     assert typed.rpartition(":")[2].encode() not in kept
 
 
-def test_shared_number_merges_no_timelines(office: ApiHarness, phone: str) -> None:
+def test_shared_number_merges_no_timelines(harness: ApiHarness, phone: str) -> None:
     """A family's landline, or a social worker's telephone."""
-    cases = [office.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(3)]
+    cases = [harness.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(3)]
     for number, one in enumerate(cases):
-        office.write(letter(str(number), 0, f"{one} {phone}"))
-    told = office.ask("/v1/look-up", kind="phone", value=NUMBER).json()
-    assert (told["is_own"], told["entries"]) == (False, [])
-    assert sorted(one["identity"] for one in told["shared"]) == sorted(cases)
-    assert {one["why"] for one in told["shared"]} == {"shared"}
-    of_one = office.ask("/v1/look-up", kind="case", value="D-1").json()
+        harness.write(letter(str(number), 0, f"{one} {phone}"))
+    reply = harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()
+    assert (reply["is_own"], reply["entries"]) == (False, [])
+    assert sorted(one["identity"] for one in reply["shared"]) == sorted(cases)
+    assert {one["why"] for one in reply["shared"]} == {"shared"}
+    of_one = harness.ask("/v1/look-up", kind="case", value="D-1").json()
     assert [one["identity"] for one in of_one["identities"]] == [cases[1]]
     assert [(one["identity"], one["linked_to"]) for one in of_one["shared"]] == [(phone, cases[1])]
     assert {entry["contact"] for entry in of_one["entries"]} == {"mail:ged:1"}
 
 
 def test_revoked_link_separates_timelines_immediately(
-    office: ApiHarness, phone: str, case: str, story: list[str]
+    harness: ApiHarness, phone: str, case: str, story: list[str]
 ) -> None:
     def contacts() -> set[str]:
-        told = office.ask("/v1/look-up", kind="phone", value=NUMBER).json()
-        return {one["contact"] for one in told["contacts"]}
+        reply = harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()
+        return {one["contact"] for one in reply["contacts"]}
 
     whole = contacts()
-    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").json()["holds"] is False
+    assert harness.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").json()["holds"] is False
     assert contacts() == {"call:standard:1", "call:standard:2"}
-    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 404
-    assert office.ask("/v1/links/restore", one=case, other=phone).json()["holds"] is True
+    assert harness.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 404
+    assert harness.ask("/v1/links/restore", one=case, other=phone).json()["holds"] is True
     assert contacts() == whole
-    assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
+    assert harness.ask("/v1/links/restore", one=case, other=phone).status_code == 404
 
 
 def test_long_contact_returns_latest_entries_and_says_so(
-    office: ApiHarness, case: str, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.write(letter("1", 0, case))
-    office.add(token("routes", Role.AGENT, services=("routes",)))
-    whole = office.ask("/v1/contact", contact="mail:ged:1").json()
+    harness.write(letter("1", 0, case))
+    harness.add(token("routes", Role.AGENT, services=("routes",)))
+    whole = harness.ask("/v1/contact", contact="mail:ged:1").json()
     assert (whole["is_whole"], len(whole["entries"])) == (True, 3)
     monkeypatch.setattr("streams.api.lookup.MAX_CONTACT_ENTRIES", 2)
-    latest = office.ask("/v1/contact", contact="mail:ged:1").json()
+    latest = harness.ask("/v1/contact", contact="mail:ged:1").json()
     assert (latest["is_whole"], latest["entries"]) == (False, whole["entries"][1:])
     assert latest["contact"]["state"] == "closed"
-    assert office.ask("/v1/contact", "routes", contact="mail:ged:1").status_code == 404
+    assert harness.ask("/v1/contact", "routes", contact="mail:ged:1").status_code == 404
 
 
 def test_partly_recorded_revocation_is_recorded_as_failed(
-    office: ApiHarness, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.write(letter("1", 0, f"{case} {phone}"))
-    record_soon, asked = office.api.audit.record_soon, list[Access]()
+    harness.write(letter("1", 0, f"{case} {phone}"))
+    record_soon, asked = harness.api.audit.record_soon, list[Access]()
 
     async def record_but_the_second(access: Access) -> int:
         asked.append(access)
@@ -206,48 +206,48 @@ def test_partly_recorded_revocation_is_recorded_as_failed(
             raise AuditError("no space left on device")
         return await record_soon(access)
 
-    monkeypatch.setattr(office.api.audit, "record_soon", record_but_the_second)
-    answer = office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken")
+    monkeypatch.setattr(harness.api.audit, "record_soon", record_but_the_second)
+    answer = harness.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:audit")
-    assert [(one["whose"], one["result"]) for one in office.recorded()] == [(phone, "begun"), (phone, "failed")]
-    assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["identities"]) == 2
+    assert [(one["whose"], one["result"]) for one in harness.recorded()] == [(phone, "begun"), (phone, "failed")]
+    assert len(harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()["identities"]) == 2
 
 
-def test_number_with_only_a_revoked_link_is_known(office: ApiHarness, phone: str, case: str) -> None:
-    office.write(letter("1", 0, f"{case} {phone}"))
-    office.add(token("sacha", Role.AGENT), token("routes", Role.AGENT, services=("routes",)))
-    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 200
-    told = {who: office.ask("/v1/look-up", who, kind="phone", value=NUMBER) for who in ("camille", "sacha", "routes")}
+def test_number_with_only_a_revoked_link_is_known(harness: ApiHarness, phone: str, case: str) -> None:
+    harness.write(letter("1", 0, f"{case} {phone}"))
+    harness.add(token("sacha", Role.AGENT), token("routes", Role.AGENT, services=("routes",)))
+    assert harness.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 200
+    reply = {who: harness.ask("/v1/look-up", who, kind="phone", value=NUMBER) for who in ("camille", "sacha", "routes")}
     for who, names in (("camille", (case, phone)), ("sacha", (None, None))):
-        (link,) = told[who].json()["revoked"]
+        (link,) = reply[who].json()["revoked"]
         assert (link["one"], link["other"]) == names, "who may not restore it does not learn with whom it was"
         assert (link["contacts"], link["reason"]) == (1, "mistaken")
-        assert told[who].json()["entries"] == []
-    assert told["routes"].status_code == 404, "only another service's contacts told it"
-    assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 200
-    assert office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["revoked"] == []
+        assert reply[who].json()["entries"] == []
+    assert reply["routes"].status_code == 404, "only another service's contacts told it"
+    assert harness.ask("/v1/links/restore", one=case, other=phone).status_code == 200
+    assert harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()["revoked"] == []
 
 
-def test_contact_contains_targets_and_scores(office: ApiHarness, case: str) -> None:
-    entries = office.write(letter("1", 0, case))
-    told = breach_entry("mail:ged:1", int(entries[1].happened_at.timestamp() * 1000))
-    told.sector, told.citizen, told.service = SECTOR, case, "rsa"
-    office.timeline.write([told])
-    (contact,) = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["contacts"]
+def test_contact_contains_targets_and_scores(harness: ApiHarness, case: str) -> None:
+    entries = harness.write(letter("1", 0, case))
+    reply = breach_entry("mail:ged:1", int(entries[1].happened_at.timestamp() * 1000))
+    reply.sector, reply.citizen, reply.service = SECTOR, case, "rsa"
+    harness.timeline.write([reply])
+    (contact,) = harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()["contacts"]
     assert contact["sla"] == [
         {"policy": "letters", "clock": "resolution", "state": "breached", "at": "2025-03-03T09:00:00Z"}
     ]
     assert (contact["state"], contact["opinions"], contact["entries"]) == ("closed", 0, 4)
 
 
-def test_contact_contains_open_targets_and_arrival_date(office: ApiHarness, case: str) -> None:
+def test_contact_contains_open_targets_and_arrival_date(harness: ApiHarness, case: str) -> None:
     arrived, *_ = letter("1", 0, case)
     admitted_at = arrived.time - timedelta(days=2)
-    office.write([arrived.model_copy(update={"data": LetterArrivedData(admitted_at=admitted_at)})])
+    harness.write([arrived.model_copy(update={"data": LetterArrivedData(admitted_at=admitted_at)})])
     far = 4_102_444_800_000
     due = sla_status_entry("mail:ged:1", 1, SECTOR, "rsa", resolution=far, first_response=None, acknowledge=86_400_000)
-    office.timeline.write([], [due])
-    (contact,) = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["contacts"]
+    harness.timeline.write([], [due])
+    (contact,) = harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()["contacts"]
     assert contact["due"] == [
         {
             "policy": "letters",
@@ -263,16 +263,16 @@ def test_contact_contains_open_targets_and_arrival_date(office: ApiHarness, case
         )
     ]
     assert (contact["admitted_at"], contact["since"]) == ("2025-03-01T08:00:00Z", "2025-03-03T08:00:00Z")
-    assert office.ask("/v1/contact", contact="mail:ged:1").json()["contact"] == contact
+    assert harness.ask("/v1/contact", contact="mail:ged:1").json()["contact"] == contact
 
 
-def test_simultaneous_entries_are_ordered_by_type(office: ApiHarness, case: str) -> None:
+def test_simultaneous_entries_are_ordered_by_type(harness: ApiHarness, case: str) -> None:
     kinds = ["letter.arrived", "letter.registered", "letter.assigned", "letter.answered"]
     where = {"subject": "mail:ged:1", "service": "rsa", "sector": SECTOR, "identities": case}
     for kind in reversed(kinds):
-        office.write([make(kind, 0, **where, **({"chrono": "1"} if kind == "letter.registered" else {}))])
-    office.timeline.write([breach_entry("mail:ged:1", START_MS)])
-    told = office.ask("/v1/contact", contact="mail:ged:1").json()["entries"]
-    assert [entry["type"] for entry in told] == [*kinds, "sla.breached"]
-    newest_first = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]
+        harness.write([make(kind, 0, **where, **({"chrono": "1"} if kind == "letter.registered" else {}))])
+    harness.timeline.write([breach_entry("mail:ged:1", START_MS)])
+    reply = harness.ask("/v1/contact", contact="mail:ged:1").json()["entries"]
+    assert [entry["type"] for entry in reply] == [*kinds, "sla.breached"]
+    newest_first = harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]
     assert [entry["type"] for entry in newest_first] == ["sla.breached", *reversed(kinds)]

@@ -17,31 +17,31 @@ from tests.support.timelines import entries_of, sla_status_entry
 
 
 def test_evidence_does_not_depend_on_the_direction_of_links(
-    office: ApiHarness, phone: str, case: str, story: list[str]
+    harness: ApiHarness, phone: str, case: str, story: list[str]
 ) -> None:
-    office.write(letter("2", DAY, f"{case} {phone}"))
-    with office.reader.read_snapshot() as snapshot:
+    harness.write(letter("2", DAY, f"{case} {phone}"))
+    with harness.reader.read_snapshot() as snapshot:
         found = snapshot.find_evidence([Link(case, phone), Link(phone, case), Link(phone, "case:0-x")])
     assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
 
 
-def test_number_of_queries_is_bounded(office: ApiHarness, case: str) -> None:
+def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
     asked: list[str] = []
-    event.listen(office.reader._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    event.listen(harness.reader._engine, "before_cursor_execute", lambda *answer: asked.append(answer[2]))
 
     def count() -> int:
         asked.clear()
-        assert office.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
+        assert harness.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
         return len(asked)
 
-    office.write(letter("first", 0, f"{case} {office.pseudonym(IdentityKind.PHONE, NUMBER)}"))
+    harness.write(letter("first", 0, f"{case} {harness.pseudonym(IdentityKind.PHONE, NUMBER)}"))
     few = count()
     for number in range(2, 42):
-        phone = office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}")
-        office.write(letter(f"of-{number}", number, f"{case} {phone}"))
-        office.write(call(f"of-{number}", number, phone))
-        office.write(letter(f"open-{number}", number, phone)[:1])
-        office.timeline.write([], [sla_status_entry(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
+        phone = harness.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}")
+        harness.write(letter(f"of-{number}", number, f"{case} {phone}"))
+        harness.write(call(f"of-{number}", number, phone))
+        harness.write(letter(f"open-{number}", number, phone)[:1])
+        harness.timeline.write([], [sla_status_entry(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
     assert count() <= few + 1 < 10
 
 
@@ -88,12 +88,12 @@ def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 
-def test_services_are_found_in_a_bounded_sample(office: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
+def test_services_are_found_in_a_bounded_sample(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, phone = harness.pseudonym(IdentityKind.CASE, "D-1"), harness.pseudonym(IdentityKind.PHONE, NUMBER)
     of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
-    office.write([*letter("1", 0, case), *of_phone])
+    harness.write([*letter("1", 0, case), *of_phone])
     monkeypatch.setattr("streams.timeline.reader.MAX_SAMPLED", 3)
-    with office.reader.read_snapshot() as snapshot:
+    with harness.reader.read_snapshot() as snapshot:
         for sectors, starts, services in (
             ([SECTOR], [case], ["rsa"]),
             ([SECTOR], ["case:"], ["rsa"]),
@@ -104,17 +104,17 @@ def test_services_are_found_in_a_bounded_sample(office: ApiHarness, monkeypatch:
             assert snapshot.find_services(sectors, starts) == services
 
 
-def test_reader_cannot_write(office: ApiHarness, story: list[str]) -> None:
-    with office.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
+def test_reader_cannot_write(harness: ApiHarness, story: list[str]) -> None:
+    with harness.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
         snapshot._connection.execute(text("DELETE FROM entries"))
-    assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
+    assert len(harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
 
 
-def test_answer_uses_one_snapshot(office: ApiHarness, phone: str, story: list[str]) -> None:
-    with office.reader.read_snapshot() as snapshot:
+def test_answer_uses_one_snapshot(harness: ApiHarness, phone: str, story: list[str]) -> None:
+    with harness.reader.read_snapshot() as snapshot:
         before = snapshot.read([phone], 100)
-        office.write(call("3", 5 * DAY, phone))
+        harness.write(call("3", 5 * DAY, phone))
         assert snapshot.read([phone], 100) == before
         assert snapshot.resolve_identities(phone).is_own
-    with office.reader.read_snapshot() as snapshot:
+    with harness.reader.read_snapshot() as snapshot:
         assert len(snapshot.read([phone], 100)) == len(before) + 3

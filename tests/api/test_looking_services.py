@@ -17,17 +17,17 @@ from tests.support.timelines import sla_status_entry
 FAMILY = "+33199000009"
 
 
-def test_targets_of_other_sectors_and_services_are_hidden(office: ApiHarness, case: str) -> None:
-    office.add(token("sacha", Role.AGENT, services=("rsa",)))
-    office.write(letter("1", 0, case)[:1])
+def test_targets_of_other_sectors_and_services_are_hidden(harness: ApiHarness, case: str) -> None:
+    harness.add(token("sacha", Role.AGENT, services=("rsa",)))
+    harness.write(letter("1", 0, case)[:1])
 
-    def told(who: str) -> int:
-        (contact,) = office.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
+    def reply(who: str) -> int:
+        (contact,) = harness.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
         return len(contact["due"])
 
     for sector, service, seen in (("avis", "rsa", (0, 0)), (SECTOR, "enfance", (1, 0)), (SECTOR, "rsa", (1, 1))):
-        office.timeline.write([], [sla_status_entry("mail:ged:1", 1, sector, service, resolution=1)])
-        assert (told("camille"), told("sacha")) == seen
+        harness.timeline.write([], [sla_status_entry("mail:ged:1", 1, sector, service, resolution=1)])
+        assert (reply("camille"), reply("sacha")) == seen
 
 
 @pytest.fixture(params=OtherServices)
@@ -49,51 +49,51 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
 
 
 def test_setting_controls_visibility_of_other_services(of_two_services: ApiHarness) -> None:
-    office = of_two_services
-    is_hidden = office.api.options.other_services is OtherServices.HIDDEN
-    told = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
-    entries = list(told["entries"])
-    while told["next"]:
-        told = office.ask("/v1/timeline", "sacha", subject=told["subject"], cursor=told["next"], limit=2).json()
-        entries += told["entries"]
+    harness = of_two_services
+    is_hidden = harness.api.options.other_services is OtherServices.HIDDEN
+    reply = harness.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
+    entries = list(reply["entries"])
+    while reply["next"]:
+        reply = harness.ask("/v1/timeline", "sacha", subject=reply["subject"], cursor=reply["next"], limit=2).json()
+        entries += reply["entries"]
     assert len(entries) == (6 if is_hidden else 9)
     shown = [entry for entry in entries if not entry["is_outline"]]
     assert [entry["service"] for entry in shown] == ["rsa"] * 6
     for entry in entries:
         if entry["is_outline"]:
             assert {name for name, value in entry.items() if value} == {"channel", "happened_at", "state", "is_outline"}
-    first = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17")
+    first = harness.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17")
     assert "enfance" not in first.text
     assert "mail:ged:2" not in first.text
-    assert office.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
-    assert office.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:2").status_code == 404
+    assert harness.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
+    assert harness.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:2").status_code == 404
     identities = {one["kind"] for one in first.json()["identities"]}
     assert identities == ({"case"} if is_hidden else {"case", "dossier"})
-    assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
-    assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
+    assert harness.ask("/v1/contact", contact="mail:ged:2").status_code == 200
+    assert len(harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
 
 
 def test_contact_passed_on_to_a_hidden_service_is_not_open(of_two_services: ApiHarness, case: str) -> None:
-    office = of_two_services
+    harness = of_two_services
     arrived, *further = letter("3", 3 * DAY, case)
     passed_on = [one.model_copy(update={"service": "enfance"}) for one in further]
 
-    def told(who: str) -> dict[str, Any]:
-        contacts = office.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
+    def reply(who: str) -> dict[str, Any]:
+        contacts = harness.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
         (one,) = (contact for contact in contacts if contact["contact"] == "mail:ged:3")
-        life = office.ask("/v1/contact", who, contact="mail:ged:3").json()["contact"]
+        life = harness.ask("/v1/contact", who, contact="mail:ged:3").json()["contact"]
         assert life == one
         return {name: one[name] for name in ("is_open", "state", "outcome", "service")}
 
-    office.write([arrived])
-    assert told("sacha")["is_open"] is told("camille")["is_open"] is True
-    office.write(passed_on[:1])
-    assert told("sacha") == {"is_open": False, "state": "closed", "outcome": "passed_on", "service": "rsa"}
-    assert (told("camille")["is_open"], told("camille")["service"]) == (True, "enfance")
-    office.write(
+    harness.write([arrived])
+    assert reply("sacha")["is_open"] is reply("camille")["is_open"] is True
+    harness.write(passed_on[:1])
+    assert reply("sacha") == {"is_open": False, "state": "closed", "outcome": "passed_on", "service": "rsa"}
+    assert (reply("camille")["is_open"], reply("camille")["service"]) == (True, "enfance")
+    harness.write(
         [make("letter.assigned", 9 * DAY, subject="mail:ged:3", service="rsa", sector=SECTOR, identities=case)]
     )
-    assert told("sacha")["is_open"] is True
+    assert reply("sacha")["is_open"] is True
 
 
 @pytest.fixture
@@ -136,10 +136,12 @@ def test_link_proved_only_by_another_service_is_hidden(narrow: ApiHarness) -> No
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
     narrow.write(call("9", 2 * DAY, phone))
     answer = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
-    told = answer.json()
-    assert {entry["contact"] for entry in told["entries"]} == {"call:standard:9"}
-    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in told["identities"]] == [(phone, None, None)]
-    assert (told["shared"], case in answer.text) == ([], False)
+    reply = answer.json()
+    assert {entry["contact"] for entry in reply["entries"]} == {"call:standard:9"}
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in reply["identities"]] == [
+        (phone, None, None)
+    ]
+    assert (reply["shared"], case in answer.text) == ([], False)
     assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:1").status_code == 404
     assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="call:standard:9").json()["subject"] == phone
     narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
@@ -151,9 +153,9 @@ def test_link_proved_only_by_another_service_is_hidden(narrow: ApiHarness) -> No
 def test_shared_number_leads_to_citizens_of_the_own_service(narrow: ApiHarness) -> None:
     third, family = narrow.pseudonym(IdentityKind.CASE, "D-3"), narrow.pseudonym(IdentityKind.PHONE, FAMILY)
     narrow.write(letter("9", 2 * DAY, f"{third} {family}"))
-    told = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
-    assert (told["is_own"], told["entries"]) == (False, [])
-    assert [(one["identity"], one["contacts"]) for one in told["shared"]] == [(third, 1)]
+    reply = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
+    assert (reply["is_own"], reply["entries"]) == (False, [])
+    assert [(one["identity"], one["contacts"]) for one in reply["shared"]] == [(third, 1)]
     assert len(narrow.ask("/v1/look-up", kind="phone", value=FAMILY).json()["shared"]) == 3
     of_one = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3").json()
     assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
@@ -191,24 +193,24 @@ def test_entries_of_a_service_are_searched_within_a_bound(narrow: ApiHarness, mo
     assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
 
 
-def test_contact_of_two_sectors_needs_both_permissions(office: ApiHarness, case: str) -> None:
+def test_contact_of_two_sectors_needs_both_permissions(harness: ApiHarness, case: str) -> None:
     name = "mail:ged:1"
-    office.write(letter("1", 0, case))
-    office.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
-    office.add(token("avis", Role.AGENT, sectors=("avis",)), token("both", Role.AGENT, sectors=(SECTOR, "avis")))
+    harness.write(letter("1", 0, case))
+    harness.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
+    harness.add(token("avis", Role.AGENT, sectors=("avis",)), token("both", Role.AGENT, sectors=(SECTOR, "avis")))
     for who, status in (("camille", 403), ("avis", 403), ("both", 200)):
-        assert office.ask("/v1/contact", who, contact=name).status_code == status
-        assert office.ask("/v1/look-up", who, kind="contact", value=name).status_code == status
+        assert harness.ask("/v1/contact", who, contact=name).status_code == status
+        assert harness.ask("/v1/look-up", who, kind="contact", value=name).status_code == status
 
 
 @pytest.mark.parametrize("first", [SECTOR, "avis"])
-def test_entries_of_another_sector_are_not_in_the_citizens_timeline(office: ApiHarness, first: str) -> None:
+def test_entries_of_another_sector_are_not_in_the_citizens_timeline(harness: ApiHarness, first: str) -> None:
     """A contact known in two sectors, the later one reported first: all entries have one owner."""
-    office.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
-    cases = {sector: office.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
+    harness.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
+    cases = {sector: harness.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
     (second,) = cases.keys() - {first}
     name = {"subject": "mail:ged:1", "site": "siege"}
-    office.write(
+    harness.write(
         [
             make("letter.arrived", 10, sector=first, service=f"of-{first}", identities=cases[first], **name),
             make(
@@ -224,13 +226,13 @@ def test_entries_of_another_sector_are_not_in_the_citizens_timeline(office: ApiH
     )
     read = 0
     for who, own, other in (("camille", SECTOR, "avis"), ("avis", "avis", SECTOR)):
-        answers = [office.ask("/v1/look-up", who, kind="case", value="D-1", sector=own)]
-        answers += [office.ask("/v1/timeline", who, subject=case) for case in cases.values()]
+        answers = [harness.ask("/v1/look-up", who, kind="case", value="D-1", sector=own)]
+        answers += [harness.ask("/v1/timeline", who, subject=case) for case in cases.values()]
         assert not any(f"of-{other}" in answer.text for answer in answers)
         read += any(f"of-{own}" in answer.text for answer in answers)
-        held = office.ask("/v1/export", who, subject=cases[own], sector=own).json()
-        told = [entry["service"] for one in held.get("contacts", []) for entry in one["entries"]]
-        assert f"of-{other}" not in told
+        held = harness.ask("/v1/export", who, subject=cases[own], sector=own).json()
+        reply = [entry["service"] for one in held.get("contacts", []) for entry in one["entries"]]
+        assert f"of-{other}" not in reply
     assert read
-    whole = office.ask("/v1/look-up", "both", kind="contact", value="mail:ged:1").json()
+    whole = harness.ask("/v1/look-up", "both", kind="contact", value="mail:ged:1").json()
     assert {entry["service"] for entry in whole["entries"]} == {f"of-{sector}" for sector in cases}

@@ -57,10 +57,10 @@ def served(data: Path, **environment: str) -> Iterator[Served]:
 def data(tmp_path: Path, url: str) -> Path:
     """Data directory whose timelines have one letter, and whose token is `camille`."""
     data = tmp_path / "data"
-    office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
-    office.add(token(), token("sacha", Role.OPERATOR))
-    office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
-    office.close()
+    harness = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    harness.add(token(), token("sacha", Role.OPERATOR))
+    harness.write(letter("1", 0, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
+    harness.close()
     return data
 
 
@@ -71,9 +71,9 @@ def settings_of(url: str) -> dict[str, str]:
 def test_process_answers_records_and_stops(data: Path, url: str) -> None:
     with served(data, **settings_of(url)) as api:
         wait_until(api.is_ready, "the API")
-        told = api.ask("/v1/look-up", kind="phone", value=NUMBER)
-        assert told.status_code == 200
-        assert [entry["contact"] for entry in told.json()["entries"]] == ["mail:ged:1"] * 3
+        answer = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+        assert answer.status_code == 200
+        assert [entry["contact"] for entry in answer.json()["entries"]] == ["mail:ged:1"] * 3
         assert api.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
         assert api.ask("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
         metrics = httpx.get(f"{api.url}/metrics").text
@@ -98,15 +98,15 @@ def ask_in_turn(api: Served, times: int) -> Iterator[int]:
 
 
 def test_concurrent_reads_during_writes(data: Path, url: str, tmp_path: Path) -> None:
-    office = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    harness = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     with served(data, **settings_of(url)) as api, ThreadPoolExecutor(12) as threads:
         wait_until(api.is_ready, "the API")
         asking = [threads.submit(lambda: list(ask_in_turn(api, 20))) for _ in range(12)]
         for number in range(2, 30):
-            office.write(letter(str(number), number, office.pseudonym(IdentityKind.PHONE, NUMBER)))
+            harness.write(letter(str(number), number, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
         assert [asked.result() for asked in asking] == [[200] * 20] * 12
-    assert len(office.recorded()) == 240
-    office.close()
+    assert len(harness.recorded()) == 240
+    harness.close()
 
 
 @pytest.mark.faults
@@ -139,10 +139,10 @@ def test_cursor_survives_a_restart(data: Path, url: str) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
 def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
-    office = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
-    office.add(token(sectors=(SECTOR,)))
-    office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
-    office.close()
+    harness = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
+    harness.add(token(sectors=(SECTOR,)))
+    harness.write(letter("1", 0, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
+    harness.close()
     (demo / "access" / "demo-token").write_text("camille\n")
     (demo / "access" / "demo-number").write_text(f"{NUMBER}\n")
     (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -154,10 +154,10 @@ def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
 
 
 def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Postgres) -> None:
-    office = ApiHarness(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
-    office.add(token())
-    office.pseudonym(IdentityKind.PHONE, NUMBER)
-    office.close()
+    harness = ApiHarness(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
+    harness.add(token())
+    harness.pseudonym(IdentityKind.PHONE, NUMBER)
+    harness.close()
     postgres.stop("immediate")
     try:
         with served(tmp_path / "data", **settings_of(postgres.url)) as api:

@@ -32,11 +32,11 @@ CASE, OTHER = "2026-17", "2026-18"
 
 
 @pytest.fixture
-def phone(office: ApiHarness) -> str:
+def phone(harness: ApiHarness) -> str:
     """Telephone of a citizen with a letter, a form and a call, who shares the family's number with another one."""
-    phone, family = (office.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, "+33199000009"))
-    case, other = (office.pseudonym(IdentityKind.CASE, number) for number in (CASE, OTHER))
-    office.write(
+    phone, family = (harness.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, "+33199000009"))
+    case, other = (harness.pseudonym(IdentityKind.CASE, number) for number in (CASE, OTHER))
+    harness.write(
         [
             *letter("1", 0, f"{case} {phone}"),
             *form("2", 90, case),
@@ -47,89 +47,89 @@ def phone(office: ApiHarness) -> str:
     return phone
 
 
-def work_on(office: ApiHarness, told: list[Event]) -> None:
+def work_on(harness: ApiHarness, reply: list[Event]) -> None:
     """Apply the published events as the worker and the timelines would."""
-    rows = {event.subject: office.rows[event.subject.encode()] for event in told}
-    office.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in told])
+    rows = {event.subject: harness.rows[event.subject.encode()] for event in reply}
+    harness.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in reply])
 
 
-def test_export_contains_only_the_citizens_data(office: ApiHarness, phone: str) -> None:
-    answer = office.ask("/v1/export", subject=phone)
+def test_export_contains_only_the_citizens_data(harness: ApiHarness, phone: str) -> None:
+    answer = harness.ask("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
     named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
     assert re.fullmatch(named, answer.headers["content-disposition"]), "of whom it is, the name does not say"
     held = answer.json()
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
     assert [one["reason"] for one in held["withheld"]] == ["shared"]
-    page = office.ask("/v1/export", subject=phone, format="html", language="en")
+    page = harness.ask("/v1/export", subject=phone, format="html", language="en")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="en">' in page.text
-    paper = office.ask("/v1/export", subject=phone, format="pdf")
+    paper = harness.ask("/v1/export", subject=phone, format="pdf")
     assert len(PdfReader(BytesIO(paper.content)).pages) >= 1
-    assert [(one["operation"], one["result"], one["whose"]) for one in office.recorded()] == [
+    assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "shown", phone)
     ] * 3
-    assert len(office.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
+    assert len(harness.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
 
 
-def test_failed_export_is_recorded(office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_export_is_recorded(harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
-    assert office.ask("/v1/export", subject=phone, format="pdf").status_code == 500
-    assert [(one["operation"], one["result"], one["whose"]) for one in office.recorded()] == [
+    assert harness.ask("/v1/export", subject=phone, format="pdf").status_code == 500
+    assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "failed", phone)
     ]
 
 
-def test_erasure_is_published_applied_and_proved(office: ApiHarness, phone: str) -> None:
-    told: list[Event] = []
-    fold = office.fold
-    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
-    begun = office.ask("/v1/erasures", subject=phone)
+def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str) -> None:
+    reply: list[Event] = []
+    fold = harness.fold
+    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    begun = harness.ask("/v1/erasures", subject=phone)
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
     address = f"/v1/erasures/{begun.json()['id']}"
     headers = {"authorization": "Bearer camille"}
-    (still_open,) = office.client.get("/v1/erasures", headers=headers).json()["erasures"]
+    (still_open,) = harness.client.get("/v1/erasures", headers=headers).json()["erasures"]
     assert (still_open["id"], still_open["sector"], still_open["contacts"]) == (begun.json()["id"], "social", 3)
-    office.add(token("other-sector", sectors=("routes",)))
-    elsewhere = office.client.get("/v1/erasures", headers={"authorization": "Bearer other-sector"})
+    harness.add(token("other-sector", sectors=("routes",)))
+    elsewhere = harness.client.get("/v1/erasures", headers={"authorization": "Bearer other-sector"})
     assert elsewhere.json() == {"erasures": []}, "each sector's are its own"
-    assert office.client.get(address, headers=headers).json()["proof"] is None
-    work_on(office, told)
-    found = office.client.get(address, headers=headers).json()
+    assert harness.client.get(address, headers=headers).json()["proof"] is None
+    work_on(harness, reply)
+    found = harness.client.get(address, headers=headers).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
-    assert office.client.get(address, headers=headers).json() == found, "a proof stays as it is"
-    assert office.client.get("/v1/erasures", headers=headers).json() == {"erasures": []}
+    assert harness.client.get(address, headers=headers).json() == found, "a proof stays as it is"
+    assert harness.client.get("/v1/erasures", headers=headers).json() == {"erasures": []}
     canonical = json.dumps(found["proof"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
-    proved = [one["whose"] for one in office.recorded() if one["result"] == "proved"]
+    proved = [one["whose"] for one in harness.recorded() if one["result"] == "proved"]
     assert proved == [f"erasure:{found['id']}:{found['sha256']}"]
-    assert office.ask("/v1/export", subject=phone).status_code == 404
-    other = office.pseudonym(IdentityKind.CASE, OTHER)
-    assert len(office.ask("/v1/export", subject=other).json()["contacts"]) == 1
-    assert not [row for row in office.rows.values() if phone in row.identities]
+    assert harness.ask("/v1/export", subject=phone).status_code == 404
+    other = harness.pseudonym(IdentityKind.CASE, OTHER)
+    assert len(harness.ask("/v1/export", subject=other).json()["contacts"]) == 1
+    assert not [row for row in harness.rows.values() if phone in row.identities]
 
 
 def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
-    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Event] = []
-    fold, begin = office.fold, Erasures.begin
-    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    reply: list[Event] = []
+    fold, begin = harness.fold, Erasures.begin
+    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
 
     def be_away(*_: object) -> None:
         raise Unavailable("full")
 
     monkeypatch.setattr(Erasures, "begin", be_away)
-    answer = office.ask("/v1/erasures", subject=phone)
+    answer = harness.ask("/v1/erasures", subject=phone)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
-    first, last = office.recorded()
+    first, last = harness.recorded()
     assert (first["result"], last["result"], first["whose"], last["whose"]) == ("begun", "failed", phone, phone)
     assert first["erasure"] == last["erasure"] != ""
     monkeypatch.setattr(Erasures, "begin", begin)
-    name = office.ask("/v1/erasures", subject=phone).json()["id"]
-    work_on(office, told)
-    office.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
-    of_it = [(one["result"], one["whose"]) for one in office.recorded() if one["erasure"] == name]
+    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
+    work_on(harness, reply)
+    harness.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
+    of_it = [(one["result"], one["whose"]) for one in harness.recorded() if one["erasure"] == name]
     assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
     assert of_it[0][1] == phone
     assert name != first["erasure"]
@@ -140,17 +140,17 @@ CHANGES = pytest.mark.parametrize(
 )
 
 
-def make_body(office: ApiHarness, path: str) -> dict[str, str]:
+def make_body(harness: ApiHarness, path: str) -> dict[str, str]:
     """Return a body that changes data of a citizen who wrote a letter."""
-    phone, case = office.pseudonym(IdentityKind.PHONE, NUMBER), office.pseudonym(IdentityKind.CASE, CASE)
-    office.write(letter("1", 0, f"{case} {phone}"))
+    phone, case = harness.pseudonym(IdentityKind.PHONE, NUMBER), harness.pseudonym(IdentityKind.CASE, CASE)
+    harness.write(letter("1", 0, f"{case} {phone}"))
     return {"subject": phone} if path == "/v1/erasures" else {"one": phone, "other": case, "reason": "mistaken"}
 
 
 @CHANGES
 @pytest.mark.parametrize("is_done", [False, True])
 def test_failure_is_recorded_only_if_nothing_was_done(
-    office: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
+    harness: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
 ) -> None:
     act = getattr(owner, name)
 
@@ -160,8 +160,8 @@ def test_failure_is_recorded_only_if_nothing_was_done(
         raise Unavailable("connection lost")
 
     monkeypatch.setattr(owner, name, lose_the_answer)
-    assert office.ask(path, **make_body(office, path)).status_code == 503
-    assert {one["result"] for one in office.recorded()} == ({"begun"} if is_done else {"begun", "failed"})
+    assert harness.ask(path, **make_body(harness, path)).status_code == 503
+    assert {one["result"] for one in harness.recorded()} == ({"begun"} if is_done else {"begun", "failed"})
 
 
 @CHANGES
@@ -194,24 +194,24 @@ def test_cancelled_request_is_not_recorded_as_failed(
     assert {one["result"] for one in sqlite.recorded()} == {"begun"}
 
 
-def test_polling_of_own_erasure_is_recorded_once_with_the_proof(office: ApiHarness, phone: str) -> None:
-    office.add(token("robin"))
-    told: list[Event] = []
-    fold = office.fold
-    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
-    name = office.ask("/v1/erasures", subject=phone).json()["id"]
+def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarness, phone: str) -> None:
+    harness.add(token("robin"))
+    reply: list[Event] = []
+    fold = harness.fold
+    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
 
     def look(who: str) -> str:
         headers = {"authorization": f"Bearer {who}"}
-        return str(office.client.get(f"/v1/erasures/{name}", headers=headers).json()["state"])
+        return str(harness.client.get(f"/v1/erasures/{name}", headers=headers).json()["state"])
 
-    begun = office.recorded()
+    begun = harness.recorded()
     assert [look("camille") for _ in range(3)] == ["told"] * 3
-    assert office.recorded() == begun, "that there is one he knows, and of whom it is is not told"
+    assert harness.recorded() == begun, "that there is one he knows, and of whom it is is not told"
     assert look("robin") == "told"
-    work_on(office, told)
+    work_on(harness, reply)
     assert look("camille") == look("camille") == "proved"
-    assert [(one["who"], one["result"]) for one in office.recorded()[len(begun) :]] == [
+    assert [(one["who"], one["result"]) for one in harness.recorded()[len(begun) :]] == [
         ("robin", "shown"),
         ("camille", "proved"),
         ("camille", "shown"),
@@ -237,46 +237,46 @@ def test_refusal_does_not_need_the_database_and_is_recorded(
     ] * 2
 
 
-def test_shared_identity_is_refused_and_recorded(office: ApiHarness, phone: str) -> None:
-    family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
+def test_shared_identity_is_refused_and_recorded(harness: ApiHarness, phone: str) -> None:
+    family = harness.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
-        answer = office.ask(path, subject=family)
+        answer = harness.ask(path, subject=family)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:shared")
-    assert [(one["operation"], one["whose"], one["result"]) for one in office.recorded()] == [
+    assert [(one["operation"], one["whose"], one["result"]) for one in harness.recorded()] == [
         ("export", family, "refused"),
         ("erase", family, "refused"),
     ]
 
 
-def test_several_sectors_need_a_named_one(office: ApiHarness, phone: str) -> None:
-    office.add(token("both", sectors=("social", "routes", "tax")))
-    office.write(call("5", 400, phone, sector="routes"))
+def test_several_sectors_need_a_named_one(harness: ApiHarness, phone: str) -> None:
+    harness.add(token("both", sectors=("social", "routes", "tax")))
+    harness.write(call("5", 400, phone, sector="routes"))
     for path in ("/v1/export", "/v1/erasures"):
-        answer = office.ask(path, "both", subject=phone)
+        answer = harness.ask(path, "both", subject=phone)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:sectors")
-        assert office.ask(path, "both", subject=phone, sector="tax").status_code == 404
-        assert office.ask(path, subject=phone, sector="routes").status_code == 403
-    held = office.ask("/v1/export", "both", subject=phone, sector="routes").json()
+        assert harness.ask(path, "both", subject=phone, sector="tax").status_code == 404
+        assert harness.ask(path, subject=phone, sector="routes").status_code == 403
+    held = harness.ask("/v1/export", "both", subject=phone, sector="routes").json()
     assert [one["contact"] for one in held["contacts"]] == ["call:standard:5"]
-    begun = office.ask("/v1/erasures", "both", subject=phone, sector="social")
+    begun = harness.ask("/v1/erasures", "both", subject=phone, sector="social")
     assert (begun.status_code, begun.json()["contacts"]) == (202, 3)
-    results = [(one["sector"], one["result"]) for one in office.recorded()]
+    results = [(one["sector"], one["result"]) for one in harness.recorded()]
     of_each = [("", "refused"), ("tax", "not_found"), ("", "refused")]
     assert results == [*of_each, *of_each, ("routes", "shown"), ("social", "begun")]
 
 
-def test_other_sectors_are_not_revealed_without_permission(office: ApiHarness, phone: str) -> None:
-    case = office.pseudonym(IdentityKind.CASE, OTHER)
-    office.write(call("5", 400, case, sector="routes"))
-    office.add(token("tax", sectors=("tax",)))
+def test_other_sectors_are_not_revealed_without_permission(harness: ApiHarness, phone: str) -> None:
+    case = harness.pseudonym(IdentityKind.CASE, OTHER)
+    harness.write(call("5", 400, case, sector="routes"))
+    harness.add(token("tax", sectors=("tax",)))
     for path in ("/v1/export", "/v1/erasures"):
-        assert office.ask(path, "tax", subject=case).status_code == 403
-        assert office.ask(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
-    assert {one["sector"] for one in office.recorded() if one["who"] == "camille"} == {"social"}
+        assert harness.ask(path, "tax", subject=case).status_code == 403
+        assert harness.ask(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
+    assert {one["sector"] for one in harness.recorded() if one["who"] == "camille"} == {"social"}
 
 
 def test_privacy_requests_do_not_delay_look_ups(
-    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
 
@@ -289,13 +289,13 @@ def test_privacy_requests_do_not_delay_look_ups(
 
     async def ask_beside() -> None:
         headers = {"authorization": "Bearer camille"}
-        transport = ASGITransport(app=office.app)
+        transport = ASGITransport(app=harness.app)
         async with AsyncClient(
             transport=transport, base_url="http://testserver", headers=headers, timeout=None
         ) as client:
             exports = [
                 asyncio.create_task(client.post("/v1/export", json={"subject": phone}))
-                for _ in range(2 * office.api.options.threads)
+                for _ in range(2 * harness.api.options.threads)
             ]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
             asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
@@ -309,11 +309,11 @@ def test_privacy_requests_do_not_delay_look_ups(
 
 
 def test_privacy_requests_of_one_token_run_one_at_a_time(
-    office: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
+    harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.add(token("robin"))
+    harness.add(token("robin"))
     goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
-    opened, most, open_timeline = set[Timeline](), [0], office.api.open_timeline
+    opened, most, open_timeline = set[Timeline](), [0], harness.api.open_timeline
 
     def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         waiting.append(finder)
@@ -329,10 +329,10 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
         return timeline
 
     monkeypatch.setattr(CitizenFinder, "read_rows", wait)
-    monkeypatch.setattr(office.api, "open_timeline", open_writer)
+    monkeypatch.setattr(harness.api, "open_timeline", open_writer)
 
     async def ask_often() -> None:
-        transport = ASGITransport(app=office.app)
+        transport = ASGITransport(app=harness.app)
         async with AsyncClient(transport=transport, base_url="http://testserver", timeout=None) as client:
 
             def ask(who: str) -> asyncio.Task[Response]:
@@ -350,21 +350,21 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
     assert (most, opened) == ([MAX_PRIVACY_REQUESTS], set())
 
 
-def test_erasure_needs_its_sector_and_all_services(office: ApiHarness, phone: str) -> None:
-    office.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
-    request = office.ask("/v1/erasures", subject=phone).json()
+def test_erasure_needs_its_sector_and_all_services(harness: ApiHarness, phone: str) -> None:
+    harness.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
+    request = harness.ask("/v1/erasures", subject=phone).json()
     for who in ("elsewhere", "part", "agent"):
         for path in ("/v1/export", "/v1/erasures"):
-            assert office.ask(path, who, subject=phone).status_code == 403
-        asked = office.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
+            assert harness.ask(path, who, subject=phone).status_code == 403
+        asked = harness.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
         assert asked.status_code == 403
-    unknown_to_all = office.pseudonym(IdentityKind.CASE, "2026-99")
+    unknown_to_all = harness.pseudonym(IdentityKind.CASE, "2026-99")
     for path in ("/v1/export", "/v1/erasures"):
-        assert office.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
+        assert harness.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
     for who in ("part", "agent"):
-        nobodys = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": f"Bearer {who}"})
+        nobodys = harness.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": f"Bearer {who}"})
         assert nobodys.status_code == 403
-        listed = office.client.get("/v1/erasures", headers={"authorization": f"Bearer {who}"})
+        listed = harness.client.get("/v1/erasures", headers={"authorization": f"Bearer {who}"})
         assert listed.status_code == 403
-    unknown = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
+    unknown = harness.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
     assert unknown.status_code == 404

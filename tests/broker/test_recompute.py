@@ -63,7 +63,7 @@ def refuse_one(kafka: EmbeddedKafka) -> None:
 def test_recompute_agrees_with_the_worker_and_names_each_difference(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chain = SlaChain(own_kafka, tmp_path)
     nothing = ask(own_kafka, tmp_path, "recompute")
-    assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has counted anything yet\n")
+    assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has written figures yet\n")
     refuse_one(own_kafka)
     with chain.child("worker", "worker").start() as worker:
         chain.call(CALLS)
@@ -114,12 +114,12 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "no number differs" in result.stdout
     assert "SLA figures not compared, though they differ: " in result.stdout
-    [judged] = re.findall(r"\(sla\.toml; contacts: (\d+), the last as of 20", result.stdout)
+    [judged] = re.findall(r"judged (\d+) contacts by others than those in force \(sla\.toml\), the last one at 20", result.stdout)
     assert CALLS - ANSWERED <= int(judged) <= CALLS  # calls answered in time meet both targets
     file.write_text(before, encoding="utf-8")
     started_at = datetime.now(UTC).replace(microsecond=0)
     same = ask(kafka, directory, "recompute")
-    assert (same.exit_code, "left out" in same.stdout) == (0, False), same.output
+    assert (same.exit_code, "not compared" in same.stdout) == (0, False), same.output
     [as_of] = re.findall(r"^as of (\S+ \S+): ", same.stdout, re.MULTILINE)
     assert datetime.fromisoformat(as_of) >= started_at, "all events up to now are compared"
 

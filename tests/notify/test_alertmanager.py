@@ -42,9 +42,9 @@ def test_example_is_valid() -> None:
     ],
 )
 def test_alerts_reach_their_receivers(labels: dict[str, str], receivers: str) -> None:
-    told = [f"{name}={value}" for name, value in labels.items()]
+    sent = [f"{name}={value}" for name, value in labels.items()]
     test = [find("amtool"), "config", "routes", "test", f"--config.file={EXAMPLE}", f"--verify.receivers={receivers}"]
-    done = subprocess.run([*test, *told], capture_output=True, text=True, check=False)
+    done = subprocess.run([*test, *sent], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -90,11 +90,11 @@ def test_breach_mutes_only_its_warning(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     broken, other = SlaClockStub(1, now), SlaClockStub(2, now + timedelta(hours=1))
     writer = AlertWriter(NotifyOptions("", tmp_path))
-    told = [*incidents(broken), incidents(other)[1]]
+    sent = [*incidents(broken), incidents(other)[1]]
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         client = Client(AlertmanagerOptions("one", manager.url))
         ms = round(now.timestamp() * 1000)
-        assert client.post([writer.open(incident, ms) for incident in told]) == 0
+        assert client.post([writer.open(incident, ms) for incident in sent]) == 0
         client.close()
 
         def muted() -> dict[tuple[str, str], bool]:
@@ -121,7 +121,7 @@ def test_fast_burn_rate_mutes_the_slow_one(tmp_path: Path) -> None:
     ]
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         client = Client(AlertmanagerOptions("one", manager.url))
-        assert client.post([{"labels": told, "startsAt": now} for told in labels]) == 0
+        assert client.post([{"labels": sent, "startsAt": now} for sent in labels]) == 0
         client.close()
 
         def muted() -> dict[tuple[str, str], bool]:

@@ -21,7 +21,7 @@ CALLS = 8
 """Each time."""
 
 
-def told(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
+def breach_alerts(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
     """Return, by contact, the fingerprints of its breach alerts and their start times."""
     found: dict[str, set[tuple[str, datetime]]] = {}
     for _, body in hook.taken:
@@ -52,15 +52,15 @@ def test_workers_and_notify_killed_around_the_breach(own_kafka: EmbeddedKafka, t
                 child.kill()
                 wait_until(lambda child=child, lives=lives: len(child.exits) > lives, "its end")
             wait_until(
-                lambda: told(hook).keys() >= chain.deadlines.keys(),
+                lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
                 "all",
                 90,
-                lambda: chain.deadlines.keys() - told(hook).keys(),
+                lambda: chain.deadlines.keys() - breach_alerts(hook).keys(),
             )
         kills = [child.exits.count(-signal.SIGKILL) for child in children]
     assert sum(kills) >= 20
     assert min(kills) > 5
-    breaches = told(hook)
+    breaches = breach_alerts(hook)
     assert breaches.keys() == chain.deadlines.keys()
     assert {contact: {at for _, at in one} for contact, one in breaches.items()} == {
         contact: {at} for contact, at in chain.deadlines.items()
@@ -81,8 +81,8 @@ def test_calls_that_ended_long_ago_cause_no_alert(own_kafka: EmbeddedKafka, tmp_
                     lambda: store.unsent() == {("breached", "ended"): 200}, "all to be counted", 60, store.unsent
                 )
             chain.call(3)
-            wait_until(lambda: told(hook).keys() >= chain.deadlines.keys(), "what happens now", 60)
-    assert told(hook).keys() == chain.deadlines.keys()
+            wait_until(lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(), "what happens now", 60)
+    assert breach_alerts(hook).keys() == chain.deadlines.keys()
 
 
 def test_stop_across_500_deadlines_causes_500_late_alerts(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
@@ -93,9 +93,14 @@ def test_stop_across_500_deadlines_causes_500_late_alerts(own_kafka: EmbeddedKaf
             late_seconds = TARGET.total_seconds() + LATE_MS / 1000 + 1
             wait_until(lambda: chain.seconds_since_last() > late_seconds, "it to be late")
             worker.start()
-            wait_until(lambda: told(hook).keys() >= chain.deadlines.keys(), "all", 90, lambda: len(told(hook)))
+            wait_until(
+                lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
+                "all",
+                90,
+                lambda: len(breach_alerts(hook)),
+            )
             assert worker.stop() == 0
-    assert {contact: {at for _, at in one} for contact, one in told(hook).items()} == {
+    assert {contact: {at for _, at in one} for contact, one in breach_alerts(hook).items()} == {
         contact: {at} for contact, at in chain.deadlines.items()
     }
     assert len(hook.firing()) == 500

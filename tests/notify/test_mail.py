@@ -114,7 +114,7 @@ class Post:
         self.store.start_sending(0)
         self.speakers = [MessageDelivery(name, transport, digest_above=10) for name, transport in transports(common)]
 
-    def tell(self, *promises: SlaClockStub) -> None:
+    def report(self, *promises: SlaClockStub) -> None:
         self.store.take([promise.breached() for promise in promises], {0: 1}, 1_773_662_400_000)
 
     def deliver(self, now: int = 0) -> None:
@@ -131,7 +131,7 @@ def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Pat
     port = free_port()
     post = Post(tmp_path, options(port))
     with serving(mailbox, port):
-        post.tell(SlaClockStub())
+        post.report(SlaClockStub())
         post.deliver()
     (message,) = mailbox.messages
     assert message["Subject"] == "Délai dépassé : solidarites, démarche en ligne, première réponse sous 10 s"
@@ -146,7 +146,7 @@ def test_message_in_english(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port, language="en"))
     with serving(mailbox, port):
-        post.tell(SlaClockStub())
+        post.report(SlaClockStub())
         post.deliver()
     assert (
         mailbox.messages[0]["Subject"] == "Deadline passed: solidarites, online procedure, first response within 10 s"
@@ -160,10 +160,10 @@ def test_password_is_sent_only_over_tls_to_a_trusted_server(
     secured = {"security": "starttls", "username": "accueil", "password": SecretStr(PASSWORD)}
     post = Post(tmp_path, options(port, **secured))
     with serving(mailbox, port, tls_context=certificate, auth_required=True, authenticator=authenticate):
-        post.tell(SlaClockStub())
+        post.report(SlaClockStub())
         post.deliver()
         assert len(mailbox.messages) == 1
-        post.tell(SlaClockStub(2))
+        post.report(SlaClockStub(2))
         others = options(port, **secured | {"password": SecretStr("autre")})
         wrong = MailTransport(others, SUPERVISORS, NotifyOptions("", tmp_path))
         with pytest.raises(NotMailedError, match=f"localhost:{port}: refuses the user or the password"):
@@ -183,7 +183,7 @@ def test_untrusted_server_receives_nothing(
     port = free_port()
     post = Post(tmp_path, options(port, security="starttls"))
     with serving(mailbox, port, tls_context=certificate):
-        post.tell(SlaClockStub())
+        post.report(SlaClockStub())
         with pytest.raises(NotMailedError, match="its certificate is not trusted"):
             post.deliver()
     assert mailbox.messages == []
@@ -192,10 +192,10 @@ def test_untrusted_server_receives_nothing(
 def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
-    post.tell(SlaClockStub(1))
+    post.report(SlaClockStub(1))
     with pytest.raises(NotMailedError, match="does not answer"):
         post.deliver()
-    post.tell(*(SlaClockStub(number) for number in range(2, 6)))
+    post.report(*(SlaClockStub(number) for number in range(2, 6)))
     mailbox.refusal = "451 Later"
     with serving(mailbox, port):
         with pytest.raises(NotMailedError, match="accepts no mail at present \\(451\\)"):
@@ -213,11 +213,11 @@ def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, tmp_path: Pa
     post = Post(tmp_path, options(port))
     mailbox.refusal = "554 Not this one"
     with serving(mailbox, port):
-        post.tell(SlaClockStub(1))
+        post.report(SlaClockStub(1))
         post.deliver()
         assert post.store.refused()["mails.garde"] == (1, f"localhost:{port}: refuses the message (554)")
         mailbox.refusal = ""
-        post.tell(SlaClockStub(2))
+        post.report(SlaClockStub(2))
         post.deliver()
     assert len(mailbox.messages) == 1
 
@@ -226,7 +226,7 @@ def test_temporarily_refused_recipient_does_not_delay_others(mailbox: Mailbox, t
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(SUPERVISORS, NIGHT)))
     mailbox.unwanted = {NIGHT: "450 4.2.0 Greylisted"}
-    post.tell(SlaClockStub())
+    post.report(SlaClockStub())
     with serving(mailbox, port):
         with pytest.raises(NotMailedError, match=rf"localhost:{port}: refuses the recipient \(450\)"):
             post.deliver()
@@ -243,7 +243,7 @@ def test_permanently_refused_recipient_is_tried_again_after_an_hour(mailbox: Mai
     port = free_port()
     post = Post(tmp_path, options(port, recipients=(NIGHT, SUPERVISORS)))
     mailbox.unwanted = {NIGHT: "550 5.1.1 No such user"}
-    post.tell(*(SlaClockStub(number) for number in range(1, 13)))
+    post.report(*(SlaClockStub(number) for number in range(1, 13)))
     with serving(mailbox, port):
         post.deliver()
         assert mailbox.reached == [SUPERVISORS]
@@ -261,7 +261,7 @@ def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_pa
     port = free_port()
     post = Post(tmp_path, options(port))
     mailbox.goodbye = "421 4.3.2 Closing"
-    post.tell(SlaClockStub())
+    post.report(SlaClockStub())
     with serving(mailbox, port):
         post.deliver()
         post.deliver()
@@ -272,7 +272,7 @@ def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_pa
 def test_repeated_message_has_the_same_id(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
-    post.tell(SlaClockStub())
+    post.report(SlaClockStub())
     with serving(mailbox, port):
         for _ in range(2):  # killed before the delivery was recorded
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)

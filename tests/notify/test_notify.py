@@ -59,7 +59,7 @@ class Stage:
             webhooks={"desk": self.webhook.url},
         )
 
-    def tell(self, events: Iterable[AnySlaEvent]) -> None:
+    def publish(self, events: Iterable[AnySlaEvent]) -> None:
         produce(self._bootstrap, [(self._topic, *record(event)) for event in events])
 
     @contextmanager
@@ -118,12 +118,12 @@ def breaches(promises: Sequence[SlaClockStub]) -> list[AnySlaEvent]:
 def test_beginning_and_end_of_an_incident_are_sent(stage: Stage) -> None:
     (promise,) = stage.promises[:1]
     with stage.notifier() as notifier:
-        stage.tell([promise.started(), promise.breached()])
+        stage.publish([promise.started(), promise.breached()])
         stage.wait_for_firing(1)
         (labels,) = [alert["labels"] for _, body in stage.hook.taken for alert in body["alerts"]]
         assert labels["alertname"] == "SlaBreached"
         assert labels["contact"] == promise.contact
-        stage.tell([promise.met(minutes=0.4)])
+        stage.publish([promise.met(minutes=0.4)])
         wait_until(stage.hook.resolved, "the end")
         stage.wait_for_messages(1)
         wait_until(lambda: len(stage.messages) == 2, "both messages")
@@ -135,12 +135,12 @@ def test_beginning_and_end_of_an_incident_are_sent(stage: Stage) -> None:
 def test_second_incident_is_sent_after_it_ended(stage: Stage) -> None:
     (promise,) = stage.promises[:1]
     with stage.notifier() as notifier:
-        stage.tell([promise.breached()])
+        stage.publish([promise.breached()])
         stage.wait_for_firing(1)
-        stage.tell([promise.met(0.2)])
+        stage.publish([promise.met(0.2)])
         wait_until(stage.hook.resolved, "the end")
         promise.deadline_at = datetime.now(UTC)
-        stage.tell([promise.breached(), promise.met(0.001)])
+        stage.publish([promise.breached(), promise.met(0.001)])
         wait_until(lambda: [len(begun) for begun in stage.hook.firing().values()] == [2], "the second beginning")
         wait_until(lambda: [len(ended) for ended in stage.hook.resolved().values()] == [2], "the second end")
         wait_until(lambda: not any(waiting(notifier).values()), "nothing more to tell")
@@ -150,10 +150,10 @@ def test_incident_during_an_outage_is_sent_afterwards(stage: Stage) -> None:
     promises = stage.promises[:30]
     stage.manager.stop()
     stage.webhook.go()
-    stage.tell(breaches(promises[:10]))
+    stage.publish(breaches(promises[:10]))
     with stage.notifier() as notifier:
         wait_until(lambda: notifier.ready()[0] and notifier.ready()[1].count("127.0.0.1") == 2, "both to be missed")
-        stage.tell([*breaches(promises[10:]), *(promise.met(0.1) for promise in promises)])
+        stage.publish([*breaches(promises[10:]), *(promise.met(0.1) for promise in promises)])
         wait_until(
             lambda: waiting(notifier) == {"one": 30, "desk": 60},
             "all to be read",
@@ -184,7 +184,7 @@ def test_refusing_receiver_delays_no_other_and_is_retried_at_start(stage: Stage)
     first, second = stage.promises[:2]
     stage.webhook.unwanted = 422, lambda body: body["data"]["contact"] == first.contact
     with stage.notifier() as notifier:
-        stage.tell(breaches([first, second]))
+        stage.publish(breaches([first, second]))
         stage.wait_for_firing(2)
         stage.wait_for_messages(1)
         wait_until(lambda: figure(notifier, "notify_refused") == {"one": 0, "desk": 1}, "the refusal to be counted")
@@ -193,7 +193,7 @@ def test_refusing_receiver_delays_no_other_and_is_retried_at_start(stage: Stage)
     with stage.notifier() as notifier:
         wait_until(lambda: figure(notifier, "notify_disabled") == {"one": 0, "desk": 1}, "it to be gone")
         assert figure(notifier, "notify_refused") == {"one": 0, "desk": 0}
-        stage.tell(breaches(stage.promises[2:3]))
+        stage.publish(breaches(stage.promises[2:3]))
         stage.wait_for_firing(3)
     stage.webhook.unwanted = 200, lambda _: True
     with stage.notifier():
@@ -213,12 +213,12 @@ def test_duplicate_events_send_nothing(stage: Stage) -> None:
         *(event for promise in going_on for event in (promise.started(), promise.at_risk(), promise.breached())),
     ]
     with stage.notifier():
-        stage.tell(events)
+        stage.publish(events)
         stage.wait_for_messages(5)
     before = list(stage.messages)
     with stage.notifier():
-        stage.tell(events * 2)
-        stage.tell([last.breached()])
+        stage.publish(events * 2)
+        stage.publish([last.breached()])
         stage.wait_for_messages(len(incidents(stage.webhook)) + 1)
         stage.wait_for_firing(6)
     assert stage.messages == [*before, "sla.breached.started"]
@@ -226,11 +226,11 @@ def test_duplicate_events_send_nothing(stage: Stage) -> None:
 
 def test_incidents_ended_before_the_first_start_are_not_sent(stage: Stage) -> None:
     over, going_on = stage.promises[:3], stage.promises[3:5]
-    stage.tell([*breaches(over), *breaches(going_on), *(promise.met(0.2) for promise in over)])
+    stage.publish([*breaches(over), *breaches(going_on), *(promise.met(0.2) for promise in over)])
     with stage.notifier():
         stage.wait_for_firing(2)
         stage.wait_for_messages(2)
-        stage.tell([stage.promises[5].breached()])
+        stage.publish([stage.promises[5].breached()])
         stage.wait_for_firing(3)
         stage.wait_for_messages(3)
     assert stage.messages == ["sla.breached.started"] * 3
@@ -238,7 +238,7 @@ def test_incidents_ended_before_the_first_start_are_not_sent(stage: Stage) -> No
 
 def test_restarted_alertmanager_receives_all_alerts_immediately(stage: Stage) -> None:
     with stage.notifier():
-        stage.tell(breaches(stage.promises[:3]))
+        stage.publish(breaches(stage.promises[:3]))
         stage.wait_for_firing(3)
         stage.manager.stop(signal.SIGKILL)
         stage.manager.start()
@@ -252,8 +252,8 @@ def test_day_of_outage_causes_one_digest_of_open_incidents(stage: Stage) -> None
     ended, going_on = promises[:250], promises[250:]
     with stage.notifier():
         pass
-    stage.tell([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
-    stage.tell([promise.met(0.3, told_at=now) for promise in ended])
+    stage.publish([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
+    stage.publish([promise.met(0.3, told_at=now) for promise in ended])
     with stage.notifier() as notifier:
         stage.wait_for_firing(250)
         stage.wait_for_messages(250)
@@ -274,7 +274,12 @@ def test_kill_at_every_step_sends_each_breach_once(stage: Stage, tmp_path: Path)
     with stage.notifier():
         pass
     lives = [acts for acts in range(4, 37) if acts % 3]
-    promises, told, late, over = iter(stage.promises), list[SlaClockStub](), list[SlaClockStub](), list[SlaClockStub]()
+    promises, received, late, over = (
+        iter(stage.promises),
+        list[SlaClockStub](),
+        list[SlaClockStub](),
+        list[SlaClockStub](),
+    )
     now = datetime.now(UTC)
     long_ago = now - timedelta(hours=1)
     with Child(["-m", notify_process.MODULE, stage.options], tmp_path / "notify.log") as child:
@@ -283,27 +288,35 @@ def test_kill_at_every_step_sends_each_breach_once(stage: Stage, tmp_path: Path)
             child.arguments = [*arguments, str(acts)]
             late.append(SlaClockStub(1000 + acts, long_ago, clock="answer", channel="call"))
             over.append(SlaClockStub(2000 + acts, long_ago, clock="answer", channel="call"))
-            stage.tell([late[-1].breached(now), over[-1].breached(now), over[-1].met(5, now)])
+            stage.publish([late[-1].breached(now), over[-1].breached(now), over[-1].met(5, now)])
             child.start()
             while child.alive:
-                told.append(next(promises))
-                stage.tell([told[-1].started(), told[-1].breached(), *(promise.met(0.3) for promise in told[-5:-4])])
+                received.append(next(promises))
+                stage.publish(
+                    [
+                        received[-1].started(),
+                        received[-1].breached(),
+                        *(promise.met(0.3) for promise in received[-5:-4]),
+                    ]
+                )
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(0.5)
         assert child.exits == [-signal.SIGKILL] * len(lives)
         child.arguments = arguments
         child.start()
-        told += late
-        stage.wait_for_firing(len(told))
-        stage.wait_for_messages(len(told))
-        wait_until(lambda: len(stage.hook.resolved()) == len(told) - len(late) - 4, "the ends")
+        received += late
+        stage.wait_for_firing(len(received))
+        stage.wait_for_messages(len(received))
+        wait_until(lambda: len(stage.hook.resolved()) == len(received) - len(late) - 4, "the ends")
         assert child.stop() == 0
     assert len(lives) > 20
-    assert len(stage.hook.firing()) == len(told)
+    assert len(stage.hook.firing()) == len(received)
     assert all(len(begun) == 1 for begun in stage.hook.firing().values())
     known = incidents(stage.webhook)
-    assert len(known) == len(told)
-    assert {one["contact"] for several in known.values() for one in several} == {promise.contact for promise in told}
+    assert len(known) == len(received)
+    assert {one["contact"] for several in known.values() for one in several} == {
+        promise.contact for promise in received
+    }
     for several in known.values():
         assert [one["what"] for one in several] in (["started"], ["started", "ended"], ["ended"])
     with closing(Store(stage.directory / "notify", Receivers())) as store:

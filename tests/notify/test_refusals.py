@@ -52,7 +52,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def told(hook: WebhookReceiver) -> list[tuple[str, str]]:
+def accepted(hook: WebhookReceiver) -> list[tuple[str, str]]:
     """Return the accepted changes with their contacts."""
     return [
         (one["what"], one["contact"].rpartition(":")[2])
@@ -108,7 +108,7 @@ def test_retry_after_is_read(
 
 
 @contextmanager
-def telling(store: Store, transport: WebhookTransport, directory: Path) -> Iterator[DeliveryThread]:
+def running_delivery(store: Store, transport: WebhookTransport, directory: Path) -> Iterator[DeliveryThread]:
     failed = threading.Event()
     teller = DeliveryThread(MessageDelivery("desk", transport, 10), lambda: Store(directory, RECEIVERS), failed.set)
     teller.start()
@@ -123,12 +123,12 @@ def test_requested_pause_is_kept(
 ) -> None:
     hook.status, hook.headers = 429, {"Retry-After": "3"}
     report_breaches(store, 1)
-    with telling(store, transport, tmp_path) as teller:
+    with running_delivery(store, transport, tmp_path) as teller:
         wait_until(lambda: hook.times, "the first try")
         hook.status = 200
         report_breaches(store, 2)
         teller.wake()
-        wait_until(lambda: len(told(hook)) == 2, "both")
+        wait_until(lambda: len(accepted(hook)) == 2, "both")
     first, second, *_ = hook.times
     assert second - first >= 3
 
@@ -137,7 +137,7 @@ def test_refused_message_is_set_aside(hook: WebhookReceiver, transport: WebhookT
     hook.unwanted = 422, is_about(2)
     report_breaches(store, 1, 2, 3)
     MessageDelivery("desk", transport, 10).deliver(store, NOW)
-    assert told(hook) == [("started", "1"), ("started", "3")]
+    assert accepted(hook) == [("started", "1"), ("started", "3")]
     assert store.waiting() == {}
     refused = store.refused()["desk"]
     assert refused.number == 1
@@ -151,7 +151,7 @@ def test_partly_refused_digest_is_split(
     hook.unwanted = 400, is_about(*unwanted)
     report_breaches(store, *range(1, 31))
     MessageDelivery("desk", transport, 10).deliver(store, NOW)
-    assert told(hook) == [("started", str(number)) for number in range(1, 31) if number not in unwanted]
+    assert accepted(hook) == [("started", str(number)) for number in range(1, 31) if number not in unwanted]
     assert store.refused()["desk"].number == len(unwanted)
     assert store.waiting() == {}
 
@@ -160,7 +160,7 @@ def test_too_long_digest_is_split(hook: WebhookReceiver, transport: WebhookTrans
     hook.unwanted = 413, lambda body: len(body["data"].get("incidents", ())) > 9
     report_breaches(store, *range(1, 31))
     MessageDelivery("desk", transport, 10).deliver(store, NOW)
-    assert told(hook) == [("started", str(number)) for number in range(1, 31)]
+    assert accepted(hook) == [("started", str(number)) for number in range(1, 31)]
     assert store.refused() == {}
     ids = [headers["webhook-id"] for headers, _ in hook.taken]
     assert len(set(ids)) == len(ids) < 20
@@ -178,7 +178,7 @@ def test_refused_messages_are_repeated_except_beginnings_of_ended_incidents(
     hook.unwanted = 404, is_about()
     store.take([SlaClockStub(2).met()], {0: 9}, NOW)
     queueing.deliver(store, NOW + AGAIN_MS + 1)
-    assert told(hook) == [("ended", "2"), ("started", "1")]
+    assert accepted(hook) == [("ended", "2"), ("started", "1")]
     assert store.refused() == {}
 
 
@@ -201,7 +201,7 @@ def test_gone_receiver_receives_nothing_until_the_next_start(
     with pytest.raises(GoneError, match="410"):
         transport.send(LETTER)
     report_breaches(store, 1)
-    with telling(store, transport, tmp_path) as teller:
+    with running_delivery(store, transport, tmp_path) as teller:
         wait_until(lambda: teller.disabled, "it to be seen")
         report_breaches(store, 2)
         teller.wake()
@@ -212,7 +212,7 @@ def test_gone_receiver_receives_nothing_until_the_next_start(
     hook.status = 200
     with closing(bring(hook, tmp_path)) as anew:
         MessageDelivery("desk", anew, 10).deliver(store, NOW)
-    assert told(hook) == [("started", "1"), ("started", "2")]
+    assert accepted(hook) == [("started", "1"), ("started", "2")]
 
 
 def test_old_refused_messages_are_deleted(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:

@@ -43,10 +43,10 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
 
 @given(DELIVERIES)
 def test_order_and_repetition_do_not_matter(both: tuple[Events, Events]) -> None:
-    (one, figures), (other, other_figures) = map(fold_and_count, both)
-    assert agent.encode(one) == agent.encode(other)
-    assert agent.decode(agent.encode(one)) == one
-    assert states(one) == states(other)
+    (first, figures), (second, other_figures) = map(fold_and_count, both)
+    assert agent.encode(first) == agent.encode(second)
+    assert agent.decode(agent.encode(first)) == first
+    assert states(first) == states(second)
     assert non_zero(figures) == non_zero(other_figures)
 
 

@@ -127,7 +127,7 @@ def pauses_of(question: Question, started_at: int, plain: PlainCalendar) -> list
         begin = at + gap * MINUTE
         at = begin + length * MINUTE + question.milliseconds
         if at_midnight:
-            begin, at = (next((end for end, _ in plain.ends if end >= one), one) for one in (begin, at))
+            begin, at = (next((end for end, _ in plain.ends if end >= time), time) for time in (begin, at))
         if begin < at and not (made and made[-1][1] is not None and begin < made[-1][1]):
             made.append((begin, at))
     if made and question.is_open_ended:

@@ -83,7 +83,7 @@ def check(figures: Figures) -> None:
             }
             for channel in CONTACT_CHANNELS:
                 assert (
-                    sum(value[f"hop_{one}_{channel}"] for one in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL))
+                    sum(value[f"hop_{item}_{channel}"] for item in (*CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL))
                     == begun[channel]
                 )
         if key.period == Period.DAY:
@@ -102,19 +102,19 @@ def reasons(channel: str) -> tuple[str, ...]:
 
 @given(contacts_of_one().flatmap(lambda entries: st.tuples(repeated(entries), repeated(entries))))
 def test_order_and_repetition_do_not_matter(both: tuple[list[Entry], list[Entry]]) -> None:
-    one, other = map(fold, both)
-    assert citizens.encode(one) == citizens.encode(other)
-    assert citizens.decode(citizens.encode(one)) == one
+    first, second = map(fold, both)
+    assert citizens.encode(first) == citizens.encode(second)
+    assert citizens.decode(citizens.encode(first)) == first
 
 
 @given(contacts_of_one().flatmap(repeated))
 def test_figures_match_the_last_row_and_never_decrease(entries: list[Entry]) -> None:
     figures = Figures()
     row: Citizen | None = None
-    for one in entries:
+    for item in entries:
         ever = {key: [*figure.counts] for key, figure in figures.items()}
         corrected = {key: dict(figure.corrected) for key, figure in figures.items()}
-        after = fold([one], row)
+        after = fold([item], row)
         count(row, after, figures.__getitem__)
         row = after
         check(figures)
@@ -131,7 +131,7 @@ def test_forgotten_contacts_change_no_open_figure(entries: list[Entry], days: in
     since = START_DAY + days
     row = fold(entries)
     kept = forget(row, since)
-    assert sorted(facts(kept), key=repr) == sorted((one for one in facts(row) if one[0] >= since), key=repr)
+    assert sorted(facts(kept), key=repr) == sorted((item for item in facts(row) if item[0] >= since), key=repr)
     assert forget(kept, since) is kept
 
 
@@ -143,13 +143,13 @@ def test_erasure_changes_no_figure_and_later_ones_match_the_remaining_contacts(
     row = forget(fold(entries), data.draw(st.integers(COUNTED_FROM, day)))
     count(None, row, figures.__getitem__)
     counted = named(figures)
-    erased = {fingerprint(one.contact) for one in entries if data.draw(st.booleans())}
+    erased = {fingerprint(item.contact) for item in entries if data.draw(st.booleans())}
     closed, left = citizens.close(row, day), citizens.close(citizens.erase(row, erased), day)
     until = {fact for fact in facts(row) if fact[0] <= day}
     count(closed, left, figures.__getitem__)
     if until == {*facts(row)}:
         assert named(figures) == counted
-    row = fold([one for one in later if fingerprint(one.contact) not in erased], left) if later else left
+    row = fold([item for item in later if fingerprint(item.contact) not in erased], left) if later else left
     count(left, row, figures.__getitem__)
     assert min(min(figure.counts) for figure in figures.values()) >= 0 if figures else True
 
@@ -158,22 +158,22 @@ def test_erasure_changes_no_figure_and_later_ones_match_the_remaining_contacts(
 def test_erasure_changes_no_figure_of_later_contacts(entries: list[Entry], later: list[Entry], days: int) -> None:
     since = START_DAY + days
     after = [
-        entry(one.type, days + 1 + number, f"{one.channel}:later:{number}", one.service)
-        for number, one in enumerate(later)
+        entry(item.type, days + 1 + number, f"{item.channel}:later:{number}", item.service)
+        for number, item in enumerate(later)
     ]
     row = fold(entries)
     whole = fold(after, row)
     found = facts(fold(after, forget(row, since)))
-    assert sorted(found, key=repr) == sorted((one for one in facts(whole) if one[0] >= since), key=repr)
+    assert sorted(found, key=repr) == sorted((item for item in facts(whole) if item[0] >= since), key=repr)
 
 
 @given(contacts_of_one(), contacts_of_one(citizen="email:k1-b"))
-def test_figures_of_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
-    figures = count_once(fold(one), fold(other))
+def test_figures_of_two_citizens_add_up(first: list[Entry], second: list[Entry]) -> None:
+    figures = count_once(fold(first), fold(second))
     check(figures)
-    days = {fact[0] for entries in (one, other) for fact in facts(fold(entries)) if fact[1] is None}
+    days = {fact[0] for entries in (first, second) for fact in facts(fold(entries)) if fact[1] is None}
     for day in days:
-        shares = [any(fact[:2] == (day, None) for fact in facts(fold(entries))) for entries in (one, other)]
+        shares = [any(fact[:2] == (day, None) for fact in facts(fold(entries))) for entries in (first, second)]
         assert named(figures)[CitizenFigureKey(Period.DAY, day, None)]["active"] == sum(shares)
 
 
@@ -187,8 +187,8 @@ def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
         row = rows[event.subject]
         if event.type in COUNTED_TYPES:
             days = (event.time.timestamp() * 1000 - START_MS) / DAY_MS
-            one = entry(event.type, days, event.subject, event.service, row.citizen)
-            found[row.citizen or event.subject].append(one)
+            item = entry(event.type, days, event.subject, event.service, row.citizen)
+            found[row.citizen or event.subject].append(item)
     return found
 
 
@@ -204,7 +204,9 @@ def test_contact_counts_only_for_its_last_citizen(both: tuple[list[Event], list[
     for cut, until in pairwise((0, 1, 4, 6, max(6, len(entries)))):
         for number, partition in enumerate(partitions):
             own = [
-                one for one in entries[cut:until] if partition_of((one.citizen or one.contact).encode(), 3) == number
+                item
+                for item in entries[cut:until]
+                if partition_of((item.citizen or item.contact).encode(), 3) == number
             ]
             partition.fold(own, NOW)
             for table in partition.tables:
@@ -231,8 +233,12 @@ def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     counted = [
         event for index, event in enumerate(delivered) if index < until.get(event.subject, len(delivered))
     ]  # duplicates count once
-    written = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(entries_from_workers(delivered))]
-    late = [SimpleNamespace(timestamp=NOW + DAY_MS, entry=one.entry) for one in written if one.entry.contact in until]
+    written = [
+        SimpleNamespace(timestamp=NOW + at, entry=item) for at, item in enumerate(entries_from_workers(delivered))
+    ]
+    late = [
+        SimpleNamespace(timestamp=NOW + DAY_MS, entry=item.entry) for item in written if item.entry.contact in until
+    ]
     store = Timelines()
     partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]
     for records in (written, random.sample(late, min(3, len(late)))):

@@ -107,7 +107,7 @@ class ClockedContact:
     def _put(self, row: Contact, clocks: tuple[SlaClock, ...], news: list[ClockChange], minute: int) -> None:
         self.row = row.__copy__()
         self.row.clocks = clocks
-        self.reported += ((one, minute) for one in news)
+        self.reported += ((item, minute) for item in news)
 
 
 def ms(minute: int) -> int:
@@ -123,7 +123,7 @@ def facts(clock: SlaClock) -> tuple[object, ...]:
 def recompute(history: list[ReadEvent], policies: Policies, minute: int) -> list[SlaClock]:
     """Return the clocks after all events are folded in one step."""
     row: Contact | None = None
-    for item in sorted(history, key=lambda one: one.event.time):
+    for item in sorted(history, key=lambda item: item.event.time):
         row = contact.fold(row, item.event)
     assert row is not None
     return list(advance((), clock_intervals(row), policies, ms(minute))[0])
@@ -136,7 +136,7 @@ def run(history: list[ReadEvent], between: list[tuple[int, str]]) -> tuple[Clock
     """Return the contact after all events and the steps `between`, and the minute after the end."""
     clocked = ClockedContact()
     steps = [*((item.minute, item) for item in history), *between]
-    for minute, step in sorted(steps, key=lambda one: one[0]):
+    for minute, step in sorted(steps, key=lambda item: item[0]):
         match step:
             case ReadEvent():
                 clocked.take(step)
@@ -190,7 +190,7 @@ def test_changed_files_apply_to_open_clocks_only(
     history: list[ReadEvent], between: list[tuple[int, str]], changes: list[tuple[int, str]]
 ) -> None:
     clocked, over = run(history, [*between, *changes])
-    (last,) = {one for one in FILES.values() if one is clocked.policies}
+    (last,) = {item for item in FILES.values() if item is clocked.policies}
     fresh = {clock.kind: clock for clock in recompute(history, last, over)}
     for clock in clocked.clocks:
         if clock.is_open and clock.kind in fresh:
@@ -204,4 +204,4 @@ def test_changed_files_apply_to_open_clocks_only(
             after, news = advance(before, clock_intervals(row), clocked.policies, ms(minute), renew=renew)
             settled = {clock.kind: clock for clock in before if not clock.is_open}
             assert settled == {clock.kind: clock for clock in after if clock.kind in settled}
-            assert not any(one.clock.kind in settled for one in news)
+            assert not any(item.clock.kind in settled for item in news)

@@ -78,9 +78,9 @@ def check(figures: Figures) -> None:
 
 @given(DELIVERIES)
 def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]]) -> None:
-    one, other = map(fold_all, both)
-    assert contact.encode(one) == contact.encode(other)
-    assert (one.status(), one.dimensions, one.closed_at) == (other.status(), other.dimensions, other.closed_at)
+    first, second = map(fold_all, both)
+    assert contact.encode(first) == contact.encode(second)
+    assert (first.status(), first.dimensions, first.closed_at) == (second.status(), second.dimensions, second.closed_at)
 
 
 @given(EVENT_SETS.flatmap(deliveries))
@@ -186,7 +186,7 @@ def test_sector_and_identities_come_from_the_contacts_source(
     assert fold_all([*own, *others]) == row
     sector = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
     assert row.sector == sector
-    identities = {one for event in own if event.sector in ("", sector) for one in event.identities.split()}
+    identities = {identity for event in own if event.sector in ("", sector) for identity in event.identities.split()}
     assert {*row.identities.split()} == (set() if row.is_erased else identities)
 
 
@@ -298,7 +298,7 @@ LETTERS, FORMS = KINDS_OF_CHANNELS[0], KINDS_OF_CHANNELS[2]
 CASE_SCHEMA = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
 
 
-@given(sets_of(CASE_SCHEMA.flatmap(lambda one: contact_events(one[1], one[0])), max_size=20))
+@given(sets_of(CASE_SCHEMA.flatmap(lambda drawn: contact_events(drawn[1], drawn[0])), max_size=20))
 def test_waiting_index_has_the_receipt_of_open_cases(events: list[Event]) -> None:
     rows: dict[str, Contact] = {}
     index: WaitingIndex[str] = WaitingIndex()

@@ -39,11 +39,11 @@ def events() -> list[Event]:
     ]
 
 
-def fill(timeline: Timeline, told: list[Event]) -> CitizenFinder:
+def fill(timeline: Timeline, published: list[Event]) -> CitizenFinder:
     """Write the rows as the worker would, and return a finder for them."""
     policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
-    timeline.write(entries_of(told))
-    for event in told:
+    timeline.write(entries_of(published))
+    for event in published:
         row = core.fold(rows.get(event.subject.encode()), event)
         row.clocks, _ = advance(row.clocks, clock_intervals(row), policies, START_MS)
         rows[event.subject.encode()] = row
@@ -75,10 +75,10 @@ def records() -> list[dict[str, Any]]:
     ]
 
 
-def hold(timeline: Timeline, finder: CitizenFinder, asked: str) -> PersonalData:
+def collect(timeline: Timeline, finder: CitizenFinder, asked: str) -> PersonalData:
     kept = [RetentionRule("timelines", "timeline.db", 92, "after it was closed")]
     return collect_personal_data(timeline, finder, asked, "", records, kept, NOW)
 
 
 def written(timeline: Timeline, finder: CitizenFinder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
-    return b"".join(write(hold(timeline, finder, asked), kind, language, ZONE))
+    return b"".join(write(collect(timeline, finder, asked), kind, language, ZONE))

@@ -62,15 +62,15 @@ def test_confirmation_lists_the_data_in_both_languages(data: Path, monkeypatch: 
     letters += [make("letter.closed", 86_460, subject="mail:ged:2", **where)]
     with closing(open_timeline(load())) as timeline:
         timeline.write(entries_of(letters))
-    told = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
-    assert told[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
-    assert told[1] == "still open: mail:ged:1 siege/mdph: Waiting for the service"
-    assert "erase these 2 contacts for ever?" in told[2]
+    shown_text = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
+    assert shown_text[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
+    assert shown_text[1] == "still open: mail:ged:1 siege/mdph: Waiting for the service"
+    assert "erase these 2 contacts for ever?" in shown_text[2]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = run("timeline", "erase", "mail:ged:2", typed="n\n").stderr.splitlines()
-    assert told[0].startswith("secteur social : 1 contact, du 2025-03-04 09:00:00+01:00 au ")
-    assert told[1] == "aucune affaire en cours"
-    assert "effacer ce contact à jamais ?" in told[2]
+    shown_text = run("timeline", "erase", "mail:ged:2", typed="n\n").stderr.splitlines()
+    assert shown_text[0].startswith("secteur social : 1 contact, du 2025-03-04 09:00:00+01:00 au ")
+    assert shown_text[1] == "aucune affaire en cours"
+    assert "effacer ce contact à jamais ?" in shown_text[2]
     assert "effacer ces 2 contacts à jamais ?" in run("timeline", "erase", DOSSIER, typed="n\n").stderr
 
 

@@ -36,7 +36,7 @@ from streams.privacy.writer import Format, write
 from streams.runtime.privacy_backend import collect_personal_data as gather_here
 from streams.settings.schema import Rights, Settings
 from streams.timeline.store import Timeline
-from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, events, fill, hold, records, written
+from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, collect, events, fill, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
 from tests.support.timelines import breach_entry, call
 
@@ -125,22 +125,22 @@ def test_each_state_field_is_exported_or_excluded_for_a_reason() -> None:
     assert {*QueueStay.__struct_fields__} == {*STAY, *VISIT_LEFT_OUT}
     assert {*CaseEvent.__struct_fields__} == {*FACT, *MILESTONE_LEFT_OUT}
     visit = QueueStay(1, queue, START_MS, queued_at=START_MS + 1000)
-    for name, (told, others, value) in STAY.items():
+    for name, (exported, others, value) in STAY.items():
         seen = [
-            getattr(stay, told)
+            getattr(stay, exported)
             for changes in (others, others | {name: value})
             for stay in list_stays(Contact(Channel.CALL, START_MS, b"", stays=(structs.replace(visit, **changes),)))
         ]
         assert seen[0] != seen[1], name
     milestone = CaseEvent("letter.arrived", START_MS, START_MS, queue, "")
-    for name, (told, value) in FACT.items():
+    for name, (exported, value) in FACT.items():
         both = (milestone, structs.replace(milestone, **{name: value}))
         before, after = list_facts(Contact(Channel.MAIL, START_MS, b"", case_events=both), opinions=False)
-        assert getattr(before, told) != getattr(after, told), name
+        assert getattr(before, exported) != getattr(after, exported), name
 
 
 @pytest.mark.parametrize(
-    ("notice", "notice_en", "told"),
+    ("notice", "notice_en", "exported"),
     [
         ("Le responsable", "The controller", {"fr": "Le responsable", "en": "The controller"}),
         ("Le responsable", "", {"fr": "Le responsable", "en": "Le responsable"}),
@@ -148,21 +148,21 @@ def test_each_state_field_is_exported_or_excluded_for_a_reason() -> None:
     ],
 )
 def test_notice_is_in_the_readers_language_or_french(
-    timeline: Timeline, tmp_path: Path, notice: str, notice_en: str, told: dict[str, str]
+    timeline: Timeline, tmp_path: Path, notice: str, notice_en: str, exported: dict[str, str]
 ) -> None:
     finder = fill(timeline, events())
     settings = Settings(data=tmp_path, rights=Rights(notice=notice, notice_en=notice_en))
-    for language, text in told.items():
+    for language, text in exported.items():
         assert gather_here(settings, timeline, finder, PHONE, "", language).notice == text
 
 
 def test_transfer_queue_is_in_the_pdf(timeline: Timeline) -> None:
-    told = call("call:a:own", 0, PHONE)[:-1]
-    told += [
+    exported = call("call:a:own", 0, PHONE)[:-1]
+    exported += [
         make("call.answered", 20, subject="call:a:own", queue="mdph"),
         make("call.transferred", 30, subject="call:a:own", queue="mdph", kind="blind", to_queue="autonomie"),
     ]
-    page = written(timeline, fill(timeline, told), Format.HTML, "fr").decode()
+    page = written(timeline, fill(timeline, exported), Format.HTML, "fr").decode()
     assert "transmis à" in page
     assert "autonomie" in page
 
@@ -170,10 +170,10 @@ def test_transfer_queue_is_in_the_pdf(timeline: Timeline) -> None:
 def test_shared_identity_is_refused_and_contact_is_exported_alone(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     with pytest.raises(SharedIdentity):
-        hold(timeline, finder, LANDLINE)
+        collect(timeline, finder, LANDLINE)
     with pytest.raises(UnknownSubject):
-        hold(timeline, finder, "phone:k1-nobody")
-    assert [one.contact for one in hold(timeline, finder, "call:a:family").contacts] == ["call:a:family"]
+        collect(timeline, finder, "phone:k1-nobody")
+    assert [one.contact for one in collect(timeline, finder, "call:a:family").contacts] == ["call:a:family"]
 
 
 class Page(HTMLParser):
@@ -229,7 +229,7 @@ def test_notice_of_the_controller_comes_first(timeline: Timeline, kind: Format) 
         "Ce par quoi",
     )
     assert [text.index(one) for one in order] == sorted(text.index(one) for one in order)
-    without = b"".join(write(hold(timeline, finder, CASE), Format.HTML, "fr", ZONE)).decode()
+    without = b"".join(write(collect(timeline, finder, CASE), Format.HTML, "fr", ZONE)).decode()
     assert "De la part du" not in without
 
 
@@ -323,12 +323,12 @@ TOLD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_details_are_labelled_and_in_local_time(timeline: Timeline, language: str) -> None:
     channel = {"letter": "mail", "feedback": "call"}
-    told = [
+    exported = [
         make(kind, 0, subject=f"{channel.get(of := kind.split('.')[0], of)}:a:1", identities=CASE, **data)
         for kind, data in TOLD.items()
     ]
     held = collect_personal_data(
-        timeline, fill(timeline, told), CASE, "", records, [], NOW, {"archives": "County archives"}
+        timeline, fill(timeline, exported), CASE, "", records, [], NOW, {"archives": "County archives"}
     )
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
     for english, french in WORDED.items():
@@ -382,7 +382,7 @@ def test_export_of_ten_thousand_entries(timeline: Timeline, kind: Format) -> Non
         make("email.received", number, subject=f"email:a:{number % 50}", identities=CASE) for number in range(10_000)
     ]
     finder = fill(timeline, many)
-    pieces = list(write(hold(timeline, finder, CASE), kind, "fr", ZONE))
+    pieces = list(write(collect(timeline, finder, CASE), kind, "fr", ZONE))
     content = b"".join(pieces)
     if kind is Format.PDF:
         assert len(PdfReader(BytesIO(content)).pages) > 200

@@ -97,8 +97,8 @@ def test_unknown_subject_is_reported(
 
 def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(3)]
-        timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
+        shown_text = [f"{CASE} dossier:0a1b-{number:022}" for number in range(3)]
+        timeline.write([entry for n, one in enumerate(shown_text) for entry in entries_of(call(f"call:b:{n}", n, one))])
         assert [one["type"] for one in timeline.read_contact("call:a:1", 2)] == ["call.queued", "call.abandoned"]
     listed = run("links", "list", CASE, "--limit", "2")
     assert len(listed.stdout.splitlines()) == 3
@@ -153,13 +153,15 @@ def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, mon
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    told = run("timeline", "show", phone, "--purpose", "contact").stdout
-    assert "  En attente du service  " in told
-    assert "accusé de réception 2109-05-15" in told
-    assert "traitement (délai dépassé, échéance 2025-03-03 09:00:00+01:00)" in told
-    assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in told
-    assert "  Délai dépassé : traitement, règle letters  " in told
-    assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
+    shown_text = run("timeline", "show", phone, "--purpose", "contact").stdout
+    assert "  En attente du service  " in shown_text
+    assert "accusé de réception 2109-05-15" in shown_text
+    assert "traitement (délai dépassé, échéance 2025-03-03 09:00:00+01:00)" in shown_text
+    assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in shown_text
+    assert "  Délai dépassé : traitement, règle letters  " in shown_text
+    assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", shown_text)}, (
+        "no codes among the words"
+    )
 
 
 def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(
@@ -218,9 +220,9 @@ def test_times_in_details_are_in_the_configured_zone(data: Path, phone: str) -> 
     booked = make("appointment.booked", 300, starts_at=START + timedelta(hours=14, minutes=30), **where)
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
         timeline.write(entries_of([booked]))
-    told = run("timeline", "show", "appointment:rdv:1", "--purpose", "contact").stdout
-    assert "2025-03-03 09:05:00+01:00  Appointment booked: 2025-03-03 23:30:00+01:00  siege/pmi" in told
-    assert "Z" not in told
+    shown_text = run("timeline", "show", "appointment:rdv:1", "--purpose", "contact").stdout
+    assert "2025-03-03 09:05:00+01:00  Appointment booked: 2025-03-03 23:30:00+01:00  siege/pmi" in shown_text
+    assert "Z" not in shown_text
 
 
 def test_only_sector_is_the_default_and_purpose_is_asked_last(data: Path, phone: str) -> None:
@@ -283,7 +285,8 @@ def test_running_demo_is_used(data: Path, phone: str, command: tuple[str, ...]) 
         done = run(*command, typed="01 99 00 00 01\n")
         assert done.exit_code == 0, done.output
         assert any(
-            told in done.stdout for told in ("Call abandoned", "add_token", "guichet-1", phone, "lines are intact")
+            shown_text in done.stdout
+            for shown_text in ("Call abandoned", "add_token", "guichet-1", phone, "lines are intact")
         )
     assert not (data / "audit").exists()
     assert not (data / "access").exists()
@@ -324,9 +327,9 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
     assert run("timeline", "show", phone, "--purpose", "contact").stdout.count("Call abandoned by the citizen") == 1
-    told = run("timeline", "show", phone, "--purpose", "contact").stderr
-    assert f"{CASE}, {phone}: linked by 1 contacts, but revoked" in told
-    assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in told
+    shown_text = run("timeline", "show", phone, "--purpose", "contact").stderr
+    assert f"{CASE}, {phone}: linked by 1 contacts, but revoked" in shown_text
+    assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in shown_text
     assert "  Several people use it\n" in run("links", "list", CASE).stdout
     assert "rights; Several people use it" in run("audit", "show").stdout
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
@@ -389,9 +392,9 @@ def test_audit_of_a_citizen_is_found_by_a_contact(data: Path, phone: str) -> Non
 def test_audit_of_a_citizen_says_if_identities_are_missing(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
+    shown_text = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
     with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
+        timeline.write([entry for n, one in enumerate(shown_text) for entry in entries_of(call(f"call:b:{n}", n, one))])
     last = f"dossier:0a1b-{79:022}"
     run("timeline", "show", last, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--subject", CASE, "--json")

@@ -36,8 +36,8 @@ def test_closed_contacts_expire_and_open_ones_stay(timeline: Timeline) -> None:
 def test_targets_of_a_contact_without_entries_expire(timeline: Timeline) -> None:
     known, unknown, late = "mail:a:1", "mail:a:2", "mail:a:3"
     timeline.write(entries_of([make("letter.arrived", 0, subject=known, identities=CASE)]))
-    told = [(known, START_MS), (unknown, START_MS), (late, START_MS + 20 * DAY * 1000)]
-    timeline.write([], [sla_status_entry(contact, at, "social", "rsa", resolution=1) for contact, at in told])
+    reported = [(known, START_MS), (unknown, START_MS), (late, START_MS + 20 * DAY * 1000)]
+    timeline.write([], [sla_status_entry(contact, at, "social", "rsa", resolution=1) for contact, at in reported])
     drop_all(timeline, START_MS + 10 * DAY * 1000, 100)
     assert timeline.read_sla_targets([known, unknown, late]).keys() == {known, late}
 
@@ -78,8 +78,8 @@ def test_feedback_without_a_contact_expires(timeline: Timeline) -> None:
 def test_breach_before_the_end_does_not_keep_a_contact(timeline: Timeline) -> None:
     arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
     closed = make("letter.closed", 5 * DAY, subject="mail:a:1", outcome="resolved")
-    told = entries_of([arrived, closed])
+    reported = entries_of([arrived, closed])
     overdue = breach_entry("mail:a:1", milliseconds(arrived.time) + 8 * DAY * 1000)
-    timeline.write([*told, overdue])
+    timeline.write([*reported, overdue])
     assert drop_all(timeline, milliseconds(arrived.time) + 7 * DAY * 1000, 100) == (0, 0)
     assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (1, 3)

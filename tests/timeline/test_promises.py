@@ -7,7 +7,7 @@ from tests.unit.agents.clocks import QUEUED, Worker, waiting
 CONTACT = f"{CALL}1"
 
 
-def kept(timeline: Timeline, worker: Worker) -> list[str]:
+def stored_types(timeline: Timeline, worker: Worker) -> list[str]:
     timeline.write(worker.entries)
     return [row["type"] for row in timeline.read_contact(CONTACT)]
 
@@ -16,9 +16,9 @@ def test_late_report_of_an_answer_in_time_withdraws_the_breach(timeline: Timelin
     worker = Worker()
     worker.at(1, waiting())
     worker.until(100)
-    assert kept(timeline, worker) == ["call.queued", "sla.breached"]
+    assert stored_types(timeline, worker) == ["call.queued", "sla.breached"]
     worker.at(200, make("call.answered", 20, subject=CONTACT, **QUEUED))
-    assert sorted(kept(timeline, worker)) == ["call.answered", "call.queued", "sla.met"]
+    assert sorted(stored_types(timeline, worker)) == ["call.answered", "call.queued", "sla.met"]
 
 
 def test_true_breach_stays(timeline: Timeline) -> None:
@@ -26,7 +26,7 @@ def test_true_breach_stays(timeline: Timeline) -> None:
     worker.at(1, waiting())
     worker.until(100)
     worker.at(200, make("call.answered", 90, subject=CONTACT, **QUEUED))
-    assert sorted(kept(timeline, worker)) == ["call.answered", "call.queued", "sla.breached", "sla.met"]
+    assert sorted(stored_types(timeline, worker)) == ["call.answered", "call.queued", "sla.breached", "sla.met"]
 
 
 def test_late_report_of_an_early_hang_up_withdraws_the_breach(timeline: Timeline) -> None:
@@ -34,4 +34,4 @@ def test_late_report_of_an_early_hang_up_withdraws_the_breach(timeline: Timeline
     worker.at(1, waiting())
     worker.until(100)
     worker.at(200, make("call.abandoned", 20, subject=CONTACT, **QUEUED))
-    assert sorted(kept(timeline, worker)) == ["call.abandoned", "call.queued", "sla.cancelled"]
+    assert sorted(stored_types(timeline, worker)) == ["call.abandoned", "call.queued", "sla.cancelled"]

@@ -68,19 +68,19 @@ def learning(name: str, start: float = 0) -> list[Event]:
 
 
 def test_duplicate_entry_is_stored_once_after_a_change_of_owner(timeline: Timeline) -> None:
-    told = entries_of(learning("call:a:1"))
-    for again in ([told[0], told[2]], [told[1]], told[:1], told[2:], told[:2], told):
+    written = entries_of(learning("call:a:1"))
+    for again in ([written[0], written[2]], [written[1]], written[:1], written[2:], written[:2], written):
         timeline.write(again)
-    assert [row["id"] for row in timeline.read_contact("call:a:1")] == [entry.id for entry in told]
+    assert [row["id"] for row in timeline.read_contact("call:a:1")] == [entry.id for entry in written]
 
 
 @pytest.mark.parametrize("cuts", [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[2, 3], [0], [1]], [[1], [2, 3], [0]]])
 def test_all_entries_belong_to_the_strongest_identity(timeline: Timeline, cuts: list[list[int]]) -> None:
-    told = entries_of(learning("call:a:1"))
+    written = entries_of(learning("call:a:1"))
     for batch in cuts:
-        timeline.write([told[index] for index in batch])
+        timeline.write([written[index] for index in batch])
     timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # they share the number
-    assert read(timeline, CASE) == [entry.id for entry in reversed(told)]
+    assert read(timeline, CASE) == [entry.id for entry in reversed(written)]
 
 
 def test_event_with_fewer_identities_keeps_the_owner(timeline: Timeline) -> None:
@@ -108,15 +108,17 @@ def write_at_once(url: str, left: Sequence[Sequence[Entry]], right: Sequence[Seq
 
 def test_concurrent_writers_see_each_others_entries(timeline: Timeline, url: str) -> None:
     names = [[f"call:a:{number}.{one}" for one in range(5)] for number in range(50)]
-    told = [[entries_of(call(name, 0, f"phone:{name}")) for name in some] for some in names]
+    written = [[entries_of(call(name, 0, f"phone:{name}")) for name in some] for some in names]
     write_at_once(
-        url, [[of[0] for of in some] for some in told], [[entry for of in some for entry in of[1:]] for some in told]
+        url,
+        [[of[0] for of in some] for some in written],
+        [[entry for of in some for entry in of[1:]] for some in written],
     )
     assert [len(read(timeline, f"phone:{name}")) for some in names for name in some] == [3] * 250
     erased = [
         entries_of([make("personal_data.erased", 99, subject=name, channel="call") for name in some]) for some in names
     ]
-    again = [[entry for of in some for entry in entries_of(call(of[0].contact, 50, CASE))] for some in told]
+    again = [[entry for of in some for entry in entries_of(call(of[0].contact, 50, CASE))] for some in written]
     write_at_once(url, again, erased)
     assert not any(timeline.read_contact(name) for some in names for name in some)
 
@@ -215,8 +217,8 @@ def test_erased_contacts_and_owners_are_found(timeline: Timeline) -> None:
 
 
 def test_revocation_survives_the_erasure_of_its_first_contact(timeline: Timeline) -> None:
-    told = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
-    timeline.write(entries_of(told))
+    written = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
+    timeline.write(entries_of(written))
     assert timeline.revoke(Link(OTHER, CASE), 1, RevocationReason.MISTAKEN)
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
     assert timeline.read_links(CASE, 9) == [LinkRecord(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
@@ -229,9 +231,9 @@ def test_revocation_survives_the_erasure_of_its_first_contact(timeline: Timeline
 
 @pytest.mark.parametrize("asked", [CASE, PHONE])
 def test_revocation_is_deleted_with_an_erased_identity(timeline: Timeline, asked: str) -> None:
-    told = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
-    told += call("call:a:4", 9, f"case:a-3 {EMAIL}")
-    timeline.write(entries_of(told))
+    written = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
+    written += call("call:a:4", 9, f"case:a-3 {EMAIL}")
+    timeline.write(entries_of(written))
     timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
     timeline.revoke(Link("case:a-3", EMAIL), 1, RevocationReason.SHARED)
     contacts = ["call:a:1", "call:a:2" if asked == CASE else "call:a:3"]
@@ -289,12 +291,12 @@ def test_sqlite_vacuum_removes_moved_copies(timeline: Timeline, tmp_path: Path) 
     """SQLite leaves copies of moved rows in the free space of pages and does not overwrite them."""
     numbers = random.Random(1).sample(range(600), 600)
     for some in (numbers[start : start + 10] for start in range(0, 600, 10)):
-        told = [
+        written = [
             event
             for number in some
             for event in call(f"call:a:{number}", number, f"case:a-{number:04} phone:a-{number:04}")
         ]
-        timeline.write(entries_of(told))
+        timeline.write(entries_of(written))
     erased = [make("personal_data.erased", 9_999, subject=f"call:a:{number}", channel="call") for number in range(100)]
     timeline.write(entries_of(erased))
     timeline.vacuum()
@@ -308,8 +310,8 @@ def test_postgresql_has_no_samples_and_vacuum_removes_deleted_rows(timeline: Tim
     for number in range(30):
         timeline.write(entries_of(call(f"call:a:{number}", 0, f"case:a-{number} phone:a-{number}")))
         timeline.revoke(Link(f"case:a-{number}", f"phone:a-{number}"), 1, RevocationReason.SHARED)
-    told = [make("personal_data.erased", 99, subject=f"call:a:{number}", channel="call") for number in range(9)]
-    timeline.write(entries_of(told))
+    written = [make("personal_data.erased", 99, subject=f"call:a:{number}", channel="call") for number in range(9)]
+    timeline.write(entries_of(written))
     timeline.vacuum()
     with timeline.write_transaction() as connection:
         assert erasures.delete_expired(connection, START_MS + 100_000, 0) == 9
@@ -328,8 +330,10 @@ def test_postgresql_has_no_samples_and_vacuum_removes_deleted_rows(timeline: Tim
 
 
 def test_pages_are_consecutive(timeline: Timeline) -> None:
-    told = [entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))]
-    timeline.write(told)
+    written = [
+        entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))
+    ]
+    timeline.write(written)
     owners = timeline.resolve_identities(CASE).identities
     whole, pages, before = timeline.read(owners, 100), [], None
     while page := timeline.read(owners, 7, before):
@@ -371,11 +375,11 @@ MANY = [
 def test_order_batches_and_repetitions_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[Event], sizes: list[int], again: int
 ) -> None:
-    told, expected = entries_of(order), entries_of(MANY)
+    written, expected = entries_of(order), entries_of(MANY)
     one = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     two = Timeline(f"sqlite:///{tmp_path_factory.mktemp('two') / 'timeline.db'}")
     two.write(expected)
-    rest = [*told, *told[again:]]  # after a crash, unacknowledged records come again
+    rest = [*written, *written[again:]]  # after a crash, unacknowledged records come again
     for size in sizes:
         one.write(rest[:size])
         rest = rest[size:]

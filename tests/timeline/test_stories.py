@@ -62,11 +62,11 @@ def strength(identity: str) -> tuple[int, str]:
 
 def links_of_all(events: Iterable[Event]) -> list[Row]:
     """Independent implementation of the links from all events of contacts, in the order of the table."""
-    told: dict[str, list[Event]] = {}
+    batch: dict[str, list[Event]] = {}
     for event in events:
-        told.setdefault(event.subject, []).append(event)
+        batch.setdefault(event.subject, []).append(event)
     rows = []
-    for contact, own in told.items():
+    for contact, own in batch.items():
         names = sorted({name for event in own for name in event.identities.split()}, key=strength)[:MAX_IDENTITIES]
         sector, began_at = max(event.sector for event in own), min(milliseconds(event.time) for event in own)
         rows += [(names[0], other, contact, sector, began_at) for other in names[1:]]
@@ -95,10 +95,10 @@ def test_links_depend_on_all_events_but_not_on_their_order(
     """The worker reads events in one order; the timelines read their partitions in another, and partly again."""
     entries = entries_of(data.draw(st.permutations(events)))
     forgetful = [entry for event in data.draw(st.lists(st.sampled_from(events))) for entry in entries_of([event])]
-    told = data.draw(st.permutations([*entries, *forgetful, *data.draw(st.lists(st.sampled_from(entries)))]))
+    batch = data.draw(st.permutations([*entries, *forgetful, *data.draw(st.lists(st.sampled_from(entries)))]))
     sizes = data.draw(st.lists(st.integers(1, 9), max_size=6))
-    with closing(Timeline(f"sqlite:///{tmp_path_factory.mktemp('told') / 'timeline.db'}")) as timeline:
-        write_in_batches(timeline, told, sizes)
+    with closing(Timeline(f"sqlite:///{tmp_path_factory.mktemp('batch') / 'timeline.db'}")) as timeline:
+        write_in_batches(timeline, batch, sizes)
         expected = links_of_all(events)
         assert links_in(timeline) == expected
         near: dict[str, list[str]] = {}
@@ -187,8 +187,8 @@ def revoked_in(timeline: Timeline) -> set[tuple[str, str]]:
 def test_revocation_is_carried_over_for_each_contact(timeline: Timeline, sizes: Sequence[int]) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)
-    told = [step(1, 1, case, contact) for case, contact in zip(CASES, (FIRST, SECOND), strict=True)]
-    write_in_batches(timeline, entries_of(told), sizes)
+    batch = [step(1, 1, case, contact) for case, contact in zip(CASES, (FIRST, SECOND), strict=True)]
+    write_in_batches(timeline, entries_of(batch), sizes)
     assert revoked_in(timeline) == {(E1, P1), *((case, P1) for case in CASES)}
 
 
@@ -361,8 +361,8 @@ def test_migration_keeps_revocations(url: str) -> None:
 
 
 def test_migration_does_not_revoke_links_of_others(url: str) -> None:
-    told = [step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}"), step(0, 0, f"{CASE} {P1}", SECOND)]
-    write_as_before(url, entries_of(told))
+    batch = [step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}"), step(0, 0, f"{CASE} {P1}", SECOND)]
+    write_as_before(url, entries_of(batch))
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})

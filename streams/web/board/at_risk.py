@@ -1,6 +1,6 @@
 """Contacts at risk of missing an SLA target, from the clock events of `contact.sla.v1`.
 
-Of each contact, the board shows only what the service needs to find it: the end of its number, its service and site, and its
+The board shows only what the service needs to find a contact: the end of its number, its service and site, and its
 deadline.
 """
 

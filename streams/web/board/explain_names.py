@@ -1,4 +1,4 @@
-"""Names by which `accueil explain` lists the contacts behind each figure of the pages."""
+"""Names of `accueil explain` for the contacts behind each figure of the pages."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -50,14 +50,14 @@ _TEXTS: Final = {
         "Le topic des chiffres n’existe pas encore (accueil topics apply).",
         "The topic of figures does not exist yet (accueil topics apply).",
     ),
-    "why_loading": ("Lecture des chiffres déjà écrits…", "Reading the figures written so far…"),
+    "why_loading": ("Lecture des chiffres déjà écrits…", "Reading the existing figures…"),
     "why_no_figures": (
         "Le service de calcul n’a pas encore écrit tous ses chiffres (accueil worker).",
         "The worker has not written all of its figures yet (accueil worker).",
     ),
     "why_catching_up": (
         "Un connecteur lit un journal ancien, ou le service de calcul rattrape son retard : la suite n’est pas encore comptée.",
-        "A connector is reading an old log, or the worker is catching up: what came later is not counted yet.",
+        "A connector is reading an old log, or the worker is catching up: later events are not counted yet.",
     ),
     "why_silent": (
         "Le service de calcul n’écrit plus (accueil worker).",

@@ -186,7 +186,7 @@ FRENCH_FORMULAS: Final[Mapping[str, str]] = {
     "midnight of its first day": "minuit de son premier jour",
     "records of committed steps": "enregistrements des transactions validées",
     "records rejected": "enregistrements rejetés",
-    "steps with records, or ticks": "transactions avec enregistrements, ou du temps seul",
+    "steps with records, or ticks": "transactions avec enregistrements (records), ou du temps seul (tick)",
     "records per step": "enregistrements d’une transaction",
     "t(committed) − t(begun)": "t(validation) − t(début)",
     "t(committed) − Kafka's time of the first record of a batch": (

@@ -120,9 +120,9 @@ def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: py
         real(file)
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    told = [audit.submit(access(n)) for n in range(400)]
+    acknowledged = [audit.submit(access(n)) for n in range(400)]
     all_wait.set()
-    assert [one.result() for one in told] == list(range(3, 403))
+    assert [one.result() for one in acknowledged] == list(range(3, 403))
     audit.close()
     assert len(syncs) <= 5  # head; first record: two; all others: two
     assert verify(place).findings == []
@@ -130,8 +130,8 @@ def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: py
 
 def test_concurrent_threads_record_each_access_once(audit: Audit, place: Path) -> None:
     with ThreadPoolExecutor(20) as callers:
-        told = list(callers.map(audit.record, map(access, range(200))))
-    assert sorted(told) == list(range(2, 202))
+        acknowledged = list(callers.map(audit.record, map(access, range(200))))
+    assert sorted(acknowledged) == list(range(2, 202))
     assert sorted(subject_id(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
 
 
@@ -153,9 +153,9 @@ def test_sequence_is_returned_after_the_sync(audit: Audit, place: Path, monkeypa
         on_disk.append((place / "000001.jsonl").read_bytes())
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    told = audit.submit(access(1))
-    told.add_done_callback(lambda _: on_disk.append(b"told"))
-    told.result()
+    acknowledged = audit.submit(access(1))
+    acknowledged.add_done_callback(lambda _: on_disk.append(b"told"))
+    acknowledged.result()
     audit.close()
     assert b"a1b2-1" in on_disk[on_disk.index(b"told") - 1]
 
@@ -177,8 +177,8 @@ def test_processes_share_one_chain(place: Path) -> None:
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     assert verify(place).findings == []
-    told = [(line.record or {}).get("who") for line in read(place)]
-    assert sorted(filter(None, told)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
+    acknowledged = [(line.record or {}).get("who") for line in read(place)]
+    assert sorted(filter(None, acknowledged)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
 
 
 def test_wait_for_the_lock_is_bounded(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,11 +195,11 @@ def keep(place: Path) -> None:
     place.mkdir(exist_ok=True)
     now = [NOVEMBER + timedelta(days=40) * (place / "answered").exists()]
     with (
-        closing(Audit(place / "audit", keep_days=20, file_bytes=1500, clock=lambda: now[0])) as kept,
+        closing(Audit(place / "audit", keep_days=20, file_bytes=1500, clock=lambda: now[0])) as open_audit,
         (place / "answered").open("a") as answered,
     ):
         for n in range(8):
-            answered.write(f"{kept.record(access(n))} phone:a1b2-{n}\n")
+            answered.write(f"{open_audit.record(access(n))} phone:a1b2-{n}\n")
             answered.flush()
             now[0] += timedelta(days=5)
 
@@ -210,11 +210,11 @@ def test_kill_at_every_step_loses_no_acknowledged_record(tmp_path: Path) -> None
     for place in directories:
         report = verify(place / "audit")
         assert (report.findings, report.unfinished_bytes) == ([], 0), place
-        kept = {line.record["sequence"]: line.record.get("whose") for line in read(place / "audit") if line.record}
+        recorded = {line.record["sequence"]: line.record.get("whose") for line in read(place / "audit") if line.record}
         answered = [line.split() for line in (place / "answered").read_text().splitlines()]
         assert {
             int(sequence): name for sequence, name in answered if int(sequence) > report.begun.sequence
-        }.items() <= kept.items()
+        }.items() <= recorded.items()
         cut_short += 8 < len(answered) < 16
         pruned += report.begun.sequence > 0
     assert cut_short > 20
@@ -223,13 +223,13 @@ def test_kill_at_every_step_loses_no_acknowledged_record(tmp_path: Path) -> None
 
 def fill(place: Path, room: int) -> None:
     """Record until the disk is full, then with space again."""
-    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
-        assert kept.record(access(0)) == 2
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
+        assert open_audit.record(access(0)) == 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
         refused = 0
         for n in range(1, 40):
             try:
-                kept.record(access(n))
+                open_audit.record(access(n))
             except AuditError:
                 refused += 1
         assert refused > 10
@@ -237,7 +237,7 @@ def fill(place: Path, room: int) -> None:
         assert verify(place).unfinished_bytes == 0
         assert len(subject_id(place)) == 40 - refused
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        kept.record(access(99))
+        open_audit.record(access(99))
 
 
 @pytest.mark.parametrize("room", range(2000, 2300, 37))
@@ -249,13 +249,13 @@ def test_full_disk_refuses_records(place: Path, room: int) -> None:
 
 def begin_without_room(place: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # half of the head
-    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         for _ in range(2):
             with pytest.raises(AuditError):
-                kept.record(access())
+                open_audit.record(access())
         assert list(place.glob("*.jsonl")) == []
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        assert kept.record(access(1)) == 2
+        assert open_audit.record(access(1)) == 2
 
 
 def test_full_disk_for_the_head_refuses_records(place: Path) -> None:
@@ -279,22 +279,22 @@ def test_torn_record_is_cut_off_and_logged(audit: Audit, place: Path) -> None:
 # ----------------------------------------------------------------------------------------------------------- retention
 def test_expired_files_are_pruned_and_recorded(place: Path) -> None:
     now = [NOVEMBER]
-    with closing(Audit(place, keep_days=60, clock=lambda: now[0])) as kept:
+    with closing(Audit(place, keep_days=60, clock=lambda: now[0])) as open_audit:
         noted = []
         for _ in range(6):
-            kept.record(access())
+            open_audit.record(access())
             noted.append(head_of(place))
             now[0] += timedelta(days=30)
         assert sorted(path.name for path in place.glob("*.jsonl")) == [f"00000{n}.jsonl" for n in range(4, 7)]
         assert verify(place, noted[-1]).findings == []
         assert verify(place).begun == noted[2]
         now[0] += timedelta(days=400)
-        assert kept.prune() == 3
-        assert kept.prune() == 0
+        assert open_audit.prune() == 3
+        assert open_audit.prune() == 0
         assert [path.name for path in place.glob("*.jsonl")] == ["000007.jsonl"]
         assert subject_id(place) == [], "nobody reads any more, and nothing of those who did is kept"
         assert verify(place).findings == []
-        kept.record(access())
+        open_audit.record(access())
         assert verify(place).findings == []
     (place / "000007.jsonl").unlink()
     assert [finding.damage for finding in verify(place).findings] == [Damage.TRUNCATED]
@@ -337,14 +337,14 @@ def put_file(place: Path) -> None:
 def test_damaged_chain_continues_and_stays_detectable(
     harm: Callable[[Path], None], found: tuple[str, int, Damage], place: Path
 ) -> None:
-    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         for n in range(3):
-            kept.record(access(n))
+            open_audit.record(access(n))
     harm(place)
     assert verify(place).findings or harm is put_file
-    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept, capture_logs() as logs:
-        kept.record(access(3))
-        kept.record(access(4))
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit, capture_logs() as logs:
+        open_audit.record(access(3))
+        open_audit.record(access(4))
     assert [line["event"] for line in logs] == ["audit_damaged"]
     assert subject_id(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
     findings = verify(place).findings
@@ -381,6 +381,6 @@ def test_torn_head_is_found_and_repaired(audit: Audit, place: Path, slot: int) -
     content[slot * SLOT_BYTES + 20] ^= 1
     (place / HEAD).write_bytes(content)
     assert [(one.line, one.damage) for one in verify(place).findings] == [(slot + 1, Damage.HEAD_TORN)]
-    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
-        assert kept.record(access(3)) == 5
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
+        assert open_audit.record(access(3)) == 5
     assert verify(place).findings == []

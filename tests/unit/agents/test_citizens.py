@@ -76,7 +76,7 @@ def test_overflowing_identity_without_timeline_entries_is_deleted() -> None:
     calls = [entry("call.queued", number / 1000, f"call:s:{number}") for number in range(MAX_CONTACTS + 1)]
     partition.fold(calls, START_MS)
     assert sweep(partition, 1, Known(owners=[PHONE]))
-    assert not sweep(partition, 2, Known([one.contact for one in calls]))
+    assert not sweep(partition, 2, Known([call.contact for call in calls]))
 
 
 def test_ended_contacts_leave_the_row_of_an_open_letter_but_decide_its_first_contact() -> None:

@@ -137,13 +137,13 @@ def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
     gc.disable()
     try:
         records = [Kept(**vars(record(answered_call()[1]))), Kept(**vars(record(answered_call()[1], value=b"{")))]
-        gone = [weakref.ref(one) for one in records]
+        gone = [weakref.ref(item) for item in records]
         step = worker.step()
         worker.job.fold(TOPIC, records, step)
         assert len(step.dead_letters) == 1
         records.clear()
         del step
-        assert [one() for one in gone] == [
+        assert [reference() for reference in gone] == [
             None,
             None,
         ]  # freed without garbage collection, which runs rarely: a step has megabytes

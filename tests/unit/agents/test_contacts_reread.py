@@ -106,7 +106,7 @@ def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accep
         records = [record(event, timestamp=worker.now, headers=REREAD_HEADER) for event in events]
         worker.job.fold(topics.SOURCES[Channel.MAIL].name, records, step)
         worker.commit()
-        return [one.reason for one in step.dead_letters]
+        return [letter.reason for letter in step.dead_letters]
 
     assert read_again(*letters) == ["told_again"] * 2
     assert compare(sums(worker), counted) == []

@@ -164,5 +164,5 @@ def test_later_record_has_a_later_time_despite_worker_clocks(
         worker.kill()
     times = [milliseconds(record.happened_at) for record in worker.promised]
     assert len(times) >= 3
-    assert all(one < other for one, other in pairwise(times))
+    assert all(earlier < later for earlier, later in pairwise(times))
     assert datetime.fromtimestamp(times[0] / 1000, UTC) == START + timedelta(seconds=clocks[0])

@@ -54,8 +54,10 @@ def test_results_of_other_targets_are_reported_with_their_days() -> None:
     judged = find_changed_verdicts(row, other.contacts[CALL.encode()], PARIS)
     assert judged == (frozenset({START.date()}), START_MS + 95_000)
     found = compare(known(worker), *sums[1])
-    assert all(one.is_of_sla for one in found)
-    assert {(one.day, one.name, one.known, one.again) for one in found if one.day} == {
+    assert all(difference.is_of_sla for difference in found)
+    assert {
+        (difference.day, difference.name, difference.known, difference.again) for difference in found if difference.day
+    } == {
         (START.date(), "met", 0, 1),
         (START.date(), "late", 1, 0),
         (START.date(), "breached", 1, 0),
@@ -77,7 +79,7 @@ def test_wrong_row_is_not_taken_for_other_targets() -> None:
     worker.at(150, *late())
     lost = Worker()
     lost.at(150, *late()[:1])  # an event that was never counted
-    rows = [one.job.contacts.rows[CALL.encode()] for one in (lost, worker)]
+    rows = [side.job.contacts.rows[CALL.encode()] for side in (lost, worker)]
     for its in (worker.policies, LONGER):
         truth = again(its, worker.now, *late()).contacts[CALL.encode()]
         assert find_changed_verdicts(rows[0], truth, PARIS) is None
@@ -109,7 +111,10 @@ def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
     worker.until(late + 40)
     worker.at(late + 41, AGENT_HERE)
     counted = again(worker.policies, worker.now, AGENT_HERE).count()
-    differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
+    differing = {
+        (difference.name, difference.known, difference.again)
+        for difference in compare(known(worker), counted.again, counted.earlier)
+    }
     assert differing == {("agents_available", 1, 0)}
     assert compare(known(worker), *counted) == [], "only the time differs"
     worker.until(late + 41 + _settling_seconds(TIMES))
@@ -133,7 +138,10 @@ def test_call_not_yet_ended_by_a_new_worker_is_no_difference() -> None:
     worker.at(86_400, waiting)
     worker.at(86_410)
     counted = again(worker.policies, worker.now, waiting).count()
-    differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
+    differing = {
+        (difference.name, difference.known, difference.again)
+        for difference in compare(known(worker), counted.again, counted.earlier)
+    }
     assert differing == {("waiting", 1, 0), ("left_forgotten", 0, 1)}
     assert compare(known(worker), *counted) == []
     worker.until(86_450)

@@ -61,7 +61,7 @@ class Store:
         return positions.find_missing(dict(filter(None, self.places)), partition, committed)
 
     def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
-        return {one: at for one, at in self.erased.items() if contacts is None or one in contacts}
+        return {contact_id: at for contact_id, at in self.erased.items() if contacts is None or contact_id in contacts}
 
     def find_owners(self, names: Collection[str]) -> set[str]:
         return {entry.citizen for batch in self.batches for entry in batch} & {*names}
@@ -95,7 +95,7 @@ def test_open_targets_are_written_and_are_no_entries() -> None:
     records = [Record(0, 0, *promised), Record(1, 0, promised[0], broken)]
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert store.batches == [[]]
-    assert [(one.contact, one.promises) for one in store.promised] == [(queued.subject, ())]
+    assert [(item.contact, item.promises) for item in store.promised] == [(queued.subject, ())]
     assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [(1, Reason.INVALID_FIELD.value)]
 
 

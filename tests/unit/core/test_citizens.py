@@ -29,7 +29,7 @@ def handled_call(day: float, number: int = 1, service: str = "autonomie") -> lis
 
 def names(*contacts: Iterable[Entry]) -> dict[str, int]:
     """Return name of a figure → day on which it counts, for the figures of a service."""
-    row = fold(one for entries in contacts for one in entries)
+    row = fold(item for entries in contacts for item in entries)
     return {CITIZENS.counts[index]: day - START_DAY for day, service, index in facts(row) if service}
 
 

@@ -314,11 +314,13 @@ def test_invalid_row_is_rejected(value: bytes) -> None:
 
 
 def test_decoded_rows_share_values_from_closed_sets() -> None:
-    one, other = (contact.decode(contact.encode(fold(*answered_call(subject)))) for subject in ("call:a:1", "call:a:2"))
-    assert one.stays[0].dimensions is other.stays[0].dimensions
-    assert one.case_events[0].detail is other.case_events[0].detail
-    assert one.case_events[0].type is other.case_events[0].type
-    assert one.sector is other.sector
+    first, second = (
+        contact.decode(contact.encode(fold(*answered_call(subject)))) for subject in ("call:a:1", "call:a:2")
+    )
+    assert first.stays[0].dimensions is second.stays[0].dimensions
+    assert first.case_events[0].detail is second.case_events[0].detail
+    assert first.case_events[0].type is second.case_events[0].type
+    assert first.sector is second.sector
 
 
 def size_of(value: object, seen: set[int]) -> int:

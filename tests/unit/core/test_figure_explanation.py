@@ -67,7 +67,7 @@ def count(row_list: list[Contact]) -> Figure:
 @pytest.mark.parametrize("formula", Formula)
 def test_service_level_matches_its_formula(formula: Formula) -> None:
     made = formula_of(SERVICE_LEVEL, formula, TARGET, SHORT)
-    counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
+    counted = [made.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
     assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
         count(rows()), TARGET, SHORT, formula
     )
@@ -75,7 +75,7 @@ def test_service_level_matches_its_formula(formula: Formula) -> None:
 
 def test_abandonment_excludes_short_waits() -> None:
     made = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
-    counted = [made.judge(one.name, one.amount) for row in rows() for one in counted_facts(row)]
+    counted = [made.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
     assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
     assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
 
@@ -85,11 +85,11 @@ def test_every_number_matches_its_facts() -> None:
     known = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True)) | dict(
         zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True)
     )
-    traced = [one for row in rows() for one in counted_facts(row)]
+    traced = [fact for row in rows() for fact in counted_facts(row)]
     for name in (*QUEUE_SCHEMA.facts, *QUEUE_SCHEMA.stocks):
         made = formula_of(name, Formula.NET_OF_SHORT, TARGET, SHORT)
-        assert sum(made.judge(one.name, one.amount)[0] for one in traced) == known[name], name
-    assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
+        assert sum(made.judge(fact.name, fact.amount)[0] for fact in traced) == known[name], name
+    assert all(fact.start is None or fact.start >= START.timestamp() - 300 for fact in traced)
 
 
 def test_transfers_have_their_target_queue_and_channel() -> None:
@@ -101,12 +101,12 @@ def test_transfers_have_their_target_queue_and_channel() -> None:
         row = fold(row, event)
     assert row
     listed = [
-        one.dimensions.queue
-        for one in counted_facts(row)
-        if one.name == "handed_on" and FigureQuery(["call"]).fits(one)
+        fact.dimensions.queue
+        for fact in counted_facts(row)
+        if fact.name == "handed_on" and FigureQuery(["call"]).fits(fact)
     ]
     assert listed == ["call:mdph:rsa"]
-    assert not any(FigureQuery(["visit"]).fits(one) for one in counted_facts(row))
+    assert not any(FigureQuery(["visit"]).fits(fact) for fact in counted_facts(row))
 
 
 def test_every_number_of_the_schemas_has_a_formula() -> None:

@@ -96,17 +96,22 @@ def test_bounds_are_inclusive(milliseconds: int, name: str) -> None:
 
 
 def test_merging_adds_and_keeps_the_oldest() -> None:
-    one, other = figure(offered=1, answered=1), figure(offered=2)
-    one.corrected = {0: 1, 1: 4}
-    other.corrected = {0: 2, 7: 1}
-    other.stocks[0] = 3
-    other.oldest_waiting_at = 50
-    merge(one, other)
-    assert (one.counts[:2], one.stocks[0], one.corrected, one.oldest_waiting_at) == ([3, 1], 3, {0: 3, 1: 4, 7: 1}, 50)
-    other.oldest_waiting_at = 70
-    merge(one, other)
-    assert one.oldest_waiting_at == 50
-    assert other.counts[:2] == [2, 0]
+    first, second = figure(offered=1, answered=1), figure(offered=2)
+    first.corrected = {0: 1, 1: 4}
+    second.corrected = {0: 2, 7: 1}
+    second.stocks[0] = 3
+    second.oldest_waiting_at = 50
+    merge(first, second)
+    assert (first.counts[:2], first.stocks[0], first.corrected, first.oldest_waiting_at) == (
+        [3, 1],
+        3,
+        {0: 3, 1: 4, 7: 1},
+        50,
+    )
+    second.oldest_waiting_at = 70
+    merge(first, second)
+    assert first.oldest_waiting_at == 50
+    assert second.counts[:2] == [2, 0]
 
 
 def test_row_survives_a_round_trip() -> None:

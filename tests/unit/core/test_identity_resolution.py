@@ -29,10 +29,10 @@ def known(*contacts: str) -> FindNeighbours:
     near: defaultdict[str, set[str]] = defaultdict(set)
     counts = Counter(identities.partition(" ")[0] for identities in contacts)
     for identities in contacts:
-        for one, other in make_links(identities.split()):
-            near[one].add(other)
-            near[other].add(one)
-    return lambda asked: {one: Neighbourhood(sorted(near[one]), counts[one]) for one in asked if one in near}
+        for identity, other in make_links(identities.split()):
+            near[identity].add(other)
+            near[other].add(identity)
+    return lambda asked: {name: Neighbourhood(sorted(near[name]), counts[name]) for name in asked if name in near}
 
 
 def names(cluster: IdentityCluster) -> set[str]:
@@ -47,7 +47,7 @@ def test_identities_of_a_contact_are_linked_to_the_strongest() -> None:
 
 def test_only_the_strongest_identities_of_a_contact_are_linked() -> None:
     many = [f"phone:a-{number:02}" for number in range(20)]
-    assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, one) for one in many[: MAX_IDENTITIES - 1])
+    assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, identity) for identity in many[: MAX_IDENTITIES - 1])
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
@@ -189,7 +189,7 @@ def person_of(strong: str, contacts: Sequence[str]) -> frozenset[str]:
 def test_cluster_has_one_person_in_any_order(contacts: list[str], asked: str) -> None:
     cluster = resolve_identities(asked, known(*contacts))
     people: Mapping[str, frozenset[str]] = {
-        one: person_of(one, contacts) for one in cluster.identities if is_strong(one)
+        identity: person_of(identity, contacts) for identity in cluster.identities if is_strong(identity)
     }
     assert len(set(people.values())) <= 1
     assert asked in cluster.identities
@@ -201,12 +201,12 @@ def test_cluster_has_one_person_in_any_order(contacts: list[str], asked: str) ->
 def test_identity_belongs_to_at_most_one_person(contacts: list[str]) -> None:
     owners: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
     for strong in filter(is_strong, IDENTITIES):
-        for one in resolve_identities(strong, known(*contacts)).identities:
-            owners[one].add(person_of(strong, contacts))
+        for identity in resolve_identities(strong, known(*contacts)).identities:
+            owners[identity].add(person_of(strong, contacts))
     assert all(len(found) == 1 for found in owners.values())
 
 
 @given(CONTACTS)
 def test_cluster_is_the_same_for_all_its_identities(contacts: list[str]) -> None:
-    clusters = {one: names(resolve_identities(one, known(*contacts))) for one in IDENTITIES}
+    clusters = {identity: names(resolve_identities(identity, known(*contacts))) for identity in IDENTITIES}
     assert all(clusters[other] == cluster for cluster in clusters.values() for other in cluster)

@@ -24,7 +24,7 @@ def sums(*rows: tuple[int, Figure], day: int = 0) -> Sums:
     found: Sums = {}
     of_day = new_day()
     of_day.counts[QUEUE_SCHEMA.index["offered"]] = day
-    sum_by_day([((start, PLACE), one) for start, one in rows], [((DAY, PLACE), of_day)] if day else [], PARIS, found)
+    sum_by_day([((start, PLACE), row) for start, row in rows], [((DAY, PLACE), of_day)] if day else [], PARIS, found)
     return found
 
 

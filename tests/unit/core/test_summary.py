@@ -60,10 +60,10 @@ def test_summary_does_not_depend_on_the_order_of_entries() -> None:
     ]
     summaries = {summarise(order, NOW)[0] for order in permutations(entries)}
     assert len(summaries) == 1
-    (one,) = summaries
-    assert (one.state, one.outcome, one.is_open) == (ContactState.CLOSED, "answered", False)
-    assert (one.since, one.last_at, one.entries) == (NOW, NOW + 12, 4)
-    assert one.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
+    (summary,) = summaries
+    assert (summary.state, summary.outcome, summary.is_open) == (ContactState.CLOSED, "answered", False)
+    assert (summary.since, summary.last_at, summary.entries) == (NOW, NOW + 12, 4)
+    assert summary.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
 
 
 def test_call_that_changes_queue_within_one_second_waits_in_the_new_queue() -> None:
@@ -78,8 +78,8 @@ def test_call_that_changes_queue_within_one_second_waits_in_the_new_queue() -> N
         )
     }
     for order in permutations(calls.values()):
-        (one,) = summarise(order, NOW)
-        assert (one.state, one.is_open) == (ContactState.WAITING, True)
+        (summary,) = summarise(order, NOW)
+        assert (summary.state, summary.is_open) == (ContactState.WAITING, True)
         assert [item["id"] for item in sort_entries(order)] == [*calls]
     left_at_once = [calls["first"], calls["gone"] | {"happened_at": NOW}]
     assert [item["id"] for item in sort_entries(left_at_once[::-1])] == ["first", "gone"]
@@ -88,13 +88,13 @@ def test_call_that_changes_queue_within_one_second_waits_in_the_new_queue() -> N
 @given(call_histories(longest=2, is_whole=True), st.randoms())
 def test_state_of_a_call_matches_its_events_in_order_of_time(events: list[Event], any_order: Random) -> None:
     entries = [
-        {name: getattr(one, name) for name in entry("")} | {"happened_at": int(one.happened_at.timestamp() * 1000)}
-        for one in entries_of(events)
+        {name: getattr(item, name) for name in entry("")} | {"happened_at": int(item.happened_at.timestamp() * 1000)}
+        for item in entries_of(events)
     ]
     last = entries[-1]
     any_order.shuffle(entries)
-    (one,) = summarise(entries, last["happened_at"])
-    assert one.state == last["state"]
+    (summary,) = summarise(entries, last["happened_at"])
+    assert summary.state == last["state"]
 
 
 def test_late_sla_entry_does_not_change_the_state() -> None:
@@ -126,7 +126,7 @@ def test_sorting_many_simultaneous_entries_is_fast(of_each: int) -> None:
     for most in (600, 2400):
         entries = [call_entry(n, kinds[n % 3], contact=f"call:a:{n // of_each}") for n in range(most)]
         CountingEntry.times = 0
-        found = sort_entries(CountingEntry(one) for one in entries)
+        found = sort_entries(CountingEntry(item) for item in entries)
         assert len(found) == most
         looks.append(CountingEntry.times / most)
     assert looks[1] < 1.5 * looks[0]
@@ -146,12 +146,12 @@ def sort_call_plainly(entries: list[dict[str, Any]]) -> list[str]:
         "call.ended": (2, 0),
     }
     place, found = 0, []
-    for at in sorted({one["happened_at"] for one in entries}):
-        left = [one for one in entries if one["happened_at"] == at]
+    for at in sorted({item["happened_at"] for item in entries}):
+        left = [item for item in entries if item["happened_at"] == at]
         while left:
-            here = [one for one in left if ways[one["type"]][0] == place] or left
-            starts = {ways[one["type"]][0] for one in left}
-            chosen = next((one for one in here if ways[one["type"]][1] in starts), here[0])
+            here = [item for item in left if ways[item["type"]][0] == place] or left
+            starts = {ways[item["type"]][0] for item in left}
+            chosen = next((item for item in here if ways[item["type"]][1] in starts), here[0])
             left.remove(chosen)
             place = ways[chosen["type"]][1]
             found.append(chosen["id"])
@@ -172,7 +172,7 @@ def test_simultaneous_entries_of_a_call_get_a_possible_order(events: list[tuple[
     entries = [call_entry(number, kind, 1000 * second) for number, (kind, second) in enumerate(events)]
     by_turn = sorted(entries, key=entry_order)
     chance.shuffle(entries)
-    assert [one["id"] for one in sort_entries(entries)] == sort_call_plainly(by_turn)
+    assert [item["id"] for item in sort_entries(entries)] == sort_call_plainly(by_turn)
 
 
 def test_of_simultaneous_entries_the_closing_one_counts() -> None:
@@ -202,7 +202,7 @@ def test_latest_result_of_each_clock_counts_and_a_breach_stays() -> None:
         promise("cancelled", 3, ContactState.CLOSED, "acknowledge"),
         promise("met", 3, ContactState.CLOSED, "first_response"),
     ]
-    assert [(one.clock, one.state) for one in summarise(entries, NOW)[0].promises] == [
+    assert [(verdict.clock, verdict.state) for verdict in summarise(entries, NOW)[0].promises] == [
         ("resolution", "breached"),
         ("acknowledge", "cancelled"),
         ("first_response", "met"),
@@ -216,15 +216,20 @@ def test_open_contacts_come_first_then_the_latest() -> None:
         entry("letter.answered", 5, ContactState.CLOSED, contact="closed early"),
         entry("form.correction_requested", 2, ContactState.PENDING_CITIZEN, contact="pending"),
     ]
-    assert [one.contact for one in summarise(entries, NOW)] == ["pending", "open", "closed late", "closed early"]
+    assert [summary.contact for summary in summarise(entries, NOW)] == [
+        "pending",
+        "open",
+        "closed late",
+        "closed early",
+    ]
 
 
 @pytest.mark.parametrize("channel", Channel)
 @pytest.mark.parametrize("later", [ASSUMED_ENDED_MS, ASSUMED_ENDED_MS + 1])
 def test_call_without_entries_for_long_is_assumed_ended(channel: Channel, later: int) -> None:
     ends_unsaid = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > ASSUMED_ENDED_MS
-    (one,) = summarise([entry("x.arrived", 0, channel=channel.value)], NOW + later)
-    assert one.is_open is not ends_unsaid
+    (summary,) = summarise([entry("x.arrived", 0, channel=channel.value)], NOW + later)
+    assert summary.is_open is not ends_unsaid
 
 
 def test_open_targets_are_sorted_by_deadline() -> None:
@@ -250,7 +255,7 @@ def test_open_targets_are_sorted_by_deadline() -> None:
     late, *others = summarise(entries, NOW, find)
     assert asked == ["due", "late", "nothing known"]
     assert (late.contact, late.due) == ("late", (OpenTarget("p", "resolution", TargetStatus.OVERDUE, NOW - 1, None),))
-    due = {one.contact: [(each.clock, each.state.value) for each in one.due] for one in others}
+    due = {summary.contact: [(each.clock, each.state.value) for each in summary.due] for summary in others}
     assert due == {
         "due": [("first_response", "at_risk"), ("resolution", "running"), ("announced", "paused")],
         "nothing known": [],
@@ -267,8 +272,8 @@ def test_without_open_contacts_no_target_is_looked_up() -> None:
 
 def test_summary_of_a_letter_has_its_receipt() -> None:
     entries = [entry("letter.arrived", 1, detail="2026-09-20T22:00:00Z"), entry("letter.assigned", 2)]
-    (one,) = summarise(entries, NOW)
-    assert (one.admitted_at, one.starts_at) == (1_789_941_600_000, None)
+    (summary,) = summarise(entries, NOW)
+    assert (summary.admitted_at, summary.starts_at) == (1_789_941_600_000, None)
 
 
 def test_opinions_count_in_the_summary_of_their_contact() -> None:
@@ -278,5 +283,5 @@ def test_opinions_count_in_the_summary_of_their_contact() -> None:
         entry("feedback.given", 2, ContactState.CLOSED, channel="feedback"),
         entry("feedback.given", 3, ContactState.CLOSED, channel="feedback"),
     ]
-    (one,) = summarise(entries, NOW)
-    assert (one.channel, one.opinions, one.outcome) == ("mail", 2, "answered")
+    (summary,) = summarise(entries, NOW)
+    assert (summary.channel, summary.opinions, summary.outcome) == ("mail", 2, "answered")

@@ -14,7 +14,7 @@ from tests.support.events import agent_events, contact_events, make
 
 PYDANTIC: TypeAdapter[Event] = TypeAdapter(Event)
 TEXT = st.text(min_size=1, max_size=100)
-TIMES = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - they get one
+TIMES = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - timezones= adds one
 
 
 @given(contact_events() | agent_events(), TEXT, TIMES, st.none() | TIMES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.timestamps import day_ending_at, milliseconds, to_datetime, to_iso
 
-TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - they get one
+TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - timezones= adds one
 
 
 @given(TIMES)

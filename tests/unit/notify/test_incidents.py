@@ -14,7 +14,7 @@ from tests.support.sla_events import NOON, SlaClockStub
 LATER = NOON + timedelta(days=2)
 
 
-def told(
+def changes_of(
     *batches: Sequence[AnySlaEvent], known: ClockIncidents | None = None, is_reread: bool = False
 ) -> tuple[ClockIncidents | None, list[Change]]:
     """Return the changes caused by batches of events of one clock."""
@@ -36,7 +36,7 @@ def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
 
 def test_breach_opens_an_incident_and_meeting_the_target_ends_it() -> None:
     promise = SlaClockStub()
-    _, changes = told([promise.started()], [promise.breached()], [promise.met()])
+    _, changes = changes_of([promise.started()], [promise.breached()], [promise.met()])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     began, over = (change.incident for change in changes)
     assert began.id == over.id
@@ -48,7 +48,7 @@ def test_breach_opens_an_incident_and_meeting_the_target_ends_it() -> None:
 def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
     promise = SlaClockStub()
     events = [promise.started(), promise.at_risk(), promise.breached(), promise.met()]
-    _, changes = told(*([one] for one in events)) if batches > 1 else told(events)
+    _, changes = changes_of(*([one] for one in events)) if batches > 1 else changes_of(events)
     assert seen(changes) == [
         ("started", "at_risk"),
         ("ended", "at_risk"),
@@ -63,7 +63,7 @@ def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
 def test_warning_is_repeated_after_a_pause() -> None:
     promise = SlaClockStub()
     events = [promise.at_risk(), promise.breached(), promise.paused(-60), promise.resumed(-30, LATER)]
-    known, changes = told(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
+    known, changes = changes_of(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
     assert seen(changes) == [
         ("started", "at_risk"),
         ("ended", "at_risk"),
@@ -78,14 +78,14 @@ def test_warning_is_repeated_after_a_pause() -> None:
 
 def test_warning_ends_in_time() -> None:
     promise = SlaClockStub()
-    _, changes = told([promise.at_risk()], [promise.met(minutes=-30)])
+    _, changes = changes_of([promise.at_risk()], [promise.met(minutes=-30)])
     assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
 
 
 @pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
 def test_stopped_clock_ends_its_incident(event: str) -> None:
     promise = SlaClockStub()
-    known, changes = told([promise.breached()], [getattr(promise, event)()])
+    known, changes = changes_of([promise.breached()], [getattr(promise, event)()])
     assert changes[-1].incident.end == event
     assert known is not None
     assert not known.open
@@ -94,7 +94,7 @@ def test_stopped_clock_ends_its_incident(event: str) -> None:
 def test_future_deadline_ends_an_incident_and_next_breach_is_new() -> None:
     promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(5, LATER)
-    _, changes = told([first], [moved], [promise.breached()])
+    _, changes = changes_of([first], [moved], [promise.breached()])
     assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
     assert changes[1].incident.end == "moved"
     assert changes[0].incident.id != changes[2].incident.id
@@ -104,7 +104,7 @@ def test_future_deadline_ends_an_incident_and_next_breach_is_new() -> None:
 def test_other_passed_deadline_is_the_same_incident() -> None:
     promise = SlaClockStub()
     first, moved = promise.breached(), promise.moved(60, NOON + timedelta(minutes=30))
-    known, changes = told([first], [moved], [promise.breached(told_at=LATER)])
+    known, changes = changes_of([first], [moved], [promise.breached(told_at=LATER)])
     assert seen(changes) == [("started", "breached")]
     assert known is not None
     assert known.breach is not None
@@ -113,7 +113,7 @@ def test_other_passed_deadline_is_the_same_incident() -> None:
 
 def test_withdrawn_end_opens_a_new_incident() -> None:
     promise = SlaClockStub()
-    known, changes = told([promise.breached()], [promise.met(5)], [promise.resumed(5)])
+    known, changes = changes_of([promise.breached()], [promise.met(5)], [promise.resumed(5)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
     assert known is not None
     assert known.open
@@ -121,7 +121,7 @@ def test_withdrawn_end_opens_a_new_incident() -> None:
 
 def test_clock_that_ended_before_its_report_is_one_late_ended_incident() -> None:
     promise = SlaClockStub()
-    _, changes = told([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
+    _, changes = changes_of([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert all(change.incident.late for change in changes)
 
@@ -132,18 +132,18 @@ def test_clock_that_ended_before_its_report_is_one_late_ended_incident() -> None
 )
 def test_incident_is_late_beyond_the_usual_delay_of_its_source(channel: str, seconds: int, late: bool) -> None:
     promise = SlaClockStub(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
-    _, changes = told([promise.breached(NOON + timedelta(seconds=seconds))])
+    _, changes = changes_of([promise.breached(NOON + timedelta(seconds=seconds))])
     assert [change.incident.late for change in changes] == [late]
 
 
 def test_breach_with_known_end_ends_immediately() -> None:
-    _, changes = told([SlaClockStub().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
+    _, changes = changes_of([SlaClockStub().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert changes[-1].incident.end == ""
 
 
 def test_too_late_warning_is_not_given() -> None:
-    known, changes = told([SlaClockStub().at_risk(LATER)])
+    known, changes = changes_of([SlaClockStub().at_risk(LATER)])
     assert changes == []
     assert known is not None
     assert not known.open
@@ -152,11 +152,11 @@ def test_too_late_warning_is_not_given() -> None:
 def test_warning_of_an_ended_clock_is_not_given() -> None:
     warned, event = SlaClockStub().at_risk(), SlaClockStub().at_risk(NOON - timedelta(hours=1))
     done = event.model_copy(update={"data": event.data.model_copy(update={"ended_at": NOON - timedelta(minutes=90)})})
-    known, changes = told([done])
+    known, changes = changes_of([done])
     assert seen(changes) == []
     assert known is not None
     assert not known.open
-    _, changes = told([warned], [done])
+    _, changes = changes_of([warned], [done])
     assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
 
 
@@ -164,7 +164,7 @@ def test_warning_of_an_ended_clock_is_not_given() -> None:
 def test_end_from_a_worker_with_a_slow_clock_counts(event: str) -> None:
     promise = SlaClockStub()
     end = getattr(promise, event)(0.1, NOON + timedelta(seconds=6))
-    known, changes = told([promise.breached(NOON + timedelta(minutes=20))], [end])
+    known, changes = changes_of([promise.breached(NOON + timedelta(minutes=20))], [end])
     assert seen(changes) == [("started", "breached"), ("ended", "breached")]
     assert known is not None
     assert not known.open
@@ -172,7 +172,7 @@ def test_end_from_a_worker_with_a_slow_clock_counts(event: str) -> None:
 
 def test_met_targets_are_not_stored() -> None:
     promise = SlaClockStub()
-    assert told([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
+    assert changes_of([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
 
 
 def life(promise: SlaClockStub) -> list[AnySlaEvent]:
@@ -196,9 +196,9 @@ def life(promise: SlaClockStub) -> list[AnySlaEvent]:
 def test_reread_from_any_event_changes_nothing(until: list[int], data: st.DataObject) -> None:
     events = life(SlaClockStub())
     for end in (*until, len(events)):
-        first, _ = told(*([one] for one in events[: end + 1]))
+        first, _ = changes_of(*([one] for one in events[: end + 1]))
         start = data.draw(st.integers(0, end))
-        again, changes = told(*([one] for one in events[start : end + 1]), known=first, is_reread=True)
+        again, changes = changes_of(*([one] for one in events[start : end + 1]), known=first, is_reread=True)
         assert seen(changes) == []
         if first is not None and again is not None:
             assert again.incidents == first.incidents
@@ -212,7 +212,7 @@ def test_batches_do_not_change_the_final_state(cuts: list[bool]) -> None:
         batches[-1].append(event)
         if cut:
             batches.append([])
-    known, changes = told(*batches)
+    known, changes = changes_of(*batches)
     assert known is not None
     assert not known.open
     breaches = [change for change in changes if change.incident.kind is IncidentKind.BREACHED]
@@ -225,4 +225,4 @@ def test_batches_do_not_change_the_final_state(cuts: list[bool]) -> None:
 def test_events_without_a_deadline_cause_no_warning() -> None:
     event = SlaClockStub().at_risk()
     waiting = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": None})})
-    assert told([waiting])[1] == []
+    assert changes_of([waiting])[1] == []

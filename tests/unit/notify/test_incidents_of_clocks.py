@@ -123,23 +123,23 @@ def test_rebuilt_worker_state_causes_no_new_breach(history: list[Knowledge], del
     rules, last = policies(*delay), history[-1]
     known: ClockIncidents | None = None
     _, news = advance((), [clock_interval(last)], rules, START + last.now * MINUTE)
-    told: list[Change] = []
+    events_of: list[Change] = []
     for told_at in (last.now, last.now + 60):
         now, before = START + told_at * MINUTE, known
         for one in news:
             known = fold(known, decode_sla(record(b"form:demarches/essai:1", "social", one, now)[1]))
         if known is not None:
             known, changes = resolve(before, known)
-            told += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
-    assert len({(change.what, change.incident.id) for change in told}) == len(told)
-    assert all(change.incident.round == 1 for change in told)
+            events_of += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
+    assert len({(change.what, change.incident.id) for change in events_of}) == len(events_of)
+    assert all(change.incident.round == 1 for change in events_of)
 
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_repeated_fold_sends_nothing(*, at_once: bool) -> None:
     rules, known = policies(3_600, "elapsed"), None
     life = [Knowledge(minute, 0, (), ended_at, False) for minute, ended_at in ((1, None), (70, None), (90, 85))]
-    told: list[list[Change]] = []
+    events_of: list[list[Change]] = []
     for later in (0, 2_000):
         clocks: tuple[SlaClock, ...] = ()
         events = []
@@ -147,13 +147,13 @@ def test_repeated_fold_sends_nothing(*, at_once: bool) -> None:
             now = START + step.now * MINUTE
             clocks, news = advance(clocks, [clock_interval(step)], rules, now)
             events += [record(b"form:demarches/essai:1", "social", one, now + later * MINUTE)[1] for one in news]
-        told.append([])
+        events_of.append([])
         for batch in [events] if at_once else [[event] for event in events]:
             before = known
             for event in batch:
                 known = fold(known, decode_sla(event))
             if known is not None and known is not before:
                 known, changes = resolve(before, known)
-                told[-1] += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
-    assert told[0]
-    assert told[1] == []
+                events_of[-1] += (change for change in changes if change.what in {ChangeKind.STARTED, ChangeKind.ENDED})
+    assert events_of[0]
+    assert events_of[1] == []

@@ -199,8 +199,8 @@ def test_held_back_incident_that_ends_later_is_sent_with_its_end(store: Store) -
     assert store.release(NOW + HOLD_MS) == 0
     first = following(store)
     store.mark_delivered(first)
-    told = [one.what for one in (*first.notices, *following(store).notices)]
-    assert told == [ChangeKind.STARTED, ChangeKind.ENDED]
+    sent = [one.what for one in (*first.notices, *following(store).notices)]
+    assert sent == [ChangeKind.STARTED, ChangeKind.ENDED]
 
 
 def test_old_incident_of_the_first_reading_is_not_sent(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ FR = texts.IncidentFormatter("fr", PARIS, {"solidarites": "Solidarités"}, {("ca
 EN = texts.IncidentFormatter("en", PARIS)
 
 
-def told(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
+def incident_of(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
     known = fold(None, promise.breached(told_at=promise.deadline_at + known_after))
     assert known is not None
     assert known.breach is not None
@@ -75,7 +75,7 @@ def told(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incide
 
 
 def test_text_contains_all_facts_to_find_the_contact() -> None:
-    incident = told(SlaClockStub(17, labels={"target": 10, "unit": "working_days"}))
+    incident = incident_of(SlaClockStub(17, labels={"target": 10, "unit": "working_days"}))
     notice = Notice(ChangeKind.STARTED, incident)
     assert FR.headline((notice,)) == (
         "Délai dépassé : Solidarités, démarche en ligne, première réponse sous 10 jours ouvrés"
@@ -97,7 +97,7 @@ def test_text_contains_all_facts_to_find_the_contact() -> None:
 
 def test_waiting_caller_is_identified_by_queue_and_second() -> None:
     labels = {"target": 300, "unit": "elapsed", "queue": "700"}
-    incident = told(SlaClockStub(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
+    incident = incident_of(SlaClockStub(3, clock="answer", channel="call", labels=labels), timedelta(seconds=2))
     lines = FR.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[0] == "Service : Solidarités (site siege, file RSA)"
     assert lines[2:5] == [
@@ -117,12 +117,12 @@ def test_waiting_caller_is_identified_by_queue_and_second() -> None:
     ],
 )
 def test_target_is_described_in_words(target: int, unit: str, words: str) -> None:
-    incident = told(SlaClockStub(clock="resolution"))
+    incident = incident_of(SlaClockStub(clock="resolution"))
     assert FR.describe_target(replace(incident, target=target, unit=unit)) == words
 
 
 def test_late_incident_shows_when_it_became_known() -> None:
-    incident = told(SlaClockStub(), timedelta(days=3, hours=2))
+    incident = incident_of(SlaClockStub(), timedelta(days=3, hours=2))
     lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
     assert lines[4:6] == [
         "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
@@ -131,7 +131,7 @@ def test_late_incident_shows_when_it_became_known() -> None:
 
 
 def test_incident_of_an_earlier_release_omits_unknown_facts() -> None:
-    known = msgspec.to_builtins(told(SlaClockStub(labels={"queue": "700"})))
+    known = msgspec.to_builtins(incident_of(SlaClockStub(labels={"queue": "700"})))
     old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
     incident = msgspec.convert(old | {"late": True}, Incident)
     lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.deadline_at).splitlines()

@@ -59,8 +59,7 @@ def read_event(body: bytes, source: str, queues: Mapping[str, str], key: Pseudon
         case "task-queue.entered", _:
             return [events.CallQueued(**base, data=events.CallQueuedData(queue=queue))]
         case "reservation.accepted", _:
-            worker = callback.worker_sid
-            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, worker)) if worker else ""
+            agent = (sid := callback.worker_sid) and agent_id(source, key.pseudonym(IdentityKind.AGENT, sid))
             return [events.CallAnswered(**base, data=events.CallAnsweredData(**stay, agent=agent))]
         case "task.canceled", "hangup":
             return [events.CallAbandoned(**base, data=events.CallAbandonedData(**stay))]
