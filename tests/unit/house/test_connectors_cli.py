@@ -341,9 +341,9 @@ class TestReread:
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "| `inbox` | path | *required* | The directory" in command("docs", "mailroom").stdout
+        assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
+        assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout
 
     def test_written_it_says_what_it_did(self) -> None:
         lines = command("docs", "asterisk", "--write").stdout.splitlines()
