@@ -44,7 +44,9 @@ def test_package_is_listed_with_its_instances(environment: Environment, tmp_path
 def test_package_is_checked_like_a_built_in_connector(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "accueil.toml").write_text(SETTINGS, encoding="utf-8")
     output = environment.run("streams.cli.main", "connectors", "check", "telephonie", directory=tmp_path)
-    assert output.startswith("twilio_taskrouter/telephonie: the settings are right, the source can be read (nothing new")
+    assert output.startswith(
+        "twilio_taskrouter/telephonie: the settings are right, the source can be read (nothing new"
+    )
 
 
 def test_secret_of_the_package_is_masked(environment: Environment, tmp_path: Path) -> None:
