@@ -47,7 +47,7 @@ def test_error_names_the_read_only_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(
-            OperatorError, match=r"file/data cannot be written \(a file is in its way\): set data or ACCUEIL_DATA"
+            OperatorError, match=r"file/data cannot be written \(a file has this name\): set data or ACCUEIL_DATA"
         ),
         claim_data_directory(tmp_path / "file" / "data"),
     ):
