@@ -62,6 +62,7 @@ ROOMS = {
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
     "connectors/simulator": ["models", "connectors"],
+    "connectors/webhook": ["models", "connectors.sdk", "connectors.webhook", "connectors.kiosk"],
     "grafana": ["models", "streams.web", "grafana"],
 }
 LIBRARIES = {
