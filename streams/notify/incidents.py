@@ -115,7 +115,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
-    """True while the clock's events come again from the beginning, as after a worker rebuilt its state, without any new one yet."""
+    """True while the clock's events come again from the beginning, as after a worker rebuilt its state, without a new one."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
