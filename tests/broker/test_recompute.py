@@ -114,7 +114,9 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "no number differs" in result.stdout
     assert "SLA figures not compared, though they differ: " in result.stdout
-    [judged] = re.findall(r"judged (\d+) contacts by others than those in force \(sla\.toml\), the last one at 20", result.stdout)
+    [judged] = re.findall(
+        r"judged (\d+) contacts by others than those in force \(sla\.toml\), the last one at 20", result.stdout
+    )
     assert CALLS - ANSWERED <= int(judged) <= CALLS  # calls answered in time meet both targets
     file.write_text(before, encoding="utf-8")
     started_at = datetime.now(UTC).replace(microsecond=0)

@@ -53,7 +53,9 @@ def serving(at: float, *, listener: Path | None = None, **server_options: Any) -
     """Serve a manager interface whose clock starts at `at`, in seconds since 1970; with `listener`, one that buffers."""
     writer = AmiEventWriter()
     writer.advance_to(at)
-    with closing(BufferingManager(writer, listener) if listener else ManagerServer(writer, **server_options)) as manager:
+    with closing(
+        BufferingManager(writer, listener) if listener else ManagerServer(writer, **server_options)
+    ) as manager:
         yield manager
 
 

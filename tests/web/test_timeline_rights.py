@@ -144,7 +144,9 @@ def test_erasure_explains_its_effects_and_needs_confirmation(desk: Desk, works: 
     assert desk.is_there("#look-at-erasure")
     desk.tab_to(lambda at: at[0] == "list-erasures")
     desk.press(Keys.ENTER)
-    wait_until(lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "the contacts and the open erasures", 20)
+    wait_until(
+        lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "the contacts and the open erasures", 20
+    )
     axe.check(desk.page)
     desk.tab_to(lambda at: "Où en est-il" in at[2])
     desk.press(Keys.ENTER)
