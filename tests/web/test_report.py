@@ -114,7 +114,7 @@ def test_yesterday_is_written_and_shown(
     assert so_far == "0"
     assert int(by_now) + int(rest) in {239, 240, 241}
     assert line.split()[-2] in {"1", "2", "3"}, "half an erlang needs one to three agents"
-    assert "80% are answered within 20 s" in result.output
+    assert "to answer 80% within 20 s" in result.output
     assert "no Erlang A" in result.output
 
 
