@@ -31,7 +31,7 @@ class Reattribution(Entry, gc=False):
 
     events: tuple[PastEvent, ...] = msgspec.field(default=(), name="told")
     """For an adoption: the contact's events under the former citizen that have an event order."""
-    assigned_sector: AssignedSector = UNASSIGNED_SECTOR
+    assigned_sector: AssignedSector = msgspec.field(default=UNASSIGNED_SECTOR, name="settled")
     """Current sector key of the contact. It only decreases, so the least key marks the contact's last reattribution."""
 
 
