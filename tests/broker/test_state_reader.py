@@ -45,7 +45,7 @@ def test_latest_committed_contact_is_explained(own_kafka: EmbeddedKafka, tmp_pat
         row.clocks, _ = advance(row.clocks, clock_intervals(row), policies, START_MS)
         rows.append((CONTACTS.name, CALL.encode(), contact.encode(row)))
     apply_specs(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
-    assert sla(tmp_path, own_kafka.bootstrap, "explain", CALL) == (1, f"no contact {CALL} is known\n")
+    assert sla(tmp_path, own_kafka.bootstrap, "explain", CALL) == (1, f"unknown contact {CALL}\n")
     kafka_io.produce(own_kafka.bootstrap, rows)
     code, text = sla(tmp_path, own_kafka.bootstrap, "explain", CALL)
     assert code == 0

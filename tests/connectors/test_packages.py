@@ -45,7 +45,7 @@ def test_package_is_checked_like_a_built_in_connector(environment: Environment, 
     (tmp_path / "accueil.toml").write_text(SETTINGS, encoding="utf-8")
     output = environment.run("streams.cli.main", "connectors", "check", "telephonie", directory=tmp_path)
     assert output.startswith(
-        "twilio_taskrouter/telephonie: the settings are right, the source can be read (nothing new"
+        "twilio_taskrouter/telephonie: the settings are valid, the source is readable (no new records"
     )
 
 

@@ -224,7 +224,7 @@ def test_replay_refuses_a_running_connector() -> None:
         dry_run = command("replay", "--all", "--dry-run")
     assert result.exit_code == 2
     assert result.output.splitlines()[-1].endswith("is in use by another process: stop it first")
-    assert "Map them again?" not in result.output
+    assert "map them again?" not in result.output
     assert (dry_run.exit_code, places()) == (0, before)
     assert "siege: 0 records accepted now, events: 0" in dry_run.output
 
