@@ -80,7 +80,7 @@ def test_export_overwrites_only_on_request_and_is_private(data: Path, monkeypatc
     file.chmod(0o644)
     refused = run(*export)
     assert (refused.exit_code, file.read_text()) == (2, "another citizen's")
-    assert "held.json is there already: choose another name, or --force replaces it" in refused.stderr
+    assert "held.json already exists: choose another name, or use --force to replace it" in refused.stderr
     assert not (data / "audit").exists(), "nothing was looked for"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert "held.json existe déjà" in run(*export).stderr
