@@ -113,7 +113,7 @@ def test_failed_export_is_recorded_and_keeps_the_old_file(data: Path, monkeypatc
 def test_confirmed_erasure_is_recorded_before_it_is_published(data: Path) -> None:
     assert run("topics", "apply").exit_code == 0
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
-    assert "begun" in done.stdout or "told" in done.stdout, done.output
+    assert "begun" in done.stdout or "published" in done.stdout, done.output
     assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]
     (*_, begun) = [line.record or {} for line in read_audit(data / "audit")]
     request = f"request {begun['erasure']}\n"
