@@ -108,10 +108,12 @@ def test_connector_without_write_rights_is_not_ready(secured: EmbeddedKafka, tmp
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_CONNECT__HEALTH_PORT": str(port)}
     command = ["-m", "streams.cli.main", "--config", str(config), "connect"]
     with Child(command, tmp_path / "connect.log", **own).start() as connect:
-        wait_until(lambda: answer(port)[0] == 503 and "permission" in answer(port)[1], "it", otherwise=lambda: connect.text)
+        wait_until(
+            lambda: answer(port)[0] == 503 and "permission" in answer(port)[1], "it", otherwise=lambda: connect.text
+        )
         assert "WRITE topic contact.appointment.v1, " in answer(port)[1]
         grant(secured, "WRITE", "TOPIC", [SOURCES[Channel.MAIL].name])
-        named = f"for User:accueil: WRITE topic {topic}: grant"
+        named = f"User:accueil has no permission in Kafka for WRITE topic {topic}: grant"
         wait_until(lambda: named in answer(port)[1], "the topic that is written to", otherwise=lambda: answer(port))
         assert connect.text.count(named) == 1
         grant(secured, "WRITE", "TOPIC", [topic])
