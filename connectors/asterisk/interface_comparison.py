@@ -60,7 +60,10 @@ class InterfaceComparison:
                 self._due.append(_Due(at, event.id, event.time + MENTIONED_FOR))
 
     def take_changes(self) -> ReconcileChanges:
-        """Compare the events that are due, and return the changes since the previous call."""
+        """Compare the log's events that are due, and return the results since the previous call, for `keep`.
+
+        Also end the comparison round if it has lasted `ROUND_SECONDS`.
+        """
         now = time.monotonic()
         while self._due and self._due[0].at <= now:
             due = self._due.popleft()
@@ -71,7 +74,7 @@ class InterfaceComparison:
         return self._reconciler.take_changes()
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Store the changes."""
+        """Store the results that `take_changes` returned."""
         self._reconciler.keep(changes)
 
     def close(self) -> None:

@@ -33,7 +33,10 @@ class MessageReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Message]:
-        """Return the messages that end in `content`."""
+        """Add received bytes, and return the messages that they complete.
+
+        A message longer than `MAX_MESSAGE_BYTES` is returned as an `OVERSIZED` event.
+        """
         self._pending += content
         messages = []
         *complete, rest = self._pending.split(END)
