@@ -70,7 +70,7 @@ class _CallcenterEvent:
         self.agent = names.agent(message.get("CC-Agent", ""))
 
     def seconds(self, name: str) -> int:
-        """Return a time in seconds since 1970, 0 if invalid."""
+        """Return the time in header `name` in seconds since 1970; 0 if it is missing or invalid."""
         return epoch(self.get(name, ""), self.at / SECOND_US)
 
 

@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, array_like=True):
     """Queue in which the call waits."""
     since: int = 0
     place: str = ""
-    """Keyed hash of the dialplan context and extension from which the call entered the queue."""
+    """Keyed hash of the dialplan context and extension where the call entered the queue."""
     requested: str = ""
     """Last queue that the dialplan asked for."""
     given_up: Leaving | None = None
