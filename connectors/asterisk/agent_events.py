@@ -22,6 +22,7 @@ class QueueStay(msgspec.Struct, frozen=True):
     """A call's stay in a queue. It also stands for a call outside queues: `queue` and `queue_key` are then empty."""
 
     stored: Call
+    """The call in the memory, with all its stays."""
     call_id: str
     subject: str
     queue_key: str
@@ -95,7 +96,10 @@ class AgentEvents:
     def event(
         self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, envelope: Envelope
     ) -> AgentStateChanged:
-        """Return one agent state event. `agent` is the pseudonym, `native` the key that the event id is derived from."""
+        """Return one agent state event. `agent` is the pseudonym, `native` the key that the event id is derived from.
+
+        The fields of the event are overwritten in `envelope`.
+        """
         envelope["id"] = event_id(self._source, native)
         envelope["subject"] = agent_id(self._source, agent)
         envelope["service"] = service

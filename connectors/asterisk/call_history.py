@@ -33,6 +33,7 @@ class StoredStay(msgspec.Struct, array_like=True):
     queue: str
     """The queue's key (`NameResolver.queue_key`): several queues may share a label."""
     since: int
+    """Second when the call entered the queue."""
     ended: int = 0
     """Second when the caller left the queue or the conversation ended; 0 while the stay continues."""
     answered: int = 0
@@ -125,7 +126,9 @@ class Talk(msgspec.Struct, array_like=True):
     """A conversation in progress."""
 
     stay: int
+    """Ordinal of its queue stay in the call."""
     since: int
+    """Second when it began."""
 
 
 class Second(msgspec.Struct, array_like=True):
@@ -140,6 +143,7 @@ class CallHistory(msgspec.Struct):
     """Memory of the calls and agents of one Asterisk, as read from one of its interfaces."""
 
     seconds: dict[int, Second] = {}
+    """Counts of the last `MAX_SECONDS` seconds with lines, by second since 1970."""
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last record."""
     occurrences: dict[str, dict[str, list[int]]] = msgspec.field(name="told", default_factory=dict)

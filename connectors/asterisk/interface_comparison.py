@@ -51,7 +51,8 @@ class InterfaceComparison:
     def add_log_outcome(self, outcome: Outcome, since: int) -> None:
         """Schedule the comparison of call events from the log.
 
-        Only calls that began after `since`, the start of the manager connection in seconds since 1970, are compared.
+        Only calls that began after `since`, the start of the manager connection in seconds since 1970, are compared;
+        none if it is 0.
         """
         at = time.monotonic() + GRACE_SECONDS
         for event in _call_events(outcome):

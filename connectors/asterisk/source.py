@@ -51,7 +51,7 @@ class LogPart:
         self.memory = saved.memory
         self.tail = LineTail(path, saved.tail, config.start)
         self.is_behind = True
-        """Whether the end of the log has not been reached since the start. False for a log that cannot be opened."""
+        """True until the end of the log is first reached. False for a log that could not be opened at the start."""
         self._was_read = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
         self._mapping = self._mapping_with(self.memory)

@@ -234,5 +234,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time in `text` in microseconds since 1970; 0 if it is not plausible."""
+    """Return the time in `text` in microseconds since 1970; 0 if it is none, or outside the range that `epoch` accepts."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

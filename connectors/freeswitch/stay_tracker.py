@@ -43,6 +43,7 @@ class Call(msgspec.Struct, array_like=True):
     """A call and its members in order. Each stay has a new member, or the same one again if it is resumed."""
 
     at: int
+    """Start of its last stay."""
     members: list[str]
 
 
@@ -52,6 +53,7 @@ class Agent(msgspec.Struct, array_like=True):
     status: str = ""
     """`in`, `break`, or empty if logged out."""
     queues: list[str] = msgspec.field(default_factory=list)
+    """Keys of the queues that the agent serves."""
     at: int = 0
     """Time of the last change."""
 

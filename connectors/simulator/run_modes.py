@@ -72,7 +72,9 @@ class RunProgress(NamedTuple):
 
     of: dict[str, Any]
     since: datetime
+    """Time at which the simulation begins."""
     played_until: datetime
+    """Simulated time up to which the actions were executed."""
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:

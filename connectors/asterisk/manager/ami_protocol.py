@@ -53,7 +53,10 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970, or `received_at` if it has no plausible one."""
+    """Return the timestamp of a message in seconds since 1970.
+
+    Return `received_at` if it has none, or one before 2001 or more than `AHEAD_SECONDS` after `received_at`.
+    """
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

@@ -25,6 +25,7 @@ class Progress(msgspec.Struct, array_like=True):
     waiting: str = ""
     """Queue in which the call waits."""
     since: int = 0
+    """Second when it entered that queue."""
     place: str = ""
     """Keyed hash of the dialplan context and extension where the call entered the queue."""
     requested: str = ""

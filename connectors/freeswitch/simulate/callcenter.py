@@ -60,7 +60,7 @@ class Tables:
                 self.tiers[f"{queue}|{agent}"] = row
 
     def change(self, change: CallcenterChange) -> None:
-        """Apply a change."""
+        """Apply a change to the tables; its events are not sent here."""
         for table, key, columns in change.changes:
             rows: dict[str, Message] = getattr(self, table)
             if columns is None:
