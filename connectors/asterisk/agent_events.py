@@ -19,9 +19,10 @@ Envelope = dict[str, Any]
 
 
 class QueueStay(msgspec.Struct, frozen=True):
-    """A call's stay in a queue."""
+    """A call's stay in a queue. It also stands for a call outside queues: `queue` and `queue_key` are then empty."""
 
     stored: Call
+    """The call in the memory, with all its stays."""
     call_id: str
     subject: str
     queue_key: str
@@ -42,7 +43,7 @@ class AgentEvents:
         self._history = history
 
     def ring_unanswered(self, stay: QueueStay, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        """Return the event for a ring that the agent did not answer; empty if the record names no agent."""
+        """Count a ring that the agent did not answer, and return its event; empty if the record names no agent."""
         agent = self._names.agent(record.agent)
         if not agent:
             return ()
@@ -58,7 +59,10 @@ class AgentEvents:
         return self._in_call(agent, stay, AgentChange.CONTACT_STARTED, envelope)
 
     def ended(self, stay: QueueStay, record: QueueLogRecord, envelope: Envelope, *, busy: bool) -> Sequence[Event]:
-        """Return the event for the end of a conversation; empty if the agent is still `busy` with another call."""
+        """Return the event for the end of a conversation.
+
+        Empty if the agent is still `busy` with another call, or if the record names no agent.
+        """
         agent = self._names.agent(record.agent)
         return self._in_call(agent, stay, AgentChange.CONTACT_ENDED, envelope) if agent and not busy else ()
 
@@ -69,7 +73,10 @@ class AgentEvents:
         return (self.event(agent, change, stay.queue, stay.service, stay.site, native, envelope),)
 
     def changed(self, change: AgentChange, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        """Return the events of an agent's own action: log in, log out, pause or unpause. Raises `UnusableRecord`."""
+        """Return the events of an agent's own action: log in, log out, pause or unpause.
+
+        An agent who logs in paused gives two events. Raises `UnusableRecord` if the record names no agent.
+        """
         agent = self._names.agent(record.agent)
         if not agent:
             raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
@@ -89,7 +96,10 @@ class AgentEvents:
     def event(
         self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, envelope: Envelope
     ) -> AgentStateChanged:
-        """Return one agent state event. `agent` is the pseudonym, `native` the key that the event id is derived from."""
+        """Return one agent state event. `agent` is the pseudonym, `native` the key that the event id is derived from.
+
+        The fields of the event are overwritten in `envelope`.
+        """
         envelope["id"] = event_id(self._source, native)
         envelope["subject"] = agent_id(self._source, agent)
         envelope["service"] = service

@@ -33,6 +33,7 @@ class StoredStay(msgspec.Struct, array_like=True):
     queue: str
     """The queue's key (`NameResolver.queue_key`): several queues may share a label."""
     since: int
+    """Second when the call entered the queue."""
     ended: int = 0
     """Second when the caller left the queue or the conversation ended; 0 while the stay continues."""
     answered: int = 0
@@ -48,7 +49,10 @@ class Call(msgspec.Struct, array_like=True):
     """Stays that began with an entry; stay number 1 comes first."""
 
     def enter(self, queue: str, second: int) -> int:
-        """Start a stay and return its ordinal; a repeated line returns the same ordinal."""
+        """Start a stay and return its ordinal; a repeated line returns the same ordinal.
+
+        After `MAX_STAYS` stays, start none and return the last ordinal.
+        """
         for ordinal, stay in enumerate(self.stays, 1):
             if stay.queue == queue and stay.since == second:
                 return ordinal
@@ -76,7 +80,10 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay in `queue` that is waiting or ends at `second`; 0 if none."""
+        """Return the ordinal of the last stay in `queue` that began by `second`.
+
+        Return 0 if there is none, or if the caller no longer waited in it and it did not end at `second`.
+        """
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -84,7 +91,7 @@ class Call(msgspec.Struct, array_like=True):
         return 0
 
     def end(self, ordinal: int, second: int) -> None:
-        """Record the end of a stay."""
+        """Record the end of a stay, unless an end was recorded before."""
         stay = self.stays[ordinal - 1]
         stay.ended = stay.ended or second
 
@@ -119,7 +126,9 @@ class Talk(msgspec.Struct, array_like=True):
     """A conversation in progress."""
 
     stay: int
+    """Ordinal of its queue stay in the call."""
     since: int
+    """Second when it began."""
 
 
 class Second(msgspec.Struct, array_like=True):
@@ -134,6 +143,7 @@ class CallHistory(msgspec.Struct):
     """Memory of the calls and agents of one Asterisk, as read from one of its interfaces."""
 
     seconds: dict[int, Second] = {}
+    """Counts of the last `MAX_SECONDS` seconds with lines, by second since 1970."""
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last record."""
     occurrences: dict[str, dict[str, list[int]]] = msgspec.field(name="told", default_factory=dict)
@@ -160,7 +170,11 @@ class CallHistory(msgspec.Struct):
         return changes[change]
 
     def ordinal(self, call: str, occurrence_key: str, second: int) -> int:
-        """Return the ordinal of this occurrence in `call`, from 1; a repeated record returns the same ordinal."""
+        """Record that a repeatable fact occurred in `call` at `second`, and return which occurrence it is, from 1.
+
+        A repeated record returns the same ordinal. Beyond `MAX_STAYS` occurrences or `MAX_KINDS` facts, nothing is
+        recorded and `MAX_STAYS` is returned.
+        """
         occurrences = self.occurrences.setdefault(call, {})
         seconds = occurrences.get(occurrence_key, [])
         if second not in seconds and len(seconds) < MAX_STAYS and (seconds or len(occurrences) < MAX_KINDS):
@@ -168,7 +182,7 @@ class CallHistory(msgspec.Struct):
         return seconds.index(second) + 1 if second in seconds else MAX_STAYS
 
     def number_refusal(self, call: str, refusal: str) -> int:
-        """Return the number of a refused stay, derived from a hash of `refusal`.
+        """Record a refused stay and return its number, derived from a hash of `refusal`.
 
         An interface that reports only some refusals then gives them the same numbers as one that reports all. Only a hash
         collision within the call, one in several hundred, changes a number.
@@ -181,7 +195,10 @@ class CallHistory(msgspec.Struct):
         return number
 
     def call(self, name: str, second: int) -> Call:
-        """Return a call that a record of `second` is about. For a new call, also forget old ones."""
+        """Return the call `name`, created if unknown, and set its last record to `second`.
+
+        A new call also removes up to two old ones.
+        """
         call = self.calls.pop(name, None)
         if call is None:
             self._forget(second)
@@ -191,7 +208,7 @@ class CallHistory(msgspec.Struct):
         return call
 
     def begin_talk(self, agent: str, call: str, stay: int, second: int) -> None:
-        """Record the start of a conversation."""
+        """Record the start of a conversation in the stay with ordinal `stay`. Drop the agent's talks of forgotten calls."""
         talks = self.talks.get(agent)
         if talks is None:
             self.talks[agent] = {call: Talk(stay, second)}
@@ -207,7 +224,8 @@ class CallHistory(msgspec.Struct):
     def end_talk(self, agent: str, call: str, second: int) -> tuple[int, bool]:
         """Record the end of a conversation.
 
-        Return the number of its stay, 0 if its start was not recorded, and whether the agent has another conversation.
+        Return the ordinal of its stay, 0 if its start was not recorded. Also return whether the agent has another
+        conversation, begun less than `TALK_SECONDS` ago.
         """
         talks = self.talks.get(agent)
         if talks is None:

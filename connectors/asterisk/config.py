@@ -82,12 +82,12 @@ class Manager(Options):
 
     @property
     def encrypted(self) -> bool:
-        """Whether the connection uses TLS."""
+        """Whether the connection uses TLS: as set by `tls`, otherwise only for another machine."""
         return self.tls if self.tls is not None else not is_here(self.host)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
+        """Host and port, the default port if none is set."""
         return self.host, self.port or (5039 if self.encrypted else 5038)
 
 

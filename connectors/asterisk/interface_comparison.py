@@ -51,7 +51,8 @@ class InterfaceComparison:
     def add_log_outcome(self, outcome: Outcome, since: int) -> None:
         """Schedule the comparison of call events from the log.
 
-        Only calls that began after `since`, the start of the manager connection in seconds since 1970, are compared.
+        Only calls that began after `since`, the start of the manager connection in seconds since 1970, are compared;
+        none if it is 0.
         """
         at = time.monotonic() + GRACE_SECONDS
         for event in _call_events(outcome):
@@ -60,7 +61,10 @@ class InterfaceComparison:
                 self._due.append(_Due(at, event.id, event.time + MENTIONED_FOR))
 
     def take_changes(self) -> ReconcileChanges:
-        """Compare the events that are due, and return the changes since the previous call."""
+        """Compare the log's events that are due, and return the results since the previous call, for `keep`.
+
+        Also end the comparison round if it has lasted `ROUND_SECONDS`.
+        """
         now = time.monotonic()
         while self._due and self._due[0].at <= now:
             due = self._due.popleft()
@@ -71,7 +75,7 @@ class InterfaceComparison:
         return self._reconciler.take_changes()
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Store the changes."""
+        """Store the results that `take_changes` returned."""
         self._reconciler.keep(changes)
 
     def close(self) -> None:

@@ -71,11 +71,17 @@ class NameResolver:
         return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return the options of a queue, with its label in events. An empty name means all queues."""
+        """Return the options of a queue, with its label in events; by default its own name.
+
+        An empty name means all queues, and its label is empty.
+        """
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name that identifies a queue in the memory: the same for all its spellings, and not its label."""
+        """Return the name that identifies a queue in the memory: the same for all its spellings, and not its label.
+
+        Empty if `name` means no queue.
+        """
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
     def previous_queue_key(self, name: str) -> str:
@@ -87,7 +93,7 @@ class NameResolver:
         return self._cached_place(name)
 
     def agent(self, name: str) -> str:
-        """Return the pseudonym of an agent, empty if the name is empty."""
+        """Return the pseudonym of an agent, empty if `name` means no agent."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_agent(name)
 
     def queue_of_extension(self, extension: str) -> str:
@@ -101,7 +107,10 @@ class NameResolver:
         return self._config.menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
 
     def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line. Queue events never use the line: one queue has one place."""
+        """Return the service and site of a queue or a line; what it does not set is the connector's.
+
+        For events in a queue pass the queue, never the line, so that one queue has one place.
+        """
         return (scope and scope.service) or self._config.service, (scope and scope.site) or self._config.site
 
     def _second(self, unique_id: str) -> int:

@@ -22,7 +22,10 @@ WAIT_SECONDS: Final = 2.0
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the next log lines and of the queue status. Raises `SourceUnavailableError`."""
+    """Return the outcomes of the next log lines and of the queue status, as far as these interfaces are configured.
+
+    Raises `SourceUnavailableError`.
+    """
     outcomes = ProbedOutcomes()
     if config.path is not None:
         with closing(AsteriskSource(config.model_copy(update={"ami": None}), context)) as source:

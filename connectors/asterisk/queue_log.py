@@ -31,7 +31,7 @@ LEFT: Final = {
     "WITHDRAW": (LeaveReason.WITHDRAWN, 2),
     "SYSCOMPAT": (LeaveReason.INCOMPATIBLE, None),
 }
-"""Events of callers who leave the queue unanswered → reason, and position of the wait time among the parameters."""
+"""Events of callers who leave the queue unanswered → reason, and index of the parameter with the wait, None if none."""
 COMPLETED: Final = {"COMPLETEAGENT": EndedBy.AGENT, "COMPLETECALLER": EndedBy.CALLER}
 """Events at the end of a conversation → the party who ended it. Parameters 0 and 1 are wait and conversation seconds."""
 TRANSFERRED: Final = {
@@ -90,7 +90,7 @@ _LONGEST_AGENT: Final = 80
 
 
 def normalise_queue_name(queue: str) -> str:
-    """Return a queue name in lower case, ASCII letters only.
+    """Return a queue name with A to Z in lower case; other letters are unchanged.
 
     Asterisk compares queue names with `strcasecmp`, which folds A to Z only.
     """
@@ -117,13 +117,13 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
     parameters: list[str]
 
     def text(self, place: int) -> str:
-        """Return the parameter at `place`, counted from the end if negative; empty if missing."""
+        """Return the parameter at index `place`, counted from the end if negative; empty if missing."""
         return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the duration at `place`; None if it is missing or not a duration.
+        """Return the parameter at index `place` as seconds; None if it is missing or not a duration.
 
-        A record remains useful without its numbers. A duration is negative if the clock was set back.
+        A record remains useful without its numbers. Negative durations, logged if the clock was set back, give None too.
         """
         parameters = self.parameters
         if place is None or not -len(parameters) <= place < len(parameters):
@@ -131,7 +131,7 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return whole(parameters[place], LONGEST_SECONDS)
 
     def position(self, place: int) -> int | None:
-        """Return the queue position at `place`; None if it is missing or not a position."""
+        """Return the parameter at index `place` as a position in the queue; None if it is missing or not one."""
         return whole(self.text(place), LAST_POSITION)
 
     def transfer_seconds(self) -> tuple[int | None, int | None]:
@@ -196,7 +196,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
 
 
 def _join_agent(fields: list[str]) -> list[str]:
-    """Return the fields with an agent's name that contains `|` joined into one field."""
+    """Return the fields, with an agent's name that contains `|` joined into one field; unchanged if none is found."""
     if fields[_AGENT] not in UNNAMED:
         for place in range(_EVENT + 1, min(_AGENT + _LONGEST_AGENT, len(fields))):
             event = fields[place]

@@ -91,7 +91,9 @@ class RecordInterpreter:
         }
 
     def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event] | None:
-        """Return the events of `record`; None if its event has neither a standard nor a configured meaning.
+        """Return the events of `record`, and count its line.
+
+        Return None if its event has neither a standard nor a configured meaning.
 
         Raises `UnusableRecord`.
         """
@@ -173,7 +175,7 @@ class RecordInterpreter:
     def _turned_away(
         self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        """Return that a call left a queue in which it waited, or was refused by it.
+        """Return the event of a call that left a queue in which it waited, or was refused by it.
 
         Several event names may report the same refusal. Refusals are counted per name and queue: the first of any name is
         the first refusal, and so on.
@@ -271,7 +273,7 @@ class RecordInterpreter:
         return stay, busy
 
     def _outside(self, record: QueueLogRecord, line: PhoneLine | None = None) -> QueueStay:
-        """Return the call of a record as a stay in no queue."""
+        """Return the call of a record as a stay in no queue, at the place of `line` or the default place."""
         name = self._call_of(record)
         call = self._history.call(name, record.second)
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
@@ -322,5 +324,5 @@ def _ignore(_: QueueLogRecord, __: Envelope) -> Sequence[Event]:
 
 
 def _joined(record: QueueLogRecord) -> str:
-    """Return the choice in a menu, whose levels may be several parameters."""
+    """Return the parameters that are not empty, joined by `-`: the choice in a menu of one or more levels."""
     return "-".join(filter(None, record.parameters))

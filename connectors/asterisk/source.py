@@ -51,13 +51,13 @@ class LogPart:
         self.memory = saved.memory
         self.tail = LineTail(path, saved.tail, config.start)
         self.is_behind = True
-        """Whether the end of the log has not been reached since the start. False for a log that cannot be opened."""
+        """True until the end of the log is first reached. False for a log that could not be opened at the start."""
         self._was_read = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
         self._mapping = self._mapping_with(self.memory)
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
-        """Return the next lines. Raises `SourceUnavailableError`."""
+        """Return the next lines; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
         try:
             lines = self.tail.read(wait_seconds)
         except SourceUnavailableError:
@@ -106,12 +106,15 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
 
     @property
     def reconcile_stats(self) -> ReconcileStats | None:
-        """Totals of the comparison: how completely the manager interface reports the events of the log."""
+        """Totals of the comparison: how completely the manager interface reports the events of the log.
+
+        None unless both interfaces are configured.
+        """
         return self._comparison.reconcile_stats if self._comparison else None
 
     @property
     def trouble(self) -> str:
-        """Reason why one of the interfaces cannot be read now."""
+        """Reason why an interface cannot be read now; empty if none is unavailable."""
         return self._trouble
 
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
@@ -135,7 +138,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         return readable[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | JournalEntry) -> Outcome:
-        """Return the outcome of a line or a message."""
+        """Return the outcome of a line or a message, and record it for the comparison of the interfaces."""
         if isinstance(raw, LogLine):
             assert self._log is not None
             outcome = self._log.map(raw)
@@ -168,7 +171,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         return self._log.map_rejected(reject, read_at) if self._log else reject
 
     def position(self) -> Position:
-        """Return the position in the log and in the journal, with the memory at this point."""
+        """Return the position in the log and in the journal, with the memory and the new comparison results."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
         return Position(
@@ -178,7 +181,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         )
 
     def acknowledge(self, position: Position) -> None:
-        """Save the position."""
+        """Save the position and its comparison results, and delete the journal up to the position."""
         self._cursor.save(position.saved)
         if self._comparison is not None and position.changes is not None:
             self._comparison.keep(position.changes)

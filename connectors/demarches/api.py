@@ -116,7 +116,11 @@ class RefusedError(Exception):
 def fetch_page(
     server: HttpClient, listing: Listing, number: int, since: datetime, first: int, after: str | None
 ) -> Page:
-    """Return the next page of the entries changed `since`. Raises `RefusedError` and `SourceUnavailableError`."""
+    """Return a page of at most `first` entries of procedure `number` changed at `since` or later.
+
+    `after` is the end cursor of the previous page, None for the first page. Raises `RefusedError` and
+    `SourceUnavailableError`.
+    """
     variables = {"number": number, "since": since.isoformat(), "first": first, "after": after}
     content = server.post({"query": listing.query, "variables": variables})
     try:

@@ -41,7 +41,7 @@ class Message(msgspec.Struct, rename="camel"):
 
 
 class DossierFact(msgspec.Struct, rename="camel"):
-    """One fact base a dossier, with exactly one of `traitement`, `message` and `date_supression`."""
+    """One fact about a dossier, with exactly one of `traitement`, `message` and `date_supression`."""
 
     procedure: int
     read_at: Time

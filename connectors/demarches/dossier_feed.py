@@ -60,7 +60,7 @@ class DossierFeed:
 
     @property
     def due(self) -> bool:
-        """Whether a poll is in progress or due."""
+        """Whether `read` must be called: a poll is in progress or due, and not paused after a refusal."""
         return not self._backoff.is_paused and (self._after is not None or self._interval.due)
 
     @property
@@ -69,7 +69,10 @@ class DossierFeed:
         return self._backoff.trouble
 
     def read(self, server: HttpClient) -> list[bytes]:
-        """Return the new facts of the next page. Raises `SourceUnavailableError` if the server is unreachable."""
+        """Fetch the next page and return its new facts. Raises `SourceUnavailableError` if the server is unreachable.
+
+        A refusal ends the poll, returns nothing and sets `trouble`.
+        """
         if self._after is None:
             self._from = self._mark.since - self._overlap if self._mark.since else self._start
             self._newest = self._mark.since or self._start

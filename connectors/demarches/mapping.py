@@ -1,4 +1,4 @@
-"""Mapping of facts attributes dossiers to events.
+"""Mapping of facts about dossiers to events.
 
 Corrections are read from the messages that request them. The steps of similar names are ignored, because they record any change
 to a submitted dossier, requested or not.

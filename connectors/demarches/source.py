@@ -40,7 +40,10 @@ class DemarchesSource(Source[bytes, bytes]):
         self._server = HttpClient(config.url, config.token)
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new facts of the next page with any."""
+        """Return the new facts of the next page with any; wait `wait_seconds` and return nothing if there is none.
+
+        Raises `SourceUnavailableError`, also if one procedure is refused.
+        """
         deadline = time.monotonic() + BUSY_SECONDS
         for feed in self._feeds:
             while feed.due and time.monotonic() < deadline:

@@ -26,7 +26,7 @@ class CallcenterListComparison:
         self._status = status
 
     def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield events for the differences between the lists, made at `at`, and the tracked state."""
+        """Yield events for the differences between the lists, made at `at`, and the tracked state; update the state."""
         if record.members is not None:
             stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}
             yield from self._compare_calls(record.members, stays, at, factory)
@@ -61,7 +61,7 @@ class CallcenterListComparison:
                 yield from self._compare_row(key, row, at, factory)
 
     def _compare_row(self, key: str, row: Message, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield the events of a call that waits or talks."""
+        """Yield the events that the state lacks for a listed call: the start of its wait, its answer, or both."""
         stay = self._tracker.stays.get(key)
         if stay is None:
             call, _, member = key.partition("|")
@@ -102,5 +102,5 @@ class CallcenterListComparison:
 
 
 def _epoch(row: Message, column: str, at: int) -> int:
-    """Return a time of a row, made at `at`, in microseconds since 1970; 0 if it has none."""
+    """Return the time in a column of a row in microseconds since 1970; 0 if there is none. The list was made at `at`."""
     return epoch(row.get(column, ""), at / SECOND_US) * SECOND_US

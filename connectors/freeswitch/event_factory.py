@@ -66,7 +66,7 @@ class EventFactory:
         return CallQueued(**self._stay_envelope(stay, "call.queued", stay.since), identities=caller, data=data)
 
     def answered(self, stay: QueueStay) -> Iterator[Event]:
-        """Yield the events of a call that an agent answered."""
+        """Yield the events of a call that an agent answered: one of the call, and one of the agent if known."""
         data = CallAnsweredData(
             queue=self._label(stay),
             visit=stay.ordinal,
@@ -93,7 +93,8 @@ class EventFactory:
     def ended(self, stay: QueueStay, by: EndedBy, at: int, *, busy: bool, observed: bool = True) -> Iterator[Event]:
         """Yield the events of the end of a conversation.
 
-        `busy`: the agent has another conversation. Not `observed`: the duration is unknown.
+        `busy`: the agent has another conversation, so the end is not an event of the agent. Not `observed`: the duration
+        is unknown.
         """
         data = CallEndedData(
             queue=self._label(stay),
@@ -109,7 +110,10 @@ class EventFactory:
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent; `busy`: the agent has another conversation."""
+        """Yield the events of a transfer by the agent.
+
+        `busy`: the agent has another conversation, so the end is not an event of the agent.
+        """
         data = CallTransferredData(
             queue=self._label(stay),
             visit=stay.ordinal,
@@ -128,7 +132,7 @@ class EventFactory:
         return self._agent_event(agent, AgentChange.RING_UNANSWERED, stay.queue, native, at)
 
     def state_changed(self, name: str, before: Agent, after: Agent) -> Iterator[Event]:
-        """Yield the agent's changes from state `before` to `after`, queue by queue."""
+        """Yield the events from state `before` to `after`, queue by queue: logged in, paused, unpaused, logged out."""
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
             was_paused, is_paused = (
@@ -186,5 +190,8 @@ class EventFactory:
 
 
 def seconds_between(since: int, at: int) -> float | None:
-    """Return the seconds between two times, None if not plausible."""
+    """Return the seconds between two times in microseconds.
+
+    None if `since` is 0, if `at` is before it, or if they are `LONGEST_US` or more apart.
+    """
     return (at - since) / SECOND_US if 0 < since <= at < since + LONGEST_US else None

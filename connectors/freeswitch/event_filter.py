@@ -55,7 +55,7 @@ class EventSocketRecord(journaled_stream.StreamRecord, array_like=True):
 
 
 def select_fields(message: Message, names: Sequence[str]) -> Message:
-    """Return the given fields of a message, each cut to `LONGEST`."""
+    """Return those of the given fields that a message has, each cut to `LONGEST`."""
     return {name: message[name][:LONGEST] for name in names if name in message}
 
 
@@ -85,13 +85,16 @@ def filter_event(event: Message, names: NameResolver) -> Message | None:
 
 
 def subject(message: Message) -> str:
-    """Return the id of the member, or else of the agent, that a message is about."""
+    """Return the subject of a message: its call and member as `session|member`, or else its agent; empty if neither."""
     member = message.get("CC-Member-UUID", "")
     return f"{message.get('CC-Member-Session-UUID', '')}|{member}" if member else message.get("CC-Agent", "")
 
 
 def _last_transfer(history: str, names: NameResolver) -> str:
-    """Return the last transfer in a history of `epoch:uuid:kind:extension/context/dialplan` entries."""
+    """Return the last transfer in a history of `epoch:uuid:kind:extension/context/dialplan` entries.
+
+    The result has the format of `TRANSFER`; empty if there is none.
+    """
     last = ""
     for transfer in history.removeprefix("ARRAY::").split("|:"):
         epoch, _, kind, *destination = [*transfer.split(":", 3), "", ""][:4]

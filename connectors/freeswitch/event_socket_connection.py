@@ -76,7 +76,7 @@ class EventSocketConnection:
 
 
 def list_all(session: EventSocketSession) -> EventSocketRecord:
-    """Return the lists of callers, agents and tiers."""
+    """Request the lists of callers, agents and tiers (agents by queue), and return them as one record."""
     members = [select_fields(row, MEMBER) for row in session.list_members()]
     status = _list_agents(session)
     status.members = members

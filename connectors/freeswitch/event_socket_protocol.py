@@ -54,7 +54,7 @@ class FrameReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Frame]:
-        """Return the frames that end in `content`. Raises `UnreadableError`."""
+        """Add received bytes, and return the frames that they complete. Raises `UnreadableError`."""
         self._pending += content
         frames = []
         while self._begin() and self._headers is not None:
@@ -72,7 +72,7 @@ class FrameReader:
         return frames
 
     def _begin(self) -> bool:
-        """Return whether the headers of a frame are available."""
+        """Read the headers of the next frame if they are complete, and return whether they are."""
         if self._headers is not None:
             return True
         while self._pending[:1] == b"\n":

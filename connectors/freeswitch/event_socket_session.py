@@ -56,7 +56,7 @@ class EventSocketSession:
             raise
 
     def receive(self, wait_seconds: float) -> list[Message]:
-        """Return new events in order; none after `wait_seconds` without any."""
+        """Return new events in order; none after `wait_seconds` without any, which also checks the connection."""
         if not self._events:
             self._receive(wait_seconds)
             self._discard_answers()
@@ -67,7 +67,7 @@ class EventSocketSession:
         return events
 
     def drain_until_now(self) -> list[Message]:
-        """Return the events up to now; later ones are returned by `receive`."""
+        """Request the time, and return the events received before the answer; later ones are returned by `receive`."""
         self.clock()
         return [self._events.popleft() for _ in range(self._before_answer)]
 
@@ -93,7 +93,7 @@ class EventSocketSession:
         return self._list("tier list", "")
 
     def begin_lists(self) -> None:
-        """Restart the timeout of the answers."""
+        """Restart the timeout of `START_SECONDS`, which all following answers share."""
         self._deadline = time.monotonic() + START_SECONDS
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ class EventSocketSession:
         return self._frames.popleft()
 
     def _discard_answers(self) -> None:
-        """Discard answers without a request."""
+        """Discard answers without a request. Raises `SourceUnavailableError` if one ends the connection."""
         if any(frame.kind in DISCONNECTS for frame in self._frames):
             raise self._disconnected()
         self._frames.clear()

@@ -70,7 +70,7 @@ class _CallcenterEvent:
         self.agent = names.agent(message.get("CC-Agent", ""))
 
     def seconds(self, name: str) -> int:
-        """Return a time in seconds since 1970, 0 if invalid."""
+        """Return the time in header `name` in seconds since 1970; 0 if it is missing or invalid."""
         return epoch(self.get(name, ""), self.at / SECOND_US)
 
 
@@ -234,5 +234,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time in `text` in microseconds since 1970; 0 if it is not plausible."""
+    """Return the time in `text` in microseconds since 1970; 0 if it is none, or outside the range that `epoch` accepts."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

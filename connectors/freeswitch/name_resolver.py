@@ -43,7 +43,10 @@ class NameResolver:
         return self._queue(self._queue_key(name)).label if name else ""
 
     def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line. Queue events never use the line: one queue has one place."""
+        """Return the service and site of a queue or a line; what it does not set is the connector's.
+
+        For events in a queue pass the queue, never the line, so that one queue has one place.
+        """
         return (scope and scope.service) or self._config.service, (scope and scope.site) or self._config.site
 
     def _queue_key(self, name: str) -> str:

@@ -16,7 +16,7 @@ from connectors.sdk.journaled_stream import JournalEntry
 
 
 def probe(config: FreeswitchConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcome of the lists; events are subscribed too. Raises `SourceUnavailableError`."""
+    """Return the outcome of the current lists. Raises `SourceUnavailableError`, also if events may not be read."""
     with closing(EventSocketSession(config)) as session:
         status = list_all(session)
     mapping = EventMapping(context.source, config, context.pseudonym_key(config.sector), StayTracker())

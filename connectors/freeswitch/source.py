@@ -50,16 +50,16 @@ class FreeswitchSource(Source[JournalEntry, Position]):
         self._stream = JournaledStream(context.directory / "esl", EventSocketRecord, connection, self._saved.number)
 
     def read(self, wait_seconds: float) -> Sequence[JournalEntry]:
-        """Return the next records."""
+        """Return the next records; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
         return self._stream.read(wait_seconds)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return the outcome of a record."""
+        """Return the events of a record or its rejection, and store its number in the state."""
         self._saved.number = raw.number
         return self._mapping.map(raw)
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a record, with the state before it."""
+        """Return the rejection of the record mapped last, with the state before it."""
         return self._mapping.reject(raw, reason, detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
@@ -68,11 +68,11 @@ class FreeswitchSource(Source[JournalEntry, Position]):
         return self._map_with(tracker).map(JournalEntry(reject.record, read_at))
 
     def position(self) -> Position:
-        """Return the number of the last record, and the memory at this point."""
+        """Return the number of the last mapped record, the memory at this point, and the position in the journal."""
         return Position(msgspec.json.encode(self._saved), self._stream.journal_position)
 
     def acknowledge(self, position: Position) -> None:
-        """Save the position."""
+        """Save the position, and delete the journal up to it."""
         self._cursor.save(position.saved)
         if position.journal_position is not None:
             self._stream.drop(position.journal_position)

@@ -20,7 +20,7 @@ class QueueStay(msgspec.Struct, array_like=True):
     """The queue's key (`NameResolver.queue_key`)."""
     ordinal: int
     attempt: int
-    """Greater than 1 if the same member waits again in the same call, for example after leaving."""
+    """Number of times that this member has waited in this call, including this time."""
     since: int
     agent: str = ""
     """Agent who answers, if any."""
@@ -43,6 +43,7 @@ class Call(msgspec.Struct, array_like=True):
     """A call and its members in order. Each stay has a new member, or the same one again if it is resumed."""
 
     at: int
+    """Start of its last stay."""
     members: list[str]
 
 
@@ -52,6 +53,7 @@ class Agent(msgspec.Struct, array_like=True):
     status: str = ""
     """`in`, `break`, or empty if logged out."""
     queues: list[str] = msgspec.field(default_factory=list)
+    """Keys of the queues that the agent serves."""
     at: int = 0
     """Time of the last change."""
 
@@ -68,7 +70,7 @@ class StayTracker(msgspec.Struct):
     agents: dict[str, Agent] = {}
 
     def begin(self, call: str, member: str, queue: str, at: int) -> QueueStay:
-        """Begin a stay and return it."""
+        """Begin a stay, the next one of its call, and return it. Forget old calls."""
         known = self.calls.pop(call, None) or Call(at, [])
         self.calls[call] = known
         known.at = at
@@ -80,21 +82,21 @@ class StayTracker(msgspec.Struct):
         return stay
 
     def find(self, call: str, member: str) -> QueueStay | None:
-        """Return a current stay, None if there is none."""
+        """Return the current stay of a member, None if it has none."""
         return self.stays.get(f"{call}|{member}")
 
     def is_over(self, call: str, member: str) -> bool:
-        """Return whether such a stay is known and has ended."""
+        """Return whether a member has had a stay in this call and has no current one."""
         return call in self.calls and member in self.calls[call].members and self.find(call, member) is None
 
     def end(self, stay: QueueStay) -> None:
-        """Record the end of a stay."""
+        """Remove a stay from the current ones."""
         self.stays.pop(stay.key, None)
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]
 
     def is_busy(self, agent: str) -> bool:
-        """Return whether an agent has a conversation."""
+        """Return whether an agent has a conversation now."""
         return any(stay.agent == agent and stay.talks for stay in self.stays.values())
 
     def excerpt(self, call: str, member: str, agent: str) -> "StayTracker":

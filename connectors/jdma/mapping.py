@@ -30,7 +30,7 @@ class ReviewMapping:
         self._key = key
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the event of a review, nothing, or its rejection; never raises."""
+        """Return the event of a review, nothing if it answers no question about satisfaction, or its rejection. Never raises."""
         try:
             fact = decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

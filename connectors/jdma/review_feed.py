@@ -62,7 +62,7 @@ class ReviewFeed:
 
     @property
     def due(self) -> bool:
-        """Whether a poll is in progress or due."""
+        """Whether `read` must be called: a poll is in progress or due, and not paused after a failure."""
         return not self._backoff.is_paused and (self._is_in_progress or self._interval.due)
 
     @property
@@ -76,7 +76,7 @@ class ReviewFeed:
         return self._backoff.trouble
 
     def read(self) -> list[bytes]:
-        """Fetch a page; return the new reviews of the span, oldest first, once it is complete.
+        """Fetch a page. If it completes the span, return the new reviews of the span, oldest first; otherwise nothing.
 
         Raises `SourceUnavailableError`.
         """

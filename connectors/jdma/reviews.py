@@ -43,7 +43,7 @@ def read_review(raw: msgspec.Raw) -> dict[str, Any]:
 
 
 def strip(node: Any) -> dict[str, Any]:
-    """Return the retained fields of a decoded review of any form."""
+    """Return the retained fields of a decoded review; empty if it is not an object."""
     if not isinstance(node, dict):
         return {}
     fields = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}

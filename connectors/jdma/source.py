@@ -46,7 +46,10 @@ class JdmaSource(Source[bytes, bytes]):
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new reviews of the next span with any."""
+        """Return the new reviews of the next span with any; nothing if there is none.
+
+        Raises `SourceUnavailableError`, also if one form is refused.
+        """
         deadline = time.monotonic() + BUSY_SECONDS
         while (feed := self._next_feed()) and time.monotonic() < deadline:
             time.sleep(min(self._pace.left_seconds, max(wait_seconds, SHORT_SECONDS)))
@@ -60,7 +63,7 @@ class JdmaSource(Source[bytes, bytes]):
         return ()
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the event of a review, nothing, or its rejection."""
+        """Return the event of a review, nothing if it answers no question about satisfaction, or its rejection."""
         return self._mapping.map(raw)
 
     def position(self) -> bytes:
@@ -77,7 +80,7 @@ class JdmaSource(Source[bytes, bytes]):
             feed.close()
 
     def _next_feed(self) -> ReviewFeed | None:
-        """Return the due feed that was polled longest ago, or None during a pause."""
+        """Return the due feed that was polled longest ago; None if none is due, or during a pause."""
         is_paused = time.monotonic() < self._rests_until
         return None if is_paused else next((feed for feed in self._feeds if feed.due), None)
 

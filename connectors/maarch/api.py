@@ -37,7 +37,7 @@ COLUMNS: Final = (
 LIST: Final = "POST/res/list"
 CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
-"""Routes, as letter_route in the settings of a Maarch user."""
+"""Routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
 """Attempts to read the senders or the acknowledgement of one letter; then they are skipped."""
 
@@ -87,7 +87,7 @@ class MaarchApi(HttpClient):
         self._failures: Counter[str] = Counter()
 
     def list_letters(self, clause: str, order: Sequence[str], limit: int) -> list[msgspec.Raw]:
-        """Return the undecoded rows that match the SQL condition `clause`."""
+        """Return the undecoded rows that match the SQL condition `clause`: the first `limit` rows in this order."""
         letters: _Letters = self._list(_Letters, self._select, clause, order, limit)
         return letters.resources
 
@@ -101,12 +101,15 @@ class MaarchApi(HttpClient):
         return {row.res_id for row in found.resources}
 
     def receipt_sent_at(self, letter: int) -> str:
-        """Return the local time of the first sent acknowledgement of receipt; empty if none was sent."""
+        """Return the local time of the first sent acknowledgement of receipt; empty if none was sent or can be read."""
         receipts = self._find(list[_Receipt], RECEIPTS, letter) or []
         return min(filter(None, (receipt.send_date for receipt in receipts)), default="")
 
     def senders(self, letter: int) -> tuple[Sender, ...]:
-        """Return the contact details of the citizens who sent a letter; senders without any are left out."""
+        """Return the contact details of the citizens who sent a letter; senders without any are left out.
+
+        Empty if the letter is gone, or if its senders cannot be read.
+        """
         found = self._find(_Contacts, CONTACTS, letter, {"type": "senders"}) or _Contacts([])
         citizens = [contact for contact in found.contacts if contact.type == "contact"]
         return tuple(Sender(citizen.email, citizen.phone) for citizen in citizens if citizen.email or citizen.phone)

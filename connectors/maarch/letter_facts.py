@@ -68,13 +68,16 @@ class LetterState(msgspec.Struct, frozen=True, array_like=True):
     """Last published state of a letter, to detect changes."""
 
     arrived: str = ""
+    """Local time of receipt, otherwise of registration."""
     chrono: str = ""
     destination: str = ""
     acknowledged: str = ""
+    """Local time of the first sent acknowledgement of receipt; empty if none is known."""
     status: str = ""
     since: str = ""
     """Local time at which the status was found."""
     sent: str = ""
+    """Departure time, postage and cost of outgoing mail, joined by `|`; empty until all are known."""
     rules: int = 0
     """Value of `RULES` at the last comparison."""
 

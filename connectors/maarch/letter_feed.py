@@ -53,12 +53,12 @@ class LetterFeed:
 
     @property
     def has_rows(self) -> bool:
-        """Whether a page is in progress. No other feed may run until its end, because its states were read with the page."""
+        """Whether a page is in progress. No other feed may run until its end: it would change the states read with the page."""
         return bool(self._rows)
 
     @property
     def due(self) -> bool:
-        """Whether a poll is in progress or due."""
+        """Whether `read` must be called: a poll is in progress or due, and not paused after a refusal."""
         return not self._backoff.is_paused and (self.has_rows or self._more or self._interval.due)
 
     @property
@@ -67,7 +67,9 @@ class LetterFeed:
         return self._backoff.trouble
 
     def read(self) -> list[bytes]:
-        """Fetch the next page, or return the new facts of the next letter of the page.
+        """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
+
+        A refusal ends the poll, returns nothing and sets `trouble`.
 
         Raises `SourceUnavailableError` if the server is unreachable; the next call continues at the same letter.
         """

@@ -38,7 +38,7 @@ class LetterStore:
         self._unsaved: dict[int, LetterState] = {}
 
     def find(self, letters: Collection[int]) -> dict[int, LetterState]:
-        """Return the states of the known letters among `letters`."""
+        """Return the states of the known letters among `letters`, also those that are not on disk yet."""
         numbers = ", ".join(map(str, letters))
         rows = self._database.execute(f"SELECT res_id, known FROM letters WHERE res_id IN ({numbers})")  # noqa: S608 - integers only
         saved = {number: _decode(known) for number, known in rows}

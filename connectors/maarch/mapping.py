@@ -1,4 +1,4 @@
-"""Mapping of facts attributes letters to events.
+"""Mapping of facts about letters to events.
 
 Event ids are computed from the letter's number, the fact and its time. The chrono is not used, because it may occur again in
 another year or installation.
@@ -180,7 +180,7 @@ class LetterMapping:
         return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NO_ROUTING)
 
     def _identities(self, fact: LetterFact, key: PseudonymKey) -> str:
-        """Return the pseudonyms of the case and of a single sender; several senders are different persons."""
+        """Return the pseudonyms of the case and of the sender; of the case only if several persons sent the letter."""
         email, phone = "", ""
         if len(fact.senders) == 1:
             email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""

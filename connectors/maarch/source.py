@@ -54,7 +54,7 @@ class MaarchSource(Source[bytes, Position]):
         ]
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new facts of the next letters."""
+        """Return the new facts of the next letters; wait `wait_seconds` if there are none. Raises `SourceUnavailableError`."""
         deadline = time.monotonic() + BUSY_SECONDS
         facts: list[bytes] = []
         try:
@@ -89,12 +89,12 @@ class MaarchSource(Source[bytes, Position]):
         self._store.close()
 
     def _next_feed(self) -> LetterFeed | None:
-        """Return the next feed to read; a page in progress comes first."""
+        """Return the next feed to read, None if none is due; a page in progress comes first."""
         return next((feed for feed in sorted(self._feeds, key=lambda feed: not feed.has_rows) if feed.due), None)
 
 
 def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
-    """Read the first letters with senders and acknowledgements, and map them."""
+    """Return the outcomes of the first letters, read with senders and acknowledgements. Raises `SourceUnavailableError`."""
     mapping = LetterMapping(context.source, config, context.pseudonym_key)
     key = context.pseudonym_key(config.sector)
     with closing(MaarchApi(config)) as server:

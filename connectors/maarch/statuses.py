@@ -28,10 +28,10 @@ FOLLOWED_UP: Final = "STDBY"
 
 
 def is_closed(meaning: Meaning) -> bool:
-    """Return whether the meaning is a closed letter."""
+    """Return whether a letter whose status has this meaning is closed."""
     return meaning == "archived" or meaning in OUTCOMES
 
 
 def closed_statuses(configured: Mapping[str, Meaning]) -> list[str]:
-    """Return the statuses of closed letters."""
+    """Return the statuses of closed letters, by the `configured` meanings and otherwise the default ones."""
     return [status for status, meaning in {**STATUSES, **configured}.items() if is_closed(meaning)]

@@ -84,7 +84,7 @@ def _answer(count: int, pages: Pages, sheets: SeparatorSheets | None) -> str:
 
 
 def _find(pages: Pages, sheets: SeparatorSheets) -> Iterator[tuple[int, str]]:
-    """Yield the page number and the text of each separator sheet."""
+    """Yield the page number, from 0, and the text of each separator sheet; the text of an unknown sheet is empty."""
     for number, images in enumerate(pages):
         read = (code for image in images for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS))
         if (text := sheets.read([code.text for code in read])) is not None:

@@ -98,7 +98,10 @@ class MailroomMapping:
         self._zone = ZoneInfo(config.timezone)
 
     def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
-        """Return the letters of `scan`; `row` is empty without a sidecar. Raises `UnusableRecord`."""
+        """Return the letters of `scan`, one or several between separator sheets.
+
+        `row` is the sidecar of the scan, empty without one. Raises `UnusableRecord` for an invalid field or an unknown sheet.
+        """
         parts = split_by_sheets(scan.pages, self._config.separators, self._config.separator_prefix)
         if not parts:
             raise UnusableRecord(Reason.UNREADABLE_LINE, "nothing but separator sheets")
@@ -127,7 +130,7 @@ class MailroomMapping:
         )
 
     def arrival(self, letter: Letter, chrono: str) -> list[Event]:
-        """Return the events of a letter with the number `chrono`."""
+        """Return the first two events of a letter with the number `chrono`: arrived and registered."""
         arrived, registered = (
             {**self._common(f"{letter.key}|{step}", chrono), **letter.envelope, "sequence": order}
             for order, step in (("1", "arrived"), ("2", "registered"))
@@ -266,7 +269,9 @@ def _is_date(value: str) -> bool:
 
 
 def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
-    """Return the parts of a scan between its separator sheets, without the sheets; the first part needs no sheet.
+    """Return the parts of a scan between its separator sheets, without the sheets and without empty parts.
+
+    The first part needs no sheet before it.
 
     Raises `UnusableRecord` if the text of a sheet, with or without `prefix`, is missing in `services`.
     """

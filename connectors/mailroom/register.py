@@ -91,7 +91,7 @@ class Register:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Return a context that undoes its changes if an exception is raised."""
+        """Return a context that undoes its changes if an exception is raised. `commit` writes them to disk."""
         if not self._in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
             self._in_transaction = True

@@ -47,7 +47,10 @@ class MailroomSource(FolderSource):
         return claims
 
     def read_claim(self, claim: Claim) -> ClaimResult:
-        """Return the events of a scan, with or without a sidecar, or of a sidecar alone."""
+        """Return the events of a claim. Raises `UnusableRecord`.
+
+        A scan, with or without a sidecar, registers its letters; a sidecar alone reports steps of registered letters.
+        """
         rows, sha256, written_at = _read_sidecar(claim)
         if not claim.contents:
             return self._read_steps(claim, rows, sha256, written_at)
@@ -66,7 +69,7 @@ class MailroomSource(FolderSource):
         return ClaimResult(events, chronos[0] if len(chronos) == 1 else f"{chronos[0]}..{chronos[-1]}")
 
     def close(self) -> None:
-        """Close the register and the folder."""
+        """Close the register and the folder, and end the process that reads pages."""
         self._counter.close()
         self._register.close()
         super().close()
@@ -97,7 +100,10 @@ class MailroomSource(FolderSource):
 
 
 def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
-    """Return the rows of the sidecar, its hash and its time of writing; without a sidecar, no rows."""
+    """Return the rows of the sidecar, its hash and its time of writing.
+
+    Without a sidecar, return no rows, no hash and the time of the claim.
+    """
     if not claim.sidecars:
         return [], "", claim.claimed_at
     (path,) = claim.sidecars

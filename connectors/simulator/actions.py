@@ -9,7 +9,7 @@ from models.topics import Channel
 
 
 class ActionKind(StrEnum):
-    """Kinds of actions, in the words of the systems."""
+    """Kinds of actions, in the words of the systems; `value`, `amount` and `effective_at` are fields of `Action`."""
 
     LETTER_SCANNED = "letter scanned"
     LETTER_REGISTERED = "letter registered"

@@ -85,7 +85,7 @@ class CaseTally:
         self._stock = ""
 
     def record(self, action: Action) -> None:
-        """Count an action."""
+        """Count an action, each count once per case, and update the stock, the outcome and the place of the case."""
         rule = RULES[action.kind]
         if self._end and rule.stock and self.citizen_case.channel in REOPENED:
             self._counts["reopened"] = 1
@@ -106,11 +106,14 @@ class CaseTally:
                 self._counts.setdefault("lead_milliseconds", _milliseconds(slot - action.at))
 
     def record_feedback(self, at: datetime) -> None:
-        """Record the time of feedback about the case, which is counted elsewhere."""
+        """Keep the case known for `RETENTION` after feedback at `at`. The feedback has its own tally."""
         self.last_at = max(self.last_at, at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action at that time is still linked to this case."""
+        """Return whether an action at that time is still linked to this case.
+
+        It is while the case is open, and for `RETENTION` after its last action.
+        """
         return bool(self._stock) or at < self.last_at + RETENTION
 
     def dimension_key(self) -> DimensionKey:
@@ -124,7 +127,7 @@ class CaseTally:
         return self._counts | self._end | ({self._stock: 1} if self._stock else {})
 
     def _count(self, name: str, action: Action) -> FigureCounts:
-        """Return the count of that name, with the duration since receipt."""
+        """Return 1 for the count of that name, and its duration since receipt if `SINCE_RECEIVED` has one."""
         counts = {name.format(value=action.value, amount=action.amount): 1}
         if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
             counts[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
@@ -139,11 +142,14 @@ class VisitTally(CaseTally):
         self._at: dict[ActionKind, datetime] = {}
 
     def record(self, action: Action) -> None:
-        """Record an action."""
+        """Record the time of an action; `numbers` derives the counts from these times."""
         self.last_at = self._at[action.kind] = action.at
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether an action at that time is still linked to this visit."""
+        """Return whether an action at that time is still linked to this visit.
+
+        It is for `RETENTION` after the last action, and `FORGOTTEN_AFTER` longer if no end was reported.
+        """
         is_over = bool(self._at.keys() & {ActionKind.VISITOR_SERVED, ActionKind.VISITOR_LEFT})
         return at < self.last_at + RETENTION + (timedelta() if is_over else FORGOTTEN_AFTER)
 
@@ -186,11 +192,17 @@ class FeedbackTally(CaseTally):
             self._about.record_feedback(action.at)
 
     def is_known(self, at: datetime) -> bool:
-        """Return whether the case is still known at that time."""
+        """Return whether an action at that time is still linked to this feedback.
+
+        As long as the case it is about is known, and always if it is not linked to one.
+        """
         return self._about is None or self._is_anonymous or self._about.is_known(at)
 
     def dimension_key(self) -> DimensionKey:
-        """Return the dimensions of the case that the feedback is about."""
+        """Return channel feedback with the site and service of the case it is about; empty if no case is known.
+
+        The queue is the channel of that case, empty if the feedback is anonymous.
+        """
         if self._about is None:
             return Channel.FEEDBACK.value, "", "", ""
         place, channel = self._about.place, self._about.citizen_case.channel
@@ -198,7 +210,7 @@ class FeedbackTally(CaseTally):
 
     @property
     def _is_anonymous(self) -> bool:
-        """Whether the form does not know the dossier, as for online procedures."""
+        """Whether the feedback form does not know which case it is about, as for online procedures."""
         return self._about is not None and self._about.citizen_case.channel is Channel.FORM
 
 

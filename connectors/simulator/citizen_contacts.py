@@ -65,7 +65,7 @@ class CitizenContact:
 
 
 def day(at: datetime) -> date:
-    """Return the calendar day in Paris."""
+    """Return the calendar day of `at` in Paris."""
     return at.astimezone(PARIS).date()
 
 
@@ -76,7 +76,7 @@ class CitizenContacts:
         self.contacts: dict[int, tuple[CitizenCase, CitizenContact]] = {}
 
     def record(self, action: Action) -> None:
-        """Record an action."""
+        """Begin or update the contact of an action; ignore actions about contacts whose beginning is unknown."""
         for citizen_case in (action.citizen_case, *action.other_cases):
             if action.kind in BEGINNINGS:
                 began_at = (
@@ -107,7 +107,10 @@ Counts = dict[tuple[date, str | None], Counter[str]]
 
 
 def count(contacts: Iterable[tuple[str, CitizenContact]], days: int) -> Counts:
-    """Return the expected figures of contacts, each given with its citizen; empty string: citizen unknown."""
+    """Return the expected figures of contacts, each given with its citizen; empty string: citizen unknown.
+
+    `days` is the longest interval between related contacts, in calendar days; an unanswered request has no limit.
+    """
     counts: Counts = defaultdict(Counter)
     contacts_of: defaultdict[str, list[CitizenContact]] = defaultdict(list)
     for citizen, contact in contacts:

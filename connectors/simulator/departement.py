@@ -122,7 +122,7 @@ class Departement:
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
     def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
-        """Execute all actions until `until`, while `keep_running` returns True."""
+        """Execute all actions until `until`, and set the simulated time to it. Stop early if `keep_running` returns False."""
         while keep_running():
             first = self._peek()
             self.calls.advance(min(until, first.at) if first else until)
@@ -199,7 +199,7 @@ class Departement:
         return self._speed_changed_at + timedelta(seconds=int(wait.total_seconds() / self._speed))
 
     def _add_feedback(self, conversation: Conversation) -> None:
-        """Plan feedback about an ended conversation, by chance."""
+        """Plan feedback about an ended conversation, by chance; none if the caller's number is withheld."""
         if not conversation.phone:
             return
         number = FIRST_CALL_NUMBER + crc32(conversation.call.encode()) % (2**31 - FIRST_CALL_NUMBER - 1)

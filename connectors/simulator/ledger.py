@@ -37,7 +37,7 @@ class Ledger:
         """Contacts of citizens, except calls."""
 
     def record(self, action: Action) -> None:
-        """Record an action. Calls are recorded by the switchboard in `calls`."""
+        """Count an action for each of its cases. Calls are not counted here: the switchboard counts them in `calls`."""
         self._last_at = max(self._last_at, action.at)
         if action.kind is ActionKind.CALLED:
             return

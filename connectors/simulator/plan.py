@@ -58,7 +58,10 @@ class Plan(NamedTuple):
     """Whether all days and hours count as working time, for demonstrations."""
 
     def day(self, day: date, since: datetime) -> Iterator[Action]:
-        """Yield the actions of scenarios that begin on `day`, at `since` or later; unordered, also on later days."""
+        """Yield the actions of scenarios that begin on `day`, at `since` or later.
+
+        The actions are unordered, and some are on later days.
+        """
         numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
         office = OfficeHours(self.always)
         for beginning in BEGINNINGS:

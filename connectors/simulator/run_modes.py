@@ -72,11 +72,16 @@ class RunProgress(NamedTuple):
 
     of: dict[str, Any]
     since: datetime
+    """Time at which the simulation begins."""
     played_until: datetime
+    """Simulated time up to which the actions were executed."""
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:
-        """Return the start of a simulation with `history` days, the first one from midnight; with 0, it starts now."""
+        """Return the progress of a simulation that has not run yet.
+
+        It begins at midnight in Paris, `history` days back including today; with 0, it begins now.
+        """
         now = _now().replace(microsecond=0)
         begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now
         return cls(of, begin, begin)
@@ -92,7 +97,7 @@ class RunProgress(NamedTuple):
         return cls(of, *(datetime.fromisoformat(saved[name]) for name in cls._fields[1:]))
 
     def save(self, path: Path) -> None:
-        """Save the progress."""
+        """Save the progress to the file `path`, for `load`."""
         replace(path, json.dumps(self._asdict(), default=datetime.isoformat).encode())
 
 

@@ -236,7 +236,10 @@ class ScenarioBuilder:
 
     # ------------------------------------------------------------------------------------------------------ follow-ups
     def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
-        """Yield an opinion by chance: after an invitation, or at the end of an online procedure."""
+        """Yield an opinion by chance: after an invitation to a survey, or after the submission of an online procedure.
+
+        `survey_share` is the probability that the citizen is asked; not all of those invited answer.
+        """
         if not self._chance(survey_share):
             return
         feedback = self._follow_up(citizen_case, Channel.FEEDBACK, ContactReason.ASKED_FOR_OPINION)
@@ -298,11 +301,11 @@ class ScenarioBuilder:
         return self.office.after(at, self.random.lognormvariate(log(hours), 0.7) + 0.02)
 
     def _days_later(self, at: datetime, days: float) -> datetime:
-        """Return when they complete it, at least one working day later, with a median of `days` working days."""
+        """Return when the services complete a task, at least one working day later, with a median of `days` working days."""
         return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
 
     def _weeks_later(self, at: datetime) -> datetime:
-        """Return a time weeks later: clearly before the end of the retention, or clearly after it."""
+        """Return a time weeks later, clearly before or clearly after the time for which closed cases are known."""
         return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:

@@ -34,7 +34,10 @@ class SimulationRun:
         return self.root / SETTINGS
 
     def port(self, name: str) -> int:
-        """Return the port of the system `name`. It stays the same until `renew_ports`."""
+        """Return the port of the system `name`; on first use, choose a free one and save it.
+
+        It stays the same, also in later runs, until `renew_ports`.
+        """
         while name not in self._ports:
             with socket.create_server((HOST, 0)) as listener:
                 port = listener.getsockname()[1]
@@ -48,7 +51,7 @@ class SimulationRun:
         return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:
-        """Choose new free ports for all systems."""
+        """Forget all ports, so that `port` chooses new free ones."""
         self._ports.clear()
 
     def secret(self, name: str) -> Path:

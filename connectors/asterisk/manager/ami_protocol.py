@@ -33,7 +33,10 @@ class MessageReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Message]:
-        """Return the messages that end in `content`."""
+        """Add received bytes, and return the messages that they complete.
+
+        A message longer than `MAX_MESSAGE_BYTES` is returned as an `OVERSIZED` event.
+        """
         self._pending += content
         messages = []
         *complete, rest = self._pending.split(END)
@@ -50,7 +53,10 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970, or `received_at` if it has no plausible one."""
+    """Return the timestamp of a message in seconds since 1970.
+
+    Return `received_at` if it has none, or one before 2001 or more than `AHEAD_SECONDS` after `received_at`.
+    """
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

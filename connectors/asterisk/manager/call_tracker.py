@@ -25,8 +25,9 @@ class Progress(msgspec.Struct, array_like=True):
     waiting: str = ""
     """Queue in which the call waits."""
     since: int = 0
+    """Second when it entered that queue."""
     place: str = ""
-    """Keyed hash of the call's place in the dialplan."""
+    """Keyed hash of the dialplan context and extension where the call entered the queue."""
     requested: str = ""
     """Last queue that the dialplan asked for."""
     given_up: Leaving | None = None
@@ -55,7 +56,10 @@ class CallTracker(msgspec.Struct):
     """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return the state of a call, and mark it as the most recent one."""
+        """Return the state of a call, created if unknown, and mark it as the most recent one.
+
+        Beyond `MAX_CALLS`, the least recent call is forgotten.
+        """
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:

@@ -32,7 +32,7 @@ class ManagerEvent(NamedTuple):
         return self.message.get(key, "")
 
     def number(self, key: str) -> str:
-        """Return a header that is a duration or a position, empty if it is neither."""
+        """Return the text of a header that is a duration or a position; empty if it is missing or neither."""
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
 
@@ -58,7 +58,7 @@ def read_message(message: Message, second: int, names: NameResolver) -> ManagerE
 
 
 def record(ami_event: ManagerEvent, event: str, *parameters: str) -> QueueLogRecord:
-    """Return the record of the log that corresponds to a message."""
+    """Return a log record of the given `event`, with the time, call, queue and agent of a message."""
     time = datetime.fromtimestamp(ami_event.second, UTC)
     return QueueLogRecord(
         ami_event.second,

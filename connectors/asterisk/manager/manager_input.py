@@ -52,12 +52,12 @@ class ManagerInput:
         return self._stream.read(wait_seconds)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return the outcome of a message."""
+        """Return the events of a message or its rejection, and store its number in the state."""
         self.state.number = raw.number
         return self._mapping.map(raw)
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a message."""
+        """Return the rejection of the message mapped last."""
         return self._mapping.reject(raw, reason, detail)
 
     def map_rejected(self, content: bytes, tracker: CallTracker, read_at: datetime) -> Outcome:
@@ -78,7 +78,7 @@ class ManagerInput:
 
 
 class ManagerConnection:
-    """One connection, and the retained fields of its messages."""
+    """One connection whose messages are reduced to the retained fields."""
 
     def __init__(self, manager: Manager, names: NameResolver) -> None:
         self._names = names
@@ -105,7 +105,7 @@ class ManagerConnection:
 
 
 def list_queues(session: ManagerSession) -> ManagerRecord:
-    """Return the current status of the queues."""
+    """Return the queue status from the start of the session, as one record."""
     members = [select_fields(row, MEMBER) for row in session.members]
     entries = [select_fields(row, ENTRY) for row in session.entries]
     return ManagerRecord(0, time.time(), {"Event": LISTED, "Timestamp": f"{session.now:.6f}"}, members, entries)

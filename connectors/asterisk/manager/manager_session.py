@@ -56,7 +56,10 @@ class ManagerSession:
             raise
 
     def receive(self, wait_seconds: float) -> list[Message]:
-        """Return messages received after the queue status, in order; none after `wait_seconds` without any."""
+        """Return messages received after the queue status, in order; none after `wait_seconds` without any.
+
+        Without messages, also check that the connection is alive.
+        """
         if not self._inbox:
             self._receive(wait_seconds)
         if not self._inbox:

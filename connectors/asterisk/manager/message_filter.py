@@ -55,7 +55,7 @@ class ManagerRecord(journaled_stream.StreamRecord, array_like=True):
 
 
 def select_fields(message: Message, keys: Sequence[str]) -> Message:
-    """Return the given fields of a message, each cut to `LONGEST`."""
+    """Return those of the given fields that a message has, each cut to `LONGEST`."""
     return {key: message[key][:LONGEST] for key in keys if key in message}
 
 

@@ -64,7 +64,10 @@ class MessageTranslator:
         }
 
     def translate(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Return the records of a message. Raises `UnusableRecord`."""
+        """Return the log records of a message, and update the tracker. Many messages only update it and give no record.
+
+        Raises `UnusableRecord` if the message lacks its call, queue or agent, or if this user may not read how waits end.
+        """
         if handler := self._queue_handlers.get(ami_event.name):
             if not ami_event.call:
                 raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "il ne nomme pas d'appel"))
@@ -130,7 +133,7 @@ class MessageTranslator:
         return ()
 
     def _exit_or_refusal(self, ami_event: ManagerEvent, progress: Progress, status: str) -> Sequence[QueueLogRecord]:
-        """Return how a wait ended, or why the queue refused the call."""
+        """Return the record of how a wait ended, or of why the queue refused the call; empty if `status` gives neither."""
         if leaving := progress.given_up or progress.gone:
             if event := EXIT_EVENTS.get(status):
                 progress.given_up = progress.gone = None
@@ -225,6 +228,6 @@ def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> Queue
 
 
 def abandonment_records(ami_event: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:
-    """Return an abandonment record if the caller left the queue and no other reason was reported."""
+    """Return an abandonment record if the call left unanswered and no other reason followed, and clear `given_up`."""
     given_up, progress.given_up = progress.given_up, None
     return [_exit_record(ami_event, given_up, "ABANDON")] if given_up else ()

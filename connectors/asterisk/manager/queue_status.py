@@ -27,14 +27,17 @@ class QueueStatusComparison:
         self._with_log = with_log
 
     def begin(self, second: int) -> None:
-        """Record the start of the connection."""
+        """Record the start of the connection. If the log is read too, forget the calls and conversations before it."""
         self._tracker.since = second
         if self._with_log:
             self._tracker.calls.clear()
             self._tracker.talks.clear()
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[QueueLogRecord]:
-        """Yield records for the differences between the `QueueStatus` rows, made at `second`, and the tracked state."""
+        """Yield records for the differences between the `QueueStatus` rows, made at `second`, and the tracked state.
+
+        The state is updated to the rows. If the log is read too, only agents are compared.
+        """
         for name in {row.get("Queue", "") for row in (*members, *entries)}:
             if previous := self._names.previous_queue_key(name):
                 self._tracker.rename(previous, self._names.queue_key(name))
@@ -45,7 +48,10 @@ class QueueStatusComparison:
         yield from self._compare_members(second, [row for row in rows if row.queue and row.agent])
 
     def is_watched(self, unique_id: str) -> bool:
-        """Return whether a call can be followed from its first queue stay on."""
+        """Return whether messages about a call are used.
+
+        True without the log. If the log is read too, only for calls that began after the start of the connection.
+        """
         made = UNIQUE_ID.fullmatch(unique_id)
         return not self._with_log or (made is not None and int(made["second"]) > self._tracker.since)
 

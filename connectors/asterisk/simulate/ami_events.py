@@ -51,7 +51,7 @@ class AmiEventWriter:
         self._last_event_at = max(self._last_event_at, at)
 
     def events_for(self, line: str, at: float) -> list[Event]:
-        """Return the events for a line that is written at `at`."""
+        """Return the events for a log line written at `at`, and update the simulated time and the queue status."""
         self.advance_to(at + self._random.uniform(*DELAY_SECONDS))
         second, call, queue, agent, event, *parameters = line.rstrip("\n").split("|")
         if call in {"NONE", "MANAGER"}:
@@ -61,7 +61,7 @@ class AmiEventWriter:
         return [*self._call_events(int(second), call, queue, event, parameters)]
 
     def list_queues(self) -> list[Event]:
-        """Return the rows of `QueueStatus`."""
+        """Return the rows of the answer to `QueueStatus`: queues, their agents and their waiting callers."""
         rows = []
         for queue in sorted(self._members.keys() | self._waiting.keys()):
             members, waiting = self._members.get(queue, {}), self._waiting.get(queue, {})

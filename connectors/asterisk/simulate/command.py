@@ -134,7 +134,7 @@ def command(
 
 @contextmanager
 def _manager_server(port: int | None) -> Iterator[Publish | None]:
-    """Serve a manager interface if `port` is given."""
+    """Serve a manager interface on `port`, print its settings, and yield its `publish`; yield None without `port`."""
     if port is None:
         yield None
         return

@@ -24,7 +24,9 @@ class QueueTotals:
     left: dict[str, int] = field(default_factory=dict)
     """Calls that left without an answer, neither abandoned nor forgotten, by reason."""
     forgotten: int = 0
+    """Calls that entered the queue, and whose end is never logged."""
     waiting: int = 0
+    """Calls that still wait."""
     transferred: int = 0
     transferred_to: dict[str, int] = field(default_factory=dict)
     """Transferred calls by target queue; empty key if the log does not name it."""
@@ -39,7 +41,10 @@ class QueueTotals:
 
     @property
     def service_level(self) -> float:
-        """Share of calls answered in time, without short abandonments; 1 if none."""
+        """Share of calls answered in time among the answered and abandoned ones, without short abandonments.
+
+        1 if there are none.
+        """
         counted = self.answered + self.abandoned - self.short_abandoned
         return self.answered_in_time / counted if counted else 1.0
 

@@ -80,11 +80,11 @@ class ScriptedSwitchboard:
         self._end_wait(at, call, "EXITWITHKEY", key)
 
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
-        """End a conversation."""
+        """End a conversation; the caller hangs up, or the agent if `by_agent`."""
         self._end_talk(at, call, "COMPLETEAGENT" if by_agent else "COMPLETECALLER")
 
     def transfer(self, at: float, call: str, extension: str, *, attended: bool = False) -> None:
-        """Transfer a call to an extension. Call `enter` if a queue has this extension."""
+        """End a conversation by a transfer to an extension. If a queue has this extension, call `enter` next."""
         if attended:
             self._end_talk(at, call, "ATTENDEDTRANSFER", "BRIDGE", f"bridge-{next(self._unique)}")
         else:

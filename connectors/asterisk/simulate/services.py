@@ -15,6 +15,7 @@ class Service:
     queue: str
     label: str
     number: str
+    """Telephone number that citizens dial."""
     share: float
     """Share of all calls."""
     talk_seconds: float

@@ -58,7 +58,7 @@ class _Call:
     agent: "_Agent | None" = None
     """Agent whose phone rings, or who talks to the caller."""
     stays: int = 0
-    """Starts and ends of queue stays; actions planned for an earlier stay are void."""
+    """Number of starts and ends of queue stays; actions planned for an earlier stay are void."""
 
 
 @dataclass(slots=True, eq=False)
@@ -230,7 +230,10 @@ class Switchboard(Scheduler):
         self.after(seconds, leave_if_still_there)
 
     def _exit(self, queue: _Queue, call: _Call) -> tuple[int, int, int]:
-        """Remove a call from its queue. Return its position, its first position and its wait in seconds."""
+        """Remove a call from its queue, and free the agent whose phone rings for it.
+
+        Return its position, its first position and its wait in seconds.
+        """
         position = queue.waiting.index(call) + 1
         queue.waiting.remove(call)
         queue.totals.waiting -= 1
@@ -349,7 +352,7 @@ class Switchboard(Scheduler):
             self.after(0.5, self._dispatch, agent.queue)
 
     def _keep_roster(self, queue: _Queue, late_seconds: float = ROSTER_SECONDS) -> None:
-        """Log agents in, within `late_seconds`, or out, up to the number required until the next adjustment."""
+        """Log agents in, within `late_seconds`, or out, up to the number required until the next adjustment; plan it."""
         soon = self.now + ROSTER_SECONDS
         opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
         queue.needed = max(self._profile.agents(queue.service, at) for at in (self.now, soon))

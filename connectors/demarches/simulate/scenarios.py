@@ -32,7 +32,7 @@ class DossierScenario(NamedTuple):
     deleted_at: datetime | None
 
     def changed_at(self, now: datetime) -> datetime | None:
-        """Return the time of the last change by `now`; None before the first step."""
+        """Return the time of the last change by `now`, apart from the deletion; None before the first step."""
         times = (*(at for _, at in self.steps), self.asked_at, self.resolved_at)
         return max((at for at in times if at and at <= now), default=None)
 

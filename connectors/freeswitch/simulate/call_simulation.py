@@ -148,7 +148,7 @@ class CallSimulation:
 
 
 def agents() -> dict[str, list[str]]:
-    """Return queue → agents."""
+    """Return the names of the agents of each queue."""
     return {
         queue: [f"{1001 + 100 * index + number}@default" for number in range(AGENTS_PER_QUEUE)]
         for index, queue in enumerate(QUEUES)

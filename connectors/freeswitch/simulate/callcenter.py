@@ -60,7 +60,7 @@ class Tables:
                 self.tiers[f"{queue}|{agent}"] = row
 
     def change(self, change: CallcenterChange) -> None:
-        """Apply a change."""
+        """Apply a change to the tables; its events are not sent here."""
         for table, key, columns in change.changes:
             rows: dict[str, Message] = getattr(self, table)
             if columns is None:
@@ -185,13 +185,13 @@ class Callcenter:
 
     # ---------------------------------------------------------------------------------------------------- conversations
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
-        """End a conversation."""
+        """End a conversation; the caller hangs up, or the agent if `by_agent`."""
         self._terminate(
             at, call, "recv_bye" if by_agent else "send_bye", {}, answered="answered" if by_agent else "hangup"
         )
 
     def transfer(self, at: float, call: str, extension: str, *, attended: bool = False) -> None:
-        """Transfer a call."""
+        """End a conversation by a transfer to an extension. If a queue has this extension, call `enter` next."""
         kind = (
             f"att_xfer:{extension}@{DOMAIN}/{self._calls[call].caller}@{DOMAIN}"
             if attended
@@ -209,7 +209,7 @@ class Callcenter:
         self._emit(at, [("agents", agent, row)], self._event(headers))
 
     def serve(self, at: float, agent: str, queue: str, *, serves: bool = True) -> None:
-        """Add an agent to a queue, or remove the agent; this causes no event."""
+        """Add an agent to a queue, or remove the agent if not `serves`; neither causes an event."""
         row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
         self._emit(at, [("tiers", f"{queue}|{agent}", row if serves else None)])
 

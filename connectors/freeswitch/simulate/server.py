@@ -36,7 +36,7 @@ class EventSocket(EventServer):
                 self.send_event(event)
 
     def answered(self, client: ClientConnection, command: str) -> None:
-        """Hook, called after each answered API command."""
+        """Hook, called after each answered API command; does nothing by default."""
 
 
 class _Connection(ClientConnection):

@@ -41,7 +41,7 @@ class System(ABC):
         return ""
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action is executed in this system."""
+        """Return whether this system executes an action; by default, every action of its `action_kinds`."""
         return action.kind in self.action_kinds
 
     def open(self, now: CurrentTime) -> None:  # noqa: B027 - optional
@@ -52,7 +52,7 @@ class System(ABC):
         """Execute an action. Deferred work is complete when `drain` returns True."""
 
     def restore(self, action: Action) -> None:  # noqa: B027 - optional
-        """Restore the effect of an action of an earlier run."""
+        """Restore the effect of an action of an earlier run, without sending or writing anything again."""
 
     def drain(self) -> bool:
         """Continue deferred work; return whether none is left."""

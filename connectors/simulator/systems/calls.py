@@ -83,7 +83,7 @@ class Calls(System):
         draw_caller: Callable[[], str],
         on_ended: Callable[[Conversation], None],
     ) -> None:
-        """Start the calls, and then the manager interface, so that its first queue status is complete.
+        """Start the calls at `at` or after the last log line, then the manager interface, whose queue status is then complete.
 
         `draw_caller` returns the number of a caller. `on_ended` is called with each ended conversation.
         """
@@ -129,11 +129,11 @@ class Calls(System):
         return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
-        """Run the switchboard until a time."""
+        """Run the planned actions of the switchboard until a time."""
         self.switchboard.run_until(until.timestamp())
 
     def run(self, action: Action) -> None:
-        """Make a citizen's call."""
+        """Advance to the time of an action, and start the citizen's call."""
         service = action.citizen_case.place.service
         self.advance(action.at)
         self.switchboard.call(action.at.timestamp(), QUEUES.get(service, service), action.citizen_case.citizen.phone)
@@ -151,7 +151,10 @@ class Calls(System):
             self._log.close()
 
     def _written_until(self) -> datetime:
-        """Return the second after the last log line: times in the log must not go back, or lines would be late."""
+        """Return the second after the last log line, in 1970 if the log is empty.
+
+        Times in the log must not go back, or lines would be late.
+        """
         *_, last = [b"0", *self._path.read_bytes()[-LONGEST_LINE:].splitlines()]
         return datetime.fromtimestamp(int(last.split(b"|")[0]) + 1, UTC)
 

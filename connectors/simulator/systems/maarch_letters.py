@@ -78,7 +78,7 @@ class MaarchLetters(System):
         self._stack.enter_context(serving(self._requests, self.simulation_run.port(self.instance)))
 
     def run(self, action: Action) -> None:
-        """Apply an action."""
+        """Apply an action; `drain` then returns False until a new request for the letters is answered."""
         self.restore(action)
         self._required = self._requests.started + 1
 
@@ -110,7 +110,7 @@ class MaarchLetters(System):
                 self._maarch.send(at, destination=ENTITIES[letter.place.service], custom_fields=fields)
 
     def drain(self) -> bool:
-        """Return whether the letters were requested since the last action."""
+        """Return whether a request for the letters was made and answered since the last action."""
         return self._requests.completed >= self._required
 
     def close(self) -> None:

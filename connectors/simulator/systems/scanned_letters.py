@@ -81,7 +81,7 @@ class ScannedLetters(System):
             self._mailroom.drop_letter(_name(action), scanned_at=action.at, pages=action.amount, fields=fields)
 
     def restore(self, action: Action) -> None:
-        """Restore the scan and the place of a letter."""
+        """Remember the scan and the place of a letter, without writing files."""
         for index, letter in enumerate((action.citizen_case, *action.other_cases)):
             if action.kind is ActionKind.LETTER_SCANNED:
                 self._scans[letter.number] = _name(action), index
@@ -90,7 +90,7 @@ class ScannedLetters(System):
                 self._places[letter.number] = action.place
 
     def drain(self) -> bool:
-        """Write the steps of letters whose number is known by now."""
+        """Write the steps of letters whose number is known by now; return whether no steps are left."""
         if not self._waiting:
             return True
         self._mailroom.refresh()
@@ -109,7 +109,10 @@ class ScannedLetters(System):
         return not waiting
 
     def _chrono(self, action: Action) -> str:
-        """Return the registered number of a letter; empty if it has none yet."""
+        """Return the registered number of a letter; empty if it has none yet.
+
+        A letter that was not scanned is outgoing mail, and gets a number in the format `DEPARTURES`.
+        """
         number = action.citizen_case.number
         if number not in self._scans:
             return DEPARTURES.format(year=action.at.year, number=number)

@@ -36,10 +36,10 @@ class Webhooks(System):
 
     @abstractmethod
     def data(self, action: Action) -> dict[str, Any]:
-        """Return the content of an action's message, without the contact id."""
+        """Return the content of an action's message, without id, site and service, which every message has."""
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the connector options for a message type."""
+        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type."""
         return {"event": event, "id": "data.id", "site": "data.site", "service": "data.service"}
 
     def options(self) -> dict[str, Any]:
@@ -98,7 +98,10 @@ class FrontDesks(Webhooks):
         return {label for place, _ in VISITS.places for label in place}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the connector options for a message type; the first message of a visit identifies the visitor."""
+        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type.
+
+        Only the first message of a visit identifies the visitor.
+        """
         visitor = {
             "phone": "data.visitor.phone",
             "email": "data.visitor.email",
@@ -108,7 +111,7 @@ class FrontDesks(Webhooks):
         return super().kind(event) | (visitor if event == "visit.arrived" else {})
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return the visitor and the room for a new ticket."""
+        """Return the visitor and the room for a new ticket; nothing for later messages."""
         if action.kind is not ActionKind.TICKET_TAKEN:
             return {}
         citizen = action.citizen_case.citizen
@@ -133,7 +136,7 @@ class Helpdesk(Webhooks):
         return {HEADQUARTERS, *EMAIL_SERVICES}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the connector options for a message type."""
+        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type."""
         return super().kind(event) | {"email": "data.from"}
 
     def data(self, action: Action) -> dict[str, Any]:
