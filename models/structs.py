@@ -44,7 +44,7 @@ class Decoder:
         self._valid: Final = {""}
 
     def decode(self, value: bytes) -> Any:
-        """Return the struct of an event.
+        """Return the struct of the event whose JSON is `value`.
 
         Raises one of `DECODE_ERRORS` for an invalid event, and for events that only the model can check: types with validators,
         and events of unusual length, depth or notation. The seventh decimal of a second is rounded; the models truncate it.
@@ -68,7 +68,10 @@ class Decoder:
 
 
 def field_values(part: Any) -> dict[str, Any]:
-    """Return name → value of a model or struct, in the model's order. Callers must not modify the result."""
+    """Return field name → value of a model or struct, in the model's order.
+
+    Callers must not modify the result: for a model it is the model's own dictionary.
+    """
     return vars(part) if isinstance(part, EventPart) else msgspec.structs.asdict(part)
 
 

@@ -26,13 +26,13 @@ class Deadline(NamedTuple):
     """End of a delay."""
 
     at: int | None
-    """The deadline; None during a pause, when it is unknown."""
+    """The deadline; None if a pause without an end began before it."""
     left: int
-    """Amount that remains after a current pause, else 0. Months and clear days are in calendar days."""
+    """Amount that remains after a pause without an end; 0 if `at` is known. Months and clear days are in calendar days."""
 
 
 class OpeningChange(NamedTuple):
-    """Next opening or closing."""
+    """Time of the next opening (`opens` is true) or closing of the service."""
 
     at: int
     opens: bool
@@ -83,7 +83,7 @@ class Calendar:
         return self._ask(started_at, lambda table: Deadline(*_end(table, started_at, target, unit, pauses, roll=roll)))
 
     def counted(self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()) -> int:
-        """Return the amount counted from `started_at` to `until`; months and clear days in calendar days."""
+        """Return the amount counted from `started_at` to `until`, without `pauses`; months and clear days in calendar days."""
 
         def count(table: Table) -> int:
             scale = _scale(table, unit)
@@ -94,7 +94,7 @@ class Calendar:
     def elapsed_by_day(
         self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()
     ) -> list[tuple[date, int]]:
-        """Return the result of `counted` per local day, without the days with 0. Takes time linear in the days."""
+        """Return pairs of local day and amount of `counted` on that day, without days with 0. Takes time linear in the days."""
 
         def count(table: Table) -> list[tuple[date, int]]:
             scale = _scale(table, unit)
@@ -158,7 +158,7 @@ class Calendar:
 
 
 def _year_of(at: int) -> int:
-    """Return the approximate year. The first and last day of a year may get a neighbouring year."""
+    """Return the approximate year of `at`. Times in the first and last day of a year may get a neighbouring year."""
     return FIRST_YEAR + at // _YEAR
 
 

@@ -14,7 +14,7 @@ _FORM: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\
 
 
 class Span(NamedTuple):
-    """From `begin` to `end`, which is excluded."""
+    """Part of a day from `begin` to `end`, which is excluded, in minutes since local midnight."""
 
     begin: int
     end: int

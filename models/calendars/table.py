@@ -18,16 +18,19 @@ class OutOfRangeError(Exception):
 
 
 class Scale(Protocol):
-    """Measure of a unit. The position of an instant grows while time counts, and is constant while it does not."""
+    """Conversion between instants and counted time of one unit, in milliseconds or days.
+
+    The position of an instant is the counted time up to it: it grows while time counts, and is constant while it does not.
+    """
 
     def begin(self, at: int) -> int:
-        """Return the first counted instant of a delay that begins at `at`."""
+        """Return the instant from which a delay that begins at `at` is counted."""
 
     def position(self, at: int) -> int:
-        """Return the position of `at`."""
+        """Return the time counted from the start of the table to `at`."""
 
     def instant(self, position: int) -> int:
-        """Return the first instant with this position."""
+        """Return the first instant up to which this time is counted, the inverse of `position`."""
 
 
 class Elapsed:
@@ -55,7 +58,7 @@ class OpeningHours:
         return at
 
     def position(self, at: int) -> int:
-        """Return the open time before `at`, in milliseconds."""
+        """Return the open time from the start of the table to `at`, in milliseconds."""
         if not self._begin <= at <= self._end:
             raise OutOfRangeError(earlier=at < self._begin)
         last = bisect_right(self.opens, at) - 1
@@ -80,11 +83,11 @@ class CountedDays:
         return self._table.end_of(self._table.day_of(at))
 
     def position(self, at: int) -> int:
-        """Return the number of counted days that ended by `at`."""
+        """Return the number of counted days from the start of the table that ended by `at`."""
         return bisect_left(self._days, self._table.day_of(at))
 
     def instant(self, position: int) -> int:
-        """Return the end of the counted day with this number."""
+        """Return the instant at which `position` counted days have ended."""
         if position > len(self._days):
             raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])
@@ -114,7 +117,7 @@ class Table:
         return self._first_day + bisect_right(self._midnights, at) - 1
 
     def end_of(self, day: int) -> int:
-        """Return the end of a day, given by its ordinal."""
+        """Return the instant at which the local day with the ordinal `day` ends."""
         nth = day - self._first_day + 1
         if nth >= len(self._midnights):
             raise OutOfRangeError
@@ -155,7 +158,7 @@ def _join(parts: Iterable["array[int]"]) -> Dates:
 
 
 def _join_touching(opens: Instants, closes: Instants) -> tuple[Instants, Instants]:
-    """Join openings that touch, mostly at midnight."""
+    """Return the openings with those joined that touch, mostly at midnight."""
     apart = [nth for nth in range(1, len(opens)) if opens[nth] != closes[nth - 1]]
     return (
         instants([*opens[:1], *(opens[nth] for nth in apart)]),

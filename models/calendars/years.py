@@ -39,7 +39,7 @@ class Year(NamedTuple):
 
 
 def compute_year(rules: CalendarRules, year: int) -> Year:
-    """Return one local year of the calendar."""
+    """Return the midnights, openings and counted days of one local year under `rules`."""
     zone = ZoneInfo(rules.timezone)
     computed = Year(*(instants() for _ in Year._fields))
     custom = rules.customary_holidays
