@@ -257,7 +257,7 @@ class Policies:
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty if no policy matches."""
+        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty without a policy."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

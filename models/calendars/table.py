@@ -24,13 +24,13 @@ class Scale(Protocol):
     """
 
     def begin(self, at: int) -> int:
-        """Return the instant from which a delay that begins at `at` is counted."""
+        """Return the instant at which the counting of a delay that begins at `at` starts."""
 
     def position(self, at: int) -> int:
         """Return the time counted from the start of the table to `at`."""
 
     def instant(self, position: int) -> int:
-        """Return the first instant up to which this time is counted, the inverse of `position`."""
+        """Return the first instant with this position: the inverse of `position`."""
 
 
 class Elapsed:

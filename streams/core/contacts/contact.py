@@ -48,7 +48,7 @@ class Claim(Row):
     sector: str
     """Empty for events without a sector."""
     first_at: int
-    """Earliest event time that names the sector."""
+    """Earliest time of an event that names `sector`; 0 without a sector."""
     identities: str
 
 
@@ -73,7 +73,7 @@ class Contact(Row, tag=1):
     clocks: tuple[SlaClock, ...] = ()
     """SLA clocks, with the changes already published. Set by the worker as time passes."""
     sector_at: int = 0
-    """Earliest event time that names the sector."""
+    """Earliest time of an event that names `sector`; 0 without a sector."""
     claims: tuple[Claim, ...] = ()
     """Identities by sector, if the source named several sectors, which is rare."""
     event_order: int = -1
@@ -86,7 +86,7 @@ class Contact(Row, tag=1):
 
     @property
     def citizen(self) -> str:
-        """Return the strongest identity, or the empty string."""
+        """Return the contact's strongest identity, which names its citizen; empty without an identity."""
         return self.identities.partition(" ")[0]
 
     @property
@@ -96,7 +96,7 @@ class Contact(Row, tag=1):
 
     @property
     def dimensions(self) -> Dimensions:
-        """Return the dimensions of the last queue stay, or of the case event with the most complete dimensions."""
+        """Return the dimensions of the last queue stay; without one, of the case event with the most complete dimensions."""
         if self.stays:
             return self._last_stay.dimensions
         return max(self.own_events or self.case_events, key=_by_completeness).dimensions
@@ -136,7 +136,10 @@ class Contact(Row, tag=1):
 
     @property
     def last_own_event_at(self) -> int:
-        """Return the latest event time of the contact's source. Events of other sources do not show that source's progress."""
+        """Return the latest event time of the contact's source; `last_at` if only opinions or an erasure are known.
+
+        Events of other sources do not show that source's progress.
+        """
         times = [event.last_at for event in self.own_events]
         for stay in self.stays:
             times += [at for at in stay_times(stay) if at is not None]
@@ -174,7 +177,7 @@ class Contact(Row, tag=1):
 
     @property
     def state(self) -> ContactState:
-        """Return the state."""
+        """Return the contact's state, as in `status`."""
         return self.status()[0]
 
     @property
@@ -390,7 +393,10 @@ _VISIT_TYPES: Final = {
 
 
 def event_times(row: Contact) -> Iterator[tuple[str, int, str]]:
-    """Yield the row's events that have an event order: type, first or last time, and service."""
+    """Yield type, time and service of the row's known events that have an event order.
+
+    Of several events of one type, the first and the last are known; in a queue stay only the first.
+    """
     for stay in row.stays:
         for field, kind in (_VISIT_TYPES if stay.dimensions.channel == Channel.VISIT else _CALL_TYPES).items():
             at = getattr(stay, field)

@@ -37,7 +37,7 @@ class HasEventOrder(Protocol):
 
 
 def add_event_order(row: HasEventOrder, kind: str, at: int, service: str) -> bool:
-    """Add an event to the row's event orders. Return whether its type has an event order."""
+    """Set the row's orders and service from an event of type `kind`, if it is later. Return whether its type has an order."""
     index = TYPE_INDEX.get(kind)
     if index is None:
         return False

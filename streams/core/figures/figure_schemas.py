@@ -90,7 +90,7 @@ class FigureSchema:
         return self.index[f"{duration}_le_{self.durations[duration].bounds[0]}"]
 
     def slot(self, duration: str, milliseconds: int) -> int:
-        """Return the index in `counts` of the slot of a duration."""
+        """Return the index in `counts` of the slot that counts a value of `milliseconds` in the distribution `duration`."""
         return self.start(duration) + bisect_left(self.durations[duration].bounds, milliseconds / 1000)
 
     def changes(self, index: int, amount: int) -> tuple[tuple[int, int], ...]:
@@ -196,7 +196,7 @@ EXPERIENCES: Final = (*SLA_RESULTS, *WAIT_CLASSES)
 
 
 def csat_count_name(experience: str, *, is_satisfied: bool) -> str:
-    """Return the name of the count of satisfied or unsatisfied citizens with an experience."""
+    """Return the name of the count of satisfied, or else unsatisfied, answers of citizens with an experience (`EXPERIENCES`)."""
     return f"csat_{experience}_{'satisfied' if is_satisfied else 'unsatisfied'}"
 
 
