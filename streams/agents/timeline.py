@@ -42,10 +42,10 @@ class Store(TimelineLookup, Protocol):
         """
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        """Return the first offset before `committed` whose entries are missing; None if the database has them all."""
+        """Return the partition's first offset before `committed` that the database lacks; None if it has all of them."""
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return erased contact → time of its first erasure entry, for these contacts or for all."""
+        """Return erased contact → time of its first erasure entry, in milliseconds since 1970, for these contacts or for all."""
 
     def checkpoint(self, now: int) -> None:
         """Complete pending work of earlier writes. Called often, for each partition."""
@@ -80,7 +80,7 @@ class TimelineWriter:
         self._citizens.restore()
 
     def undo(self) -> None:
-        """Undo the last step for citizens. Its entries are read again."""
+        """Restore the sweep of citizens before a failed step. The database does not change, and the entries are read again."""
         self._citizens.undo()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
@@ -133,7 +133,7 @@ class TimelineWriter:
         return None if following is None else (self._partition, following)
 
     def tick(self, step: Step) -> None:
-        """Expire entries, in the first partition only, and sweep the partition's citizens."""
+        """Checkpoint the database, expire some of its entries (in partition 0 only), and sweep the partition's citizens."""
         self._citizens.begin()
         self._store.checkpoint(step.now)
         if self._partition == 0:

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 LOCK_SECONDS: Final = 30
-"""Wait for another process that writes to SQLite, in seconds."""
+"""Longest wait for another process that writes to SQLite, in seconds."""
 TOO_LARGE: Final = "54"
 """SQLSTATE class: a row exceeds PostgreSQL's limits, such as the size of an index entry."""
 LOCKED: Final = "55P03"
@@ -83,7 +83,7 @@ def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Translate errors of the database to `Unavailable` and `Refused`."""
+    """Translate errors of the database to `Unavailable` and `Refused` or their subclasses, without values in their messages."""
     try:
         yield
     except DBAPIError as error:

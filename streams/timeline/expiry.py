@@ -38,7 +38,7 @@ class Expired(NamedTuple):
 
 
 def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Expired:
-    """Delete contacts closed before `until` (milliseconds since 1970), among those of the next `limit` entries.
+    """Delete contacts closed before `until` (milliseconds since 1970), among those of the next `limit` entries after `after`.
 
     An open contact is kept however old it is, because a citizen still waits for an answer. At the end, SLA targets reported
     before `until` are deleted too if their contact has no entries.

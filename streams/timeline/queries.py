@@ -15,7 +15,7 @@ class Query:
     """A query and the names of its columns."""
 
     def __init__(self, sql: str, *columns: str) -> None:
-        """If the order of the rows matters, `sql` must have a LIMIT."""
+        """Prepare `sql`, whose result has these `columns` in order. If the order of the rows matters, it must have a LIMIT."""
         self._plain: Final = text(sql)
         self._columns: Final = columns
         numbers: dict[str, int] = {}
