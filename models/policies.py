@@ -97,7 +97,7 @@ class Match(BaseModel):
 
 
 class PolicyVersion(BaseModel):
-    """One `[[policy]]` table."""
+    """One `[[policy]]` table: a version of the policy `name`, valid until the next version of that name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -206,7 +206,7 @@ class _Version(NamedTuple):
 
 
 class Policies:
-    """Compiled policies of an SLA file; empty without a file."""
+    """Compiled policies and calendars of an SLA file; without a file, no contact has an SLA target."""
 
     def __init__(self, file: SlaFile | None = None, fingerprint: str = "") -> None:
         file = file or SlaFile()

@@ -23,7 +23,7 @@ _YEAR: Final = 31_556_952_000
 
 
 class Deadline(NamedTuple):
-    """End of a delay."""
+    """End of a delay, or the rest of it while its end is unknown because of a pause."""
 
     at: int | None
     """The deadline; None if a pause without an end began before it."""
@@ -111,7 +111,7 @@ class Calendar:
         return self._ask(started_at, count)
 
     def is_open(self, at: int) -> bool:
-        """Return whether the service is open at `at`."""
+        """Return whether the service is open at `at`. A closing instant counts as closed."""
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:

@@ -91,7 +91,7 @@ class DateRange(_Rules):
     from_: KnownDate = Field(alias="from")
     to: KnownDate
     hours: Hours | None = None
-    """None for whole days."""
+    """Hours of each day in the range; None for whole days."""
 
     @model_validator(mode="before")
     @classmethod
@@ -133,7 +133,7 @@ class DateRange(_Rules):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the range covers whole days."""
+        """Return whether the range covers its days from 00:00 to 24:00, without or with `hours`."""
         return merge(self.spans) == [WHOLE_DAY]
 
 

@@ -79,7 +79,7 @@ class CountedDays:
         self._days, self._table = days, table
 
     def begin(self, at: int) -> int:
-        """Return the end of the day of `at`."""
+        """Return the end of the local day of `at`, since that day does not count."""
         return self._table.end_of(self._table.day_of(at))
 
     def position(self, at: int) -> int:
@@ -111,7 +111,7 @@ class Table:
         self._final = _join(year.final for year in years)
 
     def day_of(self, at: int) -> int:
-        """Return the ordinal of the local day of an instant."""
+        """Return the ordinal (`date.toordinal`) of the local day of the instant `at`."""
         if not self._midnights[0] <= at < self._midnights[-1]:
             raise OutOfRangeError(earlier=at < self._midnights[0])
         return self._first_day + bisect_right(self._midnights, at) - 1

@@ -29,13 +29,13 @@ class Year(NamedTuple):
     """Opening hours and counted days of one year."""
 
     midnights: Instants
-    """Start of each day."""
+    """Instant at which each local day of the year starts."""
     opens: Instants
     closes: Instants
     working: Dates
     business: Dates
     final: Dates
-    """Days on which a rolled delay may end."""
+    """Ordinals of the days on which a rolled delay may end."""
 
 
 def compute_year(rules: CalendarRules, year: int) -> Year:

@@ -51,10 +51,10 @@ class Sweep(NamedTuple):
     """State of the daily sweep over all rows."""
 
     over_for: int = 0
-    """Day of the last complete sweep."""
+    """Day of the last complete sweep, as an ordinal; 0 before the first one."""
     keys: Sequence[bytes] = ()
     next: int = 0
-    """Index of the next key."""
+    """Index in `keys` of the next row to sweep."""
     erased: frozenset[bytes] = frozenset()
     """Fingerprints of the contacts erased before the sweep started."""
 

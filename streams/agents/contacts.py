@@ -73,7 +73,7 @@ _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
 
 class WorkerTimings(NamedTuple):
-    """Timeouts and retentions of a worker, in milliseconds."""
+    """Timeouts and retentions of a worker, in milliseconds, except `keep_days`."""
 
     time_to_live: TimesToLive
     keep: RowRetention
@@ -83,7 +83,7 @@ class WorkerTimings(NamedTuple):
     keep_buckets: int
     """Age at which a 5-minute bucket is merged into the row of its day. Totals have no limit."""
     sla_delays: SlaDelays = SlaDelays()
-    """Delays of the report of a passed deadline."""
+    """Time between a deadline and the report that it passed."""
     keep_days: int = 500
     """Retention of day rows, in days."""
     zone: ZoneInfo = ZoneInfo("Europe/Paris")
@@ -146,7 +146,7 @@ class ContactJob:
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load_figure))
         self._lengths: Final[dict[str, int]] = {}
-        """`LENGTHS` of the release that wrote the rows."""
+        """`LENGTHS` of the release that wrote the rows, by the longest loaded total row of each channel."""
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
@@ -169,7 +169,7 @@ class ContactJob:
         self._swept_at = 0
         self._dropped: dict[str, int] = {}
         self._dropped_until = _NEVER
-        """Latest event time in all deleted rows."""
+        """Latest event time in all deleted rows of all sources; `_NEVER` without one."""
         self._ageless: list[FigureKey] = []
         """Keys of an earlier release's total rows of cases, which have no `open_since`."""
 

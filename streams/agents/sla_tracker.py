@@ -76,10 +76,10 @@ class SlaTracker:
         self._renewal: Iterator[bytes] | None = None
         """Contacts whose clocks must still be renewed after a change of policies; None if complete."""
         self._renewing = ""
-        """Fingerprint of the policies of the renewal."""
+        """Fingerprint of the policies that the current renewal applies."""
 
     def restore(self) -> None:
-        """Rebuild the index of deadlines from the rows."""
+        """Rebuild the index of deadlines from the loaded rows, and end a renewal without completing it."""
         self._ticked_at = 0
         self._deadlines.rebuild(self._contacts.rows)
         self._renewal = None

@@ -114,7 +114,7 @@ class TimelineWriter:
         self._citizens.fold((entry for at, entry in counted if at <= erased.get(entry.contact, at)), step.now)
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
-        """Reject a record whose processing raised an unexpected error."""
+        """Reject a record whose processing raised an unexpected error, and write the step's position to the database."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
         if place := self._place(topic, step):
             self._store.write((), (), place)

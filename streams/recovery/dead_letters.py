@@ -15,7 +15,7 @@ ORIGINAL: Final = "original."
 REPLAYED: Final = "replayed"
 """Header of a replay mark, with the position of the replayed dead letter."""
 MAX_REQUEST_BYTES: Final = 4 << 20
-"""Maximum size of a request of the producer."""
+"""Maximum size of a request of the producer, in bytes."""
 CLIENT_ID: Final = "accueil-dead-letters"
 TIMEOUT_SECONDS: Final = 30
 """Longest wait of the producer for the acknowledgement of a record, in seconds."""
@@ -31,11 +31,11 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-    """Headers of the original record."""
+    """Headers of the original record, without the prefix `ORIGINAL`."""
     reason: str
     detail: str
     origin_topic: str
-    """Empty if unknown."""
+    """Topic of the original record; empty if unknown."""
     origin_partition: int
     origin_offset: int
     origin_timestamp: int

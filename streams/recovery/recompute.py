@@ -199,12 +199,12 @@ class PartitionRecount:
 
 
 class _Log:
-    """One partition number of all source and state topics."""
+    """Reader of the partitions with one number, of all source, state and dead-letter topics."""
 
     def __init__(self, consumer: Any, number: int, retention_ms: int) -> None:
         self._consumer, self._number, self._retention_ms = consumer, number, retention_ms
         self.cut_at = 0
-        """Retention has deleted events of a source topic before this time, in milliseconds since 1970; 0 if it has deleted none."""
+        """Retention has deleted events of a source topic before this time, in milliseconds since 1970; 0 if it deleted none."""
         self.begins_at = 0
         """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 

@@ -21,12 +21,12 @@ class ErasureRequest(NamedTuple):
     requested_by: str
     requested_at: int
     told_at: int | None
-    """Time at which Kafka had all its events; None before."""
+    """Time at which Kafka had acknowledged all erasure events of the request; None before."""
     contacts: int
     entries: int
     links: int
     proof: str | None
-    """JSON; None until no data remains."""
+    """JSON of the proof of erasure; None until no data remains."""
 
 
 class Remains(NamedTuple):

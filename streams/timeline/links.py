@@ -39,12 +39,12 @@ class LinkRecord(NamedTuple):
 
     link: Link
     contacts: int
-    """Number of contacts that prove it."""
+    """Number of contacts that name both identities and so prove the link."""
     linked_at: int
     """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
-    """Reason of the revocation."""
+    """Reason of the revocation, a `RevocationReason`; None for a link that is not revoked."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:

@@ -17,7 +17,7 @@ from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
 Triple = tuple[str, str, str]
-"""A link and its sector."""
+"""A link (the stronger identity, the other one) and its sector."""
 NamedIdentities = dict[str, set[str]]
 """Sector → identities that a contact named in it; empty sector: none was given."""
 
@@ -26,7 +26,7 @@ class ContactOwner(NamedTuple):
     """Owner, beginning and sectors of a contact, derived from its entries. They do not depend on the order of batches."""
 
     citizen: str
-    """Strongest identity, or empty."""
+    """Strongest identity that the contact named; empty if it named none."""
     began: tuple[bool, int]
     """Time of the earliest entry. The flag is true if only SLA entries exist; otherwise these are ignored."""
     sectors: tuple[str, str]

@@ -52,5 +52,5 @@ def width_of(number: int) -> int:
 
 
 def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the values in slices that fit into one query."""
+    """Yield the values in slices of at most `IN_ONE_QUERY`."""
     return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

@@ -53,7 +53,7 @@ class Written(NamedTuple):
     adopted: int
     """Entries moved to another owner, because their contact named an identity for the first time, or a stronger one."""
     promises: int
-    """Contacts with new SLA targets."""
+    """Contacts whose row of open SLA targets is new or was replaced."""
 
 
 _PAGE: Final = (

@@ -89,11 +89,11 @@ class Citizen(Row, tag=1):
     """Row of one citizen, or of one contact without an identity. The tag is the row version."""
 
     terms: RecontactTerms
-    """Parameters used for the figures."""
+    """Parameters with which the row was counted in the figures."""
     counted_from: int
     """First day whose figures may still change; figures of earlier days are final."""
     is_known: bool
-    """Whether the row has an identity."""
+    """Whether the row belongs to an identity; false for a row of one contact without an identity."""
     contacts: tuple[CitizenContact, ...] = ()
     """Contacts, sorted by fingerprint."""
     overflow_at: int | None = None

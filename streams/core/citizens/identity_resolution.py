@@ -46,9 +46,9 @@ class IdentityCluster(NamedTuple):
     """Weak identities linked to this citizen and to others, which do not belong to the cluster. If the queried identity is
     shared: all identities that it is linked to."""
     is_whole: bool = True
-    """Whether no identity was left out because of `LinkLimits`."""
+    """False if `LinkLimits` left identities out."""
     is_own: bool = True
-    """Whether the queried identity leads to at most one person."""
+    """False if the queried identity leads to several persons or exceeds a limit, so that the cluster is this identity alone."""
 
 
 class Neighbourhood(NamedTuple):

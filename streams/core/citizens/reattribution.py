@@ -20,7 +20,7 @@ SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
 WITHDRAWN: Final = "contact.withdrawn"
 REATTRIBUTION_TYPES: Final = frozenset({ADOPTED, WITHDRAWN})
-"""Entry types that are not shown in a timeline."""
+"""Types of the records for reattributions, which are not stored or shown in a timeline."""
 
 PastEvent = tuple[str, int, str]
 """Event type, time in milliseconds since 1970, and service of the event."""

@@ -85,7 +85,7 @@ class CaseEvent(Row):
     first_at: int
     last_at: int
     dimensions: Dimensions
-    """Dimensions of the last event."""
+    """Dimensions of the last event of this type."""
     detail: str
     """JSON of the last event's `data`, or of the first event's (`FIRST_DETAIL_TYPES`), without empty fields. May be empty."""
     between: tuple[int, ...] = ()
@@ -93,7 +93,7 @@ class CaseEvent(Row):
 
     @property
     def data(self) -> "Detail":
-        """Return `detail`, decoded."""
+        """Return `detail`, decoded; all fields have their defaults if it is empty."""
         return _decode(self.detail)
 
 

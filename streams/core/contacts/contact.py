@@ -67,7 +67,7 @@ class Contact(Row, tag=1):
     stays: tuple[QueueStay, ...] = ()
     """Queue stays of a call or a visitor, sorted by number."""
     case_events: tuple[CaseEvent, ...] = ()
-    """All other events, sorted by type."""
+    """All events that concern no queue stay, including opinions and erasures: one `CaseEvent` per type, sorted by type."""
     touched_at: int = 0
     """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
     clocks: tuple[SlaClock, ...] = ()
@@ -77,12 +77,13 @@ class Contact(Row, tag=1):
     claims: tuple[Claim, ...] = ()
     """Identities by sector, if the source named several sectors, which is rare."""
     event_order: int = -1
-    """Latest event (`contacts.event_order`), for the reattribution to another citizen; -1 if unknown, or in rows of an earlier
-    release."""
+    """Event order of the latest event (`contacts.event_order`), for the reattribution to another citizen.
+
+    -1 if it is unknown, and in rows of an earlier release."""
     service_order: int = -1
-    """Latest event that names a service."""
+    """Event order of the latest event that names a service; -1 as in `event_order`."""
     service: str = ""
-    """The service that it names."""
+    """The service that the event of `service_order` names; empty without one."""
 
     @property
     def citizen(self) -> str:
@@ -182,7 +183,7 @@ class Contact(Row, tag=1):
 
     @property
     def is_closed(self) -> bool:
-        """Return whether the contact is closed."""
+        """Return whether the contact's state is closed, as in `status`."""
         return self.state is ContactState.CLOSED
 
     @property

@@ -33,7 +33,7 @@ class HasEventOrder(Protocol):
     service_order: int
     """Order of the latest event that names a service; -1 without one."""
     service: str
-    """The service that it names."""
+    """The service that the event of `service_order` names."""
 
 
 def add_event_order(row: HasEventOrder, kind: str, at: int, service: str) -> bool:

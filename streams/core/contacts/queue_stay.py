@@ -62,7 +62,7 @@ def transfer_dimensions(stay: QueueStay) -> Dimensions:
 
 
 def find(stays: tuple[QueueStay, ...], number: int) -> QueueStay | None:
-    """Return the queue stay with this number, or None."""
+    """Return the queue stay with this number within the contact, or None."""
     for stay in stays:
         if stay.number == number:
             return stay
@@ -252,7 +252,7 @@ class TimesToLive(NamedTuple):
     """Wait or service of a visitor, which may take half a day."""
 
     def of(self, channel: str, kind: str) -> int:
-        """Return the maximum for `waiting` or `in_progress` in a channel."""
+        """Return the maximum for a wait (kind `waiting`) or a conversation (`in_progress`) in a channel, in milliseconds."""
         if channel == Channel.VISIT:
             return self.visit
         return self.waiting if kind == "waiting" else self.in_progress

@@ -48,7 +48,7 @@ class FigureFormula(NamedTuple):
 
     numerator: tuple[FormulaTerm, ...]
     denominator: tuple[FormulaTerm, ...] = ()
-    """Empty for a number."""
+    """Empty for a figure that is a number of facts, not a share."""
 
     def judge(self, name: str, amount: int) -> tuple[bool, bool]:
         """Return whether the numerator counts a fact with this name and amount, and whether the denominator does."""
@@ -105,14 +105,14 @@ def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: 
 
 
 class CountedFact(NamedTuple):
-    """One fact of a contact, with its name."""
+    """One fact of a contact, with the name of its count or stock and the dimensions of its figures."""
 
     dimensions: Dimensions
     start: int | None
     """Start of the fact's five minutes, in seconds since 1970; None for a stock."""
     name: str
     amount: int
-    """Duration in milliseconds; 0 without a duration."""
+    """Duration in milliseconds, or the amount for a count of amounts; 0 without either."""
     has_duration: bool
     since: int | None = None
     """For a stock, its start in milliseconds since 1970; None if unknown. It is the start of a wait or conversation, the receipt

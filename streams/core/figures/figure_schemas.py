@@ -31,7 +31,7 @@ class Duration(NamedTuple):
     bounds: tuple[int, ...]
     """Inclusive bounds in seconds. One more slot counts longer values."""
     of: tuple[str, ...]
-    """Counts whose facts have this duration."""
+    """Names of the counts whose facts have this duration."""
 
 
 class Part(NamedTuple):
@@ -69,7 +69,7 @@ class FigureSchema:
         """Counts of facts, without amounts, sums and slots. The first is the number of arrived contacts."""
         self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
-        """Current numbers by state."""
+        """Names of the current numbers of contacts, agents or clocks by state."""
         self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
         self.stock_index: Final = MappingProxyType({name: index for index, name in enumerate(self.stocks)})
         self.durations: Final[Mapping[str, Duration]] = MappingProxyType(

@@ -46,7 +46,7 @@ class ChangedVerdicts(NamedTuple):
     """Days of a contact whose recomputed SLA results differ from the known ones."""
 
     days: frozenset[date]
-    """Days with facts of these results."""
+    """Local days with facts of these results, known or recomputed."""
     last_at: int
     """Latest end of the contact's differing clocks, or start of an open one, in milliseconds since 1970."""
 

@@ -19,7 +19,7 @@ Z95: Final = 1.959963984540054
 PROMOTER_SCORE: Final = 9
 """Lowest score of a promoter on the scale 0 to 10 (Net Promoter Score)."""
 DETRACTOR_SCORE: Final = 6
-"""Highest score of a detractor."""
+"""Highest score of a detractor on the same scale."""
 
 
 class Measure(StrEnum):

@@ -42,9 +42,9 @@ class SlaClock(Row):
     end: ClockEnd = ClockEnd.NONE
     ended_at: int | None = None
     risk_reported_at: int | None = None
-    """The `at_risk_at` that was reported."""
+    """The `at_risk_at` at its last report as at risk; None before."""
     breach_reported_at: int | None = None
-    """The `deadline_at` whose breach was reported."""
+    """The `deadline_at` whose breach was last reported; None before."""
     worked_ms: int | None = None
     """Opening hours from start to end, including pauses. None for open, cancelled and queue clocks, and if the calendar was
     unknown at the end."""

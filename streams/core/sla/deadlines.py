@@ -42,7 +42,7 @@ class DeadlineIndex:
         return self._entries
 
     def rebuild(self, rows: Mapping[bytes, Contact]) -> None:
-        """Replace the content by an index of `rows`."""
+        """Replace the content by an index of `rows`, without stale entries."""
         self._near, self._later, self._slots, self._overdue = [], {}, [], {}
         self._entries = 0
         for key, row in rows.items():

@@ -47,7 +47,7 @@ class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time at which the share `at_risk` of the target is used up; None while an earlier pause lasts."""
 
     def status(self, now: int) -> TargetStatus:
-        """Return the status at `now`."""
+        """Return the status at `now`, in milliseconds since 1970."""
         if self.due_at is None:
             return TargetStatus.PAUSED
         if self.due_at < now:

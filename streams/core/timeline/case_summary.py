@@ -33,7 +33,7 @@ PASSED_ON: Final = "passed_on"
 """Outcome of a contact that another service has now, for clients that see only the entries of some services."""
 
 FindTargets = Callable[[Collection[str]], Mapping[str, Iterable[SlaTarget]]]
-"""Function from contact ids to their open SLA targets."""
+"""Function from contact ids to open SLA targets by contact id. Contacts may be left out."""
 FindPassedOn = Callable[[Collection[str]], Collection[str]]
 """Function from contact ids to those contacts that another service has now, outside the given entries."""
 
@@ -70,7 +70,7 @@ class Summary(NamedTuple):
     outcome: str
     """Outcome in one word; empty while it is open, `PASSED_ON` if another service has the contact now."""
     is_open: bool
-    """Whether the service or the citizen has to act."""
+    """True if the service or the citizen has to act; false for closed contacts and those assumed to have ended."""
     since: int
     """Time of the first entry."""
     last_at: int
@@ -81,7 +81,7 @@ class Summary(NamedTuple):
     opinions: int
     """Number of opinions."""
     entries: int
-    """Number of entries."""
+    """Number of entries, including SLA entries and opinions."""
     starts_at: int | None
     """Start of an appointment; None for other contacts, or if it is unknown."""
     admitted_at: int | None
