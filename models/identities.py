@@ -47,7 +47,7 @@ class PseudonymKey:
     """Predicate for values that get no pseudonym; with None, every value gets one."""
 
     def __post_init__(self) -> None:
-        """Reject a short key. Phone numbers can be enumerated, so only the key protects them."""
+        """Raise `ValueError` for a short key. Phone numbers can be enumerated, so only the key protects them."""
         if len(self.secret) < KEY_BYTES:
             raise ValueError(f"the key of sector {self.sector!r} has {len(self.secret)} bytes, it needs {KEY_BYTES}")
 

@@ -163,7 +163,7 @@ class SlaFile(BaseModel):
                     yield (*path, "clocks", kind.value), f"only for {names}", f"seulement pour {names}"
 
     def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
-        """Yield policies that never apply, because an earlier policy without a first day matches all their contacts."""
+        """Yield a mistake for each policy that never applies: an earlier policy without a first day matches all its contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
             for other in self.policy[:index]:

@@ -61,7 +61,7 @@ class Calendar:
         self._table: Table | None = None
 
     def add(self, at: int, amount: int, unit: Unit, *, roll: bool = False) -> int:
-        """Return the end of a delay without pauses that begins at `at`. `amount` is at least 1."""
+        """Return the deadline of a delay without pauses that begins at `at`. Raises `ValueError` for an `amount` below 1."""
         end = self.deadline(at, amount, unit, roll=roll).at
         assert end is not None  # only a pause makes it None
         return end

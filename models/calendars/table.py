@@ -97,7 +97,7 @@ class Table:
     """Consecutive years `first` to `last`. Methods raise `OutOfRangeError` if they need other years."""
 
     def __init__(self, first: int, years: Sequence[Year], end: int) -> None:
-        """Join the arrays of the years. `end` is the end of the last year."""
+        """Join the arrays of `years`, the first of which is the year `first`. `end` is the instant at which the last one ends."""
         self.first, self.last = first, first + len(years) - 1
         self._first_day = date(first, 1, 1).toordinal()
         self._midnights = _join(year.midnights for year in years)
@@ -131,7 +131,7 @@ class Table:
         return self.end_of(self._final[nth])
 
     def next_change(self, at: int) -> tuple[int, bool]:
-        """Return the next opening or closing after `at`, and whether it is an opening."""
+        """Return the instant of the next opening or closing after `at`, and whether it is an opening."""
         opens, closes = self.opening_hours.opens, self.opening_hours.closes
         nth = bisect_right(opens, at)
         if nth and at < closes[nth - 1]:

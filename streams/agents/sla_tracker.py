@@ -101,11 +101,11 @@ class SlaTracker:
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:
-        """Return the earliest passed deadline of the open clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline of the overdue clocks counted in these dimensions; None without one."""
         return self._deadlines.oldest_overdue(dimensions, self._contacts.rows)
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
-        """Update the clocks of a row that changed in this step, and report the changes that its events cause."""
+        """Set the clocks of `after`, a row that this step changed, count them, and report the changes that its events cause."""
         had_ended = _HadEnded(before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended

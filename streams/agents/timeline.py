@@ -48,7 +48,7 @@ class Store(TimelineLookup, Protocol):
         """Return erased contact → time of its first erasure entry, in milliseconds since 1970, for these contacts or for all."""
 
     def checkpoint(self, now: int) -> None:
-        """Complete pending work of earlier writes. Called often, for each partition."""
+        """Complete work that earlier writes left, such as moving a log into the tables. Called at each tick of each partition."""
 
     def expire(self, now: int) -> None:
         """Delete some of the entries that have expired at `now`, in milliseconds since 1970."""
@@ -76,7 +76,7 @@ class TimelineWriter:
         self.tables: Final[Sequence[Table[Any, Any]]] = self._citizens.tables
 
     def restore(self) -> None:
-        """Restart the sweep of citizens. Written entries are in the database."""
+        """Restart the sweep of citizens. Entries need no restoring: they are in the database."""
         self._citizens.restore()
 
     def undo(self) -> None:

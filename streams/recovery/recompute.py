@@ -147,7 +147,7 @@ class PartitionRecount:
         self._job.restore()
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
-        """Fold records of a source; like a worker, reject those that cannot be used."""
+        """Fold records of a source topic. Like a worker, reject unusable ones, and those whose processing fails unexpectedly."""
         try:
             self._job.fold(topic, records, self._step(_TICKS_MS[0]))
         except Exception as error:  # noqa: BLE001 - handled as by the engine: a defect of the job rejects the record
@@ -245,7 +245,7 @@ class _Log:
         return refused
 
     def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
-        """Return the workers' figures and progress as of a recent time, without later rows."""
+        """Return the figures, and the progress, that the workers had written at `as_of`. Buckets count in their local day."""
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
         progress = Table(FIGURES.name, codecs.PROGRESS)
@@ -259,7 +259,10 @@ class _Log:
     def find_changed_verdicts(
         self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo
     ) -> list[ChangedVerdicts]:
-        """Return the differences between the SLA verdicts in the workers' rows and in the recomputed rows `again`."""
+        """Return the differences of SLA verdicts between the workers' rows at `as_of` and the recomputed rows `again`.
+
+        There is one item for each contact with a difference.
+        """
         found: dict[bytes, ChangedVerdicts] = {}
         for record in self._read_rows(CONTACTS.name, as_of):
             key = codecs.CONTACTS.load_key(record.key or b"")

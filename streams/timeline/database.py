@@ -42,7 +42,7 @@ class Refused(Exception):  # noqa: N818 - says what the database did
 
 
 class SameId(Refused):
-    """Entries of two contacts of one citizen have the same id and time, although ids are unique across sources."""
+    """Entries of two contacts of one citizen have the same id and time, so that the second cannot be stored."""
 
 
 def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:

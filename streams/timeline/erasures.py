@@ -124,7 +124,7 @@ def mark_published(connection: Connection, name: str, at: int) -> None:
 
 
 def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
-    """Store the proof unless one exists, delete the request's contacts, and return the request."""
+    """Store the proof of a request unless it has one, delete its contacts, and return the request as stored."""
     open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
     connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))

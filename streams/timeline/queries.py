@@ -47,7 +47,10 @@ _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 
 
 def width_of(number: int) -> int:
-    """Return the next power of two, as the number of values for which a query is built: so few queries are prepared."""
+    """Return the least power of two that is at least `number`.
+
+    Queries are built only for these numbers of values, so that few are prepared.
+    """
     return 1 << (number - 1).bit_length()
 
 

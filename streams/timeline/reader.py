@@ -144,7 +144,9 @@ class TimelineSnapshot:
         since: int | None = None,
         sectors: Sequence[str] = (),
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners before `before`, latest first; of all services if none is given.
+        """Return the latest `limit` entries of these owners before the position `before`, latest first.
+
+        Entries of services not in `services` are left out, if any service is given.
 
         Entries before `since` and of sectors not in `sectors` are left out, if these are given. A contact known in two sectors
         has all its entries under one owner.
@@ -162,7 +164,7 @@ class TimelineSnapshot:
         return found[:limit]
 
     def read_contact(self, contact: str, limit: int, services: Collection[str] = ()) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of one contact, latest first; of all services if none is given."""
+        """Return the latest `limit` entries of one contact, latest first; of all services if none is given."""
         parameters = {"contact": contact, "most": limit} | _numbered("service", services)
         return _contact_entries(len(services)).mappings(self._connection, parameters)
 

@@ -24,7 +24,7 @@ def upsert(dialect: str) -> Any:
 
 
 def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
-    """Return one row per contact, from its latest entry, with all columns in order."""
+    """Return one table row per contact, from its latest entry in `entries`, with all columns in order."""
     latest: dict[str, SlaTargetsEntry] = {}
     for entry in entries:
         if entry.happened_at >= latest.setdefault(entry.contact, entry).happened_at:

@@ -243,7 +243,10 @@ class Timeline:
     def read(
         self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners before `before`, latest first. Raises `Unavailable`."""
+        """Return at most `limit` entries of these owners, all before the position `before` if given, latest first.
+
+        Raises `Unavailable`.
+        """
         place = before._asdict() if before is not None else {}
         query = _PAGE if before is None else _PAGE_BEFORE
         found: list[Any] = []
@@ -277,7 +280,7 @@ class Timeline:
 
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
-        """Return the links of an identity, also revoked ones, those with most contacts first. Raises `Unavailable`."""
+        """Return at most `limit` links of an identity, also revoked, those with most contacts first. Raises `Unavailable`."""
         with database_errors(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
@@ -303,7 +306,7 @@ class Timeline:
             return True in [links.restore(connection, directed) for directed in _both_directions(link)]
 
     def is_revoked(self, link: Link) -> bool:
-        """Return whether a link is revoked, after waiting for running writes. Raises `Unavailable`."""
+        """Return whether a link is revoked in either direction, after waiting for running writes. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             return links.is_revoked(connection, link)
 
@@ -352,7 +355,7 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the entries that `entries` withdraw, and return those that neither `entries` nor stored ones withdraw."""
+    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw."""
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))

@@ -369,7 +369,7 @@ _REASONS: Final[dict[str, _Reason]] = {
 
 
 def has_same_facts(before: Citizen, after: Citizen) -> bool:
-    """Return True only if both rows contribute the same facts. A quick check that may miss equal rows."""
+    """Return True only if both rows contribute the same facts. False may be wrong: this is a quick check before `facts`."""
     return (
         len(before.contacts) == len(after.contacts)
         and before.terms == after.terms
@@ -417,7 +417,7 @@ def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
 
 
 def forget(row: Citizen, since: int) -> Citizen:
-    """Return `row` with the figures before the day `since` final, without the contacts that no later figure needs.
+    """Return `row` with the figures before the day `since` (an ordinal) final, without contacts that no later figure needs.
 
     Returns `row` itself if nothing changes.
     """

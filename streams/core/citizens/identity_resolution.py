@@ -183,5 +183,5 @@ def _is_busy(identity: str, near: Neighbourhood, limits: LinkLimits) -> bool:
 
 
 def kind_of(identity: str) -> str:
-    """Return the kind of an identity, or the channel of a contact id."""
+    """Return the text before the first colon: the kind of an identity, or the channel of a contact id."""
     return identity.partition(":")[0]

@@ -92,7 +92,7 @@ class Contact(Row, tag=1):
 
     @property
     def assigned_sector(self) -> AssignedSector:
-        """Return the sort key of the sector, which only decreases. While it is constant, identities only become stronger."""
+        """Return the sort key of `sector`. It only decreases; while it is constant, identities only become stronger."""
         return not self.sector, self.sector_at, self.sector
 
     @property
@@ -188,7 +188,7 @@ class Contact(Row, tag=1):
 
     @property
     def closed_at(self) -> int | None:
-        """Return the time of the closing event; None while the contact is open."""
+        """Return the time of the event that closed the contact, or of its last event if none did; None while it is open."""
         if not self.is_closed:
             return None
         if self.stays:
@@ -263,7 +263,10 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
 
 
 def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
-    """Add the event's sector and identities to the row, if the event comes from the contact's source."""
+    """Add the event's sector and identities to the row `after`, unless the event comes from another source than the contact's.
+
+    Once the contact is erased, identities are ignored. Raises `rows.TooManyDimensions` for too many sectors.
+    """
     names = event.subject.split(":", 2)
     if len(names) > 2 and names[1] != event.source:
         return
@@ -291,7 +294,10 @@ def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: i
 
 
 def _assign_sector(after: Contact, claims: dict[str, Claim]) -> None:
-    """Assign the sector with the earliest event. Identities without a sector belong to every sector."""
+    """Set sector, identities and claims of the row `after`: the sector in `claims` with the earliest event is assigned.
+
+    Identities without a sector belong to every sector.
+    """
     first = min(claims.values(), key=_by_time) if len(claims) > 1 else next(iter(claims.values()))
     after.sector, after.sector_at, after.identities = first.sector, first.first_at, first.identities
     after.claims = ()

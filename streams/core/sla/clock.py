@@ -71,7 +71,7 @@ class SlaClock(Row):
 
     @property
     def is_breached(self) -> bool:
-        """Return whether the deadline passed before the end; for an open clock, whether that was reported."""
+        """Return whether the deadline passed before the end. For an open clock: whether its breach was reported."""
         if self.deadline_at is None:
             return False
         return (

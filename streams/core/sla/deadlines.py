@@ -62,7 +62,7 @@ class DeadlineIndex:
             self._add(key, new)
 
     def restore(self, key: bytes, row: Contact | None) -> None:
-        """Add entries for the former row of `key` after a failed step."""
+        """Add entries for `row`, the row of `key` again after a failed step was undone. None means no row."""
         if row is not None and row.clocks:
             self._add_overdue(key, (), row.clocks)
             if (at := self._report_at(row)) is not None:
@@ -125,7 +125,10 @@ class DeadlineIndex:
                     self._add(key, at)
 
     def oldest_overdue(self, dimensions: Dimensions, rows: Mapping[bytes, Contact]) -> int | None:
-        """Return the earliest passed deadline of the open clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline, in milliseconds since 1970, of the overdue clocks counted in these dimensions.
+
+        Returns None without an overdue clock.
+        """
         heap = self._overdue.get(dimensions, [])
         while heap:
             deadline_at, key = heap[0]
