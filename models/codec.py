@@ -16,7 +16,7 @@ from models.structs import DECODE_ERRORS, Decoder
 MAX_EVENT_BYTES: Final = 65_536
 """Maximum length of one encoded event, in bytes. Accueil's own connectors write about 500."""
 MAX_AHEAD: Final = timedelta(minutes=5)
-"""Largest tolerated difference between an event's time and a later-reading local clock."""
+"""Maximum time by which an event may be ahead of the clock that checks it."""
 MAX_AGE: Final = timedelta(days=3653)
 """Maximum age of an event: ten years, the longest history that can be replayed."""
 
@@ -54,10 +54,10 @@ def decode(value: bytes | None) -> Event:
 
 
 def read(value: bytes | None) -> Event:
-    """Return the event as a struct with the model's attributes (`models.structs`), in less than half of `decode`'s time.
+    """Return the event encoded in `value` as a struct (`models.structs`), in less than half of `decode`'s time.
 
-    Falls back to the model for events that structs cannot check. The seventh decimal of a second is rounded here, while
-    `decode` truncates it. Raises only `UnusableRecord`.
+    The struct has the attributes of the model. For an event that structs cannot check, the result is the model of `decode`.
+    The seventh decimal of a second is rounded here, while `decode` truncates it. Raises only `UnusableRecord`.
     """
     try:
         return _read(value)
@@ -72,7 +72,10 @@ def encode(event: Event) -> bytes:
 
 
 def check_event_time(happened_at: datetime, now: datetime) -> None:
-    """Raise `UnusableRecord` if `happened_at` is too far before or after `now`, the time of reading."""
+    """Raise `UnusableRecord` if `happened_at` is more than `MAX_AHEAD` after `now`, or more than `MAX_AGE` before it.
+
+    `now` is the time at which the event was read or stored.
+    """
     ahead = happened_at - now
     if ahead > MAX_AHEAD:
         raise UnusableRecord(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
@@ -81,7 +84,7 @@ def check_event_time(happened_at: datetime, now: datetime) -> None:
 
 
 def explain(value: bytes | None, error: Exception) -> UnusableRecord:
-    """Return the reason of a failed decoding of `value`, given the `error` that it raised."""
+    """Return the `UnusableRecord` to raise for a `value` whose decoding raised `error`."""
     if value is None:
         return UnusableRecord(Reason.NULL_VALUE)
     if not isinstance(error, ValidationError):

@@ -52,9 +52,9 @@ class Envelope(EventPart):
     subject: Text
     """Contact id `<channel>:<source>:<native id>`, or `agent:<source>:<pseudonym>`; also the Kafka key."""
     time: AwareDatetime
-    """When it happened."""
+    """When the event happened."""
     recordedtime: AwareDatetime | None = None
-    """When the connector learned of it."""
+    """When the connector learned of the event; None if it does not record this."""
     sequence: Annotated[str, StringConstraints(max_length=32)] = ""
     """Order among events of one source with the same time. Compared as text, so numbers are zero-padded."""
     sector: Label = ""

@@ -17,7 +17,7 @@ import phonenumbers
 
 KEY_BYTES = 32
 MAX_IDENTITIES: Final = 8
-"""Maximum number of identities used per contact; the strongest kinds come first."""
+"""Maximum number of identities used per contact. The weakest kinds beyond it are dropped."""
 _FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
 """National format of a French number, the format of nearly every caller."""
 
@@ -44,10 +44,10 @@ class PseudonymKey:
     sector: str
     secret: bytes = field(repr=False)
     is_blocked: IsBlocked | None = field(default=None, repr=False, compare=False)
-    """Values that get no pseudonym."""
+    """Predicate for values that get no pseudonym; with None, every value gets one."""
 
     def __post_init__(self) -> None:
-        """Reject a short key. Phone numbers can be enumerated, so only the key protects them."""
+        """Raise `ValueError` for a short key. Phone numbers can be enumerated, so only the key protects them."""
         if len(self.secret) < KEY_BYTES:
             raise ValueError(f"the key of sector {self.sector!r} has {len(self.secret)} bytes, it needs {KEY_BYTES}")
 
@@ -57,7 +57,7 @@ class PseudonymKey:
         return hashlib.sha256(b"accueil key id\0" + self.secret).hexdigest()[:4]
 
     def pseudonym(self, kind: IdentityKind, normalised: str) -> str:
-        """Return `<kind>:<key id>-<22 characters>` for a normalised value; empty if it is blocked."""
+        """Return `<kind>:<key id>-<22 characters>` for a normalised value; the empty string if `is_blocked` is true for it."""
         if self.is_blocked is not None and self.is_blocked(kind, normalised):
             return ""
         digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
@@ -65,7 +65,11 @@ class PseudonymKey:
 
 
 def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
-    """Return a typed value in the connectors' normal form, or None if it cannot be of this kind."""
+    """Return the value `raw`, as a person typed it, in the normal form that connectors hash to pseudonyms.
+
+    Returns None if `raw` cannot be of this kind. Kinds other than telephone and e-mail only lose surrounding space. `region` is
+    the country of national telephone numbers.
+    """
     match kind:
         case IdentityKind.PHONE:
             return normalise_phone(raw.strip(), region)
@@ -76,7 +80,10 @@ def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
 
 
 def normalise_phone(raw: str, region: str = "FR") -> str | None:
-    """Return the number in E.164 format, or None if `raw` is not a possible number (withheld, an extension, a name)."""
+    """Return the telephone number `raw` in E.164 format. A number without a country code belongs to `region`.
+
+    Returns None if `raw` is not a possible telephone number: withheld, an extension, a name.
+    """
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
         return f"+33{usual[1]}"  # same result as the library, in a fraction of the time
     try:
@@ -89,7 +96,7 @@ def normalise_phone(raw: str, region: str = "FR") -> str | None:
 
 
 def normalise_email(raw: str) -> str | None:
-    """Return the address in lower case without surrounding space, or None if it is not an e-mail address."""
+    """Return the address `raw` in lower case without surrounding space; None if it does not look like an e-mail address."""
     address = raw.strip().lower()
     local, at, domain = address.rpartition("@")
     return address if at and local and "." in domain and " " not in address else None

@@ -15,10 +15,10 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 
 
 def event_id(source: str, native_id: str, revision: str = "") -> str:
-    """Return the id of the event that `source` identifies by `native_id`, and by `revision` if it revises facts.
+    """Return the id of an event: a UUIDv5 of `source`, of the event's `native_id` there, and of `revision`.
 
-    This is a UUIDv5: the same arguments always give the same id, so anyone can test a guess. Replace text that a citizen or
-    a sender may have written by a keyed hash first.
+    `revision` distinguishes several events with one native id; empty for a single event. The same arguments always give the same
+    id, so anyone can test a guess. Replace text that a citizen or a sender may have written by a keyed hash first.
     """
     # Runs once per event, and `uuid.uuid5` with `str` takes three times as long.
     name = f"{source}\x1f{native_id}\x1f{revision}".encode()
@@ -27,17 +27,20 @@ def event_id(source: str, native_id: str, revision: str = "") -> str:
 
 
 def contact_id(channel: Channel, source: str, native_id: str) -> str:
-    """Return the id of a contact. A native id with unusual characters is replaced by its hash, which has no key."""
+    """Return the id of a contact: `<channel>:<source>:<native id>`.
+
+    An unkeyed hash replaces a native id that is empty, longer than 128 characters, or has characters outside `_PLAIN`.
+    """
     return f"{channel}:{source}:{_plain(native_id)}"
 
 
 def source_of(contact: str) -> str:
-    """Return the source in a contact id; empty if it has none."""
+    """Return the source named in the id of a contact or an agent; empty for a text with fewer than two colons."""
     return contact.split(":", 2)[1] if contact.count(":") > 1 else ""
 
 
 def agent_id(source: str, pseudonym: str) -> str:
-    """Return the id of one agent of a source; `pseudonym` comes from `models.identities`."""
+    """Return the id of an agent: `agent:<source>:<pseudonym>`. `pseudonym` comes from `models.identities`."""
     return f"agent:{source}:{pseudonym}"
 
 

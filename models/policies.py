@@ -43,7 +43,7 @@ WRITTEN_CHANNELS: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 LONGEST_YEARS: Final = 10
 """Longest SLA target, in years."""
 _PER_YEAR: Final = {Unit.MONTHS: 12, **dict.fromkeys(TIME_UNITS, 366 * 86_400)}
-"""Length of a year in units that are not days."""
+"""Unit → length of a year, in months or seconds. Units in days are not listed and count 366."""
 
 
 class ClockRule(BaseModel):
@@ -82,7 +82,7 @@ class Match(BaseModel):
     """Queue of a call or visit, procedure of a form."""
 
     def fits(self, channel: str, site: str, service: str, reason: str) -> bool:
-        """Return whether a contact with these values matches."""
+        """Return whether a contact with these values matches. `reason` is its queue or procedure."""
         return (
             (not self.channel or channel in self.channel)
             and (not self.site or site in self.site)
@@ -97,7 +97,7 @@ class Match(BaseModel):
 
 
 class PolicyVersion(BaseModel):
-    """One `[[policy]]` table."""
+    """One `[[policy]]` table: a version of the policy `name`, valid until the next version of that name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -120,7 +120,10 @@ class SlaFile(BaseModel):
     policy: tuple[PolicyVersion, ...] = ()
 
     def mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
-        """Yield contradictions between tables: the path of the key, and the error message in English and French."""
+        """Yield mistakes that only show between keys or tables, such as an unknown calendar; nothing for a correct file.
+
+        Each has the path of the key, and the error message in English and French.
+        """
         yield from self._shadowed()
         seen: set[tuple[str, date | None]] = set()
         for index, version in enumerate(self.policy):
@@ -160,7 +163,7 @@ class SlaFile(BaseModel):
                     yield (*path, "clocks", kind.value), f"only for {names}", f"seulement pour {names}"
 
     def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
-        """Yield policies that never apply, because an earlier policy without a first day matches all their contacts."""
+        """Yield a mistake for each policy that never applies: an earlier policy without a first day matches all its contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
             for other in self.policy[:index]:
@@ -203,12 +206,12 @@ class _Version(NamedTuple):
 
 
 class Policies:
-    """Compiled policies of an SLA file; empty without a file."""
+    """Compiled policies and calendars of an SLA file; without a file, no contact has an SLA target."""
 
     def __init__(self, file: SlaFile | None = None, fingerprint: str = "") -> None:
         file = file or SlaFile()
         self.fingerprint: Final = fingerprint
-        """Hash of the file's content. If it changes, deadlines may change."""
+        """Hash of the file's content; empty without a file. If it changes, deadlines may change."""
         self.empty: Final = not file.policy
         self.calendars: Final[Mapping[str, Calendar]] = {
             name: compile_calendar(rules) for name, rules in file.calendars.items()
@@ -227,20 +230,20 @@ class Policies:
         self._find = cache(self._search)
 
     def fingerprint_at(self, now: int) -> str:
-        """Return a value that changes whenever deadlines of open contacts may change.
+        """Return a fingerprint at the time `now` that changes whenever deadlines of open contacts may change.
 
-        This happens with another file, and when a version with `open_contacts` begins.
+        This happens with another file, and when the first day of a version with `open_contacts` begins.
         """
         begun = bisect_right(self._takeovers, now)
         return f"{self.fingerprint}+{begun}" if begun else self.fingerprint
 
     def sla_targets(self) -> Iterator[tuple[TargetTerms, ClockRule]]:
-        """Yield all SLA targets, in the order of the file."""
+        """Yield the terms and the rule of each SLA target of all policy versions, past and future, in the order of the file."""
         for _, terms, rule in self.versions():
             yield terms, rule
 
     def versions(self) -> Iterator[tuple[PolicyVersion, TargetTerms, ClockRule]]:
-        """Yield all SLA targets with their policy versions, in the order of the file."""
+        """Yield the same as `sla_targets`, each with its policy version in front."""
         for compiled, version in self._versions:
             for kind, rule in version.clocks.items():
                 yield version, compiled.terms[kind], rule
@@ -254,7 +257,7 @@ class Policies:
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return the terms of a contact that arrived at `arrived_at` and is open at `now`; empty without SLA targets."""
+        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty without a policy."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

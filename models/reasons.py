@@ -14,8 +14,8 @@ class Reason(StrEnum):
     MISSING_KEY = "missing_key"
     """The record has no key, so it cannot be tied to a contact's partition."""
     KEY_MISMATCH = "key_mismatch"
-    """The key is not the event's subject, or the partition is not the one that Kafka's partitioner (murmur2) gives the key.
-    One contact would get two rows."""
+    """The key is not the event's subject, or names an agent for a contact's event (or the reverse). Also: Kafka's
+    partitioner (murmur2) gives the key another partition, so that one contact would get two rows."""
     OVERSIZED = "oversized"
     """The value is longer than the maximum for one event."""
     INVALID_UTF8 = "invalid_utf8"

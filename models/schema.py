@@ -25,7 +25,7 @@ DIALECT: Final = GenerateJsonSchema.schema_dialect
 
 
 def event_types() -> dict[str, type[Envelope]]:
-    """Return schema name → model of all events and of the envelope, for example `call.queued.v1` → `CallQueued`."""
+    """Return schema name → model of the envelope and of all contact and SLA events, such as `call.queued.v1` → `CallQueued`."""
     models = {"envelope.v1": Envelope}
     for model in (*get_args(get_args(Event)[0]), *get_args(get_args(AnySlaEvent)[0])):
         (kind,), (version,) = (get_args(model.model_fields[name].annotation) for name in ("type", "dataversion"))
@@ -48,7 +48,10 @@ def _schema_of(model: type[Envelope]) -> Schema:
 
 
 def inline(node: Any, definitions: Schema) -> Any:
-    """Return a schema with each reference replaced by its definition. Keys of `definitions` are the last part of references."""
+    """Return a copy of the schema `node` with each reference replaced by its definition, and without titles.
+
+    Keys of `definitions` are the last part of references.
+    """
     if isinstance(node, list):
         return [inline(item, definitions) for item in node]
     if not isinstance(node, dict):
@@ -65,8 +68,9 @@ _FIXED: Final = ("pattern", "format")
 
 
 def incompatibilities(old: Schema, new: Schema, prefix: str = "") -> Iterator[str]:
-    """Yield the changes from `old` to `new` that reject events valid under `old`, or change their meaning.
+    """Yield a message for each change from `old` to `new` that rejects events valid under `old`, or changes their meaning.
 
+    Yields nothing if `new` is compatible. `prefix` is the path of the two schemas within the event's schema.
     A new optional field is compatible, as is a wider type, bound or list of values.
     """
     if "anyOf" in old or "anyOf" in new:
@@ -133,14 +137,14 @@ def _fields(old: Schema, new: Schema, prefix: str) -> Iterator[str]:
 
 
 def _is_same_default(before: Any, now: Any) -> bool:
-    """Return whether two defaults are equal. A default object may have additional fields, with their own defaults."""
+    """Return whether two defaults are equal. A default object may gain fields in `now`, as these have their own defaults."""
     if isinstance(before, dict) and isinstance(now, dict):
         return before.items() <= now.items()
     return bool(before == now)
 
 
 def find_incompatible_changes(schemas: Mapping[str, Schema], published: Mapping[str, Schema]) -> list[str]:
-    """Return one line per incompatible change from the published schemas to `schemas`."""
+    """Return one message per incompatible change from the published schemas to `schemas`; empty if all are compatible."""
     lines = [f"{name}: is gone" for name in published if name not in schemas]
     for name, schema in published.items():
         lines += [f"{name}: {line}" for line in incompatibilities(schema, schemas.get(name, schema))]
@@ -148,7 +152,7 @@ def find_incompatible_changes(schemas: Mapping[str, Schema], published: Mapping[
 
 
 def render(schema: Any) -> str:
-    """Return `schema` as the text of its file, identical on every machine."""
+    """Return `schema` as indented JSON with a final newline, the content of a schema file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -20,10 +20,10 @@ class SlaData(EventPart):
     """First day of the policy's version, ISO 8601; empty if the version has none."""
     clock: ClockKind = Field(strict=False)
     number: int = Field(0, ge=0)
-    """Number of the queue stay; 0 for a clock of the whole contact."""
+    """Number of the queue stay within the contact, from 1; 0 for a clock of the whole contact."""
     queue: Label = ""
     target: int = Field(gt=0)
-    """The target, in `unit`."""
+    """The target: in seconds for the units `opening_hours` and `elapsed`, else in days or months."""
     unit: Unit = Field(strict=False)
     calendar: Label
     started_at: AwareDatetime
@@ -34,9 +34,9 @@ class SlaData(EventPart):
     ended_at: AwareDatetime | None = None
     """When the clock stopped, because the target was met or cancelled; None while it is open."""
     late: bool = False
-    """Whether the change was published long after it took effect: the worker was down, or learned of it late."""
+    """Whether the change was published more than ten seconds after it took effect: the worker was down, or learned of it late."""
     in_time: bool | None = None
-    """For a met target: whether it was met before the deadline."""
+    """For a met target: whether it was met by the deadline. None for other changes."""
 
 
 class SlaEvent(Envelope):

@@ -44,7 +44,7 @@ class Decoder:
         self._valid: Final = {""}
 
     def decode(self, value: bytes) -> Any:
-        """Return the struct of an event.
+        """Return the struct of the event whose JSON is `value`.
 
         Raises one of `DECODE_ERRORS` for an invalid event, and for events that only the model can check: types with validators,
         and events of unusual length, depth or notation. The seventh decimal of a second is rounded; the models truncate it.
@@ -68,13 +68,16 @@ class Decoder:
 
 
 def field_values(part: Any) -> dict[str, Any]:
-    """Return name → value of a model or struct, in the model's order. Callers must not modify the result."""
+    """Return field name → value of a model or struct, in the model's order.
+
+    Callers must not modify the result: for a model it is the model's own dictionary.
+    """
     return vars(part) if isinstance(part, EventPart) else msgspec.structs.asdict(part)
 
 
 # ---------------------------------------------------------------------------------------------------- struct of a model
 def _make_event(model: type[Envelope]) -> type[msgspec.Struct]:
-    """Return the struct of an event. `type` and a constant channel are class attributes, not fields."""
+    """Return the struct class for an event's model. `type` and a constant channel are class attributes, not fields."""
     [kind] = get_args(model.model_fields[_TAG_FIELD].annotation)
     members: dict[str, Any] = {_TAG_FIELD: kind}
     channel = model.model_fields["channel"].annotation
@@ -89,7 +92,7 @@ def _make_part(model: type[EventPart]) -> type[msgspec.Struct]:
 
 
 def _make_struct(model: type[EventPart], members: dict[str, Any], tag: str | None = None) -> type[msgspec.Struct]:
-    """Return a struct with the model's fields. Fields in `members` are constants: decoding only checks them."""
+    """Return a struct class with the model's fields. Fields in `members` are constants: decoding only checks them."""
     fields, renamed = [], {}
     for name, field in model.model_fields.items():
         if tag and name == _TAG_FIELD:
@@ -178,7 +181,7 @@ def _parts(model: type[EventPart]) -> dict[str, type[EventPart]]:
 
 
 def _find_labels(model: type[EventPart], prefix: str = "") -> list[str]:
-    """Return the names of the fields that must be labels. Raises `TypeError` for a field with another pattern."""
+    """Return the dotted paths of the fields that must match `LABEL_PATTERN`. Raises `TypeError` for another pattern."""
     found = []
     for name, field in model.model_fields.items():
         for pattern in filter(None, (getattr(bound, "pattern", None) for bound in field.metadata)):

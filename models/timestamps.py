@@ -9,7 +9,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds(time: datetime) -> int:
-    """Return an aware `time` in whole milliseconds since 1970, truncated."""
+    """Return an aware `time` in whole milliseconds since 1970, rounded down."""
     since = time - _EPOCH
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
@@ -25,7 +25,7 @@ def to_iso(at: int, timespec: str = "milliseconds") -> str:
 
 
 def day_ending_at(at: int, zone: tzinfo) -> date | None:
-    """Return the previous day if `at` is midnight in `zone`, else None.
+    """Return the day that ends at `at` (milliseconds since 1970) if `at` is midnight in `zone`, else None.
 
     An SLA target in days ends at the midnight after its last day, and is displayed as that last day.
     """

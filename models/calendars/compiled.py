@@ -23,16 +23,16 @@ _YEAR: Final = 31_556_952_000
 
 
 class Deadline(NamedTuple):
-    """End of a delay."""
+    """End of a delay, or the rest of it while its end is unknown because of a pause."""
 
     at: int | None
-    """The deadline; None during a pause, when it is unknown."""
+    """The deadline; None if a pause without an end began before it."""
     left: int
-    """Amount that remains after a current pause, else 0. Months and clear days are in calendar days."""
+    """Amount that remains after a pause without an end; 0 if `at` is known. Months and clear days are in calendar days."""
 
 
 class OpeningChange(NamedTuple):
-    """Next opening or closing."""
+    """Time of the next opening (`opens` is true) or closing of the service."""
 
     at: int
     opens: bool
@@ -61,7 +61,7 @@ class Calendar:
         self._table: Table | None = None
 
     def add(self, at: int, amount: int, unit: Unit, *, roll: bool = False) -> int:
-        """Return the end of a delay without pauses that begins at `at`. `amount` is at least 1."""
+        """Return the deadline of a delay without pauses that begins at `at`. Raises `ValueError` for an `amount` below 1."""
         end = self.deadline(at, amount, unit, roll=roll).at
         assert end is not None  # only a pause makes it None
         return end
@@ -83,7 +83,7 @@ class Calendar:
         return self._ask(started_at, lambda table: Deadline(*_end(table, started_at, target, unit, pauses, roll=roll)))
 
     def counted(self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()) -> int:
-        """Return the amount counted from `started_at` to `until`; months and clear days in calendar days."""
+        """Return the amount counted from `started_at` to `until`, without `pauses`; months and clear days in calendar days."""
 
         def count(table: Table) -> int:
             scale = _scale(table, unit)
@@ -94,7 +94,7 @@ class Calendar:
     def elapsed_by_day(
         self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()
     ) -> list[tuple[date, int]]:
-        """Return the result of `counted` per local day, without the days with 0. Takes time linear in the days."""
+        """Return pairs of local day and amount of `counted` on that day, without days with 0. Takes time linear in the days."""
 
         def count(table: Table) -> list[tuple[date, int]]:
             scale = _scale(table, unit)
@@ -111,7 +111,7 @@ class Calendar:
         return self._ask(started_at, count)
 
     def is_open(self, at: int) -> bool:
-        """Return whether the service is open at `at`."""
+        """Return whether the service is open at `at`. A closing instant counts as closed."""
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:
@@ -158,7 +158,7 @@ class Calendar:
 
 
 def _year_of(at: int) -> int:
-    """Return the approximate year. The first and last day of a year may get a neighbouring year."""
+    """Return the approximate year of `at`. Times in the first and last day of a year may get a neighbouring year."""
     return FIRST_YEAR + at // _YEAR
 
 

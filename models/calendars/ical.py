@@ -52,7 +52,7 @@ def write_openings(calendar: Calendar, year: int, name: str, written_at: datetim
 
 
 def write_closures(calendar: Calendar, year: int, name: str, written_at: datetime) -> str:
-    """Return the closed days of a local year as an iCalendar, with one event per run of consecutive days.
+    """Return the days without any opening in a local year as an iCalendar, with one event per run of consecutive days.
 
     `name` makes the events' UIDs unique among calendars.
     """
@@ -117,7 +117,10 @@ def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateR
 
 
 def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: int) -> datetime:
-    """Return the local time. A time without a zone is already local."""
+    """Return `at` as a local time in `zone`, without a time zone. A time without a zone is already local.
+
+    Raises `CalendarError` for an unknown zone, for seconds, and for the second occurrence of a repeated local time.
+    """
     zone_named = event[key].params.get("TZID") if key in event else None
     if at.tzinfo is None and zone_named:
         raise _event_error(

@@ -42,7 +42,10 @@ def public_holidays(code: str, year: int, *, customary: bool = False) -> frozens
 
 
 def name_holidays(code: str, year: int, language: str, *, customary: bool = False) -> dict[date, str]:
-    """Return date → name of the public holidays, in order. Names are in `language` (ISO 639) if the library has it."""
+    """Return date → name of the holidays of `public_holidays`, by date.
+
+    Names are in `language` (ISO 639) if the library has it.
+    """
     named = _find(code, year, {"en": "en_US"}.get(language, language), customary=customary)
     return dict(sorted(named.items()))
 

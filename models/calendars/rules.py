@@ -91,7 +91,7 @@ class DateRange(_Rules):
     from_: KnownDate = Field(alias="from")
     to: KnownDate
     hours: Hours | None = None
-    """None for whole days."""
+    """Hours of each day in the range; None for whole days."""
 
     @model_validator(mode="before")
     @classmethod
@@ -128,12 +128,12 @@ class DateRange(_Rules):
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """Return the spans of each day, in minutes."""
+        """Return the spans on each day of the range; one span of 24 hours without `hours`."""
         return self.hours or (WHOLE_DAY,)
 
     @property
     def is_whole(self) -> bool:
-        """Return whether the range covers whole days."""
+        """Return whether the range covers its days from 00:00 to 24:00, without or with `hours`."""
         return merge(self.spans) == [WHOLE_DAY]
 
 
@@ -157,7 +157,7 @@ class Version(_Rules):
 
     @cached_property
     def week(self) -> tuple[tuple[Span, ...], ...]:
-        """Return the openings of each day of the week, Monday first."""
+        """Return the opening spans of the seven weekdays, Monday first; an empty tuple for a closed day."""
         return tuple(getattr(self, day) for day in WEEKDAYS)
 
 
@@ -165,17 +165,17 @@ class CalendarRules(_Rules):
     """Definition of one calendar."""
 
     timezone: Annotated[str, AfterValidator(_check_zone)] = "Europe/Paris"
-    """IANA name."""
+    """IANA name of the local time zone."""
     holidays: Annotated[str, AfterValidator(_check_holidays)] | None = None
-    """Country or part of a country, as in `public_holidays`."""
+    """Country or part of a country whose public holidays apply, as in `public_holidays`; None for no public holidays."""
     customary_holidays: bool = False
     """Whether days that are holidays only by local custom count as public holidays."""
     closures: tuple[DateRange, ...] = ()
     extra: tuple[DateRange, ...] = ()
     rest_days: SomeWeekdays = ("sunday",)
-    """Code du travail, article L3132-3."""
+    """Weekly rest days, which are not *jours ouvrables* (Code du travail, article L3132-3)."""
     roll_days: SomeWeekdays = ("saturday", "sunday")
-    """Code de procédure civile, article 642."""
+    """Weekdays on which a rolled delay cannot end (Code de procédure civile, article 642)."""
     versions: tuple[Version, ...] = Field(min_length=1)
     """Versions in the order of their first days."""
 

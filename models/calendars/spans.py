@@ -14,13 +14,13 @@ _FORM: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\
 
 
 class Span(NamedTuple):
-    """From `begin` to `end`, which is excluded."""
+    """Part of a day from `begin` to `end`, which is excluded, in minutes since local midnight."""
 
     begin: int
     end: int
 
     def __str__(self) -> str:
-        """Return `HH:MM-HH:MM`."""
+        """Return the span as the text `HH:MM-HH:MM`, which `parse_span` reads."""
         return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in self)
 
 
@@ -53,7 +53,7 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
-    """Return `spans` without the time in `holes`."""
+    """Return the parts of `spans` outside all `holes`. A span around a hole becomes two; a covered span is dropped."""
     left = list(spans)
     for hole in holes:
         pieces = [
@@ -89,4 +89,4 @@ Hours = Annotated[
     AfterValidator(_check_disjoint),
     PlainSerializer(lambda spans: [str(span) for span in spans], when_used="unless-none"),
 ]
-"""One `HH:MM-HH:MM`, or several without overlap; stored in order."""
+"""One text `HH:MM-HH:MM`, or a list of them without overlap; validated to a tuple of spans in order."""

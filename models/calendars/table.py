@@ -18,16 +18,19 @@ class OutOfRangeError(Exception):
 
 
 class Scale(Protocol):
-    """Measure of a unit. The position of an instant grows while time counts, and is constant while it does not."""
+    """Conversion between instants and counted time of one unit, in milliseconds or days.
+
+    The position of an instant is the counted time up to it: it grows while time counts, and is constant while it does not.
+    """
 
     def begin(self, at: int) -> int:
-        """Return the first counted instant of a delay that begins at `at`."""
+        """Return the instant at which the counting of a delay that begins at `at` starts."""
 
     def position(self, at: int) -> int:
-        """Return the position of `at`."""
+        """Return the time counted from the start of the table to `at`."""
 
     def instant(self, position: int) -> int:
-        """Return the first instant with this position."""
+        """Return the first instant with this position: the inverse of `position`."""
 
 
 class Elapsed:
@@ -55,7 +58,7 @@ class OpeningHours:
         return at
 
     def position(self, at: int) -> int:
-        """Return the open time before `at`, in milliseconds."""
+        """Return the open time from the start of the table to `at`, in milliseconds."""
         if not self._begin <= at <= self._end:
             raise OutOfRangeError(earlier=at < self._begin)
         last = bisect_right(self.opens, at) - 1
@@ -76,15 +79,15 @@ class CountedDays:
         self._days, self._table = days, table
 
     def begin(self, at: int) -> int:
-        """Return the end of the day of `at`."""
+        """Return the end of the local day of `at`, since that day does not count."""
         return self._table.end_of(self._table.day_of(at))
 
     def position(self, at: int) -> int:
-        """Return the number of counted days that ended by `at`."""
+        """Return the number of counted days from the start of the table that ended by `at`."""
         return bisect_left(self._days, self._table.day_of(at))
 
     def instant(self, position: int) -> int:
-        """Return the end of the counted day with this number."""
+        """Return the instant at which `position` counted days have ended."""
         if position > len(self._days):
             raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])
@@ -94,7 +97,7 @@ class Table:
     """Consecutive years `first` to `last`. Methods raise `OutOfRangeError` if they need other years."""
 
     def __init__(self, first: int, years: Sequence[Year], end: int) -> None:
-        """Join the arrays of the years. `end` is the end of the last year."""
+        """Join the arrays of `years`, the first of which is the year `first`. `end` is the instant at which the last one ends."""
         self.first, self.last = first, first + len(years) - 1
         self._first_day = date(first, 1, 1).toordinal()
         self._midnights = _join(year.midnights for year in years)
@@ -108,13 +111,13 @@ class Table:
         self._final = _join(year.final for year in years)
 
     def day_of(self, at: int) -> int:
-        """Return the ordinal of the local day of an instant."""
+        """Return the ordinal (`date.toordinal`) of the local day of the instant `at`."""
         if not self._midnights[0] <= at < self._midnights[-1]:
             raise OutOfRangeError(earlier=at < self._midnights[0])
         return self._first_day + bisect_right(self._midnights, at) - 1
 
     def end_of(self, day: int) -> int:
-        """Return the end of a day, given by its ordinal."""
+        """Return the instant at which the local day with the ordinal `day` ends."""
         nth = day - self._first_day + 1
         if nth >= len(self._midnights):
             raise OutOfRangeError
@@ -128,7 +131,7 @@ class Table:
         return self.end_of(self._final[nth])
 
     def next_change(self, at: int) -> tuple[int, bool]:
-        """Return the next opening or closing after `at`, and whether it is an opening."""
+        """Return the instant of the next opening or closing after `at`, and whether it is an opening."""
         opens, closes = self.opening_hours.opens, self.opening_hours.closes
         nth = bisect_right(opens, at)
         if nth and at < closes[nth - 1]:
@@ -155,7 +158,7 @@ def _join(parts: Iterable["array[int]"]) -> Dates:
 
 
 def _join_touching(opens: Instants, closes: Instants) -> tuple[Instants, Instants]:
-    """Join openings that touch, mostly at midnight."""
+    """Return the openings with those joined that touch, mostly at midnight."""
     apart = [nth for nth in range(1, len(opens)) if opens[nth] != closes[nth - 1]]
     return (
         instants([*opens[:1], *(opens[nth] for nth in apart)]),

@@ -29,17 +29,17 @@ class Year(NamedTuple):
     """Opening hours and counted days of one year."""
 
     midnights: Instants
-    """Start of each day."""
+    """Instant at which each local day of the year starts."""
     opens: Instants
     closes: Instants
     working: Dates
     business: Dates
     final: Dates
-    """Days on which a rolled delay may end."""
+    """Ordinals of the days on which a rolled delay may end."""
 
 
 def compute_year(rules: CalendarRules, year: int) -> Year:
-    """Return one local year of the calendar."""
+    """Return the midnights, openings and counted days of one local year under `rules`."""
     zone = ZoneInfo(rules.timezone)
     computed = Year(*(instants() for _ in Year._fields))
     custom = rules.customary_holidays

@@ -14,7 +14,7 @@ and opinions are exported daily. The default is one hour. Contacts from before t
 MIN_OLD_EVENTS: Final = 10
 """Number of successive old contacts that counts as history. Fewer are late registrations by hand."""
 SILENCE_MS: Final = 30_000
-"""Time without old contacts after which a channel's history counts as read, in milliseconds."""
+"""A channel's history counts as read when this time passes without old contacts, in milliseconds."""
 
 
 class _Reading(NamedTuple):
@@ -30,9 +30,11 @@ class BacklogDetector:
         self._readings: Final[dict[str, _Reading]] = {}
 
     def add(self, channel: Channel, at: int, taken_at: int, now: int, began_at: int = 0) -> None:
-        """Add an unknown contact that arrived at `at`. `taken_at` is the broker's time of the event, `now` the worker's clock.
+        """Count an unknown contact that arrived at `at`, if it is old; else do nothing.
 
-        `began_at` is the time of the partition's first count, 0 if unknown. All in milliseconds since 1970.
+        It is old if its event reached the broker late for its channel, or if it arrived before the partition's first count.
+        `taken_at` is the broker's time of the event, `now` the worker's clock, and `began_at` the time of the first count, 0 if
+        unknown. All are in milliseconds since 1970.
         """
         if taken_at - at > LATEST_MS.get(channel, _HOUR_MS) or at < began_at <= taken_at:
             before = self._readings.get(channel)
@@ -40,7 +42,10 @@ class BacklogDetector:
             self._readings[channel] = _Reading(number + 1, now, at)
 
     def as_of(self, now: int) -> dict[str, int]:
-        """Return channel → arrival of its latest old contact, in milliseconds since 1970, if its history is being read."""
+        """Return channel → arrival of its last added old contact, in milliseconds since 1970.
+
+        Only channels whose history is being read at `now` are included.
+        """
         return {
             channel: reading.as_of
             for channel, reading in self._readings.items()

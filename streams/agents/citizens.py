@@ -44,17 +44,17 @@ class TimelineLookup(Protocol):
         """Return the ids of the erased contacts."""
 
     def find_owners(self, names: Collection[str]) -> Collection[str]:
-        """Return those of the identities that have timeline entries."""
+        """Return those of the identities `names` that have timeline entries."""
 
 
 class Sweep(NamedTuple):
     """State of the daily sweep over all rows."""
 
     over_for: int = 0
-    """Day of the last complete sweep."""
+    """Day of the last complete sweep, as an ordinal; 0 before the first one."""
     keys: Sequence[bytes] = ()
     next: int = 0
-    """Index of the next key."""
+    """Index in `keys` of the next row to sweep."""
     erased: frozenset[bytes] = frozenset()
     """Fingerprints of the contacts erased before the sweep started."""
 
@@ -72,7 +72,7 @@ class CitizenCounter:
         self._sweep = self._sweep_before = Sweep()
 
     def restore(self) -> None:
-        """Restart the sweep."""
+        """Restart the daily sweep at the first row. Called after the rows were loaded."""
         self._sweep = self._sweep_before = Sweep()
 
     def begin(self) -> None:
@@ -80,11 +80,11 @@ class CitizenCounter:
         self._sweep_before = self._sweep
 
     def undo(self) -> None:
-        """Restore the state of the sweep before the last step."""
+        """Restore the state of the sweep that `begin` saved. Does not restore rows."""
         self._sweep = self._sweep_before
 
     def fold(self, entries: Iterable[Entry], now: int) -> None:
-        """Fold entries into the rows of their citizens, then count each changed row once."""
+        """Fold entries of `COUNTED_TYPES` into the rows of their citizens, then count each changed row once. Skip others."""
         since = citizen_figures.counted_from(self._day_of(now), self._terms)
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
@@ -115,7 +115,10 @@ class CitizenCounter:
         return self.figures.edit(key, partial(new_figure, CITIZENS))
 
     def tick(self, step: Step, known: TimelineLookup) -> None:
-        """Write the progress of the day, delete old figures, and sweep some rows for contacts to delete."""
+        """Write the day's progress and delete old figures, once a day. Sweep some rows until all are swept today.
+
+        The sweep deletes erased contacts, contacts that no later figure needs, and rows of citizens without contacts.
+        """
         today = self._day_of(step.now)
         terms = self._terms
         if self.progress.rows.get(PROGRESS_KEY) != (progress := Progress(today, terms.recontact_days, terms.zone)):

@@ -59,7 +59,7 @@ SWEPT_PER_TICK: Final = 500
 MAX_SOURCES_LENGTH: Final = 120_000
 """Maximum length of all source names in `Progress.dropped`, enough for about three thousand sources."""
 OTHERS: Final = ""
-"""Key in `Progress.dropped` for the sources beyond `MAX_SOURCES_LENGTH`."""
+"""Key in `Progress.dropped` that all sources share beyond `MAX_SOURCES_LENGTH`."""
 EARLIER: Final = "*"
 """Key in `Progress.dropped` for rows of any source that an earlier release may have deleted."""
 _NEVER: Final = -(1 << 62)
@@ -73,7 +73,7 @@ _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
 
 class WorkerTimings(NamedTuple):
-    """Timeouts and retentions of a worker, in milliseconds."""
+    """Timeouts and retentions of a worker, in milliseconds, except `keep_days`."""
 
     time_to_live: TimesToLive
     keep: RowRetention
@@ -83,7 +83,7 @@ class WorkerTimings(NamedTuple):
     keep_buckets: int
     """Age at which a 5-minute bucket is merged into the row of its day. Totals have no limit."""
     sla_delays: SlaDelays = SlaDelays()
-    """Delays of the report of a passed deadline."""
+    """Time between a deadline and the report that it passed."""
     keep_days: int = 500
     """Retention of day rows, in days."""
     zone: ZoneInfo = ZoneInfo("Europe/Paris")
@@ -115,13 +115,13 @@ class _Edited(dict[FigureKey, Figure]):
         self._old: dict[FigureKey, Figure] = {}
 
     def begin(self, oldest: int) -> None:
-        """Begin a step. Buckets before `oldest`, in seconds since 1970, are expired."""
+        """Begin a step: forget the figures of the last one. Buckets before `oldest`, in seconds since 1970, are expired."""
         self.clear()
         self._oldest = oldest
         self._old.clear()
 
     def merge_old(self, merge: Callable[[FigureKey, Figure], None]) -> None:
-        """Call `merge` with each expired bucket that was changed."""
+        """Call `merge` with each expired bucket that the step changed, then forget them."""
         for key, figure in self._old.items():
             merge(key, figure)
         self._old.clear()
@@ -146,7 +146,7 @@ class ContactJob:
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load_figure))
         self._lengths: Final[dict[str, int]] = {}
-        """`LENGTHS` of the release that wrote the rows."""
+        """`LENGTHS` of the release that wrote the rows, by the longest loaded total row of each channel."""
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
@@ -162,14 +162,14 @@ class ContactJob:
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source of calls whose history is being read → worker's time of its last old event, and the event's time."""
         self._has_history_ended = False
-        """Whether the history of a source ended since the last check of agents."""
+        """True if the history of a source ended since the last check of agents."""
         self._backlogs: Final = BacklogDetector()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
         self._dropped: dict[str, int] = {}
         self._dropped_until = _NEVER
-        """Latest event time in all deleted rows."""
+        """Latest event time in all deleted rows of all sources; `_NEVER` without one."""
         self._ageless: list[FigureKey] = []
         """Keys of an earlier release's total rows of cases, which have no `open_since`."""
 
@@ -185,7 +185,7 @@ class ContactJob:
         ]
 
     def undo(self) -> None:
-        """Restore the indexes of waits and deadlines to the state before the step."""
+        """Restore the indexes of waits and deadlines to the state before a failed step, from the rows restored already."""
         self._changed.clear()
         self._changed_agents.clear()
         rows = self.contacts.rows
@@ -283,13 +283,13 @@ class ContactJob:
             raise UnusableRecord(Reason.DUPLICATE, "older than the latest deleted row of its source")
 
     def _find_dropped(self, key: bytes, *, is_reread: bool = False) -> int:
-        """Return the latest event time in all deleted rows of the source in `key`."""
+        """Return the latest event time in all deleted rows of the source in `key`; `_NEVER` without such a row."""
         get = self._dropped.get
         until = max(get(source_of(key.decode()), _NEVER), get(OTHERS, _NEVER))
         return max(until, get(EARLIER, _NEVER)) if is_reread else until
 
     def _record_dropped(self, key: bytes, last_at: int, step: Step) -> None:
-        """Record the deletion of a row, so that its events do not recreate it."""
+        """Record the deletion of a row with the latest event time `last_at`, so that its events do not recreate it."""
         dropped = self._progress(step.now).dropped
         assert dropped is not None
         source = source_of(key.decode())
@@ -315,7 +315,7 @@ class ContactJob:
         return True
 
     def _count_changes(self, step: Step) -> None:
-        """Count each changed row once, and update its SLA clocks."""
+        """Count each row changed since the last call once, and update its SLA clocks and its entries in the index of waits."""
         has_no_targets = self.sla_tracker.has_no_targets
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
@@ -376,7 +376,7 @@ class ContactJob:
         return progress
 
     def _record_added(self, progress: Progress, now: int) -> None:
-        """Record the counts that this release has added, which lack earlier events."""
+        """Record for the counts that this release has added that they are counted from `now` on."""
         known = LENGTHS | self._lengths if progress.lengths is None else progress.lengths
         for channel, length in LENGTHS.items():
             if (before := known.get(channel, 0)) < length:
@@ -401,8 +401,8 @@ class ContactJob:
     def tick(self, step: Step, *, thorough: bool = False) -> int | None:
         """End overlong calls, delete expired rows, report due clock changes, and update the progress.
 
-        Returns the time of the next clock change, if it is soon. Agents are checked every five minutes, when the history of a
-        source has ended, and in a `thorough` tick.
+        Returns the time of the next clock change in milliseconds since 1970; None if it is not soon. Agents are checked every
+        five minutes, when the history of a source has ended, and in a `thorough` tick.
         """
         self._edited.begin(self._oldest_bucket(step.now))
         is_starting = self._is_starting(step.now)
@@ -449,7 +449,10 @@ class ContactJob:
     def _is_history_until(
         self, now: int, channels: Container[str], key: bytes, row: Contact, *, is_late: bool
     ) -> int | None:
-        """Return the time until which a contact's clocks must wait for its source's history; None if none is being read."""
+        """Return the time until which a contact's clocks must wait; None if no history with this contact is being read.
+
+        This is the history of the contact's source of calls or, for a late contact, that of its channel (`channels`).
+        """
         is_reading = self._history and source_of(key.decode()) in self._history
         return now + GRACE_MS if is_reading or (is_late and row.channel in channels) else None
 
@@ -467,7 +470,7 @@ class ContactJob:
                 self.contacts.delete(key)
 
     def _detect_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
-        """Update the sources whose history is being read. `delay` is from the event to its arrival at the broker.
+        """Record whether the event's source or channel reads its history. `delay` is from the event to its arrival at the broker.
 
         Replayed dead letters and erasures do not count: they may be old at any time.
         """
@@ -543,7 +546,7 @@ def _check_partition(key: bytes, step: Step) -> None:
 
 
 def _raise_unusable(record: Record, event: Event) -> NoReturn:
-    """Raise `UnusableRecord` with the reason for which `event` must not be folded.
+    """Raise `UnusableRecord` with the reason that forbids folding `event`.
 
     The event's time is compared with the broker's time of the record, so the result does not depend on the time of reading.
     """

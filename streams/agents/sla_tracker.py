@@ -32,7 +32,7 @@ CHECKED_PER_TICK: Final = 5000
 RENEWED_PER_TICK: Final = 2000
 """Maximum number of contacts whose clocks are renewed per tick after a change of policies."""
 RENEWAL_PENDING: Final = "-"
-"""Placeholder for the fingerprint of policies while the renewal is not complete."""
+"""Result of `SlaTracker.renew` in place of a fingerprint while the renewal is not complete."""
 
 
 class SlaDelays(NamedTuple):
@@ -76,36 +76,36 @@ class SlaTracker:
         self._renewal: Iterator[bytes] | None = None
         """Contacts whose clocks must still be renewed after a change of policies; None if complete."""
         self._renewing = ""
-        """Fingerprint of the policies of the renewal."""
+        """Fingerprint of the policies that the current renewal applies."""
 
     def restore(self) -> None:
-        """Rebuild the index of deadlines from the rows."""
+        """Rebuild the index of deadlines from the loaded rows, and end a renewal without completing it."""
         self._ticked_at = 0
         self._deadlines.rebuild(self._contacts.rows)
         self._renewal = None
 
     def undo(self) -> None:
-        """Restore the deadlines of the rows that the step changed."""
+        """Restore the deadlines of the rows that a failed step changed, and restart a renewal."""
         self._renewal = None
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))
 
     @property
     def has_no_targets(self) -> bool:
-        """Return whether no policy exists."""
+        """Return whether the loaded SLA file has no policy."""
         return self._policies.empty
 
     @property
     def next_at(self) -> int | None:
-        """Return the time of the next check; None if it is not soon."""
+        """Return the time of the next check of a deadline, in milliseconds since 1970; None if it is not soon."""
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:
-        """Return the earliest passed deadline of the open clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline of the overdue clocks counted in these dimensions; None without one."""
         return self._deadlines.oldest_overdue(dimensions, self._contacts.rows)
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
-        """Update the clocks of a row that changed in this step, and report the changes that its events cause."""
+        """Set the clocks of `after`, a row that this step changed, count them, and report the changes that its events cause."""
         had_ended = _HadEnded(before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
@@ -115,7 +115,8 @@ class SlaTracker:
     def renew(self, known: str, step: Step) -> str:
         """Renew the clocks of open contacts, some per tick, after a change of policies or calendars.
 
-        `known` is the fingerprint of the policies that the clocks had before; the result is the one that they have now.
+        `known` is the fingerprint of the policies that the clocks have. Returns the fingerprint of the current policies once all
+        clocks have them, until then `RENEWAL_PENDING`.
         """
         self._policies = self._load_policies()
         wanted = self._policies.fingerprint_at(step.now)
@@ -151,7 +152,7 @@ class SlaTracker:
             )  # a new timeline database lacks them, as does an earlier release's
 
     def check_deadlines(self, step: Step, history: History) -> None:
-        """Report deadlines that are near or have passed, once events that met them would have arrived."""
+        """Report deadlines that have passed, and targets that became at risk, once earlier events would have arrived."""
         now, rows = step.now, self._contacts.rows
         if abs(now - self._ticked_at) >= LATE_MS:
             self._ticking_since = now
@@ -175,7 +176,7 @@ class SlaTracker:
             count_contact(before, after, self._edit)
 
     def _lag(self, row: Contact) -> int:
-        """Return the usual delay of a contact's events, in milliseconds."""
+        """Return the delay of reports of a contact's passed deadlines, in milliseconds: the usual delay of its events."""
         return LAG_MS if row.stays else self._delays.news
 
     def _put(
@@ -187,7 +188,7 @@ class SlaTracker:
         step: Step,
         news: list[ClockChange],
     ) -> None:
-        """Set the clocks of the new row `after`, count them, and write the records of their changes."""
+        """Set the clocks of the new row `after`, count them, and add the records of their changes to the step's outputs."""
         known = before.clocks if before is not None else ()
         if clocks is known:
             return
@@ -205,7 +206,7 @@ class SlaTracker:
         self._deadlines.update(key, before, after)
 
     def _send_open_targets(self, key: bytes, row: Contact, step: Step) -> None:
-        """Write the record with the open SLA targets of a case for the timelines."""
+        """Add the record with the open SLA targets of a case to the step's outputs for the timelines."""
         record = targets.record(row, key.decode(), self._next_targets_time(step.now))
         step.outputs[topics.TIMELINE.name].append(record)
 

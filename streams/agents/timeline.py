@@ -42,13 +42,13 @@ class Store(TimelineLookup, Protocol):
         """
 
     def find_missing(self, partition: int, committed: int) -> int | None:
-        """Return the first offset before `committed` whose entries are missing; None if the database has them all."""
+        """Return the partition's first offset before `committed` that the database lacks; None if it has all of them."""
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
-        """Return erased contact → time of its first erasure entry, for these contacts or for all."""
+        """Return erased contact → time of its first erasure entry, in milliseconds since 1970, for these contacts or for all."""
 
     def checkpoint(self, now: int) -> None:
-        """Complete pending work of earlier writes. Called often, for each partition."""
+        """Complete work that earlier writes left, such as moving a log into the tables. Called at each tick of each partition."""
 
     def expire(self, now: int) -> None:
         """Delete some of the entries that have expired at `now`, in milliseconds since 1970."""
@@ -76,11 +76,11 @@ class TimelineWriter:
         self.tables: Final[Sequence[Table[Any, Any]]] = self._citizens.tables
 
     def restore(self) -> None:
-        """Restart the sweep of citizens. Written entries are in the database."""
+        """Restart the sweep of citizens. Entries need no restoring: they are in the database."""
         self._citizens.restore()
 
     def undo(self) -> None:
-        """Undo the last step for citizens. Its entries are read again."""
+        """Restore the sweep of citizens before a failed step. The database does not change, and the entries are read again."""
         self._citizens.undo()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
@@ -114,7 +114,7 @@ class TimelineWriter:
         self._citizens.fold((entry for at, entry in counted if at <= erased.get(entry.contact, at)), step.now)
 
     def reject_record(self, topic: str, record: Record, error: Exception, step: Step) -> None:
-        """Reject a record whose processing raised an unexpected error."""
+        """Reject a record whose processing raised an unexpected error, and write the step's position to the database."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
         if place := self._place(topic, step):
             self._store.write((), (), place)
@@ -133,7 +133,7 @@ class TimelineWriter:
         return None if following is None else (self._partition, following)
 
     def tick(self, step: Step) -> None:
-        """Expire entries, in the first partition only, and sweep the partition's citizens."""
+        """Checkpoint the database, expire some of its entries (in partition 0 only), and sweep the partition's citizens."""
         self._citizens.begin()
         self._store.checkpoint(step.now)
         if self._partition == 0:

@@ -26,7 +26,7 @@ _blake2b: Final = blake2b(digest_size=FINGERPRINT_BYTES).copy  # takes three qua
 
 
 def fingerprint(event_id: str) -> bytes:
-    """Return the fingerprint of an event id, `FINGERPRINT_BYTES` long. It is the same in every process and release."""
+    """Return a hash of an event id or contact id, `FINGERPRINT_BYTES` long. It is the same in every process and release."""
     digest = _blake2b()
     digest.update(event_id.encode())
     return digest.digest()
@@ -48,7 +48,7 @@ class TooManyDimensions(ValueError):  # noqa: N818 - names the condition
 def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:
     """Return the shared `Dimensions` object of these values. A million rows share a few dozen objects.
 
-    Raises `TooManyDimensions` for a new object if `limit` objects exist.
+    Raises `TooManyDimensions` for a new object if `limit` objects exist; with None, there is no limit.
     """
     dimensions = _INTERNED.get((channel, site, service, queue))
     if dimensions is None:

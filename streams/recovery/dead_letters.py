@@ -15,10 +15,10 @@ ORIGINAL: Final = "original."
 REPLAYED: Final = "replayed"
 """Header of a replay mark, with the position of the replayed dead letter."""
 MAX_REQUEST_BYTES: Final = 4 << 20
-"""Maximum size of a request of the producer."""
+"""Maximum size of a request of the producer, in bytes."""
 CLIENT_ID: Final = "accueil-dead-letters"
 TIMEOUT_SECONDS: Final = 30
-"""Longest wait for the acknowledgement of a record."""
+"""Longest wait of the producer for the acknowledgement of a record, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-    """Headers of the original record."""
+    """Headers of the original record, without the prefix `ORIGINAL`."""
     reason: str
     detail: str
     origin_topic: str
-    """Empty if unknown."""
+    """Topic of the original record; empty if unknown."""
     origin_partition: int
     origin_offset: int
     origin_timestamp: int
@@ -55,7 +55,7 @@ class DeadLetter:
 
     @property
     def replayable(self) -> bool:
-        """Whether the dead letter has content and a known origin."""
+        """True if the dead letter has a key or a value, and a known origin."""
         return bool(self.origin_topic) and not (self.key is None and self.value is None)
 
     @property
@@ -86,7 +86,7 @@ class Filter:
     positions: frozenset[str] = frozenset()
 
     def takes(self, letter: DeadLetter) -> bool:
-        """Return whether `letter` matches."""
+        """Return whether `letter` matches all given criteria."""
         return (
             self.reason in {None, letter.reason}
             and self.topic in {None, letter.origin_topic}
@@ -129,7 +129,7 @@ def _read(consumer: Any, wanted: Filter) -> Iterator[DeadLetter | ReplayResult]:
 
 
 def _starts(consumer: Any, ends: Mapping[TopicPartition, int], since: int | None) -> Mapping[TopicPartition, int] | int:
-    """Return the start offsets, about an hour before `since`."""
+    """Return the offsets at which to start reading, about an hour before `since`; 0 for all partitions without `since`."""
     if since is None:
         return 0
     # This only saves reading; the filter decides. The hour covers the difference between the clocks of worker and broker.

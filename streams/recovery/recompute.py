@@ -83,7 +83,7 @@ def recount(
     """Return the workers' figures and the recomputed ones. Only the contacts of one partition are in memory at a time.
 
     `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
-    number of events read so far. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
+    number of events read until then. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
     answering.
     """
     known: Sums = {}
@@ -147,7 +147,7 @@ class PartitionRecount:
         self._job.restore()
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
-        """Fold records of a source; like a worker, reject those that cannot be used."""
+        """Fold records of a source topic. Like a worker, reject unusable ones, and those whose processing fails unexpectedly."""
         try:
             self._job.fold(topic, records, self._step(_TICKS_MS[0]))
         except Exception as error:  # noqa: BLE001 - handled as by the engine: a defect of the job rejects the record
@@ -161,7 +161,7 @@ class PartitionRecount:
 
     @property
     def contacts(self) -> Mapping[bytes, Contact]:
-        """Rows of the contacts by key."""
+        """Recomputed rows of the contacts, by Kafka key."""
         return self._job.contacts.rows
 
     def count(self, report: Callable[[], None] = lambda: None) -> PartitionSums:
@@ -199,12 +199,12 @@ class PartitionRecount:
 
 
 class _Log:
-    """One partition number of all source and state topics."""
+    """Reader of the partitions with one number, of all source, state and dead-letter topics."""
 
     def __init__(self, consumer: Any, number: int, retention_ms: int) -> None:
         self._consumer, self._number, self._retention_ms = consumer, number, retention_ms
         self.cut_at = 0
-        """Time before which retention has deleted events of a source topic, milliseconds since 1970; 0 if it has deleted none."""
+        """Retention has deleted events of a source topic before this time, in milliseconds since 1970; 0 if it deleted none."""
         self.begins_at = 0
         """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
@@ -224,7 +224,7 @@ class _Log:
         return None
 
     def find_covered(self, as_of: int, taken: Mapping[str, int]) -> int:
-        """Return the time up to which the workers have processed all events: now if none is left, else `as_of`.
+        """Return the end of the time whose events the workers have all processed: now if no event is left, else `as_of`.
 
         A partition without new events writes no rows, so `as_of` may be long ago.
         """
@@ -234,7 +234,7 @@ class _Log:
         return max(now, as_of) if is_idle else as_of
 
     def find_refused(self) -> set[tuple[str, int]]:
-        """Return topic and offset of the events that the workers rejected as possible duplicates."""
+        """Return origin (topic and offset) of the dead letters that the workers rejected as possible duplicates."""
         partition = self._partition(DEAD_LETTERS.name)
         refused = set()
         for _, letters in self.read({DEAD_LETTERS.name: self._consumer.end_offsets([partition])[partition]}):
@@ -245,7 +245,7 @@ class _Log:
         return refused
 
     def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
-        """Return the workers' figures and progress as of a recent time, without later rows."""
+        """Return the figures, and the progress, that the workers had written at `as_of`. Buckets count in their local day."""
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
         progress = Table(FIGURES.name, codecs.PROGRESS)
@@ -259,7 +259,10 @@ class _Log:
     def find_changed_verdicts(
         self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo
     ) -> list[ChangedVerdicts]:
-        """Return the differences between the SLA verdicts in the workers' rows and in the recomputed rows `again`."""
+        """Return the differences of SLA verdicts between the workers' rows at `as_of` and the recomputed rows `again`.
+
+        There is one item for each contact with a difference.
+        """
         found: dict[bytes, ChangedVerdicts] = {}
         for record in self._read_rows(CONTACTS.name, as_of):
             key = codecs.CONTACTS.load_key(record.key or b"")

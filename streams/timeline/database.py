@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 LOCK_SECONDS: Final = 30
-"""Wait for another process that writes to SQLite, in seconds."""
+"""Longest wait for another process that writes to SQLite, in seconds."""
 TOO_LARGE: Final = "54"
 """SQLSTATE class: a row exceeds PostgreSQL's limits, such as the size of an index entry."""
 LOCKED: Final = "55P03"
@@ -42,7 +42,7 @@ class Refused(Exception):  # noqa: N818 - says what the database did
 
 
 class SameId(Refused):
-    """Entries of two contacts of one citizen have the same id and time, although ids are unique across sources."""
+    """Entries of two contacts of one citizen have the same id and time, so that the second cannot be stored."""
 
 
 def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
@@ -83,7 +83,7 @@ def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Translate errors of the database to `Unavailable` and `Refused`."""
+    """Translate errors of the database to `Unavailable` and `Refused` or their subclasses, without values in their messages."""
     try:
         yield
     except DBAPIError as error:

@@ -21,19 +21,19 @@ class ErasureRequest(NamedTuple):
     requested_by: str
     requested_at: int
     told_at: int | None
-    """Time at which Kafka had all its events; None before."""
+    """Time at which Kafka had acknowledged all erasure events of the request; None before."""
     contacts: int
     entries: int
     links: int
     proof: str | None
-    """JSON; None until no data remains."""
+    """JSON of the proof of erasure; None until no data remains."""
 
 
 class Remains(NamedTuple):
-    """Remaining data of a request's contacts."""
+    """Data that the database still has about the contacts of an erasure request."""
 
     erased: int
-    """Number of contacts marked as erased, of which no entries are accepted any more."""
+    """Number of contacts marked as erased. Their later entries are ignored."""
     entries: int
     links: int
     promises: int
@@ -43,7 +43,7 @@ class Remains(NamedTuple):
 
 
 def find_contacts(connection: Connection, owners: Iterable[str], sector: str) -> list[str]:
-    """Return the contacts of `owners` that are in a sector or have no sector."""
+    """Return the contacts with entries of `owners` that have an entry in `sector`, or no entry in any sector; sorted."""
     in_sector = or_(func.max(ENTRIES.c.sector) == "", func.count().filter(ENTRIES.c.sector == sector) > 0)
     query = (
         select(ENTRIES.c.contact).where(ENTRIES.c.owner.in_([*owners])).group_by(ENTRIES.c.contact).having(in_sector)
@@ -60,7 +60,7 @@ def find_sectors(connection: Connection, identity: str) -> list[str]:
 
 
 def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[str]) -> ErasureRequest:
-    """Write a request with the numbers of its contacts' entries and links, and return it with these."""
+    """Write a request and its contacts. Return it with the numbers of the contacts' entries and links found now."""
     rows = [{"request": request.id, "contact": contact} for contact in contacts]
     connection.execute(insert(ERASURE_CONTACTS), rows)
     remains = look(connection, request.id)
@@ -70,7 +70,7 @@ def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[st
 
 
 def read(connection: Connection, name: str) -> ErasureRequest | None:
-    """Return the request with this id, or None."""
+    """Return the erasure request with the id `name`, or None."""
     row = connection.execute(select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name)).first()
     return None if row is None else ErasureRequest(*row)
 
@@ -84,26 +84,26 @@ def read_unpublished(connection: Connection) -> list[ErasureRequest]:
 
 
 def read_unproved(connection: Connection) -> list[str]:
-    """Return the ids of the requests whose events Kafka has, and that are not proved yet."""
+    """Return the ids of the requests whose events Kafka has, but that have no proof yet, sorted."""
     is_open = (ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
     return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
 
 
 def read_open(connection: Connection, sectors: Iterable[str]) -> list[ErasureRequest]:
-    """Return the requests in these sectors that are not proved yet, oldest first."""
+    """Return the requests in these sectors that have no proof yet, oldest first."""
     is_open = (ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
     query = select(ERASURE_REQUESTS).where(*is_open).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
     return [ErasureRequest(*row) for row in connection.execute(query)]
 
 
 def list_contacts(connection: Connection, name: str) -> list[str]:
-    """Return the contacts of a request that is not proved yet."""
+    """Return the contacts of the request with the id `name`, sorted; empty once it has a proof."""
     query = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)
     return sorted(connection.scalars(query))
 
 
 def look(connection: Connection, name: str) -> Remains:
-    """Return the remaining data of a request's contacts."""
+    """Return the data still stored about the contacts of the request with the id `name`. Changes nothing."""
 
     def count(table: Table, where: ColumnElement[bool]) -> int:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0
@@ -124,7 +124,7 @@ def mark_published(connection: Connection, name: str, at: int) -> None:
 
 
 def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
-    """Store the proof unless one exists, delete the request's contacts, and return the request."""
+    """Store the proof of a request unless it has one, delete its contacts, and return the request as stored."""
     open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
     connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))
@@ -132,7 +132,11 @@ def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
 
 
 def delete_expired(connection: Connection, erased_before: int, proved_before: int) -> int:
-    """Delete marks of erased contacts and proofs that are old enough; return the number of rows."""
+    """Delete old marks of erased contacts, and old requests with their proofs; return the number of deleted rows.
+
+    A mark is old if the erasure was before `erased_before` and no open request has the contact. A request is old if it has a
+    proof and was made before `proved_before`.
+    """
     old = delete(ERASURES).where(
         ERASURES.c.erased_at < erased_before, ERASURES.c.contact.not_in(select(ERASURE_CONTACTS.c.contact))
     )

@@ -21,7 +21,7 @@ FEEDBACK_CHANNELS: Final = frozenset({Channel.FEEDBACK.value})
 
 
 class Cursor(NamedTuple):
-    """Position of the last entry examined."""
+    """Primary key of the last entry examined. The default is before all entries."""
 
     owner: str = ""
     happened_at: int = 0
@@ -29,16 +29,16 @@ class Cursor(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """Result of one slice."""
+    """Numbers of contacts and entries that one call of `expire` deleted."""
 
     cursor: Cursor | None
-    """Start of the next slice; None at the end."""
+    """Last examined entry, after which the next slice starts; None if no entry follows."""
     contacts: int
     entries: int
 
 
 def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Expired:
-    """Delete contacts closed before `until` (milliseconds since 1970), among those of the next `limit` entries.
+    """Delete contacts closed before `until` (milliseconds since 1970), among those of the next `limit` entries after `after`.
 
     An open contact is kept however old it is, because a citizen still waits for an answer. At the end, SLA targets reported
     before `until` are deleted too if their contact has no entries.

@@ -39,12 +39,12 @@ class LinkRecord(NamedTuple):
 
     link: Link
     contacts: int
-    """Number of contacts that prove it."""
+    """Number of contacts that name both identities and so prove the link."""
     linked_at: int
     """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
-    """Reason of the revocation."""
+    """Reason of the revocation, a `RevocationReason`; None for a link that is not revoked."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
@@ -118,7 +118,7 @@ def _holds(name: str, near: str, far: str) -> str:
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return the links of an identity, including revoked ones, those with most contacts first."""
+    """Return at most `limit` links of an identity, including revoked ones, those with most contacts first."""
     contacts = func.count().label("contacts")
     query = (
         select(
@@ -156,13 +156,16 @@ def count(connection: Connection, identity: str) -> int:
 
 
 def read_revocations(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return the revoked links of an identity. Their contacts are not counted."""
+    """Return at most `limit` revoked links of an identity, with `contacts` 0 and `linked_at` the time of the revocation."""
     query = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
     return [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(query)]
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:
-    """Revoke a link, also for future contacts, while data about either identity exists. Return whether it was valid."""
+    """Revoke a link, also for future contacts. Return False, without effect, if no contact proves it or it is revoked already.
+
+    The revocation lasts while data about either identity exists.
+    """
     holds = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other, ~_IS_REVOKED).limit(1)
     if connection.execute(holds).first() is None:
         return False
@@ -171,7 +174,7 @@ def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason
 
 
 def restore(connection: Connection, link: Link) -> bool:
-    """Restore a revoked link; return whether it was revoked."""
+    """Delete the revocation of a link; return False if it was not revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
     return bool(connection.execute(revoked).rowcount)
 
@@ -215,6 +218,6 @@ def delete_orphaned_revocations(connection: Connection) -> None:
 
 
 def erase_revocations(connection: Connection, erased: Collection[str]) -> None:
-    """Delete revocations of those identities in `erased` of which no data is stored, whatever the other identity is."""
+    """Delete the revocations that name an identity in `erased` without stored data, whatever their other identity is."""
     named = [and_(end.in_(erased), is_gone) for end, is_gone in zip(_ENDS, _ARE_GONE, strict=True)]
     connection.execute(delete(REVOCATIONS).where(or_(*named)))

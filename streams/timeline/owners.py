@@ -17,7 +17,7 @@ from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
 Triple = tuple[str, str, str]
-"""A link and its sector."""
+"""A link (the stronger identity, the other one) and its sector."""
 NamedIdentities = dict[str, set[str]]
 """Sector → identities that a contact named in it; empty sector: none was given."""
 
@@ -26,14 +26,14 @@ class ContactOwner(NamedTuple):
     """Owner, beginning and sectors of a contact, derived from its entries. They do not depend on the order of batches."""
 
     citizen: str
-    """Strongest identity, or empty."""
+    """Strongest identity that the contact named; empty if it named none."""
     began: tuple[bool, int]
     """Time of the earliest entry. The flag is true if only SLA entries exist; otherwise these are ignored."""
     sectors: tuple[str, str]
     """First and last sector by name; empty without a sector."""
 
     def unite(self, other: "ContactOwner") -> "ContactOwner":
-        """Return the result of the entries of both."""
+        """Return the owner that follows from the entries behind this one and `other` together."""
         if self.citizen == other.citizen and self.sectors == other.sectors:  # the usual case
             return self if self.began <= other.began else other
         citizen = min(self.citizen, other.citizen, key=_by_strength)
@@ -42,7 +42,7 @@ class ContactOwner(NamedTuple):
 
 
 def gather(entries: Iterable[Entry]) -> tuple[dict[str, NamedIdentities], dict[str, ContactOwner]]:
-    """Return the identities that these entries name and the owner that follows from them, by contact."""
+    """Return contact → identities that these entries name, and contact → owner that follows from these entries alone."""
     names: dict[str, NamedIdentities] = {}
     owners: dict[str, ContactOwner] = {}
     for entry in entries:
@@ -63,7 +63,7 @@ def gather(entries: Iterable[Entry]) -> tuple[dict[str, NamedIdentities], dict[s
 
 
 def read_contact_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, ContactOwner]:
-    """Return the owners of these contacts that follow from their stored entries."""
+    """Return contact → owner that follows from its stored entries. Contacts without stored entries are left out."""
     found = {}
     for contact, owner, began_at, first_at, *sectors in _query(connection, _OWNERS, contacts):
         began = (True, first_at) if began_at is None else (False, began_at)
@@ -102,7 +102,7 @@ def _make_query(dialect: str, sql: str, columns: tuple[str, ...], width: int) ->
 
 
 def adopt(connection: Connection, before: Mapping[str, ContactOwner], now: Mapping[str, ContactOwner]) -> int:
-    """Move all entries of each contact to its strongest identity; return the number of moved entries."""
+    """Move the stored entries of contacts whose owner differs between `before` and `now`; return the number of moved entries."""
     moved = [
         {"contact_": contact, "citizen_": now[contact].citizen}
         for contact, known in before.items()
@@ -120,10 +120,12 @@ def relink(
     before: Mapping[str, ContactOwner],
     owners: Mapping[str, ContactOwner],
 ) -> list[Row]:
-    """Return the links to insert for all identities of each contact, the new ones in `names` and the stored ones.
+    """Delete the contacts' links that no longer fit, and return the links to insert.
 
-    The stored links of a contact that had an owner are read only if the owner changes or a further identity is named. Links that
-    no longer fit are deleted. Their revocations are carried over, see `links.carry_over_revocations`.
+    A contact's links connect all its identities, the new ones in `names` and the stored ones.
+
+    The stored links of a contact that had an owner are read only if the owner changes or a further identity is named.
+    Revocations of deleted links are carried over, see `links.carry_over_revocations`.
     """
     earlier = {contact: known for contact, known in before.items() if known.citizen}
     changed = [
@@ -211,7 +213,7 @@ def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Se
 
 
 def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
-    """Return the identities of these contacts that are owners or in links."""
+    """Return the stored owners and linked identities of these contacts. The owner of a contact without identities is its id."""
     found = {owner for _, owner in _read_owners(connection, contacts)}
     for some in slices(list(contacts)):
         query = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()

@@ -15,12 +15,15 @@ def write(connection: Connection, partition: int, following: int) -> None:
 
 
 def read(connection: Connection) -> dict[int, int]:
-    """Return partition → offset after the last record in the database. The key `EARLIER_RELEASE` marks an upgrade."""
+    """Return partition → offset after its last record in the database; `EARLIER_RELEASE` is a key if such a release wrote it."""
     return {row.partition: row.following for row in connection.execute(select(POSITIONS))}
 
 
 def find_missing(known: dict[int, int], partition: int, committed: int) -> int | None:
-    """Return the first offset before `committed` that is missing in the database; None if none is missing."""
+    """Return the first offset before `committed` that is missing in the database, by the positions `known`; None if none is.
+
+    Nothing counts as missing for an unknown partition in a database of an earlier release.
+    """
     if partition not in known:
         return None if EARLIER_RELEASE in known else 0
     return known[partition] if known[partition] < committed else None

@@ -15,7 +15,7 @@ class Query:
     """A query and the names of its columns."""
 
     def __init__(self, sql: str, *columns: str) -> None:
-        """If the order of the rows matters, `sql` must have a LIMIT."""
+        """Prepare `sql`, whose result has these `columns` in order. If the order of the rows matters, it must have a LIMIT."""
         self._plain: Final = text(sql)
         self._columns: Final = columns
         numbers: dict[str, int] = {}
@@ -47,10 +47,13 @@ _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 
 
 def width_of(number: int) -> int:
-    """Return the next power of two, as the number of values for which a query is built: so few queries are prepared."""
+    """Return the least power of two that is at least `number`.
+
+    Queries are built only for these numbers of values, so that few are prepared.
+    """
     return 1 << (number - 1).bit_length()
 
 
 def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the values in slices that fit into one query."""
+    """Yield the values in slices of at most `IN_ONE_QUERY`."""
     return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

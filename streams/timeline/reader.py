@@ -77,7 +77,10 @@ class TimelineSnapshot:
         return Citizen(*found) if found else None
 
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
-        """Return the weak identities of a kind that most contacts name together with a stronger one. Reads all links."""
+        """Return at most `limit` identities of a weak kind that contacts name with a stronger one, the most frequent first.
+
+        Reads all links.
+        """
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
     def find_services(self, sectors: Collection[str], starts: Iterable[str]) -> Sequence[str]:
@@ -96,12 +99,15 @@ class TimelineSnapshot:
         )
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`."""
+        """Return the identities of the citizen who has `identity`, or the identity alone if it leads to several citizens."""
         caps = self._caps
         return resolve_identities(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
     def find_evidence(self, held: Collection[Link], services: Collection[str] = ()) -> Mapping[Link, Evidence]:
-        """Return the evidence of these links, in either direction; limited to contacts of some services if any are given."""
+        """Return link → evidence, in either direction, from contacts of `services`, or of all if none is given.
+
+        Links without evidence are left out.
+        """
         if not held:
             return {}
         pairs = [pair for link in held for pair in (tuple(link), (link.other, link.one))]
@@ -115,13 +121,16 @@ class TimelineSnapshot:
         return {link: total for link in held if (total := _add(evidence.get(link), evidence.get(link[::-1])))}
 
     def find_revoked_links(self, identity: str, services: Collection[str] = ()) -> Sequence[LinkRecord]:
-        """Return the revoked links of an identity that contacts prove; of some services, if any are given."""
+        """Return the revoked links of an identity that contacts of `services` prove, or any contacts if none is given."""
         revoked = links.read_revocations(self._connection, identity, MAX_LINKS)
         evidence = self.find_evidence([record.link for record in revoked], services)
         return [record._replace(**evidence[record.link]._asdict()) for record in revoked if record.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
-        """Return the earliest time searched for a few services' entries of these owners; None if all entries are searched."""
+        """Return the `since` for reading a few services' entries of these owners; None if all their entries are searched.
+
+        Older entries than the latest `MAX_WALKED` of an owner are not searched.
+        """
         last = {"last": MAX_WALKED - 1}
         found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)
@@ -135,7 +144,9 @@ class TimelineSnapshot:
         since: int | None = None,
         sectors: Sequence[str] = (),
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners before `before`, latest first; of all services if none is given.
+        """Return the latest `limit` entries of these owners before the position `before`, latest first.
+
+        Entries of services not in `services` are left out, if any service is given.
 
         Entries before `since` and of sectors not in `sectors` are left out, if these are given. A contact known in two sectors
         has all its entries under one owner.
@@ -153,12 +164,15 @@ class TimelineSnapshot:
         return found[:limit]
 
     def read_contact(self, contact: str, limit: int, services: Collection[str] = ()) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of one contact, latest first; of all services if none is given."""
+        """Return the latest `limit` entries of one contact, latest first; of all services if none is given."""
         parameters = {"contact": contact, "most": limit} | _numbered("service", services)
         return _contact_entries(len(services)).mappings(self._connection, parameters)
 
     def find_services_now(self, contacts: Collection[str], sectors: Collection[str]) -> Mapping[str, str]:
-        """Return the current service of each contact, by its last entry in these sectors or without a sector."""
+        """Return contact → its current service, from its last entry that names one, in these sectors or without a sector.
+
+        SLA entries and opinions do not count. Contacts without such an entry are left out.
+        """
         found = list[Mapping[str, Any]]()
         for some in slices([*contacts]):
             parameters = {"contacts": some, "sectors": ["", *sectors], "sla": SLA_SOURCE}
@@ -168,7 +182,7 @@ class TimelineSnapshot:
     def find_sla_targets(
         self, contacts: Collection[str], sectors: Collection[str] = ()
     ) -> Mapping[str, tuple[SlaTarget, ...]]:
-        """Return the open SLA targets of these contacts, in these sectors or, if none is given, in all."""
+        """Return contact → open SLA targets, of these contacts in these sectors or, if none is given, in all."""
         return sla_targets.read(self._connection, contacts, sectors)
 
 

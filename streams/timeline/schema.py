@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, PrimaryKeyConstraint
 
 METADATA: Final = MetaData()
 Row = tuple[Any, ...]
-"""All columns of a table, in order."""
+"""One row: the values of all columns of a table, in order."""
 
 ENTRIES: Final = Table(
     "entries",
@@ -102,4 +102,4 @@ ERASURE_CONTACTS: Final = Table(
     PrimaryKeyConstraint("request", "contact"),
     sqlite_with_rowid=False,
 )
-"""Contacts of an erasure request, until it is proved."""
+"""Contacts of each erasure request. They are deleted when the request gets its proof."""

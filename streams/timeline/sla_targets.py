@@ -14,7 +14,7 @@ from streams.timeline.schema import PROMISES, Row
 
 
 def upsert(dialect: str) -> Any:
-    """Return the statement that writes `rows` unless later ones are stored."""
+    """Return the SQL statement that inserts the `rows` of contacts, or replaces stored rows unless they are later."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     put = insert(PROMISES)
     new = {name: put.excluded[name] for name in ("sector", "told_at", "running")}
@@ -24,7 +24,7 @@ def upsert(dialect: str) -> Any:
 
 
 def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
-    """Return one row per contact, from its latest entry, with all columns in order."""
+    """Return one table row per contact, from its latest entry in `entries`, with all columns in order."""
     latest: dict[str, SlaTargetsEntry] = {}
     for entry in entries:
         if entry.happened_at >= latest.setdefault(entry.contact, entry).happened_at:
@@ -38,7 +38,10 @@ def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
 def read(
     connection: Connection, contacts: Collection[str], sectors: Collection[str] = ()
 ) -> Mapping[str, tuple[SlaTarget, ...]]:
-    """Return the open SLA targets of these contacts, in these sectors or, if none is given, in all."""
+    """Return contact → open SLA targets, of these contacts in these sectors or without a sector.
+
+    If no sector is given, all count. A contact without a stored row is left out.
+    """
     if not contacts:
         return {}
     width = width_of(len(contacts))

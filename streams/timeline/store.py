@@ -38,7 +38,7 @@ _POSITIONAL: Final = {
 
 
 class EntryPosition(NamedTuple):
-    """Position of an entry in time."""
+    """Position of an entry in the order of time: its time, and its id among simultaneous entries."""
 
     happened_at: int
     id: str
@@ -53,7 +53,7 @@ class Written(NamedTuple):
     adopted: int
     """Entries moved to another owner, because their contact named an identity for the first time, or a stronger one."""
     promises: int
-    """Contacts with new SLA targets."""
+    """Contacts whose row of open SLA targets is new or was replaced."""
 
 
 _PAGE: Final = (
@@ -216,12 +216,12 @@ class Timeline:
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def read_positions(self) -> dict[int, int]:
-        """Return the positions, see `positions.read`. Raises `Unavailable`."""
+        """Return the positions in the timelines' topic by partition, see `positions.read`. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return positions.read(connection)
 
     def find_erased(self, contacts: Iterable[str] | None = None) -> dict[str, int]:
-        """Return the erased contacts, among these or all, with the time of their erasure. Raises `Unavailable`."""
+        """Return erased contact → time of its erasure, among these contacts or, with None, of all. Raises `Unavailable`."""
         query = select(ERASURES.c.contact, ERASURES.c.erased_at)
         queries = (
             [query] if contacts is None else [query.where(ERASURES.c.contact.in_(s)) for s in slices(list(contacts))]
@@ -235,7 +235,7 @@ class Timeline:
             return _find_existing(connection, ENTRIES.c.owner, names)
 
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`; at least `most` are followed. Raises `Unavailable`."""
+        """Return the identities of the citizen who has `identity`. `most` may raise their maximum. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
         with database_errors(), self._engine.connect() as connection:
             return resolve_identities(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
@@ -243,7 +243,10 @@ class Timeline:
     def read(
         self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners before `before`, latest first. Raises `Unavailable`."""
+        """Return at most `limit` entries of these owners, all before the position `before` if given, latest first.
+
+        Raises `Unavailable`.
+        """
         place = before._asdict() if before is not None else {}
         query = _PAGE if before is None else _PAGE_BEFORE
         found: list[Any] = []
@@ -254,7 +257,7 @@ class Timeline:
         return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public according to SQLAlchemy
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
-        """Return all entries of one contact, or the latest `limit` ones, in order. Raises `Unavailable`."""
+        """Return all entries of one contact, or the latest `limit` ones, earliest first. Raises `Unavailable`."""
         query = select(ENTRIES).where(ENTRIES.c.contact == contact)
         if limit is not None:
             query = query.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
@@ -263,12 +266,12 @@ class Timeline:
         return sort_entries(map(dict, found))
 
     def read_sla_targets(self, contacts: Collection[str]) -> Mapping[str, tuple[SlaTarget, ...]]:
-        """Return the open SLA targets of these contacts. Raises `Unavailable`."""
+        """Return contact → open SLA targets; contacts without a stored row are left out. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
-        """Delete contacts closed before `until`, among those of the next `limit` entries. Raises `Unavailable`."""
+        """Delete contacts closed before `until`, among those of the `limit` entries after `after`. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
@@ -277,7 +280,7 @@ class Timeline:
 
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
-        """Return the links of an identity, also revoked ones, those with most contacts first. Raises `Unavailable`."""
+        """Return at most `limit` links of an identity, also revoked, those with most contacts first. Raises `Unavailable`."""
         with database_errors(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
@@ -287,17 +290,23 @@ class Timeline:
             return links.count(connection, identity)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions, see `links.revoke`. On `Unavailable`, the result is known by `is_revoked`."""
+        """Revoke a link in both directions, see `links.revoke`; return whether it was valid in either.
+
+        After `Unavailable`, `is_revoked` shows whether the revocation was written.
+        """
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
     def restore(self, link: Link) -> bool:
-        """Restore a revoked link; return whether it was revoked. On `Unavailable`, the result is known by `is_revoked`."""
+        """Restore a revoked link in both directions; return whether it was revoked in either.
+
+        After `Unavailable`, `is_revoked` shows whether the link was restored.
+        """
         with self.write_transaction() as connection:
             return True in [links.restore(connection, directed) for directed in _both_directions(link)]
 
     def is_revoked(self, link: Link) -> bool:
-        """Return whether a link is revoked, after waiting for running writes. Raises `Unavailable`."""
+        """Return whether a link is revoked in either direction, after waiting for running writes. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             return links.is_revoked(connection, link)
 
@@ -338,7 +347,7 @@ class _Put:
         self._sql: Final = str(compiled)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Insert rows; return the number of new ones."""
+        """Execute the statement for `rows`; return the number of rows that it inserted or changed."""
         if not rows:
             return 0
         done = connection.exec_driver_sql(self._sql, [*rows], execution_options={"preserve_rowcount": True})
@@ -346,7 +355,7 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the entries that `entries` withdraw, and return those that neither `entries` nor stored ones withdraw."""
+    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw."""
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))

@@ -51,7 +51,7 @@ MAX_CONTACTS: Final = 100
 """Maximum number of contacts of one citizen. An identity with more is shared (a switchboard, a social worker, a hostel), and
 counts in no figure."""
 LONGEST_OPEN_DAYS: Final = 400
-"""Maximum number of days that an open case stays in the row."""
+"""Maximum age of the last event of an open case or appointment that stays in the row, in days before `counted_from`."""
 
 
 class RecontactTerms(NamedTuple):
@@ -71,33 +71,33 @@ class CitizenContact(Row):
     channel: str = ""
     service: str = ""
     service_order: int = -1
-    """Order of the latest event that names the service."""
+    """Event order of the latest event that names the service; -1 without one."""
     began_at: int | None = None
     responded_at: int | None = None
-    """Time of the first response of substance to the citizen."""
+    """Time of the first response of substance to the citizen; None without one."""
     event_order: int = -1
-    """Order of the latest event."""
+    """Event order of the latest event; -1 without one."""
     withdrawn_at: int | None = None
-    """Time at which the contact was reattributed to another citizen; it then counts in no figure here."""
+    """Time at which the contact was reattributed to another citizen, else None. It then counts in no figure here."""
     is_first: bool | None = None
-    """Whether it is a first contact; set when the earlier contacts leave the row."""
+    """Whether it is a first contact; None until the earlier contacts leave the row, while it follows from them."""
     moved: AssignedSector | None = None
-    """Sector key of its last reattribution; None without one, and in rows of an earlier release."""
+    """`Reattribution.assigned_sector` of its last reattribution; None without one, and in rows of an earlier release."""
 
 
 class Citizen(Row, tag=1):
     """Row of one citizen, or of one contact without an identity. The tag is the row version."""
 
     terms: RecontactTerms
-    """Parameters used for the figures."""
+    """Parameters with which the row was counted in the figures."""
     counted_from: int
     """First day whose figures may still change; figures of earlier days are final."""
     is_known: bool
-    """Whether the row has an identity."""
+    """Whether the row belongs to an identity; false for a row of one contact without an identity."""
     contacts: tuple[CitizenContact, ...] = ()
     """Contacts, sorted by fingerprint."""
     overflow_at: int | None = None
-    """Latest event time after the number of contacts exceeded `MAX_CONTACTS`; the contacts are then deleted."""
+    """Latest event time of a row whose contacts exceeded `MAX_CONTACTS` and were deleted; None for other rows."""
 
 
 # --------------------------------------------------------------------------------------------------------------- evidence
@@ -125,7 +125,10 @@ COUNTED_TYPES: Final = REATTRIBUTION_TYPES.union(TYPE_INDEX)
 
 
 def add(row: Citizen, entry: Entry, at: int) -> Citizen:
-    """Return `row` with `entry` added, whose time is `at`: a new row, or `row` itself if nothing changes."""
+    """Return `row` with the evidence of `entry`, whose time is `at`: a new row, or `row` itself if nothing changes.
+
+    More than `MAX_CONTACTS` contacts are all deleted from the new row; then only `overflow_at` changes.
+    """
     if row.overflow_at is not None:
         if at <= row.overflow_at:
             return row
@@ -170,7 +173,7 @@ def _add_entry(known: CitizenContact, entry: Entry, at: int) -> CitizenContact:
 
 
 def _apply_reattribution(known: CitizenContact, move: Reattribution, at: int) -> None:
-    """Set or clear `withdrawn_at`. The reattribution with the least sector key is the last one.
+    """Set or clear `withdrawn_at`. The reattribution with the least `assigned_sector` is the last one.
 
     Within one sector a contact never returns to a former citizen, so a withdrawal is final there.
     """
@@ -228,7 +231,10 @@ DayOf = Callable[[int], int]
 
 @lru_cache(16)
 def day_of(zone: str) -> DayOf:
-    """Return a function from times to civil days, cached per quarter of an hour, which divides all UTC offsets in use."""
+    """Return a function from a time to the ordinal of its civil day in `zone`.
+
+    It caches results per quarter of an hour, which divides all UTC offsets in use.
+    """
     tzinfo = ZoneInfo(zone)
 
     @lru_cache(20_000)
@@ -273,7 +279,7 @@ def facts(row: Citizen) -> list[Fact]:
 
 
 def _histories(row: Citizen) -> dict[str, list[_History]]:
-    """Return the histories of the contacts by service."""
+    """Return service → histories of its contacts, without withdrawn contacts and those whose beginning is unknown."""
     day = day_of(row.terms.zone)
     histories: dict[str, list[_History]] = {}
     for known in row.contacts:
@@ -331,7 +337,7 @@ def _follows(history: _History, former: _History, within: int) -> bool:
 
 
 def _find_reason(history: _History, earlier: Sequence[_History], within: int) -> str:
-    """Return the reason that made the contact avoidable: the first of the channel's `RECONTACT_REASONS` that applies."""
+    """Return the first of the channel's `RECONTACT_REASONS` that applies to the contact; `OTHER_REASON` if none does."""
     if not earlier:
         return OTHER_REASON
     for reason in RECONTACT_REASONS.get(history.channel, ()):
@@ -363,7 +369,7 @@ _REASONS: Final[dict[str, _Reason]] = {
 
 
 def has_same_facts(before: Citizen, after: Citizen) -> bool:
-    """Return True only if both rows contribute the same facts. A quick check that may miss equal rows."""
+    """Return True only if both rows contribute the same facts. False may be wrong: this is a quick check before `facts`."""
     return (
         len(before.contacts) == len(after.contacts)
         and before.terms == after.terms
@@ -391,7 +397,7 @@ MAX_LATE_DAYS: Final = 7
 
 
 def close(row: Citizen, day: int) -> Citizen:
-    """Return `row` with the figures up to `day` final: the row contributes only to later days."""
+    """Return a copy of `row` with the figures up to and including `day` final: it contributes only to later days."""
     after = row.__copy__()
     after.counted_from = max(row.counted_from, day + 1)
     return after
@@ -411,7 +417,7 @@ def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
 
 
 def forget(row: Citizen, since: int) -> Citizen:
-    """Return `row` with the figures before the day `since` final, without the contacts that no later figure needs.
+    """Return `row` with the figures before the day `since` (an ordinal) final, without contacts that no later figure needs.
 
     Returns `row` itself if nothing changes.
     """
@@ -478,7 +484,7 @@ def _is_needed(known: CitizenContact, since: int, context: int, day: DayOf) -> b
 
 
 def is_empty(row: Citizen) -> bool:
-    """Return whether the row can be deleted."""
+    """Return whether the row has neither contacts nor an overflow, so that it can be deleted."""
     return not row.contacts and row.overflow_at is None
 
 

@@ -42,12 +42,12 @@ class CitizenFigureKey(NamedTuple):
 
 
 def start_of(period: Period, day: int) -> int:
-    """Return the first day of the period of `day`. Ordinal 1 is a Monday."""
+    """Return the ordinal of the first day of the period that contains `day`. Ordinal 1 is a Monday."""
     return day - (day - 1) % DAYS[period]
 
 
 def counted_from(today: int, terms: RecontactTerms) -> int:
-    """Return the first day whose figures may still change: the start of four weeks that late events can affect."""
+    """Return the first day whose figures may still change `today`: the start of the four weeks that late events can affect."""
     return start_of(Period.FOUR_WEEKS, today - terms.recontact_days - MAX_LATE_DAYS)
 
 
@@ -64,7 +64,7 @@ class CitizenFigureChanges:
         self._citizens: Final[defaultdict[tuple[Period, int, str | None, int], int]] = defaultdict(int)
 
     def add(self, before: Citizen | None, after: Citizen) -> None:
-        """Add the difference between the contributions of `before` and `after`."""
+        """Add the difference between the contributions of one citizen's rows `before` (None for a new row) and `after`."""
         if before is not None and has_same_facts(before, after):
             return
         old_facts, new_facts = facts(before) if before is not None else [], facts(after)
@@ -97,7 +97,10 @@ class CitizenFigureChanges:
                 citizens[period, start, service, index] -= 1
 
     def apply(self, edit: Callable[[CitizenFigureKey], Figure]) -> None:
-        """Apply the changes to the figures. `edit` returns the mutable row of a key."""
+        """Add the accumulated changes to the figures of all periods and of the total.
+
+        `edit` returns the mutable row of a key. A decrease is also recorded in the row's `corrected`.
+        """
         for (day, service, index), by in self._numbers.items():
             if by:
                 for period in Period:
@@ -119,7 +122,7 @@ def _change(figure: Figure, index: int, by: int) -> None:
 # ["total", "", service], without the service for all services; or ["progress"]. The value is the JSON of a `Figure`, or of a
 # `Progress`. A citizen is in one partition, so figures with the same key of all partitions add up.
 class Progress(msgspec.Struct):
-    """Progress of a partition, written once a day."""
+    """Progress of a partition and parameters of its figures, written once a day."""
 
     day: int
     """All days before this one have ended, and their events are counted."""
@@ -135,13 +138,16 @@ _decode_key: Final = msgspec.json.Decoder(list[str]).decode
 
 
 def dump_key(key: CitizenFigureKey) -> bytes:
-    """Return an encoded key."""
+    """Return the Kafka key of a row of figures."""
     start = date.fromordinal(key.start).isoformat() if key.start else ""
     return _encode_key([key.period, start, *([] if key.service is None else [key.service])])
 
 
 def load_key(key: bytes) -> CitizenFigureKey | None:
-    """Return a decoded key; None for the key of `Progress`. Raises `ValueError` or `msgspec.DecodeError` for an invalid key."""
+    """Return the key that `dump_key` encoded; None for the key of `Progress`.
+
+    Raises `ValueError` or `msgspec.DecodeError` for an invalid key.
+    """
     if key == PROGRESS_KEY:
         return None
     period, start, *service = _decode_key(key)

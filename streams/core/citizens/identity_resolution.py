@@ -46,9 +46,9 @@ class IdentityCluster(NamedTuple):
     """Weak identities linked to this citizen and to others, which do not belong to the cluster. If the queried identity is
     shared: all identities that it is linked to."""
     is_whole: bool = True
-    """Whether no identity was left out because of `LinkLimits`."""
+    """False if `LinkLimits` left identities out."""
     is_own: bool = True
-    """Whether the queried identity leads to at most one person."""
+    """False if the queried identity leads to several persons or exceeds a limit, so that the cluster is this identity alone."""
 
 
 class Neighbourhood(NamedTuple):
@@ -58,7 +58,10 @@ class Neighbourhood(NamedTuple):
     """Linked identities in order, without revoked links. At most `LinkLimits.fan_out` + 1 for a weak identity, and at most
     `LinkLimits.identities` + 1 for a strong one."""
     contacts: int = 0
-    """For a weak identity: number of contacts without a stronger one, if more than `LinkLimits.contacts`; may stop there."""
+    """For a weak identity: number of its contacts that name no stronger identity.
+
+    Exact numbers are not required: a smaller number than `LinkLimits.contacts` may be 0, a larger one may be cut.
+    """
 
 
 FindNeighbours = Callable[[Sequence[str]], Mapping[str, Neighbourhood]]
@@ -67,28 +70,28 @@ _NO_NEIGHBOURS: Final = Neighbourhood()
 
 
 def is_strong(identity: str) -> bool:
-    """Return whether an identity always belongs to one person."""
+    """Return whether an identity is of a kind in `STRONG`, which always belongs to one person."""
     return kind_of(identity) in STRONG
 
 
 def make_links(identities: Iterable[str]) -> tuple[Link, ...]:
     """Return the links of a contact, given all its identities in any order: the strongest one is linked to each other one.
 
-    Only the strongest `MAX_IDENTITIES` count, as in the contact's row.
+    Returns no links for fewer than two identities. Only the strongest `MAX_IDENTITIES` count, as in the contact's row.
     """
     strongest, *others = sorted({*identities}, key=identity_rank)[:MAX_IDENTITIES] or [""]
     return tuple(Link(strongest, other) for other in others)
 
 
 def identity_rank(identity: str) -> tuple[int, str]:
-    """Return a sort key that puts strong identities first, in the order of a contact's row."""
+    """Return a sort key: stronger kinds first, as in a contact's row, then by text. Unknown kinds come last."""
     return _STRENGTH.get(kind_of(identity), len(_STRENGTH)), identity
 
 
 def resolve_identities(identity: str, neighbours: FindNeighbours, limits: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed
-    """Return the cluster of the citizen with `identity`, with a bounded number of calls of `neighbours`.
+    """Return the identities of the citizen who has `identity`, with a bounded number of calls of `neighbours`.
 
-    A weak identity that leads to several persons, or exceeds a limit, forms a cluster of its own.
+    A weak identity that leads to several persons, or exceeds a limit, forms a cluster of its own, with `is_own` false.
     """
     neighbours = _once(neighbours)
     if is_strong(identity):
@@ -180,5 +183,5 @@ def _is_busy(identity: str, near: Neighbourhood, limits: LinkLimits) -> bool:
 
 
 def kind_of(identity: str) -> str:
-    """Return the kind of an identity, or the channel of a contact id."""
+    """Return the text before the first colon: the kind of an identity, or the channel of a contact id."""
     return identity.partition(":")[0]

@@ -20,7 +20,7 @@ SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
 WITHDRAWN: Final = "contact.withdrawn"
 REATTRIBUTION_TYPES: Final = frozenset({ADOPTED, WITHDRAWN})
-"""Entry types that are not shown in a timeline."""
+"""Types of the records for reattributions, which are not stored or shown in a timeline."""
 
 PastEvent = tuple[str, int, str]
 """Event type, time in milliseconds since 1970, and service of the event."""
@@ -32,7 +32,7 @@ class Reattribution(Entry, gc=False):
     events: tuple[PastEvent, ...] = msgspec.field(default=(), name="told")
     """For an adoption: the contact's events under the former citizen that have an event order."""
     assigned_sector: AssignedSector = msgspec.field(default=UNASSIGNED_SECTOR, name="settled")
-    """Current sector key of the contact. It only decreases, so the least key marks the contact's last reattribution."""
+    """The contact's `Contact.assigned_sector`. It only decreases, so the least one marks the contact's last reattribution."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -47,8 +47,8 @@ def decode(value: bytes) -> Reattribution:
 def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes, bytes], ...]:
     """Return the records for a contact whose citizen changed: Kafka keys, and reattributions as JSON.
 
-    Returns no record if the contact had no event with an event order, as most calls get an identity when they are queued. An
-    erasure gives no record either, as the contact then has no citizen.
+    Returns no record if the contact had no event with an event order. This is usual: most calls get their identity when they are
+    queued. An erasure gives no record either, as the contact then has no citizen.
     """
     if not before.stays and _only_arrived(before):  # nearly always
         return ()
@@ -93,7 +93,7 @@ def _record(
 
 
 def _past_events(row: Contact) -> Iterator[PastEvent]:
-    """Yield the row's events: the first times, and the latest event and service."""
+    """Yield the row's known events that have an event order, the latest event, and the latest event that names a service."""
     is_known = row.service_order >= 0  # else only the service of the arrival is known
     for kind, at, service in event_times(row):
         yield kind, at, "" if is_known else service

@@ -52,11 +52,15 @@ class Agent(Row, tag=1):
     """Row of one agent. The tag is the row version."""
 
     logins: dict[str, Register] = field(default_factory=dict)
-    """Queue → logged in; the empty name means all queues. Taking a contact in a queue implies a login to it."""
+    """Queue → register of whether the agent is logged in; the empty name means all queues.
+
+    Taking a contact in a queue implies a login to it."""
     pauses: dict[str, Register] = field(default_factory=dict)
-    """Queue → paused; the empty name means all queues. A login or logout of a queue ends the pause in it."""
+    """Queue → register of whether the agent is paused; the empty name means all queues.
+
+    A login or logout of a queue ends the pause in it."""
     contact: Register | None = None
-    """Whether the agent is on a contact."""
+    """Register of whether the agent is on a contact; None without an event about it."""
     rings: tuple[Ring, ...] = ()
     """The latest `MAX_RINGS` unanswered rings, sorted. An older ring is taken for a duplicate."""
     silent_since: int = 0
@@ -67,7 +71,7 @@ class Agent(Row, tag=1):
 
     @property
     def last_at(self) -> int:
-        """Return the latest event time in the row."""
+        """Return the latest event time in the row, in milliseconds since 1970; 0 without one."""
         registers = [*self.logins.values(), *self.pauses.values(), *([self.contact] if self.contact else [])]
         return max([*(register.at for register in registers), *(ring.at for ring in self.rings)], default=0)
 
@@ -129,7 +133,7 @@ def _add_ring(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
 
 
 def states(agent: Agent) -> dict[Dimensions, str]:
-    """Return dimensions → state (a stock in `figure_schemas.QUEUES`) of each queue that the agent is logged in to.
+    """Return dimensions → state (a stock of `figure_schemas.QUEUE_SCHEMA`) of each queue that the agent is logged in to.
 
     A pause or a contact in a queue implies a login, if no login or logout is known. An agent on a contact is so in all
     queues, also while paused. An additional entry with an empty queue has the most available of the states, so that figures

@@ -85,7 +85,7 @@ class CaseEvent(Row):
     first_at: int
     last_at: int
     dimensions: Dimensions
-    """Dimensions of the last event."""
+    """Dimensions of the last event of this type."""
     detail: str
     """JSON of the last event's `data`, or of the first event's (`FIRST_DETAIL_TYPES`), without empty fields. May be empty."""
     between: tuple[int, ...] = ()
@@ -93,7 +93,7 @@ class CaseEvent(Row):
 
     @property
     def data(self) -> "Detail":
-        """Return `detail`, decoded."""
+        """Return `detail`, decoded; all fields have their defaults if it is empty."""
         return _decode(self.detail)
 
 
@@ -147,7 +147,7 @@ def _between(known: CaseEvent, at: int) -> tuple[int, ...]:
 def intervals_in_states(
     own_events: Iterable[CaseEvent], states: Container[ContactState]
 ) -> tuple[tuple[int, int | None], ...]:
-    """Return the intervals in which the state was one of `states`, in order; end None for a state that lasts."""
+    """Return begin and end of the intervals in which the state was one of `states`, in order; end None if it lasts."""
     changes = sorted(
         (at, _RANK[case_event.type], STATE_AFTER_EVENT[case_event.type] in states)
         for case_event in own_events
@@ -169,7 +169,7 @@ def intervals_in_states(
 
 
 def latest_state_event(case_events: Iterable[CaseEvent]) -> CaseEvent | None:
-    """Return the case event that decides the state, or None."""
+    """Return the last case event whose type sets the state (`STATE_AFTER_EVENT`); None without one."""
     decisive = [case_event for case_event in case_events if case_event.type in _RANK]
     if len(decisive) > 1:
         return max(decisive, key=lambda case_event: (case_event.last_at, _RANK[case_event.type]))
@@ -177,7 +177,10 @@ def latest_state_event(case_events: Iterable[CaseEvent]) -> CaseEvent | None:
 
 
 def status(decisive: CaseEvent | None) -> tuple[ContactState, str]:
-    """Return the state after the deciding case event, and the outcome in one word, empty while the contact is open."""
+    """Return the state after `decisive` (`latest_state_event`), and the outcome in one word, empty while the contact is open.
+
+    Without such an event, the state is closed and the outcome empty.
+    """
     if decisive is None:
         return ContactState.CLOSED, ""
     state = STATE_AFTER_EVENT[decisive.type]

@@ -48,7 +48,7 @@ class Claim(Row):
     sector: str
     """Empty for events without a sector."""
     first_at: int
-    """Earliest event time that names the sector."""
+    """Earliest time of an event that names `sector`; 0 without a sector."""
     identities: str
 
 
@@ -67,36 +67,37 @@ class Contact(Row, tag=1):
     stays: tuple[QueueStay, ...] = ()
     """Queue stays of a call or a visitor, sorted by number."""
     case_events: tuple[CaseEvent, ...] = ()
-    """All other events, sorted by type."""
+    """All events that concern no queue stay, including opinions and erasures: one `CaseEvent` per type, sorted by type."""
     touched_at: int = 0
     """Local time of the worker's last change of the row. Set by the worker, independent of the events."""
     clocks: tuple[SlaClock, ...] = ()
     """SLA clocks, with the changes already published. Set by the worker as time passes."""
     sector_at: int = 0
-    """Earliest event time that names the sector."""
+    """Earliest time of an event that names `sector`; 0 without a sector."""
     claims: tuple[Claim, ...] = ()
     """Identities by sector, if the source named several sectors, which is rare."""
     event_order: int = -1
-    """Latest event (`contacts.event_order`), for the reattribution to another citizen; -1 if unknown, or in rows of an earlier
-    release."""
+    """Event order of the latest event (`contacts.event_order`), for the reattribution to another citizen.
+
+    -1 if it is unknown, and in rows of an earlier release."""
     service_order: int = -1
-    """Latest event that names a service."""
+    """Event order of the latest event that names a service; -1 as in `event_order`."""
     service: str = ""
-    """The service that it names."""
+    """The service that the event of `service_order` names; empty without one."""
 
     @property
     def citizen(self) -> str:
-        """Return the strongest identity, or the empty string."""
+        """Return the contact's strongest identity, which names its citizen; empty without an identity."""
         return self.identities.partition(" ")[0]
 
     @property
     def assigned_sector(self) -> AssignedSector:
-        """Return the sort key of the sector, which only decreases. While it is constant, identities only become stronger."""
+        """Return the sort key of `sector`. It only decreases; while it is constant, identities only become stronger."""
         return not self.sector, self.sector_at, self.sector
 
     @property
     def dimensions(self) -> Dimensions:
-        """Return the dimensions of the last queue stay, or of the case event with the most complete dimensions."""
+        """Return the dimensions of the last queue stay; without one, of the case event with the most complete dimensions."""
         if self.stays:
             return self._last_stay.dimensions
         return max(self.own_events or self.case_events, key=_by_completeness).dimensions
@@ -136,7 +137,10 @@ class Contact(Row, tag=1):
 
     @property
     def last_own_event_at(self) -> int:
-        """Return the latest event time of the contact's source. Events of other sources do not show that source's progress."""
+        """Return the latest event time of the contact's source; `last_at` if only opinions or an erasure are known.
+
+        Events of other sources do not show that source's progress.
+        """
         times = [event.last_at for event in self.own_events]
         for stay in self.stays:
             times += [at for at in stay_times(stay) if at is not None]
@@ -174,17 +178,17 @@ class Contact(Row, tag=1):
 
     @property
     def state(self) -> ContactState:
-        """Return the state."""
+        """Return the contact's state, as in `status`."""
         return self.status()[0]
 
     @property
     def is_closed(self) -> bool:
-        """Return whether the contact is closed."""
+        """Return whether the contact's state is closed, as in `status`."""
         return self.state is ContactState.CLOSED
 
     @property
     def closed_at(self) -> int | None:
-        """Return the time of the closing event; None while the contact is open."""
+        """Return the time of the event that closed the contact, or of its last event if none did; None while it is open."""
         if not self.is_closed:
             return None
         if self.stays:
@@ -259,7 +263,10 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
 
 
 def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
-    """Add the event's sector and identities to the row, if the event comes from the contact's source."""
+    """Add the event's sector and identities to the row `after`, unless the event comes from another source than the contact's.
+
+    Once the contact is erased, identities are ignored. Raises `rows.TooManyDimensions` for too many sectors.
+    """
     names = event.subject.split(":", 2)
     if len(names) > 2 and names[1] != event.source:
         return
@@ -287,7 +294,10 @@ def _add_claim(after: Contact, event: Event, sector: str, identities: str, at: i
 
 
 def _assign_sector(after: Contact, claims: dict[str, Claim]) -> None:
-    """Assign the sector with the earliest event. Identities without a sector belong to every sector."""
+    """Set sector, identities and claims of the row `after`: the sector in `claims` with the earliest event is assigned.
+
+    Identities without a sector belong to every sector.
+    """
     first = min(claims.values(), key=_by_time) if len(claims) > 1 else next(iter(claims.values()))
     after.sector, after.sector_at, after.identities = first.sector, first.first_at, first.identities
     after.claims = ()
@@ -390,7 +400,10 @@ _VISIT_TYPES: Final = {
 
 
 def event_times(row: Contact) -> Iterator[tuple[str, int, str]]:
-    """Yield the row's events that have an event order: type, first or last time, and service."""
+    """Yield type, time and service of the row's known events that have an event order.
+
+    Of several events of one type, the first and the last are known; in a queue stay only the first.
+    """
     for stay in row.stays:
         for field, kind in (_VISIT_TYPES if stay.dimensions.channel == Channel.VISIT else _CALL_TYPES).items():
             at = getattr(stay, field)

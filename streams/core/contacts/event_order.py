@@ -33,11 +33,11 @@ class HasEventOrder(Protocol):
     service_order: int
     """Order of the latest event that names a service; -1 without one."""
     service: str
-    """The service that it names."""
+    """The service that the event of `service_order` names."""
 
 
 def add_event_order(row: HasEventOrder, kind: str, at: int, service: str) -> bool:
-    """Add an event to the row's event orders. Return whether its type has an event order."""
+    """Set the row's orders and service from an event of type `kind`, if it is later. Return whether its type has an order."""
     index = TYPE_INDEX.get(kind)
     if index is None:
         return False

@@ -35,13 +35,13 @@ class QueueStay(Row):
     transferred_at: int | None = None
     ended_at: int | None = None
     wait_ms: int | None = None
-    """Shortest wait in an event."""
+    """Shortest wait that an event of this queue stay reports; None if none does."""
     handle_ms: int | None = None
-    """Shortest conversation in an event."""
+    """Shortest conversation that an event of this queue stay reports; None if none does."""
     left_forgotten_at: int | None = None
-    """Time at which the wait exceeded its time to live (`forget`)."""
+    """Time at which the wait exceeded its time to live (`forget`), else None."""
     ended_forgotten_at: int | None = None
-    """Time at which the conversation exceeded its time to live (`forget`)."""
+    """Time at which the conversation exceeded its time to live (`forget`), else None."""
     to_queue: str | None = None
     """Target queue of the transfer, empty for an unknown target. The latest transfer with a known target wins. None without a
     transfer, and in rows of an earlier release, which did not record the target."""
@@ -62,7 +62,7 @@ def transfer_dimensions(stay: QueueStay) -> Dimensions:
 
 
 def find(stays: tuple[QueueStay, ...], number: int) -> QueueStay | None:
-    """Return the queue stay with this number, or None."""
+    """Return the queue stay with this number within the contact, or None."""
     for stay in stays:
         if stay.number == number:
             return stay
@@ -71,7 +71,7 @@ def find(stays: tuple[QueueStay, ...], number: int) -> QueueStay | None:
 
 # --------------------------------------------------------------------------------------------------------------- result
 class StayResult(msgspec.Struct, gc=False):
-    """Result of a queue stay. `outcome` and `finish` are counts or stocks of `figure_schemas.QUEUES`, or empty."""
+    """Result of a queue stay. `outcome` and `finish` are counts or stocks of `figure_schemas.QUEUE_SCHEMA`, or empty."""
 
     queued_at: int
     """Start of the wait, from an event or derived."""
@@ -178,7 +178,10 @@ _DESTINATIONS: Final[set[str]] = set()
 
 
 def add_evidence(stays: tuple[QueueStay, ...], event: Event, at: int) -> tuple[QueueStay, ...] | None:
-    """Return `stays`, sorted by number, with `event` added; None if the event does not belong to a queue stay."""
+    """Return `stays`, sorted by number, with `event` added; None if its type does not concern a queue stay.
+
+    Raises `rows.TooManyDimensions`.
+    """
     field = _FIELD.get(event.type)
     if field is None:
         return None
@@ -239,7 +242,7 @@ def _shortest(known_ms: int | None, seconds: float) -> int:
 
 # ------------------------------------------------------------------------------------------------------------ forgetting
 class TimesToLive(NamedTuple):
-    """Maximum durations in milliseconds. Longer waits and conversations have ended, but the source did not report it."""
+    """Maximum durations in milliseconds. Longer waits and conversations are assumed to have ended without a report."""
 
     waiting: int
     """Wait of a call."""
@@ -249,7 +252,7 @@ class TimesToLive(NamedTuple):
     """Wait or service of a visitor, which may take half a day."""
 
     def of(self, channel: str, kind: str) -> int:
-        """Return the maximum for `waiting` or `in_progress` in a channel."""
+        """Return the maximum for a wait (kind `waiting`) or a conversation (`in_progress`) in a channel, in milliseconds."""
         if channel == Channel.VISIT:
             return self.visit
         return self.waiting if kind == "waiting" else self.in_progress

@@ -50,7 +50,7 @@ class WaitingIndex(Generic[Key]):
             self.update(key, None, row)
 
     def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
-        """Replace the row of `key`, where None means no row. Return whether the open spans changed."""
+        """Replace the spans of the row `before` of `key` by those of `after`; None means no row. Return whether they changed."""
         if (
             before is not None
             and after is not None
@@ -89,13 +89,13 @@ class WaitingIndex(Generic[Key]):
         return min(found)[0] if found else None
 
     def ages(self, dimensions: Dimensions) -> dict[int, int]:
-        """Return start of the half hour of receipt, in seconds since 1970 → number of cases that wait for the service."""
+        """Return start of the half hour of receipt, in seconds since 1970 → number of cases with these dimensions that wait."""
         return dict(self._ages.get(dimensions, {}))
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
         """Return the contacts with a wait or conversation that exceeds its time to live at `now_ms`, oldest first.
 
-        Cases have no time to live.
+        They stay in the index until `update` removes them. Cases have no time to live.
         """
         found: list[tuple[int, Key]] = []
         for (kind, dimensions), heap in self._heaps.items():

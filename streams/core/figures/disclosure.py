@@ -44,7 +44,7 @@ def reveals_few(whole: int, parts: Collection[int]) -> bool:
 
 
 def disclose(cells: Mapping[Name, Cell], *, hides_sum: bool = False) -> dict[Name, int]:
-    """Return the values that may be published of cells whose sum is known. With `hides_sum` the sum stays hidden too.
+    """Return name → value of the cells that may be published. Readers know the sum of all cells, unless `hides_sum` is true.
 
     Small cells are withheld. The smallest other cells, all cells of a size at a time, are withheld until the withheld cells
     stand for at least `MIN_WITHHELD` citizens. If all cells are not enough, the result is empty: zeros would reveal the others.

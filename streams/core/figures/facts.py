@@ -82,7 +82,7 @@ def stay_facts(stay: QueueStay) -> Facts:
 
 
 def transfer_facts(stay: QueueStay) -> Facts:
-    """Return the facts of a queue stay for the figures of transfers (`queue_stay.transfer_dimensions`)."""
+    """Return the fact of a queue stay for the figures of its `queue_stay.transfer_dimensions`; empty without a transfer."""
     if stay.transferred_at is None or stay.to_queue is None or (result := stay_result(stay)).finish != "transferred":
         return ()
     return ((bucket_start(result.finished_at), _HANDED_ON, 0),)
@@ -90,7 +90,7 @@ def transfer_facts(stay: QueueStay) -> Facts:
 
 # ----------------------------------------------------------------------------------------------------------- case events
 def case_facts(row: Contact) -> dict[Dimensions, Facts]:
-    """Return dimensions → facts of the case events, without those of queue stays."""
+    """Return dimensions → facts of a contact's case or appointment, and of its opinions; without facts of queue stays."""
     if not row.case_events:
         return {}
     found: dict[Dimensions, Facts] = {}
@@ -141,7 +141,7 @@ def open_since(row: Contact) -> int | None:
 
 
 def responded_at(own_events: tuple[CaseEvent, ...], *, in_substance: bool = False) -> int | None:
-    """Return the time of the first response of an agent; with `in_substance`, of the first answer, so without questions."""
+    """Return the time of an agent's first response; None without one. With `in_substance`, questions do not count."""
     kinds = _ANSWERS if in_substance else _RESPONSES
     return min((event.first_at for event in own_events if event.type in kinds), default=None)
 
@@ -164,7 +164,7 @@ def received_at(own_events: tuple[CaseEvent, ...]) -> int | None:
 
 
 def is_plausible_admission(admitted_at: int, arrived_at: int) -> bool:
-    """Return whether a letter's admission is before its arrival by at most `LONGEST_ADMISSION_MS`."""
+    """Return whether a letter's admission is not after its arrival, and before it by at most `LONGEST_ADMISSION_MS`."""
     return 0 <= arrived_at - admitted_at <= LONGEST_ADMISSION_MS
 
 

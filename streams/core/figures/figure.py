@@ -55,12 +55,12 @@ class Figure(msgspec.Struct, array_like=True):
 
 
 def new_figure(figure_schema: FigureSchema = QUEUE_SCHEMA) -> Figure:
-    """Return a row of zeros."""
+    """Return a total or bucket row of zeros."""
     return Figure([0] * len(figure_schema.counts), [0] * len(figure_schema.stocks), {})
 
 
 def new_day(figure_schema: FigureSchema = QUEUE_SCHEMA) -> Figure:
-    """Return a row of zeros for a day."""
+    """Return a day row of zeros."""
     return Figure([0] * len(figure_schema.counts), [0] * len(figure_schema.stocks), {}, by_hour=[0] * HOURS)
 
 
@@ -80,12 +80,12 @@ def decode_figure(value: bytes, figure_schema: FigureSchema = QUEUE_SCHEMA) -> F
 
 
 def count_numbers(value: bytes) -> int:
-    """Return the number of counts in an encoded row, before missing ones are added."""
+    """Return the number of counts in an encoded row. A row of an earlier release may have fewer than the figure schema."""
     return len(_decode_figure(value).counts)
 
 
 def merge(into: Figure, other: Figure) -> None:
-    """Add `other` to `into`: the sums, and the earlier `oldest_waiting_at`."""
+    """Add the numbers of `other` to `into`, which keeps the earlier `oldest_waiting_at` of both."""
     if other.by_hour is not None:
         into.by_hour = [*map(add, into.by_hour or [0] * HOURS, other.by_hour)]
     if other.open_since is not None:
@@ -101,7 +101,7 @@ def merge(into: Figure, other: Figure) -> None:
 
 
 def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
-    """Add a bucket that begins in the local hour `hour` to the row of its day."""
+    """Add the counts of a bucket that begins in the local hour `hour` to the row of its day. `corrected` is dropped."""
     assert day.by_hour is not None
     day.counts[:] = map(add, day.counts, bucket.counts)
     day.by_hour[hour] += bucket.counts[ARRIVALS_INDEX]
@@ -109,7 +109,7 @@ def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
 
 # ------------------------------------------------------------------------------------------------------- reading figures
 def left(figure: Figure) -> int:
-    """Return the number of queue stays that were neither answered nor abandoned."""
+    """Return the number of queue stays that ended neither answered nor abandoned."""
     return sum(figure.counts[QUEUE_SCHEMA.index[name]] for name in LEFT_COUNTS)
 
 
@@ -240,7 +240,7 @@ def day_key(day: date, dimensions: Dimensions) -> bytes:
 
 
 def local_time(start: int, zone: ZoneInfo) -> datetime:
-    """Return the local time at which a bucket begins."""
+    """Return the local time of `start`, the beginning of a bucket in seconds since 1970."""
     return datetime.fromtimestamp(start, zone)
 
 

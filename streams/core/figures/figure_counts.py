@@ -31,9 +31,9 @@ _RING_UNANSWERED: Final = QUEUE_SCHEMA.index["ring_unanswered"]
 
 
 def count_contact(before: Contact | None, after: Contact | None, edit: EditFigure) -> None:
-    """Replace the contribution of `before` to the figures by that of `after`.
+    """Replace the contribution of the row `before` to the figures by that of `after`. SLA clocks are left to `count_clocks`.
 
-    The deletion of a row (`after` is None) changes nothing: its contribution stays.
+    `before` is None for a new row. The deletion of a row (`after` is None) changes nothing: its contribution stays.
     """
     if after is None:
         return
@@ -80,7 +80,7 @@ def _count_case_events(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts
 
 
 def count_clocks(before: Iterable[SlaClock], after: Iterable[SlaClock], edit: EditFigure) -> None:
-    """Replace the contribution of the clocks `before` to the SLA figures by that of the clocks `after`."""
+    """Replace the contribution of a contact's clocks `before` to the SLA figures by that of its clocks `after`."""
     known = {(clock.kind, clock.number): clock for clock in before}
     for clock in after:
         former = known.pop((clock.kind, clock.number), None)

@@ -35,7 +35,7 @@ class FormulaTerm(NamedTuple):
     more_than: int | None = None
 
     def holds(self, name: str, amount: int) -> bool:
-        """Return whether a fact with this name and duration belongs to the term."""
+        """Return whether the term counts a fact with this name and duration `amount` (in milliseconds)."""
         return (
             name == self.name
             and (self.at_most is None or amount <= self.at_most)
@@ -48,10 +48,10 @@ class FigureFormula(NamedTuple):
 
     numerator: tuple[FormulaTerm, ...]
     denominator: tuple[FormulaTerm, ...] = ()
-    """Empty for a number."""
+    """Empty for a figure that is a number of facts, not a share."""
 
     def judge(self, name: str, amount: int) -> tuple[bool, bool]:
-        """Return whether a fact belongs to the numerator, and whether it belongs to the denominator."""
+        """Return whether the numerator counts a fact with this name and amount, and whether the denominator does."""
         return any(term.holds(name, amount) for term in self.numerator), any(
             term.holds(name, amount) for term in self.denominator
         )
@@ -105,14 +105,14 @@ def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: 
 
 
 class CountedFact(NamedTuple):
-    """One fact of a contact, with its name."""
+    """One fact of a contact, with the name of its count or stock and the dimensions of its figures."""
 
     dimensions: Dimensions
     start: int | None
     """Start of the fact's five minutes, in seconds since 1970; None for a stock."""
     name: str
     amount: int
-    """Duration in milliseconds; 0 without a duration."""
+    """Duration in milliseconds, or the amount for a count of amounts; 0 without either."""
     has_duration: bool
     since: int | None = None
     """For a stock, its start in milliseconds since 1970; None if unknown. It is the start of a wait or conversation, the receipt
@@ -133,7 +133,7 @@ class FigureQuery(NamedTuple):
     """End of the time, exclusive, in seconds since 1970. Stocks have no time and always match."""
 
     def fits(self, fact: CountedFact) -> bool:
-        """Return whether a fact matches."""
+        """Return whether a fact matches all given criteria."""
         channel, *dimensions = fact.dimensions
         return (
             (not self.channels or channel in self.channels or _contact_channel(fact.dimensions) in self.channels)
@@ -148,7 +148,7 @@ class FigureQuery(NamedTuple):
 
 
 def _contact_channel(dimensions: Dimensions) -> str:
-    """Return the channel of the contacts. For SLA and transfer figures it is part of `queue`."""
+    """Return the channel of the contacts behind a figure. For SLA and transfer figures it is part of `queue`."""
     first, *_, last = (
         dimensions.queue.split(":") if dimensions.channel in {SLA, TRANSFER_CHANNEL} else (dimensions.channel,) * 2
     )
@@ -156,7 +156,7 @@ def _contact_channel(dimensions: Dimensions) -> str:
 
 
 def counted_facts(row: Contact) -> Iterator[CountedFact]:
-    """Yield all facts of a contact."""
+    """Yield all facts of a contact: of its queue stays, transfers, case, opinions and SLA clocks, counts and stocks."""
     for stay in row.stays:
         result = stay_result(stay)
         since = result.outcome_at if result.outcome == "waiting" else result.finished_at

@@ -31,7 +31,7 @@ class Duration(NamedTuple):
     bounds: tuple[int, ...]
     """Inclusive bounds in seconds. One more slot counts longer values."""
     of: tuple[str, ...]
-    """Counts whose facts have this duration."""
+    """Names of the counts whose facts have this duration."""
 
 
 class Part(NamedTuple):
@@ -69,7 +69,7 @@ class FigureSchema:
         """Counts of facts, without amounts, sums and slots. The first is the number of arrived contacts."""
         self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
-        """Current numbers by state."""
+        """Names of the current numbers of contacts, agents or clocks by state."""
         self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
         self.stock_index: Final = MappingProxyType({name: index for index, name in enumerate(self.stocks)})
         self.durations: Final[Mapping[str, Duration]] = MappingProxyType(
@@ -90,7 +90,7 @@ class FigureSchema:
         return self.index[f"{duration}_le_{self.durations[duration].bounds[0]}"]
 
     def slot(self, duration: str, milliseconds: int) -> int:
-        """Return the index in `counts` of the slot of a duration."""
+        """Return the index in `counts` of the slot that counts a value of `milliseconds` in the distribution `duration`."""
         return self.start(duration) + bisect_left(self.durations[duration].bounds, milliseconds / 1000)
 
     def changes(self, index: int, amount: int) -> tuple[tuple[int, int], ...]:
@@ -196,7 +196,7 @@ EXPERIENCES: Final = (*SLA_RESULTS, *WAIT_CLASSES)
 
 
 def csat_count_name(experience: str, *, is_satisfied: bool) -> str:
-    """Return the name of the count of satisfied or unsatisfied citizens with an experience."""
+    """Return the name of the count of satisfied, or else unsatisfied, answers of citizens with an experience (`EXPERIENCES`)."""
     return f"csat_{experience}_{'satisfied' if is_satisfied else 'unsatisfied'}"
 
 

@@ -20,9 +20,10 @@ Sums = dict[tuple[date | None, Dimensions], Figure]
 
 
 class FigureDifference(NamedTuple):
-    """One number that differs."""
+    """One number of the figures that differs: `known` by the workers, `again` recomputed."""
 
     day: date | None
+    """None for the total."""
     dimensions: Dimensions
     name: str
     """Name in the figure schema."""
@@ -31,7 +32,7 @@ class FigureDifference(NamedTuple):
 
     @property
     def is_of_sla(self) -> bool:
-        """Return whether the number depends on SLA targets."""
+        """Return whether the number depends on SLA targets: an SLA figure, or satisfaction by SLA result."""
         return self.dimensions.channel == SLA or self.name in _VERDICTS
 
 
@@ -45,7 +46,7 @@ class ChangedVerdicts(NamedTuple):
     """Days of a contact whose recomputed SLA results differ from the known ones."""
 
     days: frozenset[date]
-    """Days with facts of these results."""
+    """Local days with facts of these results, known or recomputed."""
     last_at: int
     """Latest end of the contact's differing clocks, or start of an open one, in milliseconds since 1970."""
 
@@ -56,7 +57,7 @@ def sum_by_day(
     zone: ZoneInfo,
     into: Sums,
 ) -> None:
-    """Add total and bucket rows, and day rows, to the sums in `into`."""
+    """Add `rows` of totals and buckets, and rows of `days`, to the sums in `into`. A bucket counts in its local day."""
     for (start, dimensions), figure in rows:
         _add(into, local_time(start, zone).date() if start else None, dimensions, figure)
     for (day, dimensions), figure in days:
@@ -74,7 +75,7 @@ def _add(into: Sums, day: date | None, dimensions: Dimensions, figure: Figure) -
 
 
 def compare(known: Sums, again: Sums, *earlier: Sums) -> list[FigureDifference]:
-    """Return all numbers that differ, sorted by day and dimensions. Missing rows count as 0.
+    """Return all numbers that differ, sorted by day (totals first) and dimensions. Missing rows count as 0.
 
     `earlier` are recomputed figures as of slightly earlier times. Figures also change with time, for example when a deadline
     passes, and a worker counts this a moment later. Numbers between the recomputed ones are therefore correct.

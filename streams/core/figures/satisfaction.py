@@ -19,7 +19,7 @@ Z95: Final = 1.959963984540054
 PROMOTER_SCORE: Final = 9
 """Lowest score of a promoter on the scale 0 to 10 (Net Promoter Score)."""
 DETRACTOR_SCORE: Final = 6
-"""Highest score of a detractor."""
+"""Highest score of a detractor on the same scale."""
 
 
 class Measure(StrEnum):
@@ -57,7 +57,7 @@ _FROM: Final = {Measure.CSAT: MIN_SATISFIED_SCORE, Measure.CES_5: 4, Measure.CES
 
 
 def score_names(scale: FeedbackScale) -> dict[int, str]:
-    """Return score → name of its count."""
+    """Return each valid score of a scale → name of its count in the figure schema `FEEDBACK`."""
     return {given: f"given_{scale}_{given}" for given in scale.scores}
 
 
@@ -68,13 +68,13 @@ _COUNTS: Final = {
 
 
 def answers(scale: FeedbackScale, figure: Figure) -> dict[int, int]:
-    """Return score → number of answers."""
+    """Return each valid score of a scale → number of answers with it in `figure`."""
     counts = figure.counts
     return {given: counts[index] for given, index in _COUNTS[scale].items()}
 
 
 def estimate(measure: Measure, given: Mapping[int, int]) -> Estimate | None:
-    """Return the measure of the answers `given` as score → number; None without answers."""
+    """Return the value and bounds of `measure` for the answers `given` (score → number of answers); None without answers."""
     number = sum(given.values())
     if not number:
         return None

@@ -24,7 +24,7 @@ _T_90: Final = (2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860)
 
 
 class PastDay(NamedTuple):
-    """A past day."""
+    """Arrivals of a past day."""
 
     day: date
     by_hour: Sequence[int]
@@ -39,7 +39,7 @@ class Forecast(NamedTuple):
     left_out: tuple[date, ...]
     """Days left out because of few arrivals (`QUIET`)."""
     by_now: float
-    """Mean number of arrivals up to this time of day."""
+    """Mean number of arrivals on the past days up to this time of day."""
     rest: float
     """Expected number of further arrivals."""
     low: float
@@ -50,7 +50,7 @@ class Forecast(NamedTuple):
     """Sum of each day's absolute deviation from the other days' mean, divided by the sum of arrivals; both for the rest of the
     day. None without arrivals."""
     per_hour: float
-    """Expected arrivals per hour in the next half hour."""
+    """Expected rate of arrivals in the next half hour, per hour."""
 
 
 def similar_days(today: date, weeks: int, is_holiday: Callable[[date], bool]) -> list[date]:

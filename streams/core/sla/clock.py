@@ -35,16 +35,16 @@ class SlaClock(Row):
     terms: TargetTerms
     started_at: int
     deadline_at: int | None
-    """None while a pause that began before the deadline lasts."""
+    """None while a pause that began before the deadline lasts, and for a deadline beyond the calendar's years."""
     at_risk_at: int | None
     """Time at which the share `at_risk` of the target is used up; None while a pause that began before it lasts."""
     pauses: Pauses = ()
     end: ClockEnd = ClockEnd.NONE
     ended_at: int | None = None
     risk_reported_at: int | None = None
-    """The `at_risk_at` that was reported."""
+    """The `at_risk_at` at its last report as at risk; None before."""
     breach_reported_at: int | None = None
-    """The `deadline_at` whose breach was reported."""
+    """The `deadline_at` whose breach was last reported; None before."""
     worked_ms: int | None = None
     """Opening hours from start to end, including pauses. None for open, cancelled and queue clocks, and if the calendar was
     unknown at the end."""
@@ -66,12 +66,12 @@ class SlaClock(Row):
 
     @property
     def is_at_risk(self) -> bool:
-        """Return whether the current `at_risk_at` was reported."""
+        """Return whether it was reported that the share `at_risk` of the target is used up, for the current `at_risk_at`."""
         return self.risk_reported_at is not None and self.risk_reported_at == self.at_risk_at
 
     @property
     def is_breached(self) -> bool:
-        """Return whether the deadline passed before the end; for an open clock, whether that was reported."""
+        """Return whether the deadline passed before the end. For an open clock: whether its breach was reported."""
         if self.deadline_at is None:
             return False
         return (
@@ -85,7 +85,7 @@ class SlaClock(Row):
 
     @property
     def due_at(self) -> int | None:
-        """Return the time after which the next change must be reported if no event occurs; None without one."""
+        """Return the first of `at_risk_at` and `deadline_at` not reported yet; None if the clock has ended or has none."""
         if not self.is_open:
             return None
         return min(
@@ -102,7 +102,7 @@ class SlaClock(Row):
 
 
 def due_at(clocks: tuple[SlaClock, ...]) -> int | None:
-    """Return the earliest `due_at` of the clocks; None without one."""
+    """Return the earliest `SlaClock.due_at` of the clocks; None if no clock has one."""
     return min((due for clock in clocks if (due := clock.due_at) is not None), default=None)
 
 

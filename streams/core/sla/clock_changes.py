@@ -173,7 +173,10 @@ def _measure_work(clock_interval: ClockInterval, calendar: Calendar | None) -> i
 
 
 def _times(started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calendar) -> tuple[int | None, int | None]:
-    """Return `deadline_at` and `at_risk_at`, each None while a current pause postpones it."""
+    """Return `deadline_at` and `at_risk_at`, each None while a current pause postpones it.
+
+    Both are None beyond the years of the calendar.
+    """
     try:
         if terms.unit in TIME_UNITS:
             target = terms.amount
@@ -190,7 +193,10 @@ def _times(started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calend
 def _times_of_days(
     started_at: int, pauses: Pauses, terms: TargetTerms, calendar: Calendar
 ) -> tuple[int | None, int | None]:
-    """Return the same for a target in days or months. `at_risk_at` is before the deadline by a share of the unpaused delay."""
+    """Return `deadline_at` and `at_risk_at` as in `_times`, for a target in days or months.
+
+    `at_risk_at` is before the deadline by a share of the unpaused delay.
+    """
     amount = terms.target, terms.unit
     deadline_at = calendar.deadline(started_at, *amount, pauses, roll=terms.roll).at
     paused_at = pauses[-1][0] if pauses and pauses[-1][1] is None else None

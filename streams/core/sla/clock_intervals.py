@@ -33,7 +33,7 @@ class ClockInterval(NamedTuple):
 
 
 def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
-    """Yield the intervals of all clocks that a policy may define for a contact."""
+    """Yield the interval of each clock that a policy may define for a contact; none for an appointment or an outgoing letter."""
     if row.stays:
         for stay in row.stays:
             result = stay_result(stay)

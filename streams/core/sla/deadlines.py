@@ -42,7 +42,7 @@ class DeadlineIndex:
         return self._entries
 
     def rebuild(self, rows: Mapping[bytes, Contact]) -> None:
-        """Replace the content by an index of `rows`."""
+        """Replace the content by an index of `rows`, without stale entries."""
         self._near, self._later, self._slots, self._overdue = [], {}, [], {}
         self._entries = 0
         for key, row in rows.items():
@@ -50,7 +50,7 @@ class DeadlineIndex:
         self._live = self._entries
 
     def update(self, key: bytes, before: Contact | None, after: Contact | None) -> None:
-        """Replace the row of `key`, where None means no row."""
+        """Replace the row `before` of `key` by `after`, where None means no row. The former entry becomes stale."""
         old = None if before is None or not before.clocks else self._report_at(before)
         new = None if after is None or not after.clocks else self._report_at(after)
         if after is not None and after.clocks:
@@ -62,20 +62,20 @@ class DeadlineIndex:
             self._add(key, new)
 
     def restore(self, key: bytes, row: Contact | None) -> None:
-        """Add entries for the former row of `key` after a failed step."""
+        """Add entries for `row`, the row of `key` again after a failed step was undone. None means no row."""
         if row is not None and row.clocks:
             self._add_overdue(key, (), row.clocks)
             if (at := self._report_at(row)) is not None:
                 self._add(key, at)
 
     def postpone(self, key: bytes, at: int) -> None:
-        """Check a contact with a due change again at `at`, not earlier."""
+        """Add an entry for a contact that `due` yielded, so that it is yielded again at `at` or later."""
         self._entries += 1
         heappush(self._near, (at - 1, key))
 
     @property
     def next_at(self) -> int | None:
-        """Return the time of the next check; None if it is not in the current slot."""
+        """Return the time of the next check, in milliseconds since 1970; None if it is not in the current slot."""
         return self._near[0][0] + 1 if self._near else None
 
     def _report_at(self, row: Contact) -> int | None:
@@ -94,7 +94,10 @@ class DeadlineIndex:
             heappush(self._slots, slot)
 
     def due(self, now: int, rows: Mapping[bytes, Contact], limit: int) -> Iterator[bytes]:
-        """Yield at most `limit` contacts with a change to report before `now`, earliest first, each once."""
+        """Yield at most `limit` keys of contacts with a change to report before `now`, earliest first, each once.
+
+        A yielded contact leaves the index: the caller must `update` or `postpone` it.
+        """
         if self._entries > 2 * self._live + _SLACK:
             self.rebuild(rows)
         self._advance_slot(now, rows)
@@ -122,7 +125,10 @@ class DeadlineIndex:
                     self._add(key, at)
 
     def oldest_overdue(self, dimensions: Dimensions, rows: Mapping[bytes, Contact]) -> int | None:
-        """Return the earliest passed deadline of the open clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline, in milliseconds since 1970, of the overdue clocks counted in these dimensions.
+
+        Returns None without an overdue clock.
+        """
         heap = self._overdue.get(dimensions, [])
         while heap:
             deadline_at, key = heap[0]

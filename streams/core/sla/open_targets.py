@@ -47,7 +47,7 @@ class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time at which the share `at_risk` of the target is used up; None while an earlier pause lasts."""
 
     def status(self, now: int) -> TargetStatus:
-        """Return the status at `now`."""
+        """Return the status at `now`, in milliseconds since 1970."""
         if self.due_at is None:
             return TargetStatus.PAUSED
         if self.due_at < now:
@@ -62,7 +62,7 @@ class SlaTargetsEntry(Entry, gc=False):
 
 
 def open_targets(clocks: Iterable[SlaClock]) -> tuple[SlaTarget, ...]:
-    """Return the targets of the open clocks."""
+    """Return the targets of those clocks that have not ended."""
     return tuple(
         SlaTarget(clock.terms.policy, clock.kind.value, clock.dimensions.service, clock.deadline_at, clock.at_risk_at)
         for clock in clocks
@@ -71,7 +71,7 @@ def open_targets(clocks: Iterable[SlaClock]) -> tuple[SlaTarget, ...]:
 
 
 def record(row: Contact, contact: str, at: int) -> tuple[bytes, bytes]:
-    """Return the Kafka key and the JSON of the record for the contact `row`. `at` must be later than in earlier records."""
+    """Return the Kafka key and the JSON of the record for the contact `row`. `at` must be later than in its earlier records."""
     state, outcome = row.status()
     dimensions, citizen = row.dimensions, row.citizen
     entry = SlaTargetsEntry(
@@ -107,7 +107,7 @@ def decode(value: bytes) -> SlaTargetsEntry:
 
 
 def dump(targets: tuple[SlaTarget, ...]) -> str:
-    """Return targets as JSON."""
+    """Return targets as JSON, as the timeline database stores them."""
     return _encode(targets).decode()
 
 

@@ -33,7 +33,7 @@ PASSED_ON: Final = "passed_on"
 """Outcome of a contact that another service has now, for clients that see only the entries of some services."""
 
 FindTargets = Callable[[Collection[str]], Mapping[str, Iterable[SlaTarget]]]
-"""Function from contact ids to their open SLA targets."""
+"""Function from contact ids to open SLA targets by contact id. Contacts may be left out."""
 FindPassedOn = Callable[[Collection[str]], Collection[str]]
 """Function from contact ids to those contacts that another service has now, outside the given entries."""
 
@@ -70,7 +70,7 @@ class Summary(NamedTuple):
     outcome: str
     """Outcome in one word; empty while it is open, `PASSED_ON` if another service has the contact now."""
     is_open: bool
-    """Whether the service or the citizen has to act."""
+    """True if the service or the citizen has to act; false for closed contacts and those assumed to have ended."""
     since: int
     """Time of the first entry."""
     last_at: int
@@ -81,7 +81,7 @@ class Summary(NamedTuple):
     opinions: int
     """Number of opinions."""
     entries: int
-    """Number of entries."""
+    """Number of entries, including SLA entries and opinions."""
     starts_at: int | None
     """Start of an appointment; None for other contacts, or if it is unknown."""
     admitted_at: int | None
@@ -106,8 +106,8 @@ def summarise(
 ) -> list[Summary]:
     """Return the summaries of the contacts of these entries, which may be in any order.
 
-    `find_passed_on` and then `find` are called at most once, with the open contacts. Open contacts come first, among them those
-    with a breached or overdue SLA target; then contacts with the latest entry.
+    With the open contacts, `find_passed_on` and then `find` are called, at most once each. Open contacts come first, among
+    them those with a breached or overdue SLA target; among equals, the latest last entry comes first.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
@@ -162,7 +162,7 @@ def _summarise_contact(contact: str, entries: Sequence[Mapping[str, Any]], now: 
 
 
 def _time_in_detail(entries: Sequence[Mapping[str, Any]], kinds: Container[str]) -> int | None:
-    """Return the time in the detail of the last entry with a type in `kinds`; None without one."""
+    """Return the time in the detail of the last entry whose type is in `kinds` and that has a detail; None without one."""
     times = [entry["detail"] for entry in entries if entry["type"] in kinds and entry["detail"]]
     return milliseconds(datetime.fromisoformat(times[-1])) if times else None
 
@@ -259,5 +259,5 @@ def _sort_call(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, An
 
 
 def entry_order(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-    """Return the sort key of `sort_entries` for entries without simultaneous ones of the same contact."""
+    """Return a sort key: time, usual order of event types, id. `sort_entries` also reorders simultaneous entries of a call."""
     return entry["happened_at"], _TYPE_RANK.get(entry["type"], len(_TYPE_RANK)), entry["id"]

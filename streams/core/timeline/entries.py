@@ -72,7 +72,7 @@ def reject_control_characters(texts: Iterable[str]) -> None:
 
 
 def is_recorded(kind: str, after: Contact) -> bool:
-    """Return whether an event of this type gets an entry. After an erasure, only the erasure itself does."""
+    """Return whether an event of type `kind` gets an entry. Once the contact `after` it is erased, only the erasure does."""
     return kind == ERASED or not after.is_erased
 
 
