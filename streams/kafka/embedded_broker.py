@@ -142,7 +142,7 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running broker."""
+        """Process id of the running broker; None if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     @property

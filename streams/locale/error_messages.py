@@ -54,7 +54,7 @@ LATER_RELEASE_MESSAGES: Final = {
 
 
 def os_error_cause(error: OSError) -> str:
-    """Return the cause of an operating system error."""
+    """Return the cause of an operating system error in the user's language, such as "permission denied"."""
     known = CAUSES.get(error.errno or 0)
     return say(*known) if known else error.strerror or type(error).__name__
 

@@ -304,7 +304,8 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """Replicas of every topic; 3 for a cluster that must survive the loss of a machine."""
     sla: Path | None = None
-    """File of calendars and SLA policies, relative to this file, reloaded when it changes (example: `accueil sla example`)."""
+    """File of calendars and SLA policies, reloaded when it changes (example: `accueil sla example`). In a settings file, the path
+    is relative to that file."""
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     connect: Connect = Connect()
