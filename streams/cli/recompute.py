@@ -122,7 +122,7 @@ def _compare(counted: Recount, zone: ZoneInfo) -> _Comparison:
 
 
 def _is_new_figure(difference: FigureDifference, counted: Recount, zone: ZoneInfo) -> bool:
-    """Return whether the figure was added after the day of the difference."""
+    """Return whether a release added the figure on the day of the difference or later; True for any total of an added figure."""
     channel = difference.dimensions.channel
     index = FIGURE_SCHEMAS[channel].index.get(difference.name)
     if index is None:

@@ -169,7 +169,7 @@ class Store:
             self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return partition → next offset of the topic with that id. Another id than before restarts reading.
+        """Return partition → next offset of the topic with that id, and store the id. Another id than before restarts reading.
 
         The new topic may contain events of the former one.
         """
@@ -212,7 +212,7 @@ class Store:
                     self._queue_change(name, change, now)
 
     def release(self, now: int) -> int:
-        """Send the incidents held back until now; return their number."""
+        """Queue the incidents that were held back until `now` or earlier; return their number."""
         if self._database.execute("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
             return 0
         number = 0
@@ -228,7 +228,10 @@ class Store:
         return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
-        """Fold `events` in order, and queue notifications. Store the next offsets. Return the number of changes of incidents."""
+        """Fold `events` in order, and store the next offsets. Return the number of changes of incidents.
+
+        Queue the notifications of the changes, if sending has started.
+        """
         before: dict[str, ClockIncidents | None] = {}
         after: dict[str, ClockIncidents | None] = {}
         with self._transaction():
@@ -250,7 +253,7 @@ class Store:
         return len(changes)
 
     def forget(self, before: int) -> None:
-        """Delete clocks without open incidents and without events since `before`, and messages refused before."""
+        """Delete clocks without open incidents and without changes since `before`, and refused messages queued before it."""
         self._database.execute("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
         self._database.execute("DELETE FROM refused WHERE queued_at < ?", before)
 
@@ -349,7 +352,7 @@ class Store:
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
-        """Return the pending notifications, by receiver."""
+        """Return the number and age of the pending notifications, by receiver; receivers without any are left out."""
         messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
         alerts = (
             "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"
@@ -362,7 +365,7 @@ class Store:
         return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
 
     def refused(self) -> dict[str, Refused]:
-        """Return the refused messages, by receiver."""
+        """Return the number of refused messages and the last reason, by receiver."""
         found = self._database.execute("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
         return {receiver: Refused(number, reason) for receiver, number, reason, _ in found}
 

@@ -198,7 +198,7 @@ class IncidentFormatter(NamedTuple):
         return SPANS[self.language].format(span) if unit == Unit.OPENING_HOURS else span
 
     def _deadline(self, incident: Incident, now: int | None) -> str:
-        """Return the deadline and its distance; as a date if it is the midnight after a day."""
+        """Return the deadline, as a date if it is the midnight after a day, and its distance from `now` (None: no distance)."""
         at = incident.deadline_at
         day = day_ending_at(at, self.zone)
         text = self._time(incident, at) if day is None else f"{day:{DAYS[self.language]}}"
@@ -230,7 +230,7 @@ class IncidentFormatter(NamedTuple):
         return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{DAYS[self.language]} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
-        """Return a duration in its two largest units."""
+        """Return a duration in its largest unit and the next smaller one, such as `2 h 05 min`."""
         minutes, seconds = divmod(milliseconds // 1000, 60)
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24) if hours >= 2 * DAY_HOURS else (0, hours)
