@@ -88,7 +88,7 @@ class Finding(NamedTuple):
     line: int
     damage: Damage
     expected: int = 0
-    """Expected sequence number."""
+    """Expected sequence number; 0 if the damage concerns no particular one."""
 
 
 @dataclass

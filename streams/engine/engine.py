@@ -397,7 +397,7 @@ def build_app(engine: Engine) -> faust.App:
 
 
 def _credentials(client: Mapping[str, Any]) -> Any:
-    """Return the security options of `client` in Faust's form."""
+    """Return the security options of `client` in Faust's form; None for PLAINTEXT."""
     protocol, context = client.get("security_protocol", "PLAINTEXT"), client.get("ssl_context")
     if protocol.startswith("SASL"):
         return faust.SASLCredentials(

@@ -123,19 +123,19 @@ class PartitionTask:
         self.positions: dict[TopicPartition, int] = {}
         """Next offset to receive of each source."""
         self._latest_timestamps: Final[dict[TopicPartition, int]] = {}
-        """Timestamp of the latest record in a step, by source."""
+        """Kafka timestamp of the latest record that a step has taken, by source, in milliseconds since 1970."""
         self._recovery: Recovery = earlier._recovery if earlier else Recovery()
         self._committed: dict[TopicPartition, int] = {}
-        """Next offset to commit of each source."""
+        """Offset after the last committed record of each source."""
         self._tick_after: dict[TopicPartition, int] | None = None
         """Offsets that must be committed before the next tick; None until a tick is due."""
         self._queue: deque[Batch] = deque()
         self._put_at = 0.0
-        """Time of the latest batch in the queue, or of the latest delay (`_note_delay`)."""
+        """Arrival time of the latest batch in the queue, or time of the latest delay (`_note_delay`)."""
         self._first_at = 0.0
-        """Time of the first batch in the queue, plus the delays since."""
+        """Arrival time of the first batch in the queue, or time of the last step, plus the delays since."""
         self._queued_at = 0.0
-        """Time of the first batch in the queue, without delays."""
+        """The same time without the delays."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False

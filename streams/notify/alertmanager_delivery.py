@@ -12,7 +12,7 @@ from streams.notify.store import Alert, Store
 PROBE_SECONDS: Final = 5.0
 """Interval of checks whether Alertmanager was restarted and lost its alerts."""
 CLOSED_MS: Final = 900_000
-"""Duration of repeated sends of an alert's end, in milliseconds, as Prometheus does."""
+"""Period during which the end of an alert is sent again, in milliseconds; as in Prometheus."""
 
 log = structlog.get_logger(__name__)
 

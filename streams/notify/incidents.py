@@ -69,11 +69,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     late: bool = False
     """True if it became known long after `due_at`."""
     ended_at: int | None = None
-    """Time at which its clock stopped. It is before `starts_at` if the target turned out to be met."""
+    """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
     """Reason of the end: `met cancelled paused moved`, for an at-risk incident also `breached`; empty if unknown."""
     told_due_at: int | None = None
-    """`due_at` of the last event, which may be earlier than a `due_at` that became known afterwards."""
+    """`due_at` by the last breach or risk event, if a later event has changed `due_at`; None: the same as `due_at`."""
     target: int = 0
     """Target duration in `unit`; 0 in records of earlier releases."""
     unit: str = ""
@@ -111,7 +111,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     told_at: int
     heard: tuple[tuple[str, int], ...]
-    """Ids and times of the last events."""
+    """Ids and recorded times of the last `MAX_EVENT_IDS` events of the clock."""
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False

@@ -80,7 +80,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Message(NamedTuple):
-    """Next message to a receiver."""
+    """Next message to a receiver; `number` is its id in the store."""
 
     number: int
     notices: tuple[Notice, ...]
@@ -112,7 +112,7 @@ class Receivers(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Messages that a receiver refused."""
+    """Count of the messages that a receiver refused, and the reason of the last refusal."""
 
     number: int
     reason: str
@@ -120,7 +120,7 @@ class Refused(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Pending notifications of a receiver."""
+    """Count of the pending notifications of a receiver, and when the oldest message was queued (None for alerts)."""
 
     number: int
     oldest_at: int | None
@@ -259,18 +259,18 @@ class Store:
 
     # ------------------------------------------------------------------------------------------------------ Alertmanager
     def alerts(self, receiver: str) -> list[Alert]:
-        """Return all alerts of `receiver`."""
+        """Return all alerts of the Alertmanager `receiver`, including ended ones until `drop_closed`."""
         found = self._database.execute(
             "SELECT incident, shown_at, shown_by, closed_at FROM alerts WHERE receiver = ?", receiver
         )
         return [Alert(_incident.decode(content), *marks) for content, *marks in found]
 
     def mark_shown(self, receiver: str, incidents: Iterable[Incident], started_at: int, now: int) -> None:
-        """Record that `receiver`, started at `started_at`, received their beginning."""
+        """Record that `receiver`, started at `started_at`, received the beginning of `incidents`."""
         self._mark("shown_at = ?, shown_by = ?", (now, started_at), receiver, incidents)
 
     def mark_closed(self, receiver: str, incidents: Iterable[Incident], now: int) -> None:
-        """Record that `receiver` received their end."""
+        """Record that `receiver` received the end of `incidents`."""
         self._mark("closed_at = ?", (now,), receiver, incidents)
 
     def drop_closed(self, receiver: str, before: int) -> None:
@@ -307,12 +307,12 @@ class Store:
             return Message(number, notices, queued_at)
 
     def mark_delivered(self, message: Message) -> None:
-        """Record the delivery of a message or of a part of it."""
+        """Delete a delivered message; if it is a part of a longer one, delete only these notices."""
         with self._transaction():
             self._remove(message)
 
     def set_aside(self, message: Message, reason: str, now: int) -> None:
-        """Record that the receiver refused a message, or a part of it, for `reason`."""
+        """Move a message, or a part of it, that the receiver refused for `reason` to the refused messages."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO refused (receiver, content, queued_at, refused_at, reason)"

@@ -16,7 +16,7 @@ from streams.notify.store import Notice
 
 Both = dict[Language, str]
 MINUTE_MS: Final = 60_000
-"""Texts do not give the distance from the deadline if it is smaller, in milliseconds."""
+"""Shortest distance from the deadline that texts mention, in milliseconds."""
 DAY_HOURS: Final = 24
 CLOCKS: Final[dict[str, Both]] = {
     "answer": {"fr": "réponse", "en": "answer"},
@@ -100,7 +100,7 @@ DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
         {"fr": "{} incidents terminés", "en": "{} incidents ended"},
     ),
 }
-"""Singular and plural."""
+"""Counts in the headline of a digest: singular and plural."""
 LINKS: Final[dict[str, Both]] = {
     "dashboard_url": {"fr": "Tableau de bord", "en": "Board"},
     "runbook_url": {"fr": "Que faire", "en": "What to do"},
