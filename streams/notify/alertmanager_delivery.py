@@ -37,7 +37,7 @@ class AlertmanagerDelivery:
         self._client.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Send changes, or all alerts after its restart or for a refresh; return the seconds until the next call."""
+        """Send changed alerts, or all for a refresh or after an Alertmanager restart; return the seconds until the next call."""
         started_at = self._client.started_at()
         whole = started_at != self._started_at or now >= self._refresh_at
         if whole:

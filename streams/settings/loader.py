@@ -158,7 +158,7 @@ def find_origin(key: str, config: Path | None = None) -> str:
 
 
 def _read_origins(path: Path | None) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Return names and values of the origins by priority: the variables, under an empty name, then the file under its path."""
+    """Return the origins of settings by priority, as name and values: the variables (empty name), then the file (its path)."""
     return ("", _read_environment()), (str(path), _read_file(path))
 
 
