@@ -283,7 +283,7 @@ class Audit:
         return head if self._known else self._prune(head)
 
     def _begin(self, head: Head, damage: Damage | None = None) -> Head:
-        """Begin a new file that follows `head`."""
+        """Begin a new file that follows `head`, and return the new head. A `damage` is logged and recorded in its first line."""
         number = max((int(name[:6]) for name in [*_names(self._directory), head.file or "000000"]), default=0) + 1
         path = self._directory / f"{number:06d}.jsonl"
         record = {"at": _time(self._clock()), "operation": BEGIN, "previous": head.last}

@@ -88,7 +88,7 @@ class Finding(NamedTuple):
     line: int
     damage: Damage
     expected: int = 0
-    """Expected sequence number."""
+    """Expected sequence number; 0 if the damage concerns no particular one."""
 
 
 @dataclass
@@ -105,7 +105,7 @@ class VerificationReport:
 
 
 def add(after: ChainPosition, record: Mapping[str, Any]) -> tuple[bytes, ChainPosition]:
-    """Return the line that follows `after` and its position."""
+    """Return the line of `record`, which follows `after`, and its position."""
     body = msgspec.json.encode({"sequence": after.sequence + 1, **record})
     digest = _digest(after.hash, body)
     return _line(digest, body), ChainPosition(after.sequence + 1, digest)

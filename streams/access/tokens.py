@@ -51,7 +51,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """Last day of use in UTC, such as `2026-11-25`."""
 
     def valid(self, now: int) -> bool:
-        """Return whether the token is valid at `now`."""
+        """Return whether the token is neither revoked nor expired at `now` (milliseconds since 1970)."""
         return self.revoked_at is None and now < self.expires_at
 
     def may(self, operation: Operation, sector: str = "") -> bool:
@@ -69,7 +69,7 @@ def make_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """Return the stored form of a secret."""
+    """Return the stored form of a secret: its SHA-256 in hexadecimal digits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 

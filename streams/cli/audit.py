@@ -40,7 +40,7 @@ from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sect
 from streams.settings.schema import Settings
 
 MAX_FINDINGS: Final = 10
-"""Damages that `verify` prints."""
+"""Maximum number of damages that `verify` prints."""
 DAMAGE_TEXTS: Final = {
     Damage.CHANGED: ("was changed", "a été modifiée"),
     Damage.MISPLACED: (
@@ -204,7 +204,7 @@ def show(
     citizen: bool,
     json: bool,
 ) -> None:
-    """Print records, and warn if `verify` finds damage."""
+    """Print records. If `verify` finds damage, warn and exit with code 1. Record the lookup of a citizen."""
     _check_arguments(subject_id, kind, citizen=citizen)
     target = _find_citizen(settings, subject_id, kind or IdentityKind.PHONE, sector) if citizen else None
     wanted = target.names if target else {subject_id} if subject_id else set()

@@ -56,7 +56,7 @@ def check_subject(subject_id: str) -> None:
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
-    """Return the keyed hash of a name that the timelines do not know: it may be personal data."""
+    """Return the keyed hash of a name that the timelines do not know, or the name itself if Accueil made it."""
     return conceal(subject_id, load_secret(secret_path(settings.data)))
 
 
@@ -110,7 +110,8 @@ def audited_action(
 ) -> Iterator[ActionResult]:
     """Record for each subject that an action begins, and afterwards its outcome.
 
-    If the action fails, `failed` is recorded unless `is_done` returns True or raises: the answer to a commit may be lost.
+    If the action fails, `failed` is recorded. If `is_done` then returns True or raises, no outcome is recorded: the answer to a
+    commit may be lost.
     Raise `OperatorError` if the beginning cannot be recorded: then nothing was done. If the outcome cannot, print a warning.
     """
     outcome, begun = ActionResult(), list[Access]()

@@ -69,7 +69,7 @@ class Group(click.Group):
         self._sections = sections
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run a command."""
+        """Run a command with `GC_THRESHOLDS`; restore the previous thresholds afterwards."""
         before = gc.get_threshold()
         gc.set_threshold(*GC_THRESHOLDS)
         try:

@@ -88,7 +88,7 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
 
 
 def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings, Path | None]:
-    """Return what `find_connectors` returns, and print the settings file in use on standard error."""
+    """Return the settings and the file from `find_connectors`, and print the name of that file on standard error."""
     settings, config = find_connectors(settings, config_file(context))
     click.echo(f"accueil: {describe_settings_file(config)}", err=True)
     return settings, config

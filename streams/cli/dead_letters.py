@@ -84,7 +84,7 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line per dead letter."""
+    """Print one line for each of the latest dead letters, and the number of all matching ones by reason."""
     counts: Counter[str] = Counter()
     latest: list[DeadLetter] = []
     replayed: dict[str, int] = {}

@@ -128,7 +128,7 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def command(
     settings: Settings, /, *, figure: str | None, as_list: bool, limit: int, events: bool, **options: Any
 ) -> None:
-    """Explain a figure."""
+    """Print a figure and the facts that it counts; without FIGURE, print the names of all figures."""
     if as_list or figure is None:
         width = max(map(len, figure_names()))
         click.echo("\n".join(say(name, f"{name.ljust(width)}  {figure_label(name)}") for name in figure_names()))

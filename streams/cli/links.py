@@ -137,7 +137,10 @@ def _change(
     change: "Callable[[Timeline, Link], bool]",
     ground: RevocationReason | Literal[""] = "",
 ) -> bool:
-    """Change a link, in either order of its identities. Record the action and its outcome for both."""
+    """Change a link, and record the action and its outcome for both identities, whose order does not matter.
+
+    Return False if there was nothing to change.
+    """
     from streams.runtime.timeline_database import find_sector  # noqa: PLC0415
     from streams.timeline.erasures import find_sectors  # noqa: PLC0415
 

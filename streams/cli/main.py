@@ -305,7 +305,7 @@ def config_() -> None:
 )
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Print every setting; fail if one is invalid."""
+    """Print every setting. Raise `OperatorError` if a setting, a connector or the SLA file is invalid."""
     from streams.runtime import process_specs  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
     from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415

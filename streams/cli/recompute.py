@@ -63,7 +63,7 @@ class _Comparison(NamedTuple):
 @limit_option
 @pass_running_settings
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
-    """Recompute, compare, print."""
+    """Recompute, compare, print. If all differences may be transient, wait and recompute once more."""
     with operator_errors(), kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
@@ -122,7 +122,7 @@ def _compare(counted: Recount, zone: ZoneInfo) -> _Comparison:
 
 
 def _is_new_figure(difference: FigureDifference, counted: Recount, zone: ZoneInfo) -> bool:
-    """Return whether the figure was added after the day of the difference."""
+    """Return whether a release added the figure on the day of the difference or later; True for any total of an added figure."""
     channel = difference.dimensions.channel
     index = FIGURE_SCHEMAS[channel].index.get(difference.name)
     if index is None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from connectors.sdk.instance import Instance
 
 MAX_DETAILS: Final = 20
-"""Details counted separately in the totals; the others are counted together."""
+"""Maximum number of details counted separately in the totals; the others are counted together."""
 
 
 class Filter(NamedTuple):

@@ -134,7 +134,7 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
 
 
 def _choose(periods: dict[str, Period | None], today: date) -> Period:
-    """Return the chosen period, by default yesterday. Raise `click.UsageError`."""
+    """Return the chosen period, by default yesterday. Raise `click.UsageError` for several, or for one in the future."""
     chosen = [period for period in periods.values() if period]
     if len(chosen) > 1:
         raise click.UsageError(

@@ -94,7 +94,7 @@ def show(settings: Settings) -> None:
 )
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
-    """Run all steps, even if some fail, and print their results."""
+    """Run all steps, even if some fail, and print their results. Exit with `EXIT_RESTART` if one failed."""
     failed = False
     rewrite = () if no_rewrite else (_rewrite_tables,)
     for step in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewrite, _set_topics):
@@ -110,7 +110,7 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
 
 
 def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    """Remove expired files: logs, damaged files, saved positions."""
+    """Remove expired files: logs, damaged files, saved positions. Yield a line with the number of each."""
     data, retention = settings.data, settings.retention
     for label, days, paths in (
         (say("logs", "journaux"), retention.logs_days, data.glob("logs/*")),

@@ -75,7 +75,7 @@ def example() -> None:
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
-    """Check an SLA file."""
+    """Print the targets and calendars of an SLA file. Raise `OperatorError` with its mistakes."""
     path = find_file(settings, file)
     if not file:
         print_settings_file()
@@ -214,7 +214,7 @@ def _opening_text(calendar: Calendar) -> str:
 @pass_settings
 @click.pass_context
 def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
-    """Explain a contact."""
+    """Print the SLA clocks of a contact, step by step. Exit with code 1 if the contact is unknown."""
     with operator_errors(), kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)

@@ -82,7 +82,7 @@ def export(settings: Settings, name: str, year: int, *, closures: bool, file: Pa
 )
 @pass_settings
 def import_days(settings: Settings, file: Path, *, extra: bool) -> None:
-    """Print days as TOML."""
+    """Print the days of an iCalendar file as a TOML list."""
     try:
         days = read_days(file.read_text(encoding="utf-8"), settings.web.time_zone)
     except OSError as error:

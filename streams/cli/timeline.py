@@ -41,9 +41,9 @@ PURPOSE: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
 """Default of `--limit`, and the number of revoked links shown."""
 MAX_LINKS: Final = 1000
-"""Links read to find revoked ones."""
+"""Maximum number of links read to find revoked ones."""
 SUMMARY_ENTRIES: Final = 500
-"""Latest entries used to find open cases and deadlines."""
+"""Minimum number of latest entries read, to find open cases and deadlines."""
 STATUS_TEXTS: Final = {
     TargetStatus.AT_RISK: ("at risk", "bientôt"),
     TargetStatus.OVERDUE: ("overdue", "en retard"),

@@ -39,7 +39,7 @@ from streams.timeline.database import Refused, Unavailable
 from streams.timeline.store import Timeline
 
 BATCH_RECORDS: Final = 2_000
-"""Records per transaction of the database."""
+"""Maximum number of records per transaction of the database."""
 
 
 class Rebuilt(NamedTuple):

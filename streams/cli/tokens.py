@@ -170,7 +170,7 @@ def list_(settings: Settings, *, json: bool) -> None:
 @expires_option
 @pass_running_settings
 def rotate(settings: Settings, name: str, days: int) -> None:
-    """Replace the secret, and restart its validity."""
+    """Replace the secret of a token, whose validity begins again, and print the new secret."""
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
@@ -203,7 +203,10 @@ def _directory(settings: Settings) -> Path:
 def audited_token_change(
     settings: Settings, tokens: Tokens, operation: Operation, name: str
 ) -> AbstractContextManager[ActionResult]:
-    """Record a change of a token and its outcome. Raise `TokensError`, and errors of `audited_action`."""
+    """Return a context that records a change of a token made within it, and its outcome.
+
+    Raise `TokensError`, and errors of `audited_action`.
+    """
     before = tokens.list()
     return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)
 

@@ -12,7 +12,7 @@ class TopicsUnknown(RuntimeError):  # noqa: N818 - names the state
 
 
 class CoPartitionedAssignor(StickyPartitionAssignor):
-    """Assign the first topic by aiokafka's sticky assignor; the other topics follow by partition number."""
+    """Assign the alphabetically first topic by aiokafka's sticky assignor; the other topics follow by partition number."""
 
     name = "copartitioned"
 
@@ -41,7 +41,7 @@ class CoPartitionedAssignor(StickyPartitionAssignor):
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        """Return this member's subscription and its previous partitions of the first topic."""
+        """Return the data that this member sends to join: its topics and its previous partitions of the first topic."""
         topics = sorted(topics)
         before = cls.member_assignment
         return cls._metadata(topics, before and [tp for tp in before if tp.topic == topics[0]], cls.generation)

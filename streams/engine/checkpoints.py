@@ -29,7 +29,7 @@ _planned: Final = [
 
 
 def reach_checkpoint(checkpoint: str) -> None:
-    """Send the planned signal to this process, if one is due at this checkpoint."""
+    """Count an arrival at `checkpoint`, and send the planned signal to this process if it is the n-th one."""
     for planned in _planned:
         if planned.checkpoint == checkpoint:
             planned.remaining -= 1

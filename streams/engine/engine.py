@@ -70,7 +70,7 @@ ANSWER_MS: Final = 3000
 """Longest wait for a broker's answer at startup, in milliseconds."""
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
-"""Number of consecutive late heartbeats that postpone the check of the delivery."""
+"""The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive one."""
 EXIT_TIMEOUT_SECONDS: Final = 30
 """Longest time for the stack dump of a process without progress; the kernel then kills it."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
@@ -141,7 +141,7 @@ class Engine:
         await wait_for_event(self.room_freed, 0.05)
 
     def expect_batches(self, batches: Iterable[Batch]) -> None:
-        """Announce batches to their partition tasks before Faust delivers them."""
+        """Announce batches to their partition tasks before Faust delivers them, so that they count as backlog."""
         for batch in batches:
             if partition_task := self.partition_tasks.get(batch.tp.partition):
                 partition_task.expect(batch)
@@ -152,7 +152,10 @@ class Engine:
             partition_task.put(batch)
 
     def open_partition_tasks(self, assigned: Iterable[TopicPartition]) -> None:
-        """Start a partition task for every assigned partition number."""
+        """Start a partition task for every assigned partition number.
+
+        Exit the process if earlier tasks are still open, or if the assignment lacks a source topic of a partition number.
+        """
         topics: defaultdict[int, set[str]] = defaultdict(set)
         for tp in assigned:
             topics[tp.partition].add(tp.topic)
@@ -198,7 +201,10 @@ class Engine:
         return routed
 
     async def load_partition_count(self, producer: StepProducer) -> None:
-        """Load the number of partitions. Raises `UnrecoverableStateError` unless all topics have the same number."""
+        """Load the topics' number of partitions into `partitions`, unless it is known already.
+
+        Raises `UnrecoverableStateError` unless all topics of the job have the same number.
+        """
         if self.partitions:
             return
         job = self.job
@@ -229,7 +235,11 @@ class Engine:
         self.log.error("tick_failed", error=type(error).__name__, exc_info=error)
 
     def exit_process(self, error: BaseException, code: int = EX_FAILED) -> None:
-        """Exit immediately: no code may run after a step that was fenced or whose outcome is unknown."""
+        """Exit immediately: no code may run after a step that was fenced or whose outcome is unknown.
+
+        `code` applies unless the error determines the exit code: `EX_FENCED` for `FENCED_ERRORS`, `EX_FINAL` for `REFUSALS` and
+        for `UnrecoverableStateError`.
+        """
         fenced = isinstance(error, FENCED_ERRORS)
         if isinstance(error, (UnrecoverableStateError, *REFUSALS)):
             code = EX_FINAL
@@ -253,7 +263,7 @@ class Engine:
 
     # --------------------------------------------------------------------------------------------------------- watchdog
     async def watch(self) -> None:
-        """Record a heartbeat, check the consumer and the delivery, and update the gauges, every second."""
+        """Start the watchdog thread. Every second, record a heartbeat, check consumer and delivery, and update the gauges."""
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
         late = 0
         while True:
@@ -280,7 +290,7 @@ class Engine:
         self._fetched_at = time.monotonic()
 
     def idle_seconds(self) -> dict[str, float]:
-        """Return the seconds without progress of the event loop, the fetcher, and partition tasks with work or closing."""
+        """Return the seconds without progress, by name: event loop, fetcher, and partition tasks with work or closing."""
         now = time.monotonic()
         seconds = {"event loop": now - self._beat_at}
         if closing := sorted(self._closing):
@@ -320,7 +330,10 @@ class Engine:
         return True, f"{len(self.partition_tasks)} partitions"
 
     def readiness(self) -> tuple[bool, str]:
-        """Return whether all assigned partitions are recovered, and a description; a spare worker without partitions is ready."""
+        """Return whether all assigned partitions are recovered, and a description.
+
+        A spare worker without partitions is ready. A worker with missing rights, or before or between assignments, is not.
+        """
         if self.refusal:
             return False, self.refusal
         ready = [number for number, partition_task in sorted(self.partition_tasks.items()) if partition_task.ready]
@@ -335,7 +348,10 @@ def _describe(error: BaseException) -> str:
 
 
 def build_app(engine: Engine) -> faust.App:
-    """Return the Faust app, whose one agent passes each batch to its partition task."""
+    """Return the Faust app, whose one agent passes each batch to its partition task.
+
+    This also replaces parts of aiokafka for the whole process (`fetcher.install`) and shortens a wait of its producer.
+    """
     fetcher.install()
     # aiokafka's default wait is 20 ms while the markers of the previous commit are not written yet.
     aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.003
@@ -381,7 +397,7 @@ def build_app(engine: Engine) -> faust.App:
 
 
 def _credentials(client: Mapping[str, Any]) -> Any:
-    """Return the security options of `client` in Faust's form."""
+    """Return the security options of `client` in Faust's form; None for PLAINTEXT."""
     protocol, context = client.get("security_protocol", "PLAINTEXT"), client.get("ssl_context")
     if protocol.startswith("SASL"):
         return faust.SASLCredentials(
@@ -406,9 +422,9 @@ def wait_for_broker(engine: Engine, signals: Sequence[int] = ()) -> None:
 
 
 def wait_for_rights(engine: Engine, signals: Sequence[int] = ()) -> bool:
-    """Wait until Kafka grants all rights of the job, or until `signals` is not empty; return whether the login is accepted.
+    """Wait until Kafka grants all rights of the job, or until `signals` is not empty.
 
-    A refused login is logged and not tried again.
+    Return False only if Kafka refuses the login, which is logged and not tried again. Clients without login or TLS do not wait.
     """
     from streams.kafka import authorization  # noqa: PLC0415 - imports kafka-python, which is slow
 

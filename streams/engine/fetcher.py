@@ -65,7 +65,7 @@ class PartitionRecords(fetcher.PartitionRecords):
         return records if records[0].offset >= begin else [record for record in records if record.offset >= begin]
 
     def take(self, limit: int | None) -> tuple[list[Any], bool]:
-        """Return at most `limit` records, and whether more may follow."""
+        """Remove and return at most `limit` records (None: all), and return whether more may follow."""
         taken: list[Any] = []
         while (records := self._next()) is not None:
             room = len(records) if limit is None else limit - len(taken)
@@ -91,7 +91,10 @@ class FetchResult(fetcher.FetchResult):
     _partition_records: PartitionRecords | None
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """Return at most `max_records` records."""
+        """Remove and return at most `max_records` records (None: all), and advance the consumer's position.
+
+        Return an empty list if the partition is no longer assigned.
+        """
         if not self.check_assignment(self._topic_partition) or self._partition_records is None:
             return []
         records, more = self._partition_records.take(max_records)
@@ -101,7 +104,7 @@ class FetchResult(fetcher.FetchResult):
         return records
 
     def getone(self) -> Any:
-        """Return the next record, or None."""
+        """Remove and return the next record, or None."""
         return next(iter(self.getall(1)), None)
 
 

@@ -58,7 +58,7 @@ class Table(Generic[K, R]):
         """Rows changed by this step, with their state at its start; None for a row that did not exist."""
 
     def put(self, key: K, row: R) -> None:
-        """Replace the row of `key`, without changing the previous row object."""
+        """Set the row of `key`. The previous row object, if any, stays unchanged for a rollback."""
         if key not in self.before:
             self.before[key] = self.rows.get(key)
         self.rows[key] = row
@@ -75,13 +75,13 @@ class Table(Generic[K, R]):
         return row
 
     def delete(self, key: K) -> None:
-        """Remove the row of `key`; the commit writes a tombstone."""
+        """Remove the row of `key`, if any. The step writes a tombstone if the row existed at its start."""
         if key not in self.before:
             self.before[key] = self.rows.get(key)
         self.rows.pop(key, None)
 
     def load(self, key: bytes, value: bytes | None) -> bool:
-        """Apply one record of the topic during recovery; return whether its key belongs to this table."""
+        """Apply one record of the topic during recovery; return False, without effect, if its key belongs to another table."""
         loaded = self.codec.load_key(key)
         if loaded is None:
             return False
@@ -92,7 +92,7 @@ class Table(Generic[K, R]):
         return True
 
     def changes(self) -> Iterable[KeyValue]:
-        """Yield the current state of each row that this step changed, encoded, once per row."""
+        """Yield the current state of each row that this step changed, encoded, once per row; a tombstone for a deleted row."""
         dump_key, dump = self.codec.dump_key, self.codec.dump
         get = self.rows.get
         for key, old in self.before.items():
@@ -155,7 +155,10 @@ class Step:
         """Source topic → next offset after this step, for the topics of the step's records."""
 
     def reject(self, topic: str, record: Record, reason: str, detail: str = "") -> None:
-        """Write `record` of `topic` as a dead letter. `reason` is from a closed list; `detail` holds no value of the record."""
+        """Add `record` of `topic` to the dead letters that the engine writes with this step.
+
+        `reason` is from a closed list; `detail` holds no value of the record.
+        """
         self.dead_letters.append(DeadLetter(topic, self.partition, record, reason, detail))
 
 

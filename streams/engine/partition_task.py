@@ -123,19 +123,19 @@ class PartitionTask:
         self.positions: dict[TopicPartition, int] = {}
         """Next offset to receive of each source."""
         self._latest_timestamps: Final[dict[TopicPartition, int]] = {}
-        """Timestamp of the latest record in a step, by source."""
+        """Kafka timestamp of the latest record that a step has taken, by source, in milliseconds since 1970."""
         self._recovery: Recovery = earlier._recovery if earlier else Recovery()
         self._committed: dict[TopicPartition, int] = {}
-        """Next offset to commit of each source."""
+        """Offset after the last committed record of each source."""
         self._tick_after: dict[TopicPartition, int] | None = None
         """Offsets that must be committed before the next tick; None until a tick is due."""
         self._queue: deque[Batch] = deque()
         self._put_at = 0.0
-        """Time of the latest batch in the queue, or of the latest delay (`_note_delay`)."""
+        """Arrival time of the latest batch in the queue, or time of the latest delay (`_note_delay`)."""
         self._first_at = 0.0
-        """Time of the first batch in the queue, plus the delays since."""
+        """Arrival time of the first batch in the queue, or time of the last step, plus the delays since."""
         self._queued_at = 0.0
-        """Time of the first batch in the queue, without delays."""
+        """The same time without the delays."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
@@ -168,7 +168,10 @@ class PartitionTask:
 
     @property
     def busy(self) -> bool:
-        """Whether the task must recover or has batches to process, and does not wait for the step lock."""
+        """Whether the watchdog expects progress: during recovery and steps and with queued batches.
+
+        False while the task waits for the step lock.
+        """
         return not self.ready or (not self._is_waiting and (self._stepping or bool(self._queue)))
 
     @property
@@ -301,7 +304,7 @@ class PartitionTask:
         )
 
     async def _find_positions(self) -> None:
-        """Set the start position of each source."""
+        """Set the start position of each source. Log the records that retention deleted before they were processed."""
         group = await self._worker.consumer.read_committed_offsets(self.sources)
         for tp in self.sources:
             position, expired = self._recovery.find_start(
@@ -317,7 +320,7 @@ class PartitionTask:
     # -------------------------------------------------------------------------------------------------------- delivery
     @property
     def has_room(self) -> bool:
-        """Whether another batch may be fetched."""
+        """Whether another batch may be fetched: not during recovery, nor while the backlog is full."""
         backlog = self._backlog
         return self.ready and backlog.records < self._worker.options.max_records and backlog.size < self._most_bytes
 
@@ -326,13 +329,14 @@ class PartitionTask:
         return max(MAX_BACKLOG_BYTES, self._worker.options.max_records * ASSUMED_RECORD_BYTES)
 
     def expect(self, batch: Batch) -> None:
-        """Count a batch that Faust is about to deliver."""
+        """Add a batch that Faust is about to deliver to the backlog."""
         self._backlog.add(batch)
 
     def put(self, batch: Batch) -> None:
-        """Queue a batch from the Faust agent.
+        """Queue a batch from the Faust agent; drop it while the task recovers, closes or seeks.
 
-        The batch must continue at the current position, since Faust drops messages around rebalances.
+        If the batch does not continue at the current position, drop it and fetch again from there: Faust drops messages around
+        rebalances.
         """
         if self._closing or not self.ready or self._seeking:
             self._backlog.remove(batch)  # it is fetched again after the next seek
@@ -488,7 +492,10 @@ class PartitionTask:
         return Step(self.number, now, self._worker.job.outputs, min([now, *behind]), self._worker.partitions, taken)
 
     def _collect(self) -> dict[str, list[KeyValue]]:
-        """Return the changed rows by state topic, encoded."""
+        """Return the changed rows by state topic, encoded.
+
+        Raises `ValueError` for a row that is too large, or whose key is reserved for the offsets.
+        """
         writes: dict[str, list[KeyValue]] = {topic: [] for topic in self._worker.job.states}
         for table in self.job.tables:
             writes[table.topic] += table.changes()

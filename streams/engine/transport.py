@@ -89,7 +89,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self.cursors[tp] = offset
 
     async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return the group's committed offsets, read from the broker."""
+        """Return the group's committed offsets, read from the broker; None for a partition without one."""
         consumer = self._ensure_consumer()
         return {tp: await consumer.committed(tp) for tp in tps}
 
@@ -143,7 +143,7 @@ class Consumer(driver.Consumer):
         await self._thread.call_thread(self._thread.seek_partition, offsets)
 
     async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return the group's committed offsets, read from the broker."""
+        """Return the group's committed offsets, read from the broker; None for a partition without one."""
         offsets: dict[TopicPartition, int | None] = await self._thread.call_thread(
             self._thread.read_committed_offsets, tps
         )

@@ -104,7 +104,10 @@ def _describe_login(client: Mapping[str, Any], error: Exception) -> Refusal:
 
 
 def _find_missing(admin: KafkaAdminClient, needs: RequiredRights) -> list[str]:
-    """Return one text per missing operation and kind of resource, in the terms of kafka-acls.sh."""
+    """Return one text per missing operation and kind of resource, in the terms of kafka-acls.sh.
+
+    A right that the brokers do not report, for example on a missing topic, does not count as missing.
+    """
     missing: defaultdict[str, list[str]] = defaultdict(list)
     allowed = _allowed(admin, {*needs.topics, *needs.any_of})
     for topic, operations in sorted(needs.topics.items()):
@@ -122,7 +125,7 @@ def _find_missing(admin: KafkaAdminClient, needs: RequiredRights) -> list[str]:
 
 
 def _allowed(admin: KafkaAdminClient, topics: Collection[str]) -> dict[str, Collection[str]]:
-    """Return the allowed operations by existing topic."""
+    """Return the allowed operations by topic: none for a topic that may not be described; missing topics are left out."""
     found: dict[str, Collection[str]] = {}
     for topic in admin.describe_topics(sorted(topics)) if topics else ():
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
@@ -143,7 +146,7 @@ def _may_read_group(admin: KafkaAdminClient, group: str) -> bool:
 
 
 def _may_describe_transactions(admin: KafkaAdminClient, transactional_id: str) -> bool:
-    """Return whether DESCRIBE is allowed, which WRITE implies. Kafka has no request that reports WRITE itself."""
+    """Return False if DESCRIBE, which WRITE implies, is refused. Kafka has no request that reports WRITE itself."""
     try:
         admin.describe_transactions([transactional_id])
     except AuthorizationError:

@@ -71,7 +71,8 @@ def write_private(path: Path, text: str) -> None:
 def listener_properties(port: int, controller: int, password: str, mechanism: str) -> dict[str, str]:
     """Return the broker settings that make both listeners refuse clients without a login.
 
-    The controller listener gets a new password at each start: its only client is the broker itself.
+    `port` is that of the clients, `controller` that of the controller listener. The latter gets a new password at each start: its
+    only client is the broker itself.
     """
     inner = make_password()
     return {

@@ -71,7 +71,7 @@ FAST_START_OPTION: Final = "-XX:TieredStopAtLevel=1"
 LONGEST_START_SECONDS: Final = 900.0
 """Longest wait for Kafka to accept connections, while it makes progress."""
 STALLED_SECONDS: Final = 60.0
-"""Longest wait without progress."""
+"""Longest wait for Kafka while it makes no progress."""
 MIN_PROGRESS_CPU_SECONDS: Final = 0.5
 """CPU time that counts as progress; a stuck Java process uses a little too."""
 START_MESSAGE_SECONDS: Final = 20.0
@@ -142,7 +142,7 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running broker."""
+        """Process id of the running broker; None if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     @property

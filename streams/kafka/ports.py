@@ -13,7 +13,7 @@ TRIES: Final = 100
 _allocated: Final[dict[int, socket.socket | None]] = {}
 """Allocated ports, with the socket that keeps other processes from allocating the same port before it is listened on."""
 CLAIMS: Final = 32
-"""Maximum number of such sockets; the oldest ones are closed."""
+"""Maximum number of sockets kept open in `_allocated`; the oldest ones are closed."""
 
 
 def free_port() -> int:

@@ -66,7 +66,9 @@ def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes
 def read_rows(
     brokers: str, client: Mapping[str, Any], wanted: Callable[[bytes, bytes], bool], key: bytes | None = None
 ) -> dict[bytes, bytes]:
-    """Return the latest committed rows whose key and value are `wanted`; with `key`, only from its partition.
+    """Return the latest committed rows of the state topic whose key and value are `wanted`, by key.
+
+    With `key`, only the partition of that key is read. The result is empty if the topic does not exist.
 
     `client` holds security options of kafka-python. Raises `KafkaError` if the brokers stop answering or refuse access.
     """

@@ -85,7 +85,7 @@ def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> 
 
 
 def _existing(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
-    """Return the number of partitions by name, of the existing topics."""
+    """Return name → number of partitions, for the topics in `names` that exist."""
     return {topic["name"]: len(topic["partitions"]) for topic in _describe(admin, names)}
 
 

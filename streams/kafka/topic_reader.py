@@ -121,7 +121,7 @@ class TopicReader:
             stopping.wait(RETRY_SECONDS)
 
     def _report_failure(self, error: KafkaError) -> None:
-        """Set the state to `REFUSED` or `NO_BROKER`."""
+        """Set the follower's state: `REFUSED` if Kafka refuses the login or the read access, else `NO_BROKER`."""
         refusal = None
         if isinstance(error, AuthorizationError) or "sasl_mechanism" in self._client:
             from streams.kafka import authorization  # noqa: PLC0415 - imports aiokafka
@@ -173,7 +173,10 @@ class TopicReader:
         return ends
 
     def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
-        """Return whether the broker answers."""
+        """Check the broker and the topic, and set the follower's state; return False if the broker does not answer.
+
+        Raises `TopicMissing` if the topic was deleted or created again.
+        """
         try:
             found = self._identify(admin)
         except KafkaError as error:

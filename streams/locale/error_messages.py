@@ -21,7 +21,7 @@ CAUSES: Final = {
     errno.EADDRINUSE: ("in use", "il est déjà pris"),
     errno.EADDRNOTAVAIL: ("this machine has no such address", "cette machine n'a pas cette adresse"),
 }
-"""Causes of `OSError`."""
+"""Texts for the causes of an `OSError`, by `errno`, in English and French."""
 
 REFUSALS: Final = {
     r"Kafka refuses the user (?P<user>.*) or its password: .*": (
@@ -37,7 +37,7 @@ REFUSALS: Final = {
         "il manque dans Kafka, pour {user}, les droits {rights} : les accorder (kafka-acls.sh)",
     ),
 }
-"""Refusals of Kafka, as `streams.kafka.authorization` reports them."""
+"""Translations of the refusals by Kafka that `streams.kafka.authorization` reports."""
 
 LATER_RELEASE_MESSAGES: Final = {
     r"(?P<place>.+): (?P<what>[^:,]+) of (?P<found>(?:version )?\d+(?: fields)?), this release reads (?P<known>(?:version )?\d+)"
@@ -50,11 +50,11 @@ LATER_RELEASE_MESSAGES: Final = {
         "une version plus récente a écrit {place} : {what}, que celle-ci ({release}) n'a pas : relancer l'autre",
     ),
 }
-"""Rows of a newer release, as recovery and `core.rows` report them."""
+"""Translations of errors about rows of a newer release, as recovery and `core.rows` report them."""
 
 
 def os_error_cause(error: OSError) -> str:
-    """Return the cause of an operating system error."""
+    """Return the cause of an operating system error in the user's language, such as "permission denied"."""
     known = CAUSES.get(error.errno or 0)
     return say(*known) if known else error.strerror or type(error).__name__
 

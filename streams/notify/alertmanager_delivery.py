@@ -12,7 +12,7 @@ from streams.notify.store import Alert, Store
 PROBE_SECONDS: Final = 5.0
 """Interval of checks whether Alertmanager was restarted and lost its alerts."""
 CLOSED_MS: Final = 900_000
-"""Duration of repeated sends of an alert's end, in milliseconds, as Prometheus does."""
+"""Period during which the end of an alert is sent again, in milliseconds; as in Prometheus."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class AlertmanagerDelivery:
         self._client.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Send changes, or all alerts if a refresh is due; return the seconds until the next call."""
+        """Send changed alerts, or all for a refresh or after an Alertmanager restart; return the seconds until the next call."""
         started_at = self._client.started_at()
         whole = started_at != self._started_at or now >= self._refresh_at
         if whole:

@@ -96,7 +96,10 @@ class DeliveryThread:
             self._failed()
 
     def _try(self, store: Store) -> float:
-        """Return the seconds until the next call; 0 if the receiver was unavailable or no longer exists."""
+        """Deliver once, and record an error; return the seconds until the next call.
+
+        Return 0 if the receiver was unavailable or no longer exists.
+        """
         try:
             pause = self.delivery.deliver(store, round(time.time() * 1000))
         except ConnectorError as error:

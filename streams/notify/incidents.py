@@ -65,15 +65,15 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """Deadline that passed, or beginning of the risk."""
     deadline_at: int
     round: int
-    """Number of the occurrence for this clock, from 1; 0 if the incident was over when it became known."""
+    """Ordinal of the incident among those of its `key`, from 1; 0 if it was over when it became known."""
     late: bool = False
     """True if it became known long after `due_at`."""
     ended_at: int | None = None
-    """Time at which its clock stopped. It is before `starts_at` if the target turned out to be met."""
+    """Time of its end; None while it is open. It is before `starts_at` if the target turned out to be met."""
     end: str = ""
     """Reason of the end: `met cancelled paused moved`, for an at-risk incident also `breached`; empty if unknown."""
     told_due_at: int | None = None
-    """`due_at` of the last event, which may be earlier than a `due_at` that became known afterwards."""
+    """`due_at` by the last breach or risk event, if a later event has changed `due_at`; None: the same as `due_at`."""
     target: int = 0
     """Target duration in `unit`; 0 in records of earlier releases."""
     unit: str = ""
@@ -111,7 +111,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     told_at: int
     heard: tuple[tuple[str, int], ...]
-    """Ids and times of the last events."""
+    """Ids and recorded times of the last `MAX_EVENT_IDS` events of the clock."""
     breach: Incident | None = None
     risk: Incident | None = None
     is_retold: bool = False
@@ -214,7 +214,10 @@ def _resolve_incident(
 
 
 def _resolve_held(after: Incident) -> tuple[Incident, list[Change]]:
-    """Return an ended incident and its changes; if it was held back, it also starts now."""
+    """Return `after`, which has ended, with its changes: `ENDED`, preceded by `STARTED` if it was held back.
+
+    If it was held back and had ended when it became known, it is marked as `unsent`.
+    """
     if not after.held:
         return after, [Change(ChangeKind.ENDED, after)]
     after = replace(after, held=False, unsent=_reason_not_to_send(after, None))
@@ -222,7 +225,7 @@ def _resolve_held(after: Incident) -> tuple[Incident, list[Change]]:
 
 
 def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock whose held-back incidents are released, and the incidents to send."""
+    """Return a clock without held-back incidents, and a `STARTED` change for each one that was held back."""
     breach, risk = (
         replace(incident, held=False) if incident and incident.held else incident
         for incident in (known.breach, known.risk)
@@ -236,7 +239,10 @@ def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
 
 
 def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock whose open incidents are sent at `now`, and their changes."""
+    """Return a clock for which sending begins at `now`, and a `STARTED` change for each open incident.
+
+    An open incident counts as known since `now`. It is marked as `unsent` if it is too old for `max_age_ms`.
+    """
     breach, risk = (_start_sending(incident, now, max_age_ms) for incident in (known.breach, known.risk))
     begun = [incident for incident in (risk, breach) if incident is not None and incident.ended_at is None]
     return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, incident) for incident in begun]
@@ -292,14 +298,17 @@ def _begin(kind: IncidentKind, known: Incident | None, event: AnySlaEvent, *, ag
 
 
 def _break(known: Incident | None, event: AnySlaEvent) -> Incident | None:
-    """Return an at-risk incident after the deadline passed."""
+    """Return an at-risk incident after the deadline passed: ended, or unchanged if it had ended before."""
     if known is None or known.ended_at is not None:
         return known
     return replace(known, ended_at=milliseconds(event.time), end=BROKEN)
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
-    """Return an incident after another event of its clock."""
+    """Return an incident after an event of its clock that is neither a breach nor a risk.
+
+    The incident ends, begins again, gets another deadline, or stays unchanged.
+    """
     if known is None:
         return None
     data, at = event.data, milliseconds(event.time)

@@ -9,7 +9,7 @@ from models.ids import event_id
 from streams.notify.store import Message, Notice, Store
 
 MAX_DIGEST: Final = 2000
-"""Maximum of messages joined to one digest."""
+"""Maximum number of messages joined to one digest."""
 IDLE_SECONDS: Final = 3600.0
 AGAIN_MS: Final = 3_600_000
 """Pause before refused messages are sent again, in milliseconds: the receiver may have been repaired."""
@@ -66,7 +66,10 @@ class MessageDelivery:
         self._transport.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Send all waiting messages. Refused ones are set aside, so that they do not block the others."""
+        """Send all waiting messages; return the seconds until the next call. Raises `ConnectorError` during an outage.
+
+        Refused messages are set aside, so that they do not block the others, and sent again after `AGAIN_MS`.
+        """
         store.requeue_refused(self.name, now - AGAIN_MS)
         while message := store.next_message(self.name, self._digest_above, MAX_DIGEST, after_outage=self._after_outage):
             message = message._replace(notices=message.notices[: self._limit])

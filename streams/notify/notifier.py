@@ -94,12 +94,12 @@ class Notifier:
         return not self._failed
 
     def healthy(self) -> tuple[bool, str]:
-        """Return whether reading makes progress."""
+        """Return whether reading makes progress (within `STUCK_SECONDS`), and a description."""
         reader = self._reader
         return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether the end of the topic is reached, and the errors of receivers."""
+        """Return whether the end of the topic is reached, and a description with the errors of receivers."""
         state = self._reader.state if self._reader else State.NO_BROKER
         if state is not State.FOLLOWING:
             return False, state

@@ -64,7 +64,7 @@ class Reader:
         self._reader.run(stopping)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Return the offsets at which reading continues."""
+        """Return the offsets at which reading continues, by partition. Log the number of records that expired unread."""
         next_offsets = {**beginnings, **self._store.topic(topic_id)}
         for partition, beginning in beginnings.items():
             if next_offsets[partition] < beginning:
@@ -74,7 +74,10 @@ class Reader:
         return next_offsets
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Store the results and positions of records in one transaction."""
+        """Store the results and next offsets of records in one transaction.
+
+        Also release incidents that were held back long enough, and every hour delete old data.
+        """
         self.moved_at, now = time.monotonic(), round(time.time() * 1000)
         if records:
             if any(batch[0].offset < self._following[partition] for partition, batch in records.items()):

@@ -80,7 +80,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Message(NamedTuple):
-    """Next message to a receiver."""
+    """Next message to a receiver; `number` is its id in the store."""
 
     number: int
     notices: tuple[Notice, ...]
@@ -112,7 +112,7 @@ class Receivers(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Messages that a receiver refused."""
+    """Count of the messages that a receiver refused, and the reason of the last refusal."""
 
     number: int
     reason: str
@@ -120,7 +120,7 @@ class Refused(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Pending notifications of a receiver."""
+    """Count of the pending notifications of a receiver, and when the oldest message was queued (None for alerts)."""
 
     number: int
     oldest_at: int | None
@@ -169,7 +169,7 @@ class Store:
             self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return partition → next offset of the topic with that id. Another id than before restarts reading.
+        """Return partition → next offset of the topic with that id, and store the id. Another id than before restarts reading.
 
         The new topic may contain events of the former one.
         """
@@ -212,7 +212,7 @@ class Store:
                     self._queue_change(name, change, now)
 
     def release(self, now: int) -> int:
-        """Send the incidents held back until now; return their number."""
+        """Queue the incidents that were held back until `now` or earlier; return their number."""
         if self._database.execute("SELECT 1 FROM held WHERE until <= ?", now).fetchone() is None:
             return 0
         number = 0
@@ -228,7 +228,10 @@ class Store:
         return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
-        """Fold `events` in order, and queue notifications. Store the next offsets. Return the number of changes of incidents."""
+        """Fold `events` in order, and store the next offsets. Return the number of changes of incidents.
+
+        Queue the notifications of the changes, if sending has started.
+        """
         before: dict[str, ClockIncidents | None] = {}
         after: dict[str, ClockIncidents | None] = {}
         with self._transaction():
@@ -250,24 +253,24 @@ class Store:
         return len(changes)
 
     def forget(self, before: int) -> None:
-        """Delete clocks without open incidents and without events since `before`, and messages refused before."""
+        """Delete clocks without open incidents and without changes since `before`, and refused messages queued before it."""
         self._database.execute("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
         self._database.execute("DELETE FROM refused WHERE queued_at < ?", before)
 
     # ------------------------------------------------------------------------------------------------------ Alertmanager
     def alerts(self, receiver: str) -> list[Alert]:
-        """Return all alerts of `receiver`."""
+        """Return all alerts of the Alertmanager `receiver`, including ended ones until `drop_closed`."""
         found = self._database.execute(
             "SELECT incident, shown_at, shown_by, closed_at FROM alerts WHERE receiver = ?", receiver
         )
         return [Alert(_incident.decode(content), *marks) for content, *marks in found]
 
     def mark_shown(self, receiver: str, incidents: Iterable[Incident], started_at: int, now: int) -> None:
-        """Record that `receiver`, started at `started_at`, received their beginning."""
+        """Record that `receiver`, started at `started_at`, received the beginning of `incidents`."""
         self._mark("shown_at = ?, shown_by = ?", (now, started_at), receiver, incidents)
 
     def mark_closed(self, receiver: str, incidents: Iterable[Incident], now: int) -> None:
-        """Record that `receiver` received their end."""
+        """Record that `receiver` received the end of `incidents`."""
         self._mark("closed_at = ?", (now,), receiver, incidents)
 
     def drop_closed(self, receiver: str, before: int) -> None:
@@ -304,12 +307,12 @@ class Store:
             return Message(number, notices, queued_at)
 
     def mark_delivered(self, message: Message) -> None:
-        """Record the delivery of a message or of a part of it."""
+        """Delete a delivered message; if it is a part of a longer one, delete only these notices."""
         with self._transaction():
             self._remove(message)
 
     def set_aside(self, message: Message, reason: str, now: int) -> None:
-        """Record that the receiver refused a message, or a part of it, for `reason`."""
+        """Move a message, or a part of it, that the receiver refused for `reason` to the refused messages."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO refused (receiver, content, queued_at, refused_at, reason)"
@@ -349,7 +352,7 @@ class Store:
         return {(kind, reason): number for kind, reason, number in self._database.execute("SELECT * FROM unsent")}
 
     def waiting(self) -> dict[str, Waiting]:
-        """Return the pending notifications, by receiver."""
+        """Return the number and age of the pending notifications, by receiver; receivers without any are left out."""
         messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
         alerts = (
             "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"
@@ -362,7 +365,7 @@ class Store:
         return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
 
     def refused(self) -> dict[str, Refused]:
-        """Return the refused messages, by receiver."""
+        """Return the number of refused messages and the last reason, by receiver."""
         found = self._database.execute("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
         return {receiver: Refused(number, reason) for receiver, number, reason, _ in found}
 

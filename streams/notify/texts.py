@@ -16,7 +16,7 @@ from streams.notify.store import Notice
 
 Both = dict[Language, str]
 MINUTE_MS: Final = 60_000
-"""Texts do not give the distance from the deadline if it is smaller, in milliseconds."""
+"""Shortest distance from the deadline that texts mention, in milliseconds."""
 DAY_HOURS: Final = 24
 CLOCKS: Final[dict[str, Both]] = {
     "answer": {"fr": "réponse", "en": "answer"},
@@ -100,7 +100,7 @@ DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
         {"fr": "{} incidents terminés", "en": "{} incidents ended"},
     ),
 }
-"""Singular and plural."""
+"""Counts in the headline of a digest: singular and plural."""
 LINKS: Final[dict[str, Both]] = {
     "dashboard_url": {"fr": "Tableau de bord", "en": "Board"},
     "runbook_url": {"fr": "Que faire", "en": "What to do"},
@@ -198,7 +198,7 @@ class IncidentFormatter(NamedTuple):
         return SPANS[self.language].format(span) if unit == Unit.OPENING_HOURS else span
 
     def _deadline(self, incident: Incident, now: int | None) -> str:
-        """Return the deadline and its distance; as a date if it is the midnight after a day."""
+        """Return the deadline, as a date if it is the midnight after a day, and its distance from `now` (None: no distance)."""
         at = incident.deadline_at
         day = day_ending_at(at, self.zone)
         text = self._time(incident, at) if day is None else f"{day:{DAYS[self.language]}}"
@@ -230,7 +230,7 @@ class IncidentFormatter(NamedTuple):
         return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{DAYS[self.language]} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
-        """Return a duration in its two largest units."""
+        """Return a duration in its largest unit and the next smaller one, such as `2 h 05 min`."""
         minutes, seconds = divmod(milliseconds // 1000, 60)
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24) if hours >= 2 * DAY_HOURS else (0, hours)

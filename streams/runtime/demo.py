@@ -143,9 +143,9 @@ def _read_saved_phone(settings: Settings) -> str:
 
 
 def _find_identities(snapshot: TimelineSnapshot, preferred: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield phone pseudonyms of one citizen with several channels each, and all identities of that citizen.
+    """Yield phone pseudonyms that lead to exactly one citizen, who used several channels, and all identities of that citizen.
 
-    The `preferred` pseudonyms are examined too.
+    Examined are the `preferred` pseudonyms, and the `MAX_CANDIDATES` ones with the most contacts.
     """
     for phone in {*preferred, *snapshot.find_linked(IdentityKind.PHONE, MAX_CANDIDATES)}:
         resolved = snapshot.resolve_identities(phone)

@@ -66,7 +66,8 @@ class Cluster(NamedTuple):
 def lock_data_directory(data: Path) -> Iterator[None]:
     """Lock `data` for this process; raise `OperatorError` if another process has locked it.
 
-    The kernel releases the lock when the process ends for any reason.
+    The kernel releases the lock when the process ends for any reason. The file that describes the running instance is deleted at
+    the start, where a killed process may have left it, and at the end.
     """
     lock = FileLock(_lock(data), timeout=CLAIM_SECONDS)
     try:
@@ -109,7 +110,7 @@ def read(data: Path) -> Running | None:
 def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] | None:
     """Return the running `accueil up` with its data directory; None without one, or if the settings name external brokers.
 
-    With `or_demo`, return the running demo if there is nothing else. Only for commands that read, since real events must not get
+    With `or_demo`, return the running demo if no other instance runs. Only for commands that read, since real events must not get
     into the demo.
     """
     if not settings.brokers:
@@ -122,7 +123,7 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
     """Return the brokers of `settings` with their login, else those of the running `accueil up` (see `find`).
 
-    Raises `ConfigError` if neither exists, or if a file of the login cannot be read.
+    The use of the demo is printed. Raises `ConfigError` if neither exists, or if a file of the login cannot be read.
     """
     if settings.brokers:
         return Cluster(settings.brokers, settings.kafka.client_options())
@@ -173,7 +174,7 @@ def ensure_password(data: Path) -> str:
 
 
 def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the settings to a command like `pass_settings`, or those of the running demo if there is nothing else."""
+    """Pass the result of `find_settings` to a command: its settings, or those of the running demo if nothing else runs."""
 
     @wraps(command)
     def run(settings: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -183,9 +184,9 @@ def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable
 
 
 def find_settings(settings: Settings) -> Settings:
-    """Return the settings and data directory of the running demo if there is nothing else, else `settings`.
+    """Return `settings`, or those of the running demo, with its data directory, if `find` returns the demo.
 
-    The use of the demo is printed.
+    That is so if `settings` name no brokers and no `accueil up` runs on their directory. The use of the demo is printed.
     """
     found = find(settings, or_demo=True)
     if found is None or found[0] == settings.data:

@@ -200,7 +200,7 @@ class _ClusterCheck(Thread):
         self._settings, self._instances, self._stopping = settings, instances, stopping
 
     def run(self) -> None:
-        """Wait for the broker and compare the cluster ids."""
+        """Wait for the broker and compare the cluster ids; if they differ, set `mistake` and stop the connectors."""
         from connectors.sdk.cluster_id import find_other_cluster  # noqa: PLC0415
         from streams.kafka.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
 

@@ -126,7 +126,10 @@ class Child:
         self._last_line = ""
 
     async def keep_running(self) -> None:
-        """Run the program, and restart it until `stop`; raises `GaveUp`."""
+        """Run the program, and restart it until `stop`, or until a one-shot program has ended normally.
+
+        Raises `GaveUp` after `EXIT_CONFIGURATION`, and after repeated failures to start (`RESTART_SECONDS`).
+        """
         failures, proven = 0, False
         while True:
             self._began_at = self._unready_at = time.monotonic()

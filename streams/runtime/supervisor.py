@@ -197,7 +197,7 @@ class Plan:
             await self._name_citizens()
 
     async def retain(self, tree: ProcessTree) -> None:
-        """Run `retention apply` every day; report a failure and try again."""
+        """Run `retention apply` every day, unless `retention.at` is empty; report a failure and try again."""
         if not self._settings.retention.at:
             return
         is_begun = False
@@ -223,7 +223,7 @@ class Plan:
             await asyncio.sleep(seconds)
 
     async def _retain_once(self, tree: ProcessTree) -> bool:
-        """Run `retention apply` if it is due; return False if it failed. Raises `OSError`."""
+        """Run `retention apply` if it is due; return False only if it failed. Raises `OSError`."""
         zone = self._settings.web.zone
         try:
             applied_at = datetime.fromtimestamp(self._applied.stat().st_mtime, zone)
@@ -294,7 +294,7 @@ class Plan:
                 report(program.name, address)
 
     def broker(self) -> Program:
-        """Return the embedded Kafka broker."""
+        """Return the program that runs the embedded Kafka broker."""
         port = free_port()
         return self._program(
             "kafka",
@@ -307,11 +307,11 @@ class Plan:
         )
 
     def topics(self) -> Program:
-        """Return the program that creates the topics."""
+        """Return the program that creates missing topics and corrects the settings of the others."""
         return self._program("topics", ("topics", "apply", f"--wait={DOWNLOAD_SECONDS}"), is_one_shot=True)
 
     def web(self) -> Program:
-        """Return the board."""
+        """Return the program that serves the board."""
         web = self._settings.web
         return self._program("web", ("web",), health_host=web.host, health_port=web.port, stop_seconds=5)
 
@@ -326,11 +326,11 @@ class Plan:
 
     @property
     def _own(self) -> Settings:
-        """Settings with the data directory of this instance."""
+        """The settings, with the data directory of this instance, which differs for the demo."""
         return self._settings.model_copy(update={"data": self._data})
 
     def workers(self) -> Iterator[Program]:
-        """Yield the workers, each with a constant instance id."""
+        """Yield the programs of the workers, each with an instance id that stays the same across restarts."""
         worker = self._settings.worker
         name = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
         for number in range(1, worker.processes + 1):
@@ -369,7 +369,7 @@ class Plan:
         )
 
     def timeline(self) -> Program:
-        """Return the timeline process."""
+        """Return the program that writes the citizens' timelines."""
         timeline = self._settings.timeline
         port = timeline.health_port or free_port()
         return self._program(
@@ -382,12 +382,12 @@ class Plan:
         )
 
     def api(self) -> Program:
-        """Return the API."""
+        """Return the program that serves the API."""
         api = self._settings.api
         return self._program("api", ("api",), health_host=api.host, health_port=api.port, stop_seconds=5)
 
     def notify(self) -> Iterator[Program]:
-        """Yield the notifier of SLA clocks, if it has receivers."""
+        """Yield the program that sends notifications about SLA clocks, if the settings name receivers."""
         notify = self._settings.notify
         if not notify.has_receivers:
             return
@@ -407,7 +407,7 @@ class Plan:
         return self._program("systems", (*self._simulate, "--prepare"), is_one_shot=True)
 
     def simulator(self) -> Program:
-        """Return the simulator of the demo's source systems."""
+        """Return the program that simulates the demo's source systems."""
         demo = self._settings.demo
         options = {
             "seed": demo.seed,

@@ -39,7 +39,7 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
 
 
 def has_timelines(settings: Settings) -> bool:
-    """Return whether the database exists, without creating it."""
+    """Return whether the database exists, without creating it; one named by `timeline.url` is assumed to exist."""
     return bool(settings.timeline.url) or (settings.data / FILE).exists()
 
 

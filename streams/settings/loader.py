@@ -63,7 +63,7 @@ def find_file(config: Path | None = None) -> Path | None:
 
 
 def describe_settings_file(config: Path | None = None) -> str:
-    """Describe the settings file that `load` reads, if any."""
+    """Return a line that names the settings file that `load` reads, or says that there is none."""
     if path := find_file(config):
         return say(f"settings: {path}", f"réglages : {path}")
     return say(
@@ -158,7 +158,7 @@ def find_origin(key: str, config: Path | None = None) -> str:
 
 
 def _read_origins(path: Path | None) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Return the values of variables (without a common name) and of the file, by priority."""
+    """Return the origins of settings by priority, as name and values: the variables (empty name), then the file (its path)."""
     return ("", _read_environment()), (str(path), _read_file(path))
 
 

@@ -86,7 +86,7 @@ class Alertmanager(Options):
     """A Prometheus Alertmanager, which groups, silences and routes alerts."""
 
     url: Url
-    """URL of one instance, such as `http://127.0.0.1:9093`. Each instance of a cluster has its own table."""
+    """URL of one Alertmanager, such as `http://127.0.0.1:9093`. A cluster needs a table `alertmanagers.<name>` per member."""
     token: Token | None = None
     """Bearer token, if a proxy requires one; from a file with `token_file`."""
     refresh_seconds: Annotated[float, Field(ge=1, le=120)] = _ALERTMANAGER.refresh_seconds
@@ -104,7 +104,7 @@ class Webhook(Options):
     secret: Secret
     """Shared secret (`whsec_…`); from a file with `secret_file`."""
     severities: Severities = SEVERITIES
-    """`critical`: breached deadlines; `warning`: deadlines at risk."""
+    """Incidents to send. `critical`: breached deadlines; `warning`: deadlines at risk."""
 
 
 class Mail(Options):

@@ -136,13 +136,14 @@ class Worker(Section):
     keep_closed_days: PositiveInt = 35
     """Days until closed contacts leave memory. Longer than Kafka's retention (30 days), so that a topic can be replayed."""
     keep_touched_seconds: PositiveInt = 3600
-    """Minimum time in memory after the last change: longer than a connector needs to repeat events."""
+    """Minimum time for which a contact stays in memory after its last change: longer than a connector needs to repeat events."""
     keep_buckets_days: PositiveInt = 8
     """Retention of the 5-minute figures; older ones are summed up by day. Totals never expire."""
     keep_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 500
     """Retention of daily figures, and so the reach of `accueil report`. `web.time_zone` defines the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
-    """Wait for late events before a missed deadline is reported, after a restart and for late events."""
+    """Additional wait before a passed deadline is reported, after an outage and for contacts with late events: the event that met
+    the target may still arrive."""
     news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0
     """Delay of breach reports for letters, e-mails and forms. Their sources are polled every minute (`poll_seconds`), and
     completions in time must arrive first. For calls and visits the delay is 1.5 s."""
@@ -304,7 +305,8 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """Replicas of every topic; 3 for a cluster that must survive the loss of a machine."""
     sla: Path | None = None
-    """File of calendars and SLA policies, relative to this file, reloaded when it changes (example: `accueil sla example`)."""
+    """File of calendars and SLA policies, reloaded when it changes (example: `accueil sla example`). In a settings file, the path
+    is relative to that file."""
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     connect: Connect = Connect()

@@ -83,7 +83,7 @@ class WatchedPolicies(Collector):
         )
 
     def __call__(self) -> Policies:
-        """Return the current policies; check the file every `CHECK_SECONDS`."""
+        """Return the current policies. Reload the file first if it has changed, which is checked every `CHECK_SECONDS`."""
         if self._path is not None and time.monotonic() - self._checked_at >= CHECK_SECONDS:
             self._checked_at = time.monotonic()
             if (stamp := self._read_stamp()) != self._stamp:

@@ -116,7 +116,7 @@ class Queue(Section):
     """`call`: telephone; `visit`: front desk."""
     site: Label = ""
     service: Label = ""
-    """Site and service, as in the configuration of the connector."""
+    """Site and service of the queue, spelled as in the configuration of the connector; empty if its contacts have none."""
     label_fr: str = ""
     """Displayed name, by default the name of the queue. The board adds the site if several queues have the same name."""
     label_en: str = ""
@@ -134,7 +134,7 @@ class Queue(Section):
         return values
 
     def place(self, table: str) -> Dimensions:
-        """Return the dimensions of its figures; `table` is the name of this table."""
+        """Return the dimensions of the queue's figures; `table` is the name of this table of the settings."""
         return Dimensions(self.channel, self.site, self.service, self.queue or table)
 
     def to_board_options(self, table: str) -> QueueOptions:
@@ -157,7 +157,7 @@ class Service(Section):
     label_en: str = ""
     """Displayed name in English, by default `label_fr`."""
     site: Label = ""
-    """Site, as in the configuration of the connectors."""
+    """Site of the service, spelled as in the configuration of the connectors; empty if its contacts have none."""
     channels: tuple[Literal["mail", "email", "appointment"], ...] = ()
     """Channels of the service other than queues and forms."""
     procedures: tuple[Label, ...] = ()
@@ -214,7 +214,7 @@ class Web(Section):
     formula: Formula = _BOARD.formula
     """Formula of the service level on the board (`streams.core.figures.figure.Formula`); metrics have all formulas."""
     stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
-    """Minimum age of figures shown as stale."""
+    """Time since the workers last wrote figures after which the board shows them as stale."""
     quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
     """Time without calls or visits at a site until the board warns that its source may have stopped."""
     quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)
@@ -238,13 +238,13 @@ class Web(Section):
     """Services in the order of the board, by their names in the configuration of the connectors; others follow."""
 
     def name_services(self, language: str) -> dict[str, str]:
-        """Return code → displayed name in French (`fr`) or English, for services that have one."""
+        """Return code → displayed name in French (`fr`) or English, for services whose name differs from their code."""
         labels = (service.to_board_options(name) for name, service in self.services.items())
         named = {label.service: label.label_fr if language == "fr" else label.label_en for label in labels}
         return {code: name for code, name in named.items() if name != code}
 
     def name_queues(self, language: str) -> dict[tuple[str, str, str], str]:
-        """Return (channel, site, code) → displayed name in French (`fr`) or English, for queues that have one."""
+        """Return (channel, site, code) → displayed name in French (`fr`) or English, where the name differs from the code."""
         queues = (queue.to_board_options(table) for table, queue in self.queues.items())
         named = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in queues}
         return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
