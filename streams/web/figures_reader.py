@@ -56,12 +56,12 @@ class FiguresReader:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Stop the thread and wait for it."""
+        """Stop the thread, and wait at most `timeout_seconds` for its end."""
         self._stopping.set()
         self._thread.join(timeout_seconds)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002 - always reads from the beginning
-        """Start a new reading of the view, and return the offsets to read from."""
+        """Start a new reading of the view. Return partition → offset to read from: always the first, `beginnings`."""
         self._view.begin(tuple(beginnings))
         return beginnings
 
@@ -72,7 +72,7 @@ class FiguresReader:
             self._view.apply_all(partition, rows, batch[-1].timestamp)
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Pass the phase of the reader on to the view, and log a change."""
+        """Pass the phase of the reader on to the view and log it, if it has changed."""
         reader_state = ReaderState(phase.value)
         if reader_state is not self._view.reader_state:
             if phase is Phase.REFUSED:
