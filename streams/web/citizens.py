@@ -286,7 +286,7 @@ class _Rows:
         )
 
     def _few_came_again(self, period: Period, start: int, service: str | None) -> bool:
-        """Return whether few citizens, but not none, may have begun more than one contact."""
+        """Return whether there are repeated contacts, but so few that they are of few citizens."""
         names = self._names.get((period, start), set()) if service is None else {service}
         contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
         return is_below_minimum(contacts - self._active(period, start, service))

@@ -85,7 +85,7 @@ class MergedRows:
     def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
         """Apply rows of one partition; a value of None removes a row. An unreadable row is skipped, and its error reported.
 
-        Values are decoded later, by `advance_to`, which reports their errors in the same way.
+        Most values are decoded later, by `advance_to`, which reports their errors in the same way.
         """
         self.written_at[partition] = written_at
         for key, value in rows:
