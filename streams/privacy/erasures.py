@@ -79,7 +79,7 @@ class Proof(msgspec.Struct, frozen=True):
     rows: int
     """Rows of these contacts in the workers' state, all erased. Rows of contacts closed long ago may be gone already."""
     rows_with_identities: int
-    """Rows of these that still contain an identity."""
+    """Number of these rows that still contain an identity."""
     entries: int
     """Remaining timeline entries of these contacts; `links` are their remaining links."""
     links: int

@@ -71,7 +71,7 @@ class Formatter(NamedTuple):
         return self.say("of", score=score, most=most, scale=self.name("scale", scale))
 
     def value(self, field: str, value: Any) -> str:
-        """Return the value of an event's field as text; the name of `field` decides on the format."""
+        """Return the value of an event's field as text; the name of `field` determines the format."""
         if field.endswith("_at"):
             return self.format_time(value)
         if field.endswith("_seconds"):
