@@ -54,7 +54,9 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TICK_SECONDS: Final = 5
-"""Longest time between two messages, in seconds. A board that receives none for longer reports a lost connection."""
+"""Longest time between two messages, in seconds; a third of `stale_after_seconds` if that is shorter.
+
+A board that receives none for `stale_after_seconds` reports a lost connection."""
 SEND_TIMEOUT_SECONDS: Final = 30
 """Longest time that a write to a browser may block, in seconds. The stream is then closed, and the browser reconnects."""
 CONNECTIONS: Final = 500

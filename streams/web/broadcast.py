@@ -75,7 +75,9 @@ class Broadcaster:
                 self._loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self) -> None:
-        """Make a message on each change, and after `tick_seconds` without one, until cancelled. Send it if it is news.
+        """Make a message on each change, and after `tick_seconds` without one, until cancelled.
+
+        It is sent if the board or the state of the data changed, for new listeners, and otherwise at most every `CLOCK_SECONDS`.
 
         Without listeners, a message is made only every `IDLE_REFRESH_SECONDS`. An exception of `make` is logged, sets
         `failed` and ends the task.

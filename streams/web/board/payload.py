@@ -114,7 +114,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: AtRiskTargets | None = None) -> Message:
-    """Return the message for `snapshot`; `risks` are the contacts at risk; None if unknown."""
+    """Return the message for `snapshot`. `risks` are the contacts at risk; None if unknown."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,

@@ -27,7 +27,7 @@ State = Literal["overdue", "at_risk", "running"]
 
 
 class OpeningState(msgspec.Struct, frozen=True):
-    """Whether a calendar is open now, and when this changes."""
+    """State of a calendar: open or closed now, and the time of the next change."""
 
     calendar: str
     is_open: bool
