@@ -62,7 +62,7 @@ class Query:
     name: LocalizedText = NAMELESS
     """Name of its only series; otherwise the panel defines the label that names the series."""
     stroke: Stroke | None = None
-    """Line style; None selects the next one."""
+    """Line style; None selects the next of `STROKES`."""
 
 
 class Context(NamedTuple):
@@ -276,7 +276,7 @@ class Column:
 
     title: LocalizedText
     query: str
-    """Query by the labels of all keys."""
+    """Query whose series have the labels of all keys of the table."""
     unit: LocalizedText = COUNT
     thresholds: Thresholds | None = None
     """Thresholds of the state, which is a word in an additional column."""

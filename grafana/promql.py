@@ -65,7 +65,7 @@ class Scope:
         self.variables: Final = variables
 
     def select(self, metric: str, *matchers: str) -> str:
-        """Return the selected series of a metric."""
+        """Return the selector of the series of a metric that fit the variables of the page and `matchers`."""
         chosen = [f'{name}=~"${name}"' for name in self.variables]
         return f"{metric}{{{', '.join((*chosen, *matchers))}}}"
 

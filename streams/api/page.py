@@ -38,7 +38,7 @@ class Assets(StaticFiles):
 
 
 def add_page(app: FastAPI, options: ApiOptions) -> None:
-    """Serve the page at `/` of `app`."""
+    """Serve the page at `/` of `app`, and its files below `/static` and `/shared`."""
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )

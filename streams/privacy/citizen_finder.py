@@ -37,7 +37,7 @@ class AmbiguousSector(Exception):  # noqa: N818
 
 
 class Rows(Protocol):
-    """Access to the workers' state."""
+    """Function that reads rows of the workers' state from Kafka."""
 
     def __call__(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
         """Return the committed rows, by contact id, for which `wanted(key, value)` is true. Raises `KafkaUnavailable`."""

@@ -32,7 +32,7 @@ segment, which covers a day."""
 
 
 class Deliver(Protocol):
-    """Publish events to Kafka."""
+    """Function that publishes events to Kafka."""
 
     def __call__(self, events: Sequence[PersonalDataErased]) -> None:
         """Return once all in-sync replicas have the events. Raises `KafkaUnavailable`: some events may have been accepted."""
@@ -97,7 +97,7 @@ class Erasure(NamedTuple):
 
     request: ErasureRequest
     proof: Proof | None
-    """Exists once no data remains."""
+    """None until the erasure is proved."""
     sha256: str
     """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
 

@@ -18,13 +18,13 @@ class RetentionRule(NamedTuple):
     what: Text
     where: str
     personal: Text
-    """Personal data in it."""
+    """Kind of personal data in it."""
     days: int | None
     """None: unlimited, or as `until` says."""
     until: Text
     """Start of the period, or the event that ends it."""
     setting: str
-    """Name of the setting; empty: none."""
+    """Name of the setting for `days`; empty if there is none."""
 
 
 PSEUDONYMS: Final = ("pseudonyms", "pseudonymes")

@@ -48,7 +48,7 @@ class Chapter(NamedTuple):
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     plots: tuple[tuple[str, str], ...]
-    """Title, SVG."""
+    """Title and SVG of each chart; empty without arrivals to show."""
 
 
 class Known(NamedTuple):

@@ -93,7 +93,7 @@ class CitizensView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._source
 
     def set_state(self, reader_state: ReaderState) -> None:

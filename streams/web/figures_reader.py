@@ -22,7 +22,7 @@ class View(Protocol):
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
 
     def set_state(self, reader_state: ReaderState) -> None:
         """Record the state of the reader."""
@@ -66,7 +66,7 @@ class FiguresReader:
         return beginnings
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - no offsets are stored
-        """Apply records to the view."""
+        """Apply the records of each partition to the view."""
         for partition, batch in records.items():
             rows = [(record.key, record.value) for record in batch]
             self._view.apply_all(partition, rows, batch[-1].timestamp)

@@ -91,7 +91,7 @@ class WebOptions:
     target_seconds: int = 20
     """Target wait of the service level, in seconds; must be a bucket bound of the wait histogram."""
     desk_target_seconds: int = 900
-    """The same for front desks."""
+    """Target wait of visits at front desks, in seconds; must be a bucket bound too."""
     short_abandon_seconds: int = 10
     """Longest wait of a short abandon, in seconds; must be a bucket bound of the wait histogram."""
     stale_after_seconds: float = 15.0

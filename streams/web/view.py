@@ -118,7 +118,7 @@ class FiguresView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:

@@ -21,7 +21,7 @@ from streams.web.view import ReaderState
 log = logging.getLogger(__name__)
 
 MAX_LISTED: Final = 12
-"""Limit of contacts on the board."""
+"""Limit of contacts at risk that the board lists."""
 MAX_RETAINED: Final = 20_000
 """Limit of retained contacts. Beyond it, the half with the latest deadlines is dropped."""
 SUFFIX_LENGTH: Final = 4
@@ -104,7 +104,7 @@ class AtRiskView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:

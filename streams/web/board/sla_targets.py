@@ -51,11 +51,11 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     channel: str
     running: int
-    """Neither at risk nor overdue."""
+    """Number of open clocks that are neither at risk, overdue nor paused."""
     at_risk: int
     overdue: int
     paused: int
-    """Waiting for the citizen."""
+    """Number of open clocks that stand still, because the citizen has to act."""
     oldest_overdue_at: int | None
     """Earliest deadline of the overdue clocks, milliseconds since 1970; None if none is overdue."""
     overdue_by: WorkingTime | None

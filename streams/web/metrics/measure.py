@@ -240,11 +240,11 @@ class Counter(Counted):
         return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this number."""
+        """Return whether the channel of the key has this metric."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers by label values."""
+        """Return values of the labels after `DIMENSION_LABELS` → number."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: CounterMetricFamily, key: Dimensions, values: Values) -> None:
@@ -269,11 +269,11 @@ class Gauge(FigureMeasure):
         return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this number."""
+        """Return whether the channel of the key has this metric."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers by label values."""
+        """Return values of the labels after `DIMENSION_LABELS` → number."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: GaugeMetricFamily, key: Dimensions, values: Values) -> None:
@@ -301,7 +301,7 @@ class Histogram(Counted):
         return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this duration."""
+        """Return whether the channel of the key has this duration and, with `clock`, whether the key is of such clocks."""
         return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
 
     def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
