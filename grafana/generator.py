@@ -21,7 +21,7 @@ def generate() -> Mapping[str, str]:
 
 
 def write(directory: Path) -> None:
-    """Write all files, and remove files of deleted pages."""
+    """Write all dashboards to `directory`, and delete all other `*/*.json` there, such as those of deleted pages."""
     files = generate()
     for path in directory.glob("*/*.json"):
         if path.relative_to(directory).as_posix() not in files:

@@ -51,7 +51,7 @@ class Page:
     since: str = "now/d"
     """Start of the initial time range, which ends now."""
     without_navigation: bool = False
-    """No headings and links, for a wall."""
+    """True: draw no headings and links, for a wall."""
 
     def draw(self, language: Language) -> dashboard.Dashboard:
         """Return the dashboard in one language."""
@@ -104,7 +104,7 @@ class Page:
 
 
 def encode(drawn: dashboard.Dashboard) -> str:
-    """Return the JSON of a dashboard; deterministic."""
+    """Return the JSON of a dashboard; equal dashboards give equal text."""
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(drawn.build()) + "\n"
 
 

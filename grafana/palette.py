@@ -29,7 +29,7 @@ class State(NamedTuple):
 
     @property
     def text(self) -> LocalizedText:
-        """Return symbol and word."""
+        """Symbol and word, as panels show them."""
         return LocalizedText(f"{self.symbol} {self.word.fr}", f"{self.symbol} {self.word.en}")
 
 
@@ -37,7 +37,7 @@ NORMAL: Final = State("●", board_text("normal"), SKY)
 ATTENTION: Final = State("▲", board_text("attention"), ORANGE)
 ACTION: Final = State("■", board_text("action"), VERMILION)
 STATES: Final = (NORMAL, ATTENTION, ACTION)
-"""States 0, 1 and 2 of a query."""
+"""States by their number in a query of `grafana.panels.judge`: 0, 1 and 2."""
 
 
 class Stroke(NamedTuple):

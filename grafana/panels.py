@@ -43,7 +43,7 @@ EUROS: Final = untranslated("currencyEUR")
 PER_SECOND: Final = untranslated("suffix: /s")
 PLAIN: Final = untranslated("none")
 AS_WORD: Final = untranslated("string")
-"""Show only the mapped word of a number."""
+"""Unit that shows only the word of a mapped number."""
 DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1, HOURS: 1}
 """Unit → decimal places; Grafana chooses those of other units."""
 DAY: Final = 86_400
@@ -62,11 +62,11 @@ class Query:
     name: LocalizedText = NAMELESS
     """Name of its only series; otherwise the panel defines the label that names the series."""
     stroke: Stroke | None = None
-    """Line style; None selects the next one."""
+    """Line style; None selects the next of `STROKES`."""
 
 
 class Context(NamedTuple):
-    """Position and language of a panel that is drawn."""
+    """Id, language and page variables of a panel that is drawn."""
 
     number: int
     """Id of the panel on its page, for URLs and annotations."""
@@ -77,11 +77,11 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Panel(ABC):
-    """Base of all panels."""
+    """Base of all panels: their title, description, unit and size."""
 
     title: LocalizedText
     description: LocalizedText
-    """Formula in words."""
+    """Formula of the figures in words, shown as the help of the panel."""
     unit: LocalizedText = COUNT
     width: int = 6
     """Width in 24ths of the page."""
@@ -161,6 +161,7 @@ class TimeSeriesPanel(Panel):
     names: ValueNames | None = None
     """Value of the label `by` → name of the series, in display order."""
     by: str = ""
+    """Label that names the series; empty if each query has a single series with a name of its own."""
     width: int = 12
     height: int = 8
 
@@ -275,12 +276,12 @@ class Column:
 
     title: LocalizedText
     query: str
-    """Query by the labels of all keys."""
+    """Query whose series have the labels of all keys of the table."""
     unit: LocalizedText = COUNT
     thresholds: Thresholds | None = None
     """Thresholds of the state, which is a word in an additional column."""
     states: ValueNames | None = None
-    """Number → word that is shown instead."""
+    """Number → word that is shown instead; numbers are shown if None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,7 +349,7 @@ def _query(
 
 
 def _thresholds(thresholds: Thresholds | None) -> Builder[parts.ThresholdsConfig]:
-    """Return the colours by value."""
+    """Return the colours of values: normal for all without thresholds."""
     steps = [parts.Threshold(value=None, color=NORMAL.colour)]
     if thresholds:
         rising = thresholds.action >= thresholds.attention

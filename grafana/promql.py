@@ -24,22 +24,22 @@ RATE: Final = "$__rate_interval"
 
 
 def once(query: str) -> str:
-    """Return a query without duplicates of several `accueil web`."""
+    """Return a query that counts each series once, although several instances of `accueil web` export it."""
     return f"max without ({SCRAPED}) ({query})"
 
 
 def total(query: str, by: str = "") -> str:
-    """Return the sum, by the labels `by`."""
+    """Return the sum of a query, for each value of the labels `by`; of all series if `by` is empty."""
     return f"sum by ({by}) ({query})" if by else f"sum({query})"
 
 
 def ratio(numerator: str, denominator: str) -> str:
-    """Return a share or a mean; no sample if the denominator is 0."""
+    """Return the quotient of two queries, a share or a mean. It has no sample if the denominator is 0."""
     return f"({numerator})\n/\n(({denominator}) > 0)"
 
 
 def wilson_bound(share: str, number: str, sign: Literal["+", "-"]) -> str:
-    """Return a Wilson bound at 95 % for a share of `number` items: "+" for the upper one (Wilson 1927, uncorrected)."""
+    """Return the Wilson bound at 95 % of the query `share` over `number` items; "+": the upper one (Wilson 1927, uncorrected)."""
     z = 1.96
     margin = f"{z} * sqrt(({share}) * (1 - ({share})) / ({number}) + {z * z / 4:.4f} / ({number}) ^ 2)"
     return f"(({share}) + {z * z / 2:.4f} / ({number})\n{sign} {margin})\n/\n(1 + {z * z:.4f} / ({number}))"
@@ -54,23 +54,23 @@ def correction_of(counter: str) -> str | None:
 
 
 def since(query: str) -> str:
-    """Return the seconds since a time; 0 if the other clock is ahead."""
+    """Return the seconds since the time that a query returns; 0 if that time is in the future, by another clock."""
     return f"clamp_min(time() - {query}, 0)"
 
 
 class Scope:
-    """Selects series by the variables of a page, which are named like labels."""
+    """Selects series by the variables of a page, which are named like labels. Its methods return PromQL of these series."""
 
     def __init__(self, *variables: str) -> None:
         self.variables: Final = variables
 
     def select(self, metric: str, *matchers: str) -> str:
-        """Return the selected series of a metric."""
+        """Return the selector of the series of a metric that fit the variables of the page and `matchers`."""
         chosen = [f'{name}=~"${name}"' for name in self.variables]
         return f"{metric}{{{', '.join((*chosen, *matchers))}}}"
 
     def gauge_sum(self, metric: str, *matchers: str, by: str = "", ago: str = "") -> str:
-        """Return the sum of a gauge, now or with the offset `ago`."""
+        """Return the sum of a gauge, now or, with `ago` (such as `7d`), that much earlier."""
         series = self.select(metric, *matchers)
         return total(once(f"{series} offset {ago}" if ago else series), by)
 
@@ -80,7 +80,7 @@ class Scope:
         return f"min by ({by}) ({series})" if by else f"min({series})"
 
     def age(self, metric: str, *matchers: str, by: str = "") -> str:
-        """Return the seconds since the earliest time."""
+        """Return the seconds since the earliest of the times in a gauge."""
         return since(self.minimum(metric, *matchers, by=by))
 
     def increase(self, counter: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
@@ -128,7 +128,7 @@ class Scope:
         )
 
     def today(self, flow: str, *matchers: str, by: str = "", ago: str = "") -> str:
-        """Return the exact count of a flow since midnight, today or with the offset `ago`."""
+        """Return the exact count of a flow since midnight; with `ago` (such as `7d`), the count that much earlier."""
         return self.gauge_sum("contact_today_items", f'flow="{flow}"', *matchers, by=by, ago=ago)
 
     def mean_today(self, duration: str, *matchers: str, by: str = "") -> str:

@@ -19,11 +19,11 @@ WRITTEN: Final = 'channel=~"mail|email|form"'
 BOARD_FORMULA: Final = f'formula="{BOARD_DEFAULTS.formula}"'
 """Formula of the service level on the board."""
 WAITING_THRESHOLDS: Final = Thresholds(attention=5, action=10)
-"""Contacts that wait in a queue; the default of a queue."""
+"""Thresholds for the number of contacts that wait, the default of a queue."""
 OVERDUE_THRESHOLDS: Final = Thresholds(attention=1, action=10)
-"""Overdue contacts."""
+"""Thresholds for the number of overdue SLA clocks."""
 FRESH: Final = Thresholds(attention=BOARD_DEFAULTS.stale_after_seconds, action=60)
-"""Age of the figures, in seconds."""
+"""Thresholds for the age of the figures, in seconds."""
 
 
 def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
@@ -48,7 +48,7 @@ FRESHNESS: Final = StatPanel(
     no_value_text=board_text("empty"),
     width=4,
 )
-"""Age of the figures."""
+"""Tile with the age of the figures."""
 
 
 def overdue(scope: Scope) -> StatPanel:
@@ -116,7 +116,7 @@ def service_level(scope: Scope) -> StatPanel:
 
 
 def service_levels(scope: Scope) -> BarGaugePanel:
-    """Return the service level by all formulas."""
+    """Return bars of the service level today, one for each formula."""
     return BarGaugePanel(
         title=LocalizedText("Niveau de service du jour, quatre formules", "Service level today, four formulas"),
         description=LocalizedText(
@@ -136,7 +136,7 @@ def service_levels(scope: Scope) -> BarGaugePanel:
 
 
 def recent_service_level(scope: Scope) -> TimeSeriesPanel:
-    """Return the service level over time."""
+    """Return a graph of the service level of the last 30 minutes, by channel."""
     return TimeSeriesPanel(
         title=LocalizedText("Niveau de service, 30 minutes", "Service level, 30 minutes"),
         description=LocalizedText(
@@ -153,7 +153,7 @@ def recent_service_level(scope: Scope) -> TimeSeriesPanel:
 
 
 def abandonment(scope: Scope, *matchers: str) -> StatPanel:
-    """Return the tile of the abandon rate."""
+    """Return the tile of the abandon rate since midnight, for series that fit `matchers`."""
     return StatPanel(
         title=board_text("abandonment"),
         description=LocalizedText(
@@ -201,7 +201,7 @@ def mean_handle(scope: Scope) -> StatPanel:
 
 
 def waits(scope: Scope) -> HeatmapPanel:
-    """Return the distribution of waits of answered contacts."""
+    """Return a heatmap of the waits of answered contacts."""
     return HeatmapPanel(
         title=LocalizedText("Attentes des répondus", "Waits of answered contacts"),
         description=LocalizedText(

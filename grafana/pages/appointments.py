@@ -36,7 +36,7 @@ PARTIES: Final[ValueNames] = {
 
 
 def missed(*matchers: str, by: str = "", window: str) -> str:
-    """Return the no-show rate."""
+    """Return the no-show rate in `window`: missed ÷ (missed + attended)."""
     return ratio(
         SCOPE.increase(_ENDED, 'outcome="missed"', *matchers, by=by, window=window),
         SCOPE.increase(_ENDED, 'outcome=~"attended|missed"', *matchers, by=by, window=window),

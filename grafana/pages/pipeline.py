@@ -25,9 +25,9 @@ from streams.web.options import Thresholds
 ALL: Final = Scope()
 ANY: Final = Thresholds(attention=1, action=10)
 SILENT: Final = Thresholds(attention=120, action=600)
-"""Time without a successful read of a source, in seconds; the alert SourceNotRead fires from 600 on."""
+"""Thresholds for the seconds without a successful read of a source; the alert SourceNotRead fires from 600 on."""
 FILLING: Final = Thresholds(attention=0.25, action=0.5)
-"""Used share of a spool; the alert SpoolFilling fires from a half on."""
+"""Thresholds for the used share of a spool; the alert SpoolFilling fires from a half on."""
 RESULTS: Final[ValueNames] = {
     "ok": LocalizedText("Comptés", "Counted"),
     "duplicate": LocalizedText("Déjà connus", "Duplicates"),

@@ -37,7 +37,7 @@ from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds
 SCOPE: Final = Scope("site", "service", "queue")
 EACH: Final = "site, service, queue"
 IN_A_QUEUE: Final = 'queue!=""'
-"""Agents in queues; an agent of several queues counts in each."""
+"""Matcher of agents by queue; an agent of several queues counts in each."""
 AT_WORK: Final = 'state=~"available|on_contact"'
 LEFT: Final[ValueNames] = {
     "full": LocalizedText("File pleine", "Queue full"),

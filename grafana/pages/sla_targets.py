@@ -24,7 +24,7 @@ SCOPE: Final = Scope("channel", "service", "policy")
 EACH: Final = "policy, clock"
 _BURN: Final = "place_policy_clock:contact_sla_burnrate"
 _PROMISED: Final = Scope("policy")
-"""Scope of metrics that are by policy only."""
+"""Scope for metrics whose only label, of the variables of the page, is the policy."""
 HORIZONS: Final[ValueNames] = {
     "1h": LocalizedText("1 heure", "1 hour"),
     "4h": LocalizedText("4 heures", "4 hours"),
@@ -40,7 +40,7 @@ RESULTS: Final[ValueNames] = {
 
 
 def kept(*matchers: str, by: str = "", window: str = RANGE) -> str:
-    """Return the share of clocks met: met ÷ (met + breached)."""
+    """Return the share of clocks met in `window`: met ÷ (met + breached)."""
     counter = "contact_sla_completed_total"
     return ratio(
         SCOPE.increase(counter, 'result="met"', *matchers, by=by, window=window),

@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
-    """Return the application. `hosts` are the accepted host names."""
+    """Return the application: API, timeline page and metrics. `hosts` are the accepted host names; `*` accepts all."""
     app = create_base_app(
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(AuthMiddleware, api=api),
@@ -60,7 +60,7 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
 
 
 def create_base_app(*middleware: Middleware) -> FastAPI:
-    """Return an application with all routes of the OpenAPI document."""
+    """Return an application with all routes of the OpenAPI document, but without authentication, error handlers and page."""
     app = FastAPI(
         title="Accueil",
         version="1",

@@ -67,15 +67,21 @@ class AuditContext:
     subject_id: str = ""
     sector: str = ""
     across: str = ""
+    """Legal basis of an access to a sector that the token does not have; otherwise empty."""
     ground: RevocationReason | Literal[""] = ""
+    """Reason why a link is revoked; empty for other operations."""
     erasure: str = ""
+    """Id of the erasure request; empty for other operations."""
     skip_audit: bool = False
     """Skip the record: the result names no citizen, and the client already knows that it exists."""
     is_known: bool = False
     """True if the timelines know `subject_id`. Otherwise it is concealed, because the typed text may be personal."""
 
     def authorize_sector(self, sector: str) -> None:
-        """Raise `Forbidden` unless the client may do the operation in `sector`."""
+        """Set the sector of the audit record; raise `Forbidden` unless the client may do the operation in `sector`.
+
+        If only a rule between sectors allows it, set its legal basis, `across`.
+        """
         self.sector = sector
         token = self.client.token
         if token.may(self.operation, sector):
@@ -90,13 +96,16 @@ class AuditContext:
         self.across = reason
 
     def authorize_sectors(self, sectors: Iterable[str]) -> None:
-        """Raise `Forbidden` unless the client may do the operation in each of `sectors`, where the subject is known."""
+        """Call `authorize_sector` for each of the sectors of a known subject, and set `is_known`. Raise `Forbidden`."""
         for sector in sectors:
             self.is_known = True
             self.authorize_sector(sector)
 
     def authorize_typed_sector(self, sector: str) -> None:
-        """Raise `Forbidden` as `authorize_sector` does. An unknown sector is not recorded: the typed text may be anything."""
+        """Call `authorize_sector` for a sector that the client has typed. Raise `Forbidden`.
+
+        A sector without a key, if the token does not have it, is not recorded: the typed text may be anything.
+        """
         if sector not in self.client.token.sectors and not self.client.api.has_key(sector):
             raise Forbidden
         self.authorize_sector(sector)
@@ -148,7 +157,7 @@ class Api:
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
-        """Return the token with this secret, or None. Raises `Problem`."""
+        """Return the valid token with this secret, or None. Record the first use of a token on each day. Raises `Problem`."""
         now = datetime.now(UTC)
         try:
             if self._provider is not None and secret.count(".") == JWT_DOTS:
@@ -162,7 +171,10 @@ class Api:
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Run `act`, which uses the database, in a thread. Raises `Problem` if the database is unavailable."""
+        """Return the result of `act`, which uses the database, run in a thread. Raises `Problem` if the database is unavailable.
+
+        Without `limiter`, at most `ApiOptions.threads` such calls run at the same time.
+        """
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
@@ -179,19 +191,19 @@ class Api:
         return await self.in_thread(read_snapshot)
 
     async def run_privacy_request(self, act: Callable[[], T]) -> T:
-        """Run `act`, which uses the database and Kafka, in a thread. Raises `Problem` if the database is unavailable."""
+        """Return the result of `act`, as `in_thread` does. At most `MAX_PRIVACY_REQUESTS` such calls run at the same time."""
         return await self.in_thread(act, self._rights)
 
     def turn(self, name: str) -> asyncio.Lock:
-        """Return the lock of a token: its long requests run one after the other, each with one connection."""
+        """Return the lock of the token `name`: its long requests run one after the other, each with one connection."""
         return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:
-        """Return whether `sector` has a key for pseudonyms."""
+        """Return whether this installation has a key for the pseudonyms of `sector`."""
         return (self._keys / f"{sector}.key").exists()
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
-        """Return the pseudonym of a value in `sector`. Raises `Problem` if the sector has no key."""
+        """Return the pseudonym of a normalised value in `sector`. Raises `Problem` if its key is missing or cannot be used."""
         if sector not in self._known_keys:
             if not self.has_key(sector):  # a new key would match no stored pseudonym
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
@@ -219,11 +231,11 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Return the result of `find` after the access was recorded in the audit log.
+        """Record the access in the audit log, then return the result of `find`.
 
         `find` runs in a thread. It calls `AuditContext.authorize_sector` as soon as it knows the sector, before it reads anything
-        about a citizen. It sets `AuditContext.subject_id` if `subject_id` is unknown before. None means that nothing was found.
-        Raises `Problem`. Refusals are recorded too, except for requests that are invalid.
+        about a citizen. It sets `AuditContext.subject_id` if it was unknown before, and returns None if it finds nothing.
+        Raises `Problem`, also if nothing was found. Refusals and failures are recorded too, except for invalid requests.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -242,7 +254,7 @@ class AuthenticatedClient:
     ) -> T:
         """Return the result of `find` for a privacy request, as `query_audited` does. A returned `Problem` is raised.
 
-        It runs apart from look-ups. `find` uses a timeline opened by `open`.
+        It waits for other privacy requests, but never for look-ups. `find` uses a timeline opened by `open`.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -319,11 +331,11 @@ class AuthenticatedClient:
             raise
 
     def sees(self, service: str) -> bool:
-        """Return whether entries of this service may be shown in full."""
+        """Return whether entries of this service may be shown in full: all, unless the token is limited to some services."""
         return not self.token.services or service in self.token.services
 
     async def record_end(self, audit_context: AuditContext, result: Result) -> None:
-        """Record the end of a privacy request. The change is made already, so a failure to record it is only logged."""
+        """Record the result of a change that was recorded as begun. A failure to record it is only logged: the change is made."""
         with suppress(Problem):
             await self._record(audit_context, Purpose.RIGHTS, result)
 
@@ -374,7 +386,7 @@ ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
 
 
 def json_response(body: Any, status: int = 200) -> Response:
-    """Return a JSON answer without validating it again, which would take longer than the query."""
+    """Return a JSON response of a model. It is not validated again, which would take longer than the query."""
     return Response(_ENCODER.encode(body), status, media_type="application/json")
 
 

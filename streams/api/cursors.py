@@ -14,13 +14,13 @@ _TIME: Final = struct.Struct(">q")
 
 
 def write(position: EntryPosition, subject: str, secret: bytes) -> str:
-    """Return the cursor of the entries before `position` in the timeline of `subject`."""
+    """Return the cursor of the page with the entries before `position` in the timeline of `subject`."""
     body = _TIME.pack(position.happened_at) + position.id.encode()
     return base64.urlsafe_b64encode(_mac(body, subject, secret) + body).decode().rstrip("=")
 
 
 def read(cursor: str, subject: str, secret: bytes) -> EntryPosition | None:
-    """Return the position of a cursor; None if `write` did not make it for this subject with this secret."""
+    """Return the position of the entry in a cursor; None if `write` did not make it for this subject with this secret."""
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

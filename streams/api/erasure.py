@@ -191,7 +191,10 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Publish missing events if Kafka is available, and return the progress. Raises `KafkaUnavailable` and `Problem`."""
+    """Publish missing events if Kafka is available, prove the erasure if no data remains, and return its progress.
+
+    A proof is recorded in the audit log. Raises `KafkaUnavailable` and `Problem`.
+    """
 
     def record(sha256: str) -> None:
         access = Access(

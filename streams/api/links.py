@@ -52,7 +52,10 @@ async def _change(
     change: Callable[[Timeline, Link], bool],
     ground: RevocationReason | Literal[""] = "",
 ) -> None:
-    """Record the operation for both identities, change the link in either direction, and record the result. Raises `Problem`."""
+    """Record the operation for both identities, revoke or restore the link with `change`, and record the result.
+
+    Raises `Problem`, also if `change` returns False: there was nothing to change.
+    """
 
     def find(snapshot: TimelineSnapshot, audit_context: AuditContext) -> AuditContext | None:
         audit_context.ground = ground

@@ -184,7 +184,7 @@ def _read(
     limit: int,
     before: EntryPosition | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    """Return the latest entries that the client may see, and whether all entries were searched for them."""
+    """Return the latest entries that the client may see, at most `limit`, and whether all entries were searched for them."""
     services = _services(client)
     since = snapshot.find_bound(owners) if services else None
     return snapshot.read(owners, limit, before, services, since, sectors), since is None
@@ -235,7 +235,7 @@ def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, conta
 def _page(
     client: AuthenticatedClient, subject: str, sectors: Sequence[str], rows: Sequence[Mapping[str, Any]], limit: int
 ) -> Page:
-    """Return the first `limit` rows, and a cursor if more follow."""
+    """Return a page with the first `limit` of `rows`, which are the latest, and a cursor if there are more rows."""
     shown, next_cursor = rows[:limit], None
     if len(rows) > limit:
         next_cursor = cursors.write(
@@ -262,7 +262,7 @@ def _identities(
 
 
 def _services(client: AuthenticatedClient) -> Sequence[str]:
-    """Return the services to which reads are limited; empty: no limit."""
+    """Return the services that limit the client's reads; empty without a limit, or if others are shown in outline."""
     is_hidden = client.api.options.other_services is OtherServices.HIDDEN
     return client.token.services if is_hidden else ()
 

@@ -46,7 +46,7 @@ class AccessMetrics(Collector):
         registry.register(self)
 
     def count(self, access: Access) -> None:
-        """Count a recorded access."""
+        """Count a recorded access, and remember its subject for an hour, to detect unusual readers."""
         self._counted.labels(access.role, access.operation, access.why, access.result).inc()
         if access.subject_id:
             now = self._clock()
@@ -56,7 +56,7 @@ class AccessMetrics(Collector):
             _forget(read, now - HOUR_SECONDS)  # bounds the memory also when the metrics are never scraped
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauge of unusual readers."""
+        """Yield the gauge of unusual readers; forget accesses older than an hour."""
         until = self._clock() - HOUR_SECONDS
         for name, read in list(self._read.items()):
             _forget(read, until)

@@ -34,15 +34,16 @@ OPERATIONS_BY_PATH: Final = {
     "/v1/links/revoke": Operation.REVOKE_LINK,
     "/v1/links/restore": Operation.RESTORE_LINK,
 }
-"""Path → operation under which an exceeded rate limit is recorded."""
+"""Path → its operation, in the answer of `/v1/me` and in the record of an exceeded rate limit."""
 
 log = structlog.get_logger(__name__)
 
 
 class AuthMiddleware:
-    """Reject requests under `GUARDED` without a valid token or beyond its rate limit, before their body is read.
+    """Reject requests under `GUARDED` without a valid token, beyond its rate limit, too large or not JSON.
 
-    Accepted requests have the client as `request.state.client`.
+    This happens before their body is read. Accepted requests have the client as `request.state.client`. All answers get
+    `HEADERS`; requests under `GUARDED` are logged and measured.
     """
 
     def __init__(self, app: ASGIApp, api: Api) -> None:

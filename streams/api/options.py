@@ -50,17 +50,18 @@ class ApiOptions:
     """Region whose national format of telephone numbers is accepted."""
     other_services: OtherServices = OtherServices.HIDDEN
     across: tuple[CrossSectorRule, ...] = ()
+    """Look-ups between sectors that the law allows; empty for none."""
     threads: int = 8
     """Maximum of concurrent database queries, each with its own connection."""
     unusual_citizens_per_hour: int = 60
-    """Number of citizens read by one token within an hour above which it counts as unusual."""
+    """Usual maximum of citizens that one token reads within an hour. The metrics count tokens that exceed it."""
     idle_seconds: int = 900
     """Longest time without a key press or touch, in seconds, before the page forgets the token and its content."""
     services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Code of a service → its name in French and in English."""
 
     def cross_sector_reason(self, sectors: Sequence[str], sector: str) -> str | None:
-        """Return the legal basis for clients of `sectors` to look up in the other sector `sector`; None if none exists."""
+        """Return the legal basis on which clients of `sectors` may look up in the other sector `sector`; None if they may not."""
         return next(
             (pair.reason for pair in self.across if pair.to_sector == sector and pair.from_sector in sectors), None
         )

@@ -16,7 +16,7 @@ from streams.api.page_texts import TEXTS
 
 HERE: Final = Path(__file__).parent
 SHARED: Final = HERE.parent / "web" / "static"
-"""Typeface, colours and number formats shared with the board."""
+"""Directory of the typeface, colours and number formats that the page shares with the board."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -38,7 +38,7 @@ class Assets(StaticFiles):
 
 
 def add_page(app: FastAPI, options: ApiOptions) -> None:
-    """Serve the page at `/` of `app`."""
+    """Serve the page at `/` of `app`, and its files below `/static` and `/shared`."""
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )

@@ -31,9 +31,10 @@ def run_for_subject(
     timeline: Timeline,
     act: Callable[[Erasures, str], T],
 ) -> T | Problem | None:
-    """Return the result of `act`, called with the erasures and the sector after the client was authorised for it.
+    """Authorise the client for the sector of the request, then return the result of `act` with the erasures and this sector.
 
-    None if nothing is known. A `Problem` is returned, not raised, so that the caller records the attempt. Raises `Forbidden`.
+    None if nothing is known about the subject. A `Problem` is returned, not raised, so that the caller records the attempt.
+    Raises `Forbidden`.
     """
     require_all_services(client)
     try:
@@ -65,7 +66,10 @@ def require_all_services(client: AuthenticatedClient) -> None:
 
 
 def _find_sector(erasures: Erasures, client: AuthenticatedClient, audit_context: AuditContext, subject: str) -> str:
-    """Return the sector of a subject; if it has several, the token's, without naming others. Raises as `find_sector` does."""
+    """Return the sector of a subject; if it has several, the only one that the token has too.
+
+    Raises as `find_sector` does, and `Forbidden` if the token has none of several sectors. Their names are not revealed.
+    """
     try:
         return erasures.finder.find_sector(subject)
     except citizen_finder.AmbiguousSector as known:

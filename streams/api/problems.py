@@ -129,7 +129,7 @@ class Problem(Exception):  # noqa: N818 - an answer
 
 
 def problem_for_status(status: int) -> Problem:
-    """Return the problem for a status set by the framework."""
+    """Return the problem for an HTTP status set by the framework: `invalid` or `failed` if none is more specific."""
     kinds = {
         HTTPStatus.NOT_FOUND: "no-such-page",
         HTTPStatus.METHOD_NOT_ALLOWED: "method",

@@ -321,7 +321,7 @@ class Me:
 
 
 def make_entry(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
-    """Return the entry of a row; in outline, without the fields that only its service may see."""
+    """Return the entry of a row of the timelines; with `is_outline`, the fields that only its service may see are empty."""
     fields = {**row, **_HIDDEN} if is_outline else row
     return Entry(
         id=fields["id"],
@@ -342,7 +342,7 @@ _HIDDEN: Final = dict.fromkeys(("id", "contact", "site", "service", "type", "out
 
 
 def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
-    """Return a revoked link; with its two identities if `is_named`."""
+    """Return a revoked link; its two identities are None unless `is_named`."""
     one, other = known.link if is_named else (None, None)
     assert known.revoked_at is not None
     assert known.reason is not None

@@ -13,7 +13,7 @@ from streams.timeline.store import Timeline
 MAX_IDENTITIES: Final = 1000
 """Maximum of identities followed for one citizen. It is higher than for a look-up, because a privacy request covers all data."""
 _OTHER_ROWS: Final = (b"agent:", b"\0")
-"""Prefixes of rows that belong to no contact: agents and positions."""
+"""Prefixes of the keys of rows that belong to no contact: those of agents, and the workers' positions in their topics."""
 
 
 class KafkaUnavailable(Exception):  # noqa: N818 - says what it is
@@ -29,7 +29,7 @@ class TooManyIdentities(Exception):  # noqa: N818
 
 
 class UnknownSubject(Exception):  # noqa: N818
-    """Nothing is known of the subject."""
+    """No data exists about the subject."""
 
 
 class AmbiguousSector(Exception):  # noqa: N818
@@ -37,7 +37,7 @@ class AmbiguousSector(Exception):  # noqa: N818
 
 
 class Rows(Protocol):
-    """Access to the workers' state."""
+    """Function that reads rows of the workers' state from Kafka."""
 
     def __call__(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
         """Return the committed rows, by contact id, for which `wanted(key, value)` is true. Raises `KafkaUnavailable`."""
@@ -52,7 +52,7 @@ class Found(NamedTuple):
     contacts: Sequence[str]
     """Contact ids, sorted."""
     rows: Mapping[str, Contact]
-    """Rows of these contacts in the workers' state."""
+    """Contact id → row in the workers' state; contacts without a row are missing."""
 
 
 class CitizenFinder:
@@ -62,7 +62,7 @@ class CitizenFinder:
         self._timeline, self._rows = timeline, rows
 
     def find_sector(self, subject: str) -> str:
-        """Return the sector of a contact or pseudonym.
+        """Return the only sector that knows a contact or pseudonym; empty if it has none yet.
 
         Raises `AmbiguousSector`, `UnknownSubject`, `KafkaUnavailable` and `Unavailable`.
         """
@@ -105,14 +105,14 @@ class CitizenFinder:
         return Found(sector, story, sorted(known), rows)
 
     def find_for_erasure(self, subject: str, sector: str) -> Found:
-        """Return the citizen as `find` does, with all of his data. Also raises `TooManyIdentities`."""
+        """Return the citizen as `find` does. Raise `TooManyIdentities` too, if `find` has left out linked identities."""
         found = self.find(subject, sector)
         if not found.story.is_whole:
             raise TooManyIdentities
         return found
 
     def read_rows(self, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
-        """Return the wanted rows of contacts. Raises `KafkaUnavailable`."""
+        """Return contact id → row in the workers' state, for the `wanted` rows of contacts. Raises `KafkaUnavailable`."""
         found = self._rows(lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(key, value))
         return {key.decode(): core.decode(value) for key, value in found.items()}
 

@@ -11,10 +11,10 @@ from streams.privacy.personal_data import ContactData, PersonalData
 
 
 class Section(NamedTuple):
-    """A table with a heading."""
+    """A table with an optional heading and note."""
 
     name: str
-    """Key of its label."""
+    """Key of its heading in `LABELS`, also for the caption of a table without `title`."""
     title: str
     titles: Sequence[str]
     """Keys of the column labels."""

@@ -27,12 +27,12 @@ from streams.timeline.store import Timeline
 SOURCE: Final = "accueil/erasures"
 """`source` of the erasure events."""
 SETTLED_MS: Final = 2 * DAY_MS
-"""Time after which Kafka has dropped the old data, in milliseconds: row versions go within a day, expired records with their
+"""Longest time until Kafka has dropped the old data, in milliseconds: row versions go within a day, expired records with their
 segment, which covers a day."""
 
 
 class Deliver(Protocol):
-    """Publish events to Kafka."""
+    """Function that publishes events to Kafka."""
 
     def __call__(self, events: Sequence[PersonalDataErased]) -> None:
         """Return once all in-sync replicas have the events. Raises `KafkaUnavailable`: some events may have been accepted."""
@@ -46,7 +46,7 @@ class RetentionPeriods(NamedTuple):
     dead_letters: int
     audit: int
     state: int
-    """Row that marks a contact as erased, after its end."""
+    """Row in the workers' state that marks a contact as erased, after the end of the contact."""
     erased: int
     """Mark of an erased contact in the timelines, after the request."""
 
@@ -70,23 +70,26 @@ class Proof(msgspec.Struct, frozen=True):
     told_at: str
     proved_at: str
     contacts: int
-    """Number of erased contacts, and of their entries and links before."""
+    """Number of erased contacts."""
     entries_before: int
+    """Number of their timeline entries before the erasure; `links_before` that of their links."""
     links_before: int
     events: int
-    """Accepted by all in-sync replicas."""
+    """Number of erasure events, all accepted by all in-sync replicas."""
     rows: int
     """Rows of these contacts in the workers' state, all erased. Rows of contacts closed long ago may be gone already."""
     rows_with_identities: int
+    """Number of these rows that still contain an identity."""
     entries: int
+    """Remaining timeline entries of these contacts; `links` are their remaining links."""
     links: int
     revocations: int
-    """Revocations between identities without any data."""
+    """Remaining revocations of links between two identities without any data."""
     kept_as_erased: int
-    """Contacts from which the timelines accept no entries any more."""
+    """Number of contacts whose entries the timelines reject from now on."""
     remains: tuple[Remnant, ...]
     promises: int = 0
-    """Rows of open SLA targets; earlier releases had none."""
+    """Remaining rows of open SLA targets; proofs of earlier releases have no such number."""
 
 
 class Erasure(NamedTuple):
@@ -94,7 +97,7 @@ class Erasure(NamedTuple):
 
     request: ErasureRequest
     proof: Proof | None
-    """Exists once no data remains."""
+    """None until the erasure is proved."""
     sha256: str
     """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
 
@@ -120,12 +123,12 @@ class Erasures:
             return requests.read(connection, name)
 
     def is_begun(self, name: str) -> bool:
-        """Return whether a request exists, after waiting for running writes. Raises `Unavailable`."""
+        """Return whether the request with this id exists, after waiting for running writes. Raises `Unavailable`."""
         with self._timeline.write_transaction() as connection:
             return requests.read(connection, name) is not None
 
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> ErasureRequest:
-        """Write a request to erase these contacts, with an id of `make_request_id`. Its events are not published yet.
+        """Write a request to erase these contacts. `name` is an id of `make_request_id`. This erases and publishes nothing yet.
 
         Raises `Unavailable`; then `is_begun` returns whether the request was written.
         """
@@ -150,10 +153,10 @@ class Erasures:
         return len(unpublished)
 
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
-        """Return the progress of an erasure; None if no request has this id.
+        """Return the progress of an erasure, and prove it if no data remains; None if no request has this id.
 
-        If no data remains, prove the erasure: `record` is called with the hash of the proof before the proof is stored. Raises
-        the errors of `record`, `KafkaUnavailable` and `Unavailable`.
+        To prove it, `record` is called with the hash of the new proof, then the proof is stored. Raises the errors of `record`,
+        `KafkaUnavailable` and `Unavailable`.
         """
         with self._timeline.read_connection() as connection:
             request = requests.read(connection, name)
@@ -175,9 +178,10 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Try to prove all published requests; return the number of requests proved and not proved.
+        """Try to prove all published requests that are not proved yet; return the number of requests now proved and not proved.
 
-        Their contacts are stored until they are proved. `record` is called with id and hash. Raises as `look` does.
+        Until then, the database stores the ids of their contacts. `record` is called with id and hash of each new
+        proof. Raises as `look` does.
         """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
@@ -224,7 +228,7 @@ def make_request_id() -> str:
 
 
 def to_fields(found: Erasure) -> dict[str, Any]:
-    """Return an erasure as the fields of its JSON form."""
+    """Return an erasure as the fields of its JSON form, which has no contact ids."""
     request = found.request
     return {
         "id": request.id,
@@ -237,9 +241,10 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases a contact's person, at `at`. Its id does not depend on the time.
+    """Return the event that erases a contact's personal data, with the time `at` (milliseconds since 1970).
 
-    It is published to the feedback topic if the contact's id, which may be foreign, names no channel.
+    Its id does not depend on the time. It is published to the feedback topic if the contact's id, which may be foreign, names no
+    channel.
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK

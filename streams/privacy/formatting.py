@@ -16,18 +16,18 @@ class Formatter(NamedTuple):
     language: str
     zone: tzinfo
     services: Mapping[str, str]
-    """Code → name."""
+    """Code of a service → its name."""
     has_offsets: bool = False
-    """Whether times are written with their UTC offset, because the text does not name the time zone."""
+    """True: write times with their UTC offset, because the text does not name the time zone."""
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
-    """Channel, site and code → name."""
+    """Channel, site and code of a queue → its name."""
 
     def say(self, key: str, **values: object) -> str:
         """Return a sentence or heading of an export."""
         return label(key, self.language, **values)
 
     def name(self, of: str, value: str) -> str:
-        """Return the label of a value in the vocabulary `of`."""
+        """Return the label of a value in the vocabulary `of`; the value itself if it has none."""
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
@@ -43,12 +43,12 @@ class Formatter(NamedTuple):
         return self.format_time(time) if day is None else day.isoformat()
 
     def where(self, site: str, service: str) -> str:
-        """Return a place as the name of its service and its site."""
+        """Return a place as the name of its service and its site, or as the one of both that is known."""
         title = self.services.get(service, service)
         return f"{title} ({site})" if title and site else title or site
 
     def queue(self, channel: str, site: str, code: str) -> str:
-        """Return the name of a queue."""
+        """Return the name of a queue; its code if it has none."""
         return self.queues.get((channel, site, code), code)
 
     def location_with_codes(self, site: str, service: str) -> str:
@@ -71,7 +71,7 @@ class Formatter(NamedTuple):
         return self.say("of", score=score, most=most, scale=self.name("scale", scale))
 
     def value(self, field: str, value: Any) -> str:
-        """Return the formatted value of an event's field."""
+        """Return the value of an event's field as text; the name of `field` determines the format."""
         if field.endswith("_at"):
             return self.format_time(value)
         if field.endswith("_seconds"):
@@ -84,7 +84,7 @@ class Formatter(NamedTuple):
         return str(value)
 
     def data(self, data: Mapping[str, Any]) -> str:
-        """Return all fields of an event as text."""
+        """Return all fields of an event's data as one text; for feedback only the score."""
         if "score" in data:
             return self.opinion(data["scale"], data["score"])
         fields = ((self.name("field", field), self.value(field, value)) for field, value in data.items())

@@ -87,5 +87,5 @@ LABELS: Final[Mapping[str, Text]] = {
 
 
 def label(key: str, language: str, **values: object) -> str:
-    """Return a sentence or heading in a language of `LANGUAGES`."""
+    """Return the text of `LABELS` with this key in a language of `LANGUAGES`, with `values` for its placeholders."""
     return LABELS[key][LANGUAGES.index(language)].format(**values)

@@ -18,7 +18,7 @@ _ENCODING: Final = "windows-1252"
 
 
 def write_pdf(document: Document, language: str, title: str) -> Iterator[bytes]:
-    """Yield the file, in one piece."""
+    """Yield the whole PDF of `document` as one piece, after all contacts were read."""
     pdf = _Pages(orientation="landscape", format="A4")
     pdf.core_fonts_encoding = _ENCODING
     pdf.set_lang(language)

@@ -30,7 +30,7 @@ class Identity(msgspec.Struct, frozen=True):
     contacts: int
     """Number of contacts that prove the link."""
     since: str
-    """Beginning of the first of these contacts."""
+    """Beginning of the first of these contacts; empty for the requested identity."""
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Withheld(msgspec.Struct, frozen=True):
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """An SLA clock."""
+    """An SLA clock of the contact; times that are not known yet are empty."""
 
     policy: str
     clock: str
@@ -54,7 +54,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A queue stay."""
+    """A stay of the contact in a queue."""
 
     queue: str
     queued_at: str
@@ -66,7 +66,7 @@ class Stay(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A case event and its data."""
+    """A case event in the workers' state, with its first and last time and its data."""
 
     type: str
     first_at: str
@@ -103,7 +103,7 @@ class ContactData(msgspec.Struct, frozen=True):
     stays: tuple[Stay, ...]
     opinions: tuple[Fact, ...]
     facts: tuple[Fact, ...]
-    """All other case events in the workers' state; empty some time after the contact was closed."""
+    """All other case events. Like the three fields before, it is empty once the workers' state has dropped a closed contact."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -130,6 +130,7 @@ class PersonalData(NamedTuple):
     """All data about a citizen, in the reader's language. `contacts` can be iterated once."""
 
     asked: str
+    """Identity or contact id of the request."""
     sector: str
     made_at: str
     is_whole: bool
@@ -153,9 +154,9 @@ class PersonalData(NamedTuple):
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
-"""Return all records of the audit log."""
+"""Function that returns all records of the audit log."""
 FindRecordedForms = Callable[[Iterable[str]], Mapping[str, str]]
-"""Return each form that records may have of some names → the name."""
+"""Function that returns, for some names, each form in the audit log (plain or concealed) → the name."""
 
 
 def _unchanged(names: Iterable[str]) -> Mapping[str, str]:
@@ -177,8 +178,7 @@ def collect_personal_data(
 ) -> PersonalData:
     """Return all data about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    `recorded_forms_of` maps the forms of names in the audit log to the names. Raises as `CitizenFinder.find` does. Iterating over
-    the contacts may raise `Unavailable`.
+    Contacts are read only while `contacts` is iterated, which may raise `Unavailable`. Raises as `CitizenFinder.find` does.
     """
     found = finder.find(asked, sector)
     story = found.story
@@ -304,7 +304,7 @@ def list_stays(row: Contact) -> Iterator[Stay]:
 
 
 def list_facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
-    """Yield the contact's feedback events in the workers' state, or all its other case events."""
+    """Yield the contact's feedback events in the workers' state if `opinions`, otherwise all its other case events."""
     for event in row.case_events:
         if event.type.startswith("feedback.") is opinions:
             yield Fact(event.type, _iso(event.first_at), _iso(event.last_at), msgspec.json.decode(event.detail or "{}"))

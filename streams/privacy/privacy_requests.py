@@ -14,6 +14,7 @@ class PrivacyRequests(NamedTuple):
     """Dependencies of the API's routes for export and erasure."""
 
     erasures: Callable[[Timeline], Erasures]
+    """Returns the erasures of an opened timeline database."""
     collect_personal_data: Callable[[Timeline, CitizenFinder, str, str, str], PersonalData]
     """Arguments: timeline, finder, subject, sector, language. Raises as `personal_data.collect_personal_data` does."""
     zone: tzinfo

@@ -18,13 +18,13 @@ class RetentionRule(NamedTuple):
     what: Text
     where: str
     personal: Text
-    """Personal data in it."""
+    """Kind of personal data in it."""
     days: int | None
     """None: unlimited, or as `until` says."""
     until: Text
     """Start of the period, or the event that ends it."""
     setting: str
-    """Name of the setting; empty: none."""
+    """Name of the setting for `days`; empty if there is none."""
 
 
 PSEUDONYMS: Final = ("pseudonyms", "pseudonymes")
@@ -36,9 +36,9 @@ SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
 
 
 def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime | None:
-    """Return the last time of day `at` before `now`, unless expired data was removed since.
+    """Return when the removal of expired data was last due, daily at `at`; None if it was done since.
 
-    `applied_at` is the time of the last removal. None means unknown; a time in the future is ignored.
+    `applied_at` is the time of the last removal. None means unknown, and a time in the future counts as unknown.
     """
     today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
     due = today if today <= now else today - timedelta(days=1)
@@ -240,7 +240,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
 
 
 def describe(settings: Settings, language: str) -> str:
-    """Return the table in `en` or `fr` as Markdown, as printed in PRIVACY.md."""
+    """Return the table of retention periods in `en` or `fr` as Markdown, as printed in PRIVACY.md."""
     index = ("en", "fr").index(language)
     rows = [[title[index] for title in TITLES], ["---"] * len(TITLES)]
     for rule in retention_rules(settings):
@@ -260,7 +260,7 @@ TITLES: Final = (
 
 
 def find_contradictions(settings: Settings) -> Iterator[Text]:
-    """Yield a message for each setting that makes the period of another one ineffective."""
+    """Yield a message for each of `CONTRADICTIONS` in the settings: a period that must be longer than another one is not."""
     retention = settings.retention
     days = {
         "retention.events_days": retention.events_days,

@@ -35,7 +35,7 @@ REMNANTS: Final[Mapping[str, Text]] = {
         "ce que la base a libéré, dans ses fichiers, son journal et ses sauvegardes",
     ),
 }
-"""Data that remains for a while after an erasure."""
+"""Name of data that remains for a while after an erasure (`Remnant.what`) → its description."""
 
 
 def format_request(request: str) -> Text:

@@ -199,6 +199,6 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
 
 
 def name(of: str, value: str, language: str) -> str:
-    """Return the label of a value in a language of `LANGUAGES`; the value itself if it has none."""
+    """Return the label of a value of the vocabulary `of` in a language of `LANGUAGES`; the value itself if it has none."""
     labels = VOCABULARY[of].get(value)
     return labels[LANGUAGES.index(language)] if labels else value

@@ -37,9 +37,9 @@ _BUFFERED_PIECES: Final = 16
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file. The first piece is made immediately; a PDF has only one.
+    """Return the pieces of a file in the format `kind`. The first piece is made before this returns; a PDF has only one.
 
-    Contacts are read during the iteration, which may raise `Unavailable`.
+    Contacts are read while the pieces are made, which may raise `Unavailable`.
     """
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)

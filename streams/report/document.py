@@ -32,7 +32,7 @@ _WEEK: Final = 7
 
 
 class Line(NamedTuple):
-    """A named table row."""
+    """A table row with its displayed name; `dimensions` is None for the sum of all rows."""
 
     name: str
     is_sum: bool
@@ -48,11 +48,11 @@ class Chapter(NamedTuple):
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     plots: tuple[tuple[str, str], ...]
-    """Title, SVG."""
+    """Title and SVG of each chart; empty without arrivals to show."""
 
 
 class Known(NamedTuple):
-    """Coverage of the period by the data of a channel."""
+    """Coverage of the period by the data of a channel, in words."""
 
     channel: str
     data: str
@@ -209,7 +209,7 @@ def _name_target(dimensions: Dimensions, texts: Mapping[str, str]) -> str:
 
 
 def _distinction(dimensions: Dimensions) -> str:
-    """Return the addition to a name that several rows have: the policy of an SLA target, and the site."""
+    """Return the addition to a name that several rows have: the policy of an SLA target, and the site; empty without both."""
     policy = dimensions.queue.rsplit(":", 2)[0] if dimensions.channel == SLA else ""
     addition = ", ".join(filter(None, (policy, dimensions.site)))
     return f" ({addition})" if addition else ""
@@ -259,7 +259,7 @@ def _by_month(arrival_profile: ArrivalProfile, language: str) -> list[Bar]:
 
 
 def format_value(value: Value, language: str) -> str:
-    """Return a cell as text: a dash without a value, and the confidence interval in brackets."""
+    """Return a cell as text: the value with its unit and confidence interval, or a dash without a value."""
     if value.value is None:
         return "–"
     text = _format(value.value, value.unit, language)

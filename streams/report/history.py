@@ -48,7 +48,7 @@ class History:
     totals: Mapping[Dimensions, Figure]
     """Counts since the beginning, and stocks at `as_of`."""
     began_on: Mapping[str, date]
-    """Channel → first day with a stored contact, independent of the requested days."""
+    """Channel → first day with a stored contact, which may be outside the requested days."""
     as_of: datetime | None
     """Time up to which the figures are complete; None if a partition has not recorded progress."""
     history_read_until: Mapping[str, datetime]
@@ -59,19 +59,19 @@ class History:
 
 @dataclass(slots=True)
 class HistoryView:
-    """View for `FiguresReader` that collects all rows and returns the figures of `first` to `last`."""
+    """View for `FiguresReader` that collects all rows, then returns the figures of the civil days from `first` to `last`."""
 
     zone: ZoneInfo
     first: date
     last: date
     reader_state: ReaderState = ReaderState.NO_BROKER
     ended: threading.Event = field(default_factory=threading.Event)
-    """Set when all that was written is read, or it is clear that there is nothing to read."""
+    """Set at the end of the reading: all existing rows are read, the topic does not exist, or Kafka refuses access."""
     _partitions: tuple[int, ...] = ()
     _rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader; the reading ends at the end of the topic, or if it cannot be read."""
+        """Record the state of the reader, and set `ended` if the reading is over. Ignored from then on."""
         if self.ended.is_set():
             return
         self.reader_state = reader_state
@@ -89,7 +89,7 @@ class HistoryView:
         rows: Iterable[tuple[bytes | None, bytes | None]],
         written_at: int = 0,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Apply rows of one partition; a value of None removes a row."""
+        """Apply rows of one partition; a value of None removes a row. Ignored once `ended` is set."""
         if self.ended.is_set():
             return  # later rows would be newer than `as_of`
         for key, value in rows:
@@ -101,7 +101,7 @@ class HistoryView:
                 self._rows[partition, key] = value
 
     def history(self) -> History:
-        """Return the figures that were read."""
+        """Return the figures of the collected rows. Rows that cannot be decoded are only counted, in `unreadable`."""
         days: dict[tuple[date, Dimensions], Figure] = {}
         totals: dict[Dimensions, Figure] = {}
         began_on: dict[str, date] = {}
@@ -153,7 +153,7 @@ def read_history(
 ) -> History:
     """Return the latest committed figures of the days from `first` to `last`.
 
-    Raise `HistoryError` if the topic does not exist, or was not read to its end within `timeout_seconds`.
+    Raise `HistoryError` if the topic does not exist, Kafka refuses access, or the end is not reached in `timeout_seconds`.
     """
     view = HistoryView(zone, first, last)
     reader = FiguresReader(view, brokers, client)

@@ -22,6 +22,7 @@ class Bar(NamedTuple):
     name: str
     """Full name, for the tooltip."""
     number: int
+    """Value that the height of the bar shows."""
     is_light: bool = False
     """Draw in a lighter colour, for weekends."""
 

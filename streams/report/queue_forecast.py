@@ -22,7 +22,7 @@ MIN_HANDLED: Final = 20
 
 
 class Staffing(NamedTuple):
-    """Agents needed in the coming half hour."""
+    """Agents needed in the coming half hour to reach the target of the service level."""
 
     load: Load
     agents_erlang_c: int | None
@@ -42,9 +42,9 @@ class QueueForecast(NamedTuple):
     forecast: Forecast | None
     """Forecast of the arrivals; None if too few similar days are known."""
     agents: int | None
-    """Agents available or on a contact now; None if no source reports agents."""
+    """Agents available or on a contact now; None for visits, whose sources report no agents, and for queues without totals."""
     staffing: Staffing | None
-    """None without a forecast, or below `MIN_HANDLED` contacts."""
+    """None without a forecast, or with fewer than `MIN_HANDLED` handled contacts."""
 
 
 def forecast_queues(history: History, now: datetime, options: WebOptions) -> list[QueueForecast]:

@@ -43,12 +43,13 @@ from streams.web.options import WebOptions
 
 
 class Value(NamedTuple):
-    """A cell. `value` is None if the denominator is 0 or below the minimum."""
+    """A cell. `value` is None if the denominator is 0, or the number of answers is below the minimum."""
 
     value: float | None
     unit: str
     """`count`, `share` (0 to 1), `seconds`, `days`, `euros`, `score` or `points` (-100 to 100)."""
     numerator: float | None = None
+    """For a share or a mean: `value` is `numerator` ÷ `denominator`. None for others."""
     denominator: int | None = None
     low: float | None = None
     """Lower bound of the confidence interval; None, like `high`, without one."""
@@ -96,7 +97,7 @@ class Coverage(NamedTuple):
 
     channel: str
     begins_on: date | None
-    """First day with a stored contact; None if it is before the period."""
+    """First day with a stored contact; None if it is before the period, which is then covered as a whole, or if there is none."""
     days_with_contacts: int
 
 
@@ -112,7 +113,7 @@ class Report:
 
 
 def make_report(history: History, period: Period, options: WebOptions) -> Report:
-    """Return the report of a period; `history` must contain its days."""
+    """Return the report of a period; `history` must contain its days. Tables without rows are left out."""
     by_channel: dict[str, dict[Dimensions, Figure]] = defaultdict(dict)
     daily: dict[str, dict[date, Figure]] = defaultdict(dict)
     for (day, dimensions), figure in history.days.items():
@@ -157,8 +158,11 @@ def _coverage(channel: str, days: Mapping[date, Figure], history: History, perio
 
 # ------------------------------------------------------------------------------------------------------------------- rows
 Key = Callable[[Dimensions], Dimensions]
+"""Function that returns, for the dimensions of a figure, those of its row."""
 Read = Callable[[Figure], tuple[Value, ...]]
+"""Function that returns the cells of a row."""
 Size = Callable[[Figure], int]
+"""Function that returns the number of contacts in a figure, for the minimum of a row."""
 
 
 def _rows(
@@ -169,9 +173,9 @@ def _rows(
     size: Size,
     minimum_total: int = 1,
 ) -> tuple[Row, ...]:
-    """Return the total, then a row for each key; those with a `size` below `MIN_CITIZENS` are combined at the end.
+    """Return the total, then a row for each key. Rows with a `size` below `MIN_CITIZENS` are combined into a last one, `OTHERS`.
 
-    Return no rows if the total is below `minimum_total`.
+    Return no rows if the size of the total is below `minimum_total`.
     """
     total, others = new_day(figure_schema), new_day(figure_schema)
     groups: dict[Dimensions, Figure] = {}
@@ -191,7 +195,7 @@ def _rows(
 
 
 def _largest_count(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
-    """Return a function for the number of contacts in a figure: the highest of these counts."""
+    """Return a function that estimates the number of contacts in a figure as the highest of these counts."""
     indexes = [figure_schema.index[name] for name in names]
     return lambda figure: max(figure.counts[index] for index in indexes)
 

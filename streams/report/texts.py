@@ -278,20 +278,20 @@ _WEEKDAYS: Final = {
 
 
 def format_day(day: date, language: str, *, weekday: bool = False) -> str:
-    """Return a date as text, such as `mercredi 25 novembre 2026`."""
+    """Return a date as text, such as `25 novembre 2026`; with `weekday`, `mercredi 25 novembre 2026`."""
     number = "1er" if language == "fr" and day.day == 1 else str(day.day)
     words = f"{number}{NO_BREAK_SPACE}{_MONTHS[language][day.month - 1]} {day.year}"
     return f"{_WEEKDAYS[language][day.weekday()]} {words}" if weekday else words
 
 
 def format_time(at: datetime, language: str) -> str:
-    """Return a date and time as text."""
+    """Return a date and time as text, in the time zone of `at`."""
     clock = f"{at.hour}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{at.minute:02}" if language == "fr" else f"{at:%H:%M}"
     return f"{format_day(at.date(), language)}, {clock}"
 
 
 def format_period(period: Period, language: str) -> str:
-    """Return the usual name of a period."""
+    """Return a period as text, such as `November 2026`."""
     first, last = format_day(period.first, language), format_day(period.last, language)
     match period.kind:
         case PeriodKind.DAY:
@@ -310,7 +310,7 @@ def format_period(period: Period, language: str) -> str:
 
 
 def format_number(number: float, language: str, digits: int = 0) -> str:
-    """Return a number as text: `1 234,5`, `1,234.5`."""
+    """Return a number with `digits` decimal places as text: `1 234,5` in French, `1,234.5` in English."""
     text = f"{number:,.{digits}f}"
     return text.replace(",", THIN).replace(".", ",") if language == "fr" else text
 

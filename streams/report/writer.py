@@ -43,7 +43,7 @@ _HEADINGS: Final = 2
 
 
 def write(document: Document, period: Period, kind: Format) -> bytes:
-    """Return the file contents."""
+    """Return the contents of the report's file in the format `kind`."""
     match kind:
         case Format.HTML:
             return _write_html(document)
@@ -100,7 +100,7 @@ def _cells(document: Document) -> Iterator[tuple[Chapter, Line, str, Value]]:
 
 
 def _plain_text(text: str) -> str:
-    """Return the name, quoted if a spreadsheet would read it as a formula."""
+    """Return the text, with an apostrophe before it if a spreadsheet would read it as a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 

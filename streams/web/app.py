@@ -54,9 +54,11 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TICK_SECONDS: Final = 5
-"""Longest time between two messages. A board that receives none for longer reports a lost connection."""
+"""Longest time between two messages, in seconds; a third of `stale_after_seconds` if that is shorter.
+
+A board that receives none for `stale_after_seconds` reports a lost connection."""
 SEND_TIMEOUT_SECONDS: Final = 30
-"""Longest time that a write to a browser may block. The stream is then closed, and the browser reconnects."""
+"""Longest time that a write to a browser may block, in seconds. The stream is then closed, and the browser reconnects."""
 CONNECTIONS: Final = 500
 """Limit of connections in addition to the `max_viewers` event streams."""
 THREADS: Final = 2
@@ -67,7 +69,7 @@ thresholds, each scrape would trigger full collections."""
 WALL: Final = "wall"
 """Query parameter of `/` that redirects to `/wall`."""
 READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
-"""States that `/readyz` answers with 200. The board itself shows how old its figures are."""
+"""States in which `/readyz` answers 200; in all others 503. `CATCHING_UP` is ready: the board shows the age."""
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -79,7 +81,7 @@ HEADERS: Final = {
 
 
 DescribeMetrics = Callable[[], Mapping[str, Sequence[MetricDescription]]]
-"""Returns the descriptions of the metrics, by process."""
+"""Function that returns the contents of `/metrics/help`: process, such as `web` → descriptions of its metrics."""
 
 
 class Headers:
@@ -205,7 +207,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Run the reader and the broadcaster for the lifetime of the application."""
+        """Run the reader and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
         publishing = asyncio.create_task(self.broadcaster.run())
@@ -303,6 +305,7 @@ def create_app(
     """Return the application that shows `view` and `citizens`, and that starts and stops `reader`.
 
     `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
+    `reader` must also keep `citizens` and `risks` up to date; without them, their figures are left out.
     """
     site = Site(
         view, reader, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
@@ -348,7 +351,7 @@ def serve(
     Raise `OSError` immediately if the port cannot be bound. `policies` returns the SLA policies at each call. `/metrics`
     also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
 
-    On `::`, IPv4 is served too where the system allows it.
+    If `options.host` is `::`, IPv4 is served too where the system allows it.
     """
     gc.set_threshold(*GC_THRESHOLDS)
     with http_server.listen(options.host, options.port) as listener:

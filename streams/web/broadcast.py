@@ -1,4 +1,4 @@
-"""Server-Sent Events for all open boards, made by one task from one snapshot."""
+"""Server-Sent Events for all open boards: one task makes each message once, from one snapshot."""
 
 import asyncio
 import contextlib
@@ -15,11 +15,11 @@ from sse_starlette import ServerSentEvent
 from streams.web.board.payload import Freshness, Message
 
 COALESCE_SECONDS: Final = 0.1
-"""Shortest time between two messages: at most ten a second, whatever the number of events."""
+"""Shortest time between two messages, in seconds: at most ten a second, whatever the number of events."""
 CLOCK_SECONDS: Final = 1
-"""Shortest time between two messages without changes except the clock."""
+"""Shortest time between two messages if only the clock has changed, in seconds."""
 IDLE_REFRESH_SECONDS: Final = 600
-"""Longest time between two snapshots while no board is open. A snapshot drops expired figures from memory."""
+"""Longest time between two snapshots while no board is open, in seconds. A snapshot drops expired figures from memory."""
 RETRY_MS: Final = 2_000
 """Delay of a browser before it reconnects, in milliseconds."""
 
@@ -30,23 +30,26 @@ _RETRY: Final = b"retry: %d\n" % RETRY_MS
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The last message that was sent."""
+    """The last message that was sent; before the first one, `number` is 0."""
 
     number: int
     """Sequence number of the message."""
     board_number: int
     """Sequence number of the last message with a changed board."""
     board: bytes
+    """The encoded board, to detect a change."""
     full: bytes
     """The encoded event with the board, for listeners that have not received this board; encoded once for all."""
     brief: bytes
     """The encoded event without the board."""
     clock: Freshness | None
+    """None before the first message."""
     at: float
+    """Time of the message (`time.monotonic`), in seconds."""
 
 
 class Broadcaster:
-    """Makes a message when something changed, and sends the latest one to all listeners.
+    """Makes a message when a figure or the clock changed, and sends the latest one to all listeners.
 
     A listener stores only the number of the last message it received: a slow one skips messages, and one that disconnects
     leaves no state. While no board is open, hardly anything is computed.
@@ -62,19 +65,22 @@ class Broadcaster:
         self._newcomers = False
         self._closed = False
         self.failed = False
-        """True once a message could not be made; the process must then be restarted."""
+        """True once a message could not be made: `run` has ended, and the process must be restarted."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def notify_change(self) -> None:
-        """Report a change of the figures; callable from any thread."""
+        """Wake `run` after a change of the figures; callable from any thread. Ignored while `run` is not running."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
                 self._loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self) -> None:
-        """Publish on each change and at least every `tick_seconds`, until cancelled.
+        """Make a message on each change, and after `tick_seconds` without one, until cancelled.
 
-        An exception of `make` is logged, sets `failed` and ends the task.
+        It is sent if the board or the state of the data changed, for new listeners, and otherwise at most every `CLOCK_SECONDS`.
+
+        Without listeners, a message is made only every `IDLE_REFRESH_SECONDS`. An exception of `make` is logged, sets
+        `failed` and ends the task.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -96,7 +102,7 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield encoded events: the board immediately, then each new message."""
+        """Yield encoded events until `close`: the board immediately, then the latest message after each new one."""
         number, board_number = self._last.number, -1
         self._listeners += 1
         self._newcomers = True

@@ -55,9 +55,11 @@ class DisclosedFigures:
 
     recontact_days: int
     starts: Mapping[Period, int]
-    """Period → first day of the last completed one. All figures but `handled` are of it, most of them by week only."""
+    """Period → first day of the last completed period of this kind (`date.toordinal`).
+
+    All figures but `handled` are of these periods; those without a period in their key are of the week."""
     handled_start: int
-    """First day of the last week whose recontact windows are over."""
+    """First day of the last week whose recontact windows are over (`date.toordinal`)."""
     active: Mapping[tuple[Period, str], int]
     """Period (a week or four weeks), service → citizens who began a contact."""
     active_of_all: Mapping[Period, int]
@@ -72,9 +74,9 @@ class DisclosedFigures:
     """Service, channel, whether it was a first contact, whether a recontact followed → contacts handled in the week of
     `handled_start`."""
     pending: Mapping[tuple[str, str], int]
-    """Service, channel → contacts handled in the last week, while their recontact window is open."""
+    """Service, channel → contacts handled in the last week. Empty once their recontact windows are over."""
     withheld: Mapping[str, int]
-    """Name of a figure → how many of its numbers are withheld."""
+    """Name of a figure, such as `active` or `hops` → how many of its numbers are withheld."""
 
 
 class CitizensView:
@@ -91,7 +93,7 @@ class CitizensView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._source
 
     def set_state(self, reader_state: ReaderState) -> None:
@@ -123,7 +125,11 @@ class CitizensView:
                     log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
 
     def disclosed_figures(self) -> DisclosedFigures | None:
-        """Return the publishable figures; None until each partition has recorded a completed day."""
+        """Return the publishable figures.
+
+        None before the first complete reading, until each partition has recorded a completed day, and while the recontact
+        windows of the partitions differ.
+        """
         with self._lock:
             return self._shown.disclosed_figures() if self._shown else None
 
@@ -256,7 +262,10 @@ class _Rows:
         return {name: self._merged(CitizenFigureKey(period, start, name)) for name in sorted(names)}
 
     def _reveals_few_citizens(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
-        """Return whether the number of citizens of a period, or of a published period in it, reveals few citizens."""
+        """Return whether the number of citizens of a period, or of a published period in it, reveals few citizens.
+
+        `service` is None for all services together. Periods shorter than `shortest` are not published.
+        """
         whole = self._active(period, start, service)
         inner = [
             [(kind, first) for first in range(start, start + DAYS[period], DAYS[kind])]
@@ -277,7 +286,7 @@ class _Rows:
         )
 
     def _few_came_again(self, period: Period, start: int, service: str | None) -> bool:
-        """Return whether some citizens, but few, may have begun more than one contact."""
+        """Return whether there are repeated contacts, but so few that they are of few citizens."""
         names = self._names.get((period, start), set()) if service is None else {service}
         contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
         return is_below_minimum(contacts - self._active(period, start, service))

@@ -27,7 +27,7 @@ class View(Protocol):
 
 
 class FiguresCollector(Collector):
-    """Exports the figures of a view; needs a registry of its own."""
+    """Exports the figures of a view. It caches samples, so only one thread at a time may collect it."""
 
     def __init__(self, view: View, options: WebOptions, now: Callable[[], datetime]) -> None:
         self._view = view
@@ -53,7 +53,7 @@ class FiguresCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics that have samples; none before the first complete reading."""
+        """Yield all metrics that have samples; nothing before the first complete reading."""
         started = time.perf_counter()
         snapshot = self._view.snapshot(self._now())
         if not snapshot.loaded:

@@ -22,7 +22,7 @@ class View(Protocol):
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
 
     def set_state(self, reader_state: ReaderState) -> None:
         """Record the state of the reader."""
@@ -56,23 +56,23 @@ class FiguresReader:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Stop the thread and wait for it."""
+        """Stop the thread, and wait at most `timeout_seconds` for its end."""
         self._stopping.set()
         self._thread.join(timeout_seconds)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002 - always reads from the beginning
-        """Start a new reading of the view, and return the offsets to read from."""
+        """Start a new reading of the view. Return partition → offset to read from: always the first, `beginnings`."""
         self._view.begin(tuple(beginnings))
         return beginnings
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:  # noqa: ARG002 - no offsets are stored
-        """Apply records to the view."""
+        """Apply the records of each partition to the view."""
         for partition, batch in records.items():
             rows = [(record.key, record.value) for record in batch]
             self._view.apply_all(partition, rows, batch[-1].timestamp)
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Pass the phase of the reader on to the view, and log a change."""
+        """Pass the phase of the reader on to the view and log it, if it has changed."""
         reader_state = ReaderState(phase.value)
         if reader_state is not self._view.reader_state:
             if phase is Phase.REFUSED:

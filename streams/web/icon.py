@@ -14,7 +14,10 @@ _SHAPES: Final = {
 
 
 def draw_icon(number: str, level: str) -> str:
-    """Return the icon as SVG, without a badge if `number` is not a positive integer or `level` is unknown."""
+    """Return the icon as SVG, with a badge for `number` alerts of `level`, `attention` or `action`.
+
+    Both may be any text of a query string. There is no badge if `number` is not a positive integer or `level` is unknown.
+    """
     if level not in _SHAPES or not (number.isascii() and number.isdigit() and number.strip("0")):
         return PLAIN
     text = number.lstrip("0") if len(number.lstrip("0")) == 1 else f"{MAX_NUMBER}+"

@@ -26,7 +26,7 @@ from streams.web.board import typical_day
 from streams.web.board.feedback_windows import FeedbackWindows
 
 RECENT_SECONDS: Final = 1800
-"""Length of the recent window in seconds; only buckets that lie wholly within it count."""
+"""Length of the recent window in seconds. A bucket that began before the window is left out; the current bucket counts."""
 
 _Key = tuple[int, Dimensions]
 """Start of a bucket (or `_TOTAL`), dimensions."""
@@ -83,7 +83,10 @@ class MergedRows:
         self._add_up_today()
 
     def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
-        """Apply rows of one partition; a value of None removes a row. Unreadable rows are reported and skipped."""
+        """Apply rows of one partition; a value of None removes a row. An unreadable row is skipped, and its error reported.
+
+        Most values are decoded later, by `advance_to`, which reports their errors in the same way.
+        """
         self.written_at[partition] = written_at
         for key, value in rows:
             try:
@@ -111,19 +114,19 @@ class MergedRows:
 
     @property
     def feedback(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
-        """Window → dimensions → survey answers of these days."""
+        """Window (`feedback_windows.WINDOWS`) → dimensions → sum of the survey answers of its days."""
         return self._feedback.sums
 
     @property
     def past_days(self) -> Sequence[PastDay]:
-        """Calls by hour for each day before the day of `now`."""
+        """Calls by hour for each complete day before `day` (`PastDays.whole_days`)."""
         history = [
             part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
         ]
         return self._past.whole_days(min(history, default=None))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
-        """Return the counts of the recent window."""
+        """Return dimensions → counts of the recent window. Dimensions without a row in it are missing."""
         sums: dict[Dimensions, Figure] = {}
         starts = range(*recent_span(self.now), BUCKET_SECONDS)
         for dimensions in self.totals:

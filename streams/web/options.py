@@ -15,7 +15,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 class Thresholds:
     """Limits of a figure for the marks "attention" and "action".
 
-    If `action` is below `attention`, low values are bad.
+    Values at or above a limit get its mark. If `action` is below `attention`, low values are bad: those below a limit get it.
     """
 
     attention: float
@@ -75,9 +75,11 @@ class WebOptions:
     port: int = 8080
     """0 selects a free port."""
     hosts: tuple[str, ...] = ()
-    """Additional accepted `Host` names, for a reverse proxy on this machine. A loopback `host` accepts only these and its own."""
+    """Additional accepted `Host` names, for a reverse proxy on this machine.
+
+    On a loopback `host`, requests with other names than these and its own are refused; on any other, all are accepted."""
     max_viewers: int = 500
-    """Limit of simultaneous event streams; further boards are refused and retry."""
+    """Limit of simultaneous event streams, one for each open board; further boards are refused and retry."""
     title: str = "Accueil"
     """Name of the organisation, shown at the top of the board."""
     title_en: str = ""
@@ -89,29 +91,30 @@ class WebOptions:
     target_seconds: int = 20
     """Target wait of the service level, in seconds; must be a bucket bound of the wait histogram."""
     desk_target_seconds: int = 900
-    """The same for front desks."""
+    """Target wait of visits at front desks, in seconds; must be a bucket bound too."""
     short_abandon_seconds: int = 10
     """Longest wait of a short abandon, in seconds; must be a bucket bound of the wait histogram."""
     stale_after_seconds: float = 15.0
-    """Maximum age of current figures. Workers write at least every 5 s."""
+    """Age in seconds above which figures count as out of date. Workers write at least every 5 s."""
     quiet_after_seconds: float = 3600.0
-    """Longest time without an arrival before a site is reported: its source may have stopped."""
+    """Seconds without a call or visit after which the board reports a site: its source may have stopped."""
     quiet_after_seconds_of: Mapping[str, float] = field(default_factory=dict)
-    """Channel → the same, in place of `quiet_after_seconds`."""
+    """Channel → the same for arrivals of this channel, in place of `quiet_after_seconds`."""
     formula: Formula = Formula.NET_OF_SHORT
     """Formula of the service level on the board; the metrics export all formulas."""
     fewest_answers: int = 5
-    """Minimum number of answers for a measure of satisfaction."""
+    """Minimum number of answers for a measure of satisfaction; below it, no value is shown."""
     queues: tuple[QueueOptions, ...] = ()
-    """Configured queues, in the order of the board; others follow as they appear."""
+    """Configured queues, in the order of the board. Within each channel, queues found only in the data follow, sorted by their
+    dimensions."""
     services: tuple[ServiceOptions, ...] = ()
-    """Configured services, in the order of the board; others follow as they appear."""
+    """Configured services, in the order of the board. Services found only in the data follow, sorted by name."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
     abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
     backlog_age_seconds: Mapping[str, Thresholds] = field(default_factory=lambda: BACKLOG_AGE_SECONDS)
     """Channel → thresholds for the age of the oldest case that waits for the service, in seconds."""
     wall_seconds: float = 20.0
-    """Time that the wall shows each view."""
+    """Time that the wall shows each view, in seconds."""
     wall_views: tuple[str, ...] = WALL_VIEWS
     """Views of the wall, in display order; a view without content is skipped."""
 
@@ -124,18 +127,18 @@ class WebOptions:
         )
 
     def is_holiday(self, day: date) -> bool:
-        """Return whether a day is a public holiday."""
+        """Return whether a day is a public holiday of `holidays`; always False if that is empty."""
         from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library
 
         return bool(self.holidays) and day in public_holidays(self.holidays, day.year)
 
     def service_labels(self, service: str) -> tuple[str, str]:
-        """Return the French and the English label of a service; by default its name."""
+        """Return the French and the English label of a service. A service that is not configured has its name as both."""
         labels = ((known.label_fr, known.label_en) for known in self.services if known.service == service)
         return next(labels, (service, service))
 
     def service_level_target(self, channel: str) -> int:
-        """Return the target wait of a queue channel, in seconds."""
+        """Return the target wait of the channel `call` or `visit`, in seconds."""
         return self.desk_target_seconds if channel == Channel.VISIT else self.target_seconds
 
     def quiet_after(self, channel: str) -> float | None:

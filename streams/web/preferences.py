@@ -22,17 +22,17 @@ _RANGE: Final = re.compile(
 
 
 def find_language(request: Request) -> str:
-    """Return the language of the query string, the cookie or the Accept-Language header; by default French."""
+    """Return the first supported language of the query string, the cookie and the Accept-Language header; by default French."""
     return _find(request, "lang") or _preferred(request.headers.get("accept-language", ""))
 
 
 def find_theme(request: Request) -> str:
-    """Return the theme of the query string or the cookie; by default dark."""
+    """Return the first known theme of the query string and the cookie; by default dark."""
     return _find(request, "theme") or THEMES[0]
 
 
 def save_preferences(request: Request, response: Response) -> None:
-    """Set cookies for the preferences in the query string."""
+    """Set a cookie on `response` for each preference with an allowed value in the query string; ignore other values."""
     for name, allowed in PREFERENCES.items():
         if chosen := _allowed(request.query_params.get(name), allowed):
             response.set_cookie(name, chosen, max_age=YEAR_SECONDS, samesite="lax", httponly=True)

@@ -27,5 +27,5 @@ def add_up(
 
 
 def divide_seconds(milliseconds: int, number: int) -> float | None:
-    """Return the mean of `number` durations in seconds, rounded to a tenth; None if `number` is 0."""
+    """Return the mean of `number` durations with the sum `milliseconds`, in seconds to a tenth; None if `number` is 0."""
     return round(milliseconds / number / 1000, 1) if number else None

@@ -44,7 +44,7 @@ class Snapshot:
     partitions: tuple[int, ...]
     """All partitions of the topic; empty until it has been read to its end once."""
     progress: Mapping[int, Progress]
-    """Partition → progress of its worker; partitions without rows are missing."""
+    """Partition → progress that its worker recorded last; partitions without any are missing."""
     written_at: Mapping[int, int]
     """Partition → write time of its latest row, milliseconds since 1970. A worker that is catching up writes too."""
     totals: Mapping[Dimensions, Figure]
@@ -68,7 +68,7 @@ class Snapshot:
     unreadable: int
     """Number of failed attempts to decode a row, due to a defect or a newer release. A bad row fails again at each change."""
     past_days: Sequence[PastDay] = ()
-    """Calls by hour for each day before today (`typical_day.PastDays`)."""
+    """Calls by hour for each complete day before today (`typical_day.PastDays`)."""
 
     @property
     def loaded(self) -> bool:
@@ -118,7 +118,7 @@ class FiguresView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
@@ -149,7 +149,7 @@ class FiguresView:
         self.on_change()
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Return all figures as of `now`."""
+        """Return all figures as of `now`. Drop rows from memory that are not needed at or after `now`."""
         policies = self._policies()
         with self._lock:
             current = self._current

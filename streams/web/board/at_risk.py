@@ -1,7 +1,7 @@
 """Contacts at risk of missing an SLA target, from the clock events of `contact.sla.v1`.
 
-The board shows only what the service needs to find a contact: the end of its number, its service and site, and its
-deadline.
+The board shows only what the service needs to find a contact: the last characters of its id, its service, site and queue,
+and its deadline.
 """
 
 import logging
@@ -21,11 +21,11 @@ from streams.web.view import ReaderState
 log = logging.getLogger(__name__)
 
 MAX_LISTED: Final = 12
-"""Limit of contacts on the board."""
+"""Limit of contacts at risk that the board lists."""
 MAX_RETAINED: Final = 20_000
-"""Limit of retained contacts. Beyond it, those with the latest deadlines are dropped."""
+"""Limit of retained contacts. Beyond it, the half with the latest deadlines is dropped."""
 SUFFIX_LENGTH: Final = 4
-"""Characters shown of a contact's number: enough for its agent to recognise it, too few for others to find it."""
+"""Last characters shown of a contact's id: enough for its agent to recognise it, too few for others to find it."""
 _RISK_EVENTS: Final = re.compile(rb'"sla\.(at_risk|resumed|moved)"')
 
 
@@ -35,7 +35,7 @@ class AtRiskTarget(NamedTuple):
     due_at: int
     """Milliseconds since 1970."""
     contact: str
-    """Full id, never sent to the board."""
+    """Full id of the contact, never sent to the board."""
     policy: str
     clock: str
     channel: str
@@ -45,7 +45,7 @@ class AtRiskTarget(NamedTuple):
 
     @property
     def contact_suffix(self) -> str:
-        """Last characters of the contact's number, at most half of it."""
+        """Last characters of the contact's id: at most `SUFFIX_LENGTH`, and at most half of the part after its last colon."""
         number = self.contact.rpartition(":")[2]
         return number[-min(SUFFIX_LENGTH, len(number) // 2) :] if len(number) > 1 else ""
 
@@ -104,7 +104,7 @@ class AtRiskView:
 
     @property
     def reader_state(self) -> ReaderState:
-        """State of the reader."""
+        """State of the reader that feeds this view."""
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
@@ -123,7 +123,10 @@ class AtRiskView:
         rows: Iterable[tuple[bytes | None, bytes | None]],
         written_at: int = 0,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Apply clock events by contact. Unreadable records are skipped; other consumers report them."""
+        """Apply clock events, keyed by contact. Calls and visits are left out: their queues show them.
+
+        Unreadable records are skipped; other consumers report them.
+        """
         with self._lock:
             for key, value in rows:
                 # Most events are of contacts that are not at risk: do not decode them.
@@ -131,9 +134,9 @@ class AtRiskView:
                     self._apply(key, value)
 
     def next(self, now: int, limit: int = MAX_LISTED) -> AtRiskTargets | None:
-        """Return the next deadlines at risk after `now` (milliseconds since 1970); None until the topic is read.
+        """Return the next deadlines at risk after `now` (milliseconds since 1970); None unless `reader_state` is `FOLLOWING`.
 
-        Without the topic, no SLA clock has ever started: the result is then empty.
+        If the topic does not exist, no SLA clock has ever started: the result is then empty.
         """
         with self._lock:
             if self._reader_state is ReaderState.NO_TOPIC:

@@ -31,14 +31,16 @@ class DataState(StrEnum):
     """State of the figures: up to date, or the reason why not."""
 
     LIVE = "live"
+    """The figures of all partitions are at most `stale_after_seconds` old."""
     CATCHING_UP = "catching_up"
     """The workers write, but the figures are of an earlier time: a worker catches up after a stop, or a connector reads an old
     log, whose events may be years old."""
     SILENT = "silent"
-    """The workers have written nothing for `stale_after_seconds`."""
+    """At least one worker has written nothing for `stale_after_seconds`."""
     NO_FIGURES = "no_figures"
-    """At least one partition has no rows yet."""
+    """At least one partition has no progress yet: its worker has written nothing."""
     LOADING = "loading"
+    """This process is still reading the existing rows."""
     REFUSED = "refused"
     """Kafka refuses the login, or read access to the topic."""
     NO_TOPIC = "no_topic"
@@ -78,7 +80,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     service_level: Thresholds
     abandonment: Thresholds
     backlog_age_seconds: Mapping[str, Thresholds]
-    """Channel → thresholds for the age of its oldest open case."""
+    """Channel → thresholds for the age of the oldest case that waits for the service, in seconds."""
     fewest_answers: int
     """Minimum number of answers for a score, and of invitations for a response rate."""
     quiet_after_seconds: float
@@ -88,14 +90,17 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Channels whose history is being read → time up to which it is read, milliseconds since 1970. Their figures are incomplete;
     those of other channels are current."""
     all: LiveFigures
-    """Figures of all calls together."""
+    """Figures of all calls together, without visits."""
     queues: list[Queue]
     """Queues of calls, then of visits."""
     arrivals: list[LastArrival]
+    """Latest arrival at each site of the channels in which the board reports missing arrivals."""
     day: Curve
+    """Calls of today, for the chart."""
     usual: TypicalDay | None
     """Typical course of this weekday, to compare with `day`; None if too few days are known."""
     all_services: Channels
+    """Figures of all services together."""
     services: list[Service]
     satisfaction: list[Satisfaction]
     promises: SlaOverview
@@ -109,7 +114,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: AtRiskTargets | None = None) -> Message:
-    """Return the message for `snapshot`; `risks` are the contacts at risk, None if unknown."""
+    """Return the message for `snapshot`. `risks` are the contacts at risk; None if unknown."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,

@@ -20,7 +20,7 @@ CHANNELS: Final = tuple(channel for channel, figure_schema in FIGURE_SCHEMAS.ite
 
 
 class Flows(msgspec.Struct, frozen=True):
-    """Counts, rates and means of a span of time."""
+    """Counts, rates and means of one or several queues in a span of time."""
 
     received: int
     """Sum of the answered, abandoned, left and still waiting."""
@@ -46,7 +46,7 @@ class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Arrival of the contact that waits longest, milliseconds since 1970; None if none waits."""
     in_progress: int
     agents_available: int | None
-    """None, like the next two, if no source reports agents; only switchboards do."""
+    """None, like the next two, for visits: only switchboards report agents. Calls have 0 if no source reports agents."""
     agents_on_contact: int | None
     agents_paused: int | None
     today: Flows
@@ -62,7 +62,7 @@ class QueueThresholds(msgspec.Struct, frozen=True):
 
 
 class Queue(LiveFigures, frozen=True, kw_only=True):
-    """One row of the table."""
+    """Current figures, labels and thresholds of one queue: a row of the table of queues."""
 
     channel: str
     site: str
@@ -99,7 +99,7 @@ class LastArrival(msgspec.Struct, frozen=True):
 
 
 def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
-    """Return all queues by channel: the configured ones, then the others."""
+    """Return all queues by channel: the configured ones in their order, then those found in the data, sorted by dimensions."""
     known = {queue.dimensions for queue in options.queues}
     found = sorted(
         dimensions
@@ -115,7 +115,7 @@ def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
 
 
 def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
-    """Return the figures of all calls together."""
+    """Return the current figures of all calls together."""
     dimension_keys = {
         dimensions for dimensions in (*options.known, *snapshot.totals) if dimensions.channel == Channel.CALL
     }
@@ -123,7 +123,7 @@ def calls_of(snapshot: Snapshot, options: WebOptions) -> LiveFigures:
 
 
 def flows_of(figure: Figure, channel: str, options: WebOptions) -> Flows:
-    """Return the flows of `figure`, which belongs to a queue channel."""
+    """Return the flows of `figure`, whose channel is `call` or `visit`."""
     count = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True))
     short = within(figure, "abandon_wait", options.short_abandon_seconds)
     abandoned_late = count["abandoned"] - short
@@ -160,7 +160,7 @@ def last_arrivals_of(snapshot: Snapshot, options: WebOptions) -> list[LastArriva
 
 
 def curve_of(snapshot: Snapshot) -> Curve:
-    """Return the calls of today until now."""
+    """Return the calls of today until now, in buckets of five minutes; buckets without calls are zeros."""
     day, curve = snapshot.day, snapshot.curve.get(Channel.CALL, {})
     last = max([int(snapshot.taken_at.timestamp()), *curve])
     starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)
@@ -189,7 +189,7 @@ def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
 
 
 def _unconfigured(dimensions: Dimensions, options: WebOptions) -> QueueOptions:
-    """Return the options of a queue that is not configured; its label is its name, its service or its site."""
+    """Return the options of a queue that is not configured. Its label is its name; without one, its service or else its site."""
     name = dimensions.queue or dimensions.site
     french, english = (
         options.service_labels(dimensions.service) if dimensions.service and not dimensions.queue else (name, name)
@@ -223,9 +223,10 @@ def _now_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: s
 
 
 def _agents_of(snapshot: Snapshot, dimension_keys: Sequence[Dimensions], channel: str) -> dict[str, int | None]:
-    """Return the agents, each counted once where possible.
+    """Return the numbers of agents that replace the sums over `dimension_keys`; empty if the sums stay.
 
-    An agent of several queues is counted in each of them, and once more under an empty queue.
+    An agent of several queues is counted in each of them, and once more under an empty queue. The numbers are those of the empty
+    queue, if any is not 0. For visits, they are None.
     """
     if channel != Channel.CALL:
         return {name: None for name in QUEUE_SCHEMA.stocks if name.startswith("agents_")}

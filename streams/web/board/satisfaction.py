@@ -20,7 +20,7 @@ class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
     """One measure of satisfaction in the window, with Wilson bounds at 95 %."""
 
     measure: str
-    """`streams.core.figures.satisfaction.Measure`."""
+    """A value of `streams.core.figures.satisfaction.Measure`."""
     service: str | None
     """None for all services together."""
     label_fr: str
@@ -33,7 +33,10 @@ class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfaction]:
-    """Return each used measure for all services together, then the first measure of each service with enough answers."""
+    """Return each measure with answers, for all services together.
+
+    If several services have feedback, one measure of each follows: the first with enough answers, else the first with any.
+    """
     sums = snapshot.feedback.get(WINDOW, {})
     services: dict[str, Figure] = {service.service: new_figure(FEEDBACK) for service in options.services}
     everything = new_figure(FEEDBACK)

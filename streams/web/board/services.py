@@ -85,7 +85,7 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Service(Channels, frozen=True, kw_only=True):
-    """One row of the table."""
+    """Figures and labels of one service: a row of the table of services."""
 
     service: str
     """Empty for contacts without a service."""
@@ -96,10 +96,10 @@ class Service(Channels, frozen=True, kw_only=True):
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
-    """Return the figures of all services together and of each service, the configured ones first.
+    """Return the figures of all services together, and of each service: the configured ones, then the others sorted by name.
 
     Dimensions whose figures are all zero are skipped. They occur when contacts have moved, such as a letter without a service
-    that was assigned to one.
+    that was assigned to one. A service without other dimensions is left out.
     """
     shown: dict[str, list[Dimensions]] = {service.service: [] for service in options.services}
     found = (dimensions for dimensions, figure in snapshot.totals.items() if any(figure.counts) or any(figure.stocks))

@@ -27,7 +27,7 @@ State = Literal["overdue", "at_risk", "running"]
 
 
 class OpeningState(msgspec.Struct, frozen=True):
-    """Whether a calendar is open now."""
+    """State of a calendar: open or closed now, and the time of the next change."""
 
     calendar: str
     is_open: bool
@@ -51,11 +51,11 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     channel: str
     running: int
-    """Neither at risk nor overdue."""
+    """Number of open clocks that are neither at risk, overdue nor paused."""
     at_risk: int
     overdue: int
     paused: int
-    """Waiting for the citizen."""
+    """Number of open clocks that stand still, because the citizen has to act."""
     oldest_overdue_at: int | None
     """Earliest deadline of the overdue clocks, milliseconds since 1970; None if none is overdue."""
     overdue_by: WorkingTime | None
@@ -79,6 +79,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     state: State
     number: int
+    """Number of contacts."""
     due_at: int
     """Milliseconds since 1970: for overdue contacts the earliest deadline, otherwise the start of the five-minute bucket of the
     first deadline. A deadline at midnight is the end of the day before."""
@@ -90,7 +91,7 @@ class AtRisk(msgspec.Struct, frozen=True, kw_only=True):
     """A contact whose deadline is near, with only what its agent needs to recognise it."""
 
     contact: str
-    """Last characters of its number (`AtRiskTarget.contact_suffix`)."""
+    """Last characters of its id (`AtRiskTarget.contact_suffix`)."""
     channel: str
     service: str
     label_fr: str
@@ -122,7 +123,7 @@ class SlaOverview(msgspec.Struct, frozen=True):
     openings: list[OpeningState]
     """Calendars of all policies in force, in the order of the SLA file."""
     standing: list[SlaTargetStatus]
-    """State of each SLA target, in the order of the SLA file."""
+    """State of each SLA target, in the order of the SLA file; targets that are no longer in force come last."""
     waiting: list[WaitingCounts]
     """Waiting calls and visits: only services and sites where some are at risk or overdue."""
     overdue: list[Deadline]
@@ -175,11 +176,14 @@ class _Terms:
         return self._order.get(target[:2], len(self._order)), target
 
     def objective(self, target: _TargetKey) -> float | None:
-        """Return the share of contacts that shall meet the target."""
+        """Return the share of contacts that shall meet the target; None if it is no longer in force."""
         return self._rules[target[:2]][0].objective if target[:2] in self._rules else None
 
     def measure(self, target: _TargetKey, begin: int, end: int) -> WorkingTime | None:
-        """Return the working time of a span; None if the target counts elapsed time or is no longer in force."""
+        """Return the working time of a span.
+
+        None if the target counts elapsed time or is no longer in force, or if the span exceeds the range of its calendar.
+        """
         if target[:2] not in self._rules:
             return None
         rule, calendar = self._rules[target[:2]]
@@ -187,7 +191,10 @@ class _Terms:
 
 
 def sla_overview_of(snapshot: Snapshot, options: WebOptions, risks: AtRiskTargets | None = None) -> SlaOverview:
-    """Return the state of all SLA targets, overdue contacts and next deadlines; `risks` are the contacts at risk."""
+    """Return the state of all SLA targets, overdue contacts and next deadlines.
+
+    `risks` are the contacts at risk; None if unknown.
+    """
     now = milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)
     dimension_keys: dict[_TargetKey, dict[str, list[Dimensions]]] = {}
@@ -245,7 +252,7 @@ def measure_working_time(calendar: Calendar, begin: int, end: int) -> WorkingTim
 
 
 def calendar_of(snapshot: Snapshot, dimension_keys: Iterable[Dimensions]) -> str:
-    """Return the calendar of the first policy for contacts that arrive now at `dimension_keys`; "" without a policy."""
+    """Return the calendar name of the first policy that fits contacts arriving now at `dimension_keys`; "" if none fits."""
     versions = snapshot.policies.in_force(milliseconds(snapshot.taken_at))
     calendars = (
         version.calendar for dimensions in dimension_keys for version in versions if version.match.fits(*dimensions)

@@ -36,7 +36,10 @@ class PastDays:
         self._sums: dict[int, list[int]] = {}
 
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
-        """Apply the row of a bucket or a day; None removes it. Raise `msgspec.DecodeError` if it cannot be decoded."""
+        """Apply the row of a bucket or a day; None removes it. Rows of days that are too old are ignored.
+
+        Raise `msgspec.DecodeError` if it cannot be decoded.
+        """
         if kind == "day":
             day, hour = start, -1
         else:
@@ -65,10 +68,10 @@ class PastDays:
                 del self._days[day], self._sums[day]
 
     def whole_days(self, history_read_until: int | None) -> list[PastDay]:
-        """Return the complete days of the last `WEEKS` weeks.
+        """Return the complete days of the last `WEEKS` weeks, the latest first. A day without calls has zeros.
 
         The first known day with calls is left out, since it may be incomplete. While history is being read, days from
-        `history_read_until` on (milliseconds since 1970) are left out too.
+        `history_read_until` on (milliseconds since 1970) are left out too; None means that no history is being read.
         """
         known = [day for day, sums in self._sums.items() if any(sums)]
         first = min(known, default=self._today)
@@ -109,7 +112,7 @@ class TypicalDay(msgspec.Struct, frozen=True):
 
 
 def typical_day_of(past: Sequence[PastDay], now: datetime, options: WebOptions) -> TypicalDay | None:
-    """Return the forecast of the day from earlier whole days; None where too few are known."""
+    """Return the typical course of the day of `now`, from the complete days `past`. None if too few of them are similar days."""
     local = now.astimezone(options.time_zone)
     today, by_day = local.date(), {past_day.day: past_day for past_day in past}
     similar = [by_day[day] for day in similar_days(today, WEEKS, options.is_holiday) if day in by_day]

@@ -6,7 +6,10 @@ from streams.web.metrics.measure import Counter, FigureMeasure, Histogram, chann
 
 
 def measures() -> list[FigureMeasure]:
-    """Return the metrics of appointments. `contact_received_total` counts the bookings."""
+    """Return the definitions of the metrics of appointments; `FiguresCollector` computes their values.
+
+    `contact_received_total` counts the bookings.
+    """
     channels = channels_of(APPOINTMENT_SCHEMA)
     return [
         Counter(

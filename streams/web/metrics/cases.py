@@ -38,9 +38,9 @@ OUTCOMES: Final = {
     Channel.EMAIL: ("answered",),
     Channel.FORM: tuple(decision.value for decision in FormDecision),
 }
-"""Channel → its possible outcomes."""
+"""Channel → possible outcomes of its cases."""
 SENT: Final = {postage.value: f"sent_{postage}" for postage in PostageClass}
-"""Class of postage → its count; only for letters."""
+"""Class of postage → name of its count; only for letters."""
 FACTS: Final = {
     channel: (
         "received",
@@ -53,12 +53,12 @@ FACTS: Final = {
     )
     for channel, steps in STEPS.items()
 }
-"""Channel → all its counts."""
+"""Channel → names of all its counts in `CASE_SCHEMA`."""
 _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 
 def measures() -> list[FigureMeasure]:
-    """Return the metrics of cases."""
+    """Return the definitions of the metrics of cases; `FiguresCollector` computes their values."""
     return [
         _step("contact_registered", "Letters that got a number in the register.", "registered"),
         _step("contact_assigned", "Cases assigned to a service, or taken up by one.", "assigned"),
@@ -128,7 +128,10 @@ OLDEST: Final = "ge_30d"
 
 
 def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator[Metric]:
-    """Yield the backlog by age. Rows of an earlier release lack the ages: their dimensions are skipped until the rows change."""
+    """Yield the metric of the backlog by age.
+
+    Rows of an earlier release lack the ages: their dimensions are skipped until the rows change.
+    """
     metric = GaugeMetricFamily(
         "contact_backlog_by_age_items",
         "Cases that wait for the service, by civil days since receipt; the bands add up to the states waiting and in_progress.",

@@ -36,7 +36,7 @@ class CitizensCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics that have samples."""
+        """Yield all metrics that have samples; nothing before the first complete reading."""
         disclosed = self._view.disclosed_figures()
         if disclosed is not None:
             for metric in (*_metrics(disclosed), self._starts(disclosed)):

@@ -37,12 +37,12 @@ from streams.web.metrics.measure import (
 from streams.web.options import WebOptions
 
 FACT_NAMES: Final = {"offered": "received", "booked": "received", "responded": "answered"}
-"""Count of a figure schema → its common name in all channels."""
+"""Name of a count in a figure schema → its name in metrics, common to all channels. Other counts keep their names."""
 QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
 
 
 def measures(options: WebOptions) -> list[FigureMeasure]:
-    """Return the metrics common to all channels."""
+    """Return the definitions of the metrics common to all channels; `FiguresCollector` computes their values."""
     given = {f"given_{scale}": list(score_names(scale).values()) for scale in FeedbackScale}
     return [
         Counter(
@@ -118,7 +118,7 @@ def _fact_names(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def durations_of(channel: str) -> tuple[str, ...]:
-    """Return the durations of a channel; a case channel has only those of its possible steps."""
+    """Return the names of the durations of a channel; a case channel has only those of its possible steps."""
     figure_schema = FIGURE_SCHEMAS[channel]
     if figure_schema is not CASE_SCHEMA:
         return tuple(figure_schema.durations)

@@ -12,18 +12,21 @@ from streams.web.metrics.measure import CORRECTED_SUFFIX
 
 
 class MetricText(NamedTuple):
-    """Texts of one metric, besides its English help text."""
+    """Entry of one metric in the metrics reference: French help text, formula, and label values or bucket bounds if needed.
+
+    The English help text is the metric's own.
+    """
 
     french: str
     formula: str
     labels: Mapping[str, tuple[str, ...]] | None = None
     """Label → all its values (empty if they come from settings), for a metric that may have no samples yet."""
     bounds: tuple[float, ...] | None = None
-    """Bucket bounds, for such a histogram."""
+    """Bucket bounds, for a histogram that may have no samples yet."""
 
 
 class Kpi(NamedTuple):
-    """A KPI computed from metrics."""
+    """A KPI computed from metrics: its name in both languages, and its query."""
 
     english: str
     french: str

@@ -36,14 +36,17 @@ class _Estimated(NamedTuple):
 
 
 def expected_dimensions(dimension_keys: Iterable[Dimensions]) -> Iterator[Dimensions]:
-    """Yield the dimensions under which feedback on contacts of `dimension_keys` is counted."""
+    """Yield the dimensions under which feedback on contacts of `dimension_keys` is counted; feedback itself is skipped."""
     for channel, site, service, _ in dimension_keys:
         if channel in CONTACT_CHANNELS:
             yield Dimensions(Channel.FEEDBACK.value, site, service, channel)
 
 
 def measures(options: WebOptions) -> list[Measure[Any]]:
-    """Return the metrics of feedback. Of several answers to a contact on one scale, the last counts."""
+    """Return the definitions of the metrics of feedback; `FiguresCollector` computes their values.
+
+    Of several answers to a contact on one scale, the last counts.
+    """
     minimum = options.fewest_answers
     return [
         Counter("contact_survey_invited", "Citizens invited to give feedback.", count(FEEDBACK, "invited")),

@@ -35,7 +35,7 @@ class FigureRows(NamedTuple):
     """Figures of the same dimensions over several periods."""
 
     number: int
-    """Version of the set of dimensions: changes when it does."""
+    """Version of the set of dimensions: increased whenever the set changes."""
     cumulative: Figures
     """Counts since the beginning, including corrected ones, and current stocks. They never fall, as Prometheus requires of a
     counter."""
@@ -132,7 +132,7 @@ class Measure(ABC, Generic[Key]):
 
     @abstractmethod
     def family(self) -> Any:
-        """Return the metric without samples."""
+        """Return a new metric of prometheus-client, without samples."""
 
     @abstractmethod
     def applies_to(self, key: Key) -> bool:
@@ -151,7 +151,7 @@ class Measure(ABC, Generic[Key]):
         """Add the samples of a key to `metric`, including zeros and empty distributions."""
 
     def collect(self, rows: FigureRows, cache: MeasureCache) -> Metric:
-        """Return the metric with its `Samples`."""
+        """Return the metric with its `Samples`. Those of unchanged figures come from `cache`, which is updated."""
         figures = self.select_figures(rows)
         samples = cache.samples
         if cache.number != rows.number:
@@ -194,6 +194,7 @@ class Counted(FigureMeasure):
     has_corrected: bool = field(default=True, kw_only=True)
     """Whether a correction metric is exported too. False if another metric holds the corrected counts."""
     is_correction: bool = field(default=False, kw_only=True)
+    """True for a correction metric."""
 
     @property
     def suffix(self) -> str:
@@ -202,7 +203,7 @@ class Counted(FigureMeasure):
 
     @property
     def documentation(self) -> str:
-        """Help text."""
+        """Help text, which mentions the correction metric if there is one."""
         if self.is_correction:
             other = f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}"
             return f"Counts of {other} that later events corrected; {other} still contains them."
@@ -239,11 +240,11 @@ class Counter(Counted):
         return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this number."""
+        """Return whether the channel of the key has this metric."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers by label values."""
+        """Return values of the labels after `DIMENSION_LABELS` → number."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: CounterMetricFamily, key: Dimensions, values: Values) -> None:
@@ -261,17 +262,18 @@ class Gauge(FigureMeasure):
     reads: ReadByChannel
     labels: tuple[str, ...] = ()
     of_today: bool = False
+    """Read the counts of today, not the cumulative figures."""
 
     def family(self) -> GaugeMetricFamily:
         """Return the metric without samples."""
         return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this number."""
+        """Return whether the channel of the key has this metric."""
         return key.channel in self.reads
 
     def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return the numbers by label values."""
+        """Return values of the labels after `DIMENSION_LABELS` → number."""
         return self.reads[key.channel](figure)
 
     def add(self, metric: GaugeMetricFamily, key: Dimensions, values: Values) -> None:
@@ -299,7 +301,7 @@ class Histogram(Counted):
         return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
 
     def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel has this duration."""
+        """Return whether the channel of the key has this duration and, with `clock`, whether the key is of such clocks."""
         return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
 
     def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
@@ -381,7 +383,7 @@ def label(dimensions: Dimensions) -> tuple[str, ...]:
 
 # ------------------------------------------------------------------------------------------------- readers of figures
 def join(*reads: ReadByChannel) -> ReadByChannel:
-    """Merge readers of different channels."""
+    """Return the readers of several mappings as one; of two readers of one channel, the last counts."""
     return {channel: read for part in reads for channel, read in part.items()}
 
 
@@ -391,7 +393,7 @@ def channels_of(figure_schema: FigureSchema) -> tuple[str, ...]:
 
 
 def count(figure_schema: FigureSchema, name: str, *channels: str) -> ReadByChannel:
-    """Return a reader of one count, for `channels` or all channels with the figure schema."""
+    """Return a reader of one count without further labels, for `channels`; by default all channels with the figure schema."""
     index = figure_schema.index[name]
     return dict.fromkeys(channels or channels_of(figure_schema), lambda figure: {(): figure.counts[index]})
 

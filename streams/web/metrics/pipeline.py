@@ -1,4 +1,4 @@
-"""Metrics of the pipeline: progress of the figures, dead letters, expected gaps."""
+"""Metrics of the pipeline: progress of the figures, dead letters, and times without arrivals that are still normal."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -24,7 +24,7 @@ CHANNELS: Final = channels_of(QUEUE_SCHEMA)
 
 
 def measures(options: WebOptions) -> list[FigureMeasure]:
-    """Return the metrics of queues."""
+    """Return the definitions of the metrics of queues and agents; `FiguresCollector` computes their values."""
     targets = f"{options.target_seconds} s, at desks {options.desk_target_seconds} s"
     level = f"of the service level at {targets}, by formula."
     short = options.short_abandon_seconds

@@ -45,7 +45,7 @@ SUFFIXES: Final = {"counter": "_total", "info": "_info"}
 
 
 class MetricDescription(NamedTuple):
-    """One entry of the page."""
+    """Entry of one metric on the reference page, in both languages."""
 
     name: str
     """Name in queries; for a histogram without `_bucket`, `_sum` and `_count`."""
@@ -61,7 +61,10 @@ class MetricDescription(NamedTuple):
 
 
 def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list[MetricDescription]:
-    """Return the entries of `metrics`. Raise `LookupError` for a metric that is missing in `texts`."""
+    """Return the entries of `metrics`. Raise `LookupError` for a metric that is missing in `texts`.
+
+    Correction metrics need no text.
+    """
     exported = list(metrics)
     corrections = {
         metric.name for metric in exported if metric.name.endswith(CORRECTED_SUFFIX) and metric.name not in texts
@@ -109,7 +112,7 @@ def _describe_correction(metric: Metric) -> MetricDescription:
 
 
 def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
-    """Return the entries of `accueil web` for `policies`; `others` are the metrics of its process."""
+    """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process."""
     options = WebOptions(brokers="")
     figures = FiguresCollector(_SampleView(policies), options, lambda: sample_figures.NOW)
     citizens = CitizensCollector(_SampleCitizensView(), options.time_zone)

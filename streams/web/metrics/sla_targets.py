@@ -33,14 +33,14 @@ from streams.web.view import Snapshot
 LABELS: Final = ("policy", "clock")
 """Labels after those of `DIMENSION_LABELS`, of which `queue` is empty."""
 RESULTS: Final = {"met": ["met"], "breached": ["breached"], "cancelled": ["cancelled"]}
-"""Result of a clock → its counts: met in time, deadline passed, or no longer needed. A clock without a result is open."""
+"""Result of a clock → names of its counts: met in time, deadline passed, or no longer needed. Without a result, it is open."""
 HORIZONS: Final = {"1h": 3600, "4h": 14_400, "1d": 86_400, "3d": 3 * 86_400, "7d": 7 * 86_400}
 """Horizon of `contact_sla_due_items` → elapsed time in seconds."""
 _NOT_OVERDUE: Final = (SLA_SCHEMA.stock_index["running"], SLA_SCHEMA.stock_index["at_risk"])
 
 
 def measures() -> list[FigureMeasure]:
-    """Return the metrics of SLA clocks."""
+    """Return the definitions of the metrics of SLA clocks; `FiguresCollector` computes their values."""
     return [
         Counter("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
         Counter(
@@ -110,7 +110,7 @@ def kinds_at(version: PolicyVersion, dimensions: Dimensions) -> list[ClockKind]:
 
 
 def collect(snapshot: Snapshot, cumulative: Figures) -> Iterator[Metric]:
-    """Yield the metrics of deadlines, of the SLA file and of opening hours."""
+    """Yield the metrics of deadlines, of the SLA file and of opening hours, with their samples."""
     yield _due(snapshot, cumulative)
     versions = _in_force(snapshot)
     yield from _promised(versions)
@@ -239,7 +239,7 @@ def _in_force(snapshot: Snapshot) -> list[PolicyVersion]:
 
 
 def _find_version(versions: Iterable[PolicyVersion], dimensions: Dimensions) -> PolicyVersion | None:
-    """Return the policy for contacts that arrive now; None for call figures without a queue, which count agents."""
+    """Return the first of `versions` that fits `dimensions`. None if none fits, and for call figures without a queue (agents)."""
     if dimensions.channel not in QUEUE_CHANNELS | WRITTEN_CHANNELS or (
         dimensions.channel == Channel.CALL and not dimensions.queue
     ):
