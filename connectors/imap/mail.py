@@ -46,7 +46,7 @@ class Mail(msgspec.Struct, frozen=True):
     place: str = ""
     """Configured address of the service that the citizen wrote to; empty for another address."""
     people: tuple[str, ...] = ()
-    """Addresses of the citizens of the contact who wrote the message, or to whom it was sent."""
+    """Addresses of those citizens of the contact who wrote or received the message."""
 
 
 encode: Final = msgspec.json.encode

@@ -80,7 +80,7 @@ class ImapSession:
         self._idling = False
 
     def names(self, pattern: str) -> list[str]:
-        """Return the folders that match `pattern`, sorted, without those that have one of the flags `NO_MAIL`."""
+        """Return the folders that match `pattern`, sorted, without folders that have a flag in `NO_MAIL`."""
         self._stop_idling()
         found = self._client.list_folders("", pattern)
         return sorted(name for flags, _, name in found if NO_MAIL.isdisjoint(flag.lower() for flag in flags))

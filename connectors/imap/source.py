@@ -101,7 +101,7 @@ class ImapSource(Source[Mail, bytes]):
 
 
 def classify(classifier: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
-    """Return the classified messages, without those that were published before. Their conversations need a `commit`."""
+    """Return the classified messages, without published ones. Their conversations are on disk only after `commit`."""
     now = datetime.now(UTC)
     mails = (classifier.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
     return [mail for mail in mails if mail]
