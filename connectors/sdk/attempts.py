@@ -43,7 +43,10 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts:
-    """The notes of one instance in its `directory`; without a directory nothing is noted. For one thread."""
+    """The notes of one instance in its `directory`; without a directory nothing is noted. For one thread.
+
+    The constructor counts the note that the previous process left, if any.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         self._note = ""

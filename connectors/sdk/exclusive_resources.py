@@ -41,7 +41,7 @@ class ExclusiveResource(NamedTuple):
         return cls(setting, "path", os.path.realpath(path))
 
     def conflicts_with(self, other: "ExclusiveResource") -> bool:
-        """Return whether both are the same resource. A port on all addresses is the same as on any address."""
+        """Return whether both are the same resource. `0.0.0.0` and `::` conflict with every address."""
         same_host = self.host == other.host or not ANY_ADDRESS.isdisjoint({self.host, other.host})
         return (self.kind, self.value) == (other.kind, other.value) and same_host
 

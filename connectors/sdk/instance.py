@@ -77,7 +77,7 @@ class Instance(NamedTuple):
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
         """Return the context of the instance below `directory`, without a lock.
 
-        Unless `lasting`, nothing is created, and a missing key is replaced by a temporary one.
+        If `lasting`, create the instance's directory. Otherwise create nothing, and replace a missing key by a temporary one.
         """
         home = self.home(directory)
         if lasting:

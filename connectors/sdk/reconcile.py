@@ -171,8 +171,8 @@ class Reconciler:
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
         """End a complete poll at `now` (in seconds since 1970), and return its result.
 
-        Keys that were `see`n before, but neither in this complete poll nor in the previous one, are gone, if they end after
-        `asked.complete_from` and their group lists other keys. Each poll reports them until they are seen again or
+        Keys that were `see`n before, but in neither this complete poll nor the previous one, are gone. They must end after
+        `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
         `stop_tracking` is called.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}

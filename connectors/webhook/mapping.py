@@ -1,7 +1,7 @@
 """Mapping of messages to events by configuration.
 
-Events contain only pseudonyms, bounded times and numbers, ids and references that are hashed if they may be personal, and words
-from the configuration or the event types.
+Events contain only pseudonyms, ids, references, bounded times and numbers, and words from the configuration or the event types.
+Ids and references are hashed if they may be personal.
 """
 
 from datetime import UTC, datetime

@@ -3,7 +3,7 @@
 Files that belong together (a scan and its sidecar: same name, different suffix) are *claimed*: moved into their own directory
 under `work/`, where only this program writes. There they are read and their events published. Once the events are safe, the
 directory is renamed to `done/<date>/`, or to `rejected/<reason>/` next to a file with the reason. A claim is never undone: claims
-in `work/` at the start are read again and give the same events, unless a program still writes to a file that it had open.
+in `work/` at the start are read again. They give the same events, unless a program still writes to a file that it had open.
 
 `<claim>` is the time of claiming. Directories in `work/` have these names:
 

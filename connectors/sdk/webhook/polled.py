@@ -166,7 +166,7 @@ class PolledSource(PushSource):
         """Return the outcome of the fact in the message's body, as `map` does."""
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
-        """Return the fact that `key`, last in `state`, was missing in two polls; empty if it is no fact to publish.
+        """Return the fact that `key`, last in `state`, was missing in two polls; empty if there is nothing to publish.
 
         This implementation returns an empty one.
         """
