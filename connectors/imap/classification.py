@@ -1,8 +1,8 @@
 """Classify messages by kind and assign each one to a conversation.
 
 A conversation is one contact. A message that refers to no known message starts a new conversation.
-Its name is a digest of the first message in the reference chain and the sender. Reading from the middle of a conversation
-therefore gives the same name, and a circular with many replies gives one contact per sender.
+The conversation's id is a digest of the first message in the reference chain and the sender. Reading from the middle of a
+conversation therefore gives the same id, and a circular with many replies gives one contact per sender.
 A message that refers to a known message joins its conversation, regardless of the sender.
 """
 
@@ -39,7 +39,7 @@ class Addresses:
         return next(filter(None, known), "")
 
     def is_ours(self, address: str) -> bool:
-        """Return whether the address belongs to the service."""
+        """Return whether an address belongs to the service: to its mailbox, or to an e-mail domain of its agents."""
         return bool(self.main(address)) or address.rpartition("@")[2] in self._domains
 
     def is_form(self, address: str) -> bool:
@@ -56,7 +56,10 @@ class MailClassifier:
         self.conversations = conversations
 
     def classify(self, folder: str, fetched: FetchedMessage, read_at: datetime, *, sent: bool) -> Mail | None:
-        """Return the classified message, or None if it was published before. `sent`: the folder holds sent mail."""
+        """Classify a message and add it to its conversation. `sent`: `folder` holds sent mail.
+
+        Return None if the message was published before, or already classified by this process.
+        """
         mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
         if not fetched.headers:
             return mail(MailKind.UNREADABLE)

@@ -14,9 +14,9 @@ from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
 
 MAX_MESSAGES: Final = 1_000_000
-"""Messages kept in the store; a million take about 150 MB."""
+"""Most messages kept in the store; a million take about 150 MB."""
 MAX_PEOPLE: Final = 16
-"""Citizens kept per conversation."""
+"""Most citizens kept per conversation."""
 _PERSON_BYTES: Final = 8
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -35,11 +35,11 @@ class Conversation(NamedTuple):
     people: tuple[bytes, ...]
     """Digests of the citizens' addresses, latest sender first."""
     place: str
-    """Configured address that the citizen wrote to; empty for another address."""
+    """Configured address of the service that the citizen wrote to; empty for another address."""
 
 
 class ConversationStore:
-    """Conversation store in `directory`. Messages with a number up to `published` are known to be published.
+    """Conversation store in `directory`. Messages with a sequence number up to `published` are known to be published.
 
     The constructor raises `ConnectorError` if the file is damaged or has disappeared: answers would not find their questions.
     The methods raise it if the file cannot be used.
@@ -60,11 +60,11 @@ class ConversationStore:
             self.close()
             raise
         self.newest = published
-        """Number of the message added last."""
+        """Sequence number of the message added last; `published` before the first `add`."""
         self._last = max(published, last or 0)
 
     def digest(self, *parts: str, length: int = 16) -> bytes:
-        """Return a keyed digest of `parts`, from which the parts cannot be guessed."""
+        """Return a keyed digest of `parts` in `length` bytes, from which the parts cannot be guessed."""
         return hmac.digest(self._key.secret, "\0".join(("imap", *parts)).encode(), "sha256")[:length]
 
     def person(self, address: str) -> bytes:
@@ -72,19 +72,22 @@ class ConversationStore:
         return self.digest("person", address, length=_PERSON_BYTES)
 
     def find(self, message_id: str, message: bytes) -> tuple[Conversation, bool] | None:
-        """Return the conversation of a known message, and whether the message was published or added by this process."""
+        """Return the conversation of a message, and whether the message was published or added by this process.
+
+        `message` is the digest of the message. Return None if the message is unknown.
+        """
         row = self._database.execute(_FIND, self._id(message_id), message).fetchone()
         return (_conversation(*row[:3]), row[3] is not None) if row else None
 
     def follow(self, references: Sequence[str]) -> Conversation | None:
-        """Return the conversation of the first known message among these message ids."""
+        """Return the conversation of the first known message among these message ids; None if none is known."""
         for reference in references:
             if row := self._database.execute(_FOLLOW, self._id(reference)).fetchone():
                 return _conversation(*row)
         return None
 
     def add(self, message_id: str, message: bytes, conversation: Conversation) -> None:
-        """Add a message to a conversation. The next `commit` writes it to disk."""
+        """Add a message, by its digest, to a conversation, under the next number. The next `commit` writes it to disk."""
         if not self._database.in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
         self._last += 1

@@ -46,7 +46,10 @@ class ReadMark(msgspec.Struct):
 
 
 class Folder:
-    """Reader of one folder. Starts at `mark`, keeps it up to date, and skips mail received before `since`."""
+    """Reader of the folder `name`. Begins after `mark` and updates it in place.
+
+    Mail received before `since` is skipped; None skips nothing. `sent` means that the folder holds the service's sent mail.
+    """
 
     def __init__(self, name: str, label: str, mark: ReadMark, since: date | None, *, sent: bool) -> None:
         self.name = name
@@ -60,13 +63,16 @@ class Folder:
         self.reset()
 
     def reset(self) -> None:
-        """Drop the messages that were fetched but not taken."""
+        """Drop the messages that were fetched but not taken; they are searched and fetched again."""
         self._searched = self._last = self._mark.uid
         self._found: deque[int] = deque()
         self._ready: deque[FetchedMessage] = deque()
 
     def examine(self, session: ImapSession) -> None:
-        """Open the folder and record its highest uid; start over if UIDVALIDITY changed."""
+        """Open the folder and record its highest uid. If UIDVALIDITY changed, read the folder again from its beginning.
+
+        If the server refuses, only set `trouble`.
+        """
         with self._record_refusal(say("does not open the folder", "n'ouvre pas le dossier")):
             opened = session.examine(self.name)
             if opened.validity != self._mark.validity:
@@ -78,20 +84,20 @@ class Folder:
 
     @property
     def behind(self) -> bool:
-        """Whether the folder may hold unread messages."""
+        """Whether the folder may hold messages that `take` has not returned yet."""
         return bool(self._ready) or bool(self._found) or self._searched < self._last
 
     @property
     def next_at(self) -> datetime | None:
-        """Time of receipt of the next message; None if no message is fetched."""
+        """Time of receipt of the next message; the earliest possible time if unknown, None if no message is fetched."""
         if not self._ready:
             return None
         return self._ready[0].received_at or _NO_TIME
 
     def fill(self, session: ImapSession, limit: int) -> int:
-        """Fetch up to `limit` messages if none are ready, and return their number.
+        """Fetch up to `limit` messages if none are ready, and return the number of messages requested.
 
-        A call may also only search the next uid range and return 0.
+        Return 0 if messages are ready, if the next uid range contains none, or if the server refuses and `trouble` is set.
         """
         if self._ready:
             return 0
@@ -110,7 +116,7 @@ class Folder:
         return 0
 
     def take(self) -> FetchedMessage:
-        """Return the next message and advance the mark."""
+        """Remove and return the next fetched message, and advance the mark. One must be fetched, see `next_at`."""
         fetched = self._ready.popleft()
         self._mark.uid = fetched.uid
         self._skip_to_searched()
@@ -126,7 +132,10 @@ class Folder:
         return found[:1]
 
     def _is_given_up(self, uid: int) -> bool:
-        """Return whether a message has been unreadable for `PATIENCE_SECONDS`."""
+        """Record that a message cannot be read, and return whether that was first recorded `PATIENCE_SECONDS` ago or earlier.
+
+        Only the latest such message is remembered.
+        """
         now = time.monotonic()
         if uid != self._unread[0]:
             self._unread = (uid, now)
@@ -134,7 +143,10 @@ class Folder:
 
     @contextmanager
     def _record_refusal(self, failure: str) -> Iterator[None]:
-        """Record a refusal of the server in `trouble`. The next poll tries again; the other folders are read meanwhile."""
+        """Suppress a refusal of the server in the block, and record it in `trouble`; a lost connection still raises.
+
+        The next poll tries again; the other folders are read meanwhile.
+        """
         try:
             yield
         except IMAPClientAbortError:
@@ -177,7 +189,7 @@ class AdaptiveBatchSize:
 def merge(
     folders: Sequence[Folder], session: ImapSession, batch: AdaptiveBatchSize, deadline: float
 ) -> list[FolderMessage]:
-    """Return the next messages of all folders in order of receipt; in the same second, earlier folders come first.
+    """Take the next messages of all folders in order of receipt. In the same second, the order of `folders` counts.
 
     Stop when a folder must fetch more, or at `deadline` on the monotonic clock. The result may then be empty: call again while
     any folder is behind.

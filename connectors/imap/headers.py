@@ -31,9 +31,9 @@ headers of the first group."""
 LIMIT_BYTES: Final = 32_768
 """Largest part read of each header group, in bytes."""
 MAX_REFERENCES: Final = 50
-"""Message ids kept from the reference chain."""
+"""Most message ids kept from a reference chain; the oldest one is always among them."""
 MAX_RECIPIENTS: Final = 200
-"""Addresses kept per kind of header."""
+"""Most addresses kept from the delivery headers, and most from `To`, `Cc` and `Bcc` together."""
 
 _ID: Final = re.compile(r"<([^<>\s]{1,998})>")
 _BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\],;:\"\\]+")
@@ -55,7 +55,9 @@ class Headers(NamedTuple):
     references: tuple[str, ...]
     """Ids of the preceding messages, nearest first; the last one started the conversation."""
     sender: str
+    """First address in `From`, else in `Sender`; empty if there is none."""
     reply_to: str
+    """First address in `Reply-To`; empty if there is none."""
     delivered_to: tuple[str, ...]
     """Addresses from the delivery headers of the mail servers."""
     recipients: tuple[str, ...]
@@ -67,7 +69,7 @@ class Headers(NamedTuple):
 
 
 def parse(groups: tuple[bytes, ...]) -> Headers:
-    """Parse raw headers, one item per group of `FIELDS`."""
+    """Return the parsed headers of one message. `groups` contains its raw headers, one item per group of `FIELDS`."""
     message = HeaderParser().parsestr("".join(map(_text, groups)))
     sender = next(iter([*_addresses(message, "From"), *_addresses(message, "Sender")]), "")
     local_part = sender.partition("@")[0]
@@ -91,7 +93,10 @@ def parse(groups: tuple[bytes, ...]) -> Headers:
 
 
 def _text(group: bytes) -> str:
-    """Return a header group as text, without the empty line at its end and without a truncated last item."""
+    """Return a header group as text: UTF-8, else ISO 8859-1. A blank group gives an empty text.
+
+    The empty line at the end is removed, and the last item too if `LIMIT_BYTES` may have truncated it.
+    """
     if len(group) >= LIMIT_BYTES:
         group = group[: max(group.rfind(separator) for separator in (b" ", b",", b"\n"))]
     try:
@@ -106,7 +111,7 @@ def _value(message: Message, name: str) -> str:
 
 
 def _id(text: str) -> str:
-    """Return a message id without brackets; some programs omit them."""
+    """Return the message id in a header without its brackets, which some programs omit; empty if there is none."""
     found = _ID.search(text)
     return found[1] if found else "".join(text.split())[:998]
 
@@ -119,7 +124,7 @@ def _references(message: Message) -> tuple[str, ...]:
 
 
 def _addresses(message: Message, *names: str) -> tuple[str, ...]:
-    """Return the distinct addresses in these headers, in order."""
+    """Return the distinct valid addresses in the headers `names`, in order, in lower case, and at most `MAX_RECIPIENTS`."""
     texts = [str(text) for name in names for text in message.get_all(name, [])]
     found = [address for _, address in getaddresses(texts)] if _is_flat(", ".join(texts)) else []
     if not any(found):  # newer versions of getaddresses reject ambiguous headers as a whole

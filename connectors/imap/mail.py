@@ -40,15 +40,15 @@ class Mail(msgspec.Struct, frozen=True):
     read_at: Time
     kind: MailKind
     message: str = ""
-    """Keyed digest that identifies the message."""
+    """Keyed digest that identifies the message, in hexadecimal; empty if no conversation was found for it."""
     contact: str = ""
-    """Keyed digest that identifies the conversation."""
+    """Keyed digest that identifies the conversation, in hexadecimal; empty if none was found."""
     place: str = ""
-    """Configured address that the citizen wrote to; empty for another address."""
+    """Configured address of the service that the citizen wrote to; empty for another address."""
     people: tuple[str, ...] = ()
-    """Addresses of the citizens of the contact."""
+    """Addresses of those citizens of the contact who wrote or received the message."""
 
 
 encode: Final = msgspec.json.encode
 decode: Final = msgspec.json.Decoder(Mail).decode
-"""Raises `msgspec.DecodeError`."""
+"""Decode a message from the JSON of `encode`. Raises `msgspec.DecodeError`."""

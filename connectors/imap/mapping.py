@@ -15,7 +15,7 @@ from models.reasons import Reason
 from models.topics import Channel
 
 MAX_IDENTITIES: Final = 8
-"""Citizens named in one event."""
+"""Most citizens whose pseudonyms one event contains."""
 _NO_ROUTING: Final = Routing()
 
 
@@ -29,7 +29,7 @@ class MailMapping:
         self._keys = {sector: pseudonym_key(sector) for sector in sorted(sectors)}
 
     def map(self, mail: Mail) -> Outcome:
-        """Return the event of a message, nothing, or its rejection; never raises."""
+        """Return the event of a message, or its rejection; no event for the kinds `AUTOMATIC` and `OTHER`. Never raises."""
         if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
         if mail.kind is MailKind.UNIDENTIFIED:

@@ -37,7 +37,10 @@ class MailboxReader:
         self._batch = AdaptiveBatchSize()
 
     def read(self, wait_seconds: float) -> list[FolderMessage]:
-        """Return the next messages; an empty list after `wait_seconds`. Raises `SourceUnavailableError`."""
+        """Return the next messages of all folders, in order of receipt; an empty list after `wait_seconds` without any.
+
+        Raises `SourceUnavailableError`, also if there are no messages and one folder cannot be read.
+        """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         deadline = time.monotonic() + BUSY_SECONDS
@@ -57,7 +60,7 @@ class MailboxReader:
         return taken
 
     def close(self) -> None:
-        """Close the connection and drop the messages that were not taken."""
+        """Close the connection and drop the messages that `read` has not returned. The next `read` connects and polls again."""
         if self._session:
             self._session.close()
         self._session = self._sent = None
@@ -73,7 +76,7 @@ class MailboxReader:
 
     @property
     def is_done(self) -> bool:
-        """Whether all folders were examined and all their messages taken."""
+        """Whether the current poll has examined all folders and `read` has returned all their messages."""
         return not self._interval.due and not self._pending and not self._behind
 
     @property

@@ -76,17 +76,17 @@ class ImapSession:
         with self.time_limit():
             self._can_idle = self._client.has_capability("IDLE")
         self.opened = ""
-        """Folder opened last; `wait` watches it."""
+        """Open folder, which `wait` watches; empty if no folder is open."""
         self._idling = False
 
     def names(self, pattern: str) -> list[str]:
-        """Return the folders that match `pattern`, sorted, without drafts, junk and trash."""
+        """Return the folders that match `pattern`, sorted, without folders that have a flag in `NO_MAIL`."""
         self._stop_idling()
         found = self._client.list_folders("", pattern)
         return sorted(name for flags, _, name in found if NO_MAIL.isdisjoint(flag.lower() for flag in flags))
 
     def find_sent(self) -> str | None:
-        """Return the folder of sent mail, by its flag or its usual name."""
+        """Return the folder of sent mail, by its flag or its usual name; None if there is none."""
         self._stop_idling()
         found: str | None = self._client.find_special_folder(SENT)
         return found
@@ -102,14 +102,14 @@ class ImapSession:
         return opened
 
     def search(self, folder: str, first: int, last: int, since: date | None) -> list[int]:
-        """Return the existing uids from `first` to `last`, sorted, of mail received on `since` or later."""
+        """Return the existing uids from `first` to `last`, sorted, of mail received on `since` or later (None: any time)."""
         self._enter(folder)
         criteria: list[Any] = ["UID", f"{first}:{last}"]
         found = self._client.search([*criteria, "SINCE", since] if since else criteria)
         return sorted(uid for uid in found if first <= uid <= last)
 
     def fetch(self, folder: str, uids: Sequence[int]) -> list[FetchedMessage]:
-        """Return the messages that still exist, ordered by uid.
+        """Fetch the headers of the messages `uids` that still exist, ordered by uid.
 
         Some servers refuse a whole fetch because of one unreadable message, or leave it out. Such a message is returned without
         headers.
@@ -118,7 +118,7 @@ class ImapSession:
         return self._fetch_readable(uids)
 
     def wait(self, seconds: float) -> bool:
-        """Wait up to `seconds`, and return whether the server reported a change of the opened folder."""
+        """Wait up to `seconds`, and return whether the server reported a change of the open folder; False without IDLE."""
         if not self._can_idle:
             time.sleep(seconds)
             return False
@@ -171,7 +171,7 @@ class ImapSession:
         self._stop_idling()
 
     def _idle(self) -> bool:
-        """Start IDLE if the server accepts it, and return whether it reported a change before."""
+        """Start IDLE, and return whether the server reported a change first. If the server refuses IDLE, do not use it again."""
         has_change = False
         try:
             self._client.idle()
@@ -223,7 +223,7 @@ def is_refused(error: Exception) -> bool:
 
 
 def is_misconfigured(error: Exception) -> bool:
-    """Return whether a setting is wrong. A token command that ran and failed may succeed the next time."""
+    """Return whether the error shows a wrong setting. A token command that ran and failed may succeed the next time."""
     return isinstance(error, LocalError) and not isinstance(error.__context__, subprocess.SubprocessError)
 
 

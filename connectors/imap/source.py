@@ -27,7 +27,7 @@ class _Saved(msgspec.Struct):
     marks: dict[str, ReadMark] = {}
     """Read position of each folder, by keyed digest of its name; includes folders that are no longer configured."""
     told: int = 0
-    """Number of the last published message, see `ConversationStore`."""
+    """Sequence number of the last published message in the `ConversationStore`."""
     hidden: bool = False
     """Whether `marks` is keyed by digests; earlier versions used folder names, which may be names of citizens."""
 
@@ -50,7 +50,10 @@ class ImapSource(Source[Mail, bytes]):
         self._classifier: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
-        """Return the next messages, after storing their conversations on disk."""
+        """Return the next messages that were not published before; none after `wait_seconds` without any.
+
+        Their conversations are then on disk.
+        """
         classifier = self._classifier or self._open()
         deadline = time.monotonic() + BUSY_SECONDS
         while taken := self._reader.read(wait_seconds):
@@ -66,7 +69,7 @@ class ImapSource(Source[Mail, bytes]):
         return self._mapping.map(raw)
 
     def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a message, with its classification and its place in the mailbox."""
+        """Return the rejection of a message; its record is the classified message with its folder and uid."""
         return Reject(reason, encode(raw), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
@@ -74,7 +77,7 @@ class ImapSource(Source[Mail, bytes]):
         return self._mapping.map(decode(reject.record))
 
     def position(self) -> bytes:
-        """Return the read positions of the folders and the number of the last published message."""
+        """Return the read positions of the folders, and the sequence number of the message stored last, as JSON."""
         if self._classifier:
             self._saved.told = self._classifier.conversations.newest
         return msgspec.json.encode(self._saved)
@@ -98,7 +101,7 @@ class ImapSource(Source[Mail, bytes]):
 
 
 def classify(classifier: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
-    """Classify these messages, and leave out those that were published before."""
+    """Return the classified messages, without published ones. Their conversations are on disk only after `commit`."""
     now = datetime.now(UTC)
     mails = (classifier.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
     return [mail for mail in mails if mail]

@@ -77,7 +77,10 @@ class KioskRoutes:
         return JSONResponse(await run_sync(self._service.state))
 
     async def act(self, request: Request) -> Response:
-        """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again."""
+        """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again.
+
+        Malformed requests get 400, 413 or 415.
+        """
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"refused": "wrong"}, 415)
         body = bytearray()

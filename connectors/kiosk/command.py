@@ -82,7 +82,7 @@ def read(file: Path) -> KioskConfig:
 
 
 def report(trouble: str) -> None:
-    """Print a problem with sending, or that sending works again."""
+    """Print `trouble`, a problem with sending; if it is empty, print that sending works again."""
     click.echo(f"accueil: {trouble or say('sending works again', 'envoi rétabli')}", err=True)
 
 

@@ -1,7 +1,7 @@
-"""Journal of a kiosk's actions: on disk before a page gets its response, with the number of actions sent.
+"""Journal of a kiosk's actions: on disk before a page gets its response, with the number of the last action sent.
 
-Each line is a numbered action. The number of the last action sent is stored separately. An incomplete line, left by a power
-failure, is cut off, since no page got a response for it.
+Each line is an action with its sequence number. The number of the last action sent is stored separately. An incomplete line,
+left by a power failure, is cut off, since no page got a response for it.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ NAME: Final = "desk.jsonl"
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A numbered action."""
+    """An action with its sequence number in the journal."""
 
     number: int
     action: Action
@@ -62,7 +62,7 @@ class Journal:
         """Actions that were not sent yet, in order."""
 
     def append(self, action: Action) -> None:
-        """Append an action, and return when it is on disk. Raises `OSError` if it could not be stored."""
+        """Append an action, also to `unsent`, and return when it is on disk. Raises `OSError` if it could not be stored."""
         line = Line(self._last + 1, action)
         content = msgspec.json.encode(line) + b"\n"
         file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # opened each time, since `drop` replaces the file
@@ -83,7 +83,7 @@ class Journal:
         self.unsent.append(line)
 
     def confirm(self) -> None:
-        """Mark the first of `unsent` as sent."""
+        """Record on disk that the first of `unsent` was sent, and remove it there."""
         self._sent = self.unsent[0].number
         self._cursor.save(str(self._sent).encode())
         self.unsent.popleft()

@@ -47,7 +47,10 @@ class KioskService:
         self._sending.start()
 
     def perform(self, action_request: ActionRequest) -> Ticket:
-        """Perform an action once, and return its ticket. Raises `ActionRefusedError`, and `OSError` if it cannot be stored."""
+        """Perform the requested action and return its ticket; a repeated request only returns the ticket.
+
+        Raises `ActionRefusedError`, and `OSError` if the action cannot be stored.
+        """
         with self._lock:
             self._begin_day()
             if ticket := self._room.of_action(action_request.id):
@@ -97,7 +100,7 @@ class KioskService:
         return ticket
 
     def _begin_day(self) -> None:
-        """Close earlier days when a new day is seen for the first time."""
+        """On the first call of a day, close earlier days, and remove tickets and sent actions older than `LONGEST_WAITED`."""
         today = self._room.day_of(self._now())
         if today <= self._day:
             return

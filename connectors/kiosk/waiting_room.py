@@ -73,10 +73,11 @@ class Ticket(msgspec.Struct):
     counter: str = ""
     called_at: datetime | None = None
     over: bool = False
+    """True if the visitor was served or has left."""
 
     @property
     def waits(self) -> bool:
-        """True if the visitor was not called yet."""
+        """True if the visitor was not called yet and has not left."""
         return not self.over and self.called_at is None
 
 
@@ -100,7 +101,7 @@ class WaitingRoom:
         return sorted((ticket for ticket in self._tickets.values() if ticket.waits), key=_age)
 
     def called(self, day: date) -> list[Ticket]:
-        """Return the tickets of `day` that were called and are not served yet, the last call first."""
+        """Return the tickets of `day` that were called and are not `over`, the last call first."""
         called = (
             ticket
             for ticket in self._tickets.values()
@@ -109,7 +110,7 @@ class WaitingRoom:
         return sorted(called, key=lambda ticket: ticket.called_at or ticket.taken_at, reverse=True)
 
     def day_of(self, at: datetime) -> date:
-        """Return the day of `at`."""
+        """Return the day of `at` in the time zone of the front desk."""
         return at.astimezone(self._zone).date()
 
     def of_action(self, action: str) -> Ticket | None:
@@ -117,7 +118,7 @@ class WaitingRoom:
         return self._tickets.get(self._tickets_by_action.get(action, ""))
 
     def resolve(self, action_request: ActionRequest, now: datetime) -> Action:
-        """Return the action that fulfils a request. Raises `ActionRefusedError`."""
+        """Return the action that fulfils a request, without applying it. Raises `ActionRefusedError`."""
         at = now - min(timedelta(milliseconds=action_request.waited_ms), LONGEST_WAITED)
         if action_request.step is ActionKind.TAKE:
             if action_request.queue not in self._letters:

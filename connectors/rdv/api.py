@@ -50,7 +50,7 @@ class AppointmentPage(NamedTuple):
 
     facts: list[bytes]
     numbers: set[int]
-    """Numbers of the appointments on this page."""
+    """Ids of the appointments on this page."""
     total: int
     """Number of appointments on all pages."""
     as_of: datetime
@@ -70,7 +70,7 @@ class ApiSession:
         self._valid_until = 0.0
 
     def fetch(self, organisation: int, begin: datetime, page: int) -> AppointmentPage:
-        """Return a page of the appointments that start after `begin`. Raises `SourceUnavailableError`."""
+        """Return a page, counted from 1, of the appointments that start after `begin`. Raises `SourceUnavailableError`."""
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
@@ -129,7 +129,7 @@ class RdvPager(Pager):
         self._is_complete = True
 
     def next_page(self) -> Page:
-        """Fetch the next page."""
+        """Fetch the next page, signing in if necessary. The last page of the last organisation ends the poll."""
         now = datetime.now(UTC)
         if (self._index, self._page) == (0, 1):
             self._begin, self._is_complete = now - timedelta(days=self._api.days_back), True

@@ -1,4 +1,4 @@
-"""Mapping of facts attributes appointments to events, with the reconciler's record of earlier facts."""
+"""Mapping of facts about appointments to events, by comparison with the reconciler's record of earlier facts."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -107,10 +107,10 @@ class RdvMapping:
         }
         self._key = self._keys[config.sector]
         self._lists: tuple[int, Observations] = (0, ())
-        """Number and participant lists of the last appointment, cached because its facts come one after the other."""
+        """Id and participant lists of the last appointment, cached because its facts come one after the other."""
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
-        """Return the events of a fact that no earlier fact has given. Raises `UnusableRecord`."""
+        """Record a fact in the reconciler, and return the events that no earlier fact has given. Raises `UnusableRecord`."""
         try:
             fact = decode(raw)
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
@@ -149,7 +149,7 @@ class RdvMapping:
         return self._new_events(fact, person, known, after, times, read_at)
 
     def _map_list(self, fact: ParticipationFact, present: Sequence[int], read_at: datetime) -> list[Event]:
-        """Return the events of participations that are no longer in the list of an appointment."""
+        """Record the list of an appointment, and return the events of the participations that are no longer in it."""
         times, _ = _read_times(fact)
         check_event_time(times.told_at, read_at)
         as_of = microseconds(times.told_at) + RANKS[fact.how]  # not later than the facts of the same second
@@ -258,7 +258,10 @@ class RdvMapping:
         return AppointmentBooked(**attributes, data=AppointmentSlotData(**slot, by=by))
 
     def _routing(self, fact: ParticipationFact, name: str) -> str:
-        """Return site, service, queue or sector of an appointment, by motif, lieu, service and organisation."""
+        """Return the setting `name` of an appointment: `site`, `service`, `queue` or `sector`.
+
+        The first that is set counts: of motif, lieu, service, organisation, connector. Empty for a fact `GONE`.
+        """
         if fact.how == GONE:  # the fact holds no routing
             return ""
         config, rdv, motif = self._config, fact.rdv, fact.rdv.motif

@@ -67,7 +67,7 @@ class Participation(msgspec.Struct):
 
 
 class Named(msgspec.Struct):
-    """Organisation or *lieu*, by number."""
+    """Organisation or *lieu* (place); only its id is needed."""
 
     id: Positive
 
@@ -96,23 +96,24 @@ class Rdv(msgspec.Struct):
 
 
 class ParticipationFact(msgspec.Struct, kw_only=True):
-    """State of one participation; one fact per appointment also lists all participations."""
+    """Reported state of one participation. One fact of each report also lists all participations in the appointment."""
 
     how: str
-    """One of `RANKS`."""
+    """Kind of the report: the event of a webhook, `FOUND` by the API, or `GONE` from it. Only those in `RANKS` are valid."""
     told_at: str
     """Time of the report by the server's clock."""
     rdv: Rdv
     participation: Participation | None = None
+    """None in a fact about the appointment only."""
     reason: str | None = None
-    """Reason of an automatic deletion."""
+    """Reason of an automatic deletion, such as `rgpd` for its age; None for other reports."""
     present: tuple[Positive, ...] | None = None
-    """Numbers of all participations; a missing participation was removed. None in the other facts of the appointment, and if a
-    number is unreadable."""
+    """Ids of all participations in the appointment, in one of its facts only. A known participation that is not listed was
+    removed. None in the other facts, and if any id is unreadable."""
 
     @property
     def as_of(self) -> int:
-        """Time of the report in microseconds, including the offsets of `RANKS` and `WEIGHTS`."""
+        """Time of the report in microseconds since 1970, plus the offsets of `RANKS` and `WEIGHTS`. Raises `ValueError`."""
         status = self.participation.status if self.participation else ""
         return microseconds(parse_time(self.told_at)) + RANKS[self.how] + WEIGHTS.get(status, CLOSED_WEIGHT)
 
@@ -123,7 +124,7 @@ _encode: Final = msgspec.json.encode
 
 
 def split_message(body: bytes) -> list[bytes]:
-    """Return the facts of a webhook: none for another model, the whole body if it is malformed."""
+    """Return the facts of a webhook: none if it is not about appointments, the whole body if it is malformed."""
     with suppress(*_UNREADABLE):
         match msgspec.json.decode(body):
             case {"meta": {"model": "Rdv", "event": how, "timestamp": told_at, **meta}, "data": dict(rdv)}:
@@ -142,7 +143,7 @@ def split_listed(rdv: bytes, told_at: datetime) -> list[bytes]:
 
 
 def without_time(raw: bytes) -> bytes:
-    """Return a fact without its time, so that it is the same in each poll."""
+    """Return a fact without its time, so that it is the same in each poll; an unreadable one unchanged."""
     with suppress(*_UNREADABLE):
         match msgspec.json.decode(raw):
             case {"told_at": str(), **rest}:
@@ -151,7 +152,10 @@ def without_time(raw: bytes) -> bytes:
 
 
 def deletion_fact(key: str, starts_at: int, status: str, told_at: datetime) -> bytes:
-    """Return the fact that a participation was deleted; its appointment starts at `starts_at`, in seconds since 1970."""
+    """Return the fact that a participation is gone from the API. `key` is `<appointment id>-<participation id>`.
+
+    Its appointment starts at `starts_at`, in seconds since 1970; `status` is its last known status.
+    """
     rdv, _, participation = key.partition("-")
     begin = datetime.fromtimestamp(starts_at, UTC).isoformat()
     base = {"how": GONE, "told_at": told_at.isoformat(), "rdv": {"id": int(rdv), "starts_at": begin}}
@@ -159,7 +163,9 @@ def deletion_fact(key: str, starts_at: int, status: str, told_at: datetime) -> b
 
 
 def _split(rdv: Any, base: dict[str, Any]) -> list[bytes]:
-    """Return a fact for each participation. Raise one of `_UNREADABLE` if the facts would be much longer than the message.
+    """Return a fact for each participation; one fact without a participation if the appointment has no list of them.
+
+    Raise one of `_UNREADABLE` if the facts would be much longer than the message.
 
     The last usable participation carries the list of all participations, so that a rejected fact does not hide removed ones.
     If no participation is usable, the list is a fact of its own.

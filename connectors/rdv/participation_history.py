@@ -14,7 +14,9 @@ OPEN: Final = "unknown"
 """Future appointment, or past appointment without a recorded outcome."""
 WAITING: Final = "waiting"
 DELETED: Final = "deleted"
+"""Deleted by the service before the appointment, which is thereby cancelled."""
 ERASED: Final = "erased"
+"""Personal data deleted by the server, because of the appointment's age or together with the citizen's account."""
 STATUSES: Final = frozenset({OPEN, WAITING, "seen", "noshow", "excused", "revoked"})
 """Statuses of the server by their current names; `waiting` existed until 2023."""
 RENAMED: Final = {"notexcused": "noshow"}
@@ -33,12 +35,12 @@ class ParticipationState(NamedTuple):
     status: str
 
     def __str__(self) -> str:
-        """Return the state in the format of `parse_state`."""
+        """Return `<starts_at> <status>`, which `parse_state` reads."""
         return f"{self.starts_at} {self.status}"
 
 
 def parse_state(text: str) -> ParticipationState:
-    """Parse a state."""
+    """Return the state in a text `<starts_at> <status>`. Raises `ValueError`."""
     starts_at, _, status = text.partition(" ")
     return ParticipationState(int(starts_at), status)
 
@@ -47,16 +49,17 @@ class ParticipantList(NamedTuple):
     """Participations of an appointment."""
 
     numbers: frozenset[int]
+    """Ids of the participations."""
     erased: bool
     """Whether the server deleted the appointment because of its age."""
 
     def __str__(self) -> str:
-        """Return the list in the format of `parse_participants`."""
+        """Return `:<id>,<id>,…`, with `erased` before the colon if the list is erased."""
         return f"{'erased' if self.erased else ''}:{','.join(map(str, sorted(self.numbers)))}"
 
 
 def parse_participants(text: str) -> ParticipantList:
-    """Parse a list of participations."""
+    """Return the list in a text `:<id>,…` or `erased:<id>,…`. Raises `ValueError`."""
     erased, _, numbers = text.partition(":")
     return ParticipantList(frozenset(map(int, filter(None, numbers.split(",")))), bool(erased))
 
@@ -79,7 +82,7 @@ class Step(NamedTuple):
 
 
 def steps(observations: Observations, length_seconds: int) -> Iterator[Step]:
-    """Yield the steps of a participation, in order.
+    """Yield the steps of a participation in an appointment of `length_seconds`, in order.
 
     A status in `AT_THE_TIME` that is recorded later has the time of the appointment's end. A later correction of such a status
     has the time of the correction.

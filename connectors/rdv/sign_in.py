@@ -1,4 +1,4 @@
-"""Sign-in to the API with e-mail and password, which the first instance still accepts, or with OAuth 2.0.
+"""Sign-in to the API with e-mail and password, which rdv-solidarites.fr still accepts, or with OAuth 2.0.
 
 Sources: `docs/api/v1/description_api.md`, `app/controllers/api/v1/agent_auth_base_controller.rb` and
 `config/initializers/doorkeeper.rb` of betagouv/rdv-service-public; RFC 6749, section 6.

@@ -45,7 +45,10 @@ class RdvSource(PolledSource):
         self._mapping = RdvMapping(context.source, config, context.pseudonym_key, self.reconciler)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:  # noqa: ARG002 - the signature covers no time
-        """Check the signature, and return a random name; repeated messages are recognised by their content."""
+        """Check the signature, and return a random message id. Raises `SignatureError`.
+
+        Repeated webhooks are accepted, and recognised by their facts.
+        """
         check_signature([headers.get(SIGNATURE, "")], [sign(key, body) for key in self._keys])
         return secrets.token_hex(8)
 
@@ -54,13 +57,13 @@ class RdvSource(PolledSource):
         return split_message(message.body)
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:
-        """Return the fact that a future participation was deleted without a webhook; empty for a past one."""
+        """Return the fact that an open, future participation was deleted without a webhook; empty for any other."""
         starts_at, status = parse_state(state)
         is_future = status in {OPEN, WAITING} and starts_at > page.as_of.timestamp()
         return deletion_fact(key, starts_at, status, page.as_of) if is_future else b""
 
     def map_fact(self, fact: Message) -> Outcome:
-        """Return the events of a fact; an invalid API fact, found in each poll, is rejected only once."""
+        """Return the events of a fact, or its rejection. An invalid API fact, found in each poll, is rejected only once."""
         try:
             return self._mapping.map(fact.body, fact.received_at)
         except UnusableRecord as error:
@@ -69,6 +72,7 @@ class RdvSource(PolledSource):
             return self.reject(fact, error.reason, error.detail)
 
     def _was_rejected(self, fact: bytes) -> bool:
+        """Return whether this fact was rejected before, and remember it as rejected."""
         digest = hashlib.sha256(without_time(fact)).digest()
         is_known = digest in self._rejected
         self._rejected[digest] = None

@@ -43,7 +43,10 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts:
-    """The notes of one instance in its `directory`; without a directory nothing is noted. For one thread."""
+    """The notes of one instance in its `directory`; without a directory nothing is noted. For one thread.
+
+    The constructor counts the note that the previous process left, if any.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         self._note = ""
@@ -56,12 +59,12 @@ class Attempts:
 
     @property
     def is_careful(self) -> bool:
-        """True if each record needs its own note."""
+        """True if each record needs its own note, since an earlier process ended while it worked."""
         return bool(self._ends)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Note a batch for the duration of the block."""
+        """Note a batch for the duration of the block; then reset the counts if the instance has run for `STEADY_SECONDS`."""
         self._set(BATCH)
         try:
             yield
@@ -74,7 +77,10 @@ class Attempts:
             self._forget()
 
     def attempt(self, record: bytes, work: Callable[[], T], otherwise: Callable[[], T]) -> T:
-        """Return the result of `work`, or of `otherwise` if `record` has ended too many processes."""
+        """Return the result of `work`, and note `record` while it runs.
+
+        If `record` has ended `MOST_ATTEMPTS` processes, return the result of `otherwise` instead.
+        """
         if self._file < 0:
             return work()
         digest = blake2b(record, digest_size=16).hexdigest()
@@ -125,7 +131,11 @@ def has_worked(directory: Path) -> bool:
 
 
 def content_of(raw: Any) -> bytes:
-    """Return the bytes that identify a raw record: its first field of type bytes, or its `repr`."""
+    """Return the content of a raw record as bytes, for its note and for its rejection.
+
+    It is the record itself if that is bytes, else its first field of type bytes. If there is none, or it is empty, it is the
+    record's `repr`.
+    """
     parts = [raw, *raw] if isinstance(raw, tuple) else [raw]
     return next((part for part in parts if isinstance(part, bytes)), None) or repr(raw).encode("utf-8", "replace")
 

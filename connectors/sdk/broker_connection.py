@@ -31,7 +31,10 @@ class Producer(Protocol):
 
 
 class BrokerConnection:
-    """The producer while there is a connection. `open_producer` may raise `failures`; it is called in a separate thread."""
+    """Connection to the broker; `producer` is None while there is none.
+
+    `open_producer` may raise `failures`; it is called in a separate thread.
+    """
 
     def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
         self.producer: Producer | None = None
@@ -45,7 +48,10 @@ class BrokerConnection:
         self._try_at = 0.0
 
     def connect(self, wait_seconds: float) -> None:
-        """Start to connect if the pause is over, or check whether it has succeeded, waiting up to `wait_seconds`."""
+        """Start to connect if the pause is over, and wait up to `wait_seconds` for the result.
+
+        On success set `producer`. After a failure begin a pause, and set `refusal` if Kafka refused.
+        """
         if self._opening is None:
             pause = self._try_at - time.monotonic()
             if pause > 0:

@@ -106,7 +106,7 @@ def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str
 
 
 def allowed(detail: ErrorDetails) -> str:
-    """Return the error of a value, or the values that are allowed."""
+    """Return the message about an invalid value: its error, or the allowed values."""
     kind, bounds = detail["type"], detail.get("ctx", {})
     if french := bounds.get("french"):  # set by our own validators, together with the English message
         return say(detail["msg"], french)

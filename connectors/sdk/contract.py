@@ -169,7 +169,10 @@ class Publisher(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Reason why Kafka refuses events, for the operator; empty if it does not. Refused events stay in the spool."""
+        """Reason why Kafka refuses events, for the operator; empty if it does not, also while no broker responds.
+
+        Refused events stay in the spool.
+        """
 
     @property
     def pending(self) -> bool:

@@ -63,7 +63,7 @@ class Cursor:
             ) from error
 
     def save(self, position: bytes) -> None:
-        """Save `position` (UTF-8 text) durably."""
+        """Save `position` (UTF-8 text) durably. Call `load` first, since it finds the generation to continue from."""
         self._generation += 1
         replace(self._paths[self._generation % 2], _pack(self._generation, position))
 

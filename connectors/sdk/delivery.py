@@ -91,7 +91,10 @@ class SpooledPublisher:
         return bool(self._deliveries)
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and do not all fit."""
+        """Send `events`, or spool them and call `on_confirmed` immediately.
+
+        Raises `SpoolFullError` if they must be spooled and do not all fit.
+        """
         records = [to_record(event, self._reread_until_ms) for event in events]
         if self._connection.producer is not None and self._spool.empty:
             self._send(_Delivery(records, on_confirmed, from_spool=False, sent_at=time.monotonic()))

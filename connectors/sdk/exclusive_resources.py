@@ -26,8 +26,9 @@ class ExclusiveResource(NamedTuple):
     """Option that names it, with its full path if it is compared with other instances."""
     kind: Literal["port", "path", "mailbox"]
     value: str
+    """Port, path, or account and folder of the mailbox."""
     host: str = ""
-    """Address of a port."""
+    """Address on which the port listens, such as `127.0.0.1`; empty for other kinds of resources."""
 
     @classmethod
     def of_port(cls, setting: str, host: str, port: int) -> Self:
@@ -40,7 +41,7 @@ class ExclusiveResource(NamedTuple):
         return cls(setting, "path", os.path.realpath(path))
 
     def conflicts_with(self, other: "ExclusiveResource") -> bool:
-        """Return whether both are the same resource."""
+        """Return whether both are the same resource. `0.0.0.0` and `::` conflict with every address."""
         same_host = self.host == other.host or not ANY_ADDRESS.isdisjoint({self.host, other.host})
         return (self.kind, self.value) == (other.kind, other.value) and same_host
 

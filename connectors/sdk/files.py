@@ -25,7 +25,10 @@ def sync_directory(directory: Path) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that only this user can read, and sync it; the caller syncs the directory."""
+    """Write a file and sync it; the caller syncs the directory.
+
+    A new file is accessible to this user only; an existing one is overwritten and keeps its mode.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -34,7 +37,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace the content of the file at `path` atomically."""
+    """Replace or create the file at `path` atomically and durably; it is then accessible to this user only."""
     fresh = path.with_name(f"{path.name}.new")
     write_new(fresh, content)
     fresh.replace(path)

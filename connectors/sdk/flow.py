@@ -49,12 +49,12 @@ class Flow:
 
     @property
     def refusal(self) -> str:
-        """Reason why Kafka refuses events; empty if it does not."""
+        """Reason why Kafka refuses events, for the operator; empty if it does not, also while no broker responds."""
         return self._publisher.trouble
 
     @property
     def trouble(self) -> str:
-        """Reason why part of the source is not being read; empty if all parts are read."""
+        """Reason why part of the source is not being read, for the operator; empty if all parts are read."""
         return self._source.trouble
 
     def step(self) -> None:
@@ -82,7 +82,10 @@ class Flow:
             self._publisher.publish(events, self._checkpoint() if due else _nothing)
 
     def drain(self, grace_seconds: float) -> None:
-        """Stop reading; wait up to `grace_seconds` until all records read are acknowledged."""
+        """Publish the position after the records read, and wait up to `grace_seconds` for all confirmations.
+
+        Reads nothing. Do not call `step` afterwards.
+        """
         deadline = time.monotonic() + grace_seconds
         self._mark()
         self._publisher.poll(0.0)
@@ -137,7 +140,7 @@ class Flow:
 def map_or_reject(
     map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
 ) -> Outcome:
-    """Return the outcome of `map_one`. Return a rejection if it raises, fails, or gives an event later than `now` allows."""
+    """Return the outcome of `map_one`. Return a rejection if it raises, or an event's time is too far from `now`."""
     try:
         outcome = map_one(raw)
         if not isinstance(outcome, Reject):

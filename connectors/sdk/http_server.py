@@ -95,7 +95,7 @@ class Server(uvicorn.Server):
             listener.listen(BACKLOG)  # asyncio has set it to `backlog`
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop; called ten times a second."""
+        """Check the limits at intervals, and return whether to stop; called ten times a second."""
         if counter % CHECK_TICKS == 0:
             self._pool.check(time.monotonic())
         return await super().on_tick(counter)
@@ -112,7 +112,7 @@ class Pool:
         self._open: set[Connection] = set()
 
     def admit(self, newcomer: "Connection") -> None:
-        """Add a connection; above the limit, close the one that has waited longest."""
+        """Add a connection; above the limit, close the one that has waited longest, or the new one if none waits."""
         self._open.add(newcomer)
         if len(self._open) > self._most:
             next(iter(self.waiting), newcomer).cut_off()
@@ -252,7 +252,7 @@ class Filter:
 
 
 def refusal(scope: Any) -> HTTPStatus | None:
-    """Return the status of a refused request, or None."""
+    """Return the error status of a request that no application needs; None for other requests."""
     if scope["method"] not in METHODS:
         return HTTPStatus.NOT_IMPLEMENTED
     if len(scope["raw_path"]) + len(scope["query_string"]) > TARGET_BYTES:

@@ -77,7 +77,7 @@ class Instance(NamedTuple):
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
         """Return the context of the instance below `directory`, without a lock.
 
-        Unless `lasting`, nothing is created, and a missing key is replaced by a temporary one.
+        If `lasting`, create the instance's directory. Otherwise create nothing, and replace a missing key by a temporary one.
         """
         home = self.home(directory)
         if lasting:
@@ -101,7 +101,7 @@ class Instance(NamedTuple):
             yield context
 
     def home(self, directory: Path) -> Path:
-        """Return the instance's own directory."""
+        """Return the instance's own directory below `directory`."""
         return directory / self.connector.name / self.name
 
 
@@ -126,7 +126,7 @@ class InstanceRunner:
     ) -> None:
         self.instance = instance
         self.trouble = say("not started", "pas démarré")
-        """Reason why no records are read now; empty if the instance works."""
+        """Last reported reason why records are not read, or events not accepted; empty if the instance works."""
         self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
@@ -155,7 +155,7 @@ class InstanceRunner:
 
     @property
     def state(self) -> str:
-        """Reason why no records are read now; empty if the instance works."""
+        """Value of `trouble`; while the instance is stalled, a text for the operator about that."""
         if not self.is_stalled:
             return self.trouble
         return say(
@@ -164,7 +164,7 @@ class InstanceRunner:
         )
 
     def note_stuck(self) -> None:
-        """Count a restart of the process because of this instance."""
+        """Count, in the file `STUCK`, a restart of the process because of this instance."""
         with suppress(OSError):  # the process exits in any case
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 

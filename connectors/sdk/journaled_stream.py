@@ -71,7 +71,10 @@ class ReconnectingConnection(Generic[RecordT]):
         self._began_at = 0.0
 
     def receive(self, wait_seconds: float) -> list[RecordT]:
-        """Return received records, after the initial records of a new connection. Raises `SourceUnavailableError`."""
+        """Return received records, after the initial records of a new connection; none after `wait_seconds` without any.
+
+        Raises `SourceUnavailableError`, also during a pause. After an error the next call connects again, once the pause is over.
+        """
         if self._connection is None and self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         records: list[RecordT] = []
@@ -106,7 +109,7 @@ class JournaledStream(Generic[RecordT]):
         self, directory: Path, kind: type[RecordT], line: ReconnectingConnection[RecordT], confirmed: int
     ) -> None:
         self.journal_position: SpoolPosition | None = None
-        """Position in the journal after the records read."""
+        """Position in the journal after the records read; None before the first."""
         self._journal = Spool(directory, JOURNAL_BYTES, SEGMENT_BYTES)
         self._line = line
         self._confirmed = self._last = confirmed
@@ -116,7 +119,10 @@ class JournaledStream(Generic[RecordT]):
         """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return received records in order; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+        """Return received records in order, which are then in the journal; none after `wait_seconds` without any.
+
+        Raises `SourceUnavailableError`, also while the journal is full.
+        """
         if entries := self._read_journal():
             return entries
         self._held = self._held or self._line.receive(wait_seconds)

@@ -33,7 +33,7 @@ class LogThrottle:
         self._counts[reason] += number
 
     def take(self) -> LogFields:
-        """Return the fields of the log message that is due; empty if none is due."""
+        """Return the fields of the log message that is due, and reset the counts; empty if none is due."""
         now = time.monotonic()
         if now < self._due_at:
             return {}

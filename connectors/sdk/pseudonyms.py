@@ -75,7 +75,7 @@ class IdentityBlocklist:
 
     @property
     def exact(self) -> frozenset[tuple[IdentityKind, str]]:
-        """Normalised values without wildcards."""
+        """Blocked values without wildcards, normalised, each with its kind."""
         return frozenset(self._exact)
 
     def __call__(self, kind: IdentityKind, normalised: str) -> bool:

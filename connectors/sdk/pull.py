@@ -93,7 +93,7 @@ class Interval:
 
     @property
     def left_seconds(self) -> float:
-        """Time until the next poll is due."""
+        """Time until the next poll is due; 0 if it is due."""
         return max(0.0, self._next - time.monotonic())
 
     def restart(self) -> None:
@@ -111,7 +111,7 @@ class Backoff:
 
     @property
     def retry_after_seconds(self) -> float:
-        """Remaining pause that the server asked for."""
+        """Remaining pause that the server asked for; 0 if it asked for none."""
         return max(0.0, self._asked_until - time.monotonic())
 
     @property
@@ -125,7 +125,7 @@ class Backoff:
         return time.monotonic() < self._until
 
     def record_failure(self, trouble: str, retry_after_seconds: float = 0.0) -> None:
-        """Record a failure, described for the operator, and the pause that the server asked for."""
+        """Start a pause after a failure, at least as long as the server asked for. `trouble` describes it for the operator."""
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
         pause *= random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
         self._failures += 1
@@ -135,7 +135,7 @@ class Backoff:
         self._until = max(now + pause, self._asked_until)
 
     def record_success(self) -> None:
-        """End the pauses."""
+        """End the pause, and begin with the shortest one after the next failure."""
         self._failures, self._until, self._asked_until, self._trouble = 0, 0.0, 0.0, ""
 
 

@@ -111,7 +111,11 @@ class Reconciler:
         return self._store.reconcile_stats
 
     def record_pushed(self, key: str, at: int, state: str, until: datetime) -> ObservationChange:
-        """Record a pushed message: `key` had `state` at `at` (microseconds since 1970), and ends at `until` as far as known."""
+        """Record a pushed message, count it if it is a duplicate or late, and return the observations before and after.
+
+        `key` had `state` at `at`, in microseconds since 1970. Its object ends at `until` as far as known; keys that end first
+        are dropped first.
+        """
         known = self._recall(key)
         before, observation = known.observations, Observation(at, state, pushed=True)
         if observation in before:
@@ -122,7 +126,7 @@ class Reconciler:
         return self._learn(key, known, observation, until)
 
     def recall(self, key: str) -> Observations:
-        """Return the observations of `key`."""
+        """Return the observations of `key` in order of time; empty if it is unknown."""
         return self._recall(key).observations
 
     def stored_keys(self, prefix: str) -> set[str]:
@@ -130,7 +134,7 @@ class Reconciler:
         return self._store.list_keys(prefix)
 
     def note(self, key: str, at: int, state: str, until: datetime) -> None:
-        """Record that `key` had `state` at `at`, without a finding."""
+        """Record a pushed state as `record_pushed` does, but count and return nothing."""
         known, observation = self._recall(key), Observation(at, state, pushed=True)
         if observation not in known.observations:
             self._learn(key, known, observation, until)
@@ -148,9 +152,11 @@ class Reconciler:
         self._readable = False
 
     def find(self, key: str, at: int, state: str, until: datetime, made_at: int | None = None) -> ObservationChange:
-        """Record a polled state of `key`, as `record_pushed` does for a message. States older than the known one are ignored.
+        """Record a polled state of `key`, count it if it is missing or corrected, and return the observations before and after.
 
-        `made_at` is the creation time of the object, in the same unit as `at`; None if unknown.
+        Parameters are those of `record_pushed`. A state equal to the last known one, or not later than it, is ignored.
+        `made_at` is the creation time of the object, in the same unit as `at`; None if unknown. An object created before the
+        first complete poll of its group is not missing.
         """
         known = self._recall(key)
         before = known.observations
@@ -163,10 +169,10 @@ class Reconciler:
         return self._learn(key, known, Observation(at, state, pushed=False), until)
 
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
-        """End a complete poll at `now`, and return its result.
+        """End a complete poll at `now` (in seconds since 1970), and return its result.
 
-        Keys that were `see`n before, but neither in this complete poll nor in the previous one, are gone, if they end after
-        `asked.complete_from` and their group lists other keys. Each poll reports them until they are seen again or
+        Keys that were `see`n before, but in neither this complete poll nor the previous one, are gone. They must end after
+        `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
         `stop_tracking` is called.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
@@ -178,7 +184,7 @@ class Reconciler:
         return Round({finding: count for finding, count in found.items() if count}, gone)
 
     def stop_tracking(self, key: str) -> None:
-        """Record that the presence of `key` is no longer relevant."""
+        """Do not report `key` as gone, unless a later poll lists it again."""
         self._remember(key, self._recall(key)._replace(group=None))
 
     def take_changes(self) -> ReconcileChanges:

@@ -73,6 +73,7 @@ class KeyHistory(NamedTuple):
 
     observations: Observations = ()
     until: float = 0.0
+    """End of the key's object, in seconds since 1970; keys that end first are dropped first."""
     group: str | None = None
     """Group that listed the key; None if no poll listed it, or it is no longer listed."""
 
@@ -119,12 +120,12 @@ class ReconcileStore:
         return self._stats
 
     def recall(self, key: str) -> KeyHistory:
-        """Return the history of `key`."""
+        """Return the history of `key`; an empty one if it is unknown."""
         row = self._database.execute(RECALL, key).fetchone()
         return KeyHistory(_decode(row[0]), row[1], row[2]) if row else KeyHistory()
 
     def list_from(self, begin: float) -> set[str]:
-        """Return the keys that are in a group and end after `begin`, in seconds since 1970."""
+        """Return the keys that polls list in a group and that end after `begin`, in seconds since 1970."""
         return {key for (key,) in self._database.execute(LISTED, begin)}
 
     def list_keys(self, prefix: str) -> set[str]:
@@ -133,7 +134,7 @@ class ReconcileStore:
         return {key for (key,) in self._database.execute(BETWEEN, prefix, end)}
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes` in one transaction; call in the order in which they were taken."""
+        """Write `changes` in one transaction, and drop keys above the limit. Call it in the order of the changes."""
         if not changes.known and changes.reconcile_stats == self._stats:
             return
         with self._database.transaction():

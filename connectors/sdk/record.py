@@ -40,14 +40,17 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def headers(self) -> Headers:
-        """Return Kafka's headers."""
+        """Return the headers of the Kafka record."""
         if self.replayed:
             return _REPLAYED_HEADERS
         return _REREAD_HEADERS if self.reread else _HEADERS
 
 
 def to_record(event: Event, reread_until_ms: int = 0) -> Record:
-    """Return the record of `event`: topic of its channel, keyed by its subject, marked as reread if before `reread_until_ms`."""
+    """Return the record of `event`: topic of its channel, keyed by its subject.
+
+    It is marked as reread if the event's time is before `reread_until_ms`, in milliseconds since 1970.
+    """
     at = milliseconds(event.time)
     topic = SOURCES[event.channel].name
     return Record(topic, event.subject.encode(), encode(event), at, reread=at < reread_until_ms)

@@ -108,7 +108,7 @@ class Spool:
             raise
 
     def read(self, limit: int) -> tuple[list[bytes], SpoolPosition]:
-        """Return up to `limit` records that were not read yet, and the position after the last of them."""
+        """Return up to `limit` records that were not read yet (none if all were), and the position after the last record read."""
         for segment in self._segments:
             if segment.number < self._read.segment:
                 continue
@@ -121,7 +121,7 @@ class Spool:
         return [], self._read
 
     def rewind(self) -> None:
-        """Return to the first record that was not dropped."""
+        """Begin the next `read` at the first record that was not dropped."""
         self._read = self._start
 
     def drop(self, position: SpoolPosition) -> None:

@@ -105,7 +105,7 @@ class LineTail:
 
     @property
     def position(self) -> TailPosition | None:
-        """Position after the last line read; None before the first call of `read`.
+        """Position after the last line read; None on a first start, before the first call of `read`.
 
         A file without any line read cannot be identified later. Until then the position is the end of the file before it.
         """

@@ -27,7 +27,6 @@ LAST_POSITION: Final = 99_999
 SECONDS: Final = range(1_000_000_000, 4_000_000_000)
 """Valid times of a switchboard, in seconds since 1970: the years 2001 to 2096."""
 AHEAD_SECONDS: Final = 86_400
-"""Longest time that a switchboard's clock may be ahead."""
 """Longest time that a switchboard's clock may be ahead, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _CACHED: Final = 8_192
@@ -149,7 +148,7 @@ def is_here(host: str) -> bool:
 
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
-    """Return an identifier for `name` that does not reveal it."""
+    """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
     # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
     digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
     return f"{kind}-{urlsafe_b64encode(digest).decode()}"

@@ -2,7 +2,7 @@
 
 A reference is the contact's id, encrypted and authenticated (AES-SIV, RFC 5297). Without the secret it can be neither read, nor
 created, nor changed. A contact always has the same reference. The survey tool, its operator, and people who see the link learn
-nothing about the contact, not even its number.
+nothing about the contact, not even its id.
 """
 
 import binascii
@@ -23,9 +23,9 @@ PURPOSE: Final = b"accueil survey reference"
 CONTACT: Final = re.compile(
     rf"(?:{'|'.join(channel for channel in Channel if channel is not Channel.FEEDBACK)}):[!-9;-~]+:[!-~]+"
 )
-"""Format of a contact id: `<channel>:<source>:<native id>`."""
+"""Format of a contact id, `<channel>:<source>:<native id>`, except of contacts by `feedback`."""
 LONGEST: Final = 200
-"""Longest contact id, as in the event models."""
+"""Most characters of a contact id, as in the event models."""
 
 
 class ForgedReferenceError(Exception):

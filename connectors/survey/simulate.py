@@ -43,7 +43,7 @@ TYPES: Final = {
 
 
 class SurveyTool:
-    """Posts to the connector at `url`, signed with `secret`; survey links contain `references`."""
+    """Posts to the connector at `url`, signed with `secret`; `references` makes the references in survey links."""
 
     def __init__(self, url: str, secret: SecretStr, references: ContactReferences) -> None:
         self._sender = Sender(url, secret)

@@ -15,5 +15,5 @@ class SurveySource(SignedSource):
         self._mapping = SurveyMapping(context.source, config, self.key)
 
     def map(self, raw: Message) -> Outcome:
-        """Return the events of a message. Raises `UnusableRecord`."""
+        """Return the events of a message; none for an ignored message type. Raises `UnusableRecord`."""
         return self._mapping.map(raw)

@@ -1,7 +1,7 @@
 """Mapping of messages to events by configuration.
 
-Events contain only bounded times and numbers, references that cannot be personal, and words from the configuration or the event
-types.
+Events contain only pseudonyms, ids, references, bounded times and numbers, and words from the configuration or the event types.
+Ids and references are hashed if they may be personal.
 """
 
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ class WebhookMapping:
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
-        """Return the event of a message. Raises `UnusableRecord` if it has none."""
+        """Return the event of a message; none for an ignored message type. Raises `UnusableRecord`."""
         body = decode_json(message.body, object)
         kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
@@ -77,7 +77,7 @@ class WebhookMapping:
         return day + safe_contact_id(native, self._key)
 
     def _label(self, body: Any, path: str | None) -> str:
-        """Return the label of the value at `path`; empty without a value."""
+        """Return the label of the value at `path`; empty without a value. Raises `UnusableRecord` for a value without a label."""
         name = find_value(body, path)
         if name is None:
             return ""

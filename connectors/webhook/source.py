@@ -15,5 +15,5 @@ class WebhookSource(SignedSource):
         self._mapping = WebhookMapping(context.source, config, self.key)
 
     def map(self, raw: Message) -> Outcome:
-        """Return the events of a message. Raises `UnusableRecord`."""
+        """Return the event of a message; none for an ignored message type. Raises `UnusableRecord`."""
         return self._mapping.map(raw)

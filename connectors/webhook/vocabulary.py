@@ -24,14 +24,14 @@ def channel_of(event: str) -> Any:
 
 
 def data_fields(event: str) -> dict[str, FieldInfo]:
-    """Return the fields of an event type's data."""
+    """Return the fields of an event type's `data`, by name."""
     annotation: Any = EVENT_MODELS[event].model_fields["data"].annotation
     fields: dict[str, FieldInfo] = annotation.model_fields
     return fields
 
 
 def is_label(field: FieldInfo) -> bool:
-    """Return whether the values of a field are labels of the configuration."""
+    """Return whether the values of a field must be labels from the configuration."""
     return any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in field.metadata)
 
 

@@ -35,7 +35,7 @@ class Step(NamedTuple):
     """Numbers of the preceding messages, oldest first."""
 
     def reference(self, number: int) -> str:
-        """Return the reference of a message of the conversation."""
+        """Return the reference, as used by `Mailbox`, of the message with this number in the conversation."""
         return f"{self.conversation}-{number}"
 
 
@@ -51,7 +51,7 @@ def steps(seed: int, since: datetime, per_hour: float) -> Iterator[Step]:
 
 
 def ledger(played: Iterable[Step]) -> Counter[str]:
-    """Return the expected number of events by type."""
+    """Return the number of events by type that the connector should publish for the steps `played`."""
     return Counter(EVENTS[step.method] for step in played if step.method in EVENTS)
 
 

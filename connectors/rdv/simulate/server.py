@@ -40,7 +40,7 @@ class RdvServer:
         self, service: RdvService, organisations: Collection[int], *, requests_per_minute: int = REQUESTS_PER_MINUTE
     ) -> None:
         self.intercept: Callable[[Request], Response | None] = lambda _: None
-        """Hook that may return another response."""
+        """Hook called with each request: returns the response to send instead, or None to handle the request."""
         self.requested_paths: list[str] = []
         """Paths of the received requests."""
         self.refresh_tokens = {"simulation"}
@@ -137,7 +137,7 @@ class WebhookSender:
         self._key = secret.encode()
 
     def send(self, body: bytes) -> bool:
-        """Send one webhook; return whether it was accepted."""
+        """Send one webhook and return whether it was accepted; if not, add it to `backlog`."""
         is_accepted = 200 <= self._post(body) < 300
         if not is_accepted:
             self.backlog.append(body)

@@ -60,7 +60,7 @@ class _Rdv:
 class RdvService:
     """Simulated service. The bodies of its webhooks are queued in `outbox`.
 
-    Methods may be called from several threads. `number` is the number of an appointment.
+    Methods may be called from several threads. `number` is the id of an appointment, `citizen` the id of a citizen (None: all).
     """
 
     outbox: deque[bytes] = field(default_factory=deque)
@@ -93,7 +93,7 @@ class RdvService:
         by: str = "User",
         collectif: bool = False,
     ) -> int:
-        """Book an appointment for `citizens`; `by` is `User`, `Agent`, `Prescripteur` or `FileAttente`.
+        """Book an appointment for `citizens` and return its id. `by` is `User`, `Agent`, `Prescripteur` or `FileAttente`.
 
         Like the real service, it sends a `created` and an `updated` webhook.
         """
@@ -138,7 +138,7 @@ class RdvService:
         self._set(at, number, "excused" if by == "citizen" else "revoked", "appointment.cancelled", citizen)
 
     def check_in(self, at: datetime, number: int) -> None:
-        """Set the status of a waiting citizen, which older versions of the real service have."""
+        """Record that the citizens wait, a status that only older versions of the real service have."""
         self._set(at, number, "waiting", "appointment.checked_in", None)
 
     def attend(self, at: datetime, number: int, citizen: int | None = None) -> None:

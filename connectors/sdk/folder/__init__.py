@@ -3,13 +3,15 @@
 Files that belong together (a scan and its sidecar: same name, different suffix) are *claimed*: moved into their own directory
 under `work/`, where only this program writes. There they are read and their events published. Once the events are safe, the
 directory is renamed to `done/<date>/`, or to `rejected/<reason>/` next to a file with the reason. A claim is never undone: claims
-in `work/` at the start are read again and give the same events, unless a program still writes to a file that it had open.
+in `work/` at the start are read again. They give the same events, unless a program still writes to a file that it had open.
 
-| in `work/` | after a crash, at the next start |
-|---|---|
-| `<claim>.<n>.part` | may have fewer than n files: files that are still in the inbox follow as soon as they can be moved |
-| `<claim>` | is read and published again, with the same ids |
-| `<claim>.gone` | is deleted |
+`<claim>` is the time of claiming. Directories in `work/` have these names:
+
+| in `work/` | contents | after a crash, at the next start |
+|---|---|---|
+| `<claim>.<n>.part` | claim of n files that are being moved | the files still in the inbox follow as soon as they can be moved |
+| `<claim>` | complete claim | is read and published again, with the same ids |
+| `<claim>.gone` | published claim, only with `afterwards = "delete"` | is deleted |
 
 File names are untrusted: they are not logged, and no path is derived from them except the entry in the claim's directory.
 """

@@ -35,7 +35,9 @@ class Claim:
     contents: tuple[Path, ...] = field(repr=False)
     """Files with a suffix in `FolderSource.contents`."""
     sidecars: tuple[Path, ...] = field(repr=False)
+    """Files with a suffix in `FolderSource.sidecars`."""
     others: tuple[Path, ...] = field(repr=False)
+    """Files with any other suffix."""
 
 
 class Archive:
@@ -51,7 +53,7 @@ class Archive:
         self._lock = _lock(config.archive)
         try:
             self.found = self._recover()
-            """Claims that were not archived yet."""
+            """Complete claims that were in `work/` at the start, not archived yet."""
         except BaseException:
             self.close()
             raise
@@ -62,7 +64,10 @@ class Archive:
         return self._parts.keys()
 
     def claim(self, group: Group) -> Claim | None:
-        """Claim files, or the missing files of a partial claim; return None if they are gone."""
+        """Move the files of a group to `work/`, or the missing files of a partial claim; return None if they are gone.
+
+        If only some of them can be moved, the claim stays partial and the error is raised.
+        """
         part = self._parts.pop(group.stem, None) or self._begin(len(group.names))
         try:
             for name in group.names:
@@ -78,7 +83,7 @@ class Archive:
         return self._finish(part)
 
     def archive_claim(self, claim: Claim, label: str, reject: Reject | None) -> None:
-        """Move the files of a claim to `done/` or `rejected/`, or delete them. `label` begins the name in `done/`."""
+        """Move the files of a claim to `rejected/` if there is a `reject`, else to `done/` under `label`, or delete them."""
         name = claim.directory.name
         if reject:
             target = self._directory / "rejected" / reject.reason.value

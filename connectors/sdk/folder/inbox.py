@@ -63,7 +63,11 @@ class Inbox:
             raise
 
     def ready(self, begun: Collection[str]) -> list[Group]:
-        """Return groups that are complete, the oldest first, and the groups of partial claims (`begun`) in any state."""
+        """Return the groups to claim now, the oldest first, without held ones.
+
+        Their files have not changed for `settle_seconds`. Groups that may lack a file have also waited for `pair_seconds`.
+        Partial claims (`begun`) do not wait for that, and may have no files left in the inbox.
+        """
         now = time.monotonic()
         groups: dict[str, list[str]] = defaultdict(list, {stem: [] for stem in begun})
         for name in self._seen:
@@ -84,11 +88,11 @@ class Inbox:
 
     @property
     def held(self) -> int:
-        """Number of groups that cannot be moved."""
+        """Number of groups that could not be moved, see `hold`."""
         return len(self._held)
 
     def hold(self, stem: str) -> None:
-        """Ignore a group that cannot be moved for some seconds."""
+        """Leave the group `stem`, which could not be moved, out of `ready` for `HELD_SECONDS`."""
         self._held[stem] = time.monotonic() + HELD_SECONDS
 
     def close(self) -> None:

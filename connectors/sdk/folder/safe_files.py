@@ -36,7 +36,10 @@ def open_safely(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
 
 
 def digest(file: BinaryIO, limit_bytes: int) -> str:
-    """Return the SHA-256 of `file`, in constant memory. Raises `UnusableRecord` if it has grown beyond `limit_bytes`."""
+    """Return the SHA-256 of `file` from its current position on, in hexadecimal; memory use is constant.
+
+    Raises `UnusableRecord` if the file has grown beyond `limit_bytes`.
+    """
     sha256 = hashlib.sha256()
     length = 0
     while chunk := file.read(CHUNK_BYTES):

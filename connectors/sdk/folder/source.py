@@ -34,7 +34,7 @@ LIST_SECONDS: Final = 0.25
 BATCH_SECONDS: Final = 1.0
 """Longest time of reading files before their events are published."""
 CLAIMS: Final = 500
-"""Number of files claimed at a time."""
+"""Most groups of files claimed in one call of `read`."""
 HELD: Final = frozenset({EACCES, EPERM, EBUSY, ETXTBSY})
 """Errors of moving a file that another program holds or that belongs to another user."""
 
@@ -99,7 +99,11 @@ class FolderSource(Source[ReadClaim, int]):
         """
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Read the next claims."""
+        """Claim groups of the inbox if no claim is left, and read claims for about `BATCH_SECONDS`.
+
+        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError`, also if files cannot be moved and no
+        claim was read.
+        """
         try:
             if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.update():
                 self._claim_ready_groups()
@@ -113,13 +117,13 @@ class FolderSource(Source[ReadClaim, int]):
         return claims
 
     def map(self, raw: ReadClaim) -> Outcome:
-        """Return the outcome of a claim."""
+        """Return the outcome of a claim that `read` has found, and remember it for `acknowledge`."""
         self._read += 1
         self._unsettled.append(_Unsettled(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
         return raw.outcome
 
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a claim, whose record is its path in the archive."""
+        """Return the rejection of the claim last given to `map`; its record is the path in the archive."""
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1].reject = reject
         return reject
@@ -129,11 +133,11 @@ class FolderSource(Source[ReadClaim, int]):
         return reject
 
     def position(self) -> int:
-        """Return the number of claims read."""
+        """Return the number of claims mapped since the source was opened."""
         return self._read
 
     def acknowledge(self, position: int) -> None:
-        """Move the files of confirmed claims out of `work/`."""
+        """Archive or delete the files of the first `position` claims."""
         while self._settled < position:
             unsettled = self._unsettled.popleft()
             try:

@@ -52,7 +52,7 @@ class MessagePoster:
 
 @contextmanager
 def posting(url: str, stop: threading.Event) -> Iterator[MessagePoster]:
-    """Print a message at the start and the total at the end."""
+    """Yield a `MessagePoster`; print a message before, and the number of accepted messages after the block."""
     click.echo(say(f"posting to {url} until stopped (Ctrl-C)", f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"))
     poster = MessagePoster(stop)
     yield poster

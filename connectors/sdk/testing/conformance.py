@@ -68,7 +68,7 @@ class Conformance(ABC):
 
     @abstractmethod
     def supply(self, directory: Path, part: int, parts: int) -> None:
-        """Add the part `part` of `parts` of the records (valid, invalid, personal) to the source in `directory`."""
+        """Add part number `part`, from 0, of `parts` of the records (valid, invalid, personal) to the source in `directory`."""
 
     def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - subclasses need it
         """Add records made with `connectors.sdk.testing.hostile`, in the source's own format, to the source in `directory`.

@@ -66,7 +66,7 @@ class ManualPublisher:
         """Do nothing."""
 
     def confirm(self, most: int = 1_000_000) -> None:
-        """Confirm the oldest `most` batches."""
+        """Confirm the oldest batches, at most `most`."""
         for _ in range(min(most, len(self._held))):
             events, on_confirmed = self._held.popleft()
             self.safe.extend(events)

@@ -35,6 +35,7 @@ class KillInjector:
 
     def __init__(self, directory: Path) -> None:
         self.count = 0
+        """Number of kills until now."""
         self._thread = threading.get_ident()
         self._directory = f"{directory}{os.sep}"
         self._used: set[Trace] = set()
@@ -91,7 +92,7 @@ class KillInjector:
 
 
 def kill_point(name: str) -> None:
-    """Mark the place before data is handed over. Raises `Killed` if a kill is due."""
+    """Mark the place before data is handed over. Raises `Killed` if a kill is due; does nothing outside `KillInjector.run`."""
     if _active.kills is not None:
         _active.kills.act(name)
 

@@ -70,7 +70,7 @@ class Intake:
 
     @property
     def has_room(self) -> bool:
-        """True if one more message may wait."""
+        """True if one more message may wait; False if the instance does not read, or after `close`."""
         return self._is_read and self.waiting + len(self._coming) < self._most_waiting
 
     @property
@@ -78,7 +78,7 @@ class Intake:
         return not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
 
     def make_room(self) -> bool:
-        """Abort the reading of the oldest incomplete body; return whether there was one."""
+        """Abort the reading of the oldest incomplete body; return False if there is none, or if the instance does not read."""
         if not (self._is_read and self._coming):
             return False
         self._coming.pop(next(iter(self._coming)))()
@@ -98,9 +98,10 @@ class Intake:
             self._coming.pop(place, None)
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
-        """Accept a message and return a future: True once it is safe, False if it is refused. Known messages are not repeated.
+        """Accept a message and return a future: True once it is safe, False if it is refused.
 
-        A message is known by its id or, without one, by its body. Raises `NameTakenError`.
+        For a known message, return the future of its first copy, and do nothing else. A message is known by its id or, without
+        one, by its body. Raises `NameTakenError`.
         """
         digest = hashlib.sha256(body).digest()
         key = hashlib.sha256(name.encode()).digest() if name else digest

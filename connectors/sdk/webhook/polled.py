@@ -44,7 +44,7 @@ class Page(NamedTuple):
     as_of: datetime
     """Time of the response by the source's clock."""
     end: PollScope | None = None
-    """Extent of the poll, on its last page."""
+    """Extent of the poll, on its last page; None on the others."""
 
 
 class Pager(ABC):
@@ -66,7 +66,7 @@ class PollSettings(NamedTuple):
     """Settings of a `Poller`."""
 
     open_rounds: Callable[[], Pager]
-    """Called in the polling thread."""
+    """Opens the `Pager`; called in the polling thread."""
     round_seconds: float
     """Interval between the starts of two polls. If a poll takes longer, the next one starts when it ends."""
     page_seconds: float
@@ -89,7 +89,7 @@ class Poller:
         self._thread.start()
 
     def take(self) -> Page | None:
-        """Return the next page, if there is one. Raises errors other than an unavailable server."""
+        """Return the next page; None if none is ready. Raise the error that ended the polling, if any."""
         with suppress(Empty):
             return self._pages.get_nowait()
         if self._failure is not None:
@@ -144,7 +144,7 @@ class PolledSource(PushSource):
     """Messages and polled pages, both as facts. Listening and polling begin with the first `read`.
 
     Each fact is the body of a `Message`. A message or a page without facts gives one message with an empty body. Polled facts
-    have no message id.
+    have no message id. Without `settings` the source is not polled.
     """
 
     def __init__(self, config: PushConfig, context: Context, settings: PollSettings | None) -> None:
@@ -166,9 +166,9 @@ class PolledSource(PushSource):
         """Return the outcome of the fact in the message's body, as `map` does."""
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
-        """Return the fact that `key`, last in `state`, was missing in two polls.
+        """Return the fact that `key`, last in `state`, was missing in two polls; empty if there is nothing to publish.
 
-        This implementation returns no fact.
+        This implementation returns an empty one.
         """
         return b""
 
@@ -179,11 +179,14 @@ class PolledSource(PushSource):
 
     @property
     def reconcile_stats(self) -> ReconcileStats:
-        """Findings of polling."""
+        """Comparison of received facts with polled ones, up to the acknowledged position."""
         return self.reconciler.stored_stats
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
-        """Return the facts of received messages and of the next page."""
+        """Return the deletions found by the last poll, the facts of received messages, and those of the next page if it is ready.
+
+        Return none after `wait_seconds` without any. The first call starts listening and polling.
+        """
         self.listen()  # first: if it fails, no page was taken
         if self._settings is not None and self._poller is None:
             self._poller = Poller(self._settings)
@@ -197,11 +200,14 @@ class PolledSource(PushSource):
         return facts
 
     def map(self, raw: Message) -> Outcome:
-        """Return the outcome of a fact."""
+        """Return the outcome of a fact; no events for an empty body."""
         return self.map_fact(raw) if raw.body else ()
 
     def position(self) -> int:
-        """Return the number of this position."""
+        """Return a new position, numbered from 1.
+
+        Ends the comparison with a completed poll, and stores what `acknowledge` must save and confirm for this position.
+        """
         if self._ended is not None and self._ended.end is not None:
             self._end_round(self._ended, self._ended.end)
             self._ended = None
@@ -210,7 +216,7 @@ class PolledSource(PushSource):
         return self._positions
 
     def acknowledge(self, position: int) -> None:
-        """Save the observations, then respond."""
+        """Save the observations of each position up to this one, then respond to its requests."""
         while self._positions - len(self._pending) < position:
             taken, changes = self._pending.popleft()
             self.reconciler.keep(changes)

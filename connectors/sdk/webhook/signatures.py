@@ -67,7 +67,7 @@ class StandardWebhooks:
         return {"webhook-id": name, "webhook-timestamp": str(timestamp), "webhook-signature": signature}
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Return the message's id. Raises `SignatureError`."""
+        """Return the message's id. Raises `SignatureError` if the signature is wrong, or the time is too far from `now`."""
         name, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not _NAME.fullmatch(name) or not _TIMESTAMP.fullmatch(timestamp):
             raise SignatureError("no id or no timestamp")

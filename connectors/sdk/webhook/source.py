@@ -70,7 +70,10 @@ class PushSource(Source[Message, int]):
         return self._server.port
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
-        """Return received messages."""
+        """Return received messages; none after `wait_seconds` without any. The first call starts the server.
+
+        Raises `SourceUnavailableError` if it cannot start, and `ConnectorError` if it has ended.
+        """
         self.listen()
         if self._server is not None and not self._server.alive:
             raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
@@ -82,15 +85,15 @@ class PushSource(Source[Message, int]):
         return Reject(reason, raw.body, detail, raw.name.encode())
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Map a rejected message again."""
+        """Map a rejected message again, as received at `read_at`."""
         return self.map(Message(reject.context.decode(), reject.record, read_at))
 
     def position(self) -> int:
-        """Return the number of messages read."""
+        """Return the number of messages read since the source was opened."""
         return self.intake.taken
 
     def acknowledge(self, position: int) -> None:
-        """Respond to the requests."""
+        """Respond with 2xx to the first `position` messages."""
         self.intake.confirm(position)
 
     @property
