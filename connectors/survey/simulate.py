@@ -62,8 +62,6 @@ class SurveyTool:
         answers = {QUESTION: score, **({COMMENT: comment} if comment else {}), **reference}
         self._send(write_response(response, at, answers))
 
-        self._send(write_response(response, at, answers))
-
     def close(self) -> None:
         """Close the connection."""
         self._sender.close()

@@ -107,8 +107,8 @@ class RdvHarness:
         """Advance the time, and step the connector until it has completed another poll."""
         self.service.elapse(self.service.now + A_WHILE)
         before = self.compared_at
-        if self._source._asker and before != self._before:  # the first poll starts by itself
-            self._source._asker._interval._next = 0.0
+        if self._source._poller and before != self._before:  # the first poll starts by itself
+            self._source._poller._interval._next = 0.0
         wait_until(lambda: self.step() or self.compared_at != before, "a complete poll")
 
     def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
