@@ -49,7 +49,7 @@ def test_an_instance_that_is_stuck_again_stops_the_others_less_often(tmp_path: P
     write(tmp_path / "sud")
     for _ in range(MOST_STARTS):
         assert child.start().wait() == EXIT_RESTART
-    child.start().wait_for("the others go on")
+    child.start().wait_for("the other instances continue")
     with (tmp_path / "sud").open("ab") as file:
         file.write(b"\n".join(LINES) + b"\n")
     wait_until(lambda: len({*ids_in(tmp_path / "topic-sud")}) == len(LINES), "all events of the other")
