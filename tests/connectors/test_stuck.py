@@ -11,7 +11,7 @@ from streams.kafka.ports import free_port
 from streams.runtime.errors import EXIT_RESTART
 from tests.support.processes import Child
 
-PROGRAM = "from connectors.sdk import lane; lane.STUCK_SECONDS = 5.0; from streams.cli.main import main; main()"
+PROGRAM = "from connectors.sdk import instance; instance.STUCK_SECONDS = 5.0; from streams.cli.main import main; main()"
 
 
 def test_the_process_leaves_when_an_instance_is_stuck_and_the_others_have_stopped(tmp_path: Path) -> None:

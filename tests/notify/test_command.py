@@ -50,7 +50,7 @@ def accueil(path: Path, *arguments: str, locale: str = "C") -> tuple[int, str]:
 def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
     with webhook_receiver() as hook, webhook_receiver() as webhook, running(tmp_path / "alertmanager", hook) as manager:
         path, _ = settings(tmp_path, manager.url, webhook)
-        assert accueil(path, "notify", "test") == (0, "alertmanagers.local: taken\nwebhooks.garde: taken\n")
+        assert accueil(path, "notify", "test") == (0, "alertmanagers.local: accepted\nwebhooks.garde: accepted\n")
         ((_, body),) = webhook.taken
         assert body["type"] == "sla.test"
         wait_until(hook.firing, "Alertmanager to tell")

@@ -78,10 +78,10 @@ def since_before_the_end(steps: int, before: float, after: float) -> list[float]
 
 
 def silent(name: str, fires: Samples | None, *series: dict[str, Values]) -> RuleScenario:
-    series: dict[str, Values] = {}
+    merged: dict[str, Values] = {}
     for one in series:
-        series |= one
-    return amiss(name, fires, series, BACK_THEN + 4, "30m")
+        merged |= one
+    return amiss(name, fires, merged, BACK_THEN + 4, "30m")
 
 
 def silence() -> list[RuleScenario]:
