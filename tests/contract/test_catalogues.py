@@ -1,4 +1,4 @@
-"""The message catalogues: compiled as they are written, for texts that click still has, with the same values in them."""
+"""Message catalogues of click: compiled, complete, and with the same placeholders as click's texts."""
 
 import ast
 import gettext
@@ -14,7 +14,7 @@ from tests.support.compile_translations import SOURCES, compile_catalogue
 
 VALUES = re.compile(r"\{[^}]+\}")
 UNSAID = {
-    *("file", "directory", "path"),  # part of what is said in words of its own, and what stands for a value in `--help`
+    *("file", "directory", "path"),  # parts of messages, and placeholders in `--help`
     *("(dynamic)", "env var: {var}", "Value must be an iterable."),
     *("%(prog)s, version %(version)s", "Show the version and exit.", "Press any key to continue..."),
     *("{editor}: Editing failed", "{editor}: Editing failed: {e}"),
@@ -24,7 +24,7 @@ UNSAID = {
     "Couldn't detect Bash version, shell completion is not supported.",
     "Shell completion is not supported for Bash versions older than 4.4.",
 }
-"""What no command of ours, nor one that a connector brings, has click say."""
+"""Texts of click that no command of Accueil or of a connector shows."""
 
 
 def spoken() -> Iterator[str]:
@@ -58,13 +58,13 @@ def test_texts_are_click_s_and_keep_its_values(source: Path) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.parts[-3])
-def test_every_sentence_that_click_may_say_is_there(source: Path) -> None:
+def test_every_text_of_click_is_translated(source: Path) -> None:
     written = source.read_text(encoding="utf-8")
     texts = {ast.literal_eval(text) for text in re.findall(r'^msgid(?:_plural)? (".*")$', written, re.MULTILINE)}
     assert {text for text in spoken() if text.strip("?:;,. ")} - texts == UNSAID
 
 
-def test_one_and_several_are_told_apart() -> None:
+def test_singular_and_plural_differ() -> None:
     (french,) = (
         gettext.GNUTranslations(io.BytesIO(compile_catalogue(source.read_text(encoding="utf-8"))))
         for source in SOURCES

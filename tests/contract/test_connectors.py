@@ -1,4 +1,4 @@
-"""What holds for every connector that Accueil brings."""
+"""Rules for every built-in connector."""
 
 import pytest
 
@@ -10,7 +10,7 @@ BUILT_IN = [one.name for one in registry.installed() if one.package == "accueil"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_readmes_tell_the_options_as_they_are(name: str) -> None:
+def test_readmes_list_the_current_options(name: str) -> None:
     connector = registry.load(name)
     readmes = find_readmes(connector)
     assert readmes

@@ -1,4 +1,4 @@
-"""French as it is set: a space stands before `:`, `;`, `?` and `!` in all texts that the programs say."""
+"""French typography: all program texts have a space before `:`, `;`, `?` and `!`."""
 
 import ast
 import re
@@ -41,12 +41,12 @@ def literals(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def says(node: ast.AST) -> bool:
-    """Whether something is said in it in the language of whoever reads it."""
+    """Return whether the node contains a localized text."""
     return any(is_call(part, "say", "word") for part in ast.walk(node))
 
 
 def is_call(node: ast.AST, *names: str) -> TypeGuard[ast.Call]:
-    """Whether it calls one of the functions `names`."""
+    """Return whether the node calls one of the functions `names`."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
 
 
@@ -86,11 +86,11 @@ def mistakes(source: str) -> Iterator[tuple[int, str]]:
         ("'It is late: what is it?'", False),
     ],
 )
-def test_what_is_wrong_is_found(source: str, *, wrong: bool) -> None:
+def test_missing_spaces_are_found(source: str, *, wrong: bool) -> None:
     assert bool([*mistakes(source)]) is wrong
 
 
-def test_a_space_stands_before_these_marks() -> None:
+def test_program_texts_have_a_space_before_these_marks() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}": text
         for path in SOURCES
@@ -99,7 +99,7 @@ def test_a_space_stands_before_these_marks() -> None:
     assert found == {}
 
 
-def test_a_space_stands_before_these_marks_in_what_click_says() -> None:
+def test_texts_of_click_have_a_space_before_these_marks() -> None:
     for path in CATALOGUES:
         texts = re.findall(r'^msgstr(?:\[\d\])? (".*")$', path.read_text(encoding="utf-8"), re.MULTILINE)
         assert [text for text in map(ast.literal_eval, texts[1:]) if WORDLESS.search(text)] == []

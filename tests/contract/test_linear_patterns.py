@@ -206,7 +206,7 @@ def seconds(run: Callable[[Any], object], text: Any, times: int = 1) -> float:
 
 
 def slow_input(found: Found) -> str:
-    """The beginning of an input for which time grows faster than its length; empty if there is none."""
+    """Return the beginning of an input with superlinear time; empty if none is found."""
     compiled = re.compile(found.expression, found.flags)
     source = compiled.pattern
     is_text = isinstance(source, str)
@@ -259,5 +259,5 @@ def test_time_grows_with_the_input_alone(found: Found) -> None:
         (rb"[a-z]+;", True),
     ],
 )
-def test_an_expression_that_is_not_linear_is_found_out(expression: Any, anywhere: bool) -> None:
+def test_superlinear_expression_is_found(expression: Any, anywhere: bool) -> None:
     assert slow_input(Found("", expression, 0, anywhere))

@@ -1,4 +1,4 @@
-"""What PRIVACY and SECURITY promise: each by a test that exists, the same in both languages."""
+"""PRIVACY, SECURITY and ARCHITECTURE: each measure names an existing test, and both languages name the same."""
 
 import re
 from pathlib import Path

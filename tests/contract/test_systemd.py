@@ -17,7 +17,7 @@ from streams.settings.loader import load
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "accueil.example.toml"
 INSTANCES = ("1", "12")
-"""How many workers there are is for the operator to say."""
+"""Number of workers, chosen by the operator."""
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 PROCESSES = [unit for unit in UNITS if "Type=oneshot" not in unit.read_text(encoding="utf-8")]
 UNIT_IN_README = re.compile(r"^ *\[Unit\]\n(?:.*\n)*?(?= *```)", re.MULTILINE)
@@ -28,12 +28,12 @@ READMES_WITH_A_UNIT = [
 ]
 COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)(?: \w+)*$", re.MULTILINE)
 EXPOSURE = 1.3
-"""What `systemd-analyze security` gives at most; a unit may have the exposure of what it needs on top."""
+"""Highest exposure by `systemd-analyze security`. `NEEDS` adds the exposure of a unit's own needs."""
 NEEDS = {"accueil.service": 0.1, "accueil-timeline.service": 0.1}
-"""Its own lower priority (setpriority); for `accueil up` also Java, whose compiler writes what it then executes."""
+"""Lower priority of the process (setpriority); for `accueil up` also Java, whose compiler writes executable memory."""
 
 
-def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
+def test_each_process_of_a_cluster_has_a_unit() -> None:
     assert [unit.name for unit in UNITS if unit.name != "accueil.service"] == [
         "accueil-api.service",
         "accueil-connect.service",
@@ -46,7 +46,7 @@ def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
 
 
 @pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.name)
-def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) -> None:
+def test_unit_restarts_its_command_unless_it_ends_with_code_2(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     (command,) = COMMAND.findall(text)
     assert command in main.list_commands(click.Context(main))
@@ -83,7 +83,7 @@ def test_a_unit_of_a_readme_waits_for_the_clock_to_be_right(readme: Path) -> Non
             assert re.search(rf"^ *{order}=.*\btime-sync\.target$", unit, re.MULTILINE), readme
 
 
-def test_what_is_over_is_dropped_each_night() -> None:
+def test_expired_data_are_deleted_each_night() -> None:
     (service,) = (unit for unit in UNITS if unit not in PROCESSES)
     assert COMMAND.search(service.read_text(encoding="utf-8"))
     assert "Persistent=true" in service.with_suffix(".timer").read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ def test_what_is_over_is_dropped_each_night() -> None:
 
 @pytest.mark.parametrize("instance", INSTANCES)
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_has_nothing_to_say(unit: Path, instance: str, tmp_path: Path) -> None:
+def test_systemd_reports_no_problem(unit: Path, instance: str, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
         pytest.skip("no systemd here")
@@ -103,7 +103,7 @@ def test_systemd_has_nothing_to_say(unit: Path, instance: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_unit_leaves_little_to_whoever_takes_its_process_over(unit: Path) -> None:
+def test_exposure_of_a_unit_is_low(unit: Path) -> None:
     if not shutil.which("systemd-analyze"):
         assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
         pytest.skip("no systemd here")
@@ -114,13 +114,13 @@ def test_unit_leaves_little_to_whoever_takes_its_process_over(unit: Path) -> Non
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_unit_has_a_bound_of_memory_and_alone_with_java_writable_code(unit: Path) -> None:
+def test_unit_limits_memory_and_only_java_writes_executable_memory(unit: Path) -> None:
     lines = unit.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if re.fullmatch(r"MemoryMax=\d+[MG%]", line)]
     assert ("MemoryDenyWriteExecute=yes" in lines) == (unit.name != "accueil.service")
 
 
-def test_what_stops_its_own_processes_is_given_the_time_they_take_and_outlives_one_of_them(tmp_path: Path) -> None:
+def test_accueil_up_has_time_to_stop_its_processes_and_survives_one_of_them(tmp_path: Path) -> None:
     unit = next(unit for unit in UNITS if unit.name == "accueil.service").read_text(encoding="utf-8")
     assert {"KillMode=mixed", "OOMPolicy=continue"} <= set(unit.splitlines())
     plan = Plan(load(EXAMPLE), EXAMPLE, tmp_path, demo=False)

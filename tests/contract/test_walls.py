@@ -1,4 +1,4 @@
-"""The walls between the rooms: who may import what (ARCHITECTURE.md)."""
+"""Allowed imports between packages, as in ARCHITECTURE.md."""
 
 import ast
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ def allowed(path: str) -> list[str]:
 
 
 def breaches(path: str, source: str) -> list[str]:
-    """What `path` imports and may not."""
+    """Return the imports of `path` that are not allowed."""
     found = []
     for module in imports(source, path.rpartition("/")[0].replace("/", ".")):
         top = module.partition(".")[0]
@@ -176,5 +176,5 @@ def test_breach_is_found(path: str, source: str) -> None:
         ("streams/x.py", "import kafkaesque"),
     ],
 )
-def test_what_is_allowed_passes(path: str, source: str) -> None:
+def test_allowed_imports_pass(path: str, source: str) -> None:
     assert breaches(path, source) == []
