@@ -1,4 +1,4 @@
-"""Private parts of Faust, aiokafka, kafka-python and uvicorn that we override or use have not changed since the override was written.
+"""Private parts of Faust, aiokafka, kafka-python and uvicorn that Accueil overrides: unchanged since the override was written.
 
 If this fails after an upgrade: read what changed there, run tests/broker, tests/faults and tests/connectors, and only then write
 the new hash (the failure prints it).
