@@ -17,8 +17,9 @@ from models.policies import Policies
 from models.reasons import Reason
 from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
-from streams.agents.contacts import HISTORY_AGE_MS, ContactJob, WorkerTimings
+from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.contacts.contact import Contact
+from streams.core.contacts.history import HISTORY_AGE_MS
 from streams.core.figures.figure import PROGRESS_KEY, Progress, local_time
 from streams.core.figures.recompute_diff import (
     ChangedVerdicts,

@@ -4,7 +4,7 @@ import pytest
 
 from models import topics
 from models.events import Event
-from streams.agents.backlog import MIN_OLD_EVENTS, SILENCE_MS
+from streams.core.contacts.history import GRACE_MS, MIN_OLD_EVENTS
 from streams.core.figures.figure import PROGRESS_KEY
 from tests.support.events import START_MS, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
@@ -53,12 +53,12 @@ def test_channel_whose_history_is_read_is_reported_with_its_time(channel: str) -
 def test_history_ends_without_old_events() -> None:
     worker = delayed_worker(10 * DAY_MS)
     worker.fold(*arrivals("email", MIN_OLD_EVENTS))
-    worker.tick(SILENCE_MS - 1)
+    worker.tick(GRACE_MS - 1)
     assert history(worker)
     worker.fold(*arrivals("email", 1, at=1000))
-    worker.tick(SILENCE_MS - 1)
+    worker.tick(GRACE_MS - 1)
     assert history(worker), "another old contact continues the history"
-    worker.tick(SILENCE_MS)
+    worker.tick(GRACE_MS)
     assert history(worker) == {}
 
 
@@ -86,7 +86,7 @@ def test_contact_older_than_the_first_count_is_history(channel: str) -> None:
     worker.fold(*arrivals(channel, MIN_OLD_EVENTS))
     worker.commit()
     assert history(worker) == {channel: START_MS + 1000 * (MIN_OLD_EVENTS - 1)}
-    worker.tick(SILENCE_MS)
+    worker.tick(GRACE_MS)
     assert history(worker) == {}
     worker.now += DAY_MS
     worker.fold(*arrivals(channel, MIN_OLD_EVENTS, at=DAY_MS / 1000 + HOUR_MS / 2000 - 60))
@@ -114,7 +114,7 @@ def test_a_few_late_registrations_are_no_history() -> None:
     worker = delayed_worker(10 * DAY_MS)
     for number in range(2 * MIN_OLD_EVENTS):
         worker.fold(*arrivals("email", 1, at=number))
-        worker.tick(SILENCE_MS if number % (MIN_OLD_EVENTS - 1) == 0 else 1000)
+        worker.tick(GRACE_MS if number % (MIN_OLD_EVENTS - 1) == 0 else 1000)
         assert history(worker) == {}
 
 

@@ -8,11 +8,12 @@ from models import topics
 from models.calendars import Unit
 from models.events import Event
 from models.policies import Policies
-from streams.agents import contacts as agent
 from streams.agents import sla_tracker
 from streams.core.contacts.case_event import ContactState
+from streams.core.contacts.history import GRACE_MS
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.core.sla import renewal
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, PLACE, QUEUED, Worker, policies, waiting
@@ -107,7 +108,7 @@ def test_version_for_open_contacts_applies_when_its_first_day_begins() -> None:
 def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
     monkeypatch: pytest.MonkeyPatch, *, kills: bool
 ) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 2)
     worker = Worker()
     first = worker.policies
     worker.at(1, *map(waiting, range(5)))
@@ -126,7 +127,7 @@ def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
 
 
 def test_step_undone_during_the_renewal_skips_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 2)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     for at in (2, 3, 4):
@@ -155,7 +156,7 @@ def test_late_event_breaches_only_after_the_grace_period() -> None:
     reports = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
     ((after, kinds),) = reports.items()
     assert kinds == ["sla.at_risk", "sla.breached"]
-    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
+    assert 0 < after - GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
     (breach,) = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
 

@@ -8,8 +8,8 @@ import pytest
 
 from models.policies import Policies
 from models.timestamps import milliseconds
-from streams.agents import sla_tracker
 from streams.core.figures.figure import PROGRESS_KEY
+from streams.core.sla import renewal
 from tests.support.events import START, START_MS, make
 from tests.unit.agents.clocks import FILE, Worker, policies, waiting
 
@@ -156,7 +156,7 @@ def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
 def test_later_record_has_a_later_time_despite_worker_clocks(
     clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 1)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 1)
     worker = matters()
     steps = ("letter.arrived", "letter.acknowledged", "letter.closed", "letter.assigned")
     for at, kind in zip(clocks, steps, strict=True):

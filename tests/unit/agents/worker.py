@@ -7,7 +7,7 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.expiry import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA

@@ -9,7 +9,8 @@ import pytest
 from models.events import Event
 from models.identities import MAX_IDENTITIES
 from streams.core.contacts import contact
-from streams.core.contacts.contact import Contact, ContactState, RowRetention
+from streams.core.contacts.contact import Contact, ContactState
+from streams.core.contacts.expiry import RowRetention, expires_at
 from streams.core.contacts.queue_stay import StayResult, TimesToLive, stay_result
 from streams.core.rows import UnknownRowVersion
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
@@ -190,17 +191,17 @@ def test_conversation_without_an_end_gets_an_assumed_one_and_a_late_end_replaces
 # -------------------------------------------------------------------------------------------------------------- expiring
 def test_row_expires_a_retention_period_after_its_last_event() -> None:
     row = fold(*answered_call())
-    assert contact.expires_at(row, KEEP) == START_MS + 206_000
+    assert expires_at(row, KEEP) == START_MS + 206_000
     asked = fold(make("feedback.invited", 500), row=row)
-    assert contact.expires_at(asked, KEEP) == START_MS + 501_000
-    assert contact.expires_at(fold(*answered_call()[:2]), KEEP) is None
-    assert contact.expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
+    assert expires_at(asked, KEEP) == START_MS + 501_000
+    assert expires_at(fold(*answered_call()[:2]), KEEP) is None
+    assert expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
 
 
 def test_row_of_old_events_is_kept_after_its_last_change() -> None:
     row = fold(*answered_call()).__copy__()
     row.touched_at = START_MS + 10_000_000
-    assert contact.expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
+    assert expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
 
 
 # -------------------------------------------------------------------------------------------------------- other channels
@@ -292,7 +293,7 @@ def test_erasure_does_not_change_the_dimensions_of_an_opinion() -> None:
 def test_erased_contact_is_retained_like_any_other() -> None:
     erased = make("personal_data.erased", 1000, channel="call")
     for row in (fold(*answered_call(), erased), fold(erased)):
-        assert contact.expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
+        assert expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
 
 
 def test_number_of_identities_is_limited() -> None:
