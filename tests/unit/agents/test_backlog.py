@@ -128,14 +128,6 @@ def test_late_event_of_a_known_contact_is_no_history() -> None:
     assert history(worker) == {}
 
 
-def test_replayed_dead_letters_are_no_history() -> None:
-    worker = delayed_worker(10 * DAY_MS)
-    headers = [(topics.REPLAYED_FROM_HEADER, b"0:7")]
-    sent = [record(event, timestamp=worker.now, headers=headers) for event in arrivals("email", MIN_OLD_EVENTS)]
-    worker.job.fold(topics.SOURCES[topics.Channel.EMAIL].name, sent, worker.step())
-    assert history(worker) == {}
-
-
 def test_history_of_calls_is_reported_for_all_figures() -> None:
     worker = delayed_worker(10 * DAY_MS)
     worker.fold(

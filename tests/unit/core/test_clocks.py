@@ -1,7 +1,6 @@
 """Changes of SLA clocks: each is reported once, with the time at which it took effect."""
 
 import tomllib
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -192,26 +191,6 @@ def test_reopened_case_has_an_open_clock_again() -> None:
     assert form.clocks[-1].is_open
 
 
-def test_clocks_do_not_depend_on_the_order_of_events() -> None:
-    events = [
-        submitted(),
-        turned("correction_requested", 86_400),
-        turned("corrected", 3 * 86_400),
-        turned("correction_requested", 5 * 86_400),
-        turned("corrected", 9 * 86_400),
-        make("form.decided", 30 * 86_400, subject=FORM, decision="accepted"),
-    ]
-    found = set()
-    for order in permutations(events):
-        form = ClockedContact()
-        for event in order:
-            form(31 * 86_400, event)
-        found.add(
-            str([(clock.kind, clock.deadline_at, clock.pauses, clock.end, clock.ended_at) for clock in form.clocks])
-        )
-    assert len(found) == 1
-
-
 def test_contact_keeps_the_policy_of_its_arrival() -> None:
     early, late = ClockedContact(), ClockedContact()
     june = 90 * 86_400
@@ -219,22 +198,6 @@ def test_contact_keeps_the_policy_of_its_arrival() -> None:
     late(1, submitted(june))
     assert early.clocks[-1].terms.target == 10
     assert [clock.terms.target for clock in late.clocks] == [5]
-
-
-def test_version_for_open_contacts_applies_to_them() -> None:
-    both = FILE.replace("from = 2025-06-01", "from = 2025-03-05\nopen_contacts = true")
-    open_, closed = ClockedContact(policies(both)), ClockedContact(policies(both))
-    open_(1, submitted())
-    closed(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
-    assert open_(3 * 86_400, turned("taken_up", 3 * 86_400))[-1].startswith("resolution moved")
-    assert open_.clocks[-1].terms.target == 5
-    closed(3 * 86_400, make("feedback.invited", 3 * 86_400, subject=FORM, channel="feedback"))
-    assert closed.clocks[-1].terms.target == 10
-
-
-def test_no_clock_without_a_policy() -> None:
-    call = ClockedContact(Policies())
-    assert call(400, *answered_call()) == []
 
 
 @pytest.mark.parametrize("late", [False, True])

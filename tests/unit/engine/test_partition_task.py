@@ -1,7 +1,6 @@
 """Partition tasks: serialized steps, retries while the job is busy, and closing."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -27,36 +26,6 @@ def put(partition_task: PartitionTask, *batches: Batch) -> None:
     for one in batches:
         partition_task.expect(one)
         partition_task.put(one)
-
-
-def test_slow_ticks_leave_time_to_other_tasks() -> None:
-    others = 0
-
-    class Slow(RecordingTask):
-        """Task whose ticks take longer than the pause between them."""
-
-        async def _open(self) -> None:
-            self.ready = True
-
-        async def _tick(self) -> None:
-            time.sleep(0.02)  # noqa: ASYNC251 - blocks like a database
-            self.ticks = getattr(self, "ticks", 0) + 1
-            self._closing = self.ticks == 3
-            self._ticks.end(time.monotonic(), 0.01)
-
-    async def other() -> None:
-        nonlocal others
-        while True:
-            others += 1
-            await asyncio.sleep(0)
-
-    async def run() -> None:
-        background = asyncio.create_task(other())
-        await Slow(FakeJob())._run()
-        background.cancel()
-
-    asyncio.run(run())
-    assert others >= 2, "between any two ticks"
 
 
 class FakeJob:
@@ -181,15 +150,6 @@ def test_serialized_steps_fold_consecutive_batches_of_a_topic_together() -> None
     assert folded == [("calls", [0, 1]), ("calls", [3, 4]), ("letters", [0])]
 
 
-@pytest.mark.usefixtures("_no_pause")
-def test_busy_tick_is_not_counted_as_failed() -> None:
-    job = FakeJob(Busy("locked"))
-    partition_task = RecordingTask(job)
-    asyncio.run(partition_task._tick())
-    assert job.rollbacks == 1
-    assert partition_task._ticks.wake_at(0.0) <= time.monotonic() + Options("").tick_seconds
-
-
 def test_serialized_steps_do_not_overlap() -> None:
     steps: list[str] = []
     waiting: list[int] = []
@@ -254,30 +214,3 @@ def test_task_closed_while_waiting_for_the_step_lock_commits_nothing() -> None:
 def test_unavailable_system_ends_the_step() -> None:
     with pytest.raises(Unavailable):
         asyncio.run(RecordingTask(FakeJob(Unavailable("away")))._step([batch(0, 5)]))
-
-
-def test_only_one_busy_task_retries_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pausing, most = 0, 0
-
-    async def sleep(_seconds: float, really: Callable[[float], Any] = asyncio.sleep) -> None:
-        nonlocal pausing, most
-        pausing += 1
-        most = max(most, pausing)
-        await really(0)
-        pausing -= 1
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    step_lock = asyncio.Lock()
-    partition_tasks = [RecordingTask(FakeJob(*[Busy("locked")] * 5), step_lock) for _ in range(4)]
-
-    async def step(partition_task: RecordingTask) -> None:
-        async with partition_task._locked_step():
-            await partition_task._step([batch(0, 5)])
-
-    async def run() -> None:
-        await asyncio.gather(*map(step, partition_tasks))
-
-    asyncio.run(run())
-    assert (len([partition_task for partition_task in partition_tasks if partition_task.committed]), most) == (4, 1)
