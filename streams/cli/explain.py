@@ -24,15 +24,13 @@ from streams.cli.output_tables import (
     vocabulary_label,
 )
 from streams.core.contacts.contact import Contact
-from streams.core.figures.figure import Dimensions, Formula
+from streams.core.figures.figure import Dimensions, FigureFormula, Formula, FormulaTerm
 from streams.core.figures.figure_explanation import (
     ABANDONMENT,
     QUEUE_CHANNELS,
     SERVICE_LEVEL,
     CountedFact,
-    FigureFormula,
     FigureQuery,
-    FormulaTerm,
     counted_facts,
     figure_names,
     formula_of,
