@@ -1,4 +1,4 @@
-"""SLA clocks of one partition's contacts: updated when a contact changes, and by ticks when a deadline is near or passes.
+"""SLA clocks of one partition's contacts; decides when a passed deadline is reported, as its event may still arrive.
 
 `streams.core.sla.clock_changes` has the rules.
 """

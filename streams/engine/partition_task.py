@@ -1,4 +1,4 @@
-"""Task that processes one assigned partition number: its rows, its transactional producer and its steps.
+"""Task that processes one partition number; detects records that were fetched and not delivered (`check_delivery`).
 
 Exactly-once does not depend on group membership, which only selects the worker that should try. Only the producer with the newest
 epoch of the transactional id `<job>-<partition>` can commit. Every task obtains its epoch first, and then rebuilds rows and

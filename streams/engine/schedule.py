@@ -1,4 +1,4 @@
-"""When a partition's next step and tick are due, and which batches a step takes.
+"""Decides when a partition's next step and tick are due, and which batches a step takes.
 
 Pure: callers pass all times, in seconds on one clock. A transaction costs as much for one record as for a hundred, so a step
 lingers while many more records are known to be in Kafka.

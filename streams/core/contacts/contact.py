@@ -1,4 +1,4 @@
-"""Row of a contact, folded from its events.
+"""Row of a contact, folded from its events; decides its sector, identities and channel, and whether an event is a duplicate.
 
 A row holds evidence that only grows, such as first times and the data of events. The same events therefore give the same row in
 any order, with or without duplicates. State, outcome and times are derived from the evidence.

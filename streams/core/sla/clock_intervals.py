@@ -1,4 +1,4 @@
-"""Clock intervals: start, pauses and end of each SLA clock, a pure function of the contact's row.
+"""Clock intervals: decides which events of a contact start, pause and end each SLA clock.
 
 All times are milliseconds since 1970 UTC.
 """

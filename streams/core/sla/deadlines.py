@@ -1,4 +1,4 @@
-"""Index of the next change of each contact's SLA clocks, to avoid scans of all rows.
+"""Index of the next change of each contact's SLA clocks, to avoid scans of all rows; decides nothing.
 
 The index is a cache of the rows. An entry only says when to check a row; the row says what is due.
 """
