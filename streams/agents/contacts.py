@@ -19,7 +19,7 @@ from models.reasons import Reason
 from models.timestamps import milliseconds
 from streams.agents import codecs
 from streams.agents.codecs import AGENT_PREFIX
-from streams.agents.figure_tables import LENGTHS, FigureRetention, FigureTables
+from streams.agents.figure_tables import LENGTHS, FigureTables
 from streams.agents.sla_tracker import History, SlaDelays, SlaTracker
 from streams.core.citizens import reattribution
 from streams.core.contacts import agent, contact, expiry
@@ -35,8 +35,9 @@ from streams.core.figures.figure_schemas import SLA
 from streams.core.rows import TooManyDimensions
 from streams.core.sla.renewal import RENEWAL_PENDING
 from streams.core.timeline import entries as timeline
-from streams.engine.job import Job, Record, Step, Table
+from streams.engine.job import Job, Step, Table
 from streams.kafka.partitioner import partition_of
+from streams.kafka.record import Record
 
 HEARTBEAT_MS: Final = 5_000
 """Interval of the progress updates of an idle partition, in milliseconds."""
@@ -90,7 +91,7 @@ class ContactJob:
         self.contacts: Final = Table(topics.CONTACTS.name, codecs.CONTACTS)
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
-        self._figures: Final = FigureTables(FigureRetention(times.keep_buckets, times.keep_days, times.zone))
+        self._figures: Final = FigureTables(times.keep_buckets, times.keep_days, times.zone)
         self._edit: Final = self._figures.edit
         self.figures, self.days = self._figures.rows, self._figures.days
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)

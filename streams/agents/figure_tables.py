@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from models import topics
@@ -26,22 +26,15 @@ LENGTHS: Final = {channel: len(figure_schema.counts) for channel, figure_schema 
 """Channel, or name in its place → number of counts in its rows."""
 
 
-class FigureRetention(NamedTuple):
-    """Retention of figures; totals have no limit."""
-
-    buckets_ms: int
-    """Age at which a 5-minute bucket is merged into the row of its day, in milliseconds."""
-    days: int
-    """Retention of day rows, in days."""
-    zone: ZoneInfo
-    """Time zone of the civil days."""
-
-
 class FigureTables:
-    """Tables of figures. Call `begin` before the changes of a step, and `finish` after them."""
+    """Tables of figures. Call `begin` before the changes of a step, and `finish` after them.
 
-    def __init__(self, keep: FigureRetention) -> None:
-        self._keep = keep
+    `keep_buckets` is the age in milliseconds at which a bucket is merged into the row of its day, a civil day in `zone`. Day rows
+    are kept for `keep_days`. Totals have no limit.
+    """
+
+    def __init__(self, keep_buckets: int, keep_days: int, zone: ZoneInfo) -> None:
+        self._keep_buckets, self._keep_days, self._zone = keep_buckets, keep_days, zone
         self.rows: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load))
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self._lengths: Final[dict[str, int]] = {}
@@ -108,15 +101,15 @@ class FigureTables:
         progress.lengths = LENGTHS
 
     def _oldest_bucket(self, now: int) -> int:
-        return (now - self._keep.buckets_ms) // 1000
+        return (now - self._keep_buckets) // 1000
 
     def _first_day(self, now: int) -> date:
-        return local_time(now // 1000, self._keep.zone).date() - timedelta(days=self._keep.days)
+        return local_time(now // 1000, self._zone).date() - timedelta(days=self._keep_days)
 
     def _merge_into_day(self, now: int, key: FigureKey, bucket: Figure) -> None:
         """Add an expired bucket to the row of its day, unless the day has expired too."""
         start, dimensions = key
-        begins_at = local_time(start, self._keep.zone)
+        begins_at = local_time(start, self._zone)
         if begins_at.date() >= self._first_day(now) and any(bucket.counts):
             day = self.days.edit((begins_at.date(), dimensions), partial(new_day, FIGURE_SCHEMAS[dimensions.channel]))
             merge_into_day(day, bucket, begins_at.hour)

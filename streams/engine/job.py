@@ -9,20 +9,6 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_c
 
 from streams.kafka.record import Header, Record
 
-__all__ = [
-    "Busy",
-    "ChecksPositions",
-    "Codec",
-    "DeadLetter",
-    "Job",
-    "KeyValue",
-    "PartitionJob",
-    "Record",
-    "Step",
-    "Table",
-    "Unavailable",
-]
-
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 KeyValue = tuple[bytes | None, bytes | None]

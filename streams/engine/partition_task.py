@@ -24,7 +24,6 @@ from streams.engine.job import (
     ChecksPositions,
     KeyValue,
     PartitionJob,
-    Record,
     Step,
     Unavailable,
 )
@@ -33,6 +32,7 @@ from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.schedule import StepSchedule, TickSchedule, halve
 from streams.engine.timeouts import wait_for_event
 from streams.engine.worker import Worker
+from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
 """Maximum size of an encoded row."""

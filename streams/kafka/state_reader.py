@@ -5,7 +5,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 
 from models.codec import UnusableRecord, decode
@@ -15,7 +15,7 @@ from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.kafka.authorization import READ, RequiredRights, find_refusal
 from streams.kafka.partitioner import partition_of
-from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.kafka.topic_reader import open_consumer, read_until
 
 _OTHER_ROWS: Final = (b"\0", b"agent:")
 """Key prefixes of rows that are not contacts: committed offsets and agents."""
@@ -59,8 +59,7 @@ def read_rows(
     `client` holds security options of kafka-python. Raises `KafkaError` if the brokers stop answering or refuse access.
     """
     found: dict[bytes, bytes] = {}
-    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    with open_client(KafkaConsumer, config) as consumer:
+    with open_consumer(brokers, client) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
             refusal = find_refusal(brokers, client, RequiredRights({CONTACTS.name: READ}))
@@ -85,8 +84,7 @@ def read_events(brokers: str, client: Mapping[str, Any], contacts: Container[str
     It reads the source topics completely, and skips records that are not events.
     """
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    with open_client(KafkaConsumer, config) as consumer:
+    with open_consumer(brokers, client) as consumer:
         partitions = [
             TopicPartition(topic.name, partition)
             for topic in SOURCES.values()
