@@ -17,19 +17,23 @@ from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
-FILE = """
+ALWAYS = """
 [calendars.always]
 timezone = "Europe/Paris"
 [[calendars.always.versions]]
 from = 2020-01-01
 monday = ["00:00-24:00"]
-
+"""
+FILE = (
+    ALWAYS
+    + """
 [[policy]]
 name = "telephone"
 match = { channel = "call" }
 calendar = "always"
 clocks.answer = { target = 60, unit = "elapsed", at_risk = 0.5 }
 """
+)
 QUEUED = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 PLACE = Dimensions(SLA, "siege", "autonomie", "telephone:answer:call")
 

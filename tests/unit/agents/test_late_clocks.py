@@ -11,23 +11,20 @@ from streams.agents.sla_tracker import SlaDelays
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents import clocks
-from tests.unit.agents.clocks import FILE, QUEUED, Worker, policies, waiting
+from tests.unit.agents.clocks import ALWAYS, FILE, QUEUED, Worker, policies, waiting
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
 DAY = 86_400
-MATTER = """
-[calendars.always]
-timezone = "Europe/Paris"
-[[calendars.always.versions]]
-from = 2020-01-01
-monday = ["00:00-24:00"]
-
+MATTER = (
+    ALWAYS
+    + """
 [[policy]]
 name = "matters"
 match = { channel = ["mail", "email", "form"] }
 calendar = "always"
 clocks.KIND = { target = 864000, unit = "elapsed", at_risk = 0.8 }
 """
+)
 WHERE = {"site": "siege", "service": "autonomie"}
 MAIL = {"subject": "email:imap/accueil:1", **WHERE}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}

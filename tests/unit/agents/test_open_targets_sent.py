@@ -11,16 +11,12 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.sla import renewal
 from tests.support.events import START, START_MS, make
-from tests.unit.agents.clocks import FILE, Worker, policies, waiting
+from tests.unit.agents.clocks import ALWAYS, FILE, Worker, policies, waiting
 
 DAY = 86_400
-TWO = """
-[calendars.always]
-timezone = "Europe/Paris"
-[[calendars.always.versions]]
-from = 2020-01-01
-monday = ["00:00-24:00"]
-
+TWO = (
+    ALWAYS
+    + """
 [[policy]]
 name = "matters"
 match = { channel = ["mail", "form"] }
@@ -28,6 +24,7 @@ calendar = "always"
 clocks.acknowledge = { target = 86400, unit = "elapsed", at_risk = 0.5 }
 clocks.resolution = { target = 864000, unit = "elapsed", at_risk = 0.8 }
 """
+)
 WHERE = {"site": "siege", "service": "autonomie", "sector": "social"}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
 FORM = {"subject": "form:demarches/essai:1", "procedure": "apa", **WHERE}
