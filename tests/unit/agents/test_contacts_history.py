@@ -12,7 +12,7 @@ def test_figures_are_as_of_the_read_events_while_the_worker_catches_up() -> None
     worker = Worker()
     seen = []
     for as_of in (START_MS - 60_000, START_MS - 90_000, None):
-        step = Step(0, worker.now, [topics.TIMELINE.name], as_of)
+        step = worker.step(as_of)
         worker.job.fold(TOPIC, [record(answered_call()[1])], step)
         worker.commit()
         seen.append(worker.job.progress.rows[PROGRESS_KEY].step_at)
