@@ -1,5 +1,6 @@
 """Changes of SLA clocks: each is reported once, with the time at which it took effect."""
 
+import json
 import tomllib
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from models.events import Event
 from models.policies import Policies, SlaFile
-from models.sla import SlaMet, SlaMoved, decode_sla
+from models.sla import SlaData, SlaEvent, SlaMet, SlaMoved, decode_sla
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.core.sla import events as sla
@@ -204,9 +205,12 @@ def test_contact_keeps_the_policy_of_its_arrival() -> None:
 def test_records_can_be_decoded(*, late: bool) -> None:
     call = ClockedContact()
     call(400, *answered_call(wait=100 if late else 20))
-    events = [
-        decode_sla(sla.record(CALL.encode(), "social", change, START_MS + 400 * SECOND)[1]) for change in call.reported
-    ]
+    values = [sla.record(CALL.encode(), "social", change, START_MS + 400 * SECOND)[1] for change in call.reported]
+    for value in values:
+        fields = json.loads(value)
+        assert fields.keys() <= SlaEvent.model_fields.keys()
+        assert fields["data"].keys() <= SlaData.model_fields.keys()
+    events = [decode_sla(value) for value in values]
     assert len({event.id for event in events}) == len(events)
     assert all(event.data.late for event in events), "reported minutes later"
     *_, met = events
