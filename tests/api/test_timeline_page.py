@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from models.events import Event, FeedbackScale
+from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
 from models.topics import Channel

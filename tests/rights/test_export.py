@@ -27,11 +27,12 @@ from streams.core.contacts.case_event import CaseEvent
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay
 from streams.core.figures.figure import Dimensions
+from streams.privacy import vocabulary
 from streams.privacy.citizen_finder import SharedIdentity, UnknownSubject
 from streams.privacy.document import Document, Section
 from streams.privacy.pdf import write_pdf
 from streams.privacy.personal_data import collect_personal_data, list_facts, list_stays
-from streams.privacy.vocabulary import VOCABULARY, name
+from streams.privacy.vocabulary import VOCABULARY
 from streams.privacy.writer import Format, write
 from streams.runtime.privacy_backend import collect_personal_data as gather_here
 from streams.settings.schema import Rights, Settings
@@ -204,7 +205,7 @@ def test_page_is_accessible_and_escaped(timeline: Timeline, language: str) -> No
     assert names.count("caption") == names.count("table") > 5
     assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
     assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
-    assert f"{name('channel', 'mail', language)} {NASTY}" in page.text
+    assert f"{vocabulary.name('channel', 'mail', language)} {NASTY}" in page.text
     numbers = {"en": "registration number: 2026A/<b>7", "fr": "numéro d’enregistrement : 2026A/<b>7"}
     assert numbers[language] in page.text
 
@@ -251,7 +252,9 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str
     assert "<td>Disability line</td>" in page
     assert "<td>mdph</td>" not in page
     assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "shown"))
-    assert all(name("kind", kind, language)[0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT)
+    assert all(
+        vocabulary.name("kind", kind, language)[0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT
+    )
 
 
 def test_words_of_table_headers_are_not_broken() -> None:

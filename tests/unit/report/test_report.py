@@ -17,7 +17,8 @@ from models.locale import LANGUAGES
 from streams.cli.figure_labels import figure_label
 from streams.core.figures.figure import Dimensions, Formula, day_key, encode_figure, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
-from streams.privacy.vocabulary import VOCABULARY, name
+from streams.privacy import vocabulary
+from streams.privacy.vocabulary import VOCABULARY
 from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
@@ -309,7 +310,7 @@ def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.M
 def test_names_of_clocks_are_those_of_the_board_everywhere() -> None:
     for language in LANGUAGES:
         for clock in VOCABULARY["clock"]:
-            assert name("clock", clock, language) == BOARD[language][f"clock_{clock}"].lower()
+            assert vocabulary.name("clock", clock, language) == BOARD[language][f"clock_{clock}"].lower()
 
 
 def test_html_is_self_contained_with_formula_and_definitions(documents: dict[str, Document]) -> None:
