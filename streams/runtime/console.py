@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from models.locale import C_, N_, _
+from models.locale import N_, _
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
 from streams.runtime.logs import LIBRARIES
 
@@ -195,7 +195,7 @@ def parse_log_line(text: str) -> tuple[int, str]:
         number = logging.getLevelNamesMapping()[level.upper()]
     except (ValueError, AttributeError, KeyError, TypeError):
         return 0, text
-    for name in C_("console", "error"):
+    for name in ("error", "reason"):
         if name in record:
             record[name] = translate_by_pattern(WHY, str(record[name])) or record[name]
     message = translate_by_pattern(MESSAGES, event, record)
