@@ -4,7 +4,8 @@ A fetch returns whole batches of the C parser's records, without work or a wrapp
 header names in UTF-8, while Kafka accepts any bytes. A batch that it rejects is parsed by aiokafka's Python parser, which here
 escapes invalid bytes.
 
-`install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source.
+`install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source. Without it, a worker
+processes 5 to 13 % fewer events per CPU second on the complete phone path (`tests/bench/phone_path.py`, in turn with and without).
 """
 
 from collections.abc import Iterator
