@@ -5,7 +5,7 @@ header names in UTF-8, while Kafka accepts any bytes. A batch that it rejects is
 escapes invalid bytes.
 
 `install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source. Without it, a worker
-processes 5 to 13 % fewer events per CPU second on the complete phone path (`tests/bench/phone_path.py`, in turn with and without).
+processes 5 to 13 % fewer events per CPU second on the phone path (`tests/bench/phone_path.py`, in turn with and without).
 """
 
 from collections.abc import Iterator
