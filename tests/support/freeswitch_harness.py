@@ -14,13 +14,11 @@ NINE = datetime(2026, 3, 16, 8, tzinfo=UTC).timestamp()
 
 
 def simulate_calls(callcenter: Callcenter, *, seed: int = 3, calls_per_hour: float, hours: float = 1) -> CallSimulation:
-    """Simulate `hours` of calls, and let them end."""
-    simulation = CallSimulation(callcenter, seed=seed, calls_per_hour=calls_per_hour, begin=NINE)
-    while simulation.next_at < NINE + 3_600 * hours:
-        simulation.step()
-    simulation.close(NINE + 3_600 * hours)
-    while simulation.next_at < float("inf"):
-        simulation.step()
+    """Simulate `hours` of calls, and end them."""
+    simulation = CallSimulation(callcenter, seed=seed, calls_per_hour=calls_per_hour)
+    simulation.begin(NINE)
+    simulation.run_until(NINE + 3_600 * hours)
+    simulation.end(NINE + 3_600 * hours)
     return simulation
 
 

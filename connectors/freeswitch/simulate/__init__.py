@@ -4,13 +4,12 @@
 `command` is `accueil simulate freeswitch`.
 """
 
-from connectors.freeswitch.simulate.call_simulation import QUEUES, CallSimulation, configuration, tables
+from connectors.freeswitch.simulate.call_simulation import CallSimulation, configuration, tables
 from connectors.freeswitch.simulate.callcenter import Callcenter, CallcenterChange, Tables
 from connectors.freeswitch.simulate.server import PASSWORD, EventSocket
 
 __all__ = [
     "PASSWORD",
-    "QUEUES",
     "CallSimulation",
     "Callcenter",
     "CallcenterChange",

@@ -13,14 +13,14 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk.manager.manager_session import ManagerSession
-from connectors.asterisk.simulate import ManagerServer, ScriptedSwitchboard, configuration
+from connectors.asterisk.simulate import ManagerServer, configuration
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from models.reasons import Reason
-from tests.support.asterisk_harness import NINE, AsteriskHarness, call_in_two_queues, queue_events
+from tests.support.asterisk_harness import NINE, AsteriskHarness, ScriptedSwitchboard, call_in_two_queues, queue_events
 from tests.support.asterisk_manager import make_certificate, options, serving
 from tests.support.processes import wait_until
 from tests.support.socket_sources import wait_until_disconnected
@@ -29,9 +29,7 @@ from tests.support.socket_sources import wait_until_disconnected
 class TestAway:
     def test_changes_during_an_interruption_are_found(self, scene: AsteriskHarness) -> None:
         switchboard = scene.switchboard
-        first, second, third = (
-            switchboard.arrive(NINE + n, caller="0639980001", dialled="0199000010") for n in range(1, 4)
-        )
+        first, second, third = (switchboard.arrive(NINE + n) for n in range(1, 4))
 
         def begin() -> None:
             switchboard.log_in(NINE + 5, "600", "PJSIP/31")
@@ -93,13 +91,13 @@ class TestAway:
         scene.log.unlink()
         with scene.harness.opened() as (flow, publisher):
             flow.step()
-            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 1)
             scene.log.unlink()
             wait_until(lambda: flow.step() or publisher.events, "the manager interface")
             assert "queue_log is not there" in flow.trouble
         manager.close()
         with scene.harness.opened() as (flow, publisher):
-            scene.switchboard.arrive(NINE + 2, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 2)
             wait_until(lambda: flow.step() or len(publisher.events) > 1, "the log")
             wait_until(lambda: flow.step() or "cannot be reached" in flow.trouble, "the trouble")
 
@@ -243,7 +241,7 @@ class TestSilence:
         session._connection.asked_at -= seconds
 
     def test_buffered_events_are_read_after_a_pause(self, session: ManagerSession, manager: ManagerServer) -> None:
-        ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")
+        ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1)
         self.pause(session, 600)
         assert [message["Event"] for message in session.receive(5.0)] == ["Newchannel"]
 

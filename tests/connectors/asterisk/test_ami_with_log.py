@@ -8,9 +8,10 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk import interface_comparison
-from connectors.asterisk.simulate import Ledger, ManagerServer, configuration, simulate_day
+from connectors.asterisk.simulate import ManagerServer, configuration, simulate_day
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Finding
+from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, queue_events
@@ -171,7 +172,7 @@ class TestCatchingUp:
                 flow.step()
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "the log was read in one step, so the test proves nothing"
-            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 1)
             wait_until(
                 lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "the events of both interfaces"
             )

@@ -115,7 +115,7 @@ class TestConformance(Conformance):
     def items(self, directory: Path) -> list[CallcenterChange]:
         """Return a small day, with malformed events and personal data in between."""
         happened: list[CallcenterChange] = []
-        simulate_calls(Callcenter(happened.append), calls_per_hour=60)
+        simulate_calls(Callcenter(happened.append), calls_per_hour=30)
         bad = bad_events()
         (directory / "bad").write_text(str(bad))
         for place, item in enumerate(bad, 1):

@@ -114,7 +114,7 @@ class TestSilence:
 class TestProbe:
     def test_probe_finds_callers_without_consuming_events(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
-        scene.callcenter.set_status(NINE, "1001@default", "Available")
+        scene.callcenter.set_status(NINE, "3101@default", "Available")
         assert scene.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
         wait_until_disconnected(scene.event_socket)
         assert len(scene.listen()) == 2
