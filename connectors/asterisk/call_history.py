@@ -95,12 +95,6 @@ class Call(msgspec.Struct, array_like=True):
         stay = self.stays[ordinal - 1]
         stay.ended = stay.ended or second
 
-    def rename(self, previous: str, queue: str) -> None:
-        """Change the queue key of stays from `previous`, as written by an earlier version, to `queue`."""
-        for stay in self.stays:
-            if stay.queue == previous:
-                stay.queue = queue
-
     def _find(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that a record of `second` is about; 0 if none.
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from connectors.asterisk.agent_events import AgentEvents, Envelope, QueueStay
 from connectors.asterisk.call_history import Call, CallHistory
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
-from connectors.asterisk.name_resolver import CACHED, NameResolver
+from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import (
     AGENTS,
     COMPLETED,
@@ -33,7 +33,7 @@ from connectors.asterisk.queue_log import (
     QueueLogRecord,
 )
 from connectors.sdk.i18n import say
-from connectors.sdk.telephony import PhoneLine
+from connectors.sdk.telephony import CACHED, PhoneLine
 from models.codec import UnusableRecord
 from models.events import (
     CallAbandoned,
@@ -247,10 +247,8 @@ class RecordInterpreter:
         name = self._call_of(record)
         if record.queue in UNNAMED:
             raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
-        queue_key, previous_key, label, service, site = self._names.queue_place(record.queue)
+        queue_key, label, service, site = self._names.queue_place(record.queue)
         call = self._history.call(name, record.second)
-        if previous_key:
-            call.rename(previous_key, queue_key)
         ordinal = find(call, queue_key, record.second)
         return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 

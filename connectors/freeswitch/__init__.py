@@ -4,7 +4,6 @@ Imports `connectors.sdk` and `models` only.
 """
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.probe import probe
 from connectors.freeswitch.simulate.command import command
 from connectors.freeswitch.source import FreeswitchSource
 from connectors.sdk.contract import Connector
@@ -14,7 +13,6 @@ CONNECTOR = Connector(
     FreeswitchConfig,
     FreeswitchSource,
     simulate=command,
-    probe=probe,
     descriptions=(
         "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
         "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",

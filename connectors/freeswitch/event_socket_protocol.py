@@ -7,7 +7,8 @@ libraries are not used, because they require a web framework and telemetry, or g
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from connectors.sdk.socket_connection import read_headers
+from connectors.sdk.journaled_stream import Message
+from connectors.sdk.socket_session import read_headers
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
@@ -20,9 +21,6 @@ MAX_EVENT_BYTES: Final = 262_144
 END: Final = b"\n\n"
 EVENT: Final = "text/event-plain"
 NULL: Final = "(null)"
-
-Message = dict[str, str]
-"""Headers of a message. Of a repeated name, the first value is used."""
 
 
 class UnreadableError(Exception):

@@ -16,13 +16,12 @@ from connectors.freeswitch.callcenter_lists import CallcenterListComparison
 from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.event_factory import SECOND_US, EventFactory, seconds_between
 from connectors.freeswitch.event_filter import EventSocketRecord
-from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES, Message
-from connectors.freeswitch.event_socket_session import OVERSIZED
+from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import Agent, QueueStay, StayTracker
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.i18n import say
-from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.journaled_stream import JournalEntry, Message
 from connectors.sdk.telephony import epoch
 from models.codec import UnusableRecord
 from models.events import EndedBy, Event, LeaveReason, TransferKind
@@ -117,7 +116,7 @@ class EventMapping:
         is_listed = action == event_filter.LISTED
         tracked = self._tracker if is_listed else self._tracker.excerpt(event.call, event.member, event.agent)
         self._context = msgspec.json.encode(Context(tracked))
-        if action == OVERSIZED:
+        if action == event_filter.OVERSIZED:
             raise UnusableRecord(Reason.OVERSIZED, TOO_LONG)
         if is_listed:
             return self._lists.compare(record, at, factory)

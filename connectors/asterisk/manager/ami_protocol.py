@@ -5,7 +5,8 @@ Format: the AMI v2 specification in the Asterisk documentation, and `main/manage
 
 from typing import Final
 
-from connectors.sdk.socket_connection import read_headers
+from connectors.sdk.journaled_stream import Message
+from connectors.sdk.socket_session import read_headers
 from connectors.sdk.telephony import AHEAD_SECONDS, SECONDS
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -15,9 +16,6 @@ CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
 """Internal events for a new connection: its start, and then the status of the queues."""
 END: Final = b"\r\n\r\n"
-
-Message = dict[str, str]
-"""Headers of a message. Of a repeated key, the first value is used."""
 
 
 def encode_action(action: str, **headers: str) -> bytes:

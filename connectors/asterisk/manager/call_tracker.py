@@ -66,20 +66,6 @@ class CallTracker(msgspec.Struct):
             del self.calls[next(iter(self.calls))]
         return progress
 
-    def rename(self, previous: str, queue: str) -> None:
-        """Change the key of a queue from `previous`, as written by an earlier version, to `queue`."""
-        if previous in self.members:
-            self.members[queue] = self.members.pop(previous) | self.members.get(queue, {})
-        for progress in self.calls.values():
-            progress.waiting = queue if progress.waiting == previous else progress.waiting
-            progress.requested = queue if progress.requested == previous else progress.requested
-            for leaving in filter(None, (progress.given_up, progress.gone)):
-                leaving.queue = queue if leaving.queue == previous else leaving.queue
-        for call, (name, agent) in self.talks.items():
-            self.talks[call] = (queue if name == previous else name), agent
-        for known in self.memory.calls.values():
-            known.rename(previous, queue)
-
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
         """Return the part needed to map the last message again: its second, its `call` and its `agent`."""
         memory = self.memory.excerpt(second, call, agent) if second in self.memory.seconds else CallHistory()

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from connectors.asterisk.manager.ami_protocol import Message
 from connectors.asterisk.name_resolver import NameResolver, ResolvedName
 from connectors.asterisk.queue_log import NO_CALL, QueueLogRecord
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.telephony import LAST_POSITION, LONGEST_SECONDS, whole
 
 TRANSFERS: Final = frozenset({"BlindTransfer", "AttendedTransfer"})

@@ -8,12 +8,12 @@ unknown reason, and an agent who no longer talks has ended the conversation.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from connectors.asterisk.manager.ami_protocol import Message
 from connectors.asterisk.manager.call_tracker import CallTracker, Progress
 from connectors.asterisk.manager.manager_event import ManagerEvent, read_message, record
 from connectors.asterisk.manager.message_translator import abandonment_records
 from connectors.asterisk.name_resolver import UNIQUE_ID, NameResolver, ResolvedName
 from connectors.asterisk.queue_log import CONVERSATION_OVER, QueueLogRecord
+from connectors.sdk.journaled_stream import Message
 
 LEFT_UNSEEN: Final = "=other"
 
@@ -38,9 +38,6 @@ class QueueStatusComparison:
 
         The state is updated to the rows. If the log is read too, only agents are compared.
         """
-        for name in {row.get("Queue", "") for row in (*members, *entries)}:
-            if previous := self._names.previous_queue_key(name):
-                self._tracker.rename(previous, self._names.queue_key(name))
         rows = [read_message(row, second, self._names) for row in members]
         if not self._with_log:
             yield from self._compare_waits(second, [read_message(row, second, self._names) for row in entries])
@@ -87,20 +84,19 @@ class QueueStatusComparison:
     def _compare_members(self, second: int, members: Sequence[ManagerEvent]) -> Iterator[QueueLogRecord]:
         before, now = self._tracker.members, dict[str, dict[str, bool]]()
         for row in members:
-            paused = row.get("Paused") == "1"
-            ami_event = before.get(row.queue, {}).get(row.agent)
-            now.setdefault(row.queue, {})[row.agent] = paused
-            if ami_event is None:
-                yield record(row, "ADDMEMBER", "PAUSED" if paused else "")
-            elif ami_event != paused:
-                yield record(row, "PAUSE" if paused else "UNPAUSE")
+            now.setdefault(row.queue, {})[row.agent] = row.get("Paused") == "1"
         self._tracker.members = now
         for queue, agents in before.items():
             for agent in agents.keys() - now.get(queue, {}).keys():
-                yield record(
-                    _unreported(second, "")._replace(queue=ResolvedName(queue), agent=ResolvedName(agent)),
-                    "REMOVEMEMBER",
-                )
+                left = _unreported(second, "")._replace(queue=ResolvedName(queue), agent=ResolvedName(agent))
+                yield record(left, "REMOVEMEMBER")
+        for row in members:
+            paused = now[row.queue][row.agent]
+            known = before.get(row.queue, {}).get(row.agent)
+            if known is None:
+                yield record(row, "ADDMEMBER", "PAUSED" if paused else "")
+            elif known != paused:
+                yield record(row, "PAUSE" if paused else "UNPAUSE")
 
 
 def _unreported(second: int, call: str) -> ManagerEvent:

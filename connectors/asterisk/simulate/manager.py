@@ -9,8 +9,9 @@ import secrets
 import ssl
 from typing import Final
 
-from connectors.asterisk.manager.ami_protocol import Message, MessageReader
+from connectors.asterisk.manager.ami_protocol import MessageReader
 from connectors.asterisk.simulate.ami_events import AmiEventWriter, Event
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 
 USERNAME: Final = "accueil"

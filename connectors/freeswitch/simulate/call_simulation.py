@@ -1,5 +1,6 @@
 """Simulated callers and agents of a FreeSWITCH."""
 
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -11,7 +12,10 @@ from connectors.sdk.simulation.switchboard import FIRST_AGENT, MAX_AGENTS, Agent
 
 MISSED_EVERY: Final = 20
 """Of this many abandonments, one happens just as an agent answers."""
-RINGS: Final = {"RINGNOANSWER": Callcenter.ring_out, "CONNECT": Callcenter.answer}
+RINGS: Final[Mapping[str, Callable[[Callcenter, float, str, str], None]]] = {
+    "RINGNOANSWER": Callcenter.ring_out,
+    "CONNECT": Callcenter.answer,
+}
 EXITS: Final = {
     "EXITWITHTIMEOUT": Callcenter.time_out,
     "EXITWITHKEY": Callcenter.press_key,

@@ -4,12 +4,12 @@ Headers, their order and the tables: `mod_callcenter.c`. Times are seconds since
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.freeswitch.event_socket_protocol import Message
+from connectors.sdk.journaled_stream import Message
 
 DOMAIN: Final = "default"
 AVAILABLE, ON_BREAK, LOGGED_OUT = "Available", "On Break", "Logged Out"
@@ -47,7 +47,7 @@ class CallcenterChange(NamedTuple):
 class Tables:
     """The tables of mod_callcenter."""
 
-    def __init__(self, queues: Sequence[str], agents: dict[str, Sequence[str]]) -> None:
+    def __init__(self, queues: Sequence[str], agents: Mapping[str, Sequence[str]]) -> None:
         self.queues = [f"{queue}@{DOMAIN}" for queue in queues]
         self.members: dict[str, Message] = {}
         self.agents: dict[str, Message] = {}

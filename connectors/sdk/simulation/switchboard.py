@@ -41,12 +41,10 @@ RUSH: Final = (2.2, 4.0)
 """Call volume in a rush, relative to the usual one."""
 CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
 """Call volume between rushes, such that the mean volume is the usual one."""
-ROSTER_SECONDS: Final = 900
-"""Interval between adjustments of the number of agents."""
+ROSTER_SECONDS: Final = 900  # between adjustments of the number of agents
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
 BREAK_SECONDS: Final = (300, 600)
-NO_BREAK_SECONDS: Final = 300
-"""Delay before a refused break is requested again."""
+NO_BREAK_SECONDS: Final = 300  # until a refused break is requested again
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +56,7 @@ class Call:
     first_position: int = 0
     entered_at: int = 0
     agent: "Agent | None" = None
-    """Agent whose phone rings, or who talks to the caller."""
+    """Agent whose phone rings."""
     stays: int = 0
     """Number of starts and ends of queue stays; actions planned for an earlier stay are void."""
 
@@ -96,6 +94,11 @@ class Queue:
         """Agents required for the usual calls."""
         self.rush = 1.0
         self.first_agent = first_agent
+
+    def add_agent(self) -> Agent:
+        """Add an agent and return it."""
+        self.agents.append(Agent(f"PJSIP/{self.first_agent + len(self.agents)}", self))
+        return self.agents[-1]
 
     @property
     def staff(self) -> list[Agent]:
@@ -174,7 +177,7 @@ class Switchboard(ABC):
                 agent.present = False
         self._plan.clear()
 
-    def _schedule(self, seconds: float, action: Callable[[Queue], None], queue: Queue) -> None:
+    def _schedule(self, seconds: float, action: Callable[..., None], queue: Queue) -> None:
         if self.now + seconds * self.pace < self._until:
             self.after(seconds, action, queue)
 
@@ -388,10 +391,7 @@ class Switchboard(ABC):
             self._leave_when_free(agent)
         away = iter([agent for agent in queue.agents if not agent.present])
         for _ in range(wanted - len(staff)):
-            agent = next(away, None)
-            if agent is None:
-                agent = Agent(f"PJSIP/{queue.first_agent + len(queue.agents)}", queue)
-                queue.agents.append(agent)
+            agent = next(away, None) or queue.add_agent()
             self.at(self.now + self._random.uniform(0, late_seconds), self._come, agent)
         if soon < self._until:
             self.at(soon, self._keep_roster, queue)

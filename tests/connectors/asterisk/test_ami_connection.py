@@ -17,7 +17,7 @@ from connectors.asterisk.simulate import ManagerServer, configuration
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
+from connectors.sdk.socket_session import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from models.reasons import Reason
 from tests.support.asterisk_harness import NINE, AsteriskHarness, ScriptedSwitchboard, call_in_two_queues, queue_events
@@ -237,8 +237,8 @@ class TestSilence:
 
     def pause(self, session: ManagerSession, seconds: float) -> None:
         """Simulate a pause of `seconds` without reading."""
-        session._connection.heard_at -= seconds
-        session._connection.asked_at -= seconds
+        session.heard_at -= seconds
+        session.asked_at -= seconds
 
     def test_buffered_events_are_read_after_a_pause(self, session: ManagerSession, manager: ManagerServer) -> None:
         ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1)

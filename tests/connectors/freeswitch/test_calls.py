@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.event_socket_connection import RELIST_SECONDS, EventSocketConnection
+from connectors.freeswitch.event_socket_session import RELIST_SECONDS, EventSocketConnection
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.simulate import CallSimulation, configuration
 from connectors.freeswitch.simulate.server import _Connection as Connection

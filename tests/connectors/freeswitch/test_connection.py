@@ -15,7 +15,7 @@ from connectors.freeswitch.simulate import EventSocket, configuration
 from connectors.freeswitch.simulate.server import USER
 from connectors.freeswitch.simulate.server import _Connection as Connection
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
+from connectors.sdk.socket_session import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.freeswitch_harness import NINE, FreeswitchHarness
 from tests.support.socket_sources import wait_until_disconnected
@@ -90,25 +90,25 @@ class TestSilence:
 
     def pause(self, session: EventSocketSession, seconds: float) -> None:
         """Simulate a pause of `seconds` without reading."""
-        session._connection.heard_at -= seconds
-        session._connection.asked_at -= seconds
+        session.heard_at -= seconds
+        session.asked_at -= seconds
 
     def test_silent_server_is_pinged(self, session: EventSocketSession) -> None:
         self.pause(session, 600)
-        assert session.receive(0.0) == []
-        assert session._connection.asked_at > session._connection.heard_at
-        assert session.receive(5.0) == []
-        assert session._connection.heard_at > session._connection.asked_at
+        assert session.receive_events(0.0) == []
+        assert session.asked_at > session.heard_at
+        assert session.receive_events(5.0) == []
+        assert session.heard_at > session.asked_at
 
     def test_server_without_an_answer_is_disconnected(
         self, session: EventSocketSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Connection, "_run_api", lambda connection, asked: None)
         self.pause(session, PING_SECONDS + 1)
-        assert session.receive(0.0) == []
+        assert session.receive_events(0.0) == []
         self.pause(session, ANSWER_SECONDS + 1)
         with pytest.raises(SourceUnavailableError, match="does not answer any more"):
-            session.receive(0.0)
+            session.receive_events(0.0)
 
 
 class TestProbe:

@@ -17,20 +17,19 @@ from connectors.asterisk.manager.ami_protocol import (
     LISTED,
     MAX_MESSAGE_BYTES,
     OVERSIZED,
-    Message,
     MessageReader,
     encode_action,
 )
 from connectors.asterisk.manager.call_tracker import CallTracker
 from connectors.asterisk.manager.mapping import Context, ManagerMapping
-from connectors.asterisk.manager.message_filter import LONGEST, ManagerRecord, filter_message
+from connectors.asterisk.manager.message_filter import ManagerRecord, filter_message
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.journaled_stream import LONGEST, JournalEntry, Message
 from models.codec import decode, encode
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.call_history import CallHistory, StoredStay
+from connectors.asterisk.call_history import CallHistory
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
 from models.codec import encode
@@ -84,14 +84,6 @@ class TestQueueNames:
             ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are the same queue in Asterisk"
         ):
             Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
-
-    @pytest.mark.parametrize("name", ["Support", "Accueil Général"])
-    def test_stay_saved_by_an_earlier_version_continues(self, name: str) -> None:
-        log = Log()
-        log.events(line("ENTERQUEUE", queue=name))
-        previous = log.mapping._names.previous_queue_key(name)  # as saved by that version
-        log.memory.calls[CALL].stays = [StoredStay(previous, T)]
-        assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
 
 
 class TestWaits:

@@ -7,13 +7,12 @@ import msgspec
 import pytest
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.event_filter import LISTED, LONGEST, EventSocketRecord, filter_event
-from connectors.freeswitch.event_socket_protocol import Message
+from connectors.freeswitch.event_filter import LISTED, EventSocketRecord, filter_event
 from connectors.freeswitch.mapping import Context, EventMapping
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import CALL_US, MAX_CALLS, StayTracker
 from connectors.sdk.contract import Reject
-from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.journaled_stream import LONGEST, JournalEntry, Message
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.reasons import Reason
