@@ -10,7 +10,7 @@ same Asterisk, whose times differ by some milliseconds.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ from connectors.asterisk.queue_log import (
     QueueLogRecord,
 )
 from connectors.sdk.i18n import say
-from connectors.sdk.telephony import CACHED, PhoneLine
+from connectors.sdk.telephony import CACHED, PhoneLine, event_type
 from models.codec import UnusableRecord
 from models.events import (
     CallAbandoned,
@@ -298,9 +298,9 @@ class RecordInterpreter:
         self, kind: type[_CallEvent], stay: QueueStay, envelope: Envelope, data: dict[str, Any], id_suffix: str = ""
     ) -> _CallEvent:
         native = (
-            f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}|{id_suffix}"
+            f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}|{id_suffix}"
             if id_suffix
-            else f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}"
+            else f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}"
         )
         envelope["id"] = event_id(self._source, native)
         envelope["subject"] = stay.subject
@@ -308,12 +308,6 @@ class RecordInterpreter:
         envelope["site"] = stay.site
         envelope["data"] = data
         return kind.make(envelope)
-
-
-@cache
-def _type_of(kind: type[CallEvent]) -> str:
-    name: str = kind.model_fields["type"].default
-    return name
 
 
 def _ignore(_: QueueLogRecord, __: Envelope) -> Sequence[Event]:

@@ -5,7 +5,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from ipaddress import ip_address
 from typing import Annotated, ClassVar, Final
 from unicodedata import combining, normalize
@@ -16,6 +16,7 @@ from connectors.sdk.config import Options
 from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
+from models.events import CallEvent
 from models.identities import PseudonymKey, normalise_phone
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -163,6 +164,13 @@ def decode_text(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return content.decode("iso-8859-1")
+
+
+@cache
+def event_type(kind: type[CallEvent]) -> str:
+    """Return the `type` of a class of events."""
+    name: str = kind.model_fields["type"].default
+    return name
 
 
 def is_here(host: str) -> bool:
