@@ -1,7 +1,6 @@
 """Parsing, filtering and mapping of manager interface messages."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any, ClassVar
 
@@ -32,13 +31,10 @@ from connectors.sdk.errors import ConfigError
 from connectors.sdk.journaled_stream import LONGEST, JournalEntry, Message
 from models.codec import decode, encode
 from models.events import Event
-from models.identities import IdentityKind, PseudonymKey
+from models.identities import IdentityKind
 from models.reasons import Reason
+from tests.support.queue_log import CALL, KEY, NOW, Mapper, T, data_of
 
-T = 1_773_650_000
-NOW = datetime.fromtimestamp(T + 3_600, UTC)
-KEY = PseudonymKey("social", bytes(range(32)))
-CALL = f"{T}.17"
 OPTIONS: dict[str, Any] = {
     "ami": {"host": "localhost", "username": "accueil", "secret": "mot-de-passe"},
     "sector": "social",
@@ -55,7 +51,7 @@ def config(**options: Any) -> AsteriskConfig:
     return parsed
 
 
-class MessageMapper:
+class MessageMapper(Mapper):
     """A mapping with its tracker."""
 
     def __init__(self, tracker: CallTracker | None = None, *, with_log: bool = False, **options: Any) -> None:
@@ -63,24 +59,11 @@ class MessageMapper:
         self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker, with_log=with_log)
         self.names = NameResolver(config(**options), KEY)
 
-    def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
+    def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:  # type: ignore[override]
         filtered = message if message["Event"].startswith("=") else filter_message(message, self.names)
         if filtered is None:
             return ()
         return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW))
-
-    def map_messages(self, *messages: Message) -> list[Event]:
-        events: list[Event] = []
-        for message in messages:
-            outcome = self.outcome(message)
-            assert not isinstance(outcome, Reject), outcome
-            events += outcome
-        return events
-
-    def last(self, *messages: Message) -> list[Event]:
-        """Return the events of the last message."""
-        self.map_messages(*messages[:-1])
-        return self.map_messages(messages[-1])
 
 
 def ami_message(event: str, at: float = T + 0.25, call: str = CALL, **headers: object) -> Message:
@@ -127,10 +110,6 @@ def transfer(event: str, result: str = "Success", extension: str = "610") -> Mes
         "Extension": extension,
         "Timestamp": f"{T + 60}",
     }
-
-
-def data_of(event: Event) -> dict[str, Any]:
-    return event.data.model_dump(mode="json", exclude_none=True)
 
 
 TALKED = {"wait_seconds": 9, "handle_seconds": 51}
@@ -207,13 +186,13 @@ def test_irrelevant_messages_give_no_events(messages: list[Message]) -> None:
 
 def test_abandoned_call_counts_once() -> None:
     repeated = ami_message("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
-    events = MessageMapper().map_messages(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
+    events = MessageMapper().events(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
 class TestOutsideQueues:
     def test_call_to_a_configured_number_has_arrived(self) -> None:
-        (event,) = MessageMapper().map_messages(ami_message("Newchannel", Exten="0199000010"))
+        (event,) = MessageMapper().events(ami_message("Newchannel", Exten="0199000010"))
         assert (event.type, data_of(event)) == ("call.arrived", {"line": "principale"})
 
     @pytest.mark.parametrize(
@@ -221,18 +200,18 @@ class TestOutsideQueues:
         [("2", "rsa"), ("main|1", "routes"), ("3", "3"), ("12", ""), ("0639980000", ""), ("*", ""), ("", "")],
     )
     def test_choice_has_its_configured_label(self, chosen: str, option: str) -> None:
-        (event,) = MessageMapper().map_messages(ami_message("UserEvent", UserEvent="MENU", Data=chosen))
+        (event,) = MessageMapper().events(ami_message("UserEvent", UserEvent="MENU", Data=chosen))
         assert (event.type, event.data.option) == ("call.menu_chosen", option)
         assert "0639980000" not in encode(event).decode()
 
     def test_each_choice_is_a_separate_event(self) -> None:
         choices = [ami_message("UserEvent", T + n, UserEvent="MENU", Data=chosen) for n, chosen in enumerate("2223")]
-        assert len({event.id for event in MessageMapper().map_messages(*choices)}) == 4
+        assert len({event.id for event in MessageMapper().events(*choices)}) == 4
 
     def test_voice_message_counts_once(self) -> None:
         arrived = ami_message("Newchannel", Exten="0199000010")
         by_the_dialplan = ami_message("UserEvent", T + 9, UserEvent="VOICEMAIL", Data="23")
-        events = MessageMapper().map_messages(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
+        events = MessageMapper().events(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
         assert [event.type for event in events] == ["call.arrived", "call.voicemail_left"]
 
 
@@ -250,7 +229,7 @@ class TestOutsideQueues:
     ],
 )
 def test_message_about_an_agent_gives_its_event(message: Message, changes: list[str]) -> None:
-    events = MessageMapper().map_messages(message)
+    events = MessageMapper().events(message)
     assert [event.data.change.value for event in events] == changes
     assert {event.subject for event in events} == {
         f"agent:asterisk/essai:{KEY.pseudonym(IdentityKind.AGENT, 'PJSIP/31')}"
@@ -281,7 +260,7 @@ def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> No
     tracker = msgspec.json.decode(reject.context, type=Context).manager
     repeated = MessageMapper(tracker).mapping.map(JournalEntry(reject.record, NOW))
     assert isinstance(repeated, Reject)
-    assert mapper.map_messages(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
+    assert mapper.events(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
 
 
 def test_invalid_number_is_omitted() -> None:
@@ -290,7 +269,7 @@ def test_invalid_number_is_omitted() -> None:
 
 
 def test_message_without_a_timestamp_has_its_receipt_time() -> None:
-    (event,) = MessageMapper().map_messages(without(JOIN, "Timestamp"))
+    (event,) = MessageMapper().events(without(JOIN, "Timestamp"))
     assert event.time == NOW
 
 
@@ -298,9 +277,9 @@ class TestWithLog:
     def test_earlier_call_is_left_to_the_log(self) -> None:
         mapper = MessageMapper(with_log=True)
         mapper.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
-        assert mapper.map_messages(JOIN) == []
-        assert mapper.map_messages(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
-        assert mapper.map_messages(JOIN | {"Uniqueid": "made-by-hand"}) == []
+        assert mapper.events(JOIN) == []
+        assert mapper.events(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
+        assert mapper.events(JOIN | {"Uniqueid": "made-by-hand"}) == []
 
     def test_waiting_callers_are_left_to_the_log_but_agents_are_not(self) -> None:
         mapper = MessageMapper(with_log=True)
@@ -344,7 +323,7 @@ class TestBothInterfaces:
     OPTIONS: ClassVar = {"custom_events": {"FULL": "full", "EMPTY": "empty"}}
 
     def map_messages(self, *steps: Step) -> list[Event]:
-        return MessageMapper(**self.OPTIONS).map_messages(*(message for messages, _ in steps for message in messages))
+        return MessageMapper(**self.OPTIONS).events(*(message for messages, _ in steps for message in messages))
 
     def read(self, *steps: Step) -> list[Event]:
         mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, CallHistory())
@@ -447,7 +426,7 @@ class TestPrivacy:
         mapper = MessageMapper(queues={"06 39 98 00 00": {"label": "permanence"}})
         moved = step("0639980000", Application="Queue", AppData="06 39 98 00 00,t")
         join = JOIN | {"Queue": "06 39 98 00 00", "Exten": "0639980000"}
-        (event,) = mapper.map_messages(moved, join, transfer("BlindTransfer", extension="0639980000"))
+        (event,) = mapper.events(moved, join, transfer("BlindTransfer", extension="0639980000"))
         assert event.data.queue == "permanence"
         assert b"39980000" not in msgspec.json.encode(mapper.tracker)
         assert b"39 98" not in msgspec.json.encode(mapper.tracker)

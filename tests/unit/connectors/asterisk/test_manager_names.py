@@ -19,7 +19,7 @@ from tests.unit.connectors.test_asterisk_manager import (
 def test_queue_has_one_label_for_all_spellings() -> None:
     mapper = MessageMapper(queues={"Support": {"label": "aide"}})
     queue_step = step("600", Application="Queue", AppData="SUPPORT,t")
-    events = mapper.map_messages(
+    events = mapper.events(
         queue_step,
         JOIN | {"Queue": "support"},
         CONNECT | {"Queue": "Support"},
@@ -32,7 +32,7 @@ def test_queue_has_one_label_for_all_spellings() -> None:
 def test_phone_number_is_neither_a_time_nor_a_duration(number: str) -> None:
     mapper = MessageMapper()
     gave_up = ABANDON | {"Position": number, "HoldTime": number, "OriginalPosition": number}
-    events = mapper.map_messages(
+    events = mapper.events(
         JOIN | {"Position": number}, CONNECT | {"HoldTime": number, "Timestamp": number}, ASKED, gave_up, HANGUP
     )
     assert (
