@@ -1,11 +1,16 @@
 """Tests with connectors of live event sockets."""
 
 import threading
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from connectors.sdk.simulation.event_server import EventServer
-from connectors.sdk.testing import ConnectorHarness
+from connectors.sdk.testing import Conformance, ConnectorHarness
 from models.events import Event
 from tests.support.processes import wait_until
 
@@ -28,6 +33,40 @@ def listen(
         events = publisher.events
     wait_until_disconnected(event_server)
     return events
+
+
+class SocketConformance(Conformance):
+    """Conformance of a connector with one simulated server for each directory."""
+
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        self._started: dict[Path, Any] = {}
+        with ExitStack() as self._stack:
+            yield
+
+    @abstractmethod
+    def serve(self, directory: Path) -> AbstractContextManager[Any]:
+        """Return the server for a directory."""
+
+    @abstractmethod
+    def send(self, server: Any, item: Any) -> None:
+        """Let the server send one of `items`."""
+
+    @abstractmethod
+    def items(self, directory: Path) -> Sequence[Any]:
+        """Return a small day, with malformed messages and personal data in between."""
+
+    def server(self, directory: Path) -> Any:
+        if directory not in self._started:
+            self._started[directory] = self._stack.enter_context(self.serve(directory))
+        return self._started[directory]
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        server, items = self.server(directory), self.items(directory)
+        wait_until_disconnected(server)
+        size = -(-len(items) // parts)
+        for item in items[part * size : (part + 1) * size]:
+            self.send(server, item)
 
 
 def wait_until_disconnected(event_server: EventServer) -> None:

@@ -151,6 +151,8 @@ class TestLogin:
             with pytest.raises(SourceUnavailableError, match="refuses Login"):
                 flow.step()
         assert manager.refusals == 1, "the login was repeated immediately"
+        with pytest.raises(SourceRefusedError, match="refuses Login"):
+            scene.harness.probe()
 
     def test_other_service_on_the_port_is_reported(self, tmp_path: Path) -> None:
         def answer() -> None:
@@ -223,10 +225,6 @@ class TestProbe:
         assert scene.manager.listeners == 0
         assert len(scene.listen()) == 2
 
-    def test_probe_reports_a_refused_login(self, tmp_path: Path, manager: ManagerServer) -> None:
-        with pytest.raises(SourceRefusedError, match="refuses Login"):
-            AsteriskHarness(tmp_path, manager, secret="un-autre").harness.probe()
-
 
 class TestSilence:
     @pytest.fixture
@@ -259,11 +257,3 @@ class TestSilence:
         self.pause(session, ANSWER_SECONDS)
         with pytest.raises(SourceUnavailableError, match="does not answer any more"):
             session.receive(0.0)
-
-
-def test_session_logs_off(manager: ManagerServer) -> None:
-    config = asterisk.CONNECTOR.config(**configuration(ami=options(manager)))
-    session = ManagerSession(config.ami)
-    assert session.receive(0.0) == []
-    session.close()
-    wait_until_disconnected(manager)

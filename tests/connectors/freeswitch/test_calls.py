@@ -1,6 +1,5 @@
 """Events of calls and agents, with and without a connection."""
 
-import threading
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,8 +21,6 @@ from models.identities import PseudonymKey
 from tests.support.call_figures import fold
 from tests.support.freeswitch import serving
 from tests.support.freeswitch_harness import NINE, FreeswitchHarness, simulate_calls
-from tests.support.processes import wait_until
-from tests.support.socket_sources import wait_until_disconnected
 
 KEY = PseudonymKey("demonstration", b"k" * 32)
 
@@ -168,32 +165,6 @@ class TestAway:
             ("agent.state_changed", "unpaused", "accueil"),
             ("agent.state_changed", "logged_out", "accueil"),
         ]
-
-    def test_cut_connection_is_made_again(self, scene: FreeswitchHarness) -> None:
-        with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
-            scene.event_socket.drop_all()
-            scene.waiting()
-
-            def is_found() -> bool:
-                try:
-                    flow.step()
-                except SourceUnavailableError:
-                    threading.Event().wait(0.05)
-                return bool(publisher.events)
-
-            wait_until(is_found, "the call to be found")
-            assert summary(publisher.events) == [("call.queued", "accueil")]
-
-    def test_unconfirmed_events_survive_a_kill(self, scene: FreeswitchHarness) -> None:
-        with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
-            scene.waiting()
-            wait_until(lambda: flow.step() or len(publisher.events) == 2, "the events of the call")
-        wait_until_disconnected(scene.event_socket)
-        again = scene.listen()
-        assert summary(again) == [("call.arrived",), ("call.queued", "accueil")]
-        assert again == publisher.events
 
 
 @pytest.mark.parametrize("seed", range(3))
