@@ -11,7 +11,6 @@ import pytest
 import connectors.asterisk as asterisk
 from connectors.asterisk.call_history import CallHistory
 from connectors.sdk.contract import Reject
-from connectors.sdk.errors import ConfigError
 from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind
@@ -78,12 +77,6 @@ class TestQueueNames:
             len({name for _, name, _ in stays(Log().events(*(line("ENTERQUEUE", queue=name) for name in ("É", "é"))))})
             == 2
         )
-
-    def test_two_tables_of_one_queue_must_be_equal(self) -> None:
-        with pytest.raises(
-            ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are the same queue in Asterisk"
-        ):
-            Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
 
 
 class TestWaits:
@@ -307,8 +300,3 @@ def test_rejected_answer_is_marked_as_an_answer(event: str) -> None:
     other = Log().outcome(line("ABANDON", queue="NONE"))
     assert isinstance(other, Reject)
     assert not other.reports_answer
-
-
-def test_memory_of_an_earlier_version_is_read() -> None:
-    memory = CallHistory(calls={})
-    assert memory.talks == {}
