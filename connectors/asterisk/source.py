@@ -162,11 +162,10 @@ def _open_manager(
     config: AsteriskConfig, manager: Manager, context: Context, state: Checkpoint[CallTracker]
 ) -> ManagerInput:
     key = context.pseudonym_key(config.sector)
-    with_log = config.path is not None or manager.log_elsewhere
     return MappedStream(
         context.directory / "ami",
         ManagerRecord,
         partial(ManagerConnection, manager, NameResolver(config, key)),
         state,
-        partial(ManagerMapping, context.source, config, key, with_log=with_log),
+        partial(ManagerMapping, context.source, config, key),
     )

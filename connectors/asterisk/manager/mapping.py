@@ -33,17 +33,12 @@ _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 
 
 class ManagerMapping:
-    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages.
+    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
 
-    `with_log` means that the log is read too, here or by another Accueil.
-    """
-
-    def __init__(
-        self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker, *, with_log: bool
-    ) -> None:
+    def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker) -> None:
         self._names = NameResolver(config, key)
         self._tracker = tracker
-        self._queue_status = QueueStatusComparison(self._names, tracker, with_log=with_log)
+        self._queue_status = QueueStatusComparison(self._names, tracker, with_log=config.path is not None)
         self._translator = MessageTranslator(config, self._names, tracker)
         self._interpreter = RecordInterpreter(source, config, self._names, tracker.memory)
 

@@ -135,12 +135,6 @@ class TestInTheMiddle:
         ]
         assert len(queue_events(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
-    def test_with_log_elsewhere_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
-        call = call_in_two_queues(scene.switchboard)
-        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
-        assert queue_events(events) == []
-
     def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         events = scene.listen(lambda: call_in_two_queues(scene.switchboard))

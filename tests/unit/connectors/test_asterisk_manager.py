@@ -52,9 +52,9 @@ def config(**options: Any) -> AsteriskConfig:
 class MessageMapper(Mapper):
     """A mapping with its tracker."""
 
-    def __init__(self, tracker: CallTracker | None = None, *, with_log: bool = False, **options: Any) -> None:
+    def __init__(self, tracker: CallTracker | None = None, **options: Any) -> None:
         self.tracker = tracker or CallTracker()
-        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker, with_log=with_log)
+        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker)
         self.names = NameResolver(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:  # type: ignore[override]
@@ -273,14 +273,14 @@ def test_message_without_a_timestamp_has_its_receipt_time() -> None:
 
 class TestWithLog:
     def test_earlier_call_is_left_to_the_log(self) -> None:
-        mapper = MessageMapper(with_log=True)
+        mapper = MessageMapper(path="queue_log")
         mapper.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
         assert mapper.events(JOIN) == []
         assert mapper.events(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
         assert mapper.events(JOIN | {"Uniqueid": "made-by-hand"}) == []
 
     def test_waiting_callers_are_left_to_the_log_but_agents_are_not(self) -> None:
-        mapper = MessageMapper(with_log=True)
+        mapper = MessageMapper(path="queue_log")
         row = {"Queue": "600", "Name": "PJSIP/31", "Paused": "0", "InCall": "0"}
         entry = {"Queue": "600", "Uniqueid": CALL, "Wait": "9"}
         outcome = mapper.outcome({"Event": LISTED, "Timestamp": f"{T}.5"}, members=[row], entries=[entry])
