@@ -56,13 +56,6 @@ class TestQueueStays:
         assert len({first, second, other}) == 3
         assert all(MAX_STAYS < visit <= 2 * MAX_STAYS for visit in (first, second, other))
 
-    def test_refusals_do_not_change_the_numbers_of_other_stays(self) -> None:
-        enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
-        with_refusals = [line("FULL", at=T - 9), *enter[:2], line("CLOSED", at=T + 15, queue="610"), *enter[2:]]
-        ids = {event.id for event in Log().events(*with_refusals)}
-        assert ids > {event.id for event in Log().events(*enter)}
-        assert len(ids) == 5
-
     def test_refusals_get_different_numbers(self) -> None:
         memory = CallHistory()
         numbers = [memory.number_refusal(CALL, f"{queue}|1") for queue in range(MAX_STAYS)]
