@@ -1,6 +1,8 @@
-"""Simulated switchboard with its manager interface and a connector."""
+"""Simulated switchboard with its manager interface, and a connector."""
 
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import count
@@ -8,15 +10,74 @@ from pathlib import Path
 from typing import Any
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.simulate import ManagerServer, configuration
+from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configuration
+from connectors.asterisk.simulate.ami_events import Event as AmiEvent
+from connectors.asterisk.simulate.manager import SECRET, USERNAME
 from connectors.sdk.simulation.call_profile import ZONE
+from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.asterisk_manager import options
-from tests.support.socket_sources import listen
+from tests.support.socket_sources import has_stored, listen
 
 MONDAY = date(2026, 3, 16)
 NINE = datetime(2026, 3, 16, 9, tzinfo=ZONE).timestamp()
+
+
+class BufferingManager(ManagerServer):
+    """Buffers events while no client is connected, unlike Asterisk, so that a test can read all of them in parts.
+
+    Also resends events that were not stored below `listener` yet. Asterisk cannot resend the events that a killed
+    connector has received but not stored; without this, tests with kills would lose them.
+    """
+
+    def __init__(self, writer: AmiEventWriter, listener: Path) -> None:
+        self._buffered: list[AmiEvent] = []
+        self._sent: list[AmiEvent] = []
+        self._listener = listener
+        super().__init__(writer)
+
+    def send_event(self, event: AmiEvent) -> None:
+        """Send an event unchanged."""
+        with self.lock:
+            if self.listeners:
+                self._sent.append(event)
+                super().send_event(event)
+            else:
+                self._buffered.append(event)
+
+    def subscribe(self, listener: Any) -> None:
+        with self.lock:
+            super().subscribe(listener)
+            unstored = [] if has_stored(self._listener) else self._sent
+            buffered, self._buffered, self._sent = [*unstored, *self._buffered], [], []
+            for event in buffered:
+                self.send_event(event)
+
+
+def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
+    """Return the connector options for the manager interface."""
+    return {"host": HOST, "port": manager.port, "username": USERNAME, "secret": SECRET, **more}
+
+
+@contextmanager
+def serving(at: float, *, listener: Path | None = None, **server_options: Any) -> Iterator[ManagerServer]:
+    """Serve a manager interface whose clock starts at `at`, in seconds since 1970; with `listener`, one that buffers."""
+    writer = AmiEventWriter()
+    writer.advance_to(at)
+    with closing(
+        BufferingManager(writer, listener) if listener else ManagerServer(writer, **server_options)
+    ) as manager:
+        yield manager
+
+
+def make_certificate(directory: Path) -> Path:
+    """Return a file with a key and a self-signed certificate for 127.0.0.1."""
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run([*make, *names], cwd=directory, check=True, capture_output=True)
+    both = directory / "both.pem"
+    both.write_bytes((directory / "key.pem").read_bytes() + (directory / "certificate.pem").read_bytes())
+    return both
 
 
 @dataclass

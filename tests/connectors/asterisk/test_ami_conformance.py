@@ -9,8 +9,7 @@ from typing import Any
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import ManagerServer, configuration, simulate_day
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.asterisk_harness import MONDAY, NINE
-from tests.support.asterisk_manager import options, serving
+from tests.support.asterisk_harness import MONDAY, NINE, options, serving
 from tests.support.socket_sources import SocketConformance
 
 PERSONAL = (

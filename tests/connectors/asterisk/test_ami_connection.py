@@ -20,8 +20,16 @@ from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.socket_session import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from models.reasons import Reason
-from tests.support.asterisk_harness import NINE, AsteriskHarness, ScriptedSwitchboard, call_in_two_queues, queue_events
-from tests.support.asterisk_manager import make_certificate, options, serving
+from tests.support.asterisk_harness import (
+    NINE,
+    AsteriskHarness,
+    ScriptedSwitchboard,
+    call_in_two_queues,
+    make_certificate,
+    options,
+    queue_events,
+    serving,
+)
 from tests.support.processes import wait_until
 from tests.support.socket_sources import wait_until_disconnected
 
@@ -100,17 +108,6 @@ class TestAway:
             scene.switchboard.arrive(NINE + 2)
             wait_until(lambda: flow.step() or len(publisher.events) > 1, "the log")
             wait_until(lambda: flow.step() or "cannot be reached" in flow.trouble, "the trouble")
-
-    def test_loss_of_one_interface_does_not_affect_the_other(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        with scene.harness.opened() as (flow, publisher):
-            flow.step()
-            publisher.confirm()  # otherwise it does not wait for messages
-            away = threading.Timer(0.1, manager.close)  # most likely during the wait
-            away.start()
-            wait_until(lambda: flow.step() or flow.trouble, "the trouble")
-            flow.step()
-            away.join()
 
     def test_error_names_both_unavailable_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)

@@ -12,8 +12,15 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, queue_events
-from tests.support.asterisk_manager import options, serving
+from tests.support.asterisk_harness import (
+    MONDAY,
+    NINE,
+    AsteriskHarness,
+    call_in_two_queues,
+    options,
+    queue_events,
+    serving,
+)
 from tests.support.call_figures import fold
 from tests.support.processes import wait_until
 from tests.support.socket_sources import listen

@@ -19,8 +19,7 @@ from connectors.sdk.simulation.call_ledger import Ledger
 from models.events import Event
 from models.identities import PseudonymKey
 from tests.support.call_figures import fold
-from tests.support.freeswitch import serving
-from tests.support.freeswitch_harness import NINE, FreeswitchHarness, simulate_calls
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness, serving, simulate_calls
 
 KEY = PseudonymKey("demonstration", b"k" * 32)
 

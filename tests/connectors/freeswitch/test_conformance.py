@@ -8,8 +8,7 @@ from typing import Any
 import connectors.freeswitch as freeswitch
 from connectors.freeswitch.simulate import Callcenter, CallcenterChange, EventSocket, configuration
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.freeswitch import serving
-from tests.support.freeswitch_harness import NINE, simulate_calls
+from tests.support.freeswitch_harness import NINE, serving, simulate_calls
 from tests.support.socket_sources import SocketConformance
 
 PERSONAL = (

@@ -1,7 +1,7 @@
 """Simulated switchboard: its log, its ledger, its staff, and the command that writes a day."""
 
 import collections
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from math import exp, factorial
 from pathlib import Path
 
@@ -110,32 +110,6 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         simulate_day(tmp_path / name, day=MONDAY, seed=seed, calls=200)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
-
-
-def test_volume_varies_over_the_day(monday: tuple[Path, Ledger]) -> None:
-    seconds = [int(line.partition("|")[0]) for line in monday[0].read_text().splitlines()]
-    assert seconds == sorted(seconds)
-    entered = [line for line in monday[0].read_text().splitlines() if "|ENTERQUEUE|" in line]
-    hours = collections.Counter(datetime.fromtimestamp(int(line.partition("|")[0]), ZONE).hour for line in entered)
-    assert set(hours) <= set(range(8, 18))
-    assert hours[9] > 1.5 * hours[12]
-    assert hours[14] > 1.3 * hours[12]
-
-
-@pytest.mark.parametrize("day", [date(2026, 3, 30), date(2026, 10, 26)])
-def test_service_opens_at_local_time(tmp_path: Path, day: date) -> None:
-    log = tmp_path / "queue_log"
-    simulate_day(log, day=day, seed=1, calls=3_000)
-    entered = [line for line in log.read_text().splitlines() if "|600|NONE|ENTERQUEUE|" in line]
-    first = datetime.fromtimestamp(int(entered[0].partition("|")[0]), ZONE)
-    assert first.date() == day
-    assert timedelta(hours=8.5) <= first - first.replace(hour=0, minute=0, second=0) < timedelta(hours=9)
-
-
-def test_no_call_is_answered_on_sundays(tmp_path: Path) -> None:
-    ledger = simulate_day(tmp_path / "queue_log", day=date(2026, 11, 22), seed=1)
-    assert ledger.calls > 0
-    assert sum(found.answered for found in ledger.queues.values()) == 0
 
 
 def test_numbers_are_fictional(monday: tuple[Path, Ledger]) -> None:
