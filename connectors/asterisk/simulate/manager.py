@@ -85,10 +85,8 @@ class _Connection(ClientConnection):
                     return False
                 self._logged_in = True
                 self.send_message({"Response": "Success"} | action_id | {"Message": "Authentication accepted"})
-                mask = action.get("Events", "on")
-                if mask != "off":
-                    self._classes = {"agent", "call", "dialplan", "user"} if mask == "on" else set(mask.split(","))
-                    self.event_server.subscribe(self)
+                self._classes = set(action["Events"].split(","))
+                self.event_server.subscribe(self)
             case "logoff":
                 self.send_message({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
                 return False

@@ -1,7 +1,6 @@
 """Simulated callers and agents of a FreeSWITCH."""
 
 from collections.abc import Callable, Mapping
-from itertools import count
 from typing import Any, Final
 
 from connectors.freeswitch.simulate.callcenter import AVAILABLE, DOMAIN, LOGGED_OUT, ON_BREAK, Callcenter, Tables
@@ -10,13 +9,12 @@ from connectors.sdk.simulation.call_profile import SERVICES, USUAL_HOURS, CallPr
 from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.simulation.switchboard import FIRST_AGENT, MAX_AGENTS, Agent, Call, Queue, Switchboard
 
-MISSED_EVERY: Final = 20
-"""Of this many abandonments, one happens just as an agent answers."""
 RINGS: Final[Mapping[str, Callable[[Callcenter, float, str, str], None]]] = {
     "RINGNOANSWER": Callcenter.ring_out,
     "CONNECT": Callcenter.answer,
 }
 EXITS: Final = {
+    "ABANDON": Callcenter.give_up,
     "EXITWITHTIMEOUT": Callcenter.time_out,
     "EXITWITHKEY": Callcenter.press_key,
     "EXITEMPTY": Callcenter.leave_unstaffed,
@@ -33,7 +31,6 @@ class CallSimulation(Switchboard):
         super().__init__(seed, CallProfile(calls_per_hour * USUAL_HOURS, always=True))
         self._callcenter = callcenter
         self._ids: dict[Call, str] = {}
-        self._abandonments = count(1)
 
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
@@ -59,16 +56,6 @@ class CallSimulation(Switchboard):
             callcenter.transfer(at, call_id, detail, attended=event == "ATTENDEDTRANSFER")
         elif queue is not None and event == "ENTERQUEUE":
             callcenter.enter(at, call_id, queue.service.label)
-        elif queue is not None and event == "ABANDON":
-            self._abandon_call(queue, call_id)
-
-    def _abandon_call(self, queue: Queue, call_id: str) -> None:
-        free = [agent for agent in queue.staff if not agent.busy and not agent.paused]
-        if free and next(self._abandonments) % MISSED_EVERY == 0:
-            self._callcenter.pick_up(self.now, call_id, _name(free[0]))
-            self._callcenter.miss(self.now + 0.1, call_id)
-        else:
-            self._callcenter.give_up(self.now, call_id)
 
 
 def tables() -> Tables:

@@ -117,28 +117,15 @@ class Callcenter:
         details = {"CC-Hangup-Cause": "NO_ANSWER", "CC-Agent": agent, "CC-Agent-System": "single_box"}
         self._emit(at, [], self._info("bridge-agent-fail", {}, self._calls[call], details))
 
-    def pick_up(self, at: float, call: str, agent: str) -> None:
-        """Record that an agent answers; the caller may have hung up."""
-        member = self._calls[call]
-        member.agent, member.called, member.answered = agent, at - RING_SECONDS, at
-        row = ("members", member.uuid, _serving(agent, "Trying"))
-        self._emit(at, [row], self._agent_event(member, "bridge-agent-start", {}))
-
-    def connect(self, at: float, call: str) -> None:
-        """Connect agent and caller."""
-        member = self._calls[call]
-        state = {"CC-Agent": member.agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
-        row = _serving(member.agent, "Answered") | {"bridge_epoch": str(int(at))}
-        self._emit(at, [("members", member.uuid, row)], self._event(state))
-
     def answer(self, at: float, call: str, agent: str) -> None:
         """Connect a waiting call to an agent."""
-        self.pick_up(at, call, agent)
-        self.connect(at + 0.02, call)
-
-    def miss(self, at: float, call: str) -> None:
-        """Hang up as the caller, just when an agent has answered."""
-        self._cancel(at, call, "NONE", "hangup", self._parted(at, self._calls[call], "send_bye", bridged="false"))
+        member = self._calls[call]
+        member.agent, member.called, member.answered = agent, at - RING_SECONDS, at
+        row = {"state": "Trying", "serving_agent": agent, "serving_system": "single_box"}
+        self._emit(at, [("members", member.uuid, row)], self._agent_event(member, "bridge-agent-start", {}))
+        state = {"CC-Agent": agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
+        row = {"state": "Answered", "bridge_epoch": str(int(at))}
+        self._emit(at + 0.02, [("members", member.uuid, row)], self._event(state))
 
     def give_up(self, at: float, call: str) -> None:
         """Hang up while waiting."""
@@ -182,24 +169,21 @@ class Callcenter:
         """Add an agent to a queue, or remove the agent if not `serves`; neither causes an event."""
         self._emit(at, [("tiers", f"{queue}|{agent}", _tier(queue, agent) if serves else None)])
 
-    def _cancel(self, at: float, call: str, reason: str, answered: str = "answered", *more: Message) -> None:
+    def _cancel(self, at: float, call: str, reason: str, answered: str = "answered") -> None:
         member = self._calls[call]
         row = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
         details = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
         details |= {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
         event = self._member_event(member, "member-queue-end", details, answered=answered)
-        self._emit(at, [("members", member.uuid, row)], event, *more)
+        self._emit(at, [("members", member.uuid, row)], event)
 
     def _terminate(self, at: float, call: str, disposition: str, variables: Message, *, answered: str) -> None:
         member = self._calls[call]
         over = {"CC-Hangup-Cause": "SUCCESS", "CC-Cause": "Terminated", "CC-Agent": member.agent}
         ended = self._member_event(member, "member-queue-end", over | variables, answered=answered)
-        parted = self._parted(at, member, disposition, bridged="true")
-        self._emit(at, [("members", member.uuid, None)], parted, ended)
-
-    def _parted(self, at: float, member: _Member, disposition: str, *, bridged: str) -> Message:
         details = {"CC-Bridge-Terminated-Time": str(int(at)), "variable_sip_hangup_disposition": disposition}
-        return self._agent_event(member, "bridge-agent-end", details | {"CC-Agent-Bridged": bridged})
+        parted = self._agent_event(member, "bridge-agent-end", details | {"CC-Agent-Bridged": "true"})
+        self._emit(at, [("members", member.uuid, None)], parted, ended)
 
     # ----------------------------------------------------------------------------------------------------------- events
     def _member_event(self, member: _Member, action: str, details: Message, answered: str = "answered") -> Message:
@@ -261,10 +245,6 @@ def _name(member: _Member) -> str:
 
 def _tier(queue: str, agent: str) -> Message:
     return {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
-
-
-def _serving(agent: str, state: str) -> Message:
-    return {"state": state, "serving_agent": agent, "serving_system": "single_box"}
 
 
 def _list(header: str, rows: Sequence[Message]) -> str:
