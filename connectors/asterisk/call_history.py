@@ -49,10 +49,7 @@ class Call(msgspec.Struct, array_like=True):
     """Stays that began with an entry; stay number 1 comes first."""
 
     def enter(self, queue: str, second: int) -> int:
-        """Start a stay and return its ordinal; a repeated line returns the same ordinal.
-
-        After `MAX_STAYS` stays, start none and return the last ordinal.
-        """
+        """Start a stay and return its ordinal; for a repeated line, and beyond `MAX_STAYS`, return a known one."""
         for ordinal, stay in enumerate(self.stays, 1):
             if stay.queue == queue and stay.since == second:
                 return ordinal
@@ -80,10 +77,7 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the last stay in `queue` that began by `second`.
-
-        Return 0 if there is none, or if the caller no longer waited in it and it did not end at `second`.
-        """
+        """Return the ordinal of the last stay in `queue` if the caller waited in it at `second`, otherwise 0."""
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -189,10 +183,7 @@ class CallHistory(msgspec.Struct):
         return number
 
     def call(self, name: str, second: int) -> Call:
-        """Return the call `name`, created if unknown, and set its last record to `second`.
-
-        A new call also removes up to two old ones.
-        """
+        """Return the call `name`, created if unknown, and set its last record to `second`."""
         call = self.calls.pop(name, None)
         if call is None:
             self._forget(second)

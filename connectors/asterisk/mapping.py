@@ -29,9 +29,7 @@ class QueueLogMapping:
         self._names = NameResolver(config, key)
         self._history = history
         self._latest = SECONDS.stop if again else 0
-        """Latest accepted time of a line, in seconds since 1970; the limit is updated when a line exceeds it.
-
-        For lines mapped `again`, the SDK checks the time."""
+        """Latest accepted second, updated when a line exceeds it. For lines mapped `again`, the SDK checks the time."""
         self._known = KNOWN | {"DID", *config.custom_events}
         self._interpreter = RecordInterpreter(source, config, self._names, history)
 
@@ -51,10 +49,7 @@ class QueueLogMapping:
         return events
 
     def _check_time(self, record: QueueLogRecord, line: LogLine) -> None:
-        """Raise `UnusableRecord` for a line from the future before anything of it is remembered.
-
-        An impossible time may really be a telephone number.
-        """
+        """Raise `UnusableRecord` for a line from the future: its time may really be a telephone number."""
         self._latest = int(line.read_at.timestamp()) + AHEAD_SECONDS
         if record.second > self._latest:
             raise UnusableRecord(Reason.TIME_IN_FUTURE)

@@ -60,17 +60,11 @@ class NameResolver(PhoneNames):
         return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return the options of a queue, with its label in events; by default its own name.
-
-        An empty name means all queues, and its label is empty.
-        """
+        """Return the options of a queue, with its label in events. An empty name means all queues, without a label."""
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name that identifies a queue in the memory: the same for all its spellings, and not its label.
-
-        Empty if `name` means no queue.
-        """
+        """Return the name of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
     def queue_place(self, name: str) -> QueuePlace:

@@ -14,10 +14,7 @@ WAIT_SECONDS: Final = 2.0
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the next log lines and of the queue status, as far as these interfaces are configured.
-
-    Raises `SourceUnavailableError`.
-    """
+    """Return the outcomes of the next log lines and of the queue status. Raises `SourceUnavailableError`."""
     outcomes = ProbedOutcomes()
     for interface, other in (("path", "ami"), ("ami", "path")):
         if getattr(config, interface) is not None:

@@ -110,12 +110,7 @@ class RecordInterpreter:
         }
 
     def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event] | None:
-        """Return the events of `record`, and count its line.
-
-        Return None if its event has neither a standard nor a configured meaning.
-
-        Raises `UnusableRecord`.
-        """
+        """Return the events of `record`, None if its event has no meaning, and count its line. Raises `UnusableRecord`."""
         envelope: Envelope = {
             "source": self._source,
             "time": record.time,
@@ -311,10 +306,7 @@ class RecordInterpreter:
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
 
     def _reserve(self, record: QueueLogRecord) -> None:
-        """Count an unknown event in every way it may count later.
-
-        Ordinals then stay the same if its meaning is configured later.
-        """
+        """Count an unknown event in every way it may count, so that ordinals stay if its meaning is configured later."""
         if record.call in NO_CALL:
             return
         name = self._call_of(record)

@@ -128,10 +128,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         return rejected
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected line or message, mapped again.
-
-        Return the rejection itself if its interface is no longer configured.
-        """
+        """Return the outcome of a rejected record; the rejection itself if its interface is no longer configured."""
         if reject.context.startswith(b'{"manager"'):
             tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
             return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject

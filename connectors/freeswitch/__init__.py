@@ -1,7 +1,4 @@
-"""FreeSWITCH connector: calls and agents of mod_callcenter queues, live through the event socket (ESL).
-
-Imports `connectors.sdk` and `models` only.
-"""
+"""FreeSWITCH connector: calls and agents of mod_callcenter queues, live through the event socket (ESL)."""
 
 from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.simulate.command import command

@@ -82,10 +82,7 @@ def subject(message: Message) -> str:
 
 
 def _last_transfer(history: str, names: NameResolver) -> str:
-    """Return the last transfer in a history of `epoch:uuid:kind:extension/context/dialplan` entries.
-
-    The result has the format of `TRANSFER`; empty if there is none.
-    """
+    """Return the last of the `epoch:uuid:kind:extension/context/dialplan` entries, as for `TRANSFER`; empty if none."""
     last = ""
     for transfer in history.removeprefix("ARRAY::").split("|:"):
         epoch, _, kind, *destination = [*transfer.split(":", 3), "", ""][:4]

@@ -81,10 +81,7 @@ class Connection(Protocol[RecordT_co]):
 
 
 class JournaledStream(Generic[RecordT]):
-    """Records of connections opened by `connect`, by way of a journal in `directory`.
-
-    Records with numbers up to `confirmed` are skipped.
-    """
+    """Records of connections that `connect` opens, from a journal in `directory`. Numbers up to `confirmed` are skipped."""
 
     def __init__(
         self, directory: Path, kind: type[RecordT], connect: Callable[[], Connection[RecordT]], confirmed: int
@@ -103,7 +100,7 @@ class JournaledStream(Generic[RecordT]):
         """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return received records in order, which are then in the journal; none after `wait_seconds` without any.
+        """Return records in order, once they are in the journal; none after `wait_seconds` without any.
 
         Raises `SourceUnavailableError`, also during a pause and while the journal is full.
         """

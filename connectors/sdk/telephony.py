@@ -140,18 +140,12 @@ class PhoneNames:
 
 @lru_cache(CACHED)
 def whole(text: str, highest: int) -> int | None:
-    """Return `text` as a whole number; None if it is not one, or above `highest` (ten digits at most).
-
-    Numbers with a leading 0, such as telephone numbers, are not accepted.
-    """
+    """Return `text` as a whole number of at most ten digits; None if it is not one, begins with 0, or is above `highest`."""
     return number if _WHOLE.fullmatch(text) and (number := int(text)) <= highest else None
 
 
 def epoch(text: str, now: float) -> int:
-    """Return `text` as a time in seconds since 1970; 0 if it is outside `SECONDS` or more than `AHEAD_SECONDS` after `now`.
-
-    A number of ten digits may be a telephone number.
-    """
+    """Return `text` as seconds since 1970; 0 if it is implausible at `now`: it may be a telephone number."""
     second = whole(text, SECONDS[-1])
     return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 

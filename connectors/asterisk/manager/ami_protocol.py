@@ -31,10 +31,7 @@ class MessageReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Message]:
-        """Add received bytes, and return the messages that they complete.
-
-        A message longer than `MAX_MESSAGE_BYTES` is returned as an `OVERSIZED` event.
-        """
+        """Add received bytes, and return the messages that they complete; for too long ones, an `OVERSIZED` event."""
         self._pending += content
         messages = []
         *complete, rest = self._pending.split(END)
@@ -51,10 +48,7 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970.
-
-    Return `received_at` if it has none, or one before 2001 or more than `AHEAD_SECONDS` after `received_at`.
-    """
+    """Return the timestamp of a message in seconds since 1970; `received_at` if it has none or an implausible one."""
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

@@ -56,10 +56,7 @@ class CallTracker(msgspec.Struct):
     """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return the state of a call, created if unknown, and mark it as the most recent one.
-
-        Beyond `MAX_CALLS`, the least recent call is forgotten.
-        """
+        """Return the state of a call, created if unknown. Beyond `MAX_CALLS`, forget the least recent call."""
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:

@@ -34,10 +34,7 @@ class QueueStatusComparison:
             self._tracker.talks.clear()
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[QueueLogRecord]:
-        """Yield records for the differences between the `QueueStatus` rows, made at `second`, and the tracked state.
-
-        The state is updated to the rows. If the log is read too, only agents are compared.
-        """
+        """Yield records for the differences between the `QueueStatus` rows of `second` and the state, and update the state."""
         rows = [read_message(row, second, self._names) for row in members]
         if not self._with_log:
             yield from self._compare_waits(second, [read_message(row, second, self._names) for row in entries])
@@ -45,10 +42,7 @@ class QueueStatusComparison:
         yield from self._compare_members(second, [row for row in rows if row.queue and row.agent])
 
     def is_watched(self, unique_id: str) -> bool:
-        """Return whether messages about a call are used.
-
-        True without the log. If the log is read too, only for calls that began after the start of the connection.
-        """
+        """Return whether messages about a call are used; with the log, only if it began after the connection."""
         made = UNIQUE_ID.fullmatch(unique_id)
         return not self._with_log or (made is not None and int(made["second"]) > self._tracker.since)
 

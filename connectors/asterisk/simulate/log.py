@@ -31,8 +31,7 @@ def simulate_day(
 ) -> Ledger:
     """Append the log of `day`, Paris time, to the file `into`, and return the true figures.
 
-    The same day, seed and number of calls give the same bytes. `publish` is called with each line and its exact time, in
-    seconds since 1970.
+    `publish` is called with each line and its exact time, in seconds since 1970.
     """
     with into.open("a", encoding="ascii") as log:
 

@@ -1,8 +1,4 @@
-"""Simulated manager interface on this machine, with Asterisk's responses and refusals.
-
-Before login, a client can do nothing else. A wrong secret ends the connection. Only requested event classes are sent.
-Events without a connected client are lost.
-"""
+"""Simulated manager interface on this machine, with Asterisk's responses and refusals."""
 
 import hashlib
 import secrets

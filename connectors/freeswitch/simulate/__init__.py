@@ -1,8 +1,4 @@
-"""Simulated FreeSWITCH.
-
-`callcenter` simulates mod_callcenter, and `server` the event socket. `call_simulation` simulates callers and agents, and
-`command` is `accueil simulate freeswitch`.
-"""
+"""Simulated FreeSWITCH: `callcenter` is mod_callcenter, `server` the event socket, `call_simulation` callers and agents."""
 
 from connectors.freeswitch.simulate.call_simulation import CallSimulation, configuration, tables
 from connectors.freeswitch.simulate.callcenter import Callcenter, CallcenterChange, Tables

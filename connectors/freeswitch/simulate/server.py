@@ -1,8 +1,4 @@
-"""Simulated event socket on this machine, with FreeSWITCH's responses and refusals.
-
-Before authentication, a client can do nothing else. A wrong password ends the connection. Only subscribed events are
-sent. Events without a connected client are lost.
-"""
+"""Simulated event socket on this machine, with FreeSWITCH's responses and refusals."""
 
 from collections.abc import Callable
 from typing import Final

@@ -71,10 +71,7 @@ _AREA: Final = sum((end - start) * (low + high) / 2 for (start, low), (end, high
 
 @dataclass(frozen=True, slots=True)
 class CallProfile:
-    """Call volume of a switchboard with about `calls` calls on a usual day.
-
-    With `always`, calls also come at night and at weekends, and every day is a usual day.
-    """
+    """Call volume of a switchboard with about `calls` calls on a usual day; with `always`, every day and at night too."""
 
     calls: float
     always: bool = False
