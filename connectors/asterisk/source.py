@@ -11,7 +11,7 @@ import msgspec
 from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig, Manager
 from connectors.asterisk.manager.call_tracker import CallTracker
-from connectors.asterisk.manager.manager_session import ManagerConnection
+from connectors.asterisk.manager.manager_session import ManagerSession
 from connectors.asterisk.manager.mapping import Context as ManagerContext
 from connectors.asterisk.manager.mapping import ManagerMapping
 from connectors.asterisk.manager.message_filter import ManagerRecord
@@ -162,7 +162,7 @@ def _open_manager(
     return MappedStream(
         context.directory / "ami",
         ManagerRecord,
-        partial(ManagerConnection, manager, NameResolver(config, key)),
+        partial(ManagerSession, manager, NameResolver(config, key)),
         state,
         partial(ManagerMapping, context.source, config, key),
     )

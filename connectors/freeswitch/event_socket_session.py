@@ -42,21 +42,37 @@ UNREACHABLE: Final = (
 
 
 class EventSocketSession(SocketSession[Frame]):
-    """A connection to the event socket."""
+    """A connection to the event socket, whose events and lists are reduced to the retained headers."""
 
     ping = f"{CLOCK}\n\n".encode()
     farewell = b"exit\n\n"
     unreachable = UNREACHABLE
 
-    def __init__(self, config: FreeswitchConfig) -> None:
+    def __init__(self, config: FreeswitchConfig, names: NameResolver) -> None:
+        self._names = names
         self._reader = FrameReader()
         super().__init__((config.host, config.port))
         try:
             self._show_password(config)
             self._subscribe(config)
+            self.initial_records = self._list_all()
+            """The lists, and the events received during the listing."""
         except BaseException:
             self.close()
             raise
+
+    def receive(self, wait_seconds: float) -> list[EventSocketRecord]:
+        """Return new events; without any, the agent lists if they have changed."""
+        records = self._receive_events(wait_seconds)
+        if records or time.monotonic() - self._listed_at < RELIST_SECONDS:
+            return records
+        self.restart_timeout()
+        known = self._rows
+        try:
+            status = self._list_agents()
+        except SourceUnavailableError:
+            return self._receive_events(0.0)  # those received before the failure; the next call raises again
+        return [status] if self._rows != known else []
 
     def feed(self, content: bytes) -> list[Frame]:
         """Add received bytes, and return the frames that they complete."""
@@ -65,37 +81,38 @@ class EventSocketSession(SocketSession[Frame]):
         except UnreadableError:
             raise self._no_socket() from None
 
-    def receive_events(self, wait_seconds: float) -> list[Message]:
-        """Return new events in order; none after `wait_seconds` without any, which also checks the connection."""
-        frames = self.receive(wait_seconds)
+    def _receive_events(self, wait_seconds: float) -> list[EventSocketRecord]:
+        frames = self.receive_messages(wait_seconds)
         if any(frame.kind in DISCONNECTS for frame in frames):
             raise self._disconnected()
-        return _events_of(frames)
+        return self._filtered(frames)
 
-    def drain_until_now(self) -> list[Message]:
-        """Request the time, and return the events received before the answer."""
-        self.clock()
-        return _events_of(self.take_skipped())
+    def _list_all(self) -> list[EventSocketRecord]:
+        members: list[Message] = []
+        for queue in self._list("queue list", "record_template"):
+            if (name := queue.get("name", "")) and not any(character.isspace() for character in name):
+                members += [select_fields(row, MEMBER) for row in self._list(f"queue list members {name}", "cid_name")]
+        status = self._list_agents()
+        status.members = members
+        # Rows change just before their event is sent, so the events of all listed changes come before the next answer.
+        self._clock()
+        events = self._filtered(self.take_skipped())
+        status.reported = sorted({subject(event.message) for event in events})
+        return [status, *events]
 
-    def clock(self) -> float:
+    def _list_agents(self) -> EventSocketRecord:
+        """Return the agents and tiers (agents by queue), as one record."""
+        self._listed_at = time.monotonic()
+        tiers = [select_fields(row, TIER) for row in self._list("tier list", "")]
+        agents = [select_fields(row, AGENT_ROW) for row in self._list("agent list", "contact")]
+        listed = {"CC-Action": LISTED, AT: str(int(self._clock() * 1_000_000))}
+        self._rows = agents, tiers
+        return EventSocketRecord(0, time.time(), listed, agents=agents, tiers=tiers)
+
+    def _clock(self) -> float:
         """Return the time of FreeSWITCH in seconds since 1970, or the local time if the answer is invalid."""
         answer = self._ask(CLOCK).strip()
         return float(answer) if answer.isascii() and answer.isdecimal() and len(answer) < 12 else time.time()
-
-    def list_members(self) -> list[Message]:
-        """Return a row for each caller who waits, talks, or abandoned recently."""
-        rows: list[Message] = []
-        for queue in self._list("queue list", "record_template"):
-            if (name := queue.get("name", "")) and not any(character.isspace() for character in name):
-                rows += self._list(f"queue list members {name}", "cid_name")
-        return rows
-
-    def list_agents(self) -> EventSocketRecord:
-        """Return the agents and tiers (agents by queue), as one record."""
-        tiers = [select_fields(row, TIER) for row in self._list("tier list", "")]
-        agents = [select_fields(row, AGENT_ROW) for row in self._list("agent list", "contact")]
-        listed = {"CC-Action": LISTED, AT: str(int(self.clock() * 1_000_000))}
-        return EventSocketRecord(0, time.time(), listed, agents=agents, tiers=tiers)
 
     def _show_password(self, config: FreeswitchConfig) -> None:
         greeting = self._answer()
@@ -151,56 +168,10 @@ class EventSocketSession(SocketSession[Frame]):
     def _no_socket(self) -> SourceUnavailableError:
         return self.trouble("is not a FreeSWITCH event socket", "n'est pas un event socket de FreeSWITCH")
 
-
-class EventSocketConnection:
-    """A session whose events and lists are reduced to the retained headers."""
-
-    def __init__(self, config: FreeswitchConfig, names: NameResolver) -> None:
-        self._names = names
-        self._session = EventSocketSession(config)
-        try:
-            members = [select_fields(row, MEMBER) for row in self._session.list_members()]
-            status = self._session.list_agents()
-            status.members = members
-            # Rows change just before their event is sent, so the events of all listed changes come before the next answer.
-            events = self._filtered(self._session.drain_until_now())
-            status.reported = sorted({subject(event.message) for event in events})
-            self._rows = status.agents, status.tiers
-            self._listed_at = time.monotonic()
-            self.initial_records = [status, *events]
-            """The lists, and the events received during the listing."""
-        except BaseException:
-            self._session.close()
-            raise
-
-    def receive(self, wait_seconds: float) -> list[EventSocketRecord]:
-        """Return new events; without any, the agent lists if they have changed."""
-        records = self._filtered(self._session.receive_events(wait_seconds))
-        if records or time.monotonic() - self._listed_at < RELIST_SECONDS:
-            return records
-        self._listed_at = time.monotonic()
-        self._session.restart_timeout()
-        try:
-            status = self._session.list_agents()
-        except SourceUnavailableError:
-            # The events received before the failure; the next call raises again.
-            return self._filtered(self._session.receive_events(0.0))
-        if self._rows == (rows := (status.agents, status.tiers)):
-            return []
-        self._rows = rows
-        return [status]
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
-
-    def _filtered(self, events: list[Message]) -> list[EventSocketRecord]:
+    def _filtered(self, frames: Sequence[Frame]) -> list[EventSocketRecord]:
+        events = (
+            {"Event-Name": OVERSIZED} if frame.oversized else event_of(frame.body)
+            for frame in frames
+            if frame.kind == EVENT
+        )
         return EventSocketRecord.filtered(events, lambda event: filter_event(event, self._names))
-
-
-def _events_of(frames: Sequence[Frame]) -> list[Message]:
-    return [
-        {"Event-Name": OVERSIZED} if frame.oversized else event_of(frame.body)
-        for frame in frames
-        if frame.kind == EVENT
-    ]

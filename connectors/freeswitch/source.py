@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.event_filter import EventSocketRecord
-from connectors.freeswitch.event_socket_session import EventSocketConnection
+from connectors.freeswitch.event_socket_session import EventSocketSession
 from connectors.freeswitch.mapping import Context as MappingContext
 from connectors.freeswitch.mapping import EventMapping
 from connectors.freeswitch.name_resolver import NameResolver
@@ -38,7 +38,7 @@ class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[Jour
         super().__init__(
             context.directory / "esl",
             EventSocketRecord,
-            partial(EventSocketConnection, config, NameResolver(config, key)),
+            partial(EventSocketSession, config, NameResolver(config, key)),
             self._cursor.load_as(Checkpoint[StayTracker]) or Checkpoint(0, StayTracker()),
             partial(EventMapping, context.source, config, key),
         )

@@ -75,7 +75,7 @@ class SocketSession(ABC, Generic[MessageT]):
     def feed(self, content: bytes) -> Iterable[MessageT]:
         """Add received bytes, and return the messages that they complete."""
 
-    def receive(self, wait_seconds: float) -> list[MessageT]:
+    def receive_messages(self, wait_seconds: float) -> list[MessageT]:
         """Return received messages in order; none after `wait_seconds` without any, which also checks the connection."""
         if not self._skipped and not self._inbox:
             self._fill_inbox(wait_seconds)
@@ -91,7 +91,7 @@ class SocketSession(ABC, Generic[MessageT]):
         return messages
 
     def await_message(self, is_wanted: Callable[[MessageT], bool]) -> MessageT:
-        """Return the next message that is wanted. Messages before it are returned by `take_skipped`, or else by `receive`."""
+        """Return the next message that is wanted. Those before it are kept for `take_skipped` or `receive_messages`."""
         while True:
             while self._inbox:
                 message = self._inbox.popleft()

@@ -25,28 +25,27 @@ UNREACHABLE: Final = (
 
 
 class ManagerSession(SocketSession[Message]):
-    """A connection to the manager interface."""
+    """A connection to the manager interface, whose messages are reduced to the retained headers."""
 
     ping = encode_action("Ping")
     farewell = encode_action("Logoff")
     unreachable = UNREACHABLE
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, names: NameResolver) -> None:
+        self._names = names
         self._reader = MessageReader()
         super().__init__(manager.address, _trust(manager) if manager.encrypted else None)
-        self.members: list[Message] = []
-        """One row for each agent in each queue."""
-        self.entries: list[Message] = []
-        """One row for each waiting caller."""
         try:
             self._greet()
             self._log_in(manager)
-            self.now = seconds_of(self._ask("Ping"), time.time())
-            """Switchboard time at the start of the connection, in seconds since 1970."""
-            self._list_queues()
+            self.initial_records = self._list_queues()
         except BaseException:
             self.close()
             raise
+
+    def receive(self, wait_seconds: float) -> list[ManagerRecord]:
+        """Return new messages in order; none after `wait_seconds` without any, which also checks the connection."""
+        return self._filtered(self.receive_messages(wait_seconds))
 
     def feed(self, content: bytes) -> list[Message]:
         """Add received bytes, and return the messages that they complete."""
@@ -71,15 +70,23 @@ class ManagerSession(SocketSession[Message]):
             shown = {"AuthType": "MD5", "Key": key}
         self._ask("Login", Username=manager.username, Events=CLASSES, **shown)
 
-    def _list_queues(self) -> None:
+    def _list_queues(self) -> list[ManagerRecord]:
+        """Return a record of the connection, the events before the queue status, and the queue status."""
+        timestamp = {"Timestamp": f"{seconds_of(self._ask('Ping'), time.time()):.6f}"}
         self._ask("QueueStatus")
-        self.before = self.take_skipped()
-        """Events received before the queue status."""
-        lists = {"QueueMember": self.members, "QueueEntry": self.entries}
+        before = self._filtered(self.take_skipped())
+        members: list[Message] = []
+        entries: list[Message] = []
         while (row := self.await_message(_is_listed)).get("Event") != "QueueStatusComplete":
-            lists.get(row.get("Event", ""), []).append(row)
-            if len(self.members) + len(self.entries) > MAX_LISTED:
+            if row.get("Event") == "QueueMember":
+                members.append(select_fields(row, MEMBER))
+            elif row.get("Event") == "QueueEntry":
+                entries.append(select_fields(row, ENTRY))
+            if len(members) + len(entries) > MAX_LISTED:
                 raise self.trouble("lists too many agents and callers", "énumère trop d'agents et d'appelants")
+        now = time.time()
+        connected = ManagerRecord(0, now, {"Event": CONNECTED} | timestamp)
+        return [connected, *before, ManagerRecord(0, now, {"Event": LISTED} | timestamp, members, entries)]
 
     def _ask(self, action: str, **headers: str) -> Message:
         self.send(encode_action(action, ActionID=action, **headers))
@@ -90,30 +97,6 @@ class ManagerSession(SocketSession[Message]):
                 f"refuse {action} : l'utilisateur et son mot de passe sont-ils corrects, et cette machine est-elle autorisée ?",
             )
         return answer
-
-
-class ManagerConnection:
-    """A session whose messages are reduced to the retained headers."""
-
-    def __init__(self, manager: Manager, names: NameResolver) -> None:
-        self._names = names
-        self._session = session = ManagerSession(manager)
-        now, timestamp = time.time(), {"Timestamp": f"{session.now:.6f}"}
-        members = [select_fields(row, MEMBER) for row in session.members]
-        entries = [select_fields(row, ENTRY) for row in session.entries]
-        self.initial_records = [
-            ManagerRecord(0, now, {"Event": CONNECTED} | timestamp),
-            *self._filtered(session.before),
-            ManagerRecord(0, now, {"Event": LISTED} | timestamp, members, entries),
-        ]
-
-    def receive(self, wait_seconds: float) -> list[ManagerRecord]:
-        """Return new messages. Raises `SourceUnavailableError`."""
-        return self._filtered(self._session.receive(wait_seconds))
-
-    def close(self) -> None:
-        """Log off and close the connection."""
-        self._session.close()
 
     def _filtered(self, messages: list[Message]) -> list[ManagerRecord]:
         return ManagerRecord.filtered(messages, lambda message: filter_message(message, self._names))

@@ -13,12 +13,14 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk.manager.manager_session import ManagerSession
+from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.simulate import ManagerServer, configuration
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.socket_session import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
+from models.identities import PseudonymKey
 from models.reasons import Reason
 from tests.support.asterisk_harness import (
     NINE,
@@ -226,7 +228,8 @@ class TestProbe:
 class TestSilence:
     @pytest.fixture
     def session(self, manager: ManagerServer) -> Iterator[ManagerSession]:
-        with closing(ManagerSession(asterisk.CONNECTOR.config(**configuration(ami=options(manager))).ami)) as session:
+        config = asterisk.CONNECTOR.config(**configuration(ami=options(manager)))
+        with closing(ManagerSession(config.ami, NameResolver(config, PseudonymKey("x", bytes(32))))) as session:
             yield session
         wait_until_disconnected(manager)
 
@@ -238,12 +241,12 @@ class TestSilence:
     def test_buffered_events_are_read_after_a_pause(self, session: ManagerSession, manager: ManagerServer) -> None:
         ScriptedSwitchboard(lambda line: None, manager).arrive(NINE + 1)
         self.pause(session, 600)
-        assert [message["Event"] for message in session.receive(5.0)] == ["Newchannel"]
+        assert [record.message["Event"] for record in session.receive(5.0)] == ["Newchannel"]
 
     def test_silent_server_is_pinged(self, session: ManagerSession) -> None:
         self.pause(session, 600)
         assert session.receive(0.0) == []
-        assert [message["Ping"] for message in session.receive(5.0)] == ["Pong"]
+        assert [message["Ping"] for message in session.receive_messages(5.0)] == ["Pong"]
 
     def test_server_without_an_answer_is_disconnected(
         self, session: ManagerSession, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.event_socket_session import RELIST_SECONDS, EventSocketConnection
+from connectors.freeswitch.event_socket_session import RELIST_SECONDS, EventSocketSession
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.simulate import CallSimulation, configuration
 from connectors.freeswitch.simulate.server import _Connection as Connection
@@ -224,7 +224,7 @@ class TestMeanwhile:
 class TestTiers:
     def test_change_of_tiers_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
+        with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
             scene.callcenter.serve(NINE, "3101@default", "mdph")
             assert listening.receive(0.0) == []
             listening._listed_at -= RELIST_SECONDS
@@ -242,7 +242,7 @@ class TestTiers:
             scene.event_socket.drop_all()
 
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
+        with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_run_api", break_off)
             outcome = listening.receive(0.0)
