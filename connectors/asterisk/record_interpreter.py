@@ -33,7 +33,7 @@ from connectors.asterisk.queue_log import (
     QueueLogRecord,
 )
 from connectors.sdk.i18n import say
-from connectors.sdk.telephony import CACHED, PhoneLine, event_type
+from connectors.sdk.telephony import CACHED, LABEL, PhoneLine, event_type
 from models.codec import UnusableRecord
 from models.events import (
     AgentChange,
@@ -109,8 +109,8 @@ class RecordInterpreter:
             **{event: self._custom(event, outcome) for event, outcome in custom.items()},
         }
 
-    def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event] | None:
-        """Return the events of `record`, None if its event has no meaning, and count its line. Raises `UnusableRecord`."""
+    def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event]:
+        """Return the events of `record`, and count its line. Raises `UnusableRecord`, also for an event without a meaning."""
         envelope: Envelope = {
             "source": self._source,
             "time": record.time,
@@ -121,7 +121,7 @@ class RecordInterpreter:
         handler = self._handlers.get(record.event)
         if handler is None:
             self._reserve(record)
-            return None
+            raise UnusableRecord(Reason.UNKNOWN_RECORD, _missing_meaning(record.event))
         return handler(record, envelope)
 
     # --------------------------------------------------------------------------------------------------- outside queues
@@ -334,6 +334,13 @@ class RecordInterpreter:
         envelope["site"] = stay.site
         envelope["data"] = data
         return kind.make(envelope)
+
+
+def _missing_meaning(event: str) -> str:
+    """Return a hint about an event without a meaning; empty if its name may not be shown."""
+    if not LABEL.fullmatch(event):
+        return ""
+    return say(f"{event} has no meaning in custom_events", f"{event} n'a pas de sens dans custom_events")
 
 
 def _here(stay: QueueStay, **data: Any) -> dict[str, Any]:

@@ -56,16 +56,14 @@ class FrameReader:
         self._pending += content
         frames = []
         while self._begin() and self._headers is not None:
-            taken = min(self._missing, len(self._pending))
             if self._skipping:
-                del self._pending[:taken]
-                self._missing -= taken
-            if (self._missing if self._skipping else self._missing - taken) > 0:
+                skipped = min(self._missing, len(self._pending))
+                del self._pending[:skipped]
+                self._missing -= skipped
+            if len(self._pending) < self._missing:
                 break
-            body = b"" if self._skipping else bytes(self._pending[: self._missing])
-            if not self._skipping:
-                del self._pending[: self._missing]
-            frames.append(Frame(self._headers, body, self._skipping))
+            frames.append(Frame(self._headers, bytes(self._pending[: self._missing]), self._skipping))
+            del self._pending[: self._missing]
             self._headers = None
         return frames
 

@@ -179,7 +179,7 @@ class RecordMapping(Protocol):
     """Mapping of records in order."""
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a record, or its rejection. Never raises."""
+        """Return the events of a record. Raises `UnusableRecord`."""
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the record mapped last, with the memory needed to map it again."""
@@ -211,7 +211,7 @@ class MappedStream(JournaledStream[RecordT], Generic[RecordT, TrackerT]):
         self._mapping = mapping_with(state.tracker)
 
     def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a record or its rejection, and store its number in the state."""
+        """Return the events of a record, and store its number in the state. Raises `UnusableRecord`."""
         self.state.number = raw.number
         return self._mapping.map(raw)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Reject
+from models.codec import UnusableRecord
 from models.events import AgentChange, Event
 from models.identities import IdentityKind, PseudonymKey
 from streams.core.contacts import agent, contact
@@ -36,9 +37,8 @@ def read(lines: Iterable[bytes]) -> list[Event]:
     mapping = QueueLogMapping("asterisk/essai", config, KEY, CallHistory())
     events: list[Event] = []
     for line in lines:
-        outcome = mapping.map(LogLine(line, NOW))
-        if not isinstance(outcome, Reject):
-            events += outcome
+        with suppress(UnusableRecord):
+            events += mapping.map(LogLine(line, NOW))
     return events
 
 

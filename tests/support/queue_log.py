@@ -10,6 +10,7 @@ from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
+from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 
@@ -41,7 +42,14 @@ OPTIONS = {
 class Mapper:
     """Maps records in order. `outcome` is the subclass's own."""
 
+    mapping: Any
     outcome: Callable[..., Any]
+
+    def map_or_reject(self, raw: Any) -> Any:
+        try:
+            return self.mapping.map(raw)
+        except UnusableRecord as error:
+            return self.mapping.reject(raw, error.reason, error.detail)
 
     def events(self, *records: Any) -> list[Event]:
         """Return the events of records that are not rejected."""
@@ -68,7 +76,7 @@ class Log(Mapper):
         self.mapping = QueueLogMapping("asterisk/essai", config, KEY, self.memory)
 
     def outcome(self, line: str | bytes) -> Sequence[Event] | Reject:  # type: ignore[override]
-        return self.mapping.map(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))
+        return self.map_or_reject(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))  # type: ignore[no-any-return]
 
 
 def line(

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.ami_protocol import (
     CONNECTED,
@@ -21,9 +20,7 @@ from connectors.asterisk.manager.ami_protocol import (
 from connectors.asterisk.manager.call_tracker import CallTracker
 from connectors.asterisk.manager.mapping import Context, ManagerMapping
 from connectors.asterisk.manager.message_filter import ManagerRecord, filter_message
-from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.name_resolver import NameResolver
-from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.journaled_stream import LONGEST, JournalEntry, Message
@@ -31,7 +28,7 @@ from models.codec import decode, encode
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
-from tests.support.queue_log import CALL, KEY, NOW, Mapper, T, data_of
+from tests.support.queue_log import CALL, KEY, NOW, Log, Mapper, T, data_of
 
 OPTIONS: dict[str, Any] = {
     "ami": {"host": "localhost", "username": "accueil", "secret": "mot-de-passe"},
@@ -61,7 +58,8 @@ class MessageMapper(Mapper):
         filtered = message if message["Event"].startswith("=") else filter_message(message, self.names)
         if filtered is None:
             return ()
-        return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW))
+        raw = JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW)
+        return self.map_or_reject(raw)  # type: ignore[no-any-return]
 
 
 def ami_message(event: str, at: float = T + 0.25, call: str = CALL, **headers: object) -> Message:
@@ -256,7 +254,7 @@ def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> No
     assert isinstance(reject, Reject)
     assert reject.reason is reason
     tracker = msgspec.json.decode(reject.context, type=Context).manager
-    repeated = MessageMapper(tracker).mapping.map(JournalEntry(reject.record, NOW))
+    repeated = MessageMapper(tracker).map_or_reject(JournalEntry(reject.record, NOW))
     assert isinstance(repeated, Reject)
     assert mapper.events(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
 
@@ -324,8 +322,8 @@ class TestBothInterfaces:
         return MessageMapper(**self.OPTIONS).events(*(message for messages, _ in steps for message in messages))
 
     def read(self, *steps: Step) -> list[Event]:
-        mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, CallHistory())
-        outcomes = [mapping.map(LogLine(line.encode(), NOW)) for _, lines in steps for line in lines]
+        log = Log(queues=OPTIONS["queues"], **self.OPTIONS)
+        outcomes = [log.outcome(line) for _, lines in steps for line in lines]
         return [event for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
 
     @pytest.mark.parametrize("by_manager", range(4))
@@ -351,23 +349,6 @@ class TestBothInterfaces:
         written = ami_message("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
         first, repeated = self.map_messages(([asked_for, full, written], []))
         assert (first.id, first.data.visit) == (repeated.id, repeated.data.visit)
-
-    def test_meaning_configured_later_gives_the_same_refusal_numbers(self) -> None:
-        lines = [log_line("BUSY", 600, T + n) for n in range(3)]
-        unexplained = QueueLogMapping("asterisk/essai", config(), KEY, CallHistory())
-        rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
-        explained = config(custom_events={"BUSY": "full"})
-
-        def repeated(memory: CallHistory, line: str) -> list[str]:
-            outcome = QueueLogMapping("asterisk/essai", explained, KEY, memory).map(LogLine(line.encode(), NOW))
-            assert not isinstance(outcome, Reject)
-            return [event.id for event in outcome]
-
-        memories = [
-            msgspec.json.decode(reject.context, type=CallHistory) for reject in rejects if isinstance(reject, Reject)
-        ]
-        memory_configured_first = CallHistory()
-        assert list(map(repeated, memories, lines)) == [repeated(memory_configured_first, line) for line in lines]
 
 
 class TestPrivacy:

@@ -107,8 +107,9 @@ class TestSteps:
         ]
         assert len({event.id for event in events}) == 3, "a repeated line gives the same event"
 
-    def test_meaning_configured_later_gives_the_same_numbers(self) -> None:
-        log_lines = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+    @pytest.mark.parametrize("event", ["MENU", "FULL"])
+    def test_meaning_configured_later_gives_the_same_numbers(self, event: str) -> None:
+        log_lines = [line(event, 2, at=T + n) for n in range(3)]
         unexplained = Log(custom_events={})
         rejects = [unexplained.outcome(each) for each in log_lines]
         memories = [msgspec.json.decode(each.context, type=CallHistory) for each in rejects if isinstance(each, Reject)]

@@ -94,9 +94,8 @@ class EventMapper(Mapper):
         filtered = event if event.get("CC-Action") == LISTED else filter_event(event, self.names)
         if filtered is None:
             return []
-        return self.mapping.map(
-            JournalEntry(msgspec.json.encode(EventSocketRecord(1, T + 3_600.0, filtered, **lists)), NOW)
-        )
+        record = EventSocketRecord(1, T + 3_600.0, filtered, **lists)
+        return self.map_or_reject(JournalEntry(msgspec.json.encode(record), NOW))
 
     def map_lists(self, at: float = 300, **lists: Any) -> list[Event]:
         mapped = self.outcome({"CC-Action": LISTED, "Event-Date-Timestamp": str(int((T + at) * 1_000_000))}, **lists)
