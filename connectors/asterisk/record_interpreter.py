@@ -32,7 +32,6 @@ from connectors.asterisk.queue_log import (
     UNNAMED,
     QueueLogRecord,
 )
-from connectors.sdk.i18n import say
 from connectors.sdk.telephony import CACHED, LABEL, PhoneLine, event_type
 from models.codec import UnusableRecord
 from models.events import (
@@ -54,6 +53,7 @@ from models.events import (
     TransferKind,
 )
 from models.ids import agent_id, contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -226,7 +226,7 @@ class RecordInterpreter:
         """Return the events of an agent's own action. An agent who logs in paused gives two events."""
         agent = self._names.agent(record.agent)
         if not agent:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
         queue = self._names.queue(record.queue)
         changes = [change]
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
@@ -276,7 +276,7 @@ class RecordInterpreter:
     def _stay(self, record: QueueLogRecord, find: Callable[[Call, str, int], int] = Call.stay) -> QueueStay:
         name = self._call_of(record)
         if record.queue in UNNAMED:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no queue"))
         queue_key, label, service, site = self._names.queue_place(record.queue)
         call = self._history.call(name, record.second)
         ordinal = find(call, queue_key, record.second)
@@ -317,7 +317,7 @@ class RecordInterpreter:
 
     def _call_of(self, record: QueueLogRecord) -> str:
         if record.call in NO_CALL:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no call"))
         return self._names.call(record.call, record.second)
 
     def _event(
@@ -340,7 +340,7 @@ def _missing_meaning(event: str) -> str:
     """Return a hint about an event without a meaning; empty if its name may not be shown."""
     if not LABEL.fullmatch(event):
         return ""
-    return say(f"{event} has no meaning in custom_events", f"{event} n'a pas de sens dans custom_events")
+    return _("{event} has no meaning in custom_events", event=event)
 
 
 def _here(stay: QueueStay, **data: Any) -> dict[str, Any]:

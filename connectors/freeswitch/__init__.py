@@ -4,15 +4,15 @@ from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.simulate.command import command
 from connectors.freeswitch.source import FreeswitchSource
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "freeswitch",
     FreeswitchConfig,
     FreeswitchSource,
     simulate=command,
-    descriptions=(
-        "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
-        "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",
+    description=N_(
+        "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)"
     ),
     position_files=lambda _: (),
 )

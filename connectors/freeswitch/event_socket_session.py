@@ -29,16 +29,14 @@ from connectors.freeswitch.name_resolver import NameResolver
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.journaled_stream import Message, select_fields
 from connectors.sdk.socket_session import SocketSession
+from models.locale import N_, _
 
 RELIST_SECONDS: Final = 60.0
 """Interval between agent lists, in seconds: no event reports changes of an agent's queues."""
 DISCONNECTS: Final = frozenset({"text/disconnect-notice", "text/rude-rejection"})
 ANSWERS: Final = frozenset({"command/reply", "api/response", "auth/request"}) | DISCONNECTS
 CLOCK: Final = "api strepoch"
-UNREACHABLE: Final = (
-    "cannot be reached: is mod_event_socket loaded, and is the network available?",
-    "est injoignable : mod_event_socket est-il chargé, et le réseau disponible ?",
-)
+UNREACHABLE: Final = N_("cannot be reached: is mod_event_socket loaded, and is the network available?")
 
 
 class EventSocketSession(SocketSession[Frame]):
@@ -117,23 +115,19 @@ class EventSocketSession(SocketSession[Frame]):
     def _show_password(self, config: FreeswitchConfig) -> None:
         greeting = self._answer()
         if greeting.kind == "text/rude-rejection":
-            raise self.refusal(
-                "does not accept connections from this machine: its apply-inbound-acl forbids them",
-                "n'accepte pas de connexions de cette machine : son apply-inbound-acl les interdit",
-            )
+            raise self.refusal(_("does not accept connections from this machine: its apply-inbound-acl forbids them"))
         if greeting.kind != "auth/request":
             raise self._no_socket()
         password = config.password.get_secret_value()
         if not self._command(f"userauth {config.user}:{password}" if config.user else f"auth {password}"):
-            raise self.refusal("refuses the password", "refuse le mot de passe")
+            raise self.refusal(_("refuses the password"))
 
     def _subscribe(self, config: FreeswitchConfig) -> None:
         # Names before CUSTOM are event types, names after it are subclasses.
         calls = "CHANNEL_CREATE " if config.dids else ""
         if not self._command(f"event plain {calls}CUSTOM callcenter::info"):
             raise self.refusal(
-                "refuses events: is this user allowed CUSTOM callcenter::info, and CHANNEL_CREATE for dids?",
-                "refuse les événements : cet utilisateur a-t-il droit à CUSTOM callcenter::info, et à CHANNEL_CREATE pour dids ?",
+                _("refuses events: is this user allowed CUSTOM callcenter::info, and CHANNEL_CREATE for dids?")
             )
 
     def _command(self, command: str) -> bool:
@@ -151,8 +145,7 @@ class EventSocketSession(SocketSession[Frame]):
         if rows is None or len(rows) > MAX_LISTED:
             command = f"callcenter_config {command.partition(' members')[0]}"
             raise self.trouble(
-                f"does not answer {command}: is mod_callcenter loaded, and is this command allowed?",
-                f"ne répond pas à {command} : mod_callcenter est-il chargé, et cette commande est-elle autorisée ?",
+                _("does not answer {command}: is mod_callcenter loaded, and is this command allowed?", command=command)
             )
         return rows
 
@@ -163,10 +156,10 @@ class EventSocketSession(SocketSession[Frame]):
         return answer
 
     def _disconnected(self) -> SourceUnavailableError:
-        return self.trouble("ends the connection", "met fin à la connexion")
+        return self.trouble(_("ends the connection"))
 
     def _no_socket(self) -> SourceUnavailableError:
-        return self.trouble("is not a FreeSWITCH event socket", "n'est pas un event socket de FreeSWITCH")
+        return self.trouble(_("is not a FreeSWITCH event socket"))
 
     def _filtered(self, frames: Sequence[Frame]) -> list[EventSocketRecord]:
         events = (

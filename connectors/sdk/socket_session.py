@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import ClassVar, Final, Generic, TypeVar
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.telephony import decode_text
+from models.locale import _
 
 START_SECONDS: Final = 20.0
 """Longest duration of a login with its lists, in seconds. After 60 seconds without progress, an instance counts as stuck."""
@@ -48,8 +48,8 @@ class SocketSession(ABC, Generic[MessageT]):
     """Request that has no effect."""
     farewell: ClassVar[bytes]
     """Request that ends the session."""
-    unreachable: ClassVar[tuple[str, str]]
-    """Error for a failed connection, in English and French."""
+    unreachable: ClassVar[str]
+    """Error for a failed connection."""
 
     def __init__(self, address: tuple[str, int], secure: ssl.SSLContext | None = None) -> None:
         self._name = "{}:{}".format(*address)
@@ -61,15 +61,12 @@ class SocketSession(ABC, Generic[MessageT]):
         try:
             plain = socket.create_connection(address, CONNECT_SECONDS)
         except OSError:
-            raise self.trouble(*self.unreachable) from None
+            raise self.trouble(_(self.unreachable)) from None
         try:
             self._socket = secure.wrap_socket(plain, server_hostname=address[0]) if secure else plain
         except OSError:  # includes errors of TLS
             plain.close()
-            raise self.trouble(
-                "speaks no TLS, or shows a certificate that is not trusted here",
-                "ne parle pas TLS, ou présente un certificat auquel on ne fait pas confiance ici",
-            ) from None
+            raise self.trouble(_("speaks no TLS, or shows a certificate that is not trusted here")) from None
 
     @abstractmethod
     def feed(self, content: bytes) -> Iterable[MessageT]:
@@ -100,7 +97,7 @@ class SocketSession(ABC, Generic[MessageT]):
                 self._skipped.append(message)
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise self.trouble("does not answer in time", "ne répond pas à temps")
+                raise self.trouble(_("does not answer in time"))
             self._fill_inbox(left)
 
     def restart_timeout(self) -> None:
@@ -136,13 +133,13 @@ class SocketSession(ABC, Generic[MessageT]):
             self._socket.sendall(self.farewell)
         self._socket.close()
 
-    def trouble(self, english: str, french: str) -> SourceUnavailableError:
+    def trouble(self, problem: str) -> SourceUnavailableError:
         """Return the error to raise, with the address and a description of the problem."""
-        return SourceUnavailableError(f"{self._name} {say(english, french)}")
+        return SourceUnavailableError(f"{self._name} {problem}")
 
-    def refusal(self, english: str, french: str) -> SourceRefusedError:
+    def refusal(self, problem: str) -> SourceRefusedError:
         """Return the error to raise if the system refuses access, with the address and the required correction."""
-        return SourceRefusedError(f"{self._name} {say(english, french)}")
+        return SourceRefusedError(f"{self._name} {problem}")
 
     def _fill_inbox(self, wait_seconds: float) -> None:
         self._inbox += self.feed(self.read(wait_seconds))
@@ -155,7 +152,7 @@ class SocketSession(ABC, Generic[MessageT]):
                 self.asked_at = now
                 self.send(self.ping)
         elif now - self.asked_at > ANSWER_SECONDS:
-            raise self.trouble("does not answer any more", "ne répond plus")
+            raise self.trouble(_("does not answer any more"))
 
     def _broken(self) -> SourceUnavailableError:
-        return self.trouble("broke the connection off", "a coupé la connexion")
+        return self.trouble(_("broke the connection off"))

@@ -10,18 +10,15 @@ from connectors.asterisk.manager.ami_protocol import CONNECTED, LISTED, MessageR
 from connectors.asterisk.manager.message_filter import ENTRY, MEMBER, ManagerRecord, filter_message
 from connectors.asterisk.name_resolver import NameResolver
 from connectors.sdk.errors import SourceMisconfiguredError
-from connectors.sdk.i18n import say
 from connectors.sdk.journaled_stream import Message, select_fields
 from connectors.sdk.socket_session import SocketSession
+from models.locale import N_, _
 
 MAX_BANNER_BYTES: Final = 512
 MAX_LISTED: Final = 50_000
 CLASSES: Final = "agent,call,dialplan,user"
 """Event classes requested at login."""
-UNREACHABLE: Final = (
-    "cannot be reached: is the manager interface enabled, and is the network available?",
-    "est injoignable : l'interface de gestion est-elle activée, et le réseau disponible ?",
-)
+UNREACHABLE: Final = N_("cannot be reached: is the manager interface enabled, and is the network available?")
 
 
 class ManagerSession(SocketSession[Message]):
@@ -59,7 +56,7 @@ class ManagerSession(SocketSession[Message]):
                 break
             banner += byte
         if not banner.startswith(b"Asterisk Call Manager/"):
-            raise self.trouble("is not an Asterisk manager interface", "n'est pas une interface de gestion d'Asterisk")
+            raise self.trouble(_("is not an Asterisk manager interface"))
 
     def _log_in(self, manager: Manager) -> None:
         secret = manager.secret.get_secret_value()
@@ -83,7 +80,7 @@ class ManagerSession(SocketSession[Message]):
             elif row.get("Event") == "QueueEntry":
                 entries.append(select_fields(row, ENTRY))
             if len(members) + len(entries) > MAX_LISTED:
-                raise self.trouble("lists too many agents and callers", "énumère trop d'agents et d'appelants")
+                raise self.trouble(_("lists too many agents and callers"))
         now = time.time()
         connected = ManagerRecord(0, now, {"Event": CONNECTED} | timestamp)
         return [connected, *before, ManagerRecord(0, now, {"Event": LISTED} | timestamp, members, entries)]
@@ -93,8 +90,7 @@ class ManagerSession(SocketSession[Message]):
         answer = self.await_message(lambda message: message.get("ActionID") == action and "Response" in message)
         if answer["Response"] != "Success":
             raise self.refusal(
-                f"refuses {action}: are username and secret correct, and is this machine permitted?",
-                f"refuse {action} : l'utilisateur et son mot de passe sont-ils corrects, et cette machine est-elle autorisée ?",
+                _("refuses {action}: are username and secret correct, and is this machine permitted?", action=action)
             )
         return answer
 
@@ -106,9 +102,9 @@ def _trust(manager: Manager) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=manager.authorities)
     except OSError:
-        problem = say(
-            f"cannot be verified: {manager.authorities} is unreadable or contains no certificates",
-            f"ne peut être vérifiée : {manager.authorities} est illisible ou ne contient pas de certificats",
+        problem = _(
+            "cannot be verified: {authorities} is unreadable or contains no certificates",
+            authorities=manager.authorities,
         )
         raise SourceMisconfiguredError("{}:{} ".format(*manager.address) + problem) from None
 
