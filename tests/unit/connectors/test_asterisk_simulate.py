@@ -1,7 +1,7 @@
-"""Simulated switchboard: its log, its ledger, its staff, and the command that writes a day."""
+"""Simulated switchboard: its log, its staff, and the command that writes a day."""
 
 import collections
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from math import exp, factorial
 from pathlib import Path
 
@@ -9,89 +9,24 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.asterisk import CONNECTOR
-from connectors.asterisk.call_history import CallHistory
-from connectors.asterisk.config import AsteriskConfig
-from connectors.asterisk.mapping import QueueLogMapping
-from connectors.asterisk.queue_log import LogLine
-from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.asterisk.simulate import simulate_day
 from connectors.asterisk.simulate.log import LogSwitchboard
 from connectors.sdk import registry
 from connectors.sdk.contract import Connector
 from connectors.sdk.simulation import call_profile
-from connectors.sdk.simulation.call_ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, QueueTotals
+from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.simulation.call_profile import CALLER_RANGES, ZONE, CallProfile, agents_for
-from models.events import AgentChange, Event, LeaveReason
-from models.identities import PseudonymKey
+from models.events import LeaveReason
 from streams.cli.main import main
 
 MONDAY = date(2026, 11, 23)
 NINE = datetime(2026, 11, 23, 9, tzinfo=ZONE).timestamp()
 
 
-def events_of(log: Path) -> list[Event]:
-    """Return the events of a simulated log; no line may be rejected."""
-    memory = CallHistory()
-    config = AsteriskConfig(**configuration(log))
-    mapping = QueueLogMapping("asterisk/essai", config, PseudonymKey("demonstration", bytes(32)), memory)
-    lines = log.read_bytes().splitlines()
-    newest = datetime.fromtimestamp(int(lines[-1].partition(b"|")[0]), UTC)
-    events: list[Event] = []
-    for line in lines:
-        events += mapping.map(LogLine(line, newest))
-    return events
-
-
-def count_events(events: list[Event]) -> dict[str, QueueTotals]:
-    """Compute the figures of a ledger from events."""
-    tallies: dict[str, QueueTotals] = collections.defaultdict(QueueTotals)
-    visits: dict[str, set[tuple[str, int]]] = collections.defaultdict(set)
-    for event in events:
-        if event.type == "agent.state_changed":
-            tallies[event.data.queue].ring_unanswered += event.data.change is AgentChange.RING_UNANSWERED
-            continue
-        if event.type in {"call.arrived", "call.menu_chosen", "call.voicemail_left"}:
-            continue
-        found = tallies[event.data.queue]
-        visits[event.data.queue].add((event.subject, event.data.visit))
-        match event.type:
-            case "call.answered":
-                found.answered += 1
-                found.answered_in_time += event.data.wait_seconds <= TARGET_SECONDS
-                found.wait_seconds += int(event.data.wait_seconds)
-            case "call.abandoned":
-                found.abandoned += 1
-                found.abandon_wait_seconds += int(event.data.wait_seconds)
-                found.short_abandoned += event.data.wait_seconds <= SHORT_SECONDS
-            case "call.left_queue":
-                found.left[event.data.reason.value] = found.left.get(event.data.reason.value, 0) + 1
-            case "call.transferred" | "call.ended":
-                if event.type == "call.transferred":
-                    found.transferred += 1
-                    target = event.data.to_queue
-                    found.transferred_to[target] = found.transferred_to.get(target, 0) + 1
-                found.ended += event.type == "call.ended"
-                found.handle_seconds += int(event.data.handle_seconds)
-    for queue, found in tallies.items():
-        found.offered = len(visits[queue])
-        found.forgotten = found.offered - found.answered - found.abandoned - sum(found.left.values())
-    return dict(tallies)
-
-
 @pytest.fixture(scope="module")
 def monday(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
     log = tmp_path_factory.mktemp("simulated") / "queue_log"
     return log, simulate_day(log, day=MONDAY, seed=11, calls=3_000)
-
-
-def test_ledger_equals_the_figures_from_the_log(monday: tuple[Path, Ledger]) -> None:
-    log, ledger = monday
-    events = events_of(log)
-    assert count_events(events) == ledger.queues
-    counts = collections.Counter(event.type for event in events)
-    assert counts["call.arrived"] == ledger.calls
-    assert counts["call.menu_chosen"] == ledger.menu_choices > 0
-    assert counts["call.voicemail_left"] == ledger.messages > 0
-    assert len({event.id for event in events}) == len(events)
 
 
 def test_every_kind_of_event_occurs(monday: tuple[Path, Ledger]) -> None:
