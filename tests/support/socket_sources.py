@@ -1,9 +1,10 @@
 """Tests with connectors of live event sockets."""
 
+import socket
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,19 @@ def wait_until_disconnected(event_server: EventServer) -> None:
 def has_stored(listener: Path) -> bool:
     """Return whether the connector with the directory `listener` has stored any event."""
     return any(listener.rglob("*.spool")) or any(listener.rglob("cursor-*.json"))
+
+
+@contextmanager
+def greeting_server(greeting: bytes) -> Iterator[int]:
+    """Send `greeting` to one client and disconnect it; yield the port."""
+
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(greeting)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()

@@ -1,8 +1,6 @@
 """Connection to a manager interface: loss and recovery, refusals, TLS, and silence."""
 
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,7 +31,7 @@ from tests.support.asterisk_harness import (
     serving,
 )
 from tests.support.processes import wait_until
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.socket_sources import greeting_server, wait_until_disconnected
 
 
 class TestAway:
@@ -154,24 +152,11 @@ class TestLogin:
             scene.harness.probe()
 
     def test_other_service_on_the_port_is_reported(self, tmp_path: Path) -> None:
-        def answer() -> None:
-            connection, _ = listener.accept()
-            connection.sendall(b"220 mail.example.org ESMTP\r\n")
-            connection.close()
-
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            thread = threading.Thread(target=answer)
-            thread.start()
-            given = configuration(
-                ami={"host": "127.0.0.1", "port": listener.getsockname()[1], "username": "a", "secret": "b"}
-            )
+        with greeting_server(b"220 mail.example.org ESMTP\r\n") as port:
+            given = configuration(ami={"host": "127.0.0.1", "port": port, "username": "a", "secret": "b"})
             harness = ConnectorHarness(asterisk.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
-            with (
-                harness.opened() as (flow, _),
-                pytest.raises(SourceUnavailableError, match="is not an Asterisk manager interface"),
-            ):
-                flow.step()
-            thread.join()
+            with pytest.raises(SourceUnavailableError, match="is not an Asterisk manager interface"):
+                harness.probe()
 
     def test_missing_class_dialplan_is_reported(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager)

@@ -1,7 +1,5 @@
 """Connection to an event socket: refusals, silence, and probe."""
 
-import socket
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from connectors.freeswitch.simulate.server import USER
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.freeswitch_harness import NINE, FreeswitchHarness
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.socket_sources import greeting_server, wait_until_disconnected
 
 
 class TestLogin:
@@ -47,18 +45,8 @@ class TestLogin:
         ],
     )
     def test_other_service_and_refused_address_are_reported(self, tmp_path: Path, greeting: bytes, error: str) -> None:
-        def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(greeting)
-
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            thread = threading.Thread(target=answer)
-            thread.start()
-            given = configuration(listener.getsockname()[1])
-            with pytest.raises(SourceUnavailableError, match=error):
-                ConnectorHarness(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
-            thread.join()
+        with greeting_server(greeting) as port, pytest.raises(SourceUnavailableError, match=error):
+            ConnectorHarness(freeswitch.CONNECTOR, configuration(port), tmp_path / "data", tmp_path / "keys").probe()
 
     def test_missing_mod_callcenter_is_reported(
         self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
