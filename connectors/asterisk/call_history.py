@@ -13,7 +13,6 @@ import msgspec
 CALL_SECONDS: Final = 6 * 3600
 """A call is forgotten after this time without a record about it."""
 MAX_CALLS: Final = 20_000
-"""Calls remembered at the same time."""
 MAX_STAYS: Final = 500
 """Queue stays per call. Stays with an entry get numbers 1 to this; refused stays get the next numbers, up to twice this."""
 MAX_KINDS: Final = 200
@@ -21,7 +20,6 @@ MAX_KINDS: Final = 200
 TALK_SECONDS: Final = 2 * 3600
 """A conversation older than this no longer keeps its agent busy, because the log does not report every end."""
 MAX_TALKS: Final = 100
-"""Open conversations remembered per agent."""
 MAX_SECONDS: Final = 8
 """Seconds for which lines are counted: a busy switchboard may write lines out of order by a second."""
 _T = TypeVar("_T")
@@ -124,7 +122,6 @@ class Second(msgspec.Struct, array_like=True):
 
     lines: int = 0
     changes: dict[str, int] = {}
-    """Occurrences of each agent change."""
 
 
 class CallHistory(msgspec.Struct):

@@ -10,7 +10,6 @@ from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.probe import ProbedOutcomes, read_available, scratch
 
 WAIT_SECONDS: Final = 2.0
-"""Longest wait for new records, in seconds."""
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -20,8 +20,7 @@ from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream
-from connectors.sdk.spool import SpoolPosition
+from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream, StreamPosition
 from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
@@ -34,15 +33,6 @@ class _Saved(msgspec.Struct):
     tail: TailPosition | None
     memory: CallHistory
     manager: Checkpoint[CallTracker] = msgspec.field(default_factory=lambda: Checkpoint(0, CallTracker()))
-
-
-class Position(NamedTuple):
-    """Position of the source in both interfaces."""
-
-    saved: bytes
-    """Content of the cursor file."""
-    journal_position: SpoolPosition | None
-    """Position up to which the journal of the manager interface can be deleted."""
 
 
 class LogInput:
@@ -75,7 +65,7 @@ class LogInput:
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
 
-class AsteriskSource(Source[LogLine | JournalEntry, Position]):
+class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
     """Source for one Asterisk. If one of its two interfaces is unavailable, the other is still read.
 
     After a start, the log is read to its end before the manager interface is connected. Otherwise new events would make
@@ -134,13 +124,15 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
             return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject
         return self._log.map_again(reject, read_at) if self._log else reject
 
-    def position(self) -> Position:
+    def position(self) -> StreamPosition:
         """Return the position in the log and in the journal, with the memory of both."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
-        return Position(msgspec.json.encode(self._saved), self._manager.journal_position if self._manager else None)
+        return StreamPosition(
+            msgspec.json.encode(self._saved), self._manager.journal_position if self._manager else None
+        )
 
-    def acknowledge(self, position: Position) -> None:
+    def acknowledge(self, position: StreamPosition) -> None:
         """Save the position, and delete the journal up to it."""
         self._cursor.save(position.saved)
         if self._manager is not None and position.journal_position is not None:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
@@ -14,20 +13,10 @@ from connectors.freeswitch.mapping import EventMapping
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import StayTracker
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream
-from connectors.sdk.spool import SpoolPosition
+from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream, StreamPosition
 
 
-class Position(NamedTuple):
-    """Position of the source."""
-
-    saved: bytes
-    """Content of the cursor file."""
-    journal_position: SpoolPosition | None
-    """Position up to which the journal can be deleted."""
-
-
-class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[JournalEntry, Position]):
+class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[JournalEntry, StreamPosition]):
     """Source for one FreeSWITCH."""
 
     checkpoint_seconds = 0.25
@@ -48,11 +37,11 @@ class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[Jour
         tracker = msgspec.json.decode(reject.context, type=MappingContext).tracker
         return self.map_again(reject.record, tracker, read_at)
 
-    def position(self) -> Position:
+    def position(self) -> StreamPosition:
         """Return the number of the last mapped record, the memory at this point, and the position in the journal."""
-        return Position(msgspec.json.encode(self.state), self.journal_position)
+        return StreamPosition(msgspec.json.encode(self.state), self.journal_position)
 
-    def acknowledge(self, position: Position) -> None:
+    def acknowledge(self, position: StreamPosition) -> None:
         """Save the position, and delete the journal up to it."""
         self._cursor.save(position.saved)
         if position.journal_position is not None:

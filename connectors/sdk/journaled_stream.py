@@ -19,11 +19,8 @@ from connectors.sdk.spool import Spool, SpoolPosition
 from models.reasons import Reason
 
 JOURNAL_BYTES: Final = 64 << 20
-"""Limit of the journal's size."""
 SEGMENT_BYTES: Final = 256 << 10
-"""Size of the journal's segments."""
 READ_AT_ONCE: Final = 1_000
-"""Limit of records read from the journal at a time."""
 STEADY_SECONDS: Final = 10.0
 """The end of a connection that lasted longer does not count as a failure."""
 LONGEST: Final = 300
@@ -59,6 +56,15 @@ class JournalEntry(NamedTuple):
     content: bytes
     read_at: datetime
     number: int = 0
+
+
+class StreamPosition(NamedTuple):
+    """Position of a source that reads a journal."""
+
+    saved: bytes
+    """Content of the cursor file."""
+    journal_position: SpoolPosition | None
+    """Position up to which the journal can be deleted."""
 
 
 RecordT = TypeVar("RecordT", bound=StreamRecord)
@@ -189,7 +195,6 @@ class Checkpoint(msgspec.Struct, Generic[TrackerT]):
     """Saved state of a `MappedStream`."""
 
     number: int
-    """Number of the last mapped record."""
     tracker: TrackerT = msgspec.field(name="watch")
     """Memory of the records up to this one. Saved as `watch`."""
 

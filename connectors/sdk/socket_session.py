@@ -18,13 +18,11 @@ START_SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 5.0
 """Timeout of connecting and of sending."""
 LEAVE_SECONDS: Final = 0.2
-"""Timeout of sending the farewell."""
 PING_SECONDS: Final = 15.0
 """Longest time without received data before a ping is sent."""
 ANSWER_SECONDS: Final = 30.0
 """Time without received data after a ping until the connection counts as dead."""
 CHUNK_BYTES: Final = 262_144
-"""Default limit of one read."""
 MessageT = TypeVar("MessageT")
 
 
@@ -49,7 +47,6 @@ class SocketSession(ABC, Generic[MessageT]):
     farewell: ClassVar[bytes]
     """Request that ends the session."""
     unreachable: ClassVar[str]
-    """Error for a failed connection."""
 
     def __init__(self, address: tuple[str, int], secure: ssl.SSLContext | None = None) -> None:
         self._name = "{}:{}".format(*address)

@@ -31,7 +31,6 @@ AHEAD_SECONDS: Final = 86_400
 """Longest time that a switchboard's clock may be ahead, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 CACHED: Final = 8_192
-"""Names of each kind kept in a cache."""
 CALLERS: Final = 65_536
 """Callers kept in a cache. Normalising a number is slow, and in a large log the same callers return after weeks."""
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})

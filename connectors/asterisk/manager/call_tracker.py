@@ -23,7 +23,6 @@ class Progress(msgspec.Struct, array_like=True):
     """Current state of a call. Queues are named by their key (`NameResolver.queue_key`)."""
 
     waiting: str = ""
-    """Queue in which the call waits."""
     since: int = 0
     """Second when it entered that queue."""
     place: str = ""
@@ -51,7 +50,6 @@ class CallTracker(msgspec.Struct):
     calls: dict[str, Progress] = {}
     """Calls by id, ordered by their last message."""
     talks: dict[str, tuple[str, str]] = {}
-    """Conversations: call → queue and agent."""
     members: dict[str, dict[str, bool]] = {}
     """Queue → agent → whether the agent is paused there."""
 

@@ -36,10 +36,6 @@ class ManagerEvent(NamedTuple):
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
 
-    def at(self, *, queue: str, second: int | None = None) -> "ManagerEvent":
-        """Return a copy for the same call in another queue, and optionally at another time."""
-        return self._replace(queue=queue, second=self.second if second is None else second)
-
 
 def read_message(message: Message, second: int, names: NameResolver) -> ManagerEvent:
     """Return a message with resolved names. `second` is its time in seconds since 1970."""

@@ -53,16 +53,16 @@ class QueueStatusComparison:
             if progress.given_up:
                 yield from abandonment_records(ami_event, progress)
             elif progress.gone:
-                ami_event = ami_event.at(queue=progress.gone.queue, second=progress.gone.second)
+                ami_event = ami_event._replace(queue=progress.gone.queue, second=progress.gone.second)
                 progress.gone = None
                 yield record(ami_event, LEFT_UNSEEN, "")
             elif progress.waiting and (call not in waiting or waiting[call].queue != progress.waiting):
-                ami_event = ami_event.at(queue=progress.waiting)
+                ami_event = ami_event._replace(queue=progress.waiting)
                 progress.waiting = ""
                 yield record(ami_event, LEFT_UNSEEN, "")
         for call, entry in waiting.items():
             if self._tracker.progress(call).waiting != entry.queue:
-                joined = entry.at(queue=entry.queue, second=second - int(entry.number("Wait") or 0))
+                joined = entry._replace(queue=entry.queue, second=second - int(entry.number("Wait") or 0))
                 self._tracker.calls[call] = Progress(entry.queue, joined.second)
                 yield record(joined, "ENTERQUEUE", "", entry.get("CallerIDNum"), entry.number("Position"))
 

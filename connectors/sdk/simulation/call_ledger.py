@@ -25,7 +25,6 @@ class QueueTotals:
     forgotten: int = 0
     """Calls that entered the queue, and whose end is never logged."""
     waiting: int = 0
-    """Calls that still wait."""
     transferred: int = 0
     transferred_to: dict[str, int] = field(default_factory=dict)
     """Transferred calls by target queue; empty key if the log does not name it."""
@@ -47,7 +46,6 @@ class Ledger:
     """Calls that reached the switchboard."""
     menu_choices: int = 0
     messages: int = 0
-    """Voice messages left."""
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
     )

@@ -20,9 +20,7 @@ class Service:
     """Name, and extension for transfers."""
     label: str
     number: str
-    """Telephone number that citizens dial."""
     share: float
-    """Share of all calls."""
     talk_seconds: float
     """Median duration of conversations, which follow a log-normal distribution."""
     spare: int = 1
