@@ -1,7 +1,8 @@
 """Reader that follows a log file line by line, across rotation, truncation and restart.
 
 A file is identified by its first bytes. If a rotation renames or copies it, or another file gets its inode, its unread lines are
-still found: in the same directory, under its name or a name that a rotation gives. They are read before the next file.
+still found: in the same directory, under its name or a name that a rotation gives. They are read before the next file, which is
+the one with the next modification time.
 
 Any file system call may fail, above all on a network share. Calls that may fail therefore precede changes of the position.
 """
@@ -12,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -37,11 +37,6 @@ ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII
 """Suffix that a rotation adds to a log's name: a number or a date. Names of other logs may begin like this log's name."""
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of compressed rotated files, which are not read."""
-NUMBERED: Final = re.compile(r"\.(\d{1,4})", re.ASCII)
-DATED: Final = re.compile(
-    r"[.-](?:(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d*)|\d{10})", re.ASCII
-)
-"""Date suffixes: year first, or seconds since 1970. Within one format, names sort in the order of the files."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,8 +51,7 @@ class TailPosition(msgspec.Struct, frozen=True):
     """SHA-256 of the first bytes; the bytes themselves may contain personal data."""
     inode: int
     modified_ns: int
-    """Modification time at the last read, or at an earlier read if that was later. Files that were begun later have later times,
-    unless a clock was set back."""
+    """Modification time at the last read, or at an earlier read if that was later; the next files have later times."""
     skipping: bool = False
     """True if the position is inside a line that is too long."""
 
@@ -98,8 +92,6 @@ class LineTail:
         self._offset = 0
         self._head = b""
         self._skipping = False
-        self._newest_at = float("-inf")
-        """Monotonic time at which the file last had the log's own name. Shortly afterwards, at most one rotation was missed."""
         self._whole_at = float("-inf")
         """Monotonic time at which the file last had no unread lines."""
 
@@ -169,18 +161,17 @@ class LineTail:
 
     def _finish_file(self, unfinished: bytes) -> list[bytes]:
         """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines."""
+        position = self._current_position()
         newest: os.stat_result | None = None
         with suppress(FileNotFoundError):  # the log was not created again yet, but a rotated file may be the next
             newest = self._path.stat()
         if newest and _identify(newest) == self._identity:
-            self._newest_at = time.monotonic()
             return []
-        other_device = newest is not None and newest.st_dev != self._identity.device
-        if other_device and any(file.path == self._path for file in self._matching(self._current_position())):
-            self._find(self._current_position())  # the same log on another mount
+        if any(file.path == self._path for file in self._matching(position)):
+            self._find(position)  # the same log, copied or on another mount
             return []
         # Programs still write to a rotated file until the file after it is written to.
-        successor, doubtful = self._successor(self._current_position(), self._identity)
+        successor = self._successor(position, self._identity)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
@@ -188,8 +179,8 @@ class LineTail:
         modified_ns = os.fstat(self._file).st_mtime_ns
         opened = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        if doubtful and time.monotonic() - self._newest_at > JUST_SECONDS:
-            log.warning("log_lost", file=", ".join(doubtful), next_file=successor.name)
+        if successor == self._path and opened.modified_ns < position.modified_ns:
+            log.warning("log_lost", file=self._path.name)  # the clock was set back, which may hide a rotated file
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
         self._enter(opened, self.position)
@@ -225,7 +216,7 @@ class LineTail:
         rotated = [file for file in files if file.path != self._path and not _is_copied(file, files)]
         if not rotated:
             return False
-        oldest = min(rotated, key=lambda file: (file.modified_ns, self._ending(file)))
+        oldest = min(rotated, key=lambda file: file.modified_ns)
         # Until a line is read, the position is just before the file: it is the next file by modification time.
         before = TailPosition(0, 0, _digest(b""), 0, oldest.modified_ns - 1)
         self._enter(_open(oldest.path), before)
@@ -250,60 +241,19 @@ class LineTail:
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
-            self._enter(_open(self._successor(position)[0]), position)
+            self._enter(_open(self._successor(position)), position)
 
     def _matching(self, position: TailPosition) -> list[_Candidate]:
         return [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
 
-    def _successor(self, position: TailPosition, opened: _Identity | None = None) -> tuple[Path, list[str]]:
-        """Return the file after that of `position`, which may be open, and the names of other possible next files.
-
-        Modification times decide, unless a clock was set back or a file was touched; then the names decide, if possible.
-        """
-        files = list(self._files())
+    def _successor(self, position: TailPosition, opened: _Identity | None = None) -> Path:
+        """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""
         later = [
             file
-            for file in files
+            for file in self._files()
             if file.modified_ns > position.modified_ns and file.identity != opened and not _is_of(file, position)
         ]
-        own = next((file for file in files if file.identity == opened), None)
-        named = None if own is None else self._after_by_name(own, files, position)
-        for file in named or ():
-            if not _is_of(file, position):
-                return file.path, []
-        if own is not None and named is not None:  # exclude earlier files that were touched since
-            form = self._form(own)
-            later = [file for file in later if self._form(file) != form]
-        if later:
-            return min(later, key=lambda file: file.modified_ns).path, []
-        others = () if own is None or named is not None else files
-        return self._path, sorted(file.path.name for file in others if file != own and file.path != self._path)
-
-    def _after_by_name(
-        self, own: _Candidate, files: list[_Candidate], position: TailPosition
-    ) -> list[_Candidate] | None:
-        """Return the rotated files after `own` in order; None if their names do not show the order."""
-        ending, form = self._ending(own), self._form(own)
-        alike = [file for file in files if self._form(file) == form]
-        if DATED.fullmatch(ending):
-            return sorted((file for file in alike if self._ending(file) > ending), key=self._ending)
-        if not NUMBERED.fullmatch(ending):
-            return None
-        by_number = {int(self._ending(file)[1:]): file for file in alike}
-        # Most rotations give the newest file the lowest number; Asterisk's default counts up from 0. The other files decide.
-        rest = [by_number[number] for number in sorted(by_number) if by_number[number] != own]
-        votes = sum(1 if a.modified_ns > b.modified_ns else -1 for a, b in pairwise(rest))
-        clock_set_back = any(file.path == self._path and file.modified_ns < position.modified_ns for file in files)
-        if votes < 0 or (votes == 0 and (not clock_set_back or 0 in by_number)):
-            return None
-        return [by_number[number] for number in sorted(by_number, reverse=True) if number < int(ending[1:])]
-
-    def _ending(self, file: _Candidate) -> str:
-        return file.path.name.removeprefix(self._path.name)
-
-    def _form(self, file: _Candidate) -> str:
-        ending = self._ending(file)
-        return ".number" if NUMBERED.fullmatch(ending) else re.sub(r"\d", "0", ending)
+        return min(later, key=lambda file: file.modified_ns).path if later else self._path
 
     def _files(self) -> Iterator[_Candidate]:
         name = self._path.name
@@ -319,7 +269,7 @@ class LineTail:
         self._file, self._identity, modified_ns = opened
         # Never decreased: after a clock was set back, a file read before would otherwise look like the next one.
         self._modified_ns = max(modified_ns, saved.modified_ns if saved else 0)
-        self._saved, self._newest_at = saved, float("-inf")
+        self._saved = saved
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
 
