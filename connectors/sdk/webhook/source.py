@@ -24,8 +24,8 @@ class PushSource(Source[Message, int]):
     """
 
     most_waiting: ClassVar[int] = 400
-    """Limit of messages that are being received or not safe yet. It is below the limit of connections, so that other senders get
-    503. Their memory is at most this number times `max_body_bytes`."""
+    """Limit of messages that are not safe yet. A quarter more connections may be open, so that other senders get 503. Together
+    they bound the memory of bodies."""
     answer_seconds = 12.0
     """Longest wait of a request for its message. It is longer than the wait for the broker before the spool is used."""
 
