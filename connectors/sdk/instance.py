@@ -4,7 +4,6 @@ After any error the runner closes the source and opens it again at the last ackn
 way of recovery is therefore exercised often.
 """
 
-import fcntl
 import os
 import threading
 import time
@@ -20,8 +19,8 @@ from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, safe_error_text
-from connectors.sdk.files import PRIVATE_FILE, make_private_directory
+from connectors.sdk.errors import SourceUnavailableError, safe_error_text
+from connectors.sdk.files import lock, make_private_directory
 from connectors.sdk.files import replace as replace_file
 from connectors.sdk.flow import Flow
 from connectors.sdk.i18n import say
@@ -96,8 +95,8 @@ class Instance(NamedTuple):
     def locked_read_only(self, directory: Path) -> Iterator[Context]:
         """Lock the instance for reading, without creating any file. Raises `InstanceInUseError`."""
         context = self.context(directory, lasting=False)
-        lock = context.directory / LOCK
-        with _lock_file(lock) if lock.exists() else nullcontext():
+        path = context.directory / LOCK
+        with _lock_file(path) if path.exists() else nullcontext():
             yield context
 
     def home(self, directory: Path) -> Path:
@@ -267,15 +266,9 @@ def _count(path: Path) -> int:
 
 @contextmanager
 def _lock_file(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, so that no other process runs the instance. The kernel releases it when the process ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    in_use = say(f"{path.parent} is in use by another process", f"{path.parent} est utilisé par un autre processus")
+    descriptor = lock(path, in_use)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InstanceInUseError(
-                say(f"{path.parent} is in use by another process", f"{path.parent} est utilisé par un autre processus")
-            ) from None
         yield
     finally:
         os.close(descriptor)
