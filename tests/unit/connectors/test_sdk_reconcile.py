@@ -246,11 +246,11 @@ def test_failed_write_saves_nothing(tmp_path: Path, reconciler: Reconciler) -> N
     reconciler.record_pushed("a", 10, "open", UNTIL)
     changes = reconciler.take_changes()
     with closing(Reconciler(tmp_path)) as other:
-        other._store._database.execute("BEGIN IMMEDIATE")
-        reconciler._store._database.execute("PRAGMA busy_timeout = 0")
+        other._database.execute("BEGIN IMMEDIATE")
+        reconciler._database.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(ConnectorError, match="locked"):
             reconciler.keep(changes)
-        other._store._database.execute("COMMIT")
+        other._database.execute("COMMIT")
         assert other.record_pushed("a", 10, "open", UNTIL).before == ()
     reconciler.keep(changes)
     assert reconciler.record_pushed("a", 10, "open", UNTIL).before != ()
