@@ -133,7 +133,6 @@ class InstanceRunner:
         self._step_at = self._reported_at = self._began_at = time.monotonic()
         self._stuck_file = instance.home(directory) / STUCK
         self._times_stuck = _count(self._stuck_file)
-        self._reported_stall = False
         self._log_throttle = LogThrottle()  # for rejections; kept when the source is reopened
         meter.spool_limit.set(spool_limit_bytes)
 
@@ -152,31 +151,19 @@ class InstanceRunner:
         """True if restarts because of the instance have not helped."""
         return self._times_stuck >= MOST_STARTS
 
-    @property
-    def state(self) -> str:
-        """Value of `trouble`; while the instance is stalled, a text for the operator about that."""
-        if not self.is_stalled:
-            return self.trouble
-        return say(
-            "makes no progress, as before the last restarts; the other instances continue",
-            "n'avance plus, comme avant les derniers redémarrages ; les autres instances continuent",
-        )
-
     def note_stuck(self) -> None:
         """Count, in the file `STUCK`, a restart of the process because of this instance."""
         with suppress(OSError):  # the process exits in any case
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
-    def log_stall(self) -> None:
-        """Log at intervals that the instance is stalled."""
-        now = time.monotonic()
-        if (
-            self.is_stalled
-            and not self.stuck
-            and (not self._reported_stall or now - self._reported_at > REMIND_SECONDS)
-        ):
-            self._reported_stall, self._reported_at = True, now
-            log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
+    def report_stall(self) -> None:
+        """Report that the instance is stalled. Called in another thread, since its own makes no progress."""
+        trouble = say(
+            "makes no progress, as before the last restarts; the other instances continue",
+            "n'avance plus, comme avant les derniers redémarrages ; les autres instances continuent",
+        )
+        if self.is_stalled and not self.stuck:
+            self._report(trouble, connector=self.instance.source)
 
     @property
     def _patience(self) -> float:

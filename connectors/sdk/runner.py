@@ -105,7 +105,7 @@ class ConnectorRunner:
                 else:  # a thread that ended before `stop` was set has failed
                     found = _find_stuck(running, ended)
                     for runner in running:
-                        runner.log_stall()
+                        runner.report_stall()
                     for runner in found:
                         runner.note_stuck()
                         if runner in ended:
@@ -124,7 +124,7 @@ class ConnectorRunner:
 
     def ready(self) -> State:
         """Return whether every instance reads its source; the line names the ones that do not, with reasons."""
-        troubles = [f"{runner.instance.source}: {state}" for runner in self._runners if (state := runner.state)]
+        troubles = [f"{runner.instance.source}: {runner.trouble}" for runner in self._runners if runner.trouble]
         return not troubles, "; ".join(troubles) or "ok"
 
 

@@ -136,11 +136,11 @@ def test_response_follows_the_acknowledgement(desk: Desk) -> None:
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(desk.status, "msg_1", BODY)
         wait_until(lambda: desk.taken, "a message")
-        assert desk.source.waiting == 1
+        assert desk.source.intake.waiting == 1
         assert not answer.done()
         desk.acknowledges = True
         assert answer.result(30) == 204
-    assert desk.source.waiting == 0
+    assert desk.source.intake.waiting == 0
 
 
 def test_repeated_message_is_accepted_once_and_answered_twice(desk: Desk) -> None:
@@ -286,7 +286,7 @@ def test_messages_are_refused_while_the_intake_is_full(tmp_path: Path, monkeypat
     with closing(Desk(tmp_path)) as desk, ThreadPoolExecutor(2) as pool:
         desk.acknowledges = False
         answers = [pool.submit(desk.status, f"msg_{n}", BODY) for n in range(2)]
-        wait_until(lambda: desk.source.waiting == 2, "two waiting messages")
+        wait_until(lambda: desk.source.intake.waiting == 2, "two waiting messages")
         status, headers = post(desk.port, BODY, sign("msg_3", BODY))
         assert (status, int(headers["retry-after"]) > 0) == (503, True)
         desk.acknowledges = True
@@ -368,7 +368,7 @@ def test_message_that_waits_too_long_is_refused_and_can_be_sent_again(
         desk.acknowledges = False
         assert desk.status("msg_1", BODY) == 503
         desk.acknowledges = True
-        wait_until(lambda: desk.source.waiting == 0, "the acknowledgement")
+        wait_until(lambda: desk.source.intake.waiting == 0, "the acknowledgement")
         assert desk.status("msg_1", BODY) == 204
         assert desk.taken == [BODY]
 

@@ -106,6 +106,11 @@ class Intake:
             self._waiting.popleft()[1].set_result(False)
 
     # --------------------------------------------------------------------------------- called in the instance's thread
+    @property
+    def unread(self) -> int:
+        """Number of accepted messages that were not read yet."""
+        return self.offered - self.taken
+
     def take(self, wait_seconds: float) -> list[Message]:
         """Return accepted messages in order; none after `wait_seconds` without any."""
         self._asked_at = time.monotonic()

@@ -47,21 +47,6 @@ class PushSource(Source[Message, int]):
         methods change. `now` is in seconds since 1970; header names are in lower case.
         """
 
-    @property
-    def waiting(self) -> int:
-        """Number of messages accepted but not answered."""
-        return self.intake.waiting
-
-    @property
-    def arrived(self) -> int:
-        """Number of messages accepted since the source was opened."""
-        return self.intake.offered
-
-    @property
-    def unread(self) -> int:
-        """Number of accepted messages that were not read yet."""
-        return self.intake.offered - self.intake.taken
-
     def listen(self) -> int:
         """Start listening if necessary, and return the port. Raises `SourceUnavailableError`."""
         if self._server is None:
