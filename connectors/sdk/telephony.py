@@ -1,8 +1,6 @@
 """Common options and functions of switchboard connectors, and names without personal data."""
 
-import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -14,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from connectors.sdk.config import Options
 from connectors.sdk.i18n import say
+from connectors.sdk.identifiers import keyed_digest
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
 from models.identities import PseudonymKey, normalise_phone
@@ -149,9 +148,7 @@ def is_here(host: str) -> bool:
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
     """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
-    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
-    digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
-    return f"{kind}-{urlsafe_b64encode(digest).decode()}"
+    return keyed_digest(kind, name, key, 9)
 
 
 def as_label(name: str) -> str:
