@@ -56,24 +56,9 @@ class TailPosition(msgspec.Struct, frozen=True):
     """True if the position is inside a line that is too long."""
 
 
-class _Identity(NamedTuple):
-    """Identity of a file within this process; not saved, since a device may have another number after a restart."""
-
-    device: int
-    inode: int
-
-
-class _Candidate(NamedTuple):
+class _File(NamedTuple):
     path: Path
-    identity: _Identity
-    size: int
-    modified_ns: int
-
-
-class _Opened(NamedTuple):
-    file: int
-    identity: _Identity
-    modified_ns: int
+    status: os.stat_result
 
 
 class LineTail:
@@ -87,7 +72,7 @@ class LineTail:
         self._saved = position
         self._start = start
         self._file = -1
-        self._identity = _Identity(0, 0)
+        self._status = os.stat_result((0,) * 10)
         self._modified_ns = 0
         self._offset = 0
         self._head = b""
@@ -165,25 +150,25 @@ class LineTail:
         newest: os.stat_result | None = None
         with suppress(FileNotFoundError):  # the log was not created again yet, but a rotated file may be the next
             newest = self._path.stat()
-        if newest and _identify(newest) == self._identity:
+        if newest and os.path.samestat(newest, self._status):
             return []
         if any(file.path == self._path for file in self._matching(position)):
             self._find(position)  # the same log, copied or on another mount
             return []
         # Programs still write to a rotated file until the file after it is written to.
-        successor = self._successor(position, self._identity)
+        successor = self._successor(position, self._status)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
         modified_ns = os.fstat(self._file).st_mtime_ns
-        opened = _open(successor)
+        opened, status = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        if successor == self._path and opened.modified_ns < position.modified_ns:
+        if successor == self._path and status.st_mtime_ns < position.modified_ns:
             log.warning("log_lost", file=self._path.name)  # the clock was set back, which may hide a rotated file
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
-        self._enter(opened, self.position)
+        self._enter((opened, status), self.position)
         return rest or self._read_some()
 
     def _was_rewritten(self) -> bool:
@@ -200,7 +185,7 @@ class LineTail:
         except FileNotFoundError:
             # A file created later is read from its beginning.
             files = self._files() if self._path.parent.exists() else ()
-            self._saved = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in files), default=0))
+            self._saved = TailPosition(0, 0, _digest(b""), 0, max(map(_modified_ns, files), default=0))
             raise
         if self._start == "end":
             self._seek_end()
@@ -212,13 +197,13 @@ class LineTail:
             return False
         if compressed := [*self._compressed()]:
             log.warning("log_compressed", file=", ".join(sorted(compressed)), count=len(compressed))
-        files = [file for file in self._files() if file.size]
+        files = [file for file in self._files() if file.status.st_size]
         rotated = [file for file in files if file.path != self._path and not _is_copied(file, files)]
         if not rotated:
             return False
-        oldest = min(rotated, key=lambda file: file.modified_ns)
+        oldest = min(rotated, key=_modified_ns)
         # Until a line is read, the position is just before the file: it is the next file by modification time.
-        before = TailPosition(0, 0, _digest(b""), 0, oldest.modified_ns - 1)
+        before = TailPosition(0, 0, _digest(b""), 0, _modified_ns(oldest) - 1)
         self._enter(_open(oldest.path), before)
         return True
 
@@ -234,7 +219,7 @@ class LineTail:
         If it is gone and was not `read_whole`, lines may be lost.
         """
         if matching := self._matching(position):
-            best = max(matching, key=lambda file: (file.identity.inode == position.inode, file.path == self._path))
+            best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))
             self._enter(_open(best.path), position)
             self._skipping = position.skipping
             self._jump(position.offset)
@@ -243,32 +228,33 @@ class LineTail:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
             self._enter(_open(self._successor(position)), position)
 
-    def _matching(self, position: TailPosition) -> list[_Candidate]:
-        return [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
+    def _matching(self, position: TailPosition) -> list[_File]:
+        return [file for file in self._files() if file.status.st_size >= position.offset and _is_of(file, position)]
 
-    def _successor(self, position: TailPosition, opened: _Identity | None = None) -> Path:
+    def _successor(self, position: TailPosition, opened: os.stat_result | None = None) -> Path:
         """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""
         later = [
             file
             for file in self._files()
-            if file.modified_ns > position.modified_ns and file.identity != opened and not _is_of(file, position)
+            if _modified_ns(file) > position.modified_ns
+            and not (opened and os.path.samestat(file.status, opened))
+            and not _is_of(file, position)
         ]
-        return min(later, key=lambda file: file.modified_ns).path if later else self._path
+        return min(later, key=_modified_ns).path if later else self._path
 
-    def _files(self) -> Iterator[_Candidate]:
+    def _files(self) -> Iterator[_File]:
         name = self._path.name
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
                 if entry.name.startswith(name) and ROTATED.fullmatch(entry.name, len(name)) and entry.is_file():
-                    status = entry.stat()
-                    yield _Candidate(Path(entry.path), _identify(status), status.st_size, status.st_mtime_ns)
+                    yield _File(Path(entry.path), entry.stat())
 
-    def _enter(self, opened: _Opened, saved: TailPosition | None) -> None:
+    def _enter(self, opened: tuple[int, os.stat_result], saved: TailPosition | None) -> None:
         """Go to the beginning of a file; `saved` is the position until a line is read. Nothing here can fail."""
         self.close()
-        self._file, self._identity, modified_ns = opened
+        self._file, self._status = opened
         # Never decreased: after a clock was set back, a file read before would otherwise look like the next one.
-        self._modified_ns = max(modified_ns, saved.modified_ns if saved else 0)
+        self._modified_ns = max(self._status.st_mtime_ns, saved.modified_ns if saved else 0)
         self._saved = saved
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
@@ -285,14 +271,8 @@ class LineTail:
         self._offset = offset
 
     def _current_position(self) -> TailPosition:
-        return TailPosition(
-            self._offset,
-            len(self._head),
-            _digest(self._head),
-            self._identity.inode,
-            self._modified_ns,
-            self._skipping,
-        )
+        identity = len(self._head), _digest(self._head), self._status.st_ino
+        return TailPosition(self._offset, *identity, self._modified_ns, self._skipping)
 
     def _seek_end(self) -> None:
         size = os.fstat(self._file).st_size
@@ -302,21 +282,20 @@ class LineTail:
         self._jump(size if self._skipping else size - unfinished)
 
 
-def _open(path: Path) -> _Opened:
+def _open(path: Path) -> tuple[int, os.stat_result]:
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        status = os.fstat(file)
+        return file, os.fstat(file)
     except OSError:
         os.close(file)
         raise
-    return _Opened(file, _identify(status), status.st_mtime_ns)
 
 
-def _identify(status: os.stat_result) -> _Identity:
-    return _Identity(status.st_dev, status.st_ino)
+def _modified_ns(file: _File) -> int:
+    return file.status.st_mtime_ns
 
 
-def _is_of(file: _Candidate, position: TailPosition) -> bool:
+def _is_of(file: _File, position: TailPosition) -> bool:
     """Return whether `file` begins like the file of `position`. A position without bytes read matches no file."""
     if position.head_bytes == 0:
         return False
@@ -324,13 +303,13 @@ def _is_of(file: _Candidate, position: TailPosition) -> bool:
         return _digest(opened.read(position.head_bytes)) == position.head
 
 
-def _is_copied(file: _Candidate, files: list[_Candidate]) -> bool:
+def _is_copied(file: _File, files: list[_File]) -> bool:
     """Return whether a longer file in `files` begins with the head of `file`: a copied file is read once."""
     head = _head(file)
-    return any(other.size > file.size and _head(other)[: len(head)] == head for other in files)
+    return any(other.status.st_size > file.status.st_size and _head(other)[: len(head)] == head for other in files)
 
 
-def _head(file: _Candidate) -> bytes:
+def _head(file: _File) -> bytes:
     with file.path.open("rb") as opened:
         return opened.read(HEAD_BYTES)
 
