@@ -23,13 +23,13 @@ from connectors.sdk.errors import SourceUnavailableError, safe_error_text
 from connectors.sdk.files import lock, make_private_directory
 from connectors.sdk.files import replace as replace_file
 from connectors.sdk.flow import Flow
-from connectors.sdk.i18n import say
 from connectors.sdk.keys import Keys
 from connectors.sdk.log_throttle import LogThrottle
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
 from models.identities import IsBlocked
+from models.locale import _
 from models.reasons import Reason
 
 LOCK: Final = "lock"
@@ -47,10 +47,7 @@ STUCK: Final = "stuck"
 """File with the number of consecutive restarts because of the instance."""
 MIN_DELAY_SECONDS: Final = 5.0
 """Longest time without a read before the instance reports it."""
-NO_ROOM: Final = say(
-    "the spool is full or being sent to the broker: the source is not read",
-    "la file d'attente sur disque est pleine ou en cours d'envoi au broker : la source n'est pas lue",
-)
+NO_ROOM: Final = _("the spool is full or being sent to the broker: the source is not read")
 GRACE_SECONDS: Final = 5.0
 """Longest wait for confirmations when the process stops."""
 REMIND_SECONDS: Final = 300.0
@@ -124,7 +121,7 @@ class InstanceRunner:
         spool_limit_bytes: int,
     ) -> None:
         self.instance = instance
-        self.trouble = say("not started", "pas démarré")
+        self.trouble = _("not started")
         """Last reported reason why records are not read, or events not accepted; empty if the instance works."""
         self._directory = directory
         self._open_publisher = open_publisher
@@ -158,10 +155,7 @@ class InstanceRunner:
 
     def report_stall(self) -> None:
         """Report that the instance is stalled. Called in another thread, since its own makes no progress."""
-        trouble = say(
-            "makes no progress, as before the last restarts; the other instances continue",
-            "n'avance plus, comme avant les derniers redémarrages ; les autres instances continuent",
-        )
+        trouble = _("makes no progress, as before the last restarts; the other instances continue")
         if self.is_stalled and not self.stuck:
             self._report(trouble, connector=self.instance.source)
 
@@ -195,7 +189,7 @@ class InstanceRunner:
             while not stop.is_set():
                 self._step(flow, stop)
             flow.drain(GRACE_SECONDS)
-        self.trouble = say("stopped", "arrêté")
+        self.trouble = _("stopped")
         log.info("connector_stopped")
 
     def _step(self, flow: Flow, stop: threading.Event) -> None:
@@ -253,7 +247,7 @@ def _count(path: Path) -> int:
 
 @contextmanager
 def _lock_file(path: Path) -> Iterator[None]:
-    in_use = say(f"{path.parent} is in use by another process", f"{path.parent} est utilisé par un autre processus")
+    in_use = _("{directory} is in use by another process", directory=path.parent)
     descriptor = lock(path, in_use)
     try:
         yield

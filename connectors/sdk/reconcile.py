@@ -30,7 +30,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from connectors.sdk.database import Database
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (
@@ -150,10 +150,7 @@ class Reconciler:
     """
 
     def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
-        advice = say(
-            "remove it; events that the source reports again keep their ids",
-            "le supprimer ; les événements que la source signale de nouveau gardent leurs identifiants",
-        )
+        advice = _("remove it; events that the source reports again keep their ids")
         self._most, self._added = most_keys, 0
         self._database = Database(directory / "told.sqlite", *TABLES, advice=advice)
         try:

@@ -15,7 +15,7 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.files import PRIVATE_DIRECTORY, lock, make_private_directory, write_new
 from connectors.sdk.folder.config import FolderConfig
 from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
-from connectors.sdk.i18n import say
+from models.locale import _
 
 STAMP: Final = "%Y%m%dT%H%M%S.%f"
 """Format of a claim's name: the time of claiming, in UTC."""
@@ -47,10 +47,7 @@ class Archive:
         self._suffixes = suffixes
         self._parts: dict[str, Path] = {}
         make_private_directory(self._work)
-        in_use = say(
-            f"{config.archive} is the archive of another instance",
-            f"{config.archive} est l'archive d'une autre instance",
-        )
+        in_use = _("{archive} is the archive of another instance", archive=config.archive)
         self._lock = lock(config.archive, in_use)
         try:
             self.found = self._recover()
