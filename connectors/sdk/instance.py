@@ -210,8 +210,7 @@ class InstanceRunner:
                 self._report(flow.refusal, event="connector_refused")
             else:
                 self._report(flow.trouble, event="connector_takes_in_part")
-        if fields := self._log_throttle.take():
-            log.warning("records_rejected", **fields)
+        self._log_throttle.log_due("records_rejected")
 
     def _report(self, trouble: str, *, event: str = "connector_in_trouble", **details: Any) -> None:
         now = time.monotonic()
