@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -82,18 +82,14 @@ class Instance(NamedTuple):
         return Context(self.source, home, Cursor(home), keys.pseudonym_key)
 
     @contextmanager
-    def locked(self, directory: Path) -> Iterator[Context]:
-        """Lock the instance below `directory` for this process. Raises `InstanceInUseError`."""
-        context = self.context(directory)
-        with _lock_file(context.directory / LOCK):
-            yield context
-
-    @contextmanager
-    def locked_read_only(self, directory: Path) -> Iterator[Context]:
-        """Lock the instance for reading, without creating any file. Raises `InstanceInUseError`."""
-        context = self.context(directory, lasting=False)
+    def locked(self, directory: Path, *, lasting: bool = True) -> Iterator[Context]:
+        """Lock the instance below `directory` for this process; `lasting` is that of `context`. Raises `InstanceInUseError`."""
+        context = self.context(directory, lasting=lasting)
         path = context.directory / LOCK
-        with _lock_file(path) if path.exists() else nullcontext():
+        with ExitStack() as stack:
+            if lasting or path.exists():
+                in_use = _("{directory} is in use by another process", directory=path.parent)
+                stack.callback(os.close, lock(path, in_use))
             yield context
 
     def home(self, directory: Path) -> Path:
@@ -228,13 +224,12 @@ class InstanceRunner:
             self.instance.locked(self._directory) as context,
             closing(Attempts(context.directory)) as attempts,
             closing(Rejects(context.directory, log_throttle=self._log_throttle)) as rejects,
-            closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
+            closing(
+                self._open_publisher(context.source, Spool(context.directory / "spool", self._spool_limit), self._meter)
+            ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
             yield Flow(source, publisher, rejects, self._meter, attempts)
-
-    def _spool(self, context: Context) -> Spool:
-        return Spool(context.directory / "spool", self._spool_limit)
 
 
 def _count(path: Path) -> int:
@@ -242,13 +237,3 @@ def _count(path: Path) -> int:
         return min(int(path.read_bytes()), 20)
     except (OSError, ValueError):
         return 0
-
-
-@contextmanager
-def _lock_file(path: Path) -> Iterator[None]:
-    in_use = _("{directory} is in use by another process", directory=path.parent)
-    descriptor = lock(path, in_use)
-    try:
-        yield
-    finally:
-        os.close(descriptor)

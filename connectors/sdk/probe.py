@@ -68,7 +68,7 @@ def probe(instance: Instance, directory: Path) -> ProbeResult:
     Raises `SourceUnavailableError` where a run would try again, `InstanceInUseError` if the instance runs, and other
     `ConnectorError`s.
     """
-    with instance.locked_read_only(directory) as context:
+    with instance.locked(directory, lasting=False) as context:
         return probe_with_context(instance.connector, instance.config, context)
 
 

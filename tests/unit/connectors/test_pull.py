@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from connectors.sdk import instance, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import Backoff, HttpClient, Interval, ServerUrl, Token
+from connectors.sdk.pull import HttpClient, Interval, ServerUrl, Token
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 
 SECRET = "jeton-d-essai"
@@ -288,11 +288,3 @@ def test_turns_come_at_about_their_interval(now: list[float]) -> None:
     assert not interval.due
     now[0] += 22
     assert interval.due
-
-
-def test_who_works_again_is_asked_at_once(now: list[float]) -> None:
-    backoff = Backoff()
-    backoff.record_failure("away", retry_after_seconds=60)
-    assert (backoff.is_paused, backoff.trouble) == (True, "away")
-    backoff.record_success()
-    assert (backoff.is_paused, backoff.trouble) == (False, "")
