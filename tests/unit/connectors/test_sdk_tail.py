@@ -344,17 +344,6 @@ def test_copied_log_is_read_on(begun: Reader, log: Path) -> None:
     assert begun.read() == [b"two"]
 
 
-@pytest.mark.parametrize("read_before_stop", [0, 1])
-def test_stop_between_two_files_loses_no_line(begun: Reader, log: Path, read_before_stop: int) -> None:
-    log.rename(log.with_name("queue_log.2"))
-    write(log.with_name("queue_log.1"), "two", later=1)
-    write(log, "three", later=2)
-    lines = [line for _ in range(read_before_stop) for line in begun.tail.read(0)]
-    begun.position = begun.tail.position
-    begun.restart()
-    assert lines + begun.read() == [b"two", b"three"]
-
-
 @pytest.mark.parametrize("other", ["queue_log_site2", "queue_log2", "queue_log.site2", "queue_log-b", "queue_log.1.gz"])
 def test_other_log_with_the_same_name_prefix_is_not_read(
     begun: Reader, log: Path, other: str, pause: Callable[[], None]
