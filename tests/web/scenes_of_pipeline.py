@@ -15,11 +15,9 @@ def amiss(
     series: dict[str, Values],
     steps: int = 8,
     step: str = "1m",
-    *,
-    since: int | None = None,
 ) -> RuleScenario:
     """Return a scene; `fires` are the expected labels and texts, None if the alert does not fire."""
-    return RuleScenario(name, series, len(fires or {}), steps, step, fires or {}, since)
+    return RuleScenario(name, series, len(fires or {}), steps, step, fires or {})
 
 
 def behind(seconds: float) -> list[float]:
@@ -113,7 +111,7 @@ def silence() -> list[RuleScenario]:
         silent("it opened an hour ago", {calls: 0}, came(5), opened(values=since_before_the_end(2, 0, 1))),
         silent("a queue is closed", {calls: 0}, both, opened(queue="pmi", values=0)),
         silent("another kind is open", None, came(5), opened(values=0), opened("visit")),
-        amiss("for ten minutes", {calls: 0}, lasting, week + 15, f"{minutes}m", since=week + 14),
+        amiss("for ten minutes", {calls: 0}, lasting, week + 15, f"{minutes}m"),
     ]
 
 
@@ -161,15 +159,15 @@ ASTERISK, MAIL_A, MAIL_B = '{connector="asterisk/siege"}', '{receiver="mails.a"}
 ALL_WRITTEN: Final = written(0, MINUTES) | written(1, MINUTES)
 AMISS: Final = {
     "ProcessDown": [
-        amiss("a worker that is away", {WORKER: 0}, {WORKER: [1.0, 0.0]}, 3, since=1),
+        amiss("a worker that is away", {WORKER: 0}, {WORKER: [1.0, 0.0]}, 3),
         amiss("a worker that was away", None, {WORKER: [1.0, 0.0, 1.0]}),
         amiss("what is not Accueil", None, {'up{job="node"}': 0}),
     ],
-    "FiguresAbsent": [amiss("nothing", {"{}": 1}, {}, 5, since=0), amiss("figures", None, partitions(2))],
+    "FiguresAbsent": [amiss("nothing", {"{}": 1}, {}, 5), amiss("figures", None, partitions(2))],
     "StreamStopped": [
         amiss("all are written", None, ALL_WRITTEN | partitions(2)),
         amiss("all are written, from two instances", None, ALL_WRITTEN | partitions(2) | partitions(2, OTHER)),
-        amiss("one is not", {"{}": 61}, written(0, MINUTES) | written(1, behind(61)), 2, since=0),
+        amiss("one is not", {"{}": 61}, written(0, MINUTES) | written(1, behind(61)), 2),
         amiss("one is not, from two instances", {"{}": 61}, written(0, behind(61)) | written(0, behind(62), OTHER)),
         amiss("one almost is not", None, written(0, MINUTES) | written(1, behind(60))),
         amiss("one web sees nothing", None, written(0, MINUTES) | written(0, 0, OTHER)),
@@ -183,7 +181,7 @@ AMISS: Final = {
         amiss("there is only one", None, written(0, MINUTES) | partitions(1)),
     ],
     "FiguresBehind": [
-        amiss("for long", {"{}": 601}, figures(0, behind(601)) | figures(1, MINUTES), 30, since=0),
+        amiss("for long", {"{}": 601}, figures(0, behind(601)) | figures(1, MINUTES), 30),
         amiss(
             "for long, from two instances", {"{}": 601}, figures(0, behind(601)) | figures(0, behind(700), OTHER), 45
         ),
@@ -191,17 +189,17 @@ AMISS: Final = {
     ],
     "SourceSilent": silence(),
     "SourceNotRead": [
-        amiss("for long", {ASTERISK: 601}, read(behind(601)) | read(MINUTES, "imap/rsa"), 5, since=0),
+        amiss("for long", {ASTERISK: 601}, read(behind(601)) | read(MINUTES, "imap/rsa"), 5),
         amiss("by none of two", {ASTERISK: 601}, read(behind(601)) | read(behind(700), instance="b"), 17),
         amiss("almost", None, read(behind(600)), 17),
     ],
     "SpoolFilling": [
-        amiss("above half", {ASTERISK: 0.51}, spooled(51) | spooled(30, instance="b"), 5, since=0),
+        amiss("above half", {ASTERISK: 0.51}, spooled(51) | spooled(30, instance="b"), 5),
         amiss("of two", {ASTERISK: 0.51, '{connector="imap/rsa"}': 0.75}, spooled(51) | spooled(75, "imap/rsa")),
         amiss("half", None, spooled(50)),
     ],
     "AnswersRejected": [
-        amiss("one", {ASTERISK: 1}, unread([3.0] * 15 + [4.0]), 15, since=15),
+        amiss("one", {ASTERISK: 1}, unread([3.0] * 15 + [4.0]), 15),
         amiss("a while ago", {ASTERISK: 1}, unread([3.0] * 10 + [4.0]), 20),
         amiss("by one of two processes", {ASTERISK: 1}, unread([3.0] * 15 + [4.0]) | unread(3, instance="b"), 20),
         amiss(
@@ -220,7 +218,7 @@ AMISS: Final = {
         amiss("none since", None, unread([3.0, 4.0]), 20),
     ],
     "DeadLetters": [
-        amiss("one", {'{reason="invalid_json"}': 1}, dead([3.0] * 15 + [4.0]), 15, since=15),
+        amiss("one", {'{reason="invalid_json"}': 1}, dead([3.0] * 15 + [4.0]), 15),
         amiss("a while ago", {'{reason="invalid_json"}': 1}, dead([3.0] * 10 + [4.0]), 20),
         amiss(
             "not at all boards yet", {'{reason="invalid_json"}': 1}, dead([3.0] * 15 + [4.0]) | dead(3, web=OTHER), 20
@@ -241,7 +239,7 @@ AMISS: Final = {
         amiss("none since", None, dead([3.0, 4.0]), 20),
     ],
     "SlaFileDiffers": [
-        amiss("for long", {'{partition="0"}': 0}, in_force(0, 0) | in_force(1, 1), 15, since=0),
+        amiss("for long", {'{partition="0"}': 0}, in_force(0, 0) | in_force(1, 1), 15),
         amiss("at one of two boards", {'{partition="0"}': 0}, in_force(0, 1) | in_force(0, 0, OTHER), 20),
         amiss("of two", {'{partition="0"}': 0, '{partition="1"}': 0}, in_force(0, 0) | in_force(1, 0), 20),
         amiss("until it is read", None, in_force(0, [0.0] * 12 + [1.0]), 20),
@@ -252,7 +250,6 @@ AMISS: Final = {
             {'{job="accueil-web",instance="0"}': 0},
             reloaded("worker", 0, 1) | reloaded("web", 0, 0),
             5,
-            since=0,
         ),
         amiss(
             "of one of two workers",
@@ -262,18 +259,18 @@ AMISS: Final = {
         amiss("until it is mended", None, reloaded("worker", 0, [1.0, 0.0, 0.0, 1.0])),
     ],
     "NotifyBehind": [
-        amiss("for long", {"{}": 0}, following(0), 5, since=0),
+        amiss("for long", {"{}": 0}, following(0), 5),
         amiss("one of two", None, following(1) | following(0, "b")),
         amiss("it began", None, following([0.0] * 4 + [1.0])),
     ],
     "ReceiverAway": [
-        amiss("away", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 0, "mails.b"), 5, since=0),
+        amiss("away", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 0, "mails.b"), 5),
         amiss("both are", {MAIL_A: 1, MAIL_B: 2}, notified("waiting", 1) | notified("waiting", 2, "mails.b")),
         amiss("from two processes", {MAIL_A: 1}, notified("waiting", 1) | notified("waiting", 2, instance="b")),
         amiss("one of two processes has sent it", None, notified("waiting", 1) | notified("waiting", 0, instance="b")),
     ],
     "ReceiverRefuses": [
-        amiss("a message", {MAIL_A: 1}, notified("refused", 1) | notified("disabled", 0), 1, since=0),
+        amiss("a message", {MAIL_A: 1}, notified("refused", 1) | notified("disabled", 0), 1),
         amiss("all of them", {MAIL_A: 1}, notified("refused", 0) | notified("disabled", 1)),
         amiss("each", {MAIL_A: 2}, notified("refused", 2) | notified("disabled", 1)),
         amiss("some of two", {MAIL_A: 1, MAIL_B: 2}, notified("refused", 1) | notified("refused", 2, "mails.b")),
@@ -284,10 +281,10 @@ AMISS: Final = {
         amiss("nothing", None, notified("refused", 0) | notified("disabled", 0)),
     ],
     "UnusualReading": [
-        amiss("one token", {"{}": 1}, readers(1), 1, since=0),
+        amiss("one token", {"{}": 1}, readers(1), 1),
         amiss("none", None, readers(0)),
         amiss("at two addresses", {"{}": 2}, readers(1) | readers(2, 8082)),
         amiss("at one of two", {"{}": 2}, readers(0) | readers(2, 8082)),
     ],
-    "Watchdog": [amiss("always", {"{}": 1}, {}, 0, since=0)],
+    "Watchdog": [amiss("always", {"{}": 1}, {}, 0)],
 }
