@@ -142,17 +142,6 @@ def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Pat
     assert "Que faire : https://example.org/solidarites" in text
 
 
-def test_message_in_english(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port, language="en"))
-    with serving(mailbox, port):
-        post.report(SlaClockStub())
-        post.deliver()
-    assert (
-        mailbox.messages[0]["Subject"] == "Deadline passed: solidarites, online procedure, first response within 10 s"
-    )
-
-
 def test_password_is_sent_only_over_tls_to_a_trusted_server(
     mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -26,9 +26,8 @@ from streams.settings.sla_file import WatchedPolicies
 from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS
-from tests.support.alertmanager import EXAMPLE, webhook_receiver
+from tests.support.alertmanager import EXAMPLE
 from tests.support.alertmanager import find as find_amtool
-from tests.support.alertmanager import running as running_alertmanager
 from tests.support.dashboards import walk
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
@@ -94,27 +93,6 @@ def test_alerts_reach_their_receivers() -> None:
         test = [find_amtool("amtool"), "config", "routes", "test", *options, *labels]
         done = subprocess.run(test, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
-    def alert(name: str, category: str) -> dict[str, Any]:
-        return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
-
-    sent = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
-    with webhook_receiver() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
-
-        def tell(*alerts: dict[str, Any]) -> None:
-            httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
-
-        def muted() -> set[str]:
-            return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
-
-        tell(*sent)
-        wait_until(lambda: len(manager.alerts()) == len(sent), "the alerts")
-        assert muted() == set()
-        tell(alert("StreamStopped", "pipeline"))
-        expected = {"SlaBurnRateDays", "FiguresBehind"}
-        wait_until(lambda: muted() == expected, "them to be muted", otherwise=muted)
 
 
 Samples = dict[str, dict[str, set[str]]]

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 
-import msgspec
 import pytest
 
 from models.policies import Policies
@@ -14,13 +13,11 @@ from streams.web.board.sla_targets import (
     MAX_LISTED,
     Deadline,
     OpeningState,
-    SlaTargetStatus,
     WaitingCounts,
     WorkingTime,
     measure_working_time,
 )
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.sums import Ratio
 from streams.web.view import FiguresView, ReaderState
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
 from tests.web.rows import DESK, MAIL, ROADS, Worker
@@ -64,34 +61,6 @@ class FilledBoard:
 @pytest.fixture
 def filled() -> FilledBoard:
     return FilledBoard()
-
-
-def test_without_targets_the_overview_is_empty() -> None:
-    promises = FilledBoard(policies=Policies()).board().promises
-    assert (promises.openings, promises.standing, promises.overdue, promises.due) == ([], [], [], [])
-
-
-def test_status_of_a_target_adds_up_all_services(filled: FilledBoard) -> None:
-    oldest = midnight(date(2026, 3, 6))
-    filled.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
-    filled.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
-    filled.worker.count(ANNOUNCED, NOON - DAY, met=20)
-    filled.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
-    filled.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
-    (promise,) = filled.board().promises.standing
-    assert promise == SlaTargetStatus(
-        policy="courrier",
-        clock="announced",
-        channel="mail",
-        running=11,
-        at_risk=2,
-        overdue=3,
-        paused=4,
-        oldest_overdue_at=milliseconds(oldest),
-        overdue_by=WorkingTime(2, (8 + 8 + 3) * 3600 + 1800 + 120),
-        kept=Ratio(9, 10),
-        objective=0.9,
-    )
 
 
 def test_targets_follow_the_sla_file_and_former_policies_come_last(filled: FilledBoard) -> None:
@@ -216,13 +185,6 @@ def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
     board = filled.board()
     assert [queue.calendar for queue in board.queues] == ["nuit", ""]
     assert {service.service: service.calendar for service in board.services} == {"social": "siege", "pmi": ""}
-
-
-def test_json_form_is_stable(filled: FilledBoard) -> None:
-    filled.open(ANNOUNCED, NOON + DAY)
-    filled.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
-    decoded = msgspec.json.decode(msgspec.json.encode(filled.board()))
-    assert decoded == msgspec.to_builtins(filled.board())
 
 
 @pytest.mark.parametrize(
