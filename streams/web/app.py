@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from anyio.to_thread import current_default_thread_limiter, run_sync
@@ -31,7 +31,7 @@ from yarl import URL
 
 from models.policies import Policies
 from models.timestamps import milliseconds
-from models.topics import CITIZEN_FIGURES, SLA
+from models.topics import CITIZEN_FIGURES, FIGURES, SLA
 from streams.runtime import http_server
 from streams.web.board.at_risk import AtRiskView
 from streams.web.board.explain_names import EXPLAIN_NAMES
@@ -103,33 +103,6 @@ class Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-class Reader(Protocol):
-    """A background task that keeps a view up to date with a Kafka topic."""
-
-    def start(self) -> None:
-        """Start without blocking."""
-
-    def stop(self) -> None:
-        """Stop, and wait until it has ended."""
-
-
-class Readers:
-    """Several readers behind the interface of one."""
-
-    def __init__(self, *readers: Reader) -> None:
-        self._readers = readers
-
-    def start(self) -> None:
-        """Start all readers."""
-        for reader in self._readers:
-            reader.start()
-
-    def stop(self) -> None:
-        """Stop all readers, one after the other."""
-        for reader in self._readers:
-            reader.stop()
-
-
 class Stream:
     """The `/events` endpoint: serves at most `max_viewers` streams, and answers 503 beyond."""
 
@@ -163,7 +136,7 @@ class Site:
     def __init__(
         self,
         view: FiguresView,
-        reader: Reader,
+        readers: Sequence[FiguresReader],
         options: WebOptions,
         now: Callable[[], datetime],
         citizens: CitizensView,
@@ -172,7 +145,7 @@ class Site:
         risks: AtRiskView,
     ) -> None:
         self._view = view
-        self._reader = reader
+        self._readers = readers
         self._options = options
         self._now = now
         self._version = _version()
@@ -207,13 +180,15 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Run the reader and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
+        """Run the readers and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
         publishing = asyncio.create_task(self.broadcaster.run())
-        self._reader.start()
+        for reader in self._readers:
+            reader.start()
         yield
-        await run_sync(self._reader.stop)
+        for reader in self._readers:
+            await run_sync(reader.stop)
         publishing.cancel()
 
     def _message(self) -> Message:
@@ -294,21 +269,21 @@ def _utc_now() -> datetime:
 
 def create_app(
     view: FiguresView,
-    reader: Reader,
     options: WebOptions,
+    readers: Sequence[FiguresReader] = (),
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
     describe_metrics: DescribeMetrics = dict,
     risks: AtRiskView | None = None,
 ) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and that starts and stops `reader`.
+    """Return the application that shows `view` and `citizens`, and that starts and stops `readers`.
 
     `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
-    `reader` must also keep `citizens` and `risks` up to date; without them, their figures are left out.
+    `readers` must keep `view`, `citizens` and `risks` up to date; without the latter, their figures are left out.
     """
     site = Site(
-        view, reader, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
+        view, readers, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
     )
     middleware = [
         Middleware(Headers),
@@ -356,17 +331,16 @@ def serve(
     gc.set_threshold(*GC_THRESHOLDS)
     with http_server.listen(options.host, options.port) as listener:
         view, citizens, risks = FiguresView(options.time_zone, _utc_now(), policies), CitizensView(), AtRiskView()
-        reader = Readers(
-            FiguresReader(view, options.brokers, options.client),
-            FiguresReader(citizens, options.brokers, options.client, topic=CITIZEN_FIGURES.name),
-            FiguresReader(risks, options.brokers, options.client, topic=SLA.name),
-        )
+        readers = [
+            FiguresReader(fed, options.brokers, options.client, topic=topic.name)
+            for fed, topic in ((view, FIGURES), (citizens, CITIZEN_FIGURES), (risks, SLA))
+        ]
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
         app = create_app(
             view,
-            reader,
             options,
+            readers,
             citizens=citizens,
             collectors=collectors,
             describe_metrics=describe_metrics,

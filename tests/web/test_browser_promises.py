@@ -14,11 +14,12 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
-from tests.web.channels import OPTIONS, fill
-from tests.web.layout import FOCUSED, ROOM, STRUCTURE, UNFOLD, VISIBLE
+from tests.web.channels import OPTIONS
+from tests.web.layout import FOCUSED, ROOM, STRUCTURE, UNFOLD
 from tests.web.live import AFTERNOON
-from tests.web.promises import DAY, FILE, LATE, MIDNIGHT, POLICIES, promise
+from tests.web.promises import DAY, FILE, LATE, MIDNIGHT, promise
 from tests.web.served import Served, serving
+from tests.web.wall import organisation
 
 pytestmark = pytest.mark.browser
 
@@ -27,17 +28,15 @@ ANSWER = Dimensions(SLA, "siege", "rsa", "telephone:answer:call")
 
 
 @pytest.fixture(scope="module")
-def organisation() -> Iterator[Served]:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+def board() -> Iterator[Served]:
+    with organisation(is_filled=True) as served:
         promise(served.worker)
         yield served
 
 
 @LOOKS
-def test_promises_are_next_to_the_queues_on_a_wall(organisation: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
+def test_promises_are_next_to_the_queues_on_a_wall(board: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
     page.picture(f"promises-wall-{language}-{theme}")
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
@@ -56,9 +55,7 @@ def overdue_at(served: Served, number: int) -> None:
 
 
 def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_filled=True) as served:
         overdue_at(served, 9)
         for size, least in ((WALL, 5), ((2560, 1440), 5)):
             page.open(f"{served.url}/?lang=en", size)
@@ -83,8 +80,8 @@ return rows / row.getBoundingClientRect().height;
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(f"{organisation.url}/?lang=fr&service=rsa", size)
+def test_link_to_a_service_scrolls_to_its_promises(board: Served, page: Page, size: tuple[int, int]) -> None:
+    page.open(f"{board.url}/?lang=fr&service=rsa", size)
     page.is_in("live")
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
     assert len(marked) >= 2
@@ -92,7 +89,7 @@ def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: P
     seen = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
     assert page.run(f"{seen} return top >= 0 && bottom <= innerHeight")
     page.picture(f"promises-of-a-service-{size[0]}")
-    page.open(f"{organisation.url}/?lang=fr&service=nulle-part", size)
+    page.open(f"{board.url}/?lang=fr&service=nulle-part", size)
     page.is_in("live")
     assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
     page.assert_quiet()
@@ -101,10 +98,7 @@ def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: P
 def test_closed_queue_reports_no_silence(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):
-        at = AFTERNOON + timedelta(hours=hours)
-        with serving(replace(OPTIONS, stale_after_seconds=600), at, policies=POLICIES) as served:
-            served.follow()
-            fill(served.worker)
+        with organisation(hours=hours, is_filled=True) as served:
             page.open(served.url, WALL)
             page.is_in("live")
             quiet[hours] = page.run("return document.querySelector('#quiet').checkVisibility()")
@@ -112,11 +106,7 @@ def test_closed_queue_reports_no_silence(page: Page) -> None:
 
 
 def test_banner_fits_together_with_promises(page: Page) -> None:
-    with serving(
-        replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=1.5), policies=POLICIES
-    ) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(hours=1.5, is_filled=True) as served:
         promise(served.worker)
         page.open(served.url, WALL)
         page.is_in("live")
@@ -127,10 +117,8 @@ def test_banner_fits_together_with_promises(page: Page) -> None:
 
 @LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
-def test_promises_fit_any_screen(
-    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
-) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
+def test_promises_fit_any_screen(board: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     page.run("document.querySelector('#promises').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
@@ -163,8 +151,7 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
+    with organisation() as served:
         yield served
 
 
@@ -281,10 +268,7 @@ def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> No
 def test_opening_state_and_next_change_are_shown(page: Page) -> None:
     shown = {}
     for hours in (0, 2, 80):
-        with serving(
-            replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=hours), policies=POLICIES
-        ) as at:
-            at.follow()
+        with organisation(hours=hours) as at:
             for language in ("fr", "en"):
                 page.open(f"{at.url}/?lang={language}", WALL)
                 page.is_in("live")
@@ -347,57 +331,22 @@ def test_promises_of_a_channel_with_history_being_read_raise_no_alerts(served: S
     assert len(page.run(LINES)) == 4
 
 
-@pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_promises_of_calls_alone_are_below_the_queues(page: Page, size: tuple[int, int]) -> None:
-    options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
-    with serving(options, AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        for queue in options.queues:
-            served.worker.offered(queue.dimensions, AFTERNOON)
-        served.worker.count(ANSWER, AFTERNOON, started=90, met=80, breached=10)
-        served.worker.stocks(ANSWER, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
-        page.open(served.url, size)
-        page.is_in("live")
-        page.picture(f"promises-telephone-{size[0]}")
-        room = page.run(ROOM)
-        assert (room[0], room[2:]) == (size[0], [0, 0, 0, 0, 0])
-        if size != PHONE:
-            assert room[1] == size[1]
-        assert page.run(CONTRASTS) == []
-        page.assert_quiet()
-
-
 def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_promised=False, is_filled=True) as served:
         page.open(served.url, WALL)
         page.is_in("live")
         assert not page.run("return document.querySelector('#promises').checkVisibility()")
         assert not page.run("return document.body.hasAttribute('data-promises')")
 
 
-def test_each_cell_of_promises_is_under_its_heading(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, LAPTOP)
+def test_each_cell_of_promises_is_under_its_heading(board: Served, page: Page) -> None:
+    page.open(board.url, LAPTOP)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_counting_of_promises_is_explained_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
-    page.is_in("live")
-    page.driver.find_element("css selector", "summary").click()
-    rules = page.run(VISIBLE)
-    for words in ("Dans les temps", "Temps ouvré"):
-        assert any(rule.startswith(words) for rule, _, _ in rules), words
-    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "visible together"
-    assert page.run(CONTRASTS) == []
-    page.picture(f"promises-wall-definitions-{theme}")
-
-
-def test_keyboard_reaches_the_promises(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, WALL)
+def test_keyboard_reaches_the_promises(board: Served, page: Page) -> None:
+    page.open(board.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(15):

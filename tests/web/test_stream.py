@@ -18,7 +18,7 @@ from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.processes import Child, wait_until
 from tests.web.listener import listening
 from tests.web.rows import ROADS, SOCIAL

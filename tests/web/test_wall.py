@@ -1,5 +1,4 @@
 """Tests of the wall in Chromium: layout and rotation of views. Screenshots are stored under tests/artifacts."""
-# ruff: noqa: RUF001 - the page writes dashes
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,36 +45,6 @@ def test_no_view_is_cut_off_on_other_screen_sizes(busy: Served, page: Page, size
     open_wall(page, busy, size, seconds=3600)
     for name in turn_all(page):
         assert page.run(BEYOND) == [], name
-
-
-KEYS = """
-const [keys, range] = [document.querySelector(".keys"), document.createRange()];
-range.selectNodeContents(keys);
-const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
-return [keys.textContent.split(";")[0].trim(), lines, keys.scrollWidth > keys.clientWidth];
-"""
-"""Script for the key help: its text, number of lines, and whether it is cut off."""
-
-
-@pytest.mark.parametrize("size", [WALL, (1280, 800), (1280, 1024)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    ("language", "pauses", "resumes"),
-    [
-        ("fr", "Espace\N{NO-BREAK SPACE}: pause", "Espace\N{NO-BREAK SPACE}: reprendre"),
-        ("en", "Space: pause", "Space: resume"),
-    ],
-)
-def test_key_help_is_one_line_and_correct(
-    busy: Served, page: Page, size: tuple[int, int], language: str, pauses: str, resumes: str
-) -> None:
-    open_wall(page, busy, size, seconds=3600, lang=language)
-    for help_text in (pauses, resumes):
-        for name in turn_all(page):
-            assert page.run(KEYS) == [help_text, 1, False], name
-            assert page.run(BEYOND) == [], name
-        page.picture(f"wall-keys-{size[0]}x{size[1]}-{language}-{help_text[-5:]}")
-        key(page, Keys.SPACE)
-    assert page.run(KEYS)[0] == pauses
 
 
 def test_phone_never_scrolls_sideways(busy: Served, page: Page) -> None:
@@ -214,24 +183,6 @@ def test_few_cards_are_large_and_keep_their_texts_together(
         assert (page.run(BEYOND), page.run(SMALL), page.run(CONTRASTS)) == ([], [], [])
 
 
-LAST_HOUR = """
-const [chart, plot] = ["#chart canvas", "#chart .u-over"].map((box) => document.querySelector(box));
-const pen = document.createElement("canvas").getContext("2d");
-pen.font = `${getComputedStyle(document.querySelector("#chart")).fontSize} Inter`;
-return chart.getBoundingClientRect().right - plot.getBoundingClientRect().right - pen.measureText("18:00").width / 2;
-"""
-"""Script for the free room next to the last hour label of the curve."""
-
-
-def test_last_hour_label_of_the_curve_is_complete(busy: Served, page: Page) -> None:
-    for size in (WALL, LAPTOP, PHONE):
-        open_wall(page, busy, size, views="day", seconds=3600)
-        assert page.run(LAST_HOUR) >= 0, size
-        page.open(busy.url, size)
-        page.is_in("live")
-        assert page.run(LAST_HOUR) >= 0, size
-
-
 def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
     colours = {}
     with organisation(CALM, is_promised=False) as served:
@@ -243,40 +194,6 @@ def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
             assert page.text("#status .symbol") == "▲"
             colours[address] = page.run("return getComputedStyle(document.querySelector('#status .symbol')).color")
     assert set(colours.values()) == {"rgb(230, 159, 0)"}
-
-
-def test_measure_of_a_service_with_a_long_name_is_complete(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
-        for service in ("pmi", "mdph"):
-            opinion = Dimensions("feedback", "siege", service, "call")
-            served.worker.count(opinion, served.now(), given_jdma_0_10_8=12)
-        open_wall(page, served, views="satisfaction", seconds=3600, lang="en")
-        cut = "return [...document.querySelectorAll('.bars .name')].filter((one) => one.scrollWidth > one.clientWidth)"
-        assert "Mother and child care (PMI) – JDMA, 8 to 10" in page.text(".bars")
-        assert page.run(f"{cut}.map((one) => one.textContent)") == []
-        bars = "return [...document.querySelectorAll('.bar')].map((one) => one.getBoundingClientRect().left)"
-        assert len(set(page.run(bars))) == 1, "all are in one column"
-        assert page.run(BEYOND) == []
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_buttons_fit_their_texts_on_a_phone(busy: Served, page: Page, language: str) -> None:
-    open_wall(page, busy, PHONE, views="phone,day", seconds=3600, lang=language)
-    page.run("document.querySelector('#pause').click()")
-    page.run("scrollTo(0, document.documentElement.scrollHeight)")
-    page.picture(f"wall-phone-buttons-{language}")
-    beyond = """return [...document.querySelectorAll("footer :is(button, p)")].filter((box) => box.checkVisibility())
-      .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.getBoundingClientRect().right > innerWidth)
-      .map((box) => box.textContent)"""
-    assert page.run(beyond) == []
-
-
-def test_phone_shows_no_empty_headings(busy: Served, page: Page) -> None:
-    open_wall(page, busy, PHONE, views="written", seconds=3600)
-    nothing = """return [...document.querySelectorAll(".view.written td")]
-      .filter((cell) => cell.checkVisibility() && !cell.textContent.trim()).length"""
-    assert page.run(nothing) == 0
-    assert page.run("return document.querySelectorAll('.view.written td').length") > 0
 
 
 def test_stopped_worker_makes_the_wall_stale_until_it_returns(page: Page) -> None:

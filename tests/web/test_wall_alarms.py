@@ -14,8 +14,6 @@ from tests.support.processes import wait_until
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
-from tests.web.promises import POLICIES
-from tests.web.served import serving
 from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
@@ -95,25 +93,6 @@ def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
         assert states[[queue.dimensions for queue in OPTIONS.queues].index(RSA)] == "■ Act"
 
 
-COLOURS = """
-return [".figure", ".detail", ".level"]
-  .map((part) => getComputedStyle(document.querySelector(`#tile-service_level ${part}`)).color);
-"""
-
-
-def test_tile_marked_for_another_figure_colours_that_figure(page: Page) -> None:
-    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
-        for wait in (5,) * 70 + (60,) * 30:
-            served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), wait)
-        for _ in range(400):
-            served.worker.answered(SWITCHBOARD, AFTERNOON - timedelta(hours=3), 5)
-        served.worker.stocks(RSA, agents_available=1)
-        page.open(f"{served.url}/?lang=en", WALL)
-        assert page.text("#tile-service_level .detail") == "Income support (RSA): 70.0%"
-        own, named, word = page.run(COLOURS)
-        assert named == word != own
-
-
 def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
     with organisation(CALM) as served:
         for name, channel, met, breached in (
@@ -173,9 +152,8 @@ def test_overdue_contacts_of_a_queue_do_not_exceed_its_waiting_contacts(page: Pa
 
 
 def test_closed_queue_says_so_with_waiting_contacts(page: Page) -> None:
-    evening, desk = AFTERNOON + timedelta(hours=3), OPTIONS.queues[-1].dimensions
-    with serving(replace(CALM, stale_after_seconds=600), evening, policies=POLICIES) as served:
-        served.follow()
+    desk = OPTIONS.queues[-1].dimensions
+    with organisation(CALM, hours=3) as served:
         state = f"#rows tr:nth-child({len(OPTIONS.queues) + 2}) .state"
         page.open(f"{served.url}/?lang=en", WALL)
         page.is_in("live")
@@ -198,8 +176,7 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page, language:
     telephone = replace(CALM, queues=OPTIONS.queues[:2], service_level=OPTIONS.service_level)
     evening = AFTERNOON + timedelta(hours=3)
     row = "#rows tr:nth-child(1)"
-    with serving(replace(telephone, stale_after_seconds=600), evening, policies=POLICIES) as served:
-        served.follow()
+    with organisation(telephone, hours=3) as served:
         for wait in (5,) * 15 + (60,) * 5:
             served.worker.answered(SWITCHBOARD, evening - timedelta(hours=6), wait)
         served.worker.stocks(SWITCHBOARD, in_progress=1, agents_on_contact=1, agents_available=1)

@@ -11,14 +11,14 @@ from selenium.webdriver.common.keys import Keys
 
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
 from tests.unit.web.clock_events import clock_event
 from tests.web import axe
 from tests.web.browser import WALL, Page
 from tests.web.channels import fill
 from tests.web.live import AFTERNOON
-from tests.web.served import Served, serving
+from tests.web.served import Served
 from tests.web.wall import CALM, SWITCHBOARD, key, open_wall, organisation, remember, title, turn_all
 
 pytestmark = pytest.mark.browser
@@ -71,28 +71,6 @@ def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
             for view, shares in {"overview": 1, "phone": 2, "day": 2}.items():
                 open_wall(page, served, views=view, seconds=3600, lang="en")
                 assert page.run(GREYS) == [is_grey] * shares, view
-
-
-UNDER_WAY = """
-const canvas = document.querySelector("#chart canvas");
-const [box, plot] = [canvas, document.querySelector("#chart .u-over")].map((one) => one.getBoundingClientRect());
-const scale = canvas.width / box.width;
-const left = Math.ceil((plot.right - box.left + 3) * scale);
-const height = Math.floor((plot.bottom - box.top - 20) * scale);
-const told = canvas.getContext("2d").getImageData(left, 0, canvas.width - left, height).data;
-return told.filter((value, index) => index % 4 === 3 && value > 0).length;
-"""
-"""Script for the size of the band after the curve."""
-
-
-def test_curve_shows_no_current_step_after_its_last_hour(page: Page) -> None:
-    with serving(replace(CALM, stale_after_seconds=600), AFTERNOON + timedelta(hours=3)) as served:
-        served.follow()
-        fill(served.worker)
-        open_wall(page, served, views="day", seconds=3600)
-        wait_until(lambda: page.run("return document.querySelector('#chart canvas')?.width ?? 0") > 0, "the curve")
-        assert page.run(UNDER_WAY) == 0
-        page.picture("wall-day-is-over")
 
 
 def test_next_deadlines_at_risk_are_listed_with_number_suffixes(busy: Served, page: Page) -> None:

@@ -13,7 +13,8 @@ from streams.web.board.payload import DataState, Message, make_message
 from streams.web.board.queues import LastArrival, LiveFigures
 from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.support.events import make
 from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 

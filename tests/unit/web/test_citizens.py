@@ -28,7 +28,7 @@ from streams.core.figures.figure_schemas import CONTACT_CHANNELS, NO_PREVIOUS_CH
 from streams.core.timeline.entries import Entry
 from streams.web.citizens import CitizensView
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.citizens import START_DAY, Figures, count, entry, fold
 
 PARIS = ZoneInfo("Europe/Paris")

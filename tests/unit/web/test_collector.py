@@ -16,7 +16,8 @@ from streams.core.figures.figure_schemas import CASE_SCHEMA, CLOSED_COUNTS, FEED
 from streams.web.collector import FiguresCollector
 from streams.web.metrics.cases import AGES, FACTS, OLDEST, STEPS
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.exported import NOON, Exported, fill
 from tests.unit.web.exported_promises import HOUSE
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker, encode

@@ -30,14 +30,6 @@ NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in met
 PAGES = {"en": DEPLOYED / "METRICS.md", "fr": DEPLOYED / "METRICS.fr.md"}
 
 
-class NoReader:
-    def start(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-
 @pytest.mark.parametrize("language", PAGES)
 def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
     printed = CliRunner().invoke(command, ["--lang", language])
@@ -131,7 +123,7 @@ def test_cells_are_escaped() -> None:
 @pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
 def test_board_serves_the_page(language: str, word: str) -> None:
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
-    app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
+    app = create_app(view, WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
     with TestClient(app) as client:
         answer = client.get("/metrics/help", params={"lang": language})
     assert answer.status_code == 200

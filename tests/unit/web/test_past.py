@@ -14,7 +14,8 @@ from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.web.board.payload import make_message
 from streams.web.board.typical_day import WEEKS, PastDays, TypicalDay, typical_day_of
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.web.rows import MAIL, ROADS, SOCIAL
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -18,7 +18,8 @@ from streams.web.board.sla_targets import (
     measure_working_time,
 )
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
 from tests.web.rows import DESK, MAIL, ROADS, Worker
 

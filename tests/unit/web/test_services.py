@@ -14,7 +14,8 @@ from streams.web.board.payload import Board, make_message
 from streams.web.board.services import Cases, Service, score
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.web.rows import FORM, MAIL, OPINION, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))

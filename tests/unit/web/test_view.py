@@ -10,7 +10,8 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
 from streams.core.figures.figure_schemas import FEEDBACK, QUEUE_SCHEMA, SLA
 from streams.web.merged_rows import Day
-from streams.web.view import FiguresView, ReaderState, Snapshot
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView, Snapshot
 from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode
 
 PARIS = ZoneInfo("Europe/Paris")
