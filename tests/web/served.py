@@ -11,11 +11,19 @@ from streams.runtime.http_server import listen
 from streams.web.app import Server, create_app
 from streams.web.board.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
-from streams.web.citizens import CitizensView
+from streams.web.citizens import CitizensView, DisclosedFigures
+from streams.web.metrics.sample_figures import sample_disclosed_figures
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
 from streams.web.view import NO_POLICIES, FiguresView
 from tests.web.rows import Worker
+
+
+class SampleCitizens(CitizensView):
+    """Citizen figures with a number of each kind."""
+
+    def disclosed_figures(self) -> DisclosedFigures:
+        return sample_disclosed_figures()
 
 
 class Served:

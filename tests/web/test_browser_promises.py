@@ -73,7 +73,7 @@ def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) ->
 
 
 FREE = """
-const [panel, table, row] = ["#promises", "#deadlines-table", "#deadlines-rows tr"].map((one) => document.querySelector(one));
+const [panel, table, row] = ["#targets", "#deadlines-table", "#deadlines-rows tr"].map((one) => document.querySelector(one));
 const rows = panel.getBoundingClientRect().bottom - table.getBoundingClientRect().bottom - 6;
 return rows / row.getBoundingClientRect().height;
 """
@@ -120,7 +120,7 @@ def test_banner_fits_together_with_promises(page: Page) -> None:
 def test_promises_fit_any_screen(board: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
     page.open(f"{board.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
-    page.run("document.querySelector('#promises').scrollIntoView()")
+    page.run("document.querySelector('#targets').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     if size in {LAPTOP, DESK}:
@@ -134,7 +134,7 @@ def test_promises_fit_any_screen(board: Served, page: Page, size: tuple[int, int
 
 PLAIN = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}", "  '")
 STANDING = """
-return [...document.querySelectorAll("#promises-rows tr")].map((row) => [
+return [...document.querySelectorAll("#targets-rows tr")].map((row) => [
   row.querySelector("th span").textContent,
   ...[...row.querySelectorAll("td")].map((cell) => [cell.textContent, cell.dataset.level]),
 ]);
@@ -177,7 +177,7 @@ def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page)
         ["2 j ouvrés", "normal"],
         ["85,0 %", "attention"],
     ]
-    title = page.run("return document.querySelector('#promises-rows tr:last-child .kept').title")
+    title = page.run("return document.querySelector('#targets-rows tr:last-child .kept').title")
     assert plain(title) == "17 tenus sur 20 aujourd'hui. Objectif : 90 %."
     worker.stocks(LATE, running=1204, at_risk=0, overdue=0, paused=7)
     wait_until(lambda: plain(page.run(STANDING))[1][3] == ["0", "normal"], "all done")
@@ -335,8 +335,8 @@ def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
     with organisation(is_promised=False, is_filled=True) as served:
         page.open(served.url, WALL)
         page.is_in("live")
-        assert not page.run("return document.querySelector('#promises').checkVisibility()")
-        assert not page.run("return document.body.hasAttribute('data-promises')")
+        assert not page.run("return document.querySelector('#targets').checkVisibility()")
+        assert not page.run("return document.body.hasAttribute('data-targets')")
 
 
 def test_each_cell_of_promises_is_under_its_heading(board: Served, page: Page) -> None:
@@ -352,4 +352,4 @@ def test_keyboard_reaches_the_promises(board: Served, page: Page) -> None:
     for _ in range(15):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
-    assert reached[10:] == ["queues-title", "explains", "promises-title", "explains", "services-title"]
+    assert reached[10:] == ["queues-title", "explains", "targets-title", "explains", "services-title"]

@@ -19,11 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from connectors.sdk.metrics import Meter, Metrics
 from models.events import FeedbackScale
 from streams.api.metrics import AccessMetrics
-from streams.core.citizens.citizen_figures import Period
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.kafka.ports import free_port
 from streams.settings.sla_file import WatchedPolicies
-from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS
 from tests.support.alertmanager import EXAMPLE
@@ -37,6 +35,7 @@ from tests.web.rows import OPINION
 from tests.web.scenes_of_pipeline import AMISS
 from tests.web.scenes_of_promises import SCENES
 from tests.web.scenes_of_satisfaction import SCENES as DROPS
+from tests.web.served import SampleCitizens
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
@@ -140,26 +139,6 @@ def tell_of_notify(directory: Path) -> list[Metric]:
     return found
 
 
-class Told(CitizensView):
-    """Citizen figures of a completed week, with a number of each kind."""
-
-    def disclosed_figures(self) -> DisclosedFigures:
-        week, place, some = Period.WEEK, ("rsa", "call"), 9
-        return DisclosedFigures(
-            recontact_days=7,
-            starts={week: 739_936},
-            handled_start=739_929,
-            active={(week, "rsa"): some},
-            active_of_all={week: some},
-            contacts_by_reason={(*place, "other"): some},
-            contacts_by_previous_channel={(*place, "none"): some},
-            unidentified={place: some},
-            handled={(*place, True, False): some},
-            pending={place: some},
-            withheld={"hops": 2},
-        )
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """Metrics exported by the processes of Accueil."""
@@ -171,7 +150,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
+    citizens = CitizensCollector(SampleCitizens(), ZoneInfo("Europe/Paris"))
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     families = (registry.collect() for registry in registries)

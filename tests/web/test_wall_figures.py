@@ -214,7 +214,7 @@ def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> 
     panel = "#explained"
     assert page.text(f"{panel} h2") == "Switchboard – Service level"
     numerator, denominator = map(int, page.text(f"{panel} .made").split("÷"))
-    assert page.text(f"{panel} .told") == f"{100 * numerator / denominator:.1f}%"
+    assert page.text(f"{panel} .current") == f"{100 * numerator / denominator:.1f}%"
     assert "answered within 20" in page.text(f"{panel} .means")
     assert "▲ below 80.0%" in page.text(f"{panel} .levels")
     where = f"--channel call --site {SWITCHBOARD.site} --service {SWITCHBOARD.service} --queue {SWITCHBOARD.queue}"
@@ -262,7 +262,7 @@ def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> Non
             "accueil explain received --channel mail",
         ),
         (
-            "#promises-rows tr:nth-child(4) .overdue .explains",
+            "#targets-rows tr:nth-child(4) .overdue .explains",
             "Letters – announced delay – Overdue",
             f"accueil explain overdue --channel {SLA} --queue courrier:announced:mail",
         ),
