@@ -89,20 +89,13 @@ class Panel(ABC):
     no_value_text: LocalizedText = NOTHING
     """Text shown without samples."""
 
-    @property
-    @abstractmethod
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-
     @abstractmethod
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return the panel for a context."""
 
     def _describe(self) -> LocalizedText:
         """Return the description, with a note if the queries leave out corrected counts."""
-        if CORRECTED_SUFFIX in self.description.en or not any(
-            f"{CORRECTED_SUFFIX}_" in query for query in self.expressions
-        ):
+        if CORRECTED_SUFFIX in self.description.en or f"{CORRECTED_SUFFIX}_" not in repr(self):  # with all queries
             return self.description
         return LocalizedText(
             f"{self.description.fr} Hors corrections (…{CORRECTED_SUFFIX}).",
@@ -129,11 +122,6 @@ class StatPanel(Panel):
 
     query: str
     thresholds: Thresholds | None = None
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return (self.query,)
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a stat panel."""
@@ -164,11 +152,6 @@ class TimeSeriesPanel(Panel):
     """Label that names the series; empty if each query has a single series with a name of its own."""
     width: int = 12
     height: int = 8
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [query.expr for query in self.queries]
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a time series panel; series differ by colour and dash."""
@@ -207,11 +190,6 @@ class BarGaugePanel(Panel):
     width: int = 8
     height: int = 8
 
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [query.expr for query in self.queries]
-
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return horizontal bars of one colour, with names and numbers."""
         panel = (
@@ -242,11 +220,6 @@ class HeatmapPanel(Panel):
     unit: LocalizedText = SECONDS
     width: int = 12
     height: int = 8
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return (self.query,)
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a heatmap in which higher counts are lighter."""
@@ -292,11 +265,6 @@ class TablePanel(Panel):
     columns: Sequence[Column]
     width: int = 24
     height: int = 9
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [column.query for column in self.columns]
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a table with a row for each combination of keys in any of the columns."""
