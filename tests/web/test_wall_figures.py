@@ -95,20 +95,14 @@ return [card.querySelector(".level").innerText, card.querySelector("dl .entry:la
 """
 
 
-@pytest.mark.parametrize(
-    ("language", "days", "given", "few"),
-    [("fr", "28 jours", "Réponses112", "Réponses, trop peu3"), ("en", "28 days", "Answers112", "Answers, too few3")],
-)
-def test_satisfaction_card_shows_its_days(
-    busy: Served, page: Page, language: str, days: str, given: str, few: str
-) -> None:
-    open_wall(page, busy, views="overview", seconds=3600, lang=language)
-    assert page.run(OF_OPINIONS) == [days, given, False]
+def test_satisfaction_card_shows_its_days(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="overview", seconds=3600, lang="en")
+    assert page.run(OF_OPINIONS) == ["28 days", "Answers112", False]
     with organisation(CALM, is_promised=False) as served:
         served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
-        open_wall(page, served, views="overview", seconds=3600, lang=language)
-        assert page.run(OF_OPINIONS) == [days, few, False]
-        page.picture(f"wall-few-opinions-{language}")
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert page.run(OF_OPINIONS) == ["28 days", "Answers, too few3", False]
+        page.picture("wall-few-opinions")
 
 
 SOURCES = """
@@ -118,44 +112,20 @@ return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].m
 """
 
 
-@pytest.mark.parametrize(
-    ("language", "rows", "rule"),
-    [
-        (
-            "fr",
-            [
-                ["Courrier", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 188"],
-                ["Courriels", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 288"],
-                ["Démarches en ligne", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 144"],
-                ["Rendez-vous", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 93"],
-                ["Avis", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 224"],
-            ],
-            "Non surveillée\N{NO-BREAK SPACE}: si elle se tait, cet écran ne le dit pas.",
-        ),
-        (
-            "en",
-            [
-                ["Letters", "○ not watched", "today: 188"],
-                ["E-mails", "○ not watched", "today: 288"],
-                ["Online procedures", "○ not watched", "today: 144"],
-                ["Appointments", "○ not watched", "today: 93"],
-                ["Opinions", "○ not watched", "today: 224"],
-            ],
-            "Not watched: this screen does not show if it falls silent.",
-        ),
-    ],
-)
-def test_unwatched_sources_are_listed_too(
-    busy: Served, page: Page, language: str, rows: list[list[str]], rule: str
-) -> None:
-    open_wall(page, busy, views="sources", seconds=3600, lang=language)
+def test_unwatched_sources_are_listed_too(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="sources", seconds=3600, lang="en")
     shown = []
-    for name in turn_all(page):
+    for _ in turn_all(page):
         listed, note = page.run(SOURCES)
         shown += listed
-        assert note == rule
-        page.picture(f"wall-sources-{language}-{name[-5]}")
-    assert shown[-5:] == rows
+        assert note == "Not watched: this screen does not show if it falls silent."
+    assert shown[-5:] == [
+        ["Letters", "○ not watched", "today: 188"],
+        ["E-mails", "○ not watched", "today: 288"],
+        ["Online procedures", "○ not watched", "today: 144"],
+        ["Appointments", "○ not watched", "today: 93"],
+        ["Opinions", "○ not watched", "today: 224"],
+    ]
     assert len(shown) == 10, "in addition to calls and four desks"
 
 
