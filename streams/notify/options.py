@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -86,3 +87,14 @@ class NotifyOptions:
     max_age_hours: float = 72.0
     digest_above: int = 10
     keep_ended_days: int = 35
+
+    def links_of(self, values: object) -> dict[str, str]:
+        """Return the set URLs by name, with the attributes `LINK_FIELDS` of `values` in place of the fields in braces."""
+        urls = {"dashboard_url": self.dashboard_url, "runbook_url": self.runbook_url}
+        return {name: _fill(url, values) for name, url in urls.items() if url}
+
+
+def _fill(url: str, values: object) -> str:
+    for field in LINK_FIELDS:
+        url = url.replace(f"{{{field}}}", quote(getattr(values, field), safe=""))
+    return url
