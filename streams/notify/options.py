@@ -95,6 +95,6 @@ class NotifyOptions:
 
 
 def _fill(url: str, values: object) -> str:
-    for field in LINK_FIELDS:
-        url = url.replace(f"{{{field}}}", quote(getattr(values, field), safe=""))
+    for name in LINK_FIELDS:
+        url = url.replace(f"{{{name}}}", quote(getattr(values, name), safe=""))
     return url
