@@ -126,7 +126,7 @@ function atRisk({ promises }) {
   const others = ["line", "note", ...more.map(() => "note")];
   const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
-    target: targetName,
+    promise: targetName,
     deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // midnight is the end of a day
     service: (item) => nameOf(item) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
