@@ -44,7 +44,7 @@ class AlertWriter:
     """Convert incidents to alerts."""
 
     def __init__(self, options: NotifyOptions) -> None:
-        self._links_of = options.links_of
+        self._links_of = options.settings.links_of
         self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:

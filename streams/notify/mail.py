@@ -36,7 +36,7 @@ class MailTransport:
     def __init__(self, options: MailOptions, recipient: str, common: NotifyOptions) -> None:
         self._options = options
         self._recipient = recipient
-        self._links_of = common.links_of
+        self._links_of = common.settings.links_of
         self._formatter = make_incident_formatter(common, options.language)
 
     def close(self) -> None:

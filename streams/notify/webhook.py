@@ -23,7 +23,7 @@ class WebhookTransport:
 
     def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
         self._sender = Sender(options.url, options.secret)
-        self._links_of = common.links_of
+        self._links_of = common.settings.links_of
         self._fr, self._en = make_incident_formatter(common, "fr"), make_incident_formatter(common, "en")
 
     def close(self) -> None:

@@ -30,9 +30,9 @@ from connectors.sdk.errors import describe_os_error
 from connectors.sdk.pseudonyms import IdentityBlocklist, Region
 from streams.core.citizens.identity_resolution import LinkLimits
 from streams.locale.i18n import say
+from streams.notify.options import Notify
 from streams.settings.api import Api
 from streams.settings.base import Section
-from streams.settings.notify import Notify
 from streams.settings.web import Web
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from streams.notify.alertmanager import AlertWriter, Client, UnavailableError
 from streams.notify.incidents import ClockIncidents, Incident, fold
-from streams.notify.options import AlertmanagerOptions, Language, NotifyOptions
+from streams.notify.options import AlertmanagerOptions, Language, Notify, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, Alertmanager, WebhookReceiver, find, running, webhook_receiver
 from tests.support.processes import wait_until
 from tests.support.sla_events import NOON, SlaClockStub
@@ -35,7 +35,9 @@ def test_example_is_valid() -> None:
 def test_alert_contains_needed_facts_and_no_personal_data(tmp_path: Path) -> None:
     links = {"dashboard_url": "https://example.org/?service={service}", "runbook_url": "https://example.org/{clock}"}
     names: dict[Language, dict[str, str]] = {"fr": {"solidarites": "Solidarités"}}
-    writer = AlertWriter(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), services=names, **links))
+    writer = AlertWriter(
+        NotifyOptions("", tmp_path, Notify(**links), time_zone=ZoneInfo("Indian/Reunion"), services=names)
+    )
     breach, risk = incidents(SlaClockStub(7))
     alert = writer.open(breach, breach.starts_at + 1)
     assert alert["labels"] == {
@@ -92,7 +94,7 @@ def test_breach_mutes_only_its_warning(tmp_path: Path) -> None:
         ("SlaAtRisk", other.contact): False,
     }
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        with closing(Client(AlertmanagerOptions("one", manager.url))) as client:
+        with closing(Client(AlertmanagerOptions(url=manager.url))) as client:
             assert client.post([writer.open(incident, round(now.timestamp() * 1000)) for incident in sent]) == 0
         wait_until(lambda: muted(manager, "alertname", "contact") == expected, "alerts to be muted")
 
@@ -123,7 +125,7 @@ def test_alert_mutes_those_that_it_explains(tmp_path: Path, alerts: Alerts, caus
         for name, service in sent
     ]
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        with closing(Client(AlertmanagerOptions("one", manager.url))) as client:
+        with closing(Client(AlertmanagerOptions(url=manager.url))) as client:
             assert client.post(bodies) == 0
         wait_until(lambda: muted(manager, "alertname", "service") == sent, "alerts to be muted")
 
@@ -136,7 +138,7 @@ def test_invalid_alert_does_not_block_others(tmp_path: Path) -> None:
     ]
     bodies[5]["startsAt"], bodies[5]["endsAt"] = bodies[5]["endsAt"], bodies[5]["startsAt"]
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
-        client = Client(AlertmanagerOptions("one", manager.url))
+        client = Client(AlertmanagerOptions(url=manager.url))
         assert client.post(bodies) == 1
         client.close()
         wait_until(lambda: len(hook.firing()) == 7, "the others")
@@ -144,7 +146,7 @@ def test_invalid_alert_does_not_block_others(tmp_path: Path) -> None:
 
 def test_other_servers_receive_no_alerts() -> None:
     hook = WebhookReceiver()
-    client = Client(AlertmanagerOptions("one", hook.url))
+    client = Client(AlertmanagerOptions(url=hook.url))
     with pytest.raises(UnavailableError, match="does not answer"):
         client.started_at()
     hook.come()

@@ -36,7 +36,7 @@ def hook() -> Iterator[WebhookReceiver]:
 
 
 def bring(hook: WebhookReceiver, directory: Path) -> WebhookTransport:
-    options = WebhookOptions("desk", hook.url, SecretStr(SECRET))
+    options = WebhookOptions(url=hook.url, secret=SecretStr(SECRET))
     return WebhookTransport(options, NotifyOptions(brokers="", directory=directory))
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.notify.notifier import receivers
+from streams.notify.store import Receivers
 from streams.runtime.process_specs import notify_options
 from streams.runtime.supervisor import Plan
 from streams.settings.loader import describe, load
@@ -45,16 +47,14 @@ def write(text: str) -> Path:
 
 def test_receivers_are_read_from_the_settings() -> None:
     options = notify_options(load(write(GOOD)), brokers="127.0.0.1:9092")
-    assert options.alertmanagers[0].url == "http://127.0.0.1:9093/"
-    assert options.webhooks[0].url == "https://astreinte.example.org/accueil/"
-    assert [one.name for one in (*options.alertmanagers, *options.webhooks, *options.mails)] == [
-        "alertmanagers.local",
-        "webhooks.astreinte",
-        "mails.superviseurs",
-    ]
-    assert options.webhooks[0].severities == ("critical",)
-    assert options.mails[0].password is not None
-    assert options.mails[0].password.get_secret_value() == "sesame"
+    assert receivers(options) == Receivers(
+        ("alertmanagers.local",),
+        {"webhooks.astreinte": ("breached",), "mails.superviseurs": ("breached", "at_risk")},
+        {"mails.superviseurs"},
+    )
+    password = options.settings.mails["superviseurs"].password
+    assert password is not None
+    assert password.get_secret_value() == "sesame"
 
 
 def test_secrets_are_not_shown() -> None:
