@@ -154,8 +154,8 @@ class Site:
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
-        registry.register(FiguresCollector(view, options, now))
-        registry.register(CitizensCollector(citizens, options.time_zone))
+        registry.register(FiguresCollector(view.snapshot, options, now))
+        registry.register(CitizensCollector(citizens.disclosed_figures, options.time_zone))
         for collector in collectors:
             registry.register(collector)
         ProcessCollector(registry=registry)

@@ -76,7 +76,7 @@ def main(*, queues: int, rounds: int) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     view = make_view(queues)
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view, WebOptions(brokers=""), lambda: NOON))
+    registry.register(FiguresCollector(view.snapshot, WebOptions(brokers=""), lambda: NOON))
     exposition = Exposition(registry)
     text = exposition.write()
     costs = []

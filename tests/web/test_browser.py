@@ -255,29 +255,6 @@ def test_old_figures_are_shown_as_old(hasty: Served, page: Page) -> None:
     be_live(hasty, page)
 
 
-def test_figures_of_a_lagging_worker_show_their_time(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
-        served.follow()
-        fill(served)
-        alarm(served)
-        behind = AFTERNOON - timedelta(minutes=42)
-        served.worker.progress(behind, written_at=served.now(), event_at=milliseconds(behind))
-        for theme in ("dark", "light"):
-            page.open(f"{served.url}/?theme={theme}", WALL)
-            page.is_in("catching_up")
-            assert page.text("#stale-title") == page.text("#status .word") == "Lecture de l’historique"  # noqa: RUF001
-            assert page.text("#stale-detail")[2:].startswith("on en est à 14:55:12, il y a 42:")
-            assert "rattrape son retard" in page.text("#stale-detail")
-            assert_no_alarm(page)
-            assert page.run(FITS) == [*WALL, 0, 0]
-            assert page.run(CONTRASTS) == []
-            page.picture(f"catching-up-{theme}")
-        served.worker.progress(served.now())
-        page.is_in("live")
-        page.shows("#rows tr:nth-child(1) .state", "■ Agir")
-        page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
-
-
 def assert_no_alarm(page: Page) -> None:
     """Check that `main` shows no level (colour, symbol, word) and no wait until now."""
     assert page.run("return document.querySelectorAll('main [data-level]:not([data-level=normal])').length") == 0

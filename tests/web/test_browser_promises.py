@@ -105,16 +105,6 @@ def test_closed_queue_reports_no_silence(page: Page) -> None:
     assert quiet == {1.5: True, 2: False}, "it closes at 17:30"
 
 
-def test_banner_fits_together_with_promises(page: Page) -> None:
-    with organisation(hours=1.5, is_filled=True) as served:
-        promise(served.worker)
-        page.open(served.url, WALL)
-        page.is_in("live")
-        assert page.run("return document.querySelector('#quiet').checkVisibility()")
-        page.picture("promises-wall-quiet")
-        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
-
-
 @LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
 def test_promises_fit_any_screen(board: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
@@ -185,48 +175,7 @@ def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page)
     page.assert_quiet()
 
 
-@pytest.mark.parametrize(
-    ("language", "late", "due"),
-    [
-        (
-            "fr",
-            [
-                "RSA et insertion",
-                "Courrier \N{EN DASH} délai annoncé",
-                "3",
-                "fin de journée, jeudi 5 mars",
-                "■en retard de 2 j ouvrés",
-            ],
-            [
-                ["attention", "1", "aujourd'hui, 15:40", "▲échéance dans les 5 minutes"],
-                ["attention", "2", "aujourd'hui, 16:45", "▲à risque, reste 1 h 07 ouvrée"],
-                ["normal", "4", "fin de journée, aujourd'hui", "●reste 1 h 52 ouvrée"],
-                ["normal", "5", "mercredi 11 mars, dès 16:45", "●reste 9 h 07 ouvrées"],
-                ["normal", "6", "fin de journée, vendredi 13 mars", "●reste 3 j ouvrés"],
-            ],
-        ),
-        (
-            "en",
-            [
-                "Income support (RSA)",
-                "Letters \N{EN DASH} announced delay",
-                "3",
-                "end of the day, Thursday 5 March",
-                "■late by 2 working days",
-            ],
-            [
-                ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
-                ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
-                ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
-                ["normal", "5", "Wednesday 11 March, from 16:45 on", "●9 h 07 of opening left"],
-                ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
-            ],
-        ),
-    ],
-)
-def test_overdue_and_due_lines_show_working_time(
-    served: Served, page: Page, language: str, late: list[str], due: list[list[str]]
-) -> None:
+def test_overdue_and_due_lines_show_working_time(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(LATE, AFTERNOON, "started")
     worker.stocks(LATE, MIDNIGHT - 4 * DAY, overdue=3)
@@ -240,16 +189,20 @@ def test_overdue_and_due_lines_show_working_time(
     for number, when in zip((1, 2, 4, 5, 6), at, strict=True):
         worker.count(FORMS, when, started=number, due=number)
     worker.stocks(FORMS, running=15, at_risk=3)
-    page.open(f"{served.url}/?lang={language}", LAPTOP)
+    page.open(f"{served.url}/?lang=en", LAPTOP)
     page.is_in("live")
-    first_heading, told_late, second_heading, *told_due = plain(page.run(LINES))
-    assert [heading[1:] for heading in (first_heading, second_heading)] in [
-        [["En retard, le plus long d'abord"], ["Prochaines échéances"]],
-        [["Overdue, the longest first"], ["Next deadlines"]],
+    first_heading, late, second_heading, *due = plain(page.run(LINES))
+    assert [first_heading[1:], second_heading[1:]] == [["Overdue, the longest first"], ["Next deadlines"]]
+    letters = ["Income support (RSA)", "Letters \N{EN DASH} announced delay", "3"]
+    assert late == ["action", *letters, "end of the day, Thursday 5 March", "■late by 2 working days"]
+    assert [[line[0], *line[3:]] for line in due] == [
+        ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
+        ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
+        ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
+        ["normal", "5", "Wednesday 11 March, from 16:45 on", "●9 h 07 of opening left"],
+        ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
     ]
-    assert told_late == ["action", *late]
-    assert [[line[0], *line[3:]] for line in told_due] == due
-    assert {line[1] for line in told_due} == {"Disability office (MDPH)" if language == "en" else "MDPH, handicap"}
+    assert {line[1] for line in due} == {"Disability office (MDPH)"}
 
 
 def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> None:
@@ -269,18 +222,14 @@ def test_opening_state_and_next_change_are_shown(page: Page) -> None:
     shown = {}
     for hours in (0, 2, 80):
         with organisation(hours=hours) as at:
-            for language in ("fr", "en"):
-                page.open(f"{at.url}/?lang={language}", WALL)
-                page.is_in("live")
-                shown[hours, language] = plain(page.text("#openings"))
+            page.open(f"{at.url}/?lang=en", WALL)
+            page.is_in("live")
+            shown[hours] = plain(page.text("#openings"))
             assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
     assert shown == {
-        (0, "fr"): "● Ouvert jusqu'à 17:30",
-        (0, "en"): "● Open until 17:30",
-        (2, "fr"): "○ Fermé, ouvre mercredi 11 mars à 08:30",
-        (2, "en"): "○ Closed, opens Wednesday 11 March, 08:30",
-        (80, "fr"): "○ Fermé, ouvre lundi 16 mars à 08:30",
-        (80, "en"): "○ Closed, opens Monday 16 March, 08:30",
+        0: "● Open until 17:30",
+        2: "○ Closed, opens Wednesday 11 March, 08:30",
+        80: "○ Closed, opens Monday 16 March, 08:30",
     }
 
 

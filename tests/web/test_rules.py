@@ -24,6 +24,7 @@ from streams.kafka.ports import free_port
 from streams.settings.sla_file import WatchedPolicies
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS
+from streams.web.metrics.sample_figures import sample_disclosed_figures
 from tests.support.alertmanager import EXAMPLE
 from tests.support.alertmanager import find as find_amtool
 from tests.support.dashboards import walk
@@ -35,7 +36,6 @@ from tests.web.rows import OPINION
 from tests.web.scenes_of_pipeline import AMISS
 from tests.web.scenes_of_promises import SCENES
 from tests.web.scenes_of_satisfaction import SCENES as DROPS
-from tests.web.served import SampleCitizens
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
@@ -150,7 +150,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    citizens = CitizensCollector(SampleCitizens(), ZoneInfo("Europe/Paris"))
+    citizens = CitizensCollector(sample_disclosed_figures, ZoneInfo("Europe/Paris"))
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     families = (registry.collect() for registry in registries)

@@ -22,7 +22,6 @@ from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
 from streams.report.texts import LANGUAGES, TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
-from streams.web.board.texts import TEXTS as BOARD
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.web.rows import DESK, MAIL, OPINION, ROADS, SOCIAL, Worker
 
@@ -185,16 +184,6 @@ def documents() -> dict[str, Document]:
     history = history_of(worker, period)
     report = make_report(history, period, OPTIONS)
     return {language: build_document(report, history, OPTIONS, language) for language in LANGUAGES}
-
-
-def test_targets_have_the_names_of_the_board(documents: dict[str, Document]) -> None:
-    for language, total, own in (
-        ("fr", "Courrier – première réponse", "Courrier – première réponse, social"),
-        ("en", "Letters – first response", "Letters – first response, social"),
-    ):
-        chapters = {chapter.name: [line.name for line in chapter.lines] for chapter in documents[language].chapters}
-        assert (chapters["sla"], chapters["sla_by_service"]) == ([total], [own])
-        assert TEXTS[language]["clock_resolution"] == BOARD[language]["clock_resolution"]
 
 
 def test_targets_with_the_same_name_show_their_policies() -> None:

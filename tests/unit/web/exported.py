@@ -31,7 +31,7 @@ class Exported:
         self.worker = Worker(self.view)
         self.options = options
         self.registry = CollectorRegistry()
-        self.registry.register(FiguresCollector(self.view, options, lambda: self.now))
+        self.registry.register(FiguresCollector(self.view.snapshot, options, lambda: self.now))
 
     def __call__(self, name: str, place: Dimensions | None = None, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, (place._asdict() if place else {}) | labels)

@@ -57,7 +57,7 @@ def call(who: int, day: float, service: str = "autonomie", end: str = "call.ende
 
 def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     registry = CollectorRegistry()
-    registry.register(CitizensCollector(view, PARIS))
+    registry.register(CitizensCollector(view.disclosed_figures, PARIS))
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for metric in registry.collect()

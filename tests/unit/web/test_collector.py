@@ -189,7 +189,7 @@ def test_transfer_is_counted_by_target_queue(exported: Exported) -> None:
 def test_nothing_is_exported_before_the_first_reading() -> None:
     view = FiguresView(HOUSE.time_zone, NOON)
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view, HOUSE, lambda: NOON))
+    registry.register(FiguresCollector(view.snapshot, HOUSE, lambda: NOON))
     worker = Worker(view)
     for reader_state in (ReaderState.NO_BROKER, ReaderState.NO_TOPIC, ReaderState.LOADING):
         view.set_state(reader_state)

@@ -36,7 +36,7 @@ def lines(text: bytes) -> list[bytes]:
 
 def registry_of(view: FiguresView, options: WebOptions, now: Now) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view, options, now))
+    registry.register(FiguresCollector(view.snapshot, options, now))
     return registry
 
 

@@ -10,7 +10,6 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.board.payload import Board, make_message
 from streams.web.board.sla_targets import (
-    MAX_LISTED,
     Deadline,
     OpeningState,
     WaitingCounts,
@@ -145,15 +144,6 @@ def test_deadlines_of_a_later_day_are_one_line_at_the_first(filled: FilledBoard)
         (1, "at_risk", milliseconds(tomorrow)),
         (2 + 3 + 4, "at_risk", milliseconds(tomorrow + timedelta(hours=9))),
         (5, "running", milliseconds(tomorrow + 2 * DAY)),
-    ]
-
-
-def test_only_the_nearest_deadlines_are_listed(filled: FilledBoard) -> None:
-    for number in range(2 * MAX_LISTED):
-        filled.open(FORMS, NOON + number * DAY + DAY)
-        filled.worker.stocks(FORMS, running=number + 1)
-    assert [one.due_at for one in filled.due()] == [
-        milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MAX_LISTED)
     ]
 
 
