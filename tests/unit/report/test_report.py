@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.locale import LANGUAGES
 from streams.core.figures.figure import Dimensions, day_key, encode_figure, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.report.document import Document, build_document, format_value
@@ -20,7 +21,7 @@ from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
-from streams.report.texts import LANGUAGES, TEXTS, format_number, format_period, format_span
+from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.web.rows import DESK, MAIL, OPINION, ROADS, SOCIAL, Worker
