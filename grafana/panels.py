@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models import prometheus as queries
 
 from grafana.palette import NORMAL, SCHEME, STATES, STROKES, Stroke
-from grafana.texts import Language, LocalizedText, ValueNames, board_text, untranslated
+from grafana.texts import Language, LocalizedText, ValueNames, _, board_text, untranslated
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import Thresholds
 
@@ -37,7 +37,7 @@ SHARE: Final = untranslated("percentunit")
 CLOCK: Final = untranslated("dthms")
 """Seconds, shown as hours:minutes:seconds."""
 SECONDS: Final = untranslated("s")
-DAYS: Final = LocalizedText("suffix: j", "suffix: d")
+DAYS: Final = _("suffix: d")
 HOURS: Final = untranslated("suffix: h")
 EUROS: Final = untranslated("currencyEUR")
 PER_SECOND: Final = untranslated("suffix: /s")
@@ -97,9 +97,8 @@ class Panel(ABC):
         """Return the description, with a note if the queries leave out corrected counts."""
         if CORRECTED_SUFFIX in self.description.en or f"{CORRECTED_SUFFIX}_" not in repr(self):  # with all queries
             return self.description
-        return LocalizedText(
-            f"{self.description.fr} Hors corrections (…{CORRECTED_SUFFIX}).",
-            f"{self.description.en} Without corrected counts (…{CORRECTED_SUFFIX}).",
+        return _(
+            "{description} Without corrected counts (…{suffix}).", description=self.description, suffix=CORRECTED_SUFFIX
         )
 
     def _frame(self, panel: _Panel, context: Context) -> _Panel:
@@ -292,7 +291,7 @@ class TablePanel(Panel):
             title = column.title.in_language(language)
             yield title, column.query, _as_column(column, language)
             if column.thresholds:
-                state = LocalizedText(f"{column.title.fr} : état", f"{column.title.en}: state").in_language(language)
+                state = _("{title}: state", title=column.title).in_language(language)
                 yield state, judge(column.query, column.thresholds), [*_as_state(language), _COLOURED]
 
 
