@@ -53,9 +53,9 @@ FRESHNESS: Final = StatPanel(
 def overdue(scope: Scope) -> StatPanel:
     """Return the tile of overdue SLA clocks."""
     return StatPanel(
-        title=_("Promises overdue"),
+        title=_("SLA targets overdue"),
         description=_(
-            'Promises past their deadline, with the work still to be done: contact_sla_open_items{state="overdue"}.'
+            'SLA targets past their deadline, with the work still to be done: contact_sla_open_items{state="overdue"}.'
         ),
         unit=COUNT,
         query=scope.gauge_sum("contact_sla_open_items", 'state="overdue"'),

@@ -136,8 +136,8 @@ PAGE: Final = Page(
                     names=CHANNELS,
                 ),
                 TimeSeriesPanel(
-                    title=_("Promises: at risk and overdue"),
-                    description=_("Open promises, by state: contact_sla_open_items."),
+                    title=_("SLA targets: at risk and overdue"),
+                    description=_("Open SLA targets, by state: contact_sla_open_items."),
                     queries=(
                         Query(
                             SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"'), board_text("at_risk"), AT_RISK

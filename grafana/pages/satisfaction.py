@@ -6,6 +6,7 @@ from grafana.page import Page, Section
 from grafana.panels import COUNT, SHARE, Column, HeatmapPanel, KeyColumn, Query, StatPanel, TablePanel, TimeSeriesPanel
 from grafana.promql import Scope, ratio, wilson_bound
 from grafana.texts import CHANNELS, LocalizedText, ValueNames, _, board_text, untranslated
+from models.locale import C_
 
 SCOPE: Final = Scope("channel", "service")
 _SCORES: Final = "contact_satisfaction_score"
@@ -20,9 +21,9 @@ MEASURES: Final[ValueNames] = {
     "response": _("Response rate"),
 }
 EXPERIENCES: Final[ValueNames] = {
-    "promise_kept": _("Promise kept"),
-    "promise_missed": _("Promise broken"),
-    "no_promise": _("No promise"),
+    "promise_kept": _("SLA target met"),
+    "promise_missed": _("SLA target missed"),
+    "no_promise": _(C_("dashboard", "No SLA target")),
     "wait_le_60": _("Waited a minute at most"),
     "wait_le_300": _("Waited 1 to 5 minutes"),
     "wait_gt_300": _("Waited more than 5 minutes"),
@@ -146,7 +147,7 @@ PAGE: Final = Page(
                     title=_("Satisfied, by earlier experience"),
                     description=_(
                         "Answers of 1 to 5 of the last 28 days, by the experience of the citizen; satisfied: scores 4"
-                        " and 5 ÷ answers. A contact is in one row of promises and, if it waited, in one of waits:"
+                        " and 5 ÷ answers. A contact is in one row of SLA targets and, if it waited, in one of waits:"
                         " contact_satisfaction_after_items."
                     ),
                     keys=(KeyColumn("experience", _("Experience"), EXPERIENCES),),

@@ -44,7 +44,7 @@ HORIZONS: Final[ValueNames] = {
     "7d": _("7 days"),
 }
 RESULTS: Final[ValueNames] = {
-    "met": _("Kept"),
+    "met": _("Met"),
     "breached": _("Breached"),
     "cancelled": _(C_("dashboard", "Cancelled")),
 }
@@ -62,7 +62,7 @@ def kept(*matchers: str, by: str = "", window: str = RANGE) -> str:
 def _state(title: LocalizedText, state: str) -> StatPanel:
     return StatPanel(
         title=title,
-        description=_('Open promises in this state: contact_sla_open_items{{state="{state}"}}.', state=state),
+        description=_('Open SLA targets in this state: contact_sla_open_items{{state="{state}"}}.', state=state),
         query=SCOPE.gauge_sum("contact_sla_open_items", f'state="{state}"'),
         width=4,
     )
@@ -70,8 +70,8 @@ def _state(title: LocalizedText, state: str) -> StatPanel:
 
 PAGE: Final = Page(
     name="promises",
-    title=_("Promises and deadlines"),
-    description=_("Targets of the SLA file: kept, broken, next deadlines, and the remaining margin."),
+    title=_("SLA targets and deadlines"),
+    description=_("Targets of the SLA file: met, missed, next deadlines, and the remaining margin."),
     scope=SCOPE,
     since="now-7d",
     sections=(
@@ -83,9 +83,9 @@ PAGE: Final = Page(
                 _state(board_text("running"), "running"),
                 _state(_("Paused"), "paused"),
                 StatPanel(
-                    title=_("Share kept in the time range"),
+                    title=_("SLA targets met in the time range"),
                     description=_(
-                        "Kept ÷ (kept + broken), for promises with a result in the time range:"
+                        "Met ÷ (met + missed), for SLA targets with a result in the time range:"
                         " contact_sla_completed_total."
                     ),
                     unit=SHARE,
@@ -93,9 +93,9 @@ PAGE: Final = Page(
                     width=4,
                 ),
                 StatPanel(
-                    title=_("Announced delay kept"),
+                    title=_("Announced delay met"),
                     description=_(
-                        'Kept ÷ (kept + broken) of announced delays (clock="announced"), over the time range: as Services'
+                        'Met ÷ (met + missed) of announced delays (clock="announced"), over the time range: as Services'
                         " Publics+ asks."
                     ),
                     unit=SHARE,
@@ -110,7 +110,7 @@ PAGE: Final = Page(
                 TablePanel(
                     title=board_text("promises"),
                     description=_(
-                        "Objective: contact_sla_objective_ratio. Share kept: kept ÷ (kept + broken), over the time range."
+                        "Objective: contact_sla_objective_ratio. SLA targets met: met ÷ (met + missed), over the time range."
                         " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
                         " days. Calendar: open or closed."
                     ),
@@ -154,7 +154,7 @@ PAGE: Final = Page(
                 BarGaugePanel(
                     title=_("Due within…"),
                     description=_(
-                        "Promises with a deadline within the horizon; each includes the shorter ones:"
+                        "SLA targets with a deadline within the horizon; each includes the shorter ones:"
                         " contact_sla_due_items. Without overdue and paused ones."
                     ),
                     queries=[
@@ -164,7 +164,7 @@ PAGE: Final = Page(
                     width=12,
                 ),
                 TimeSeriesPanel(
-                    title=_("Open promises by state"),
+                    title=_("Open SLA targets by state"),
                     description=_("contact_sla_open_items, by state."),
                     queries=(Query(SCOPE.gauge_sum("contact_sla_open_items", by="state")),),
                     by="state",
@@ -193,7 +193,7 @@ PAGE: Final = Page(
                 TimeSeriesPanel(
                     title=_("Burn rate, calls and visits"),
                     description=_(
-                        "Share broken ÷ share allowed, the worst of all, over 30 min and 2 h. Above 1 the objective"
+                        "Share missed ÷ share allowed, the worst of all, over 30 min and 2 h. Above 1 the objective"
                         " will be missed; at most 1 ÷ (1 − objective)."
                     ),
                     unit=PLAIN,
@@ -204,7 +204,7 @@ PAGE: Final = Page(
                 ),
                 TimeSeriesPanel(
                     title=_("Burn rate, letters, e-mails, forms"),
-                    description=_("Share broken ÷ share allowed, the worst of all, over 5 and 28 days."),
+                    description=_("Share missed ÷ share allowed, the worst of all, over 5 and 28 days."),
                     unit=PLAIN,
                     queries=(
                         Query(f"max({SCOPE.select(f'{_BURN}:ratio5d')})", _("5 days")),

@@ -117,7 +117,7 @@ class Stream:
         """Stream until the viewer leaves or the server stops."""
         if self._open >= self._max_viewers:
             if not self._is_limit_logged:
-                log.warning("%s boards are open, no more may be", self._open)
+                log.warning("%s boards are open (web.max_viewers): refusing more", self._open)
             self._is_limit_logged = True
             await PlainTextResponse("too many boards are open\n", 503)(scope, receive, send)
             return

@@ -115,7 +115,7 @@ class _Rows:
             try:
                 self._put(partition, key or b"", value)
             except _UNREADABLE as error:
-                log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
+                log.warning("ignored an unreadable row of citizens' figures: %s", type(error).__name__)
 
     def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
         parsed = load_key(key)

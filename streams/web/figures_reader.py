@@ -68,6 +68,6 @@ class FiguresReader:
             try:
                 self._reader.run(self._stopping)
             except Exception:
-                log.exception("%s: the Kafka client failed, it is started anew", self._topic)
+                log.exception("%s: the Kafka client failed and is restarted", self._topic)
                 self.set_state(Phase.NO_BROKER, "client failed")
                 self._stopping.wait(RETRY_SECONDS)

@@ -128,4 +128,4 @@ class FiguresView(TopicView[MergedRows]):
 
     def _report_unreadable(self, error: Exception) -> None:
         self._unreadable += 1
-        log.warning("a row of figures cannot be read: %s", type(error).__name__)
+        log.warning("ignored an unreadable row of figures: %s", type(error).__name__)

@@ -132,7 +132,7 @@ def test_number_of_open_boards_is_limited(caplog: pytest.LogCaptureFixture) -> N
             assert httpx.get(f"{served.url}/api/board").status_code == 200
         wait_until(lambda: not refused(), "the place of a closed stream")
     assert [record.getMessage() for record in caplog.records if "open" in record.getMessage()] == [
-        "2 boards are open, no more may be"
+        "2 boards are open (web.max_viewers): refusing more"
     ]
 
 
@@ -177,7 +177,7 @@ def test_server_stops_when_the_board_cannot_be_made(served: Served, caplog: pyte
     with listening(served):
         wait_until(lambda: not served.running, "the server to leave")
     assert served.broadcaster.failed, "for an exit code that says so"
-    assert "no longer be made" in caplog.text
+    assert "making the board failed" in caplog.text
 
 
 def test_organisation_may_have_an_english_name() -> None:

@@ -104,7 +104,7 @@ def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
             place = Dimensions(SLA, "siege", "rsa", f"{name}:{clock}:{channel}")
             served.worker.count(place, served.now(), started=met + breached, met=met, breached=breached)
         open_wall(page, served, views="overview", seconds=3600, lang="en")
-        assert alerts(page) == ["▲ Telephone – answer: kept 60.0%"]
+        assert alerts(page) == ["▲ Telephone – answer: 60.0% met"]
         card = page.text(".card:last-child")
         assert "▲ Attention" in card
         assert "83.3%" in card, "200 of 240, calls and visits among them"
@@ -123,14 +123,14 @@ def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) ->
         assert alerts(page) == ["■ Income support (RSA): 6 waiting, overdue: 3"]
         page.is_called("(1) Wall – Accueil du Département")
         served.worker.stocks(letters, served.now() - timedelta(days=1), overdue=2, at_risk=1)
-        more = ["■ Promises overdue: 2", "▲ Promises at risk: 1"]
+        more = ["■ SLA targets overdue: 2", "▲ SLA targets at risk: 1"]
         wait_until(lambda: alerts(page)[1:] == more, "letters, e-mails and forms", otherwise=lambda: alerts(page))
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
         served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
         wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "without other marks")
         assert alerts(page)[0].endswith(", overdue: 1")
         served.worker.stocks(RSA, waiting=0, agents_available=1)
-        unknown = ["■ Promises overdue: 3", "▲ Promises at risk: 1"]
+        unknown = ["■ SLA targets overdue: 3", "▲ SLA targets at risk: 1"]
         wait_until(
             lambda: alerts(page) == unknown,
             "clocks without an alert of a queue are not lost",

@@ -192,7 +192,7 @@ def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture)
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
     view.apply_all(0, [(b"nonsense", b""), (dump_key(CitizenFigureKey("week", MONDAY, "x")), b"[")])
     assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
-    assert caplog.text.count("cannot be read") == 2
+    assert caplog.text.count("unreadable row") == 2
 
 
 CELLS = st.dictionaries(
