@@ -84,7 +84,7 @@ def selectors(node: object) -> list[promql_parser.VectorSelector]:
     return [found for one in inner if type(one).__module__ == "promql_parser" for found in selectors(one)]
 
 
-@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
+@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name[:20])
 def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
     found = selectors(promql_parser.parse(kpi.promql))
     assert found
@@ -94,7 +94,7 @@ def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
         assert (base == selector.name) == (metric.kind != "histogram")
         for matcher in selector.matchers.matchers:
             values = metric.labels[matcher.name]
-            assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.english
+            assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.name
 
 
 def test_metric_without_texts_is_named_in_the_error() -> None:
@@ -105,7 +105,7 @@ def test_metric_without_texts_is_named_in_the_error() -> None:
 
 
 def test_cells_are_escaped() -> None:
-    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
+    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
