@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.sdk.simulation.call_profile import CallProfile
 from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator.case_tallies import RETENTION
 from connectors.simulator.ledger import Ledger

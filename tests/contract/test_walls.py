@@ -65,7 +65,6 @@ LIBRARIES = {
     "aiokafka": ["streams/engine/", "streams/agents/", "streams/kafka/authorization.py"],
     "kafka": [
         "connectors/sdk/publisher.py",
-        "connectors/sdk/record_batch.py",
         "streams/kafka/",
         "streams/cli/timeline_rebuild.py",
         "streams/recovery/",
