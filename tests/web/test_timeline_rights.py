@@ -17,7 +17,7 @@ from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.app import create_app
 from streams.core.timeline import entries as core
-from streams.runtime.http_server import listen
+from streams.web.http_server import listen
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe
