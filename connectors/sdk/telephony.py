@@ -1,8 +1,6 @@
 """Common options and functions of switchboard connectors, and names without personal data."""
 
-import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
@@ -13,6 +11,7 @@ from unicodedata import combining, normalize
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from connectors.sdk.config import Options
+from connectors.sdk.identifiers import keyed_digest
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
 from models.events import CallEvent
@@ -176,9 +175,7 @@ def is_here(host: str) -> bool:
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
     """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
-    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
-    digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
-    return f"{kind}-{urlsafe_b64encode(digest).decode()}"
+    return keyed_digest(kind, name, key, 9)
 
 
 def as_label(name: str) -> str:
