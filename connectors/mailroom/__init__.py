@@ -1,7 +1,6 @@
 """Mailroom connector: publishes letters scanned into a hot folder. Imports only the SDK and `models`."""
 
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.simulate.command import command
 from connectors.mailroom.source import MailroomSource
 from connectors.sdk import folder
 from connectors.sdk.contract import Connector
@@ -14,7 +13,6 @@ CONNECTOR = Connector(
         "Letters: scans and sidecars in a hot folder, numbered and followed",
         "Courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
     ),
-    simulate=command,
     probe=folder.probe,
     position_files=lambda _: (),
 )

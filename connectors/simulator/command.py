@@ -3,24 +3,19 @@
 import os
 import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from connectors.sdk.errors import ConfigError
+from connectors.sdk.errors import ConfigError, ConnectorError, describe_os_error
 from connectors.sdk.files import replace
 from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
-from connectors.sdk.simulation.cli_options import (
-    ABOVE_ZERO,
-    click_errors,
-    directory_option,
-    ledger_option,
-    seed_option,
-    speed_option,
-)
+from connectors.sdk.simulation.cli_options import ABOVE_ZERO, ledger_option, seed_option
 from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
@@ -28,6 +23,7 @@ from connectors.simulator.population import list_citizens
 from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
 from connectors.simulator.simulation_run import SimulationRun
 
+CONNECTORS: Final = ("asterisk", "demarches", "imap", "jdma", "maarch", "mailroom", "rdv", "survey", "webhook")
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
 """Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
@@ -35,6 +31,19 @@ NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 USUAL_HOURS: Final = 9
 """Usual hours per day, as in `accueil simulate asterisk`."""
+
+
+@contextmanager
+def _click_errors() -> Iterator[None]:
+    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
+    try:
+        yield
+    except ConnectorError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(
+            describe_os_error(error, error.filename) if error.filename else str(error.strerror)
+        ) from None
 
 
 @click.command(
@@ -51,7 +60,22 @@ USUAL_HOURS: Final = 9
         "registre.",
     ),
 )
-@directory_option("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets.")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help=say("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets."),
+)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(CONNECTORS),
+    metavar="CONNECTOR",
+    help=say(
+        "Simulate only the systems that this connector reads (repeatable). imap needs --mailbox.",
+        "Simuler seulement les outils que lit ce connecteur (peut être répété). imap demande --mailbox.",
+    ),
+)
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
@@ -86,7 +110,6 @@ USUAL_HOURS: Final = 9
         "With --live: number of past days to simulate first.", "Avec --live : nombre de jours passés à simuler d'abord."
     ),
 )
-@speed_option("With --live: speed relative to real time.", "Avec --live : vitesse par rapport au temps réel.")
 @click.option(
     "--prepare",
     is_flag=True,
@@ -122,7 +145,7 @@ USUAL_HOURS: Final = 9
     ),
 )
 @ledger_option()
-@click_errors()
+@_click_errors()
 def command(
     *,
     into: Path,
@@ -130,7 +153,7 @@ def command(
     first_day: datetime | None,
     live: bool,
     history: int,
-    speed: float,
+    only: tuple[str, ...],
     prepare: bool,
     seed: int,
     per_year: float,
@@ -146,10 +169,12 @@ def command(
                 "utiliser exactement une option parmi --days, --live, --prepare",
             )
         )
+    if "imap" in only and mailbox is None:
+        raise click.UsageError(say("--only imap needs --mailbox", "--only imap demande --mailbox"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
     simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
     departement = Departement(
-        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server
+        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server, only=only
     )
     if prepare:
         simulation_run.renew_ports()
@@ -160,7 +185,8 @@ def command(
     if days is not None:
         _run_days(departement, _span(days, first_day), stop, ledger)
     else:
-        identity = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
+        identity: dict[str, Any] = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day}
+        identity |= {"only": sorted(only)} if only else {}
         _run_live(departement, simulation_run.root / PROGRESS_FILE, RunProgress.new(identity, history), stop, ledger)
 
 
@@ -209,7 +235,7 @@ def _run_live(
     # Past calls are simulated for today only: they are many and short.
     with departement.opened(progress.since, progress.played_until if saved else None, today()):
         click.echo(say("simulating until stopped", "simule jusqu'à l'arrêt"))
-        run_live(departement, progress, path, stop, new.of["speed"])
+        run_live(departement, progress, path, stop)
         _write(departement, ledger)
 
 

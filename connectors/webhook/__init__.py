@@ -2,14 +2,12 @@
 
 from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig
-from connectors.webhook.simulate import command
 from connectors.webhook.source import WebhookSource
 
 CONNECTOR = Connector(
     "webhook",
     WebhookConfig,
     WebhookSource,
-    simulate=command,
     descriptions=(
         "Signed webhooks of any system, by configuration",
         "Webhooks signés de tout outil, par configuration",

@@ -19,7 +19,7 @@ from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
-from tests.support.demarches_server import TOKEN, DemarchesServer, serving
+from tests.support.demarches_server import TOKEN, DemarchesServer, serving_dossiers
 
 PROCEDURE = 48210
 OTHER = 48211
@@ -113,14 +113,15 @@ class TestConformance(Conformance):
 
     def options(self, directory: Path) -> dict[str, Any]:
         if directory not in self._started:
-            self._started[directory] = self._stack.enter_context(serving(directory / "dossiers.json"))
+            self._started[directory] = self._stack.enter_context(serving_dossiers())
         return options(self._started[directory])
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(DOSSIERS) // parts)
         self._started[directory].refusal = None
         content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
-        (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
+        self._started[directory].lists[PROCEDURE] = content
+        (directory / "dossiers.json").write_text(json.dumps(content, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
         nodes = [
@@ -134,15 +135,14 @@ class TestConformance(Conformance):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[DemarchesServer]:
-    with serving(tmp_path / "dossiers.json") as started:
+def server() -> Iterator[DemarchesServer]:
+    with serving_dossiers() as started:
         yield started
 
 
 def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
     """Replace the dossiers of `procedure` on the server."""
-    content = server.content() | {str(procedure): {"dossiers": dossiers, **lists}}
-    server.path.write_text(json.dumps(content))
+    server.lists[procedure] = {"dossiers": dossiers, **lists}
 
 
 def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
@@ -400,8 +400,8 @@ def test_refused_cursor_restarts_the_poll(
         assert event_types(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
 
 
-def test_unreachable_server_is_named(server: DemarchesServer, tmp_path: Path) -> None:
-    connector = harness(server, tmp_path)
-    server.stop()
+def test_unreachable_server_is_named(tmp_path: Path) -> None:
+    with serving_dossiers() as server:
+        connector = harness(server, tmp_path)
     assert "127.0.0.1:" in (trouble := unavailable(connector))
     assert "cannot be reached" in trouble

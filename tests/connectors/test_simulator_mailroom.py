@@ -1,11 +1,8 @@
 """Simulated letters, read by the real connector."""
 
-import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from click.testing import CliRunner
 
 from connectors.mailroom import CONNECTOR
 from connectors.mailroom.simulate import scans
@@ -64,15 +61,3 @@ def test_same_letter_gives_the_same_bytes() -> None:
     assert scans.letter("one", 2) == scans.letter("one", 2) != scans.letter("two", 2)
     sheets = [("mdph", 1)]
     assert scans.stack(sheets, SCANNED_AT, "qr") == scans.stack(sheets, SCANNED_AT, "qr")
-
-
-def test_command_writes_letters_that_its_settings_read(tmp_path: Path) -> None:
-    assert CONNECTOR.simulate
-    done = CliRunner().invoke(CONNECTOR.simulate, ["--into", str(tmp_path / "mail"), "--letters", "10"])
-    assert done.exit_code == 0, done.output
-    options = tomllib.loads(done.output)["connectors"]["simulation"] | {"pair_seconds": 0}
-    assert options.pop("connector") == "mailroom"
-    connector = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-    kinds = Counter(event.type for event in connector.read_all(confirm=True))
-    assert kinds == {"letter.arrived": 13, "letter.registered": 13}
-    assert connector.rejected() == {}

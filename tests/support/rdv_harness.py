@@ -10,7 +10,7 @@ from typing import Any
 
 import connectors.rdv as rdv
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, WebhookSender
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, post_webhook
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import RdvSource
 from connectors.sdk.contract import Context
@@ -71,10 +71,9 @@ class RdvHarness:
         api: dict[str, Any],
     ) -> None:
         self.service, self.server = service, server
-        port = free_port()
-        self.sender = WebhookSender(f"http://127.0.0.1:{port}/")
+        self.port = free_port()
         self.options = options(
-            port=port,
+            port=self.port,
             organisations={number: ROUTINGS.get(number, {}) for number in organisations},
             api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
         )
@@ -115,7 +114,7 @@ class RdvHarness:
         """Send webhooks one after the other; return whether each was accepted."""
         self.step()
         with ThreadPoolExecutor(1) as pool:
-            answers = pool.submit(lambda: [self.sender.send(body) for body in bodies])
+            answers = pool.submit(lambda: [post_webhook(self.port, body) for body in bodies])
             while not answers.done():
                 self.step()
         return answers.result()

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 import click
 import tomli_w
 
-from connectors.sdk.errors import ConnectorError, describe_os_error
 from connectors.sdk.i18n import say
 
 HOST: Final = "127.0.0.1"
@@ -17,22 +16,15 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def port_option(default: int, *text: str) -> Callable[[F], F]:
-    """Return `--port`. `text` is its help text in English and French, if not the usual one."""
-    usual = "Port to listen on, on this machine only.", "Port d'écoute, sur cette machine seulement."
-    return click.option(
-        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=say(*(text or usual))
-    )
+def port_option(default: int) -> Callable[[F], F]:
+    """Return `--port`."""
+    text = say("Port to listen on, on this machine only.", "Port d'écoute, sur cette machine seulement.")
+    return click.option("--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=text)
 
 
 def seed_option(english: str, french: str) -> Callable[[F], F]:
     """Return `--seed`."""
     return click.option("--seed", type=int, default=1, show_default=True, help=say(english, french))
-
-
-def days_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--days`: length of the simulated past."""
-    return click.option("--days", type=click.IntRange(0, 365), default=14, show_default=True, help=say(english, french))
 
 
 def rate_option(english: str, french: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
@@ -44,12 +36,6 @@ def rate_option(english: str, french: str, *, default: float = 6, most: float = 
         show_default=True,
         help=say(english, french),
     )
-
-
-def directory_option(english: str, french: str) -> Callable[[F], F]:
-    """Return `--into`: the directory to write to."""
-    path = click.Path(file_okay=False, path_type=Path)
-    return click.option("--into", type=path, required=True, help=say(english, french))
 
 
 def speed_option(english: str, french: str) -> Callable[[F], F]:
@@ -66,19 +52,6 @@ def ledger_option() -> Callable[[F], F]:
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:
     """Print the settings for `accueil.toml` that read the simulated system, followed by an empty line."""
     click.echo(tomli_w.dumps({"connectors": {instance: {"connector": connector, **options}}}))
-
-
-@contextmanager
-def click_errors() -> Iterator[None]:
-    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
-    try:
-        yield
-    except ConnectorError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(
-            describe_os_error(error, error.filename) if error.filename else str(error.strerror)
-        ) from None
 
 
 @contextmanager

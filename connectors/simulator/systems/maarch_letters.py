@@ -1,18 +1,16 @@
 """Letters of services that use Maarch Courrier: a simulated server that returns the current state of each letter."""
 
-from contextlib import ExitStack
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.scenarios import CLASS_FIELD, COST_FIELD
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
 from connectors.sdk.simulation.http_app import serving
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.organisation import HEADQUARTERS, MAARCH_LETTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
+from connectors.simulator.systems.base import POLL_SECONDS, System
 from models.topics import Channel
 
 ENTITIES: Final = {place.service: place.service.upper().replace("-", "_") for place, _ in MAARCH_LETTERS.places}
@@ -22,6 +20,9 @@ POSTAGE: Final = {
     "lettre_recommandee": "Recommandé",
     "lettre_recommandee_avec_avis": "Recommandé avec avis",
 }
+CLASS_FIELD: Final = 1
+COST_FIELD: Final = 2
+"""Numbers of the custom fields for the postage."""
 CLOSED_STATUS: Final = "SSUITE"
 """Status of letters closed without action."""
 
@@ -49,12 +50,11 @@ class MaarchLetters(System):
         self._requests = _RequestCounter(MaarchRestApi(self._maarch.database).app())
         self._required = 0
         self._numbers: dict[int, int] = {}
-        self._stack = ExitStack()
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
-            "url": self.simulation_run.address(self.instance),
+            "url": self.url,
             "login": LOGIN,
             "password": PASSWORD,
             "poll_seconds": POLL_SECONDS,
@@ -72,10 +72,10 @@ class MaarchLetters(System):
         """Return whether an action concerns a letter of a service that uses Maarch."""
         return super().accepts(action) and action.citizen_case.place.service in ENTITIES
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - the server returns the state after the last action
+    def open(self) -> None:
         """Start the server."""
-        self._stack.callback(self._maarch.stop)
-        self._stack.enter_context(serving(self._requests, self.simulation_run.port(self.instance)))
+        self.stack.callback(self._maarch.stop)
+        self.stack.enter_context(serving(self._requests, self.port))
 
     def run(self, action: Action) -> None:
         """Apply an action; `drain` then returns False until a new request for the letters is answered."""
@@ -91,11 +91,10 @@ class MaarchLetters(System):
                 self._numbers[letter.number] = self._maarch.register(
                     at,
                     ENTITIES[letter.place.service],
-                    admitted_at=action.effective_at,
+                    admitted_at=action.effective_at or at,
                     name=letter.citizen.name,
                     email=letter.citizen.email,
                     phone=letter.citizen.phone,
-                    subject="Courrier fictif",
                 )
             case ActionKind.LETTER_ASSIGNED if action.place:
                 self._maarch.assign(number, at, ENTITIES[action.place.service])
@@ -107,15 +106,11 @@ class MaarchLetters(System):
                 self._maarch.close(number, at, CLOSED_STATUS)
             case ActionKind.LETTER_SENT:
                 fields = {str(CLASS_FIELD): POSTAGE[action.value], str(COST_FIELD): f"{action.amount / 100:.2f}"}
-                self._maarch.send(at, destination=ENTITIES[letter.place.service], custom_fields=fields)
+                self._maarch.send(at, ENTITIES[letter.place.service], fields)
 
     def drain(self) -> bool:
         """Return whether a request for the letters was made and answered since the last action."""
         return self._requests.completed >= self._required
-
-    def close(self) -> None:
-        """Stop the server."""
-        self._stack.close()
 
 
 class _RequestCounter:

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.session import FAILURES, explain
-from connectors.imap.simulate.mailbox import Mailbox
+from connectors.imap.simulate import Mailbox
 from connectors.sdk.config import parse
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.organisation import EMAIL_SERVICES, HEADQUARTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
+from connectors.simulator.systems.base import POLL_SECONDS, System
 from models.topics import Channel
 
 DOMAIN: Final = "accueil.example.org"
@@ -39,29 +39,26 @@ class Mailboxes(System):
         places = {_address(service): {"service": service, "site": HEADQUARTERS} for service in EMAIL_SERVICES}
         return {**self._server, "addresses": places, "sector": SECTOR, "poll_seconds": POLL_SECONDS}
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
+    def open(self) -> None:
         """Log in. Raises `SourceUnavailableError`."""
         for service, config in self._configs.items():
             try:
-                self._boxes[service] = Mailbox(config)
+                box = self._boxes[service] = Mailbox(config)
+                self.stack.callback(box.close)
             except FAILURES as error:
                 raise SourceUnavailableError(explain(error, config)) from None
 
     def run(self, action: Action) -> None:
         """Write a message."""
-        box, reference = self._boxes[action.citizen_case.place.service], action.citizen_case.reference
+        case, at = action.citizen_case, action.at
+        box, citizen = self._boxes[case.place.service], case.citizen.email
         match action.kind:
             case ActionKind.EMAIL_RECEIVED:
-                box.receive(reference, action.at, action.citizen_case.citizen.email)
+                box.receive(case.reference, at, citizen)
             case ActionKind.EMAIL_ACKNOWLEDGED:
-                box.acknowledge(f"{reference}-received", action.at, action.citizen_case.citizen.email, [reference])
+                box.acknowledge(f"{case.reference}-received", at, citizen, case.reference)
             case ActionKind.EMAIL_ANSWERED:
-                box.answer(f"{reference}-answer", action.at, action.citizen_case.citizen.email, [reference])
-
-    def close(self) -> None:
-        """Log out."""
-        for box in self._boxes.values():
-            box.close()
+                box.answer(f"{case.reference}-answer", at, citizen, case.reference)
 
     def _config(self, service: str) -> ImapConfig:
         config = parse(ImapConfig, self.instance, {**self._server, "addresses": {_address(service): {}}})
