@@ -21,6 +21,8 @@ from models.identities import PseudonymKey
 
 BEGINNING: Final = datetime(2017, 1, 1, tzinfo=UTC)
 """Time before the first review on the server."""
+OVERLAP: Final = timedelta(minutes=10)
+"""Period before the newest published review that each poll reads again, for reviews that became visible late."""
 SHORTEST_SPAN: Final = timedelta(days=1)
 FIRST_SPAN: Final = timedelta(days=30)
 LONGEST_SPAN: Final = timedelta(days=3_650)
@@ -47,7 +49,6 @@ class ReviewFeed:
         self._key = key
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = timedelta(seconds=config.overlap_seconds)
         self._settle = timedelta(seconds=config.settle_seconds)
         # One client per form, because a refusal of one form says nothing about the others.
         self._server = HttpClient(config.url, config.token)
@@ -81,7 +82,7 @@ class ReviewFeed:
         Raises `SourceUnavailableError`.
         """
         if not self._is_in_progress:
-            self._begin = self._mark.since - self._overlap if self._mark.since else self._start
+            self._begin = self._mark.since - OVERLAP if self._mark.since else self._start
             self._until = datetime.now(UTC) - self._settle
             self._open_span()
             self._is_in_progress = True
@@ -156,5 +157,5 @@ class ReviewFeed:
 
     def _prune_seen(self) -> None:
         if self._mark.since:
-            oldest = self._mark.since - self._overlap
+            oldest = self._mark.since - OVERLAP
             self._mark.seen = {digest: at for digest, at in self._mark.seen.items() if at >= oldest}

@@ -267,7 +267,7 @@ def test_changes_in_the_same_second_are_not_missed(server: DemarchesServer, tmp_
 
 def test_late_visible_change_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(2, 14, "depose"))
-    connector = harness(server, tmp_path, overlap_seconds=300)
+    connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
@@ -346,19 +346,6 @@ def test_no_personal_field_is_requested(server: DemarchesServer, tmp_path: Path)
     words = {word for query in server.queries for word in query["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
     assert len(server.queries) == 2
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"token": "un-autre-jeton"}, "refuses the token (403)"),
-        ({"procedures": {OTHER: {}}}, f"procedure {OTHER} does not exist"),
-    ],
-)
-def test_configuration_errors_are_named(
-    server: DemarchesServer, tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    assert message in unavailable(harness(server, tmp_path, **changes))
 
 
 def test_schema_error_is_reported_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ class Appointments(PostingSystem):
         self._lock = Lock()
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return super().options() | {
             "sector": SECTOR,
             "lieux": {str(number): {"site": site} for site, number in LIEUX.items()},
@@ -65,12 +64,10 @@ class Appointments(PostingSystem):
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of an appointment."""
         participation, rdv = _numbers_of(citizen_case)
         return contact_id(self.channel, self.source, f"{rdv}-{participation}")
 
     def open(self) -> None:
-        """Serve the API and prepare the webhooks."""
         app = RdvServer(self._service, [ORGANISATION]).app
         self.stack.enter_context(serving(app, self.simulation_run.port(f"{self.instance}-api"), date_header=False))
         super().open()
@@ -91,7 +88,6 @@ class Appointments(PostingSystem):
         self.outbox.put(send, action.citizen_case.number)
 
     def restore(self, action: Action) -> None:
-        """Execute an action of an earlier run, without webhooks."""
         self._apply(action)
 
     def _apply(self, action: Action) -> list[bytes]:

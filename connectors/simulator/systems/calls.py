@@ -63,18 +63,16 @@ class Calls(System):
         self._switchboard: _CitizenSwitchboard | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         manager = {
             "host": HOST,
-            "port": self.simulation_run.port(self.instance),
+            "port": self.port,
             "username": USERNAME,
             "secret_file": str(self.simulation_run.secret(self.instance)),
         }
         return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
 
     def open(self) -> None:
-        """Open the log."""
-        self._log = self._path.open("ab", buffering=0)
+        self._log = self.stack.enter_context(self._path.open("ab", buffering=0))
 
     def begin(
         self,
@@ -91,8 +89,8 @@ class Calls(System):
         """
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
-        secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(self._event_writer, port=self.simulation_run.port(self.instance), secret=secret)
+        self._manager = ManagerServer(self._event_writer, port=self.port, secret=self.secret)
+        self.stack.callback(self._manager.close)
 
     @property
     def switchboard(self) -> "_CitizenSwitchboard":
@@ -127,7 +125,6 @@ class Calls(System):
         )
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of a call."""
         return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
@@ -146,13 +143,6 @@ class Calls(System):
         self.advance(at)
         if self._switchboard:
             self._switchboard.end(at.timestamp())
-
-    def close(self) -> None:
-        """Close the log and the manager interface."""
-        if self._manager:
-            self._manager.close()
-        if self._log:
-            self._log.close()
 
     def _written_until(self) -> datetime:
         """Return the second after the last log line, in 1970 if the log is empty.

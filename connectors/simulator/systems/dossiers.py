@@ -36,7 +36,6 @@ class Dossiers(System):
         self._dossiers = SimulatedDossiers([*PROCEDURES.values()])
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "token": TOKEN,
             "url": f"{self.url}{PATH}",
@@ -47,11 +46,9 @@ class Dossiers(System):
         }
 
     def open(self) -> None:
-        """Start the server."""
         self.stack.enter_context(serving(self._dossiers.app, self.port))
 
     def run(self, action: Action) -> None:
-        """Apply an action to its dossier."""
         case = action.citizen_case
         dossier = PROCEDURES[case.place.service], case.number, action.at
         match action.kind:

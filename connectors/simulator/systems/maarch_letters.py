@@ -52,7 +52,6 @@ class MaarchLetters(System):
         self._numbers: dict[int, int] = {}
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "url": self.url,
             "login": LOGIN,
@@ -69,11 +68,9 @@ class MaarchLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action concerns a letter of a service that uses Maarch."""
         return super().accepts(action) and action.citizen_case.place.service in ENTITIES
 
     def open(self) -> None:
-        """Start the server."""
         self.stack.callback(self._maarch.stop)
         self.stack.enter_context(serving(self._requests, self.port))
 

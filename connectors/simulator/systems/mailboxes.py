@@ -35,7 +35,6 @@ class Mailboxes(System):
         self._boxes: dict[str, Mailbox] = {}
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         places = {_address(service): {"service": service, "site": HEADQUARTERS} for service in EMAIL_SERVICES}
         return {**self._server, "addresses": places, "sector": SECTOR, "poll_seconds": POLL_SECONDS}
 
@@ -49,7 +48,6 @@ class Mailboxes(System):
                 raise SourceUnavailableError(explain(error, config)) from None
 
     def run(self, action: Action) -> None:
-        """Write a message."""
         case, at = action.citizen_case, action.at
         box, citizen = self._boxes[case.place.service], case.citizen.email
         match action.kind:

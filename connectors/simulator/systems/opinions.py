@@ -29,7 +29,6 @@ class Opinions(System):
         self._jdma = JdmaServer(*FORMS.values())
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "token": TOKEN,
             "url": f"{self.url}{BASE}",
@@ -40,16 +39,13 @@ class Opinions(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action is an opinion about an online procedure."""
         parent = action.citizen_case.parent
         return super().accepts(action) and parent is not None and parent.channel is Channel.FORM
 
     def open(self) -> None:
-        """Start the server."""
         self.stack.enter_context(served(self._jdma, self.port))
 
     def run(self, action: Action) -> None:
-        """Give an opinion."""
         assert action.citizen_case.parent is not None
         self._jdma.give_opinion(
             FORMS[action.citizen_case.parent.place.service], BUTTON, action.at, SMILEYS[action.amount]

@@ -42,7 +42,6 @@ class ScannedLetters(System):
         self._waiting: list[Action] = []
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "inbox": str(self._inbox),
             "archive": str(self._archive),
@@ -56,11 +55,9 @@ class ScannedLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action concerns a letter of a service that the mailroom scans for."""
         return super().accepts(action) and action.citizen_case.place.service in SERVICES
 
     def run(self, action: Action) -> None:
-        """Write the scan, or defer the step."""
         self.restore(action)
         if action.kind is not ActionKind.LETTER_SCANNED:
             self._waiting.append(action)

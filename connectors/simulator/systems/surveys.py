@@ -28,7 +28,6 @@ class Surveys(PostingSystem):
         self._contact_of = contact_of
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return super().options() | {
             "reference_secret_file": str(self.simulation_run.secret(f"{self.instance}-references")),
             "sector": SECTOR,
@@ -37,7 +36,6 @@ class Surveys(PostingSystem):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action is feedback about a contact with a known id."""
         return (
             super().accepts(action)
             and action.citizen_case.parent is not None
@@ -45,14 +43,12 @@ class Surveys(PostingSystem):
         )
 
     def open(self) -> None:
-        """Prepare the webhooks."""
-        super().open()
         key = self.simulation_run.secret(f"{self.instance}-references").read_text(encoding="ascii")
         self._tool = SurveyTool(f"{self.url}/", SecretStr(self.secret), ContactReferences([SecretStr(key)]))
         self.stack.callback(self._tool.close)
+        super().open()
 
     def run(self, action: Action) -> None:
-        """Send an invitation or an answer."""
         assert action.citizen_case.parent is not None
         contact, native = self._contact_of(action.citizen_case.parent), action.citizen_case.reference
         if action.kind is ActionKind.INVITED:

@@ -37,7 +37,6 @@ class Webhooks(PostingSystem):
         return {"event": event, "id": "data.id", "site": "data.site", "service": "data.service"}
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return super().options() | {
             "sector": SECTOR,
             "labels": {label: label for label in sorted(self.labels())},
@@ -45,17 +44,14 @@ class Webhooks(PostingSystem):
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of a case."""
         return contact_id(self.channel, self.source, _uuid(citizen_case))
 
     def open(self) -> None:
-        """Prepare the webhooks."""
-        super().open()
         self._sender = Sender(f"{self.url}/", SecretStr(self.secret))
         self.stack.callback(self._sender.close)
+        super().open()
 
     def run(self, action: Action) -> None:
-        """Send the message of an action."""
         (name, _), native, place = self.types[action.kind], _uuid(action.citizen_case), action.citizen_case.place
         data = {"id": native, "site": place.site, "service": place.service, **self.data(action)}
         body = json.dumps({"type": name, "timestamp": action.at.isoformat(), "data": data}).encode()
@@ -76,14 +72,10 @@ class FrontDesks(Webhooks):
     action_kinds = frozenset(types)
 
     def labels(self) -> set[str]:
-        """Return the names of sites, services and rooms."""
         return {label for place, _ in VISITS.places for label in place}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type.
-
-        Only the first message of a visit identifies the visitor.
-        """
+        """Return the options; only the first message of a visit identifies the visitor."""
         visitor = {
             "phone": "data.visitor.phone",
             "email": "data.visitor.email",
@@ -114,15 +106,12 @@ class Helpdesk(Webhooks):
     action_kinds = frozenset(types)
 
     def labels(self) -> set[str]:
-        """Return the names of the site and the services."""
         return {HEADQUARTERS, *EMAIL_SERVICES}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type."""
         return super().kind(event) | {"email": "data.from"}
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return the sender and a subject."""
         return {"from": action.citizen_case.citizen.email, "subject": "Une question"}
 
 
