@@ -385,10 +385,3 @@ def test_refused_cursor_restarts_the_poll(
             flow.step()
         assert server.queries[2]["variables"]["after"] is None
         assert event_types(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
-
-
-def test_unreachable_server_is_named(tmp_path: Path) -> None:
-    with serving_dossiers() as server:
-        connector = harness(server, tmp_path)
-    assert "127.0.0.1:" in (trouble := unavailable(connector))
-    assert "cannot be reached" in trouble

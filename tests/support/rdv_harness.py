@@ -62,19 +62,12 @@ class RdvHarness:
     """Simulated service with its API, and the connector with a publisher that confirms after each step."""
 
     def __init__(
-        self,
-        address: str,
-        server: RdvServer,
-        service: RdvService,
-        directory: Path,
-        organisations: Sequence[int],
-        api: dict[str, Any],
+        self, address: str, server: RdvServer, service: RdvService, directory: Path, api: dict[str, Any]
     ) -> None:
         self.service, self.server = service, server
         self.port = free_port()
         self.options = options(
             port=self.port,
-            organisations={number: ROUTINGS.get(number, {}) for number in organisations},
             api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
         )
         self.harness = ConnectorHarness(
@@ -155,18 +148,12 @@ class RdvHarness:
 
 
 @contextmanager
-def rdv_harness(
-    directory: Path,
-    organisations: Sequence[int] = (ORGANISATION, OTHER),
-    *,
-    visible: Sequence[int] | None = None,
-    **api: Any,
-) -> Iterator[RdvHarness]:
-    """Run the service and the harness for the block; the agent sees `visible`, by default all organisations."""
+def rdv_harness(directory: Path, **api: Any) -> Iterator[RdvHarness]:
+    """Run the service and the harness for the block."""
     service = RdvService()
-    server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
+    server = RdvServer(service, [*ROUTINGS], requests_per_minute=1_000)
     with serving(server.app, date_header=False) as address:
-        yield RdvHarness(address, server, service, directory, organisations, api)
+        yield RdvHarness(address, server, service, directory, api)
 
 
 def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **changes: Any) -> int:

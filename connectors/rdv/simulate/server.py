@@ -46,7 +46,7 @@ class RdvServer:
         self.refresh_tokens = {"simulation"}
         """Valid refresh tokens."""
         self._service = service
-        self._organisations = organisations
+        self.organisations = organisations
         self._rate = requests_per_minute
         self._requests: deque[float] = deque()
         self._session: dict[str, str] = {}
@@ -57,10 +57,6 @@ class RdvServer:
             Route("/api/v1/organisations/{organisation}/rdvs", self._list, methods=["GET"]),
         ]
         self.app = Starlette(routes=routes)
-
-    def set_visible_organisations(self, organisations: Collection[int]) -> None:
-        """Change the organisations of the agent."""
-        self._organisations = organisations
 
     def expire_sessions(self) -> None:
         """End all sessions, as after a day."""
@@ -97,7 +93,7 @@ class RdvServer:
         if not self._is_signed_in(request):
             return self._respond({"errors": ["Vous devez vous connecter."]}, 401)
         organisation = request.path_params["organisation"]
-        visible = [number for number in self._organisations if str(number) == organisation]
+        visible = [number for number in self.organisations if str(number) == organisation]
         begin = datetime.fromisoformat(request.query_params["starts_after"])
         return self._respond(self._service.page(visible, begin, int(request.query_params.get("page", "1"))))
 

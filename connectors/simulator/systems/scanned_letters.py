@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from connectors.mailroom.simulate import scans
-from connectors.mailroom.simulate.mailroom import Mailroom
+from connectors.mailroom.simulate import Code, Mailroom
 from connectors.simulator.actions import Action, ActionKind, Place
 from connectors.simulator.organisation import HEADQUARTERS, LETTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
@@ -63,7 +62,7 @@ class ScannedLetters(System):
             self._waiting.append(action)
         elif action.other_cases:
             sheets = [(letter.place.service, action.amount) for letter in (action.citizen_case, *action.other_cases)]
-            code: scans.Code = "qr" if action.citizen_case.number % 2 else "code128"
+            code: Code = "qr" if action.citizen_case.number % 2 else "code128"
             self._mailroom.drop_stack(_name(action), scanned_at=action.at, letters=sheets, code=code)
         else:
             citizen = action.citizen_case.citizen

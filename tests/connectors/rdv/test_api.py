@@ -13,7 +13,7 @@ from connectors.rdv.simulate.server import APPLICATION
 from connectors.sdk.errors import SourceRefusedError
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.processes import wait_until
-from tests.support.rdv_harness import OTHER, RdvHarness, book, hours, rdv_harness
+from tests.support.rdv_harness import RdvHarness, book, hours, rdv_harness
 
 OAUTH: dict[str, Any] = {"oauth": {**APPLICATION, "refresh_token": "simulation"}, "email": None, "password": None}
 
@@ -119,10 +119,3 @@ def test_error_in_the_pager_stops_the_connector(system: RdvHarness, monkeypatch:
     monkeypatch.setattr(RdvPager, "next_page", lambda _: 1 // 0)
     with system.connected(), pytest.raises(ZeroDivisionError):
         wait_until(system.step, "the failure")
-
-
-def test_invisible_organisation_has_no_appointments(tmp_path: Path) -> None:
-    with rdv_harness(tmp_path, visible=[OTHER]) as system, system.connected():
-        book(system.service, hours(-3), hours(30))
-        system.run_round()
-    assert system.events == []
