@@ -27,7 +27,7 @@ from connectors.simulator.population import draw
 from models.topics import Channel
 
 Actions = Iterator[Action]
-Choice = TypeVar("Choice", int, str)
+Choice = TypeVar("Choice")
 HOURS_A_DAY: Final = 8.5
 """Working hours per day."""
 PATIENCE_HOURS: Final = 8 * HOURS_A_DAY

@@ -1,1 +1,1 @@
-"""Simulated Maarch Courrier, for demonstrations and tests: `database` has the tables, `maarch` the actions, `server` the API."""
+"""Simulated Maarch Courrier, for demonstrations and tests: `database` has the tables, `server` the REST API."""
