@@ -3,14 +3,12 @@
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.source import DemarchesSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "demarches",
     DemarchesConfig,
     DemarchesSource,
     probe=probe,
-    descriptions=(
-        "Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API",
-        "Démarches en ligne de Démarches simplifiées (demarche.numerique.gouv.fr), par son API GraphQL",
-    ),
+    description=N_("Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API"),
 )

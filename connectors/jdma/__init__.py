@@ -3,14 +3,12 @@
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.source import JdmaSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "jdma",
     JdmaConfig,
     JdmaSource,
     probe=probe,
-    descriptions=(
-        "Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API",
-        "Satisfaction de JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), par son API ouverte",
-    ),
+    description=N_("Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API"),
 )

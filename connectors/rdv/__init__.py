@@ -3,15 +3,13 @@
 from connectors.rdv.config import RdvConfig
 from connectors.rdv.source import RdvSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "rdv",
     RdvConfig,
     RdvSource,
     probe=probe,
-    descriptions=(
-        "Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API",
-        "Rendez-vous de RDV Service Public et RDV-Solidarités, par webhooks et API",
-    ),
+    description=N_("Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API"),
     position_files=lambda config: ("told.sqlite",) if config.api else (),
 )

@@ -6,19 +6,19 @@ import click
 from pydantic import SecretStr
 
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.signatures import check_secret
 from connectors.survey.reference import ContactReferences
+from models.locale import _
 
 
-def _read_secret(_: click.Context, __: click.Parameter, path: Path) -> SecretStr:
+def _read_secret(_context: click.Context, _parameter: click.Parameter, path: Path) -> SecretStr:
     try:
         secret = SecretStr(path.read_text(encoding="utf-8").strip())
         check_secret(secret)
     except OSError as error:
         raise click.BadParameter(describe_os_error(error, path)) from None
     except UnicodeDecodeError:
-        raise click.BadParameter(say(f"{path} is not a text file", f"{path} n'est pas un fichier texte")) from None
+        raise click.BadParameter(_("{path} is not a text file", path=path)) from None
     except ValueError as error:
         raise click.BadParameter(f"{path} {error}") from None
     return secret
@@ -26,14 +26,10 @@ def _read_secret(_: click.Context, __: click.Parameter, path: Path) -> SecretStr
 
 @click.command(
     "survey-reference",
-    help=say(
-        "Print the references of contacts for survey links, one per line, for each CONTACT or line of standard input.",
-        "Écrit les références de contacts pour les liens d'enquête, une par ligne, pour chaque CONTACT ou ligne reçue.",
+    help=_(
+        "Print the references of contacts for survey links, one per line, for each CONTACT or line of standard input."
     ),
-    epilog=say(
-        "A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12.",
-        "Un CONTACT est un identifiant de contact, comme call:asterisk/siege:1773648000.12.",
-    ),
+    epilog=_("A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12."),
 )
 @click.argument("contacts", metavar="[CONTACT]...", nargs=-1)
 @click.option(
@@ -42,10 +38,7 @@ def _read_secret(_: click.Context, __: click.Parameter, path: Path) -> SecretStr
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     callback=_read_secret,
-    help=say(
-        "Same file as the connector's reference_secret_file.",
-        "Même fichier que l'option reference_secret_file du connecteur.",
-    ),
+    help=_("Same file as the connector's {option}.", option="reference_secret_file"),
 )
 def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
     """Print the references, in order."""
@@ -54,4 +47,4 @@ def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
         try:
             click.echo(references.make(line.strip()))
         except ValueError:
-            raise click.ClickException(say("not the id of a contact", "pas l'identifiant d'un contact")) from None
+            raise click.ClickException(_("not the id of a contact")) from None

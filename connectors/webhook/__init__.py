@@ -3,14 +3,12 @@
 from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.source import WebhookSource
+from models.locale import N_
 
 CONNECTOR = Connector(
     "webhook",
     WebhookConfig,
     WebhookSource,
-    descriptions=(
-        "Signed webhooks of any system, by configuration",
-        "Webhooks signés de tout outil, par configuration",
-    ),
+    description=N_("Signed webhooks of any system, by configuration"),
     position_files=lambda _: (),
 )
