@@ -3,18 +3,16 @@
 import os
 import threading
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from connectors.sdk.errors import ConfigError, ConnectorError, describe_os_error
+from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import replace
 from connectors.sdk.signals import install_stop_handler
-from connectors.sdk.simulation.cli_options import ABOVE_ZERO, ledger_option, seed_option
+from connectors.sdk.simulation.cli_options import click_errors, seed_option
 from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
@@ -24,26 +22,14 @@ from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
 CONNECTORS: Final = ("asterisk", "demarches", "imap", "jdma", "maarch", "mailroom", "rdv", "survey", "webhook")
+ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
 """Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
 NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 USUAL_HOURS: Final = 9
-"""Usual hours per day, as in `accueil simulate asterisk`."""
-
-
-@contextmanager
-def _click_errors() -> Iterator[None]:
-    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
-    try:
-        yield
-    except ConnectorError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(
-            describe_os_error(error, error.filename) if error.filename else str(error.strerror)
-        ) from None
+"""Usual hours per day."""
 
 
 @click.command(
@@ -116,8 +102,12 @@ def _click_errors() -> Iterator[None]:
         "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there."
     ),
 )
-@ledger_option()
-@_click_errors()
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=_("File for the expected figures, as JSON."),
+)
+@click_errors()
 def command(
     *,
     into: Path,

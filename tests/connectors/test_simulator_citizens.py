@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from connectors.asterisk.simulate import CALLER_RANGES
 from connectors.sdk.keys import load_key
+from connectors.sdk.simulation.call_profile import CALLER_RANGES
 from connectors.simulator.actions import CitizenCase
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import NUMBERS_PER_RANGE

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 import tomli_w
 
+from connectors.sdk.errors import ConnectorError, describe_os_error
 from models.locale import _
 
 HOST: Final = "127.0.0.1"
 INSTANCE: Final = "simulation"
-ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,20 +37,22 @@ def rate_option(text: str, *, default: float = 6, most: float = 500) -> Callable
     )
 
 
-def speed_option(text: str) -> Callable[[F], F]:
-    """Return `--speed`: ratio of simulated time to real time."""
-    return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=text)
-
-
-def ledger_option() -> Callable[[F], F]:
-    """Return `--ledger`: the file with the expected figures."""
-    text = _("File for the expected figures, as JSON.")
-    return click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help=text)
-
-
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:
     """Print the settings for `accueil.toml` that read the simulated system, followed by an empty line."""
     click.echo(tomli_w.dumps({"connectors": {instance: {"connector": connector, **options}}}))
+
+
+@contextmanager
+def click_errors() -> Iterator[None]:
+    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
+    try:
+        yield
+    except ConnectorError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(
+            describe_os_error(error, error.filename) if error.filename else str(error.strerror)
+        ) from None
 
 
 @contextmanager
