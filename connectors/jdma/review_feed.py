@@ -55,7 +55,8 @@ class ReviewFeed:
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
         self._span = FIRST_SPAN
-        self._is_in_progress = False
+        self.is_in_progress = False
+        """Whether the poll has more pages or spans."""
         self._begin = self._end = self._until = self._start
         self._after: str | None = None
         self._pages = 0
@@ -64,12 +65,7 @@ class ReviewFeed:
     @property
     def due(self) -> bool:
         """Whether `read` must be called: a poll is in progress or due, and not paused after a failure."""
-        return not self._backoff.is_paused and (self._is_in_progress or self._interval.due)
-
-    @property
-    def is_in_progress(self) -> bool:
-        """Whether the poll has more pages or spans."""
-        return self._is_in_progress
+        return not self._backoff.is_paused and (self.is_in_progress or self._interval.due)
 
     @property
     def trouble(self) -> str:
@@ -81,15 +77,15 @@ class ReviewFeed:
 
         Raises `SourceUnavailableError`.
         """
-        if not self._is_in_progress:
+        if not self.is_in_progress:
             self._begin = self._mark.since - OVERLAP if self._mark.since else self._start
             self._until = datetime.now(UTC) - self._settle
             self._open_span()
-            self._is_in_progress = True
+            self.is_in_progress = True
         try:
             page = fetch_page(self._server, self._form, self._begin.date(), self._end.date(), self._after)
         except SourceUnavailableError as error:
-            self._is_in_progress = False
+            self.is_in_progress = False
             message = _("form {form}: {error}", form=self._form, error=error)
             refused = isinstance(error, SourceRefusedError)
             self._backoff.record_failure(message, max(REFUSED_SECONDS if refused else 0.0, error.retry_after_seconds))
@@ -134,8 +130,8 @@ class ReviewFeed:
             self._span = min(self._span * 4, LONGEST_SPAN)
         self._prune_seen()
         self._begin = self._end
-        self._is_in_progress = self._end < self._until
-        if self._is_in_progress:
+        self.is_in_progress = self._end < self._until
+        if self.is_in_progress:
             self._open_span()
         else:
             self._collected = []

@@ -66,9 +66,7 @@ USUAL_HOURS: Final = 9
     help=_("First of these days. Default: such that the last one is yesterday."),
 )
 @click.option(
-    "--live",
-    is_flag=True,
-    help=_("Simulate in real time, at any hour, until stopped; the next run resumes."),
+    "--live", is_flag=True, help=_("Simulate in real time, at any hour, until stopped; the next run resumes.")
 )
 @click.option(
     "--history",
@@ -77,24 +75,10 @@ USUAL_HOURS: Final = 9
     show_default=True,
     help=_("With --live: number of past days to simulate first."),
 )
-@click.option(
-    "--prepare",
-    is_flag=True,
-    help=_("Only write the settings, with newly chosen free ports."),
-)
+@click.option("--prepare", is_flag=True, help=_("Only write the settings, with newly chosen free ports."))
 @seed_option(_("The same seed gives the same citizens and actions."))
-@click.option(
-    "--per-year",
-    type=ABOVE_ZERO,
-    default=1_000_000,
-    show_default=True,
-    help=_("Contacts per year."),
-)
-@click.option(
-    "--calls-per-hour",
-    type=ABOVE_ZERO,
-    help=_("Calls in a usual hour, independent of the other contacts."),
-)
+@click.option("--per-year", type=ABOVE_ZERO, default=1_000_000, show_default=True, help=_("Contacts per year."))
+@click.option("--calls-per-hour", type=ABOVE_ZERO, help=_("Calls in a usual hour, independent of the other contacts."))
 @click.option(
     "--mailbox",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -103,9 +87,7 @@ USUAL_HOURS: Final = 9
     ),
 )
 @click.option(
-    "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=_("File for the expected figures, as JSON."),
+    "--ledger", type=click.Path(dir_okay=False, path_type=Path), help=_("File for the expected figures, as JSON.")
 )
 @click_errors()
 def command(
