@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 import connectors.rdv as rdv
 from connectors.rdv.api import RdvPager
 from connectors.rdv.simulate.server import APPLICATION
-from connectors.sdk.errors import SourceRefusedError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.processes import wait_until
 from tests.support.rdv_harness import RdvHarness, book, hours, rdv_harness
@@ -109,7 +109,7 @@ def test_old_token_is_valid_after_a_kill_before_the_new_one_is_saved(
     with rdv_harness(tmp_path, **OAUTH) as system:
         with monkeypatch.context() as patched:
             patched.setattr("connectors.rdv.sign_in.replace", lambda *_: 1 // 0)
-            with pytest.raises(ZeroDivisionError):
+            with pytest.raises(SourceUnavailableError, match="ZeroDivisionError"):
                 system.harness.probe()
         with system.connected():
             system.run_round()
