@@ -259,5 +259,7 @@ def test_command_prints_references(tmp_path: Path) -> None:
     assert wrong.exit_code == 1
     assert "06 39" not in wrong.output
     secret.write_text(SECRET[:20])
-    assert run(command, ["--secret-file", str(secret), CALL]).exit_code == 2
+    refused = run(command, ["--secret-file", str(secret), CALL])
+    assert refused.exit_code == 2
+    assert SECRET[:20] not in refused.output
     assert run(command, ["--secret-file", str(tmp_path / "none"), CALL]).exit_code == 2
