@@ -55,7 +55,7 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_failure)
     _add_health(app, api, registry)
-    add_page(app, api.options)
+    add_page(app, api.settings)
     return app
 
 

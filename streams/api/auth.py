@@ -34,9 +34,9 @@ from streams.access.purposes import PURPOSES
 from streams.access.rate_limit import Limiter
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
-from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
 from streams.privacy.privacy_requests import PrivacyRequests
+from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.reader import Reader, TimelineSnapshot
 from streams.timeline.store import Timeline
@@ -86,7 +86,7 @@ class AuditContext:
         token = self.client.token
         if token.may(self.operation, sector):
             return
-        reason = self.client.api.options.cross_sector_reason(token.sectors, sector)
+        reason = self.client.api.settings.api.cross_sector_reason(token.sectors, sector)
         if (
             reason is None
             or self.operation not in CROSS_SECTOR_OPERATIONS
@@ -124,7 +124,7 @@ class Api:
 
     def __init__(
         self,
-        options: ApiOptions,
+        settings: Settings,
         *,
         tokens: Tokens,
         audit: Audit,
@@ -140,7 +140,7 @@ class Api:
 
         `secret` signs cursors and conceals names in the audit log. Tokens of the OpenID `provider` are accepted as well.
         """
-        self.options: Final = options
+        self.settings: Final = settings
         self.audit: Final = audit
         self.open_timeline: Final = open_timeline
         self.secret: Final = secret
@@ -151,7 +151,7 @@ class Api:
         self._reader = reader
         self._keys = keys
         self._known_keys: dict[str, PseudonymKey] = {}
-        self._threads = CapacityLimiter(options.threads)
+        self._threads = CapacityLimiter(settings.api.threads)
         self._rights = CapacityLimiter(MAX_PRIVACY_REQUESTS)
         self._recording_use = CapacityLimiter(1)
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
@@ -173,7 +173,7 @@ class Api:
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
         """Return the result of `act`, which uses the database, run in a thread. Raises `Problem` if the database is unavailable.
 
-        Without `limiter`, at most `ApiOptions.threads` such calls run at the same time.
+        Without `limiter`, at most `api.threads` such calls run at the same time.
         """
         try:
             return await run_sync(act, limiter=limiter or self._threads)

@@ -19,7 +19,6 @@ from streams.api.auth import (
     json_response,
     responses,
 )
-from streams.api.options import OtherServices
 from streams.api.problems import Problem
 from streams.api.schemas import (
     SUBJECT_REGEX,
@@ -39,6 +38,7 @@ from streams.core.citizens import identity_resolution
 from streams.core.citizens.identity_resolution import Link
 from streams.core.sla.open_targets import SlaTarget
 from streams.core.timeline.case_summary import FindPassedOn, FindTargets, Summary, sort_entries, summarise
+from streams.settings.api import OtherServices
 from streams.timeline.reader import Evidence, TimelineSnapshot
 from streams.timeline.store import EntryPosition
 
@@ -54,7 +54,7 @@ router = APIRouter(tags=["timelines"])
 async def look_up(body: LookUp, client: CurrentClient) -> Any:
     """Find a citizen by a telephone number, address or reference. Return the latest page and the state of the contacts."""
     kind = body.kind.identity
-    normalised = normalise(kind, body.value, client.api.options.region) if kind else body.value
+    normalised = normalise(kind, body.value, client.api.settings.api.region) if kind else body.value
     if normalised is None or (kind is None and not SUBJECT_REGEX.fullmatch(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, subject_id = body.sector or next(iter(client.token.sectors), ""), normalised if kind is None else ""
@@ -263,7 +263,7 @@ def _identities(
 
 def _services(client: AuthenticatedClient) -> Sequence[str]:
     """Return the services that limit the client's reads; empty without a limit, or if others are shown in outline."""
-    is_hidden = client.api.options.other_services is OtherServices.HIDDEN
+    is_hidden = client.api.settings.api.other_services is OtherServices.HIDDEN
     return client.token.services if is_hidden else ()
 
 

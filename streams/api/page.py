@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from streams.api import problems
-from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page_texts import TEXTS
+from streams.api.problems import LANGUAGES
+from streams.settings.schema import Settings
 
 HERE: Final = Path(__file__).parent
 SHARED: Final = HERE.parent / "web" / "static"
@@ -37,12 +38,12 @@ class Assets(StaticFiles):
         return response
 
 
-def add_page(app: FastAPI, options: ApiOptions) -> None:
+def add_page(app: FastAPI, settings: Settings) -> None:
     """Serve the page at `/` of `app`, and its files below `/static` and `/shared`."""
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
-    template = templates.get_template("timeline.html")
+    template, web = templates.get_template("timeline.html"), settings.web
 
     async def show(request: Request) -> Response:
         language = _find_language(request)
@@ -50,10 +51,10 @@ def add_page(app: FastAPI, options: ApiOptions) -> None:
             lang=language,
             other=next(other for other in LANGUAGES if other != language),
             t=TEXTS[language],
-            title=(options.title if language == LANGUAGES[0] else options.title_en) or options.title,
-            services={name: labels[LANGUAGES.index(language)] for name, labels in options.services.items()},
-            time_zone=options.time_zone,
-            idle_seconds=options.idle_seconds,
+            title=(web.title if language == "fr" else web.title_en) or web.title,
+            services=web.name_services(language),
+            time_zone=web.time_zone,
+            idle_seconds=settings.api.idle_seconds,
         )
         response = HTMLResponse(page, headers={"content-security-policy": POLICY})
         if request.query_params.get(COOKIE) == language:

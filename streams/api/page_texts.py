@@ -4,7 +4,7 @@
 import re
 from typing import Final
 
-from streams.api.options import LANGUAGES
+from streams.api.problems import LANGUAGES
 from streams.privacy.texts import REMNANTS
 from streams.privacy.vocabulary import VOCABULARY
 

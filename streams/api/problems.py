@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from streams.api.options import LANGUAGES
-
+LANGUAGES: Final = ("fr", "en")
+"""Supported languages. The first one is the default."""
 MEDIA_TYPE: Final = "application/problem+json"
 URN: Final = "urn:accueil:problem:"
 _RANGE: Final = re.compile(

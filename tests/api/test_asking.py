@@ -17,13 +17,12 @@ from structlog.testing import capture_logs
 from models.identities import IdentityKind
 from streams.access.audit import Access, Purpose, Result, verify
 from streams.access.oidc import Provider
-from streams.access.oidc_options import Grant, OidcOptions
 from streams.access.permissions import PERMISSIONS, Operation, Role
 from streams.api.auth import CROSS_SECTOR_OPERATIONS
 from streams.api.metrics import HOUR_SECONDS, AccessMetrics
 from streams.api.middleware import HEADERS, MAX_BYTES, OPERATIONS_BY_PATH
-from streams.api.options import ApiOptions, CrossSectorRule
 from streams.api.problems import DETAILS, TITLES
+from streams.settings.api import Grant, Oidc, SectorPair
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, now, token
 from tests.support.issuer import Issuer
 from tests.support.kills import run_in_child
@@ -109,8 +108,8 @@ def test_unreadable_tokens_refuse_all_clients(known: ApiHarness) -> None:
 
 def test_openid_client_is_recorded_by_name(tmp_path: Path) -> None:
     issuer = Issuer()
-    grants = {"guichet": Grant(Role.AGENT, (SECTOR,))}
-    provider = Provider(OidcOptions(issuer.url, "accueil", grants=grants))
+    grants = {"guichet": Grant(role=Role.AGENT, sectors=(SECTOR,))}
+    provider = Provider(Oidc(issuer=issuer.url, audience="accueil", grants=grants))
     harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
     harness.add(token())
     write(harness)
@@ -170,7 +169,7 @@ def across(tmp_path: Path) -> Iterator[ApiHarness]:
     opened = ApiHarness(
         tmp_path,
         f"sqlite:///{tmp_path / 'timeline.db'}",
-        ApiOptions(across=(CrossSectorRule("social", "routes", REASON),)),
+        across=(SectorPair(from_sector="social", to_sector="routes", reason=REASON),),
     )
     opened.add(token(), token("yael", sectors=("routes",)))
     write(opened)
@@ -305,7 +304,7 @@ def test_exceeded_rate_limit_for_an_erasure_is_recorded(known: ApiHarness) -> No
 
 
 def test_unusual_readers_are_counted(tmp_path: Path) -> None:
-    harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
+    harness = ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", unusual_citizens_per_hour=3)
     harness.add(token(), token("sacha"))
     write(harness)
     for number in [*range(3), *range(3)]:

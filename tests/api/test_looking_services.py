@@ -8,7 +8,7 @@ import pytest
 
 from models.identities import IdentityKind
 from streams.access.permissions import Role
-from streams.api.options import ApiOptions, OtherServices
+from streams.settings.api import OtherServices
 from tests.api.stories import DAY, walk
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import make
@@ -33,7 +33,7 @@ def test_targets_of_other_sectors_and_services_are_hidden(harness: ApiHarness, c
 @pytest.fixture(params=OtherServices)
 def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """API in which other services are hidden or shown in outline. The agent Sacha belongs to the RSA service only."""
-    opened = ApiHarness(tmp_path, url, ApiOptions(other_services=request.param))
+    opened = ApiHarness(tmp_path, url, other_services=request.param)
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
     dossier = opened.pseudonym(IdentityKind.DOSSIER, "123")
@@ -50,7 +50,7 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
 
 def test_setting_controls_visibility_of_other_services(of_two_services: ApiHarness) -> None:
     harness = of_two_services
-    is_hidden = harness.api.options.other_services is OtherServices.HIDDEN
+    is_hidden = harness.api.settings.api.other_services is OtherServices.HIDDEN
     reply = harness.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
     entries = list(reply["entries"])
     while reply["next"]:

@@ -295,7 +295,7 @@ def test_privacy_requests_do_not_delay_look_ups(
         ) as client:
             exports = [
                 asyncio.create_task(client.post("/v1/export", json={"subject": phone}))
-                for _ in range(2 * harness.api.options.threads)
+                for _ in range(2 * harness.api.settings.api.threads)
             ]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
             asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}

@@ -14,9 +14,9 @@ from models.topics import Channel
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.api.erasure import ErasureState
-from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
+from streams.api.problems import LANGUAGES
 from streams.api.schemas import LookUpKind
 from streams.core.contacts.case_event import ContactState
 from streams.core.figures.figure_schemas import CLOSED_COUNTS, LEFT_COUNTS
@@ -24,6 +24,9 @@ from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.entries import TIMELINE_KINDS
 from streams.privacy.texts import REMNANTS
 from streams.privacy.writer import Format
+from streams.settings.api import Api
+from streams.settings.schema import Settings
+from streams.settings.web import Service, Web
 from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 
@@ -112,7 +115,9 @@ def test_page_uses_the_chosen_language(sqlite: ApiHarness, asked: dict[str, Any]
 
 def test_names_from_settings_are_escaped() -> None:
     app = FastAPI()
-    add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}, idle_seconds=77))
+    add_page(
+        app, Settings(web=Web(title=HOSTILE, services={"rsa": Service(label_fr=HOSTILE)}), api=Api(idle_seconds=77))
+    )
     page = TestClient(app).get("/").text
     assert 'data-idle-seconds="77"' in page
     assert "<img" not in page

@@ -24,7 +24,6 @@ from streams.access.tokens import Token, Tokens, digest
 from streams.api.app import create_app
 from streams.api.auth import Api
 from streams.api.metrics import AccessMetrics
-from streams.api.options import ApiOptions
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.core.timeline.entries import Entry
@@ -33,6 +32,8 @@ from streams.privacy.citizen_finder import CitizenFinder
 from streams.privacy.erasures import Erasures, RetentionPeriods
 from streams.privacy.personal_data import PersonalData
 from streams.privacy.privacy_requests import PrivacyRequests
+from streams.settings.api import Api as ApiSettings
+from streams.settings.schema import Settings
 from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 from tests.support.events import make
@@ -60,10 +61,8 @@ def now() -> int:
 class ApiHarness:
     """API with its timeline database at `url` and its other data in `directory`."""
 
-    def __init__(
-        self, directory: Path, url: str, options: ApiOptions | None = None, provider: Provider | None = None
-    ) -> None:
-        options = options or ApiOptions()
+    def __init__(self, directory: Path, url: str, provider: Provider | None = None, **api: Any) -> None:
+        settings = Settings(data=directory, api=ApiSettings(**api))
         self.directory, self.url = directory, url
         self.keys = directory / "connectors" / "keys"
         make_private_directory(directory)
@@ -72,16 +71,16 @@ class ApiHarness:
         self.tokens = Tokens(directory / "access")
         self.registry = CollectorRegistry()
         self.audit = Audit(directory / "audit")
-        self.reader = Reader(url, connections=options.threads)
+        self.reader = Reader(url, connections=settings.api.threads)
         self.api = Api(
-            options,
+            settings,
             tokens=self.tokens,
             audit=self.audit,
             reader=self.reader,
             open_timeline=lambda: Timeline(url),
             keys=self.keys,
             secret=b"\0" * 32,
-            access_metrics=AccessMetrics(self.registry, options.unusual_citizens_per_hour),
+            access_metrics=AccessMetrics(self.registry, settings.api.unusual_citizens_per_hour),
             provider=provider,
             privacy_requests=self.privacy_requests(),
         )
