@@ -1,9 +1,10 @@
 """FastAPI application: routes, error handlers and health checks."""
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
-import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
@@ -40,8 +41,8 @@ PUBLISHED_NAMES: Final = {
     "TargetStatus": "Standing",
 }
 """Class → name of its schema in the published contract. Clients generate types from these names, so they stay."""
-
-log = structlog.get_logger(__name__)
+_NAMES: Final = re.compile(rf'(?<=["/])({"|".join(PUBLISHED_NAMES)})(?=")')
+"""Name of a class in the text of the contract: a key, a title or the end of a reference."""
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
@@ -79,31 +80,17 @@ def create_base_app(*middleware: Middleware) -> FastAPI:
 
 def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the media type of problems and the published names of schemas."""
-    contract: dict[str, Any] = _rename_schemas(FastAPI.openapi(app))
+    contract: dict[str, Any] = json.loads(
+        _NAMES.sub(lambda name: PUBLISHED_NAMES[name[0]], json.dumps(FastAPI.openapi(app)))
+    )
     for path in contract["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
                 if int(status) >= HTTPStatus.BAD_REQUEST and JSON in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = response["content"].pop(JSON)
     schemas = contract["components"]["schemas"]
-    renamed = {PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()}
-    contract["components"]["schemas"] = dict(sorted(renamed.items()))
+    contract["components"]["schemas"] = dict(sorted(schemas.items()))
     return contract
-
-
-def _rename_schemas(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_rename_schemas(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    renamed = {key: _rename_schemas(part) for key, part in node.items()}
-    match renamed:
-        case {"$ref": str(reference)}:
-            start, slash, name = reference.rpartition("/")
-            renamed["$ref"] = start + slash + PUBLISHED_NAMES.get(name, name)
-        case {"title": str(title)}:
-            renamed["title"] = PUBLISHED_NAMES.get(title, title)
-    return renamed
 
 
 def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:

@@ -5,10 +5,9 @@ their result after the access was recorded in the audit log.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
@@ -24,6 +23,7 @@ from starlette.responses import Response
 
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
+from connectors.sdk.webhook.rate_limiter import RateLimiter
 from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
@@ -31,7 +31,6 @@ from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES
-from streams.access.rate_limit import Limiter
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
 from streams.api.problems import TITLES, Problem, ProblemBody
@@ -146,7 +145,7 @@ class Api:
         self.secret: Final = secret
         self.access_metrics: Final = access_metrics
         self.privacy_requests: Final = privacy_requests
-        self.limiter: Final = Limiter()
+        self.limiter: Final = RateLimiter()
         self._tokens, self._provider = tokens, provider
         self._reader = reader
         self._keys = keys
@@ -221,7 +220,6 @@ class AuthenticatedClient:
 
     api: Api
     token: Token
-    began_at: float = field(default_factory=time.monotonic)
 
     async def query_audited(
         self,

@@ -19,7 +19,7 @@ from streams.api.auth import (
 from streams.api.privacy_requests import SubjectRequest, require_all_services, run_for_subject
 from streams.api.problems import Problem
 from streams.privacy.citizen_finder import Found, KafkaUnavailable
-from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fields
+from streams.privacy.erasures import Erasure, Erasures, Proof, make_request_id, to_fields
 from streams.timeline import erasures as requests
 from streams.timeline.erasures import ErasureRequest
 
@@ -28,35 +28,6 @@ router = APIRouter(tags=["rights"])
 
 class Erase(SubjectRequest):
     """Erase a citizen's data."""
-
-
-class Remnant(BaseModel):
-    """Data that remains after an erasure, and until when."""
-
-    what: str
-    until: str = Field(description="UTC time; empty: until `accueil retention apply`.")
-
-
-class Proof(BaseModel):
-    """Numbers counted after an erasure."""
-
-    erasure: str
-    sector: str
-    requested_at: str
-    told_at: str
-    proved_at: str
-    contacts: int
-    entries_before: int
-    links_before: int
-    events: int = Field(description="Accepted by all in-sync replicas.")
-    rows: int = Field(description="Erased rows of these contacts in the workers' state.")
-    rows_with_identities: int
-    entries: int
-    links: int
-    promises: int = Field(description="Running SLA targets.")
-    revocations: int
-    kept_as_erased: int
-    remains: list[Remnant]
 
 
 class ErasureState(BaseModel):
@@ -111,7 +82,7 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
         erasure = await client.api.run_privacy_request(lambda: publish(erasures, request))
     finally:
         timeline.close()
-    return json_response(ErasureState.model_validate(to_fields(erasure)), 202)
+    return json_response(to_fields(erasure), 202)
 
 
 class OpenErasure(BaseModel):
@@ -187,7 +158,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
         erasure = await client.run_privacy_request(Operation.ERASE, find)
     finally:
         timeline.close()
-    return json_response(ErasureState.model_validate(to_fields(erasure)))
+    return json_response(to_fields(erasure))
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:

@@ -322,23 +322,12 @@ class Me:
 
 def make_entry(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
     """Return the entry of a row of the timelines; with `is_outline`, the fields that only its service may see are empty."""
-    fields = {**row, **_HIDDEN} if is_outline else row
-    return Entry(
-        id=fields["id"],
-        contact=fields["contact"],
-        happened_at=to_datetime(fields["happened_at"]),
-        channel=fields["channel"],
-        site=fields["site"],
-        service=fields["service"],
-        type=fields["type"],
-        state=fields["state"],
-        outcome=fields["outcome"],
-        detail=fields["detail"],
-        is_outline=is_outline,
-    )
+    fields = {name: row[name] for name in ("channel", "state")}
+    fields |= {name: "" if is_outline else row[name] for name in _OF_THE_SERVICE}
+    return Entry(**fields, happened_at=to_datetime(row["happened_at"]), is_outline=is_outline)
 
 
-_HIDDEN: Final = dict.fromkeys(("id", "contact", "site", "service", "type", "outcome", "detail"), "")
+_OF_THE_SERVICE: Final = ("id", "contact", "site", "service", "type", "outcome", "detail")
 
 
 def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
@@ -352,33 +341,11 @@ def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
 
 def make_contact(summary: Summary) -> Contact:
     """Return the summary of a contact as the API sends it."""
-    return Contact(
-        contact=summary.contact,
-        channel=Channel(summary.channel),
-        site=summary.site,
-        service=summary.service,
-        state=ContactState(summary.state),
-        outcome=summary.outcome,
-        is_open=summary.is_open,
-        since=to_datetime(summary.since),
-        last_at=to_datetime(summary.last_at),
-        sla=[Promise(judged.policy, judged.clock, judged.state, to_datetime(judged.at)) for judged in summary.promises],
-        due=[
-            Due(
-                target.policy,
-                target.clock,
-                target.state,
-                _time_or_none(target.due_at),
-                _time_or_none(target.at_risk_at),
-            )
-            for target in summary.due
-        ],
-        opinions=summary.opinions,
-        entries=summary.entries,
-        starts_at=_time_or_none(summary.starts_at),
-        admitted_at=_time_or_none(summary.admitted_at),
-        scores=list(summary.scores),
-    )
+    fields = summary._asdict()
+    verdicts = fields.pop("promises")
+    fields |= {name: _time_or_none(fields[name]) for name in ("since", "last_at", "starts_at", "admitted_at")}
+    fields["due"] = [Due(*target[:3], *map(_time_or_none, target[3:])) for target in summary.due]
+    return Contact(**fields, sla=[Promise(*verdict[:3], to_datetime(verdict.at)) for verdict in verdicts])
 
 
 def _time_or_none(milliseconds: int | None) -> datetime | None:

@@ -8,11 +8,13 @@ published. The events' ids do not depend on the attempt, so a later request can 
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Annotated, Any, Final, NamedTuple, Protocol
 
 import msgspec
+from pydantic import ConfigDict, Field
 
 from models.events import PersonalDataErased
 from models.ids import event_id
@@ -51,45 +53,39 @@ class RetentionPeriods(NamedTuple):
     """Mark of an erased contact in the timelines, after the request."""
 
 
-class Remnant(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Remnant:
     """Data that remains after an erasure, and until when."""
 
     what: str
-    """A key of `texts.REMNANTS`."""
-    until: str
-    """UTC time in ISO 8601; empty: until `accueil retention apply`."""
+    until: Annotated[str, Field(description="UTC time; empty: until `accueil retention apply`.")]
 
 
-class Proof(msgspec.Struct, frozen=True):
-    """Result of the checks after an erasure. Every number was counted at that time."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """Numbers counted after an erasure."""
+
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
 
     erasure: str
-    """Id of the request."""
     sector: str
     requested_at: str
     told_at: str
     proved_at: str
     contacts: int
-    """Number of erased contacts."""
     entries_before: int
-    """Number of their timeline entries before the erasure; `links_before` that of their links."""
     links_before: int
-    events: int
-    """Number of erasure events, all accepted by all in-sync replicas."""
-    rows: int
-    """Rows of these contacts in the workers' state, all erased. Rows of contacts closed long ago may be gone already."""
+    events: Annotated[int, Field(description="Accepted by all in-sync replicas.")]
+    rows: Annotated[int, Field(description="Erased rows of these contacts in the workers' state.")]
+    """Rows of contacts closed long ago may be gone already."""
     rows_with_identities: int
-    """Number of these rows that still contain an identity."""
     entries: int
-    """Remaining timeline entries of these contacts; `links` are their remaining links."""
     links: int
+    promises: Annotated[int, Field(description="Running SLA targets.")] = 0
+    """Proofs of earlier releases have no such number."""
     revocations: int
-    """Remaining revocations of links between two identities without any data."""
     kept_as_erased: int
-    """Number of contacts whose entries the timelines reject from now on."""
     remains: tuple[Remnant, ...]
-    promises: int = 0
-    """Remaining rows of open SLA targets; proofs of earlier releases have no such number."""
 
 
 class Erasure(NamedTuple):
@@ -202,23 +198,23 @@ class Erasures:
             "pages": 0,
         }
         return Proof(
-            request.id,
-            request.sector,
-            to_iso(request.requested_at, "seconds"),
-            to_iso(told_at, "seconds"),
-            to_iso(now, "seconds"),
-            request.contacts,
-            request.entries,
-            request.links,
-            request.contacts,
-            sum(row.is_erased for row in rows),
-            sum(bool(row.identities) for row in rows),
-            remains.entries,
-            remains.links,
-            remains.revocations,
-            remains.erased,
-            tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),
-            remains.promises,
+            erasure=request.id,
+            sector=request.sector,
+            requested_at=to_iso(request.requested_at, "seconds"),
+            told_at=to_iso(told_at, "seconds"),
+            proved_at=to_iso(now, "seconds"),
+            contacts=request.contacts,
+            entries_before=request.entries,
+            links_before=request.links,
+            events=request.contacts,
+            rows=sum(row.is_erased for row in rows),
+            rows_with_identities=sum(bool(row.identities) for row in rows),
+            entries=remains.entries,
+            links=remains.links,
+            promises=remains.promises,
+            revocations=remains.revocations,
+            kept_as_erased=remains.erased,
+            remains=tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),
         )
 
 

@@ -2,25 +2,26 @@
 
 from typing import Final
 
-BURST_SECONDS: Final = 1.0
-"""Length of a burst that the rate allows."""
 MANY_CLIENTS: Final = 10_000
 """Idle clients are removed above this number of clients."""
 
 
 class RateLimiter:
-    """Rate limit per client in requests per second. The generic cell rate algorithm stores one number per client."""
+    """Rate limit per client. The generic cell rate algorithm stores one number per client."""
 
-    def __init__(self, rate: float) -> None:
-        self._interval_seconds = 1 / rate
+    def __init__(self) -> None:
         self._due_at: dict[str, float] = {}
 
-    def admits(self, client: str, now: float) -> bool:
-        """Return whether `client` may send a request at `now` (monotonic), and count the request if so."""
+    def take(self, client: str, now: float, interval_seconds: float, burst_seconds: float) -> float:
+        """Count a request of `client` at `now` (monotonic) and return 0, or return the seconds until the next one is admitted.
+
+        Requests are admitted every `interval_seconds`; `burst_seconds` of them may come at once.
+        """
         due_at = max(self._due_at.get(client, now), now)
-        if due_at - now > BURST_SECONDS:
-            return False
+        wait = due_at - now - burst_seconds
+        if wait > 0:
+            return wait
         if len(self._due_at) >= MANY_CLIENTS:
             self._due_at = {other: at for other, at in self._due_at.items() if at > now}
-        self._due_at[client] = due_at + self._interval_seconds
-        return True
+        self._due_at[client] = due_at + interval_seconds
+        return 0

@@ -28,6 +28,8 @@ from connectors.sdk.webhook.signatures import SignatureError
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
+BURST_SECONDS: Final = 1.0
+"""Length of a burst that `requests_per_second` allows."""
 SPARE_SECONDS: Final = 2.0
 """Time after `body_seconds` in which the 408 response is sent before the server closes the connection."""
 DRAIN_SECONDS: Final = 0.5
@@ -57,7 +59,7 @@ class Gate:
         self._response_counts = response_counts
         self._verify = verify
         self._answer_seconds = answer_seconds
-        self._rates = RateLimiter(config.requests_per_second)
+        self._rates = RateLimiter()
 
     async def receive(self, request: Request) -> Response:
         """Respond with 204 once the message is safe; raises `HTTPException` for all other responses."""
@@ -71,7 +73,7 @@ class Gate:
 
     async def _accept(self, request: Request) -> None:
         client = request.client.host if request.client else ""
-        if not self._rates.admits(client, time.monotonic()):
+        if self._rates.take(client, time.monotonic(), 1 / self._config.requests_per_second, BURST_SECONDS):
             raise HTTPException(429, headers=RETRY)
         if not (self._intake.has_room or self._intake.make_room()):
             raise HTTPException(503, headers=RETRY)

@@ -78,14 +78,26 @@ def test_weak_secret_is_refused(secret: str) -> None:
 
 
 def test_each_client_has_its_rate_with_bursts_of_one_second() -> None:
-    rates = RateLimiter(10)
-    assert [rates.admits("a", 0.0) for _ in range(13)] == [True] * 11 + [False] * 2
-    assert rates.admits("b", 0.0)
-    assert [rates.admits("a", 0.1), rates.admits("a", 0.1)] == [True, False]
-    assert rates.admits("a", 60.0)
+    rates = RateLimiter()
+    assert [rates.take("a", 0.0, 0.1, 1) == 0 for _ in range(13)] == [True] * 11 + [False] * 2
+    assert rates.take("b", 0.0, 0.1, 1) == 0
+    assert rates.take("a", 0.0, 0.1, 1) == pytest.approx(0.1)
+    assert [rates.take("a", 0.1, 0.1, 1) == 0 for _ in range(2)] == [True, False]
+    assert rates.take("a", 60.0, 0.1, 1) == 0
+
+
+@given(st.integers(1, 1000), st.lists(st.floats(0, 90), min_size=1, max_size=200))
+def test_burst_and_rate_are_never_exceeded(rate: int, gaps: list[float]) -> None:
+    rates, now, taken, interval = RateLimiter(), 0.0, 0, 60 / rate
+    for gap in gaps:
+        now += gap
+        wait = rates.take("a", now, interval, 60 - interval)
+        taken += not wait
+        assert taken <= rate + rate * now / 60 + 1e-6
+        assert wait <= interval
 
 
 def test_idle_clients_are_removed() -> None:
-    rates = RateLimiter(10)
-    assert all(rates.admits(str(client), client / 10) for client in range(2 * MANY_CLIENTS))
+    rates = RateLimiter()
+    assert not any(rates.take(str(client), client / 10, 0.1, 1) for client in range(2 * MANY_CLIENTS))
     assert len(rates._due_at) <= MANY_CLIENTS
