@@ -7,7 +7,7 @@ their result after the access was recorded in the audit log.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
@@ -34,7 +34,7 @@ from streams.access.purposes import PURPOSES
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
 from streams.api.problems import TITLES, Problem, ProblemBody
-from streams.privacy.privacy_requests import PrivacyRequests
+from streams.privacy.personal_data import PrivacyRequests
 from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.reader import Reader, TimelineSnapshot
@@ -220,6 +220,7 @@ class AuthenticatedClient:
 
     api: Api
     token: Token
+    opened: list[Timeline] = field(default_factory=list)
 
     async def query_audited(
         self,
@@ -260,16 +261,19 @@ class AuthenticatedClient:
         )
 
     async def open(self, operation: Operation, subject_id: str = "") -> Timeline:
-        """Return the timelines, opened for a privacy request. The caller closes them.
+        """Return the timelines, opened for a privacy request of an `ExclusiveClient` and closed after its answer.
 
         Clients whose role does not allow the operation are refused first. Refusals and failures are recorded. Raises `Problem`.
         """
         problem = self._refuse(operation, Purpose.RIGHTS)
         if problem is None:
             try:
-                return await self.api.run_privacy_request(self.api.open_timeline)
+                timeline = await self.api.run_privacy_request(self.api.open_timeline)
             except Problem as unavailable:
                 problem = unavailable
+            else:
+                self.opened.append(timeline)
+                return timeline
         await self._record(AuditContext(self, operation, subject_id), Purpose.RIGHTS, Result.REFUSED)
         raise problem
 
@@ -376,7 +380,11 @@ CurrentClient = Annotated[AuthenticatedClient, Depends(_get_client)]
 
 async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient]:
     async with client.api.turn(client.token.name):
-        yield client
+        try:
+            yield client
+        finally:
+            for timeline in client.opened:
+                timeline.close()
 
 
 ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]

@@ -69,20 +69,16 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
         _publish(erasures)
         return Erasure(erasures.read(request.id) or request, None, "")
 
-    try:
-        audit_context, erasures, citizen = await client.run_privacy_request(
-            Operation.ERASE, find, body.subject, Result.BEGUN
-        )
-        name, by = audit_context.erasure, client.token.name
-        request = await client.run_recorded(
-            lambda: client.api.run_privacy_request(lambda: erasures.begin(name, citizen.contacts, citizen.sector, by)),
-            lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
-            [audit_context],
-        )
-        erasure = await client.api.run_privacy_request(lambda: publish(erasures, request))
-    finally:
-        timeline.close()
-    return json_response(to_fields(erasure), 202)
+    audit_context, erasures, citizen = await client.run_privacy_request(
+        Operation.ERASE, find, body.subject, Result.BEGUN
+    )
+    name, by = audit_context.erasure, client.token.name
+    request = await client.run_recorded(
+        lambda: client.api.run_privacy_request(lambda: erasures.begin(name, citizen.contacts, citizen.sector, by)),
+        lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
+        [audit_context],
+    )
+    return json_response(to_fields(await client.api.run_privacy_request(lambda: publish(erasures, request))), 202)
 
 
 class OpenErasure(BaseModel):
@@ -119,11 +115,7 @@ async def list_erasures(client: ExclusiveClient) -> Any:
         described = ((request, to_fields(Erasure(request, None, ""))) for request in found)
         return [OpenErasure(sector=request.sector, **fields) for request, fields in described]
 
-    try:
-        erasures = await client.run_privacy_request(Operation.ERASE, find)
-    finally:
-        timeline.close()
-    return json_response(OpenErasures(erasures=erasures))
+    return json_response(OpenErasures(erasures=await client.run_privacy_request(Operation.ERASE, find)))
 
 
 @router.get(
@@ -154,11 +146,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
         audit_context.skip_audit = is_own and erasure is not None and erasure.proof is None
         return erasure
 
-    try:
-        erasure = await client.run_privacy_request(Operation.ERASE, find)
-    finally:
-        timeline.close()
-    return json_response(to_fields(erasure))
+    return json_response(to_fields(await client.run_privacy_request(Operation.ERASE, find)))
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:

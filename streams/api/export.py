@@ -56,18 +56,8 @@ async def export(body: Export, client: ExclusiveClient) -> Response:
     def find(audit_context: AuditContext) -> tuple[PersonalData, Iterator[bytes]] | Problem | None:
         return run_for_subject(client, body, audit_context, timeline, begin)
 
-    def stream(pieces: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        finally:
-            timeline.close()
-
-    try:
-        personal_data, pieces = await client.run_privacy_request(Operation.EXPORT, find, body.subject)
-    except BaseException:
-        timeline.close()
-        raise
+    personal_data, pieces = await client.run_privacy_request(Operation.EXPORT, find, body.subject)
     made_at = datetime.fromisoformat(personal_data.made_at).astimezone(privacy_requests.zone)
     name = f"export-{personal_data.sector}-{made_at:%Y-%m-%d-%H%M%S}.{body.format}"  # without the citizen's identity
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(stream(pieces), headers=headers, media_type=MEDIA_TYPES[body.format])
+    return StreamingResponse(pieces, headers=headers, media_type=MEDIA_TYPES[body.format])

@@ -30,8 +30,7 @@ from streams.core.timeline.entries import Entry
 from streams.privacy import personal_data
 from streams.privacy.citizen_finder import CitizenFinder
 from streams.privacy.erasures import Erasures, RetentionPeriods
-from streams.privacy.personal_data import PersonalData
-from streams.privacy.privacy_requests import PrivacyRequests
+from streams.privacy.personal_data import PersonalData, PrivacyRequests
 from streams.settings.api import Api as ApiSettings
 from streams.settings.schema import Settings
 from streams.timeline.reader import Reader
