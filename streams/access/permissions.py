@@ -1,6 +1,6 @@
-"""Permissions of each role, and the rule that applies them."""
+"""Permissions of each role; `tokens.Token.may` applies them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -64,8 +64,3 @@ CITIZEN_OPERATIONS: Final = _READING | {
     Operation.RESTORE_LINK,
 }
 """Operations on one citizen, and so in one sector. They need a purpose and are recorded before they are answered."""
-
-
-def may(role: Role, sectors: Collection[str], operation: Operation, sector: str = "") -> bool:
-    """Return whether a role with these sectors may do `operation`, in `sector` if it is one of `CITIZEN_OPERATIONS`."""
-    return operation in PERMISSIONS[role] and (operation not in CITIZEN_OPERATIONS or sector in sectors)

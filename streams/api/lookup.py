@@ -39,8 +39,7 @@ from streams.core.citizens.identity_resolution import Link
 from streams.core.sla.open_targets import SlaTarget
 from streams.core.timeline.case_summary import FindPassedOn, FindTargets, Summary, sort_entries, summarise
 from streams.settings.api import OtherServices
-from streams.timeline.reader import Evidence, TimelineSnapshot
-from streams.timeline.store import EntryPosition
+from streams.timeline.reader import EntryPosition, Evidence, TimelineSnapshot
 
 LOOKED_AT: Final = 200
 """Number of latest entries from which a citizen's contacts are summarised. It bounds the time of a look-up."""

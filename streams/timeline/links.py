@@ -8,17 +8,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    union,
-)
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, union
 
 from models.revocation_reasons import RevocationReason
 from streams.core.citizens.identity_resolution import Link, LinkLimits, Neighbourhood, is_strong
@@ -136,12 +126,9 @@ def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
         .limit(limit)
     )
     found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(query)]
-    has_contacts = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
-    of_identity = or_(*(end == identity for end in _ENDS))
-    without_contacts = select(REVOCATIONS).where(of_identity, ~has_contacts).order_by(*_ENDS).limit(limit)
-    rows = connection.execute(without_contacts)
-    found += [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in rows]
-    return found[:limit]
+    with_contacts = {record.link for record in found}
+    revoked = read_revocations(connection, identity, limit + len(found))
+    return [*found, *(record for record in revoked if record.link not in with_contacts)][:limit]
 
 
 def count(connection: Connection, identity: str) -> int:

@@ -19,7 +19,6 @@ from streams.timeline import links, sla_targets
 from streams.timeline.database import LOCK_SECONDS, database_errors
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import Query, slices, width_of
-from streams.timeline.store import EntryPosition
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """PostgreSQL's timeouts: an answer reports an unavailable database instead of waiting for it."""
@@ -41,6 +40,13 @@ _COLUMNS: Final = (
     *("service", "type", "state", "outcome", "source", "detail"),
 )
 _ENTRIES: Final = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
+
+
+class EntryPosition(NamedTuple):
+    """Position of an entry in the order of time: its time, and its id among simultaneous entries."""
+
+    happened_at: int
+    id: str
 
 
 class Evidence(NamedTuple):

@@ -8,25 +8,25 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select, tuple_
+from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
-from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits, resolve_identities
+from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits
 from streams.core.contacts.contact import ERASED
 from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry
 from streams.core.timeline.case_summary import sort_entries
 from streams.core.timeline.entries import Entry
 from streams.timeline import expiry, links, owners, positions, sla_targets
-from streams.timeline.database import database_errors, open_engine
+from streams.timeline.database import database_errors, lock, open_engine
 from streams.timeline.expiry import Cursor, Expired
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
+from streams.timeline.reader import EntryPosition, TimelineSnapshot
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
 from streams.timeline.schema_upgrade import migrate
-from streams.timeline.write_lock import lock
 
 BREACHED: Final = "sla.breached"
 
@@ -35,13 +35,6 @@ _POSITIONAL: Final = {
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
 """Dialects with positional parameters."""
-
-
-class EntryPosition(NamedTuple):
-    """Position of an entry in the order of time: its time, and its id among simultaneous entries."""
-
-    happened_at: int
-    id: str
 
 
 class Written(NamedTuple):
@@ -54,17 +47,6 @@ class Written(NamedTuple):
     """Entries moved to another owner, because their contact named an identity for the first time, or a stronger one."""
     promises: int
     """Contacts whose row of open SLA targets is new or was replaced."""
-
-
-_PAGE: Final = (
-    select(ENTRIES)
-    .where(ENTRIES.c.owner == bindparam("owner_"))
-    .order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc())
-    .limit(bindparam("most"))
-)
-_PAGE_BEFORE: Final = _PAGE.where(
-    tuple_(ENTRIES.c.happened_at, ENTRIES.c.id) < tuple_(bindparam("happened_at"), bindparam("id"))
-)
 
 
 class Timeline:
@@ -237,8 +219,8 @@ class Timeline:
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
         """Return the identities of the citizen who has `identity`. `most` may raise their maximum. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
-        with database_errors(), self._engine.connect() as connection:
-            return resolve_identities(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
+        with self.read_connection() as connection:
+            return TimelineSnapshot(connection, caps).resolve_identities(identity)
 
     def read(
         self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
@@ -247,21 +229,15 @@ class Timeline:
 
         Raises `Unavailable`.
         """
-        place = before._asdict() if before is not None else {}
-        query = _PAGE if before is None else _PAGE_BEFORE
-        found: list[Any] = []
-        with database_errors(), self._engine.connect() as connection:
-            for owner in owners:  # a separate range of the clustered index
-                found += connection.execute(query, {"owner_": owner, "most": limit, **place})
-        found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
-        return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public according to SQLAlchemy
+        with self.read_connection() as connection:
+            return TimelineSnapshot(connection, self._caps).read([*owners], limit, before)
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Return all entries of one contact, or the latest `limit` ones, earliest first. Raises `Unavailable`."""
         query = select(ENTRIES).where(ENTRIES.c.contact == contact)
         if limit is not None:
             query = query.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
-        with database_errors(), self._engine.connect() as connection:
+        with self.read_connection() as connection:
             found = connection.execute(query).mappings().all()
         return sort_entries(map(dict, found))
 
@@ -281,12 +257,12 @@ class Timeline:
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
         """Return at most `limit` links of an identity, also revoked, those with most contacts first. Raises `Unavailable`."""
-        with database_errors(), self._engine.connect() as connection:
+        with self.read_connection() as connection:
             return links.read(connection, identity, limit)
 
     def count_links(self, identity: str) -> int:
         """Return the number of links of an identity, including revoked ones. Raises `Unavailable`."""
-        with database_errors(), self._engine.connect() as connection:
+        with self.read_connection() as connection:
             return links.count(connection, identity)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:

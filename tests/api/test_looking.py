@@ -11,9 +11,7 @@ from models.identities import IdentityKind
 from streams.access.audit import Access, AuditError
 from streams.access.concealment import conceal
 from streams.access.permissions import Role
-from tests.api.stories import walk
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
-from tests.support.events import START_MS, make
 from tests.support.timelines import breach_entry, sla_status_entry
 
 
@@ -49,7 +47,7 @@ def test_open_contacts_come_first(harness: ApiHarness, story: list[str]) -> None
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 200])
 def test_pages_contain_each_entry_once_in_order(harness: ApiHarness, phone: str, story: list[str], limit: int) -> None:
     first = harness.ask("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
-    assert walk(harness, phone, first, limit) == story[::-1]
+    assert harness.walk(phone, first, limit) == story[::-1]
 
 
 def test_simultaneous_entries_of_many_identities_are_paged(harness: ApiHarness, case: str) -> None:
@@ -60,7 +58,7 @@ def test_simultaneous_entries_of_many_identities_are_paged(harness: ApiHarness, 
         entries += harness.write(call(f"of-{number}", 0, one))
     reply = harness.ask("/v1/look-up", kind="case", value="D-2026-17", limit=7).json()
     assert len(reply["identities"]) == 12
-    found = walk(harness, case, reply, 7)
+    found = harness.walk(case, reply, 7)
     assert sorted(found) == sorted(entry.id for entry in entries)
     happened_at = {entry.id: entry.happened_at for entry in entries}
     assert all(happened_at[one] >= happened_at[next_one] for one, next_one in pairwise(found))
@@ -264,15 +262,3 @@ def test_contact_contains_open_targets_and_arrival_date(harness: ApiHarness, cas
     ]
     assert (contact["admitted_at"], contact["since"]) == ("2025-03-01T08:00:00Z", "2025-03-03T08:00:00Z")
     assert harness.ask("/v1/contact", contact="mail:ged:1").json()["contact"] == contact
-
-
-def test_simultaneous_entries_are_ordered_by_type(harness: ApiHarness, case: str) -> None:
-    kinds = ["letter.arrived", "letter.registered", "letter.assigned", "letter.answered"]
-    where = {"subject": "mail:ged:1", "service": "rsa", "sector": SECTOR, "identities": case}
-    for kind in reversed(kinds):
-        harness.write([make(kind, 0, **where, **({"chrono": "1"} if kind == "letter.registered" else {}))])
-    harness.timeline.write([breach_entry("mail:ged:1", START_MS)])
-    reply = harness.ask("/v1/contact", contact="mail:ged:1").json()["entries"]
-    assert [entry["type"] for entry in reply] == [*kinds, "sla.breached"]
-    newest_first = harness.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]
-    assert [entry["type"] for entry in newest_first] == ["sla.breached", *reversed(kinds)]

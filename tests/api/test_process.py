@@ -139,7 +139,7 @@ def test_cursor_survives_a_restart(data: Path, url: str) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
 def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
-    harness = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
+    harness = ApiHarness(demo)
     harness.add(token(sectors=(SECTOR,)))
     harness.write(letter("1", 0, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
     harness.close()
@@ -178,7 +178,7 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
 
 
 def test_newer_database_stops_the_process(tmp_path: Path) -> None:
-    ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
+    ApiHarness(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with served(tmp_path, LANGUAGE="en") as api:

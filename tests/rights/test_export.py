@@ -20,8 +20,6 @@ from models.events import Event, LeaveReason
 from models.identities import IdentityKind
 from models.revocation_reasons import RevocationReason
 from models.topics import Channel
-from streams.access.audit import Purpose, Result
-from streams.access.permissions import Operation
 from streams.core.citizens.identity_resolution import Link
 from streams.core.contacts.case_event import CaseEvent
 from streams.core.contacts.contact import Contact
@@ -38,7 +36,7 @@ from streams.settings.schema import Rights, Settings
 from streams.timeline.store import Timeline
 from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, collect, events, fill, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
-from tests.support.timelines import breach_entry, call
+from tests.support.timelines import breach_entry
 
 OF_QUEUES = {"agent.state_changed", "call.queued", "call.answered", "call.abandoned", "call.left_queue"}
 OF_QUEUES |= {"call.transferred", "call.ended"}
@@ -156,17 +154,6 @@ def test_notice_is_in_the_readers_language_or_french(
         assert gather_here(settings, timeline, finder, PHONE, "", language).notice == text
 
 
-def test_transfer_queue_is_in_the_pdf(timeline: Timeline) -> None:
-    exported = call("call:a:own", 0, PHONE)[:-1]
-    exported += [
-        make("call.answered", 20, subject="call:a:own", queue="mdph"),
-        make("call.transferred", 30, subject="call:a:own", queue="mdph", kind="blind", to_queue="autonomie"),
-    ]
-    page = written(timeline, fill(timeline, exported), Format.HTML, "fr").decode()
-    assert "transmis à" in page
-    assert "autonomie" in page
-
-
 def test_shared_identity_is_refused_and_contact_is_exported_alone(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     with pytest.raises(SharedIdentity):
@@ -281,15 +268,6 @@ def test_sla_entry_has_the_pages_label_and_no_state(timeline: Timeline) -> None:
     assert "<td>Délai dépassé : traitement, règle letters</td>" in row
 
 
-def test_times_are_in_the_configured_time_zone(timeline: Timeline) -> None:
-    letter = {"subject": "mail:a:1", "identities": CASE, "admitted_at": START - timedelta(days=2)}
-    slot = {"subject": "appointment:a:1", "identities": CASE, "starts_at": START + timedelta(days=9)}
-    finder = fill(timeline, [make("letter.arrived", 0, **letter), make("appointment.booked", 0, **slot)])
-    page = written(timeline, finder, Format.HTML, "fr", CASE).decode()
-    assert "<td>Lettre arrivée : tampon du 2025-03-01 09:00:00</td>" in page
-    assert "<td>Rendez-vous pris : 2025-03-12 09:00:00</td>" in page
-
-
 def test_midnight_deadline_is_shown_as_last_day(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     page = written(timeline, finder, Format.HTML, "fr").decode()
@@ -351,12 +329,6 @@ def test_every_field_and_code_has_a_label() -> None:
     assert codes - {code for of in ("outcome", "party", "postage", "scale") for code in VOCABULARY[of]} == set()
 
 
-def test_plain_numbers_are_not_called_pseudonyms(timeline: Timeline) -> None:
-    """A letter's number is the service's own; the introduction says so."""
-    about = written(timeline, fill(timeline, events()), Format.HTML, "fr").decode().split("<h2>")[0]
-    assert "Sont en clair les numéros que les services donnent eux-mêmes, comme celui de l’enregistrement" in about
-
-
 def test_pdf_has_the_same_content(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     reader = PdfReader(BytesIO(written(timeline, finder, Format.PDF, "fr")))
@@ -389,10 +361,3 @@ def test_export_of_ten_thousand_entries(timeline: Timeline, kind: Format) -> Non
         return
     assert content.count(b"email.received" if kind is Format.JSON else "Courriel reçu".encode()) >= 10_000
     assert max(map(len, pieces)) < len(content) / 20, "it is told as it is read"
-
-
-def test_each_audit_result_has_a_label() -> None:
-    assert VOCABULARY["result"].keys() == set(Result)
-    assert VOCABULARY["purpose"].keys() == set(Purpose)
-    assert VOCABULARY["ground"].keys() == set(RevocationReason)
-    assert VOCABULARY["operation"].keys() == set(Operation)

@@ -1,7 +1,6 @@
 """Tests of the timeline page in Chromium on a real `accueil api`: contents and actions."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from selenium.webdriver.common.keys import Keys
 
 from models.identities import IdentityKind
 from models.revocation_reasons import RevocationReason
-from models.timestamps import milliseconds
 from streams.access.permissions import Role
 from streams.core.citizens.identity_resolution import Link
 from tests.support.events import make
@@ -106,16 +104,6 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(desk: Desk) -> None:
     assert desk.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(desk.page.run(numbers)) == desk.page.run(marks) == desk.page.run(rows)
     assert f"sur {whole} lus" in desk.text
-
-
-def test_deadline_is_shown_as_a_day_only_at_its_end(desk: Desk) -> None:
-    desk.open()
-    midnight = milliseconds(datetime.fromisoformat("2026-12-03T23:00:00Z"))
-    dates = desk.page.run(
-        "const { deadline } = await import('/static/say.js');"
-        f"return [0, 1, 30_000, -1, 3_600_000].map((later) => deadline({midnight} + later)[0].textContent);"
-    )
-    assert dates == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
 
 
 HIDDEN = """

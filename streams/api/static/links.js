@@ -1,7 +1,7 @@
 // Links between the citizen's identities, shared identities, and the revocation of links.
 
-import { count, date, el, identityName, many, millis, say } from "./say.js";
-import { choice, question } from "./question.js";
+import { count, date, el, identityName, many, millis, say } from "./texts.js";
+import { choice, confirmAction } from "./dialog.js";
 
 /** The links of a citizen. `goOn(identity)` shows another citizen; `revoke(one, other, reason)` and `restore(one, other)` change links. */
 export function links(story, me, undone, { goOn, revoke, restore }) {
@@ -45,7 +45,7 @@ function why({ linked_to: other, since, contacts, why: reason }) {
 
 function askGround({ identity, linked_to: other }, grounds, revoke) {
   const ground = choice("ground", say("ground"), [["", say("choose")], ...grounds.map((one) => [one, say(`ground_${one}`)])]);
-  question({
+  confirmAction({
     title: say("revoke_of", { one: identityName(other), other: identityName(identity) }),
     consequence: say("revoke_why"),
     fields: [ground],

@@ -92,21 +92,12 @@ def test_files_are_private(audit: Audit, place: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
 
 
-def test_empty_audit(place: Path) -> None:
-    assert list(read(place)) == verify(place).findings == []
-
-
 @pytest.mark.parametrize(
     "typed", ["+33199001234", "0199001234", "jeanne@example.org", "Jeanne Exemple", "phone:0199001234"]
 )
 def test_typed_text_is_rejected(typed: str) -> None:
     with pytest.raises(ValueError, match="neither a pseudonym nor a contact id"):
         Access(actor="x", operation=Operation.LOOK_UP, subject_id=typed, why=Purpose.CONTACT, result=Result.SHOWN)
-
-
-def test_contacts_and_tokens_are_accepted_subjects() -> None:
-    for name in ("", "call:asterisk/siege:1773650000.1", "email:imap/mdph:h-0011", "case:a-1", "token:guichet-1"):
-        Access(actor="x", operation=Operation.READ_CONTACT, subject_id=name, why=Purpose.CONTACT, result=Result.SHOWN)
 
 
 def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

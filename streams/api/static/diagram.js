@@ -1,6 +1,6 @@
 // Diagram of events over time, with a lane for each channel. Arrow keys move, Enter opens an event, T shows a table instead.
 
-import { date, daily, el, factName, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./say.js";
+import { date, daily, el, eventText, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./texts.js";
 
 const CHANNELS = ["mail", "email", "form", "appointment", "call", "visit", "feedback"];
 const MOST = 500; // maximum of events: more would overlap
@@ -11,12 +11,12 @@ const STEPS = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * 
 const MONTHS = [1, 2, 3, 6, 12, 24, 60];
 
 /** Return the accessible name of an event. */
-export const nameOfFact = (entry) =>
+const eventLabel = (entry) =>
   entry.is_outline
     ? `${word("channel", entry.channel)}, ${moment(millis(entry.happened_at))}. ${say("outline")}`
-    : `${factName(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}.${stateAfter(entry) ? ` ${word("state", entry.state)}` : ""}`;
+    : `${eventText(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}.${stateAfter(entry) ? ` ${word("state", entry.state)}` : ""}`;
 
-export class Lanes {
+export class Diagram {
   constructor(open) {
     this.open = open;
     this.asTable = false;
@@ -75,7 +75,7 @@ export class Lanes {
         ]),
         this.channels.map((channel) => [
           svg("line", { class: "lane", x1: left, x2: width, y1: y(channel), y2: y(channel) }),
-          svg("text", { class: "channel", x: head ? 4 : 4, y: head ? y(channel) - ROW / 2 : y(channel) + 5, "aria-hidden": "true" },
+          svg("text", { class: "channel", x: 4, y: head ? y(channel) - ROW / 2 : y(channel) + 5, "aria-hidden": "true" },
             word("channel", channel)),
         ]),
         this.lives(until).map(([channel, start, end, isOpen]) =>
@@ -130,8 +130,8 @@ export class Lanes {
     const open = () => this.choose(entry);
     return svg("g", {
       role: entry.is_outline ? "img" : "button", tabindex: entry.id === this.current ? 0 : -1, "data-id": entry.id,
-      "aria-label": nameOfFact(entry), onclick: open, onfocus: () => this.reach(entry.id),
-    }, svg("title", {}, nameOfFact(entry)), target, shape);
+      "aria-label": eventLabel(entry), onclick: open, onfocus: () => this.reach(entry.id),
+    }, svg("title", {}, eventLabel(entry)), target, shape);
   }
 
   choose(entry) {
