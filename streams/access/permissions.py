@@ -39,12 +39,13 @@ class Operation(StrEnum):
     REVOKE_TOKEN = "revoke_token"  # noqa: S105
 
 
-_READING: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
+READ_OPERATIONS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
+"""Operations that the settings may allow in sectors that a token does not have."""
 PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
     {
-        Role.AGENT: _READING,
+        Role.AGENT: READ_OPERATIONS,
         Role.SUPERVISOR: frozenset({Operation.READ_FIGURES}),
-        Role.DPO: _READING
+        Role.DPO: READ_OPERATIONS
         | {
             Operation.EXPORT,
             Operation.ERASE,
@@ -57,7 +58,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
     }
 )
 """Role → allowed operations. No role may manage tokens: that needs a command on the machine itself."""
-CITIZEN_OPERATIONS: Final = _READING | {
+CITIZEN_OPERATIONS: Final = READ_OPERATIONS | {
     Operation.EXPORT,
     Operation.ERASE,
     Operation.REVOKE_LINK,

@@ -51,10 +51,8 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(AuthMiddleware, api=api),
     )
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_mistakes)
-    app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(Exception, _answer_failure)
+    for kind in (Problem, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
     _add_health(app, api, registry)
     add_page(app, api.settings)
     return app
@@ -113,20 +111,16 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
     app.add_route("/metrics", metrics, include_in_schema=False)
 
 
-async def _answer_problem(request: Request, problem: Any) -> Response:
-    response: Response = problem.to_response(find_language(request.headers))
-    return response
-
-
-async def _answer_mistakes(request: Request, error: Any) -> Response:
-    return await _answer_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names())))
-
-
-async def _answer_http_error(request: Request, error: Any) -> Response:
-    problem = problem_for_status(error.status_code)
-    problem.headers = dict(error.headers or {})
-    return await _answer_problem(request, problem)
-
-
-async def _answer_failure(request: Request, _: Exception) -> Response:
-    return await _answer_problem(request, Problem("failed"))
+async def _answer(request: Request, error: Any) -> Response:
+    """Answer an exception as a problem."""
+    match error:
+        case Problem():
+            problem = error
+        case RequestValidationError():
+            problem = Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names()))
+        case HTTPException():
+            problem = problem_for_status(error.status_code)
+            problem.headers = dict(error.headers or {})
+        case _:
+            problem = Problem("failed")
+    return problem.to_response(find_language(request.headers))

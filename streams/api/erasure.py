@@ -1,10 +1,10 @@
 """Routes of erasures (GDPR, article 17) and of their proofs."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
 
 from streams.access.audit import Access, AuditError, Purpose, Result
 from streams.access.permissions import Operation
@@ -18,6 +18,7 @@ from streams.api.auth import (
 )
 from streams.api.privacy_requests import SubjectRequest, require_all_services, run_for_subject
 from streams.api.problems import Problem
+from streams.api.schemas import Answer
 from streams.privacy.citizen_finder import Found, KafkaUnavailable
 from streams.privacy.erasures import Erasure, Erasures, Proof, make_request_id, to_fields
 from streams.timeline import erasures as requests
@@ -30,21 +31,21 @@ class Erase(SubjectRequest):
     """Erase a citizen's data."""
 
 
-class ErasureState(BaseModel):
+@dataclass
+class ErasureState(Answer):
     """Progress of an erasure."""
 
-    id: str = Field(description="Random id, without personal data.")
-    state: Literal["begun", "told", "proved"] = Field(
-        description="`begun`: Kafka does not have all events yet; the next request publishes them. `told`: Kafka has all events. "
-        "`proved`: no data remains."
-    )
+    id: str
+    """Random id, without personal data."""
+    state: Literal["begun", "told", "proved"]
+    """`begun`: Kafka does not have all events yet; the next request publishes them. `told`: Kafka has all events. `proved`: no
+    data remains."""
     requested_at: str
     contacts: int
     proof: Proof | None
-    sha256: str = Field(
-        description="SHA-256 of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`). The "
-        "audit log contains it too. Empty until the erasure is proved."
-    )
+    sha256: str
+    """SHA-256 of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`). The audit log
+    contains it too. Empty until the erasure is proved."""
 
 
 @router.post(
@@ -81,17 +82,20 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
     return json_response(to_fields(await client.api.run_privacy_request(lambda: publish(erasures, request))), 202)
 
 
-class OpenErasure(BaseModel):
+@dataclass
+class OpenErasure(Answer):
     """Erasure that is not proved yet."""
 
-    id: str = Field(description="Random id, without personal data.")
+    id: str
+    """Random id, without personal data."""
     sector: str
     state: Literal["begun", "told"]
     requested_at: str
     contacts: int
 
 
-class OpenErasures(BaseModel):
+@dataclass
+class OpenErasures(Answer):
     """Erasures that are not proved yet, oldest first."""
 
     erasures: list[OpenErasure]
@@ -113,7 +117,10 @@ async def list_erasures(client: ExclusiveClient) -> Any:
         with timeline.read_connection() as connection:
             found = requests.read_open(connection, client.token.sectors)
         described = ((request, to_fields(Erasure(request, None, ""))) for request in found)
-        return [OpenErasure(sector=request.sector, **fields) for request, fields in described]
+        return [
+            OpenErasure(request.id, request.sector, fields["state"], fields["requested_at"], request.contacts)
+            for request, fields in described
+        ]
 
     return json_response(OpenErasures(erasures=await client.run_privacy_request(Operation.ERASE, find)))
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from streams.access.permissions import Operation
@@ -33,8 +32,10 @@ router = APIRouter(tags=["rights"])
 class Export(SubjectRequest):
     """Subject, format and language of an export."""
 
-    format: Format = Field(Format.JSON, description="JSON for programs; accessible HTML and PDF for people.")
-    language: Literal["fr", "en"] = Field("fr", description="The citizen's language.")
+    format: Format = Format.JSON
+    """JSON for programs; accessible HTML and PDF for people."""
+    language: Literal["fr", "en"] = "fr"
+    """The citizen's language."""
 
 
 @router.post(

@@ -37,7 +37,7 @@ from streams.api.schemas import (
 from streams.core.citizens import identity_resolution
 from streams.core.citizens.identity_resolution import Link
 from streams.core.sla.open_targets import SlaTarget
-from streams.core.timeline.case_summary import FindPassedOn, FindTargets, Summary, sort_entries, summarise
+from streams.core.timeline.case_summary import Summary, sort_entries, summarise
 from streams.settings.api import OtherServices
 from streams.timeline.reader import EntryPosition, Evidence, TimelineSnapshot
 
@@ -192,29 +192,13 @@ def _read(
 def _summarise(
     rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
 ) -> Iterable[Summary]:
-    find_targets, find_passed_on = (
-        _make_find_targets(snapshot, client, sectors),
-        _make_find_passed_on(snapshot, client, sectors),
-    )
-    return summarise(rows, _now(), find_targets, find_passed_on)
+    """Summarise the contacts of `rows`, with the targets and the services that the client may see."""
 
-
-def _make_find_targets(snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]) -> FindTargets:
-    """Return the function that finds the open SLA targets of contacts, limited to services that the client may see."""
-
-    def find(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
+    def find_targets(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
         return {
             contact: [target for target in targets if client.sees(target.service)] for contact, targets in found.items()
         }
-
-    return find
-
-
-def _make_find_passed_on(
-    snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
-) -> FindPassedOn:
-    """Return the function that finds contacts which are now with a service that the client may not see."""
 
     def find_passed_on(contacts: Collection[str]) -> Collection[str]:
         if not client.token.services:
@@ -222,7 +206,7 @@ def _make_find_passed_on(
         now = snapshot.find_services_now(contacts, sectors)
         return {contact for contact, service in now.items() if not client.sees(service)}
 
-    return find_passed_on
+    return summarise(rows, _now(), find_targets, find_passed_on)
 
 
 def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, contact: str) -> bool:

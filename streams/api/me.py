@@ -9,8 +9,8 @@ from streams.access.permissions import PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.auth import CurrentClient, json_response, responses
 from streams.api.middleware import OPERATIONS_BY_PATH
-from streams.api.problems import LANGUAGES
 from streams.api.schemas import LookUpKind, Me, SectorPair
+from streams.web.board.texts import LANGUAGES
 
 router = APIRouter(tags=["access"])
 

@@ -4,9 +4,9 @@
 import re
 from typing import Final
 
-from streams.api.problems import LANGUAGES
 from streams.privacy.texts import REMNANTS
 from streams.privacy.vocabulary import VOCABULARY
+from streams.web.board.texts import LANGUAGES
 
 _SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role", "ground")
 """Vocabularies whose labels the page shares with exports."""

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from models.events import PersonalDataErased
 from models.ids import event_id
@@ -33,39 +33,38 @@ SETTLED_MS: Final = 2 * DAY_MS
 segment, which covers a day."""
 
 
-class Deliver(Protocol):
-    """Function that publishes events to Kafka."""
-
-    def __call__(self, events: Sequence[PersonalDataErased]) -> None:
-        """Return once all in-sync replicas have the events. Raises `KafkaUnavailable`: some events may have been accepted."""
+Deliver = Callable[[Sequence[PersonalDataErased]], None]
+"""Function that returns once all in-sync replicas have the events. Raises `KafkaUnavailable`: some may have been accepted."""
 
 
 class RetentionPeriods(NamedTuple):
     """Lifetimes of data that an erasure cannot delete, in milliseconds."""
 
     topics: int
-    """Events and timeline entries from before the erasure."""
     dead_letters: int
     audit: int
     state: int
-    """Row in the workers' state that marks a contact as erased, after the end of the contact."""
+    """Of the workers' row that marks a contact as erased, after the end of the contact."""
     erased: int
-    """Mark of an erased contact in the timelines, after the request."""
+    """Of the mark of an erased contact in the timelines, after the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remnant:
     """Data that remains after an erasure, and until when."""
 
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
     what: str
-    until: Annotated[str, Field(description="UTC time; empty: until `accueil retention apply`.")]
+    until: str
+    """UTC time; empty: until `accueil retention apply`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
     """Numbers counted after an erasure."""
 
-    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
 
     erasure: str
     sector: str
@@ -75,14 +74,15 @@ class Proof:
     contacts: int
     entries_before: int
     links_before: int
-    events: Annotated[int, Field(description="Accepted by all in-sync replicas.")]
-    rows: Annotated[int, Field(description="Erased rows of these contacts in the workers' state.")]
-    """Rows of contacts closed long ago may be gone already."""
+    events: int
+    """Accepted by all in-sync replicas."""
+    rows: int
+    """Erased rows of these contacts in the workers' state. Those of contacts closed long ago may be gone already."""
     rows_with_identities: int
     entries: int
     links: int
-    promises: Annotated[int, Field(description="Running SLA targets.")] = 0
-    """Proofs of earlier releases have no such number."""
+    promises: int = 0  # proofs of earlier releases have no such number
+    """Running SLA targets."""
     revocations: int
     kept_as_erased: int
     remains: tuple[Remnant, ...]
@@ -93,7 +93,6 @@ class Erasure(NamedTuple):
 
     request: ErasureRequest
     proof: Proof | None
-    """None until the erasure is proved."""
     sha256: str
     """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
 
@@ -151,8 +150,8 @@ class Erasures:
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
         """Return the progress of an erasure, and prove it if no data remains; None if no request has this id.
 
-        To prove it, `record` is called with the hash of the new proof, then the proof is stored. Raises the errors of `record`,
-        `KafkaUnavailable` and `Unavailable`.
+        `record` is called with the hash of a new proof before it is stored. Raises the errors of `record`, `KafkaUnavailable`
+        and `Unavailable`.
         """
         with self._timeline.read_connection() as connection:
             request = requests.read(connection, name)
@@ -174,10 +173,9 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Try to prove all published requests that are not proved yet; return the number of requests now proved and not proved.
+        """Try to prove all published requests; return the numbers of requests now proved, and still not proved.
 
-        Until then, the database stores the ids of their contacts. `record` is called with id and hash of each new
-        proof. Raises as `look` does.
+        `record` is called with id and hash of each new proof. Raises as `look` does.
         """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
@@ -237,10 +235,9 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases a contact's personal data, with the time `at` (milliseconds since 1970).
+    """Return the event that erases a contact's personal data at `at` (milliseconds since 1970), with an id for all times.
 
-    Its id does not depend on the time. It is published to the feedback topic if the contact's id, which may be foreign, names no
-    channel.
+    It is published to the feedback topic if the contact's id, which may be foreign, names no channel.
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK

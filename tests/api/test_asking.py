@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 from models.identities import IdentityKind
 from streams.access.audit import Access, Purpose, Result, verify
 from streams.access.oidc import Provider
-from streams.access.permissions import PERMISSIONS, Operation, Role
-from streams.api.auth import CROSS_SECTOR_OPERATIONS
+from streams.access.permissions import PERMISSIONS, READ_OPERATIONS, Operation, Role
 from streams.api.metrics import HOUR_SECONDS, AccessMetrics
 from streams.api.middleware import HEADERS, MAX_BYTES, OPERATIONS_BY_PATH
 from streams.api.problems import DETAILS
@@ -170,7 +169,7 @@ def test_cross_sector_look_up_needs_a_rule_and_records_its_reason(across: ApiHar
     path, body = requests_in(across, "routes")[operation]
     answer = across.ask(path, **body)
     record = across.recorded()[-1]
-    if operation not in CROSS_SECTOR_OPERATIONS:  # reading is allowed, changes are not
+    if operation not in READ_OPERATIONS:  # reading is allowed, changes are not
         assert (answer.status_code, record["across"]) == (403, "")
     else:
         assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")

@@ -1,7 +1,7 @@
 """The timeline page as served: headers, languages, and texts for all coded values."""
 
 import re
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from fastapi import FastAPI
@@ -16,7 +16,6 @@ from streams.access.purposes import PURPOSES
 from streams.api.erasure import ErasureState
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
-from streams.api.problems import LANGUAGES
 from streams.api.schemas import LookUpKind
 from streams.core.contacts.case_event import ContactState
 from streams.core.figures.figure_schemas import CLOSED_COUNTS, LEFT_COUNTS
@@ -27,13 +26,14 @@ from streams.privacy.writer import Format
 from streams.settings.api import Api
 from streams.settings.schema import Settings
 from streams.settings.web import Service, Web
+from streams.web.board.texts import LANGUAGES
 from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 
 AGENTS_OWN = {"agent.state_changed"}
 """Types that belong to no citizen and so appear in no timeline."""
 TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
-ERASURES = get_args(ErasureState.model_fields["state"].annotation)
+ERASURES = get_args(get_type_hints(ErasureState)["state"])
 SETS = {
     "type": [*TYPES, *(f"sla.{kind}" for kind in TIMELINE_KINDS)],
     "sla": list(TIMELINE_KINDS),

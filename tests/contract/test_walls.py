@@ -47,6 +47,8 @@ ROOMS = {
         "streams.access",
         "streams.privacy",
         "streams.settings",
+        "streams.web.preferences",
+        "streams.web.board.texts",
         "streams.api",
         "connectors.sdk",
     ],

@@ -212,17 +212,6 @@ def test_actions_without_permission_are_not_offered(desk: Desk) -> None:
         assert not desk.is_there("#find-erasure")
 
 
-def test_refusal_is_shown(desk: Desk, works: Works) -> None:
-    desk.open().sign_in().ask(NUMBER)
-    phone, other = (works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-18"))
-    works.write(call("9", 300, f"{other} {phone}"))  # now shared with another citizen
-    desk.page.run("document.getElementById('erase-button').click()")
-    desk.wait_for("#question[open]")
-    desk.press(Keys.SPACE, Keys.ENTER)
-    assert "D'autres l'ont aussi" in desk.trouble
-    assert desk.is_there(".facts"), "nothing was done"
-
-
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
 def test_timeline_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
     desk.open().sign_in().ask(value, kind, "follow_up")

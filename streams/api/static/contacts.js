@@ -104,8 +104,8 @@ function line(name, at) {
   return [before, briefTime(millis(at)), after];
 }
 
-/** Show a contact. `goOn` opens the timeline of its citizen; null if that timeline is shown already. */
-export function showContact(timeline, goOn) {
+/** Show a contact. `showCitizen` opens the timeline of its citizen; null if that timeline is shown already. */
+export function showContact(timeline, showCitizen) {
   const { contact, entries } = timeline;
   const dialog = $("life");
   const close = el("button", { type: "button", class: "close", onclick: () => dialog.close() }, say("close"));
@@ -126,7 +126,7 @@ export function showContact(timeline, goOn) {
     !timeline.is_whole && el("p", { class: "note" }, symbol("▲"), ` ${say("life_not_whole")}`),
     el("ol", { class: "steps" }, entries.map(step)),
     timeline.citizen === null && el("p", { class: "muted" }, say("of_nobody")),
-    timeline.citizen !== null && goOn && el("button", { type: "button", onclick: () => { dialog.close(); goOn(timeline.citizen); } }, say("go_on")),
+    timeline.citizen !== null && showCitizen && el("button", { type: "button", onclick: () => { dialog.close(); showCitizen(timeline.citizen); } }, say("go_on")),
   ));
   dialog.showModal();
   dialog.scrollTop = 0;

@@ -23,11 +23,11 @@ export class Diagram {
     this.current = null; // id of the event that Tab focuses
     this.picture = el("div", { class: "picture" });
     this.table = el("div", { class: "unseen" });
-    this.told = el("p", { class: "muted", id: "lanes-told" });
+    this.caption = el("p", { class: "muted", id: "lanes-told" });
     this.toggle = el("button", { type: "button", "aria-pressed": "false", onclick: () => this.flip() }, say("as_table"));
     this.element = el("section", { class: "lanes panel", "aria-labelledby": "lanes-title", onkeydown: (event) => this.key(event) },
       el("div", { class: "head" }, el("h2", { id: "lanes-title" }, say("lanes")), legend(), this.toggle),
-      this.table, this.picture, this.told,
+      this.table, this.picture, this.caption,
       el("p", { class: "muted keys", id: "lanes-help" }, say("lanes_help")),
     );
     this.seen = new ResizeObserver(() => this.draw());
@@ -40,7 +40,7 @@ export class Diagram {
     this.channels = CHANNELS.filter((channel) => this.entries.some((entry) => entry.channel === channel));
     if (!this.entries.some(({ id }) => id === this.current)) this.current = this.entries.at(-1)?.id ?? null;
     this.element.hidden = this.entries.length === 0;
-    this.told.textContent = this.entries.length
+    this.caption.textContent = this.entries.length
       ? say("lanes_told", { shown: this.entries.length, from: date(this.entries[0].at), until: date(this.entries.at(-1).at) })
       : "";
     this.table.replaceChildren(tableOf(this.channels, this.entries));
@@ -78,7 +78,7 @@ export class Diagram {
           svg("text", { class: "channel", x: 4, y: head ? y(channel) - ROW / 2 : y(channel) + 5, "aria-hidden": "true" },
             word("channel", channel)),
         ]),
-        this.lives(until).map(([channel, start, end, isOpen]) =>
+        this.contactLines(until).map(([channel, start, end, isOpen]) =>
           svg("line", { class: isOpen ? "life open" : "life", x1: x(start), x2: x(end), y1: y(channel), y2: y(channel) })),
         this.levels(x).map((level, index) => this.mark(this.entries[index], x(this.entries[index].at), y(this.entries[index].channel) + level)),
       ),
@@ -108,16 +108,16 @@ export class Diagram {
   }
 
   /** Return the lane of each contact, its shown beginning and end, and whether it is open. */
-  lives(until) {
-    const lives = new Map();
+  contactLines(until) {
+    const contactLines = new Map();
     for (const { contact, channel, at } of this.entries) {
-      if (contact && channel !== "feedback") lives.set(contact, [channel, lives.get(contact)?.[1] ?? at, at, false]);
+      if (contact && channel !== "feedback") contactLines.set(contact, [channel, contactLines.get(contact)?.[1] ?? at, at, false]);
     }
     for (const { contact, is_open: isOpen } of this.contacts) {
-      const life = lives.get(contact);
-      if (isOpen && life) life.splice(2, 2, until, true);
+      const line = contactLines.get(contact);
+      if (isOpen && line) line.splice(2, 2, until, true);
     }
-    return [...lives.values()];
+    return [...contactLines.values()];
   }
 
   mark(entry, x, y) {

@@ -71,7 +71,7 @@ export class List {
   }
 
   /** Show the numbers of shown and loaded events, and whether older ones exist. */
-  tell(shown, read, isMore) {
+  showCounts(shown, read, isMore) {
     const part = shown < read ? [say("shown_of", { n: count(shown), of: count(read) })] : [];
     this.count.textContent = [...part, say(isMore ? "more_to_read" : "all_shown", { n: count(read) })].join(" · ");
     this.older.hidden = this.skip.hidden = !isMore;

@@ -31,12 +31,12 @@ async function attempt(act) {
     if (error instanceof SessionEnded) return null;
     if (!(error instanceof ApiError)) throw error;
     if (error.kind === "token") signOut(null);
-    tell(error);
+    showError(error);
     return null;
   }
 }
 
-function tell({ kind, title, detail, seconds, fields }) {
+function showError({ kind, title, detail, seconds, fields }) {
   const of = kind === "invalid" && fields.find((field) => hasText(`trouble_${field}`));
   const name = `trouble_${of || kind}`;
   const text = hasText(name) ? say(name, { detail, seconds, kind: word("kind", $("kind").value) }) : title;
@@ -121,7 +121,7 @@ function take(mine) {
   return mine;
 }
 
-async function lookUp(wanted, undone = null) {
+async function lookUp(wanted, revokedLink = null) {
   const mine = take(++asked);
   $("search").setAttribute("aria-busy", "true");
   clear();
@@ -131,21 +131,21 @@ async function lookUp(wanted, undone = null) {
   $("search").removeAttribute("aria-busy");
   if (!story) return announce("");
   shown = { story, asked: wanted, entries: story.entries, next: story.next };
-  draw(undone);
+  draw(revokedLink);
   announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
   if (narrow.matches) $("story-title").scrollIntoView(); // without animation
   return null;
 }
 
-const goOn = (identity) => lookUp({ kind: "pseudonym", value: identity });
+const showCitizen = (identity) => lookUp({ kind: "pseudonym", value: identity });
 
 async function openContact(contact) {
   const mine = turn;
   const timeline = await attempt(() => request("/v1/contact", { contact, purpose: $("purpose").value }));
   if (!timeline || mine !== turn) return;
   const isHere = shown.story.identities.some(({ identity }) => identity === timeline.citizen);
-  showContact(timeline, isHere ? null : goOn);
+  showContact(timeline, isHere ? null : showCitizen);
 }
 
 async function readOlder() {
@@ -194,39 +194,39 @@ function save(file, name) {
 async function erase() {
   const { subject, sector } = shown.story;
   const mine = ++asked;
-  const told = await attempt(() => request("/v1/erasures", { subject, sector }));
-  if (told && mine > turn) showErasure(told, true, mine); // otherwise the list of unproved erasures has it
+  const progress = await attempt(() => request("/v1/erasures", { subject, sector }));
+  if (progress && mine > turn) showErasure(progress, true, mine); // otherwise the list of unproved erasures has it
 }
 
 /** Show the progress of an erasure, and poll it until it is proved or something else is shown. */
-function showErasure(told, isAsked = true, mine = ++asked) {
+function showErasure(progress, isAsked = true, mine = ++asked) {
   take(mine);
   const isIn = isAsked || $("story").contains(document.activeElement);
   clear();
   const look = async () => {
-    const now = await attempt(() => request(`/v1/erasures/${told.id}`));
+    const now = await attempt(() => request(`/v1/erasures/${progress.id}`));
     if (now && mine === turn) showErasure(now);
   };
-  const saveProof = () => save(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `erasure-${told.id}.json`);
-  $("story").replaceChildren(erasure(told, { look, save: saveProof }));
+  const saveProof = () => save(new Blob([JSON.stringify(progress, null, 2)], { type: "application/json" }), `erasure-${progress.id}.json`);
+  $("story").replaceChildren(erasure(progress, { look, save: saveProof }));
   $("story").hidden = false;
   if (isIn) $("erasure-title").focus();
-  else announce(say(`erasure_${told.state}`));
-  if (told.state !== "proved") followErasure(told, mine, 0);
+  else announce(say(`erasure_${progress.state}`));
+  if (progress.state !== "proved") followErasure(progress, mine, 0);
 }
 
-function followErasure(told, mine, times) {
+function followErasure(progress, mine, times) {
   if (times === FOLLOWED) return; // the button remains
   setTimeout(async () => {
     if (mine !== turn) return;
     try {
-      const now = await request(`/v1/erasures/${told.id}`);
+      const now = await request(`/v1/erasures/${progress.id}`);
       if (mine !== turn) return;
-      if (now.state === told.state) followErasure(told, mine, times + 1);
+      if (now.state === progress.state) followErasure(progress, mine, times + 1);
       else showErasure(now, false);
     } catch (error) {
       if (!(error instanceof ApiError || error instanceof SessionEnded)) throw error;
-      if (error instanceof ApiError && error.kind !== "token") followErasure(told, mine, times + 1);
+      if (error instanceof ApiError && error.kind !== "token") followErasure(progress, mine, times + 1);
     }
   }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** times));
 }
@@ -249,7 +249,7 @@ async function findErasure(id) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------- results
-function draw(undone) {
+function draw(revokedLink) {
   const { story, asked } = shown;
   shown.filter = new Filter(() => fill());
   shown.diagram = new Diagram(openContact);
@@ -271,7 +271,7 @@ function draw(undone) {
     el("div", { class: isEmpty ? "" : "columns" },
       !isEmpty && el("div", { class: "column" }, openCases(story, openContact), shown.filter.element, shown.diagram.element, shown.list.element),
       el("div", { class: "column" },
-        links(story, me, undone, { goOn, revoke, restore }),
+        links(story, me, revokedLink, { showCitizen, revoke, restore }),
         rights(story, me, { export: exportAll, erase }))),
   );
   $("story").hidden = false;
@@ -286,7 +286,7 @@ function fill(added = null) {
   diagram.show(passing, story.contacts);
   if (added) list.add(added.filter(filter.passes));
   else list.show(passing);
-  list.tell(passing.length, entries.length, next !== null);
+  list.showCounts(passing.length, entries.length, next !== null);
 }
 
 // ------------------------------------------------------------------------------------------------------------------ start
@@ -312,7 +312,7 @@ $("list-erasures").addEventListener("click", () => listErasures());
 $("search").addEventListener("invalid", (event) => {
   event.preventDefault(); // the browser's own message may be in another language
   if (event.target !== $("search").querySelector(":invalid")) return;
-  tell({ kind: `no-${event.target.id}` });
+  showError({ kind: `no-${event.target.id}` });
   event.target.focus();
 }, true);
 $("other-language").addEventListener("click", ({ ctrlKey, metaKey, shiftKey }) => {

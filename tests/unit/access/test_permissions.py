@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.access.audit import Purpose
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Operation, Role
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation, Role
 from streams.access.purposes import PURPOSES
-from streams.api.auth import CROSS_SECTOR_OPERATIONS
 from streams.api.middleware import OPERATIONS_BY_PATH
 from tests.support.api_harness import token
 
@@ -34,7 +33,7 @@ def test_citizen_operations_need_the_sector(role: Role, operation: Operation) ->
 
 
 def test_agents_may_not_erase_and_supervisors_see_no_citizen() -> None:
-    assert PERMISSIONS[Role.AGENT] & CITIZEN_OPERATIONS == CROSS_SECTOR_OPERATIONS
+    assert PERMISSIONS[Role.AGENT] & CITIZEN_OPERATIONS == READ_OPERATIONS
     assert not (PERMISSIONS[Role.SUPERVISOR] | PERMISSIONS[Role.OPERATOR]) & CITIZEN_OPERATIONS
     assert {Purpose.RIGHTS, Purpose.SECURITY}.isdisjoint(PURPOSES[Role.AGENT])
     assert all(bool(PURPOSES[role]) == bool(PERMISSIONS[role] & CITIZEN_OPERATIONS) for role in Role)
