@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from models.locale import LANGUAGES
 from streams.api.page_texts import TEXTS
 from streams.settings.schema import Settings
-from streams.web.board.texts import LANGUAGES
 from streams.web.preferences import find_language, save_preferences
 
 HERE: Final = Path(__file__).parent

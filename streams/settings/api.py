@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
+from models.locale import _
 from streams.access.permissions import Role
-from streams.locale.i18n import say
 from streams.settings.base import Port, Section
 
 Sector = Annotated[Label, StringConstraints(min_length=1)]
@@ -42,7 +42,7 @@ def _check_issuer(issuer: str) -> str:
     parsed = urlsplit(issuer)
     is_local = parsed.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parsed.hostname or (parsed.scheme != "https" and not (parsed.scheme == "http" and is_local)):
-        raise ValueError(say("must be https://…", "attend https://…"))
+        raise ValueError(_("must be https://…"))
     return issuer
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from models.events import Event, FeedbackScale
+from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
 from models.topics import Channel
@@ -26,7 +27,6 @@ from streams.privacy.writer import Format
 from streams.settings.api import Api
 from streams.settings.schema import Settings
 from streams.settings.web import Service, Web
-from streams.web.board.texts import LANGUAGES
 from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 

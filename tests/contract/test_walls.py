@@ -48,7 +48,6 @@ ROOMS = {
         "streams.privacy",
         "streams.settings",
         "streams.web.preferences",
-        "streams.web.board.texts",
         "streams.api",
         "connectors.sdk",
     ],
