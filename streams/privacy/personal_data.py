@@ -254,12 +254,8 @@ def _read_accesses(
             if record.get("why") == HIDDEN_PURPOSE:
                 hidden += 1
             else:
-                plain = {**record, "whose": own[record["whose"]]}
-                found.append(
-                    Access(
-                        *(str(plain.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
-                    )
-                )
+                fields = (str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result"))
+                found.append(Access(*fields, own[record["whose"]]))
     return found, hidden, of_several
 
 
@@ -274,13 +270,7 @@ def _make_contact_data(contact: str, entries: Sequence[Mapping[str, Any]], row: 
         row.state.value if row else last["state"] if last else "",
         tuple(row.identities.split()) if row else (),
         tuple(
-            Entry(
-                _iso(entry["happened_at"]),
-                *(
-                    entry[name]
-                    for name in ("type", "channel", "site", "service", "state", "outcome", "detail", "source", "id")
-                ),
-            )
+            Entry(_iso(entry["happened_at"]), *(entry[name] for name in Entry.__struct_fields__[1:]))
             for entry in entries
         ),
         tuple(_promises(row)) if row else (),
