@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
-from connectors.sdk.webhook.rate_limiter import RateLimiter
+from connectors.sdk.rate_limiter import RateLimiter
 from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds

@@ -14,8 +14,6 @@ from streams.access.permissions import Operation
 from streams.api.auth import Api, AuthenticatedClient
 from streams.api.problems import Problem, find_language
 
-ROUNDING_SECONDS: Final = 1e-6
-"""Tolerance of the rate limit, so that a minute's requests may come at once whatever the interval between them."""
 MAX_BYTES: Final = 16_384
 """Maximum size of a request's body, in bytes."""
 GUARDED: Final = "/v1/"
@@ -101,8 +99,8 @@ class AuthMiddleware:
 
     async def _limit(self, client: AuthenticatedClient, path: str) -> None:
         name = client.token.name
-        interval = 60 / client.token.rate_per_minute
-        wait = self._api.limiter.take(name, time.monotonic(), interval, 60 - interval + ROUNDING_SECONDS)
+        per_second = client.token.rate_per_minute / 60
+        wait = self._api.limiter.take(name, time.monotonic(), per_second, burst_seconds=60 - 1 / per_second)
         if not wait:
             self._limited.discard(name)
             return
