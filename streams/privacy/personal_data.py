@@ -254,8 +254,9 @@ def _read_accesses(
             if record.get("why") == HIDDEN_PURPOSE:
                 hidden += 1
             else:
-                fields = (str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result"))
-                found.append(Access(*fields, own[record["whose"]]))
+                plain = {**record, "whose": own[record["whose"]]}
+                fields = ("at", "operation", "why", "role", "result", "whose")
+                found.append(Access(*(str(plain.get(name, "")) for name in fields)))
     return found, hidden, of_several
 
 

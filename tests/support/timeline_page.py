@@ -62,7 +62,7 @@ class Served:
         self.data.mkdir(parents=True, exist_ok=True)
         self.tokens = Tokens(self.data / "access")
         port, config = free_port(), directory / "accueil.toml"
-        settings = {"data": str(self.data), "log": {"format": "json"}, **settings}
+        settings = {"data": str(self.data), **settings}
         config.write_text(tomli_w.dumps(settings | {"api": {"port": port, **settings.get("api", {})}}))
         self.child = Child(["-m", "streams.cli.main", "--config", str(config), "api"], directory / "api.log")
         self.url = f"http://127.0.0.1:{port}"
