@@ -18,14 +18,6 @@ from tests.support.api_harness import NUMBER, ApiHarness, call, token
 REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
 
 
-def test_agents_may_not_give_rights_or_security_as_purpose() -> None:
-    assert PURPOSES.keys() == set(Role)
-    for role in Role:
-        assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & CITIZEN_OPERATIONS)
-    assert {reason for reasons in PURPOSES.values() for reason in reasons} == {*REASONS}
-    assert not {Purpose.RIGHTS, Purpose.SECURITY} & {*PURPOSES[Role.AGENT]}
-
-
 @pytest.mark.parametrize(("role", "reason"), list(product(Role, REASONS)))
 def test_other_purposes_are_refused_recorded_and_not_offered(sqlite: ApiHarness, role: Role, reason: Purpose) -> None:
     caller = sqlite.pseudonym(IdentityKind.PHONE, NUMBER)
