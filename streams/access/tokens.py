@@ -20,8 +20,9 @@ from filelock import FileLock, Timeout
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace
 from models.locale import _
+from models.roles import Role
 from models.timestamps import milliseconds
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Operation, Role
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Operation
 
 SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets secret scanners find a secret in source code
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

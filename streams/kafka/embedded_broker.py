@@ -340,12 +340,12 @@ class EmbeddedKafka:
             time.sleep(0.05)
             now = time.monotonic()
             if now - reported_at > START_MESSAGE_SECONDS:
-                reported_at = now
+                reported_at, waited = now, f"{now - began_at:.0f} s"
                 self._progress(
                     _(
                         "waiting for Kafka to listen at {bootstrap}: {waited} so far",
                         bootstrap=self.bootstrap,
-                        waited=f"{now - began_at:.0f} s",
+                        waited=waited,
                     )
                 )
         self.stop(signal.SIGKILL)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import _
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.settings.base import Port, Section
 
 Sector = Annotated[Label, StringConstraints(min_length=1)]

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 
 from models.identities import IdentityKind
 from models.locale import translate
+from models.roles import Role
 from streams.access.audit import Access, Purpose, Result, verify
 from streams.access.oidc import Provider
-from streams.access.permissions import PERMISSIONS, READ_OPERATIONS, Operation, Role
+from streams.access.permissions import PERMISSIONS, READ_OPERATIONS, Operation
 from streams.api.metrics import HOUR_SECONDS, AccessMetrics
 from streams.api.middleware import HEADERS, MAX_BYTES, OPERATIONS_BY_PATH
 from streams.api.problems import DETAILS

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks, openapi
 
 from models.identities import IdentityKind
+from models.roles import Role
 from models.schema import render
-from streams.access.permissions import Role
 from streams.api import contract
 from tests.support.api_harness import NUMBER, ApiHarness, letter, token
 

@@ -8,9 +8,9 @@ import pytest
 
 from models.events import LetterArrivedData
 from models.identities import IdentityKind
+from models.roles import Role
 from streams.access.audit import Access, AuditError
 from streams.access.concealment import conceal
-from streams.access.permissions import Role
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import START_MS
 from tests.support.timelines import breach_entry, sla_status_entry

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.identities import IdentityKind
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.settings.api import OtherServices
 from tests.support.api_harness import DAY, NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import make

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from models.identities import IdentityKind
+from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify
-from streams.access.permissions import Role
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, letter, token
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT, wait_until

@@ -7,9 +7,10 @@ import pytest
 
 from models.identities import IdentityKind
 from models.locale import translate
+from models.roles import Role
 from streams.access.audit import Purpose
 from streams.access.concealment import conceal
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Role
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.problems import DETAILS
 from streams.api.schemas import Why

@@ -14,7 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from models.identities import IdentityKind
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.api.auth import MAX_PRIVACY_REQUESTS
 from streams.core.contacts.contact import Contact
 from streams.privacy import pdf

@@ -11,8 +11,8 @@ from models.events import Event, FeedbackScale
 from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
+from models.roles import Role
 from models.topics import Channel
-from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.api.erasure import ErasureState
 from streams.api.page import HERE, POLICY, add_page

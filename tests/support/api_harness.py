@@ -15,12 +15,12 @@ from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
+from models.roles import Role
 from models.timestamps import milliseconds
 from models.topics import DAY_MS
 from streams.access.audit import Audit
 from streams.access.audit import read as read_audit
 from streams.access.oidc import Provider
-from streams.access.permissions import Role
 from streams.access.tokens import Token, Tokens, digest
 from streams.api.app import create_app
 from streams.api.auth import Api

@@ -15,9 +15,9 @@ import tomli_w
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
+from models.roles import Role
 from models.sla import SLA_SOURCE
 from models.topics import Channel
-from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.core.contacts.case_event import ContactState
 from streams.core.timeline.entries import Entry

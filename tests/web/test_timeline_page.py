@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from streams.access.permissions import Role
+from models.roles import Role
 from tests.support.processes import wait_until
 from tests.support.timeline_page import LANDLINE, MANY, NUMBER, SECTOR, serving, write_many
 from tests.web import axe

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from selenium.webdriver.common.keys import Keys
 
 from models.identities import IdentityKind
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.api.app import create_app
 from streams.runtime.http_server import listen
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
+from models.roles import Role
 from streams.access.oidc import KEEP_SECONDS, KEY_REFETCH_SECONDS, OLDEST_SECONDS, Provider
-from streams.access.permissions import Role
 from streams.access.tokens import Token, TokensError
 from streams.settings.api import Grant, Oidc
 from tests.support.issuer import Issuer

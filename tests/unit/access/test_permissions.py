@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from models.roles import Role
 from streams.access.audit import Purpose
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation, Role
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES
 from streams.api.middleware import OPERATIONS_BY_PATH
 from tests.support.api_harness import token

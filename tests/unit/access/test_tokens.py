@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from models.roles import Role
 from models.timestamps import milliseconds
 from streams.access import tokens as module
-from streams.access.permissions import Role
 from streams.access.tokens import Token, Tokens, TokensError, digest, find, make_secret
 from tests.support.kills import kill_at_every_disk_operation
 
