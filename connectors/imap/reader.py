@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.folders import AdaptiveBatchSize, Folder, FolderMessage, ReadMark, merge
+from connectors.imap.folders import Folder, FolderMessage, ReadMark, merge
 from connectors.imap.session import FAILURES, ImapSession, explain, is_misconfigured, is_refused
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
@@ -34,7 +34,6 @@ class MailboxReader:
         """Labels of the folders of sent mail, by folder name; None before the first poll."""
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
-        self._batch = AdaptiveBatchSize()
 
     def read(self, wait_seconds: float) -> list[FolderMessage]:
         """Return the next messages of all folders, in order of receipt; an empty list after `wait_seconds` without any.
@@ -46,8 +45,7 @@ class MailboxReader:
         deadline = time.monotonic() + BUSY_SECONDS
         try:
             session = self._session = self._session or ImapSession(self._config)
-            with session.time_limit():
-                taken = self._read(session, wait_seconds, deadline)
+            taken = self._read(session, wait_seconds, deadline)
         except FAILURES as error:
             self.close()
             refused = is_refused(error)
@@ -91,18 +89,18 @@ class MailboxReader:
                 return []
             self._poll(session, deadline)
         while not self._pending and self._behind and time.monotonic() < deadline:
-            if taken := merge(self._folders, session, self._batch, deadline):
+            if taken := merge(self._folders, session, deadline):
                 return taken
         return []
 
     def _watch(self, session: ImapSession, wait_seconds: float) -> bool:
         """Wait for new mail in the first folder, and return whether it may have some."""
         first = next(iter(self._folders), None)
-        if first is None or first.trouble:
+        if first is None or first.trouble or not session.can_idle:
             time.sleep(wait_seconds)
             return False
-        if session.opened != first.name:
-            first.examine(session)
+        if not session.idling:
+            first.examine(session)  # IDLE does not report the mail received since the poll
         return first.behind or session.wait(wait_seconds)
 
     def _poll(self, session: ImapSession, deadline: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.imap import conversations as conversations_module
-from connectors.imap.classification import Addresses, MailClassifier
+from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
@@ -229,13 +229,3 @@ def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None
     assert isinstance(rejected, Reject)
     assert rejected.detail == "the server cannot read this message"
     assert b'"folder":"INBOX","uid":3' in rejected.record
-
-
-def test_aliases_plus_addresses_and_domains_are_recognised() -> None:
-    addresses = Addresses(
-        config(addresses={OURS: {"aliases": ["Contact@example.org"]}}, domains=["Agents.example.org"])
-    )
-    assert addresses.main("x@example.org", "contact+recours@example.org") == OURS
-    assert addresses.main("x@example.org") == ""
-    assert addresses.is_ours("qui@agents.example.org")
-    assert not addresses.is_ours("qui@autres.example.org")
