@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from connectors.maarch.api import MaarchApi, RefusedError
+from connectors.maarch.api import MaarchApi
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_queries import LetterQuery
 from connectors.maarch.letter_store import LetterStore
 from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import reference_for
-from connectors.sdk.pull import Backoff, Interval
+from connectors.sdk.pull import Interval
 from models.identities import PseudonymKey
 
 Row = Letter | bytes
@@ -44,7 +44,6 @@ class LetterFeed:
         self._server = server
         self._store = store
         self._interval = Interval(seconds)
-        self._backoff = Backoff()
         self._last: Letter | None = None
         self._rows: deque[Row] = deque()
         self._more = False
@@ -58,41 +57,23 @@ class LetterFeed:
 
     @property
     def due(self) -> bool:
-        """Whether `read` must be called: a poll is in progress or due, and not paused after a refusal."""
-        return not self._backoff.is_paused and (self.has_rows or self._more or self._interval.due)
-
-    @property
-    def trouble(self) -> str:
-        """Message for the operator on why the server refuses this query; empty if it does not."""
-        return self._backoff.trouble
+        """Whether `read` must be called: a poll is in progress or due."""
+        return self.has_rows or self._more or self._interval.due
 
     def read(self) -> list[bytes]:
         """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
 
-        A refusal ends the poll, returns nothing and sets `trouble`.
-
-        Raises `SourceUnavailableError` if the server is unreachable; the next call continues at the same letter.
+        Raises `SourceUnavailableError`; the next call continues at the same letter.
         """
-        try:
-            if not self._rows:
-                self._fetch()
-                facts = []
-            else:
-                facts = self._take()
-        except RefusedError as error:
-            self._end_poll()
-            self._backoff.record_failure(str(error))
-            return []
-        self._backoff.record_success()
+        facts: list[bytes] = []
+        if self._rows:
+            facts = self._take()
+        else:
+            self._fetch()
         if not self._rows and not self._more:
-            self._end_poll()
+            self._last = None
             self._interval.restart()
         return facts
-
-    def _end_poll(self) -> None:
-        self._last = None
-        self._more = False
-        self._rows.clear()
 
     def _fetch(self) -> None:
         size = self._config.page_size
@@ -109,9 +90,9 @@ class LetterFeed:
         self._rows.extend(rows)
 
     def _check(self, rows: Sequence[Row], letters: Sequence[Letter]) -> None:
-        """Raise `RefusedError` if the letters are out of order, or if a full page holds none to continue from."""
+        """Raise `SourceRefusedError` if the letters are out of order, or if a full page holds none to continue from."""
         if len(rows) >= self._config.page_size and not letters:
-            raise RefusedError(
+            raise self._server.refusal(
                 say(
                     "the server lists rows that are no letters",
                     "le serveur donne des lignes qui ne sont pas des courriers",
@@ -119,8 +100,8 @@ class LetterFeed:
             )
         last = self._last
         for letter in letters:
-            if last and not self._query.is_after(letter, last):
-                raise RefusedError(
+            if last and self._query.key(letter) <= self._query.key(last):
+                raise self._server.refusal(
                     say("the server lists letters out of order", "le serveur donne les courriers dans le désordre")
                 )
             last = letter

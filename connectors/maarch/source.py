@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.maarch.api import MaarchApi, RefusedError
+from connectors.maarch.api import MaarchApi
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import LetterState, compare, encode
 from connectors.maarch.letter_feed import LetterFeed, Row, read_row
@@ -16,7 +16,7 @@ from connectors.maarch.letter_queries import ChangedLetters, OpenLetters, ReadMa
 from connectors.maarch.letter_store import LetterStore
 from connectors.maarch.mapping import LetterMapping
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
 """Longest time of one `read`, in seconds."""
@@ -63,12 +63,9 @@ class MaarchSource(Source[bytes, Position]):
         except SourceUnavailableError:
             if not facts:
                 raise
-        if facts:
-            return facts
-        if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
-            raise SourceUnavailableError(trouble)
-        time.sleep(wait_seconds)
-        return ()
+        if not facts:
+            time.sleep(wait_seconds)
+        return facts
 
     def map(self, raw: bytes) -> Outcome:
         """Return the events of a fact, or its rejection."""
@@ -98,11 +95,8 @@ def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
     mapping = LetterMapping(context.source, config, context.pseudonym_key)
     key = context.pseudonym_key(config.sector)
     with closing(MaarchApi(config)) as server:
-        try:
-            rows = server.list_letters(ChangedLetters(config, ReadMark()).clause(None), ChangedLetters.order, PROBED)
-            records = [record for row in rows for record in _facts_of(read_row(row, key), config, server)]
-        except RefusedError as error:
-            raise SourceRefusedError(str(error)) from None
+        rows = server.list_letters(ChangedLetters(config, ReadMark()).clause(None), ChangedLetters.order, PROBED)
+        records = [record for row in rows for record in _facts_of(read_row(row, key), config, server)]
     return [mapping.map(record) for record in records]
 
 
