@@ -1,13 +1,15 @@
 """Settings of one mailroom."""
 
-from typing import Annotated, ClassVar, Literal
+import re
+from string import Formatter
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from connectors.mailroom.chrono_formats import is_departure_format, is_register_format, matches_format
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
 from connectors.sdk.i18n import say
+from connectors.sdk.identifiers import MAX_PLAIN_NUMBER
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 
@@ -29,8 +31,15 @@ FieldName = Literal[
 ]
 
 
+_PARTS: Final = {"year": r"(?P<year>(?:19|20)\d\d)", "number": r"(?P<number>\d{1,9})"}
+MAX_LENGTH: Final = 100
+"""Longest chrono number, in characters."""
+LARGEST: Final = MAX_PLAIN_NUMBER
+"""Highest number of a letter; a bare `{number}` format must not match telephone numbers."""
+
+
 def _check_register_format(form: str) -> str:
-    if not is_register_format(form):
+    if not _is_register_format(form):
         raise ValueError(
             say(
                 "must contain {year} and {number}, as in {year}-{number:06}",
@@ -41,7 +50,7 @@ def _check_register_format(form: str) -> str:
 
 
 def _check_departure_format(form: str) -> str:
-    if not is_departure_format(form):
+    if not _is_departure_format(form):
         raise ValueError(
             say(
                 "must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}",
@@ -124,3 +133,32 @@ class MailroomConfig(FolderConfig):
                 )
             )
         return forms
+
+
+def _is_register_format(form: str) -> bool:
+    """Return whether `form` gives a distinct text for each number of each year."""
+    try:
+        texts = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, LARGEST)]
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return False
+    return len(set(texts)) == len(texts) and max(map(len, texts)) <= MAX_LENGTH
+
+
+def _is_departure_format(form: str) -> bool:
+    """Return whether `form` gives distinct numbers, and `matches_format` recognises them."""
+    try:
+        texts = {form.format(year=2026, number=number) for number in (1, 2, LARGEST)}
+        return len(texts) == 3 and all(len(text) <= MAX_LENGTH and matches_format(form, text) for text in texts)
+    except (ValueError, LookupError, AttributeError, TypeError, re.error):
+        return False
+
+
+def matches_format(form: str, chrono: str) -> bool:
+    """Return whether `chrono` is a number written in `form`."""
+    parts = Formatter().parse(form)
+    pattern = "".join(re.escape(literal) + (_PARTS[name] if name is not None else "") for literal, name, *_ in parts)
+    found = re.fullmatch(pattern, chrono, re.ASCII)
+    if found is None:
+        return False
+    values = {name: int(part) for name, part in found.groupdict().items()}
+    return values.get("number", 0) <= LARGEST and form.format(**values) == chrono

@@ -6,15 +6,14 @@ chrono number, the step and its stated time.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from connectors.mailroom.chrono_formats import matches_format
-from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.config import FieldName, MailroomConfig, matches_format
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import Row
@@ -295,8 +294,3 @@ def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list
 def sheet_texts(services: Iterable[str], prefix: str) -> list[str]:
     """Return the possible texts of the separator sheets of `services`, with and without `prefix`."""
     return [f"{start}{name}" for name in services for start in ("", prefix)]
-
-
-def without_duplicates(events: Sequence[Event]) -> list[Event]:
-    """Return `events` without duplicate ids, which a sidecar may repeat."""
-    return list({event.id: event for event in events}.values())

@@ -4,15 +4,13 @@ Numbers restart each year and have no gaps. Letters are stored as keyed digests,
 """
 
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
-from connectors.sdk.errors import ConnectorError
 from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
 
@@ -47,7 +45,6 @@ class Register:
     """
 
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
-        self._in_transaction = False
         self._key = key
         advice = say(
             "restore it from its backup, otherwise chrono numbers would be assigned twice",
@@ -64,10 +61,7 @@ class Register:
             cursor.save(b"register")
 
     def number(self, letter: str, year: int, form: str) -> str:
-        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`.
-
-        The next `commit` writes it to disk.
-        """
+        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`."""
         letter = self._hide(letter)
         if known := self._query("SELECT chrono FROM letters WHERE letter = ?", letter):
             return str(known[0])
@@ -89,34 +83,12 @@ class Register:
         found = self._query(LATEST, chrono, _sortable(at)) or self._query(FIRST, chrono)
         return Routing(*found) if found else None
 
-    @contextmanager
-    def all_or_nothing(self) -> Iterator[None]:
-        """Return a context that undoes its changes if an exception is raised. `commit` writes them to disk."""
-        if not self._in_transaction:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._in_transaction = True
-        self._check_transaction()
-        self._database.execute("SAVEPOINT claim")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK TO claim")
-            raise
-        finally:
-            self._database.execute("RELEASE claim")
-
-    def commit(self) -> None:
-        """Write all assigned numbers to disk.
-
-        Raises `ConnectorError` on failure: the numbers will then be assigned again.
-        """
-        if self._in_transaction:
-            self._check_transaction()
-            self._database.execute("COMMIT")
-            self._in_transaction = False
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context that writes its changes to disk at its end, or undoes them if an exception is raised."""
+        return self._database.transaction()
 
     def close(self) -> None:
-        """Close the file. Numbers assigned since the last `commit` are lost."""
+        """Close the file."""
         self._database.close()
 
     def _hide(self, letter: str) -> str:
@@ -135,11 +107,6 @@ class Register:
         self._database.execute("VACUUM")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _check_transaction(self) -> None:
-        if not self._database.in_transaction:  # SQLite may roll back by itself when a disk fails
-            problem = say("could not be written to", "n'a pas pu être écrit")
-            raise ConnectorError(f"{self._database} {problem}")
 
     def _query(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._database.execute(statement, *values).fetchone()

@@ -1,19 +1,17 @@
 """Source of the mailroom connector: registers scanned letters and reads sidecars from the hot folder."""
 
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import MailroomMapping, Scan, sheet_texts, without_duplicates
+from connectors.mailroom.mapping import MailroomMapping, Scan, sheet_texts
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Register, Routing
 from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
 from connectors.sdk.contract import Context
-from connectors.sdk.folder import SIDECAR_BYTES, Claim, ClaimResult, FolderSource, ReadClaim, digest, open_safely
+from connectors.sdk.folder import SIDECAR_BYTES, Claim, ClaimResult, FolderSource, digest, open_safely
 from models.codec import UnusableRecord
 from models.events import Event, LetterAssigned
 from models.reasons import Reason
@@ -40,12 +38,6 @@ class MailroomSource(FolderSource):
         sheets = sheet_texts(config.separators, config.separator_prefix)
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
-    def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Return the next claims, after writing their chrono numbers to disk."""
-        claims = super().read(wait_seconds)
-        self._register.commit()
-        return claims
-
     def read_claim(self, claim: Claim) -> ClaimResult:
         """Return the events of a claim. Raises `UnusableRecord`.
 
@@ -59,7 +51,7 @@ class MailroomSource(FolderSource):
         scan = self._scan(claim)
         letters = self._mapping.letters(scan, rows[0] if rows else {}, claim.claimed_at)
         events, chronos = list[Event](), list[str]()
-        with self._register.all_or_nothing():
+        with self._register.transaction():
             for letter in letters:
                 chrono = self._register.number(letter.key, letter.year, self._chrono)
                 arrived, registered = self._mapping.arrival(letter, chrono)
@@ -77,7 +69,7 @@ class MailroomSource(FolderSource):
     def _read_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> ClaimResult:
         events: list[Event] = []
         bad: dict[int, UnusableRecord] = {}
-        with self._register.all_or_nothing():
+        with self._register.transaction():
             for number, row in enumerate(rows, start=1):
                 try:
                     chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.routing)
@@ -89,7 +81,7 @@ class MailroomSource(FolderSource):
                 events.append(step)
             if bad:
                 raise summarise_errors(bad)
-        return ClaimResult(without_duplicates(events))
+        return ClaimResult(list({event.id: event for event in events}.values()))  # a sidecar may repeat steps
 
     def _scan(self, claim: Claim) -> Scan:
         (path,) = claim.contents
@@ -110,14 +102,10 @@ def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
     with open_safely(path, SIDECAR_BYTES) as file:
         sha256 = digest(file, SIDECAR_BYTES)
         file.seek(0)
-        return read_rows(file.read(SIDECAR_BYTES), _suffix(path)), sha256, _written_at(file, claim)
+        return read_rows(file.read(SIDECAR_BYTES), path.suffix.lower()), sha256, _written_at(file, claim)
 
 
 def _written_at(file: BinaryIO, claim: Claim) -> datetime:
     """Return the modification time of a file, at most `claimed_at`: the scanner's clock may be fast."""
     written_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
     return min(written_at, claim.claimed_at)
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
