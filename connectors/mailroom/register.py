@@ -4,7 +4,8 @@ Numbers restart each year and have no gaps. Letters are stored as keyed digests,
 """
 
 import hmac
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -84,8 +85,20 @@ class Register:
         return Routing(*found) if found else None
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Return a context that writes its changes to disk at its end, or undoes them if an exception is raised."""
+        """Return a context that writes its changes to disk at its end."""
         return self._database.transaction()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Return a context, within `transaction`, that undoes its changes if an exception is raised."""
+        self._database.execute("SAVEPOINT claim")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK TO claim")
+            raise
+        finally:
+            self._database.execute("RELEASE claim")
 
     def close(self) -> None:
         """Close the file."""

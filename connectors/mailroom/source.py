@@ -1,6 +1,7 @@
 """Source of the mailroom connector: registers scanned letters and reads sidecars from the hot folder."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO, ClassVar
 
@@ -11,7 +12,7 @@ from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Register, Routing
 from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
 from connectors.sdk.contract import Context
-from connectors.sdk.folder import SIDECAR_BYTES, Claim, ClaimResult, FolderSource, digest, open_safely
+from connectors.sdk.folder import SIDECAR_BYTES, Claim, ClaimResult, FolderSource, ReadClaim, digest, open_safely
 from models.codec import UnusableRecord
 from models.events import Event, LetterAssigned
 from models.reasons import Reason
@@ -38,6 +39,11 @@ class MailroomSource(FolderSource):
         sheets = sheet_texts(config.separators, config.separator_prefix)
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
+    def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
+        """Return the next claims; their chrono numbers are on disk."""
+        with self._register.transaction():
+            return super().read(wait_seconds)
+
     def read_claim(self, claim: Claim) -> ClaimResult:
         """Return the events of a claim. Raises `UnusableRecord`.
 
@@ -51,7 +57,7 @@ class MailroomSource(FolderSource):
         scan = self._scan(claim)
         letters = self._mapping.letters(scan, rows[0] if rows else {}, claim.claimed_at)
         events, chronos = list[Event](), list[str]()
-        with self._register.transaction():
+        with self._register.all_or_nothing():
             for letter in letters:
                 chrono = self._register.number(letter.key, letter.year, self._chrono)
                 arrived, registered = self._mapping.arrival(letter, chrono)
@@ -69,7 +75,7 @@ class MailroomSource(FolderSource):
     def _read_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> ClaimResult:
         events: list[Event] = []
         bad: dict[int, UnusableRecord] = {}
-        with self._register.transaction():
+        with self._register.all_or_nothing():
             for number, row in enumerate(rows, start=1):
                 try:
                     chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.routing)
