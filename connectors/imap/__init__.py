@@ -2,7 +2,7 @@
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.simulate.command import command
-from connectors.imap.source import ImapSource, probe
+from connectors.imap.source import ImapSource
 from connectors.sdk.contract import Connector
 
 CONNECTOR = Connector(
@@ -10,6 +10,5 @@ CONNECTOR = Connector(
     ImapConfig,
     ImapSource,
     simulate=command,
-    probe=probe,
     descriptions=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
 )

@@ -73,11 +73,6 @@ class MailboxReader:
         return next((folder.trouble for folder in self._folders if folder.trouble), "")
 
     @property
-    def is_done(self) -> bool:
-        """Whether the current poll has examined all folders and `read` has returned all their messages."""
-        return not self._interval.due and not self._pending and not self._behind
-
-    @property
     def _behind(self) -> bool:
         return any(folder.behind for folder in self._folders)
 

@@ -2,7 +2,7 @@
 
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.simulate.command import command
-from connectors.maarch.source import MaarchSource, probe
+from connectors.maarch.source import MaarchSource
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import CURSOR_FILES
 
@@ -11,7 +11,6 @@ CONNECTOR = Connector(
     MaarchConfig,
     MaarchSource,
     simulate=command,
-    probe=probe,
     descriptions=(
         "Letters of Maarch Courrier or MEM Courrier, by its REST API",
         "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
