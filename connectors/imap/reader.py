@@ -116,9 +116,8 @@ class MailboxReader:
     def _list_folders(self, session: ImapSession) -> None:
         if self._sent is None:
             self._sent = {name: name for name in self._config.sent or filter(None, [session.find_sent()])}
-        labels: dict[
-            str, str
-        ] = {}  # a folder matched by a pattern is labelled by the pattern: its name may be a citizen's
+        # A folder matched by a pattern is labelled by the pattern: its name may be a citizen's.
+        labels: dict[str, str] = {}
         for label in self._config.folders:
             names = session.names(label) if "*" in label or "%" in label else [label]
             labels |= {name: label for name in names if name not in labels and name not in self._sent}

@@ -11,8 +11,7 @@ from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import ConversationStore
 from connectors.imap.folders import ReadMark
-from connectors.imap.mail import Mail, decode, encode
-from connectors.imap.mapping import MailMapping
+from connectors.imap.mapping import Mail, MailMapping, decode, encode
 from connectors.imap.reader import BUSY_SECONDS, MailboxReader
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.telephony import keyed_hash

@@ -19,9 +19,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.kiosk.config import KioskConfig, is_loopback
+from connectors.kiosk.config import KioskConfig
 from connectors.kiosk.service import KioskService
 from connectors.kiosk.waiting_room import ActionRefusedError, ActionRequest, Ticket
+from connectors.sdk.telephony import is_here
 
 STATIC: Final = Path(__file__).parent / "static"
 MOST_BYTES: Final = 4_096
@@ -122,7 +123,7 @@ def create_app(service: KioskService, config: KioskConfig) -> Starlette:
 
 def _allowed_hosts(config: KioskConfig) -> list[str]:
     """Return the accepted host names: any if the server listens for other machines and `hosts` is empty."""
-    if is_loopback(config.host) or config.hosts:
+    if is_here(config.host) or config.hosts:
         return [*LOCAL, *config.hosts]
     return ["*"]
 

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.kiosk import waiting_room as rooms
-from connectors.kiosk.command import command, read
+from connectors.kiosk.command import command
 from connectors.kiosk.config import KioskConfig
 from connectors.kiosk.journal import NAME, Journal
 from connectors.kiosk.messages import message_for
@@ -103,47 +103,6 @@ def test_delayed_action_keeps_its_time_but_not_before_the_previous_action() -> N
         day.room.resolve(action_request(ActionKind.SERVE, ticket=ticket.id, waited_ms=3_600_000), day.now).at
         == ticket.taken_at
     )
-
-
-def test_new_day_starts_with_new_numbers_and_an_empty_room() -> None:
-    day = Room()
-    for _ in range(3):
-        day.perform(ActionKind.TAKE, queue=GENERAL)
-    called = [day.perform(ActionKind.CALL).id for _ in range(2)]
-    day.perform(ActionKind.SERVE, ticket=called[0])
-    (waiting,) = day.room.waiting
-    tomorrow = TODAY + timedelta(days=1)
-    (closing,) = day.room.close_days(tomorrow)
-    assert (closing.ticket, closing.step) == (waiting.id, ActionKind.LEAVE), (
-        "when a visit ended that nobody ended is not known"
-    )
-    assert closing.at.astimezone(PARIS) == datetime(2026, 3, 16, 23, 59, 59, tzinfo=PARIS)
-    assert [*day.room.close_days(tomorrow)] == [closing], "with the same id, should it be done again"
-    day.room.apply(closing)
-    assert [*day.room.close_days(tomorrow)] == []
-    assert (day.room.waiting, day.room.called(tomorrow)) == ([], [])
-    day.now += timedelta(days=1)
-    assert day.perform(ActionKind.TAKE, queue=GENERAL).number == "A001"
-
-
-@pytest.mark.parametrize("step", [ActionKind.SERVE, ActionKind.LEAVE])
-def test_delayed_end_ends_a_visit_of_its_own_day_only(step: ActionKind) -> None:
-    day = Room()
-    day.perform(ActionKind.TAKE, queue=GENERAL)
-    ticket = day.perform(ActionKind.CALL).id
-    pressed_at = day.now + timedelta(minutes=10)
-    day.now += timedelta(days=3)
-    assert day.refused(step, ticket=ticket) == "over", "pressed on another day"
-    waited = day.now + timedelta(minutes=1) - pressed_at
-    assert day.perform(step, ticket=ticket, waited_ms=int(waited.total_seconds() * 1000)).over
-    assert day.actions[-1].at == pressed_at
-
-
-def test_call_from_an_earlier_day_calls_nobody_today() -> None:
-    day = Room()
-    day.perform(ActionKind.TAKE, queue=GENERAL)
-    assert day.refused(ActionKind.CALL, waited_ms=16 * 3_600_000) == "over"
-    assert len(day.room.waiting) == 1
 
 
 def test_old_tickets_are_removed() -> None:
@@ -341,29 +300,22 @@ def test_configuration_errors_are_reported(tmp_path: Path, more: dict[str, Any],
         parse(KioskConfig, "guichet", kiosk_options(tmp_path, "http://127.0.0.1:1/") | more)
 
 
-def test_settings_are_read_from_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ConnectorError, match="is not there"):
-        read(tmp_path / "guichet.toml")
-    (tmp_path / "guichet.toml").write_text("port = ")
-    with pytest.raises(ConnectorError, match=re.escape("guichet.toml: Invalid value")):
-        read(tmp_path / "guichet.toml")
-
-
-def test_invalid_file_ends_the_command_with_exit_code_2(tmp_path: Path) -> None:
-    done = CliRunner().invoke(command, [str(tmp_path / "guichet.toml")])
-    assert done.exit_code == 2
-    assert "guichet.toml" in done.output
-    assert "Usage" not in done.output
-
-
 def test_only_configuration_errors_end_with_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     file, options = tmp_path / "guichet.toml", kiosk_options(tmp_path, "http://127.0.0.1:1/")
 
+    def run() -> int:
+        done = CliRunner().invoke(command, [str(file)])
+        assert "Usage" not in done.output
+        return done.exit_code
+
     def exit_code(**more: object) -> int:
         file.write_text(tomli_w.dumps(options | more))
-        return CliRunner().invoke(command, [str(file)]).exit_code
+        return run()
 
+    assert run() == 2, "no file"
+    file.write_text("port = ")
+    assert run() == 2
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert exit_code(port=taken.getsockname()[1]) == 2
     assert exit_code(host="192.0.2.1") == 70, "a network may still come"

@@ -14,8 +14,7 @@ from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
-from connectors.imap.mail import Mail, MailKind
-from connectors.imap.mapping import MailMapping
+from connectors.imap.mapping import Mail, MailKind, MailMapping
 from connectors.imap.session import FetchedMessage
 from connectors.sdk.contract import Reject
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
