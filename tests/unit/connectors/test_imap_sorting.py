@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count, permutations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -67,37 +68,34 @@ def sorting(tmp_path: Path) -> Iterator[Sorting]:
     sorting.conversations.close()
 
 
+def classify(directory: Path, *mails: tuple[FetchedMessage, bool], key: PseudonymKey = KEY) -> list[Mail]:
+    """Return the messages, each with whether it was sent, as classified with a new store."""
+    with TemporaryDirectory(dir=directory) as own, closing(ConversationStore(Path(own), key, 0)) as conversations:
+        classifier = MailClassifier(config(), conversations)
+        classified = [classifier.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in mails]
+    return [mail for mail in classified if mail]
+
+
 @pytest.mark.parametrize("value", DISGUISED)
 def test_no_personal_value_of_a_header_reaches_events(value: str, tmp_path: Path) -> None:
     mapping = MailMapping("imap/essai", config(), lambda _: KEY)
     leaks = set()
-    for number, field in enumerate(name for group in FIELDS for name in group):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        with closing(ConversationStore(directory, KEY, 0)) as conversations:
-            defaults = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
-            planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
-            headers = "\r\n".join(f"{name}: {text}" for name, text in (defaults | {field: planted}).items())
-            fetched = FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),))
-            mail = MailClassifier(config(), conversations).classify(value, fetched, AT, sent=False)
-            assert mail
-            leaks.update((field, form) for form in forms_outside(value, mapping.map(mail), "imap/essai"))
+    for field in (name for group in FIELDS for name in group):
+        defaults = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
+        planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
+        headers = "\r\n".join(f"{name}: {text}" for name, text in (defaults | {field: planted}).items())
+        (mail,) = classify(tmp_path, (FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),)), False))
+        leaks.update((field, form) for form in forms_outside(value, mapping.map(mail), "imap/essai"))
     assert leaks == set()
 
 
 def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
     """Guessing the headers gives neither the event id nor the contact id."""
-    text = f"Message-ID: <0639981234>\r\nDate: today\r\nFrom: {CITIZEN}\r\nTo: {OURS}\r\n\r\n"
+    mapping = MailMapping("imap/essai", config(), lambda _: KEY)
     events = []
     for key in (KEY, PseudonymKey(KEY.sector, b"o" * 32)):
-        directory = tmp_path / str(len(events))
-        directory.mkdir()
-        with closing(ConversationStore(directory, key, 0)) as conversations:
-            mail = MailClassifier(config(), conversations).classify(
-                "INBOX", FetchedMessage(1, AT, (text.encode(),)), AT, sent=False
-            )
-            assert mail
-            events += MailMapping("imap/essai", config(), lambda _: KEY).map(mail)
+        (mail,) = classify(tmp_path, (message("0639981234"), False), key=key)
+        events += mapping.map(mail)
     one, other = events
     assert one.id != other.id
     assert one.subject != other.subject
@@ -112,14 +110,7 @@ def contacts(*mails: Mail | None) -> list[int]:
 def test_contact_id_does_not_depend_on_the_order_of_messages(tmp_path: Path) -> None:
     """Holds if the messages refer to the first one."""
     mails = [(message("1"), False), (message("2", OURS, CITIZEN, "1"), True), (message("3", follows="1 2"), False)]
-    names = set()
-    for number, order in enumerate(permutations(mails)):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        with closing(ConversationStore(directory, KEY, 0)) as conversations:
-            classifier = MailClassifier(config(), conversations)
-            classified = [classifier.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
-        names |= {mail.contact for mail in classified if mail and mail.contact}
+    names = {mail.contact for order in permutations(mails) for mail in classify(tmp_path, *order) if mail.contact}
     assert len(names) == 1
 
 

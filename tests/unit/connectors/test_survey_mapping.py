@@ -195,12 +195,9 @@ def test_any_message_is_an_event_or_unusable(message: Any) -> None:
         assert all(event.type == "feedback.given" for event in outcome)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("event", ["testEndpoint", "responseCreated", "responseUpdated"])
-def test_other_messages_of_the_tool_are_ignored(event: str) -> None:
-    outcome = SurveyMapping("survey/essai", configure(), KEY).map(
-        Message("m", json.dumps({"event": event}).encode(), NOW)
-    )
-    assert outcome == ()
+def test_other_messages_of_the_tool_are_ignored() -> None:
+    mapping = SurveyMapping("survey/essai", configure(), KEY)
+    assert mapping.map(Message("m", b'{"event": "testEndpoint"}', NOW)) == ()
 
 
 @pytest.mark.parametrize(
