@@ -47,12 +47,11 @@ class LetterFeed:
         self._last: Letter | None = None
         self._rows: deque[Row] = deque()
         self._more = False
-        self._known: dict[int, LetterState] = {}
         self._acknowledged: set[int] = set()
 
     @property
     def has_rows(self) -> bool:
-        """Whether a page is in progress. No other feed may run until its end: it would change the states read with the page."""
+        """Whether a page is in progress. No other feed may run until its end: it would read newer states of its letters."""
         return bool(self._rows)
 
     @property
@@ -81,11 +80,10 @@ class LetterFeed:
         rows = [read_row(raw, self._key) for raw in listed]
         letters = [row for row in rows if isinstance(row, Letter)]
         self._check(rows, letters)
-        known = self._store.find([_number(row) for row in rows])
-        self._known = {number: _without_raw_chrono(state, self._key) for number, state in known.items()}
-        self._acknowledged = (
-            self._server.acknowledged(self._unacknowledged(letters)) if self._config.receipts else set()
-        )
+        if self._config.receipts:
+            incoming = [letter.res_id for letter in letters if not letter.is_outgoing]
+            known = {number: self._store.find(number) or LetterState() for number in incoming}
+            self._acknowledged = self._server.acknowledged([n for n, state in known.items() if not state.acknowledged])
         self._more = len(rows) >= size
         self._rows.extend(rows)
 
@@ -106,10 +104,6 @@ class LetterFeed:
                 )
             last = letter
 
-    def _unacknowledged(self, letters: Sequence[Letter]) -> list[int]:
-        incoming = [letter.res_id for letter in letters if not letter.is_outgoing]
-        return [number for number in incoming if not (number in self._known and self._known[number].acknowledged)]
-
     def _take(self) -> list[bytes]:
         """Return the new facts of the next letter, and advance past it."""
         row = self._rows[0]
@@ -118,14 +112,17 @@ class LetterFeed:
             self._last = row
             self._query.advance_to(row)
         else:
-            facts = [] if _number(row) in self._known else [row]
-            self._store.remember(_number(row), LetterState())
+            # The key of an invalid row is a negative hash.
+            number = -int.from_bytes(hashlib.sha256(row).digest()[:7])
+            facts = [] if self._store.find(number) else [row]
+            self._store.remember(number, LetterState())
         self._rows.popleft()
         return facts
 
     def _compare(self, letter: Letter) -> list[bytes]:
         number = letter.res_id
-        known = self._known.get(number)
+        if known := self._store.find(number):  # earlier versions stored chronos in clear
+            known = msgspec.structs.replace(known, chrono=reference_for(known.chrono, self._key))
         sent_at = self._server.receipt_sent_at(number) if number in self._acknowledged else ""
         facts, after = compare(letter, known, sent_at, datetime.now(UTC))
         if not facts:
@@ -135,11 +132,6 @@ class LetterFeed:
             facts = [msgspec.structs.replace(fact, senders=senders) for fact in facts]
         self._store.remember(number, after)
         return [encode(fact) for fact in facts]
-
-
-def _number(row: Row) -> int:
-    """Return the key of a row in the store: the letter's number, or a negative hash of an invalid row."""
-    return row.res_id if isinstance(row, Letter) else -int.from_bytes(hashlib.sha256(row).digest()[:7])
 
 
 def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
@@ -152,8 +144,3 @@ def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
     if not letter.alt_identifier:
         return letter
     return msgspec.structs.replace(letter, alt_identifier=reference_for(letter.alt_identifier, key))
-
-
-def _without_raw_chrono(known: LetterState, key: PseudonymKey) -> LetterState:
-    """Return the state of a letter with a chrono free of personal data; earlier versions stored chronos in clear."""
-    return msgspec.structs.replace(known, chrono=reference_for(known.chrono, key))

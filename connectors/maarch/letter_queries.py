@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.maarch.api import CHANGED_AT
-from connectors.maarch.config import MaarchConfig
+from connectors.maarch.config import FOLLOWED_UP, MaarchConfig, closed_statuses
 from connectors.maarch.letter_facts import Letter
 from connectors.maarch.local_time import begin_before, to_local, write_local
-from connectors.maarch.statuses import FOLLOWED_UP, closed_statuses
 
 BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local like all times of Maarch
 

@@ -1,6 +1,7 @@
 """Settings of one mailroom."""
 
 import re
+from contextlib import suppress
 from string import Formatter
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -38,8 +39,15 @@ LARGEST: Final = MAX_PLAIN_NUMBER
 """Highest number of a letter; a bare `{number}` format must not match telephone numbers."""
 
 
+_NO_FORMAT: Final = (ValueError, LookupError, AttributeError, TypeError, re.error)
+
+
 def _check_register_format(form: str) -> str:
-    if not _is_register_format(form):
+    """Accept `form` if it gives a distinct text for each number of each year."""
+    texts: list[str] = []
+    with suppress(*_NO_FORMAT):
+        texts = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, LARGEST)]
+    if len(set(texts)) < 6 or max(map(len, texts)) > MAX_LENGTH:
         raise ValueError(
             say(
                 "must contain {year} and {number}, as in {year}-{number:06}",
@@ -50,7 +58,12 @@ def _check_register_format(form: str) -> str:
 
 
 def _check_departure_format(form: str) -> str:
-    if not _is_departure_format(form):
+    """Accept `form` if it gives distinct numbers, and `matches_format` recognises them."""
+    texts: set[str] = set()
+    with suppress(*_NO_FORMAT):
+        written = {form.format(year=2026, number=number) for number in (1, 2, LARGEST)}
+        texts = {text for text in written if len(text) <= MAX_LENGTH and matches_format(form, text)}
+    if len(texts) < 3:
         raise ValueError(
             say(
                 "must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}",
@@ -133,24 +146,6 @@ class MailroomConfig(FolderConfig):
                 )
             )
         return forms
-
-
-def _is_register_format(form: str) -> bool:
-    """Return whether `form` gives a distinct text for each number of each year."""
-    try:
-        texts = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, LARGEST)]
-    except (ValueError, LookupError, AttributeError, TypeError):
-        return False
-    return len(set(texts)) == len(texts) and max(map(len, texts)) <= MAX_LENGTH
-
-
-def _is_departure_format(form: str) -> bool:
-    """Return whether `form` gives distinct numbers, and `matches_format` recognises them."""
-    try:
-        texts = {form.format(year=2026, number=number) for number in (1, 2, LARGEST)}
-        return len(texts) == 3 and all(len(text) <= MAX_LENGTH and matches_format(form, text) for text in texts)
-    except (ValueError, LookupError, AttributeError, TypeError, re.error):
-        return False
 
 
 def matches_format(form: str, chrono: str) -> bool:

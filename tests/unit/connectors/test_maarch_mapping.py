@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.maarch.config import MaarchConfig
+from connectors.maarch.config import STATUSES, MaarchConfig, closed_statuses
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_feed import read_row
 from connectors.maarch.mapping import LetterMapping
-from connectors.maarch.statuses import STATUSES, closed_statuses
 from connectors.sdk.contract import Reject
 from models.codec import decode
 from models.codec import encode as encode_event

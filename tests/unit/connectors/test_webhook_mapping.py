@@ -17,9 +17,8 @@ from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
-from connectors.webhook.config import WebhookConfig
+from connectors.webhook.config import EVENT_MODELS, WebhookConfig, data_fields, is_enum, is_label
 from connectors.webhook.mapping import WebhookMapping
-from connectors.webhook.vocabulary import EVENT_MODELS, data_fields, is_enum, is_label
 from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import PseudonymKey
