@@ -22,7 +22,7 @@ from connectors.sdk.errors import ConfigError
 from connectors.sdk.webhook.intake import Message
 from connectors.survey.config import SurveyConfig
 from connectors.survey.mapping import SurveyMapping
-from connectors.survey.reference import ContactReferences, ForgedReferenceError
+from connectors.survey.reference import ContactReferences
 from connectors.survey.reference_command import command
 from models.codec import UnusableRecord
 from models.events import Event, FeedbackScale
@@ -128,7 +128,7 @@ def test_only_contacts_have_references(contact: str) -> None:
 @given(st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_arbitrary_text_is_not_a_reference(text: str) -> None:
-    with pytest.raises(ForgedReferenceError):
+    with pytest.raises(ValueError, match=""):
         REFERENCES.read(text)
 
 
