@@ -11,11 +11,6 @@ from connectors.sdk.errors import ConfigError
 BASE = {"url": "https://courrier.example.org/mem"}
 
 
-@pytest.mark.parametrize("credentials", [{"login": "accueil", "password": "secret"}, {"token": "un-jeton"}])
-def test_password_or_token_is_accepted(credentials: dict[str, str]) -> None:
-    parse(MaarchConfig, "mem", BASE | credentials)
-
-
 @pytest.mark.parametrize(
     "credentials",
     [{}, {"login": "accueil"}, {"password": "secret"}, {"login": "accueil", "password": "secret", "token": "un-jeton"}],
@@ -30,10 +25,6 @@ def test_exactly_one_kind_of_credentials_is_required(credentials: dict[str, str]
     [
         ({"statuses": {"END": "finished"}}, "mem.statuses.END"),
         ({"statuses": {"A'B": "open"}}, "mem.statuses"),
-        ({"entities": {"DAS": {"servise": "x"}}}, "mem.entities.DAS.servise"),
-        ({"doctypes": {"abc": {}}}, "mem.doctypes"),
-        ({"postage": {"class_field": 1, "cost_field": 2, "classes": {"x": "pigeon"}}}, "mem.postage.classes"),
-        ({"timezone": "Europe/Lutece"}, "mem.timezone"),
         ({"url": "http://courrier.example.org"}, "mem.url"),
     ],
 )

@@ -77,12 +77,6 @@ def map_row(row: Any, *, known: LetterState | None = None, by: LetterMapping = M
     return outcomes
 
 
-def test_complete_letter_gives_all_events() -> None:
-    types = [event.type for event in map_row(ROW)]
-    assert types == ["letter.arrived", "letter.registered", "letter.assigned", "letter.closed"]
-    assert [event.type for event in map_row(SENT)] == ["letter.sent"]
-
-
 @given(st.sampled_from([ROW, SENT]), st.sampled_from([*ROW, "postage", "cost"]), JSON)
 def test_any_value_of_a_column_is_mapped_without_error(whole: dict[str, Any], column: str, value: Any) -> None:
     map_row(deepcopy(whole) | {column: value})
@@ -116,27 +110,6 @@ def test_configuration_overrides_the_meaning_of_a_status() -> None:
     assert map_row(ROW, by=changed)[-1].type == "letter.assigned"
     assert "END" not in closed_statuses({"END": "open"})
     assert "STDBY" in closed_statuses({"STDBY": "resolved"})
-
-
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [
-        ({"status": "MARS"}, Reason.UNKNOWN_RECORD),
-        ({"admission_date": "20260-03-16 00:00:00"}, Reason.INVALID_FIELD),
-    ],
-)
-def test_invalid_column_rejects_only_its_fact(columns: dict[str, Any], reason: Reason) -> None:
-    outcomes = map_row(ROW | columns)
-    assert [outcome for outcome in outcomes if isinstance(outcome, Reason)] == [reason]
-    assert len(outcomes) == 4
-
-
-def test_unusual_status_is_not_repeated_in_the_reason() -> None:
-    letter = Letter(7, AT, "incoming", status=PERSONAL)
-    (*_, record) = map(encode, compare(letter, None, "", READ_AT)[0])
-    outcome = MAPPING.map(record)
-    assert isinstance(outcome, Reject)
-    assert PERSONAL not in outcome.detail
 
 
 @pytest.mark.parametrize(

@@ -201,23 +201,6 @@ def test_other_messages_of_the_tool_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (b"{", Reason.INVALID_JSON),
-        (b"[1]", Reason.MISSING_FIELD),
-        (b'{"event": "Mireille"}', Reason.UNKNOWN_RECORD),
-        (b'{"event": "responseFinished"}', Reason.MISSING_FIELD),
-        (answer("1", 5, 4).replace(b"2026-03-16T", b"hier "), Reason.INVALID_FIELD),
-        (answer("1", 5, {"a": 1}), Reason.INVALID_FIELD),
-    ],
-)
-def test_unusable_message_has_a_reason(body: bytes, expected: Reason) -> None:
-    refused, detail = reason(body)
-    assert refused is expected
-    assert "Mireille" not in detail
-
-
-@pytest.mark.parametrize(
     ("kind", "message_text"),
     [
         ({"event": "feedback.given"}, "feedback.given needs scores"),
