@@ -91,8 +91,6 @@ class PageCounter:
             self._process = None
 
     def _ask(self, file: BinaryIO, request: bytes) -> str:
-        if self._process and self._process.poll() is not None:
-            self.close()  # killed while idle
         process = self._process or self._start()
         try:
             with suppress(ConnectionError):
@@ -108,15 +106,14 @@ class PageCounter:
     def _start(self) -> subprocess.Popen[bytes]:
         self._socket, worker_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(START_SECONDS)
-        arguments = (str(worker_socket.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES), self._sheets)
+        arguments = (str(ceil(self._seconds)), str(MEMORY_MEGABYTES), self._sheets)
         try:
             with worker_socket:
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
                     [sys.executable, "-I", barcode_worker.__file__, *arguments],
-                    stdin=subprocess.DEVNULL,
+                    stdin=worker_socket,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    pass_fds=[worker_socket.fileno()],
                     env={},
                 )
             ready = self._socket.recv(1)

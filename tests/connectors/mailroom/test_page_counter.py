@@ -20,7 +20,7 @@ with open({tally!r}, "ab") as tally:
     if tally.tell() >= {deaths}:
         os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
     tally.write(b".")
-with socket.socket(fileno=int(sys.argv[1])) as connection:
+with socket.socket(fileno=0) as connection:
     connection.send(b"!")
     socket.recv_fds(connection, 1, 1)
     os.kill(os.getpid(), signal.SIGSEGV)
