@@ -6,19 +6,16 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
-from pydantic import SecretStr
 
 from connectors.kiosk import service as desks
 from connectors.kiosk.config import KioskConfig
 from connectors.sdk.config import parse
-from connectors.webhook.simulate import SimulatedFrontDesk
 from models.events import Event
 from tests.support.kiosk_harness import (
     CHILDREN,
@@ -256,25 +253,6 @@ def test_kill_at_any_moment_publishes_each_step_once(tmp_path: Path) -> None:
             assert len(last.state()["waiting"]) == len(wishes)
     assert Counter(event.type for event in events) == {"visit.arrived": len(wishes)}
     assert len({answer["ticket"]["number"] for answer in answers.values()}) == len(wishes)
-
-
-def test_simulated_front_desk_posts_the_same_messages_as_the_kiosk(tmp_path: Path) -> None:
-    at = datetime(2026, 3, 16, 9, tzinfo=UTC)
-    with (
-        running_webhook_connector(tmp_path) as (url, events),
-        closing(SimulatedFrontDesk(url, SecretStr(SECRET))) as desk,
-    ):
-        ticket, other = (str(uuid.UUID(int=number)) for number in (1, 2))
-        for _ in range(2):
-            desk.take(ticket, GENERAL, at)
-        desk.call(ticket, GENERAL, at + timedelta(minutes=3))
-        desk.serve(ticket, GENERAL, at + timedelta(minutes=9))
-        desk.take(other, CHILDREN, at)
-        desk.leave(other, CHILDREN, at + timedelta(minutes=30))
-    assert [event.type for event in events] == [
-        "visit.arrived", "visit.called", "visit.served", "visit.arrived", "visit.left",
-    ]  # fmt: skip
-    assert [(event.time - at).seconds // 60 for event in events] == [0, 3, 9, 0, 30]
 
 
 def test_simulation_posts_until_stopped(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Mapping of facts about letters, including arbitrary ones."""
+"""Mapping of facts about letters, including arbitrary ones; settings and local times."""
 
 import json
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from connectors.maarch.config import STATUSES, MaarchConfig, closed_statuses
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_feed import read_row
+from connectors.maarch.local_time import begin_before, to_local, to_utc
 from connectors.maarch.mapping import LetterMapping
+from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
+from connectors.sdk.errors import ConfigError
 from models.codec import decode
 from models.codec import encode as encode_event
 from models.identities import PseudonymKey
@@ -144,3 +148,50 @@ def test_chrono_like_a_phone_number_becomes_a_keyed_digest() -> None:
 def test_ids_do_not_depend_on_chronos_alone() -> None:
     """Two installations or two letters may have the same chrono."""
     assert {event.id for event in map_row(ROW)}.isdisjoint(event.id for event in map_row(ROW | {"res_id": 8}))
+
+
+# ---------------------------------------------------------------------------------------------------- settings
+@pytest.mark.parametrize(
+    "credentials",
+    [{}, {"login": "accueil"}, {"password": "secret"}, {"login": "accueil", "password": "secret", "token": "un-jeton"}],
+)
+def test_exactly_one_kind_of_credentials_is_required(credentials: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"^mem\.token set either this or login and password$"):
+        parse(MaarchConfig, "mem", {"url": BASE["url"]} | credentials)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"statuses": {"END": "finished"}}, "mem.statuses.END"),
+        ({"statuses": {"A'B": "open"}}, "mem.statuses"),
+        ({"url": "http://courrier.example.org"}, "mem.url"),
+    ],
+)
+def test_invalid_setting_is_named(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        parse(MaarchConfig, "mem", {"url": BASE["url"]} | {"token": "un-jeton"} | settings)
+    assert str(refusal.value).startswith(key)
+
+
+# ---------------------------------------------------------------------------------------------------- local times
+PARIS = ZoneInfo("Europe/Paris")
+OVERLAP = timedelta(minutes=5)
+PUT_BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)
+PUT_FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 - required by the strategy
+def test_conversion_to_local_time_and_back_is_exact_up_to_the_repeated_hour(moment: datetime) -> None:
+    aware = moment.replace(tzinfo=UTC)
+    back = to_utc(to_local(aware, PARIS), PARIS)
+    assert aware - back in {timedelta(0), timedelta(hours=1)}
+
+
+@pytest.mark.parametrize("around", [PUT_BACK, PUT_FORWARD, datetime(2026, 7, 1, tzinfo=UTC)])
+@given(st.integers(-4 * 3600, 4 * 3600), st.integers(0, 4 * 3600))
+def test_poll_covers_all_changes_since_the_overlap(around: datetime, offset: int, later: int) -> None:
+    """A change written after the start of the overlap has a local time within the poll."""
+    newest = around + timedelta(seconds=offset)
+    written = newest - OVERLAP + timedelta(seconds=later)
+    assert to_local(written, PARIS) >= begin_before(to_local(newest, PARIS), OVERLAP, PARIS)

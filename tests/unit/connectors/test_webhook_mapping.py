@@ -278,12 +278,10 @@ def test_each_text_field_is_a_closed_set_or_listed_here() -> None:
         (kind("visit.arrived", data={"qeue": "q"}), r"types\.x data\.qeue .*did you mean data\.queue\?"),
         (kind("visit.arrived", site="a..b"), r"types\.x\.site "),
         ({"timezone": "Europe/Rennes"}, r"timezone must be a time zone"),
-        ({"timezone": "Europe"}, r"timezone must be a time zone"),
         ({"labels": {"PMI": "two words"}}, r"labels\.PMI "),
         ({"types": {}}, r"types "),
         ({"path": "/{all}"}, r"path "),
         ({"secret": "s3cret"}, r"secret must be whsec_"),
-        ({"previous_secret": "s3cret"}, r"previous_secret must be whsec_"),
     ],
 )
 def test_configuration_error_names_the_option(options: dict[str, Any], said: str) -> None:
