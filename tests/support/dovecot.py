@@ -51,7 +51,6 @@ mail_fsync = never
 mail_max_userip_connections = 100
 auth_failure_delay = 0
 auth_mechanisms = plain login xoauth2
-{capability}
 namespace inbox {{
   inbox = yes
   mailbox Sent {{
@@ -119,13 +118,13 @@ needs_dovecot = pytest.mark.skipif(bool(_skip_reason()), reason=_skip_reason())
 class Dovecot:
     """Dovecot server in the empty directory `base`. It accepts any user name, all with the same password."""
 
-    def __init__(self, base: Path, *, capability: str = "") -> None:
+    def __init__(self, base: Path) -> None:
         self.base = base
         self.port, self.tls_port = free_port(), free_port()
         self.ca_file = base / "cert.pem"
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self._process: subprocess.Popen[bytes] | None = None
-        self._configure(f"imap_capability = {capability}" if capability else "")
+        self._configure()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -198,10 +197,10 @@ class Dovecot:
         for path in (*maildir.glob("dovecot.index*"), maildir / "dovecot-uidlist"):
             path.unlink()
 
-    def _configure(self, capability: str) -> None:
+    def _configure(self) -> None:
         values = {"base": self.base, "user": self._user.pw_name, "group": grp.getgrgid(self._user.pw_gid).gr_name}
         values |= {"password": PASSWORD}
-        text = CONFIGURATION.format(**values, port=self.port, tls_port=self.tls_port, capability=capability)
+        text = CONFIGURATION.format(**values, port=self.port, tls_port=self.tls_port)
         (self.base / "dovecot.conf").write_text(text)
         (self.base / "oauth2.conf").write_text(OAUTH2.format(**values))
         keys = self.base / "keys" / "default" / "HS256"
@@ -228,10 +227,10 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(**settings: str) -> Iterator[Dovecot]:
+def dovecot() -> Iterator[Dovecot]:
     """Run a server for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="dovecot-") as base:  # socket paths must be short
-        server = Dovecot(Path(base), **settings)
+        server = Dovecot(Path(base))
         try:
             server.start()
             yield server

@@ -40,15 +40,6 @@ def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
     wait_until(is_done, f"{count} events", 30, lambda: events_by_contact(publisher.events))
 
 
-def test_server_without_idle_is_polled(tmp_path: Path) -> None:
-    with dovecot(capability="IMAP4rev1 SPECIAL-USE") as plain:
-        user = plain.add_user("essai")
-        with harness(plain, user, tmp_path, poll_seconds=5).opened() as (flow, publisher):
-            flow.step()
-            put(plain, user, mail("a", 0))
-            until(flow, publisher, 1)
-
-
 def test_unreachable_server_is_named_and_reconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     with dovecot() as own:

@@ -75,6 +75,15 @@ def test_refused_idle_is_not_tried_again() -> None:
         assert session.examine("INBOX") == (7, 10)
 
 
+def test_change_reported_before_idle_needs_a_new_connection() -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n+"}
+    with serving(answers) as server, closing(ImapSession(server.config())) as session:
+        session.examine("INBOX")
+        with pytest.raises(IMAPClientError, match="EXISTS"):
+            session.wait(0)
+        assert session.can_idle
+
+
 def test_impossible_time_of_receipt_is_none() -> None:
     first = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
     assert session._received_at({b"INTERNALDATE": first}) is None
