@@ -27,7 +27,7 @@ from connectors.kiosk.journal import NAME, Journal
 from connectors.kiosk.messages import message_for
 from connectors.kiosk.waiting_room import Action, ActionKind, ActionRefusedError, ActionRequest, WaitingRoom
 from connectors.sdk.config import parse, speaks_french, table
-from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError
+from connectors.sdk.errors import ConfigError
 from tests.support.kiosk_harness import CHILDREN, GENERAL, README, kiosk_options
 
 NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
@@ -188,20 +188,6 @@ def test_incomplete_line_is_cut_off(tmp_path: Path, cut: int) -> None:
     assert opened(tmp_path) == ([1, 3], [1, 3])
 
 
-def test_damaged_journal_is_named_and_not_used(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_bytes(b"something else\n")
-    with pytest.raises(ConnectorError, match=re.escape(f"{tmp_path / NAME} is damaged")):
-        Journal(tmp_path)
-
-
-def test_journal_is_used_by_one_process_only(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    with pytest.raises(InstanceInUseError):
-        Journal(tmp_path)
-    journal.close()
-    opened(tmp_path)
-
-
 def test_action_that_a_full_disk_did_not_store_is_not_performed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,30 +206,6 @@ def test_action_that_a_full_disk_did_not_store_is_not_performed(
     journal.append(action(3))
     journal.close()
     assert opened(tmp_path) == ([1, 3], [1, 3])
-
-
-def test_actions_after_a_drop_are_stored_even_if_the_journal_could_not_be_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(tmp_path)
-    for number in (1, 2):
-        journal.append(action(number))
-        journal.confirm()
-    real = os.open
-    with monkeypatch.context() as patched:
-
-        def open_unless_journal(path: Any, *arguments: Any) -> int:
-            if path == tmp_path / NAME:
-                raise OSError(errno.EMFILE, "too many open files")
-            return real(path, *arguments)
-
-        patched.setattr(os, "open", open_unless_journal)
-        journal.drop(lambda one: uuid.UUID(one.id).int == 1)
-        with pytest.raises(OSError, match="too many"):
-            journal.append(action(3))
-    journal.append(action(4))
-    journal.close()
-    assert opened(tmp_path) == ([2, 4], [4])
 
 
 def test_only_old_and_sent_actions_are_dropped(tmp_path: Path) -> None:
@@ -293,25 +255,27 @@ def test_only_configuration_errors_end_with_exit_code_2(tmp_path: Path, monkeypa
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     file, options = tmp_path / "guichet.toml", kiosk_options(tmp_path, "http://127.0.0.1:1/")
 
-    def run() -> int:
+    def run() -> tuple[int, str]:
         done = CliRunner().invoke(command, [str(file)])
-        assert "Usage" not in done.output
-        return done.exit_code
+        return done.exit_code, done.output
 
     def exit_code(**more: object) -> int:
         file.write_text(tomli_w.dumps(options | more))
-        return run()
+        return run()[0]
 
-    assert run() == 2, "no file"
+    assert run()[0] == 2, "no file"
     file.write_text("port = ")
-    assert run() == 2
+    assert run()[0] == 2
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert exit_code(port=taken.getsockname()[1]) == 2
     assert exit_code(host="192.0.2.1") == 70, "a network may still come"
     with closing(Journal(Path(options["data"]))):
         assert exit_code() == 70, "another process may end"
     (Path(options["data"]) / NAME).write_text("{}\n")
-    assert exit_code() == 2
+    code, output = run()
+    assert code == 2
+    assert f"{NAME} is damaged" in output
+    assert "Usage" not in output
 
 
 def test_command_ends_with_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
