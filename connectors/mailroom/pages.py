@@ -111,7 +111,7 @@ class PageCounter:
             with worker_socket:
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
                     [sys.executable, "-I", barcode_worker.__file__, *arguments],
-                    stdin=worker_socket,
+                    stdin=worker_socket.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     env={},
