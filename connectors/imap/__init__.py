@@ -4,11 +4,12 @@ from connectors.imap.config import ImapConfig
 from connectors.imap.simulate.command import command
 from connectors.imap.source import ImapSource
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "imap",
     ImapConfig,
     ImapSource,
     simulate=command,
-    descriptions=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
+    description=N_("E-mail of a service's mailbox, by IMAP"),
 )

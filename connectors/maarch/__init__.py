@@ -5,15 +5,13 @@ from connectors.maarch.simulate.command import command
 from connectors.maarch.source import MaarchSource
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import CURSOR_FILES
+from models.locale import N_
 
 CONNECTOR = Connector(
     "maarch",
     MaarchConfig,
     MaarchSource,
     simulate=command,
-    descriptions=(
-        "Letters of Maarch Courrier or MEM Courrier, by its REST API",
-        "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
-    ),
+    description=N_("Letters of Maarch Courrier or MEM Courrier, by its REST API"),
     position_files=lambda _: (*CURSOR_FILES, "letters.sqlite"),
 )

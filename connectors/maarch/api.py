@@ -15,8 +15,8 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Sender
 from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
+from models.locale import _
 
 CHANGED_AT: Final = "GREATEST(creation_date, modification_date, closing_date)"
 """SQL expression for the time of the last change. A status change by web service sets `closing_date`, not
@@ -146,12 +146,8 @@ class MaarchApi(HttpClient):
         try:
             return decode_response(content, kind)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise self.refusal(
-                say(
-                    f"{route}: the response does not match Maarch's published API",
-                    f"{route} : la réponse n'est pas celle de l'API publiée de Maarch",
-                )
-            ) from None
+            message = _("{route}: the response does not match Maarch's published API", route=route)
+            raise self.refusal(message) from None
 
     async def _record_status(self, response: httpx.Response) -> None:
         self._status = response.status_code
@@ -167,16 +163,13 @@ def _custom(config: MaarchConfig) -> list[str]:
 def _refusals(route: str) -> dict[int, str]:
     """Return a message for the operator by the status that Maarch sends."""
     return {
-        400: say(
-            f"{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
-            f"{route} : le serveur refuse la requête (400) : vérifier que l'utilisateur est dans un groupe avec un périmètre",
+        400: _(
+            "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
+            route=route,
         ),
-        401: say(
-            "the server refuses the user (401): check login and password, or the token",
-            "le serveur refuse l'utilisateur (401) : vérifier l'identifiant et le mot de passe, ou le jeton",
-        ),
-        403: say(
-            f"{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
-            f"{route} : la route est interdite à l'utilisateur (403) : autoriser la route, ou renouveler le mot de passe",
+        401: _("the server refuses the user (401): check login and password, or the token"),
+        403: _(
+            "{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
+            route=route,
         ),
     }

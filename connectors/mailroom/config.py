@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
-from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import MAX_PLAIN_NUMBER
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
+from models.locale import _
 
 FieldName = Literal[
     "step",
@@ -48,12 +48,7 @@ def _check_register_format(form: str) -> str:
     with suppress(*_NO_FORMAT):
         texts = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, LARGEST)]
     if len(set(texts)) < 6 or max(map(len, texts)) > MAX_LENGTH:
-        raise ValueError(
-            say(
-                "must contain {year} and {number}, as in {year}-{number:06}",
-                "doit contenir {year} et {number}, comme {year}-{number:06}",
-            )
-        )
+        raise ValueError(_("must contain {year} and {number}, as in {year}-{number:06}"))
     return form
 
 
@@ -64,12 +59,7 @@ def _check_departure_format(form: str) -> str:
         written = {form.format(year=2026, number=number) for number in (1, 2, LARGEST)}
         texts = {text for text in written if len(text) <= MAX_LENGTH and matches_format(form, text)}
     if len(texts) < 3:
-        raise ValueError(
-            say(
-                "must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}",
-                "doit contenir {number}, et peut contenir {year}, une fois chacun, comme D{year}-{number:06}",
-            )
-        )
+        raise ValueError(_("must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}"))
     return form
 
 
@@ -139,12 +129,7 @@ class MailroomConfig(FolderConfig):
     def _check_departures(cls, forms: list[str], info: ValidationInfo) -> list[str]:
         chrono = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
         if any(matches_format(form, chrono) for form in forms):
-            raise ValueError(
-                say(
-                    "must differ from chrono: a mistyped chrono number would pass for outgoing mail",
-                    "doit différer de chrono : un numéro mal saisi passerait pour celui d'un courrier seulement expédié",
-                )
-            )
+            raise ValueError(_("must differ from chrono: a mistyped chrono number would pass for outgoing mail"))
         return forms
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
-from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
+from models.locale import _
 
 LETTERS: Final = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -47,10 +47,7 @@ class Register:
 
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
         self._key = key
-        advice = say(
-            "restore it from its backup, otherwise chrono numbers would be assigned twice",
-            "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
-        )
+        advice = _("restore it from its backup, otherwise chrono numbers would be assigned twice")
         was_there = cursor.load() is not None
         self._database = Database(directory / "register.sqlite", LETTERS, PLACES, advice=advice, was_there=was_there)
         try:
