@@ -15,9 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,20 +175,6 @@ class Dovecot:
         with IMAPClient("127.0.0.1", self.port, ssl=False, timeout=20) as client:
             client.login(name, PASSWORD)
             yield client
-
-    def deliver(self, name: str, messages: Iterable[tuple[datetime, bytes]], folder: str = "INBOX") -> int:
-        """Write messages directly into a user's Maildir, and return their number."""
-        maildir = self.home(name) / "Maildir"
-        directory = maildir if folder == "INBOX" else maildir / f".{folder}"
-        for part in ("cur", "new", "tmp"):
-            (directory / part).mkdir(parents=True, exist_ok=True)
-        count = 0
-        for count, (at, content) in enumerate(messages, start=1):
-            path = directory / "new" / f"{int(at.timestamp())}.{count:07}.essai"
-            path.write_bytes(content)
-            os.utime(path, (at.timestamp(), at.timestamp()))
-        self._own(maildir, *maildir.rglob("*"))
-        return count
 
     def renumber(self, name: str) -> None:
         """Delete the index of a user's INBOX: the server assigns new uids and a new UIDVALIDITY, as after a restore."""
