@@ -253,26 +253,3 @@ def test_kill_at_any_moment_publishes_each_step_once(tmp_path: Path) -> None:
             assert len(last.state()["waiting"]) == len(wishes)
     assert Counter(event.type for event in events) == {"visit.arrived": len(wishes)}
     assert len({answer["ticket"]["number"] for answer in answers.values()}) == len(wishes)
-
-
-def test_simulation_posts_until_stopped(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET)
-    command = [
-        sys.executable,
-        "-c",
-        "from connectors.webhook import CONNECTOR; CONNECTOR.simulate()",
-        "--rate",
-        "36000",
-    ]
-    with running_webhook_connector(tmp_path) as (url, events):
-        command += ["--url", url, "--secret-file", str(tmp_path / "secret")]
-        environment = os.environ | {"LC_ALL": "fr_FR.UTF-8", "PYTHONUTF8": "1"}
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
-            everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
-            wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
-            process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=60)
-            assert process.returncode == 0
-    first, *_, last = output.splitlines()
-    assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"
-    assert last == f"arrêté, messages acceptés : {len(events)}"

@@ -1,17 +1,14 @@
-"""Signatures and rate limits of webhooks, and the options of commands that post them."""
+"""Signatures and rate limits of webhooks."""
 
 from base64 import b64encode
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.sdk.webhook.rate_limiter import MANY_CLIENTS, RateLimiter
 from connectors.sdk.webhook.signatures import SignatureError, StandardWebhooks, check_secret
-from connectors.webhook.simulate import command
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 NOW = 1_614_265_330
@@ -92,26 +89,3 @@ def test_idle_clients_are_removed() -> None:
     rates = RateLimiter(10)
     assert all(rates.admits(str(client), client / 10) for client in range(2 * MANY_CLIENTS))
     assert len(rates._due_at) <= MANY_CLIENTS
-
-
-@pytest.mark.parametrize(
-    ("url", "secret", "message"),
-    [
-        ("ftp://127.0.0.1/", SECRET.get_secret_value(), "'--url': must be http://… or https://…"),
-        ("http://[", SECRET.get_secret_value(), "'--url': must be http://… or https://…"),
-        ("http://127.0.0.1:1/", "whsec_bm90aGluZw", "'--secret-file': secret must be whsec_ and 24 random bytes"),
-        ("http://127.0.0.1:1/", "whsec_n!", "'--secret-file': secret must be whsec_ and 24 random bytes"),
-        ("http://127.0.0.1:1/", "", "'--secret-file': secret is not there: is the path right?"),
-    ],
-)
-def test_error_is_reported_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, secret: str, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LC_ALL", "C")
-    if secret:
-        Path("secret").write_text(secret)
-    done = CliRunner().invoke(command, ["--url", url, "--secret-file", "secret"])
-    assert done.exit_code == 2
-    assert message in done.output
-    assert not secret or secret not in done.output
