@@ -28,8 +28,8 @@ OPTIONS: dict[str, Any] = {"host": "localhost", "username": "u", "password": "p"
 UIDS = count(1)
 
 
-def config(**more: Any) -> ImapConfig:
-    return ImapConfig.model_validate(OPTIONS | more)
+def config() -> ImapConfig:
+    return ImapConfig.model_validate(OPTIONS)
 
 
 def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> FetchedMessage:
@@ -42,23 +42,27 @@ def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "",
 class Sorting:
     """Classifier with a conversation store that tests can close and reopen."""
 
-    def __init__(self, directory: Path, **more: Any) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._config = config(**more)
         self.published = 0
         self.open()
 
     def open(self) -> None:
         self.conversations = ConversationStore(self._directory, KEY, self.published)
-        self._classifier = MailClassifier(self._config, self.conversations)
+        self._classifier = MailClassifier(config(), self.conversations)
+
+    def restart(self) -> None:
+        self.conversations.close()
+        self.open()
 
     def classify(self, fetched: FetchedMessage, *, sent: bool = False) -> Mail | None:
         mail = self._classifier.classify("INBOX", fetched, AT, sent=sent)
         self.conversations.commit()
         return mail
 
-    def kinds(self, *mails: Mail | None) -> list[MailKind | None]:
-        return [mail and mail.kind for mail in mails]
+
+def kinds(*mails: Mail | None) -> list[MailKind | None]:
+    return [mail and mail.kind for mail in mails]
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def test_reply_from_another_address_joins_the_contact(sorting: Sorting) -> None:
     answered = sorting.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
     third = sorting.classify(message("3", "autre@example.org", follows="1 2"))
     assert contacts(first, answered, third) == [0, 0, 0]
-    assert sorting.kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
+    assert kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
 
 
 def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -> None:
@@ -135,8 +139,7 @@ def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -
     first = [sorting.classify(mail) for mail in mails[:2]]
     sorting.published = sorting.conversations.newest
     unconfirmed = sorting.classify(mails[2])
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     again = [sorting.classify(mail) for mail in (*mails, *mails)]
     assert all(first)
     assert again == [None, None, unconfirmed, None, None, None]
@@ -147,12 +150,10 @@ def test_unconfirmed_messages_are_repeated_after_each_restart(sorting: Sorting) 
     first, second = message("1"), message("2")
     classified = sorting.classify(first)
     for name in ("3", "4", "5"):
-        sorting.conversations.close()
-        sorting.open()
+        sorting.restart()
         assert sorting.classify(message(name))
         sorting.published = sorting.conversations.newest
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     assert sorting.classify(first) == classified
     assert sorting.classify(second)
 
@@ -161,12 +162,10 @@ def test_store_from_an_older_backup_gives_no_number_twice(sorting: Sorting) -> N
     """New messages must not pass for published ones."""
     sorting.classify(message("1"))
     sorting.published = 50
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     fresh = message("2")
     first = sorting.classify(fresh)
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     assert first
     assert sorting.classify(fresh) == first
 
@@ -205,11 +204,11 @@ def test_store_holds_no_address_and_no_message_id(sorting: Sorting, tmp_path: Pa
 def test_message_without_id_and_date_is_unidentified(sorting: Sorting) -> None:
     unidentified = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
     dated = FetchedMessage(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert sorting.kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
+    assert kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
         MailKind.UNIDENTIFIED,
         MailKind.UNREADABLE,
     ]
-    assert sorting.kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
+    assert kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
 
 
 def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None:
