@@ -7,7 +7,7 @@ from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import MailroomMapping, Scan, sheet_texts
+from connectors.mailroom.mapping import MailroomMapping, Scan
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Register, Routing
 from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
@@ -36,7 +36,7 @@ class MailroomSource(FolderSource):
         except BaseException:
             super().close()
             raise
-        sheets = sheet_texts(config.separators, config.separator_prefix)
+        sheets = [f"{start}{name}" for name in config.separators for start in ("", config.separator_prefix)]
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
