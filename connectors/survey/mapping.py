@@ -27,7 +27,8 @@ class SurveyMapping:
         self._source = source
         self._config = config
         self._key = key
-        self._references = ContactReferences(config.reference_secrets)
+        secrets = (config.reference_secret, config.previous_reference_secret)
+        self._references = ContactReferences([secret for secret in secrets if secret is not None])
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
