@@ -118,7 +118,7 @@ class MaarchApi(HttpClient):
 
     def _list(self, kind: Any, select: str, clause: str, order: Sequence[str], limit: int) -> Any:
         query = {"select": select, "clause": clause, "orderBy": [*order], "limit": limit}
-        answer = self.ask("POST", "/res/list", safe=True, refusals=_refusals(LIST), json=query)
+        answer = self.ask("POST", "/res/list", refusals=_refusals(LIST), json=query)
         return self._decode(answer.content, kind, LIST)
 
     def _find(self, kind: Any, route: str, letter: int, params: dict[str, str] | None = None) -> Any:
