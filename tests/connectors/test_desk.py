@@ -122,16 +122,6 @@ def test_wrong_secret_is_reported_and_no_action_is_lost(tmp_path: Path, monkeypa
             assert len(events) == 3
 
 
-def test_called_visitor_who_is_absent_was_called_and_has_left(tmp_path: Path) -> None:
-    with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
-        ticket = served.act("take", queue=GENERAL)[1]["ticket"]["id"]
-        served.act("call", counter="1")
-        assert served.act("leave", ticket=ticket)[0] == 200
-        assert served.act("serve", ticket=ticket) == (409, {"refused": "over"})
-        served.all_is_sent()
-    assert [event.type for event in events] == ["visit.arrived", "visit.called", "visit.left"]
-
-
 def test_at_midnight_waiting_visitors_have_left_and_called_ones_are_hidden(tmp_path: Path) -> None:
     """Their end is published only if an agent reported it that day."""
     now = datetime(2026, 3, 16, 16, tzinfo=UTC)

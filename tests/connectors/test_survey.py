@@ -7,17 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 
 import connectors.survey as survey
 from connectors.sdk.testing import ConnectorHarness
-from connectors.sdk.webhook.sender import NotAcceptedError
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.survey.simulate import SurveyTool
 from models.events import Event
 from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCES, answer, invitation
-from tests.support.webhooks import OTHER_SECRET, SECRET, running_connector, sign
+from tests.support.webhooks import SECRET, running_connector, sign
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "on m'a raccroché au nez")
 
@@ -80,13 +78,3 @@ def test_invitations_and_answers_are_published(tmp_path: Path) -> None:
             ("feedback.given", "call"),
             ("feedback.given", "feedback"),
         ]
-
-
-def test_message_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
-    with (
-        listening(tmp_path) as (url, events),
-        closing(SurveyTool(url, SecretStr(OTHER_SECRET), REFERENCES)) as tool,
-    ):
-        with pytest.raises(NotAcceptedError, match="signature"):
-            tool.invite(CALL, BEGIN, "invitation-1")
-        assert events == []
