@@ -37,7 +37,7 @@ SHARE: Final = untranslated("percentunit")
 CLOCK: Final = untranslated("dthms")
 """Seconds, shown as hours:minutes:seconds."""
 SECONDS: Final = untranslated("s")
-DAYS: Final = _("suffix: d")
+DAYS: Final = LocalizedText("suffix: j", "suffix: d")
 HOURS: Final = untranslated("suffix: h")
 EUROS: Final = untranslated("currencyEUR")
 PER_SECOND: Final = untranslated("suffix: /s")

@@ -50,12 +50,7 @@ _DOSSIER: Final = """
 LISTINGS: Final = (
     # `pendingDeletedDossiers` is not requested: a dossier can be restored for two weeks, but an erasure here is final.
     # The server sorts by time of update only if `updatedSince` is given.
-    Listing(
-        "dossiers",
-        _list_query("dossiers", "updatedSince", _DOSSIER),
-        "dateDerniereModification",
-        in_order=True,
-    ),
+    Listing("dossiers", _list_query("dossiers", "updatedSince", _DOSSIER), "dateDerniereModification", in_order=True),
     # An entry appears when a dossier is purged, with the time at which the citizen hid it (`DeletedDossier.create_from_dossier`).
     Listing(
         "deletedDossiers",

@@ -55,8 +55,6 @@ class DemarchesConfig(ConnectorConfig):
     """Interval between polls, in seconds."""
     page_size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
     """Dossiers per request. Reduce it if the server needs too long."""
-    overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
-    """Time that each poll reads again before the newest known change, for changes that became visible late."""
 
     french_descriptions: ClassVar = {
         "token": "Jeton d'API d'un *administrateur*, avec accès en lecture aux démarches ci-dessous.",
@@ -69,6 +67,4 @@ class DemarchesConfig(ConnectorConfig):
         "service": "Service des démarches qui n'en ont pas.",
         "poll_seconds": "Intervalle entre deux relevés, en secondes.",
         "page_size": "Dossiers par requête. À réduire si le serveur met trop de temps.",
-        "overlap_seconds": "Durée relue par chaque relevé avant le dernier changement connu, pour les changements devenus "
-        "visibles tard.",
     }

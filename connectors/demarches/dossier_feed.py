@@ -20,6 +20,8 @@ from models.identities import PseudonymKey
 from models.locale import _
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+OVERLAP: Final = timedelta(minutes=5)
+"""Period before the newest known change that each poll reads again, for changes that became visible late."""
 DUPLICATE: Final = timedelta(days=30)
 """Period before `ReadMark.whole` within which the facts of a changed dossier are published again. Older facts are certainly
 published, and workers may no longer recognise them as duplicates."""
@@ -51,7 +53,7 @@ class DossierFeed:
         self._listing = listing
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = max(timedelta(seconds=config.overlap_seconds), listing.max_delay)
+        self._overlap = max(OVERLAP, listing.max_delay)
         self._page_size = config.page_size
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()

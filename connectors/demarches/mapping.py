@@ -64,11 +64,7 @@ class DossierMapping:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         procedure = self._config.procedures.get(fact.procedure)
         if procedure is None:
-            return Reject(
-                Reason.UNKNOWN_RECORD,
-                raw,
-                _("the procedure is not configured"),
-            )
+            return Reject(Reason.UNKNOWN_RECORD, raw, _("the procedure is not configured"))
         events = self._events(fact, procedure)
         if events is None:
             return Reject(Reason.UNKNOWN_RECORD, raw, _("unknown kind of step"))

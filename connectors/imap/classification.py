@@ -14,7 +14,7 @@ import structlog
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import Conversation, ConversationStore
 from connectors.imap.headers import Headers, parse
-from connectors.imap.mail import Mail, MailKind
+from connectors.imap.mapping import Mail, MailKind
 from connectors.imap.session import FetchedMessage
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.errors import safe_error_text

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, Valida
 
 from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.exclusive_resources import ExclusiveResource
+from connectors.sdk.telephony import is_here
 from models.envelope import Label
 from models.identities import normalise_email
 from models.locale import _
@@ -29,13 +29,6 @@ def _check_address(text: str) -> str:
 
 def _lower(text: str) -> str:
     return text.lower()
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 Address = Annotated[str, AfterValidator(_check_address)]
@@ -146,7 +139,7 @@ class ImapConfig(ConnectorConfig):
     @field_validator("tls")
     @classmethod
     def _check_encryption(cls, tls: str, info: ValidationInfo) -> str:
-        if tls == "none" and not _is_here(info.data.get("host", "localhost")):
+        if tls == "none" and not is_here(info.data.get("host", "localhost")):
             raise ValueError(_("must not be none, except for a server on this machine: mail is personal data"))
         return tls
 

@@ -19,20 +19,13 @@ from models.locale import _
 
 WINDOW: Final = 50_000
 """Width of one uid search range; the uids found must fit in one response line (1 MB)."""
-MAX_BATCH: Final = 500
-"""Most messages per fetch; their uids must fit in a command line that all servers accept (8 kB, RFC 2683). All folders
-together hold about twice as many."""
-FIRST_BATCH: Final = 50
-"""Messages in the first fetch."""
+MAX_BATCH: Final = 200
+"""Most messages per fetch; their uids must fit in a command line that all servers accept (8 kB, RFC 2683). A server that needs
+longer than `instance.STUCK_SECONDS` for them cannot be read."""
 MIN_BATCH: Final = 2
 """Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
-PATIENCE_SECONDS: Final = 600.0
-"""Retry period for a batch without any readable message. Then only the first message is rejected, because the cause may be a
-temporary failure of the server."""
-FAST_SECONDS: Final = 1.0
-"""A full batch fetched faster than this doubles the batch size."""
-SLOW_SECONDS: Final = 5.0
-"""A fetch slower than this halves the batch size."""
+MAX_READY: Final = 1_000
+"""Most fetched messages of all folders together, if no folder holds more than `MIN_BATCH`."""
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -59,7 +52,6 @@ class Folder:
         self._label = label
         self._mark = mark
         self._since = since
-        self._unread = (0, 0.0)
         self.reset()
 
     def reset(self) -> None:
@@ -94,24 +86,25 @@ class Folder:
             return None
         return self._ready[0].received_at or _NO_TIME
 
-    def fill(self, session: ImapSession, limit: int) -> int:
-        """Fetch up to `limit` messages if none are ready, and return the number of messages requested.
+    def fill(self, session: ImapSession, limit: int) -> None:
+        """Fetch up to `limit` messages if none are ready; if the server refuses, only set `trouble`.
 
-        Return 0 if messages are ready, if the next uid range contains none, or if the server refuses and `trouble` is set.
+        None are ready afterwards if the next uid range contains none.
         """
         if self._ready:
-            return 0
+            return
         with self._record_refusal(_("does not read all mail in the folder")):
             if not self._found:
                 first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
                 self._found.extend(session.search(self.name, first, self._searched, self._since))
             batch = [self._found.popleft() for _ in range(min(limit, len(self._found)))]
             if batch:
-                self._ready.extend(self._fetch(session, batch))
+                found = session.fetch(self.name, batch)
+                if found and not any(message.headers for message in found):
+                    raise IMAPClientError("none of these messages can be read")  # the cause may be temporary
+                self._ready.extend(found)
             self._skip_to_searched()
             self.trouble = ""
-            return len(batch)
-        return 0
 
     def take(self) -> FetchedMessage:
         """Remove and return the next fetched message, and advance the mark. One must be fetched, see `next_at`."""
@@ -119,25 +112,6 @@ class Folder:
         self._mark.uid = fetched.uid
         self._skip_to_searched()
         return fetched
-
-    def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[FetchedMessage]:
-        found = session.fetch(self.name, uids)
-        if not found or any(message.headers for message in found):
-            return found
-        if not self._is_given_up(found[0].uid):
-            raise IMAPClientError("none of these messages can be read")  # the cause may be temporary
-        self._found.extendleft(message.uid for message in reversed(found[1:]))
-        return found[:1]
-
-    def _is_given_up(self, uid: int) -> bool:
-        """Record that a message cannot be read, and return whether that was first recorded `PATIENCE_SECONDS` ago or earlier.
-
-        Only the latest such message is remembered.
-        """
-        now = time.monotonic()
-        if uid != self._unread[0]:
-            self._unread = (uid, now)
-        return now - self._unread[1] >= PATIENCE_SECONDS
 
     @contextmanager
     def _record_refusal(self, failure: str) -> Iterator[None]:
@@ -165,28 +139,7 @@ class FolderMessage(NamedTuple):
     fetched: FetchedMessage
 
 
-class AdaptiveBatchSize:
-    """Number of messages per fetch, adapted to the speed of the server."""
-
-    def __init__(self) -> None:
-        self.size = FIRST_BATCH
-
-    def fill(self, folder: Folder, session: ImapSession, share: int) -> None:
-        """Fetch the next messages of `folder`, one of `share` folders that hold messages, and adapt the size."""
-        started_at, count = time.monotonic(), 0
-        try:
-            count = folder.fill(session, max(MIN_BATCH, min(self.size, 2 * MAX_BATCH // share)))
-        finally:  # a fetch that fails late also reduces the size
-            elapsed = time.monotonic() - started_at
-            if elapsed > SLOW_SECONDS:
-                self.size = max(MIN_BATCH, self.size // 2)
-            elif count >= self.size and elapsed < FAST_SECONDS:
-                self.size = min(2 * self.size, MAX_BATCH)
-
-
-def merge(
-    folders: Sequence[Folder], session: ImapSession, batch: AdaptiveBatchSize, deadline: float
-) -> list[FolderMessage]:
+def merge(folders: Sequence[Folder], session: ImapSession, deadline: float) -> list[FolderMessage]:
     """Take the next messages of all folders in order of receipt. In the same second, the order of `folders` counts.
 
     Stop when a folder must fetch more, or at `deadline` on the monotonic clock. The result may then be empty: call again while
@@ -194,7 +147,7 @@ def merge(
     """
     behind = [folder for folder in folders if folder.behind]
     for folder in behind:
-        batch.fill(folder, session, len(behind))
+        folder.fill(session, max(MIN_BATCH, min(MAX_BATCH, MAX_READY // len(behind))))
         if time.monotonic() > deadline:
             return []
     taken = []

@@ -7,7 +7,6 @@ import re
 from email.message import Message
 from email.parser import HeaderParser
 from email.utils import getaddresses
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 from models.identities import normalise_email
@@ -37,8 +36,6 @@ MAX_RECIPIENTS: Final = 200
 
 _ID: Final = re.compile(r"<([^<>\s]{1,998})>")
 _BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\],;:\"\\]+")
-MAX_NESTING: Final = 50
-"""Deepest nesting of comments, and most groups, that are parsed; `getaddresses` recurses for each."""
 _BULK: Final = frozenset({"bulk", "junk", "auto_reply", "auto-reply"})
 """Values of `Precedence` of automatic mail. `list` is absent: citizens may write to a mailing list of the service."""
 _SUPPRESSED: Final = frozenset({"all", "oof", "autoreply"})
@@ -126,18 +123,15 @@ def _references(message: Message) -> tuple[str, ...]:
 def _addresses(message: Message, *names: str) -> tuple[str, ...]:
     """Return the distinct valid addresses in the headers `names`, in order, in lower case, and at most `MAX_RECIPIENTS`."""
     texts = [str(text) for name in names for text in message.get_all(name, [])]
-    found = [address for _, address in getaddresses(texts)] if _is_flat(", ".join(texts)) else []
+    try:
+        found = [address for _, address in getaddresses(texts)]
+    except RecursionError:  # once for each nested comment, and for each group
+        found = []
     if not any(found):  # newer versions of getaddresses reject ambiguous headers as a whole
         words = (word for text in texts for word in _BETWEEN_WORDS.split(text))
         found = [word for word in words if "@" in word[1:-1]]
     usable = filter(None, map(normalise_email, found))
     return tuple(dict.fromkeys(usable))[:MAX_RECIPIENTS]
-
-
-def _is_flat(text: str) -> bool:
-    """Return whether `text` has so few nested comments and groups that a recursive parser can read it."""
-    depths = accumulate((char == "(") - (char == ")") for char in text)
-    return text.count(":") <= MAX_NESTING and max(depths, default=0) <= MAX_NESTING
 
 
 def _is_automatic(message: Message) -> bool:

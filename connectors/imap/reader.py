@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.folders import AdaptiveBatchSize, Folder, FolderMessage, ReadMark, merge
+from connectors.imap.folders import Folder, FolderMessage, ReadMark, merge
 from connectors.imap.session import FAILURES, ImapSession, explain, is_misconfigured, is_refused
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
@@ -34,7 +34,6 @@ class MailboxReader:
         """Labels of the folders of sent mail, by folder name; None before the first poll."""
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
-        self._batch = AdaptiveBatchSize()
 
     def read(self, wait_seconds: float) -> list[FolderMessage]:
         """Return the next messages of all folders, in order of receipt; an empty list after `wait_seconds` without any.
@@ -46,8 +45,7 @@ class MailboxReader:
         deadline = time.monotonic() + BUSY_SECONDS
         try:
             session = self._session = self._session or ImapSession(self._config)
-            with session.time_limit():
-                taken = self._read(session, wait_seconds, deadline)
+            taken = self._read(session, wait_seconds, deadline)
         except FAILURES as error:
             self.close()
             refused = is_refused(error)
@@ -75,11 +73,6 @@ class MailboxReader:
         return next((folder.trouble for folder in self._folders if folder.trouble), "")
 
     @property
-    def is_done(self) -> bool:
-        """Whether the current poll has examined all folders and `read` has returned all their messages."""
-        return not self._interval.due and not self._pending and not self._behind
-
-    @property
     def _behind(self) -> bool:
         return any(folder.behind for folder in self._folders)
 
@@ -91,18 +84,18 @@ class MailboxReader:
                 return []
             self._poll(session, deadline)
         while not self._pending and self._behind and time.monotonic() < deadline:
-            if taken := merge(self._folders, session, self._batch, deadline):
+            if taken := merge(self._folders, session, deadline):
                 return taken
         return []
 
     def _watch(self, session: ImapSession, wait_seconds: float) -> bool:
         """Wait for new mail in the first folder, and return whether it may have some."""
         first = next(iter(self._folders), None)
-        if first is None or first.trouble:
+        if first is None or first.trouble or not session.can_idle:
             time.sleep(wait_seconds)
             return False
-        if session.opened != first.name:
-            first.examine(session)
+        if not session.idling:
+            first.examine(session)  # IDLE does not report the mail received since the poll
         return first.behind or session.wait(wait_seconds)
 
     def _poll(self, session: ImapSession, deadline: float) -> None:
@@ -123,9 +116,8 @@ class MailboxReader:
     def _list_folders(self, session: ImapSession) -> None:
         if self._sent is None:
             self._sent = {name: name for name in self._config.sent or filter(None, [session.find_sent()])}
-        labels: dict[
-            str, str
-        ] = {}  # a folder matched by a pattern is labelled by the pattern: its name may be a citizen's
+        # A folder matched by a pattern is labelled by the pattern: its name may be a citizen's.
+        labels: dict[str, str] = {}
         for label in self._config.folders:
             names = session.names(label) if "*" in label or "%" in label else [label]
             labels |= {name: label for name in names if name not in labels and name not in self._sent}

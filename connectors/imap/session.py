@@ -8,10 +8,8 @@ import selectors
 import socket
 import ssl
 import subprocess
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -25,8 +23,6 @@ from connectors.sdk.errors import describe_os_error
 from models.locale import _
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
-TOTAL_SECONDS: Final = 30.0
-"""Longest time for one exchange with the server; the SDK treats an instance without progress for 60 seconds as stuck."""
 TOKEN_SECONDS: Final = 15
 """Longest run time of `token_command`."""
 HEADERS: Final = tuple(f"BODY.PEEK[HEADER.FIELDS ({' '.join(names).upper()})]<0.{LIMIT_BYTES}>" for names in FIELDS)
@@ -73,11 +69,11 @@ class ImapSession:
 
     def __init__(self, config: ImapConfig) -> None:
         self._client = connect(config)
-        with self.time_limit():
-            self._can_idle = self._client.has_capability("IDLE")
-        self.opened = ""
-        """Open folder, which `wait` watches; empty if no folder is open."""
-        self._idling = False
+        self.can_idle: bool = self._client.has_capability("IDLE")
+        """Whether `wait` works."""
+        self.idling = False
+        """Whether the server reports changes of the open folder."""
+        self._opened = ""
 
     def names(self, pattern: str) -> list[str]:
         """Return the folders that match `pattern`, sorted, without folders that have a flag in `NO_MAIL`."""
@@ -94,12 +90,12 @@ class ImapSession:
     def examine(self, folder: str) -> Opened:
         """Open `folder` read-only and return its state."""
         self._stop_idling()
-        self.opened = ""  # stays empty if the server refuses
+        self._opened = ""  # stays empty if the server refuses
         response = self._client.select_folder(folder, readonly=True)
-        next_uid = int(response.get(b"UIDNEXT", 0)) or self._find_next_uid(response)
-        opened = Opened(int(response.get(b"UIDVALIDITY", 0)), next_uid)
-        self.opened = folder
-        return opened
+        if b"UIDNEXT" not in response:  # optional before RFC 3501
+            raise IMAPClientError("no UIDNEXT")
+        self._opened = folder
+        return Opened(int(response.get(b"UIDVALIDITY", 0)), int(response[b"UIDNEXT"]))
 
     def search(self, folder: str, first: int, last: int, since: date | None) -> list[int]:
         """Return the existing uids from `first` to `last`, sorted, of mail received on `since` or later (None: any time)."""
@@ -118,19 +114,19 @@ class ImapSession:
         return self._fetch_readable(uids)
 
     def wait(self, seconds: float) -> bool:
-        """Wait up to `seconds`, and return whether the server reported a change of the open folder; False without IDLE."""
-        if not self._can_idle:
-            time.sleep(seconds)
-            return False
-        if not self._idling and (self._idle() or self._has_more()):
-            return True
+        """Wait up to `seconds`, and return whether the server reported a change of the open folder; needs IDLE."""
+        if not self.idling:
+            try:
+                self._client.idle()
+            except IMAPClientError as error:
+                if isinstance(error, IMAPClientAbortError) or "b'* " in str(error):
+                    raise  # the library does not expect a change here: only a new connection is in a known state
+                self.can_idle = False
+                return False
+            self.idling = True
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
-
-    def time_limit(self) -> AbstractContextManager[None]:
-        """Return a context that shuts the connection down after `TOTAL_SECONDS` and raises `TimeoutError`."""
-        return _time_limit(self._client)
 
     def close(self) -> None:
         """Close the connection without logging out."""
@@ -160,52 +156,14 @@ class ImapSession:
                 found[uid] = FetchedMessage(uid, _received_at(items), groups)
         return found
 
-    def _find_next_uid(self, response: dict[bytes, Any]) -> int:
-        if not response.get(b"EXISTS"):
-            return 1
-        return max(self._client.search(["UID", "*"]), default=0) + 1
-
     def _enter(self, folder: str) -> None:
-        if self.opened != folder:
+        if self._opened != folder:
             self.examine(folder)
         self._stop_idling()
 
-    def _idle(self) -> bool:
-        """Start IDLE, and return whether the server reported a change first. If the server refuses IDLE, do not use it again."""
-        has_change = False
-        try:
-            self._client.idle()
-        except IMAPClientAbortError:
-            raise
-        except IMAPClientError as error:
-            if "b'* " not in str(error):
-                self._can_idle = False
-                return False
-            # The library expects no data here, but servers may send it at any time (RFC 3501, 5.2).
-            has_change = True
-            while self._client._imap._get_response() is not None:  # noqa: SLF001 - until the server accepts IDLE
-                pass
-        self._idling = True
-        return has_change
-
-    def _has_more(self) -> bool:
-        """Return whether the read buffer holds more data.
-
-        The server reports mail received between EXAMINE and IDLE only once, and the report may already be in this buffer.
-        """
-        connection = self._client.socket()
-        seconds = connection.gettimeout()
-        connection.settimeout(0)
-        try:
-            with suppress(ssl.SSLWantReadError):
-                return bool(self._client._imap.file.peek(1))  # noqa: SLF001 - the library checks only the socket
-        finally:
-            connection.settimeout(seconds)
-        return False
-
     def _stop_idling(self) -> None:
-        if self._idling:
-            self._idling = False
+        if self.idling:
+            self.idling = False
             self._client.idle_done()
 
 
@@ -234,36 +192,13 @@ def connect(config: ImapConfig) -> IMAPClient:
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)
     try:
         client.normalise_times = False  # keep the time zone
-        with _time_limit(client):
-            if config.tls == "starttls":
-                client.starttls(context)
-            _log_in(client, config)
+        if config.tls == "starttls":
+            client.starttls(context)
+        _log_in(client, config)
     except BaseException:
         client.shutdown()
         raise
     return client
-
-
-@contextmanager
-def _time_limit(client: IMAPClient) -> Iterator[None]:
-    expired = threading.Event()
-
-    def cut() -> None:
-        expired.set()
-        with suppress(OSError):  # already closed
-            socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)  # below TLS, whose state the other thread uses
-
-    timer = threading.Timer(TOTAL_SECONDS, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except FAILURES:
-        if expired.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()
 
 
 def _received_at(items: dict[bytes, Any]) -> datetime | None:

@@ -2,23 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
 from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import ConversationStore
-from connectors.imap.folders import FolderMessage, ReadMark
-from connectors.imap.mail import Mail, decode, encode
-from connectors.imap.mapping import MailMapping
+from connectors.imap.folders import ReadMark
+from connectors.imap.mapping import Mail, MailMapping, decode, encode
 from connectors.imap.reader import BUSY_SECONDS, MailboxReader
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.telephony import keyed_hash
 from models.reasons import Reason
 
@@ -57,7 +52,9 @@ class ImapSource(Source[Mail, bytes]):
         classifier = self._classifier or self._open()
         deadline = time.monotonic() + BUSY_SECONDS
         while taken := self._reader.read(wait_seconds):
-            mails = classify(classifier, taken)
+            now = datetime.now(UTC)
+            found = (classifier.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
+            mails = [mail for mail in found if mail]
             classifier.conversations.commit()
             if mails or time.monotonic() > deadline:
                 return mails
@@ -98,25 +95,3 @@ class ImapSource(Source[Mail, bytes]):
         conversations = ConversationStore(self._context.directory, key, self._saved.told)
         self._classifier = MailClassifier(self._config, conversations, self._context.attempts)
         return self._classifier
-
-
-def classify(classifier: MailClassifier, taken: Sequence[FolderMessage]) -> list[Mail]:
-    """Return the classified messages, without published ones. Their conversations are on disk only after `commit`."""
-    now = datetime.now(UTC)
-    mails = (classifier.classify(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
-    return [mail for mail in mails if mail]
-
-
-def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
-    """Open every folder and map the first messages. Raises `SourceUnavailableError` if a folder cannot be opened."""
-    key, mapping = context.pseudonym_key(config.sector), MailMapping(context.source, config, context.pseudonym_key)
-    with (
-        TemporaryDirectory() as directory,
-        closing(ConversationStore(Path(directory), key, 0)) as conversations,
-        closing(MailboxReader(config, {}, str)) as reader,
-    ):
-        while not (taken := reader.read(0.0)) and not reader.is_done:
-            pass
-        if reader.trouble:
-            raise SourceUnavailableError(reader.trouble)
-        return [mapping.map(mail) for mail in classify(MailClassifier(config, conversations), taken)]

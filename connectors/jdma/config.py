@@ -59,8 +59,6 @@ class JdmaConfig(ConnectorConfig):
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0
     """Age at which a review is published, in seconds. Citizens can change a review for an hour; later changes are not
     published."""
-    overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
-    """Time that each poll reads again before the newest known review, for reviews that became visible late."""
 
     french_descriptions: ClassVar = {
         "token": "Clé d'API d'un service ou d'une organisation.",
@@ -74,5 +72,4 @@ class JdmaConfig(ConnectorConfig):
         "clients compris.",
         "settle_seconds": "Âge auquel un avis est publié, en secondes. Un usager peut changer son avis pendant une heure ; les "
         "changements ultérieurs ne sont pas publiés.",
-        "overlap_seconds": "Durée relue par chaque relevé avant le dernier avis connu, pour les avis devenus visibles tard.",
     }

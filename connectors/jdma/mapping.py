@@ -36,11 +36,7 @@ class ReviewMapping:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         if fact.form not in self._config.forms:
-            return Reject(
-                Reason.UNKNOWN_RECORD,
-                raw,
-                _("the form is not configured"),
-            )
+            return Reject(Reason.UNKNOWN_RECORD, raw, _("the form is not configured"))
         intentions = set(fact.intentions)
         if not intentions:
             return ()  # the form has no question about satisfaction
@@ -48,11 +44,7 @@ class ReviewMapping:
             return Reject(Reason.INVALID_FIELD, raw, _("contradictory answers"))
         score = SCORES.get(intentions.pop() or "")
         if score is None:
-            return Reject(
-                Reason.UNKNOWN_ENUM,
-                raw,
-                _("neither good nor medium nor bad"),
-            )
+            return Reject(Reason.UNKNOWN_ENUM, raw, _("neither good nor medium nor bad"))
         return (self._event(fact, score),)
 
     def _event(self, fact: Review, score: int) -> FeedbackGiven:

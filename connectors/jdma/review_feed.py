@@ -21,6 +21,8 @@ from models.locale import _
 
 BEGINNING: Final = datetime(2017, 1, 1, tzinfo=UTC)
 """Time before the first review on the server."""
+OVERLAP: Final = timedelta(minutes=10)
+"""Period before the newest published review that each poll reads again, for reviews that became visible late."""
 SHORTEST_SPAN: Final = timedelta(days=1)
 FIRST_SPAN: Final = timedelta(days=30)
 LONGEST_SPAN: Final = timedelta(days=3_650)
@@ -47,14 +49,14 @@ class ReviewFeed:
         self._key = key
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = timedelta(seconds=config.overlap_seconds)
         self._settle = timedelta(seconds=config.settle_seconds)
         # One client per form, because a refusal of one form says nothing about the others.
         self._server = HttpClient(config.url, config.token)
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
         self._span = FIRST_SPAN
-        self._is_in_progress = False
+        self.is_in_progress = False
+        """Whether the poll has more pages or spans."""
         self._begin = self._end = self._until = self._start
         self._after: str | None = None
         self._pages = 0
@@ -63,12 +65,7 @@ class ReviewFeed:
     @property
     def due(self) -> bool:
         """Whether `read` must be called: a poll is in progress or due, and not paused after a failure."""
-        return not self._backoff.is_paused and (self._is_in_progress or self._interval.due)
-
-    @property
-    def is_in_progress(self) -> bool:
-        """Whether the poll has more pages or spans."""
-        return self._is_in_progress
+        return not self._backoff.is_paused and (self.is_in_progress or self._interval.due)
 
     @property
     def trouble(self) -> str:
@@ -80,15 +77,15 @@ class ReviewFeed:
 
         Raises `SourceUnavailableError`.
         """
-        if not self._is_in_progress:
-            self._begin = self._mark.since - self._overlap if self._mark.since else self._start
+        if not self.is_in_progress:
+            self._begin = self._mark.since - OVERLAP if self._mark.since else self._start
             self._until = datetime.now(UTC) - self._settle
             self._open_span()
-            self._is_in_progress = True
+            self.is_in_progress = True
         try:
             page = fetch_page(self._server, self._form, self._begin.date(), self._end.date(), self._after)
         except SourceUnavailableError as error:
-            self._is_in_progress = False
+            self.is_in_progress = False
             message = _("form {form}: {error}", form=self._form, error=error)
             refused = isinstance(error, SourceRefusedError)
             self._backoff.record_failure(message, max(REFUSED_SECONDS if refused else 0.0, error.retry_after_seconds))
@@ -133,8 +130,8 @@ class ReviewFeed:
             self._span = min(self._span * 4, LONGEST_SPAN)
         self._prune_seen()
         self._begin = self._end
-        self._is_in_progress = self._end < self._until
-        if self._is_in_progress:
+        self.is_in_progress = self._end < self._until
+        if self.is_in_progress:
             self._open_span()
         else:
             self._collected = []
@@ -156,5 +153,5 @@ class ReviewFeed:
 
     def _prune_seen(self) -> None:
         if self._mark.since:
-            oldest = self._mark.since - self._overlap
+            oldest = self._mark.since - OVERLAP
             self._mark.seen = {digest: at for digest, at in self._mark.seen.items() if at >= oldest}

@@ -4,6 +4,7 @@ Pages of other sites cannot send requests: the API accepts JSON only, for which 
 permission. Requests with unknown host names are refused, which prevents DNS rebinding.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.kiosk.config import KioskConfig, is_loopback
+from connectors.kiosk.config import KioskConfig
 from connectors.kiosk.service import KioskService
 from connectors.kiosk.waiting_room import ActionRefusedError, ActionRequest, Ticket
+from connectors.sdk.telephony import is_here
 
 STATIC: Final = Path(__file__).parent / "static"
 MOST_BYTES: Final = 4_096
@@ -58,59 +60,14 @@ class Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-class KioskRoutes:
-    """Request handlers."""
-
-    def __init__(self, service: KioskService) -> None:
-        self._service = service
-
-    async def kiosk(self, _: Request) -> Response:
-        """Return the page for visitors."""
-        return FileResponse(STATIC / "kiosk.html")
-
-    async def agent(self, _: Request) -> Response:
-        """Return the page for agents."""
-        return FileResponse(STATIC / "agent.html")
-
-    async def state(self, _: Request) -> Response:
-        """Return the state that the pages show."""
-        return JSONResponse(await run_sync(self._service.state))
-
-    async def act(self, request: Request) -> Response:
-        """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again.
-
-        Malformed requests get 400, 413 or 415.
-        """
-        if request.headers.get("content-type") != "application/json":
-            return JSONResponse({"refused": "wrong"}, 415)
-        body = bytearray()
-        try:
-            async for part in request.stream():
-                body += part
-                if len(body) > MOST_BYTES:
-                    return JSONResponse({"refused": "wrong"}, 413, {"connection": "close"})
-        except ClientDisconnect:
-            return JSONResponse({"refused": "wrong"}, 400)
-        try:
-            ticket = await run_sync(self._service.perform, _decode(body))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return JSONResponse({"refused": "wrong"}, 400)
-        except ActionRefusedError as error:
-            return JSONResponse({"refused": str(error)}, 409)
-        except OSError:
-            return JSONResponse({"refused": "later"}, 503)
-        return JSONResponse({"ticket": _show(ticket)})
-
-
 def create_app(service: KioskService, config: KioskConfig) -> Starlette:
     """Return the application that serves the pages of `service`."""
-    routes = KioskRoutes(service)
     return Starlette(
         routes=[
-            Route("/", routes.kiosk),
-            Route("/agent", routes.agent),
-            Route("/api/state", routes.state),
-            Route("/api/actions", routes.act, methods=["POST"]),
+            Route("/", partial(_page, "kiosk.html")),
+            Route("/agent", partial(_page, "agent.html")),
+            Route("/api/state", partial(_state, service)),
+            Route("/api/actions", partial(_act, service), methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[
@@ -120,9 +77,43 @@ def create_app(service: KioskService, config: KioskConfig) -> Starlette:
     )
 
 
+async def _page(name: str, _: Request) -> Response:
+    return FileResponse(STATIC / name)
+
+
+async def _state(service: KioskService, _: Request) -> Response:
+    return JSONResponse(await run_sync(service.state))
+
+
+async def _act(service: KioskService, request: Request) -> Response:
+    """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again.
+
+    Malformed requests get 400, 413 or 415.
+    """
+    if request.headers.get("content-type") != "application/json":
+        return JSONResponse({"refused": "wrong"}, 415)
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                return JSONResponse({"refused": "wrong"}, 413, {"connection": "close"})
+    except ClientDisconnect:
+        return JSONResponse({"refused": "wrong"}, 400)
+    try:
+        ticket = await run_sync(service.perform, _decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return JSONResponse({"refused": "wrong"}, 400)
+    except ActionRefusedError as error:
+        return JSONResponse({"refused": str(error)}, 409)
+    except OSError:
+        return JSONResponse({"refused": "later"}, 503)
+    return JSONResponse({"ticket": _show(ticket)})
+
+
 def _allowed_hosts(config: KioskConfig) -> list[str]:
     """Return the accepted host names: any if the server listens for other machines and `hosts` is empty."""
-    if is_loopback(config.host) or config.hosts:
+    if is_here(config.host) or config.hosts:
         return [*LOCAL, *config.hosts]
     return ["*"]
 

@@ -1,6 +1,5 @@
 """Options of one kiosk."""
 
-import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -76,8 +75,3 @@ class KioskConfig(ConnectorConfig):
         if len({*letters}) < len(letters):
             raise ValueError(_("two queues have the same letter"))
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` is reachable from this machine only."""
-    return bool(re.fullmatch(r"localhost|127(?:\.\d{1,3}){3}|::1", host))

@@ -42,7 +42,7 @@ class Journal:
         self._path = directory / NAME
         try:
             make_private_directory(directory)
-            self._lock = _lock(directory)
+            self._lock = lock(directory / "lock", _("{directory} is in use by another process", directory=directory))
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
             sync_directory(directory)
         except OSError as error:
@@ -107,8 +107,3 @@ class Journal:
             yield from (_decode(line) for line in whole.split(b"\n") if line)
         except msgspec.DecodeError:
             raise JournalDamagedError(_("{path} is damaged: move it aside", path=self._path)) from None
-
-
-def _lock(directory: Path) -> int:
-    in_use = _("{directory} is in use by another process", directory=directory)
-    return lock(directory / "lock", in_use)

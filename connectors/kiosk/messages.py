@@ -1,7 +1,7 @@
 """Messages about visits, in the format of the example in the `webhook` connector's README."""
 
 from datetime import UTC
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -15,19 +15,11 @@ TYPES: Final = {
 }
 
 
-class KioskMessage(NamedTuple):
-    """A message to send."""
-
-    name: str
-    """Id of the message: messages sent again with the same id count once."""
-    body: bytes
-
-
-def message_for(action: Action, site: str) -> KioskMessage:
-    """Return the message about an action at `site`."""
+def message_for(action: Action, site: str) -> tuple[str, bytes]:
+    """Return the id and the body of the message about an action at `site`. Messages with the same id count once."""
     body = {
         "type": TYPES[action.step],
         "timestamp": action.at.astimezone(UTC).isoformat(timespec="milliseconds"),
         "data": {"ticket": {"id": action.ticket}, "office": site, "room": action.queue, "counter": action.counter},
     }
-    return KioskMessage(action.id, msgspec.json.encode(body))
+    return action.id, msgspec.json.encode(body)

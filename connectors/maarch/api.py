@@ -5,7 +5,7 @@ The routes follow Maarch's published `rest/index.php`, the responses `ResControl
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import httpx
@@ -14,7 +14,7 @@ import msgspec
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Sender
 from connectors.sdk.decoding import decode_response
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import HttpClient
 from models.locale import _
 
@@ -40,10 +40,8 @@ RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
 """Routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
 """Attempts to read the senders or the acknowledgement of one letter; then they are skipped."""
-
-
-class RefusedError(Exception):
-    """Maarch refuses the request or its response is unreadable; the text is a message for the operator."""
+GONE: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND})
+"""Statuses of the routes of a letter that does not exist any more."""
 
 
 class _Letters(msgspec.Struct):
@@ -74,15 +72,14 @@ class _Receipt(msgspec.Struct, rename="camel"):
 
 
 class MaarchApi(HttpClient):
-    """Maarch server, with the rights of the configured user. Methods raise `SourceUnavailableError` and `RefusedError`."""
+    """Maarch server, with the rights of the configured user. Methods raise `SourceUnavailableError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
         super().__init__(config.url.removesuffix("/rest") + "/rest", config.token)
         if config.password:
             self._client.auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
-        self._client.event_hooks = {"request": [self._count_request], "response": [self._record_status]}
+        self._client.event_hooks = {"response": [self._record_status]}
         self._select = ", ".join((*COLUMNS, *_custom(config)))
-        self._requests = 0
         self._status = 0
         self._failures: Counter[str] = Counter()
 
@@ -114,48 +111,43 @@ class MaarchApi(HttpClient):
         citizens = [contact for contact in found.contacts if contact.type == "contact"]
         return tuple(Sender(citizen.email, citizen.phone) for citizen in citizens if citizen.email or citizen.phone)
 
+    def refusal(self, message: str) -> SourceRefusedError:
+        """Return the error for an unusable response, and begin a pause."""
+        self._backoff.record_failure(message)
+        return SourceRefusedError(message)
+
     def _list(self, kind: Any, select: str, clause: str, order: Sequence[str], limit: int) -> Any:
         query = {"select": select, "clause": clause, "orderBy": [*order], "limit": limit}
-        content = self._request(lambda: self.post(query, "/res/list"), LIST)
-        return _decode(content, kind, LIST)
+        answer = self.ask("POST", "/res/list", refusals=_refusals(LIST), json=query)
+        return self._decode(answer.content, kind, LIST)
 
-    def _find(self, kind: Any, route: str, letter: int, params: dict[str, str | int] | None = None) -> Any:
+    def _find(self, kind: Any, route: str, letter: int, params: dict[str, str] | None = None) -> Any:
         """Return the response of a letter's route, or None if the letter is gone or failed `MAX_FAILURES` times."""
         letter_route = route.replace("{resId}", str(letter))
-        requests = self._requests
+        self._status = 0
         try:
-            content = self._request(lambda: self.get(letter_route.removeprefix("GET"), params), route)
-            found = _decode(content, kind, letter_route)
-        except (SourceUnavailableError, RefusedError) as error:
-            if self._requests > requests and (self._is_gone() or self._fails_again(letter_route, error)):
-                self._backoff.record_success()
-                found = None
-            else:
+            answer = self.ask("GET", letter_route.removeprefix("GET"), refusals=_refusals(route), params=params)
+            found = self._decode(answer.content, kind, letter_route)
+        except SourceUnavailableError:
+            if self._status not in GONE and not self._fails_again(letter_route):
                 raise
+            self._backoff.record_success()
+            found = None
         del self._failures[letter_route]
         return found
 
-    def _is_gone(self) -> bool:
-        return self._status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
-
-    def _fails_again(self, letter_route: str, error: Exception) -> bool:
-        is_unreadable = self._status == httpx.codes.OK and isinstance(error, RefusedError)
-        if not (is_unreadable or self._status == httpx.codes.INTERNAL_SERVER_ERROR):
+    def _fails_again(self, letter_route: str) -> bool:
+        if self._status not in {httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR}:
             return False
         self._failures[letter_route] += 1
         return self._failures[letter_route] >= MAX_FAILURES
 
-    def _request(self, send: Callable[[], bytes], route: str) -> bytes:
+    def _decode(self, content: bytes, kind: Any, route: str) -> Any:
         try:
-            return send()
-        except SourceUnavailableError:
-            if message := _explain(self._status, route):
-                raise RefusedError(message) from None
-            raise
-
-    async def _count_request(self, _: httpx.Request) -> None:
-        self._requests += 1
-        self._status = 0
+            return decode_response(content, kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            message = _("{route}: the response does not match Maarch's published API", route=route)
+            raise self.refusal(message) from None
 
     async def _record_status(self, response: httpx.Response) -> None:
         self._status = response.status_code
@@ -168,27 +160,16 @@ def _custom(config: MaarchConfig) -> list[str]:
     return [f"custom_fields->>'{number}' as \"{name}\"" for number, name in fields if number]
 
 
-def _decode(content: bytes, kind: Any, route: str) -> Any:
-    try:
-        return decode_response(content, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RefusedError(_("{route}: the response does not match Maarch's published API", route=route)) from None
-
-
-def _explain(status: int, route: str) -> str:
-    """Return a message for the operator; empty for a status that Maarch itself does not send."""
-    match status:
-        case 400:
-            return _(
-                "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
-                route=route,
-            )
-        case 401:
-            return _("the server refuses the user (401): check login and password, or the token")
-        case 403:
-            return _(
-                "{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
-                route=route,
-            )
-        case _:
-            return ""
+def _refusals(route: str) -> dict[int, str]:
+    """Return a message for the operator by the status that Maarch sends."""
+    return {
+        400: _(
+            "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
+            route=route,
+        ),
+        401: _("the server refuses the user (401): check login and password, or the token"),
+        403: _(
+            "{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
+            route=route,
+        ),
+    }

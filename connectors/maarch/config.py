@@ -1,7 +1,8 @@
-"""Settings of one Maarch Courrier."""
+"""Settings of one Maarch Courrier, and the default meanings of its statuses."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
@@ -9,12 +10,32 @@ from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
 from connectors.sdk.pseudonyms import Region
 from connectors.sdk.pull import ServerUrl, Token
 from models.envelope import Label
-from models.events import PostageClass
+from models.events import CloseOutcome, PostageClass
 from models.locale import _
 
 Meaning = Literal["open", "answered", "archived", "resolved", "rejected", "duplicate", "redirected", "no_action"]
 """Meaning of a status. `archived` keeps the outcome of a closed letter and closes others as `resolved`; the values after it are
 outcomes of a closed letter."""
+STATUSES: Final[Mapping[str, Meaning]] = {
+    **dict.fromkeys(
+        (
+            *("INIT", "NEW", "NUMQUAL", "OUT", "RET", "COU", "ATT", "ATT_MP", "SVX"),
+            *("VAL", "VALSG", "EVIS", "ESIG", "REJ_SIGN", "EENV", "EAVIS", "ESIGAR", "EENVAR"),
+            *("GRC", "GRC_TRT", "GRC_ALERT", "PJQUAL", "SEND_MASS", "PND", "DSTRIBUTED", "RETRN", "NO_RETRN"),
+        ),
+        "open",
+    ),
+    "ENVDONE": "answered",
+    "END": "resolved",
+    "STDBY": "resolved",  # "Clôturé avec suivi": its action is `closeMailAction`, which sets `closing_date`
+    "SSUITE": "no_action",
+    "DEL": "no_action",
+    **dict.fromkeys(("EXP_SEDA", "SEND_SEDA", "ACK_SEDA", "REPLY_SEDA"), "archived"),
+}
+"""Meanings of the statuses shipped with Maarch (`sql/data_fr.sql`)."""
+OUTCOMES: Final = frozenset(CloseOutcome)
+FOLLOWED_UP: Final = "STDBY"
+"""Status of letters that are closed with a follow-up; earlier versions published them as open."""
 StatusCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,10}$")]
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -149,3 +170,13 @@ class MaarchConfig(ConnectorConfig):
             if by_password == bool(token):
                 raise ValueError(_("set either this or login and password"))
         return token
+
+
+def is_closed(meaning: Meaning) -> bool:
+    """Return whether a letter whose status has this meaning is closed."""
+    return meaning == "archived" or meaning in OUTCOMES
+
+
+def closed_statuses(configured: Mapping[str, Meaning]) -> list[str]:
+    """Return the statuses of closed letters, by the `configured` meanings and otherwise the default ones."""
+    return [status for status, meaning in {**STATUSES, **configured}.items() if is_closed(meaning)]

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from connectors.maarch.config import FOLLOWED_UP
 from connectors.maarch.local_time import read_local, write_local
-from connectors.maarch.statuses import FOLLOWED_UP
 
 Kind = Literal["arrived", "registered", "assigned", "acknowledged", "status", "sent"]
 

@@ -8,13 +8,13 @@ from typing import Final
 
 import msgspec
 
-from connectors.maarch.api import MaarchApi, RefusedError
+from connectors.maarch.api import MaarchApi
 from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_queries import LetterQuery
 from connectors.maarch.letter_store import LetterStore
 from connectors.sdk.identifiers import reference_for
-from connectors.sdk.pull import Backoff, Interval
+from connectors.sdk.pull import Interval
 from models.identities import PseudonymKey
 from models.locale import _
 
@@ -44,55 +44,35 @@ class LetterFeed:
         self._server = server
         self._store = store
         self._interval = Interval(seconds)
-        self._backoff = Backoff()
         self._last: Letter | None = None
         self._rows: deque[Row] = deque()
         self._more = False
-        self._known: dict[int, LetterState] = {}
         self._acknowledged: set[int] = set()
 
     @property
     def has_rows(self) -> bool:
-        """Whether a page is in progress. No other feed may run until its end: it would change the states read with the page."""
+        """Whether a page is in progress. No other feed may run until its end: it would read newer states of its letters."""
         return bool(self._rows)
 
     @property
     def due(self) -> bool:
-        """Whether `read` must be called: a poll is in progress or due, and not paused after a refusal."""
-        return not self._backoff.is_paused and (self.has_rows or self._more or self._interval.due)
-
-    @property
-    def trouble(self) -> str:
-        """Message for the operator on why the server refuses this query; empty if it does not."""
-        return self._backoff.trouble
+        """Whether `read` must be called: a poll is in progress or due."""
+        return self.has_rows or self._more or self._interval.due
 
     def read(self) -> list[bytes]:
         """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
 
-        A refusal ends the poll, returns nothing and sets `trouble`.
-
-        Raises `SourceUnavailableError` if the server is unreachable; the next call continues at the same letter.
+        Raises `SourceUnavailableError`; the next call continues at the same letter.
         """
-        try:
-            if not self._rows:
-                self._fetch()
-                facts = []
-            else:
-                facts = self._take()
-        except RefusedError as error:
-            self._end_poll()
-            self._backoff.record_failure(str(error))
-            return []
-        self._backoff.record_success()
+        facts: list[bytes] = []
+        if self._rows:
+            facts = self._take()
+        else:
+            self._fetch()
         if not self._rows and not self._more:
-            self._end_poll()
+            self._last = None
             self._interval.restart()
         return facts
-
-    def _end_poll(self) -> None:
-        self._last = None
-        self._more = False
-        self._rows.clear()
 
     def _fetch(self) -> None:
         size = self._config.page_size
@@ -100,27 +80,22 @@ class LetterFeed:
         rows = [read_row(raw, self._key) for raw in listed]
         letters = [row for row in rows if isinstance(row, Letter)]
         self._check(rows, letters)
-        known = self._store.find([_number(row) for row in rows])
-        self._known = {number: _without_raw_chrono(state, self._key) for number, state in known.items()}
-        self._acknowledged = (
-            self._server.acknowledged(self._unacknowledged(letters)) if self._config.receipts else set()
-        )
+        if self._config.receipts:
+            incoming = [letter.res_id for letter in letters if not letter.is_outgoing]
+            known = {number: self._store.find(number) or LetterState() for number in incoming}
+            self._acknowledged = self._server.acknowledged([n for n, state in known.items() if not state.acknowledged])
         self._more = len(rows) >= size
         self._rows.extend(rows)
 
     def _check(self, rows: Sequence[Row], letters: Sequence[Letter]) -> None:
-        """Raise `RefusedError` if the letters are out of order, or if a full page holds none to continue from."""
+        """Raise `SourceRefusedError` if the letters are out of order, or if a full page holds none to continue from."""
         if len(rows) >= self._config.page_size and not letters:
-            raise RefusedError(_("the server lists rows that are no letters"))
+            raise self._server.refusal(_("the server lists rows that are no letters"))
         last = self._last
         for letter in letters:
-            if last and not self._query.is_after(letter, last):
-                raise RefusedError(_("the server lists letters out of order"))
+            if last and self._query.key(letter) <= self._query.key(last):
+                raise self._server.refusal(_("the server lists letters out of order"))
             last = letter
-
-    def _unacknowledged(self, letters: Sequence[Letter]) -> list[int]:
-        incoming = [letter.res_id for letter in letters if not letter.is_outgoing]
-        return [number for number in incoming if not (number in self._known and self._known[number].acknowledged)]
 
     def _take(self) -> list[bytes]:
         """Return the new facts of the next letter, and advance past it."""
@@ -130,14 +105,17 @@ class LetterFeed:
             self._last = row
             self._query.advance_to(row)
         else:
-            facts = [] if _number(row) in self._known else [row]
-            self._store.remember(_number(row), LetterState())
+            # The key of an invalid row is a negative hash.
+            number = -int.from_bytes(hashlib.sha256(row).digest()[:7])
+            facts = [] if self._store.find(number) else [row]
+            self._store.remember(number, LetterState())
         self._rows.popleft()
         return facts
 
     def _compare(self, letter: Letter) -> list[bytes]:
         number = letter.res_id
-        known = self._known.get(number)
+        if known := self._store.find(number):  # earlier versions stored chronos in clear
+            known = msgspec.structs.replace(known, chrono=reference_for(known.chrono, self._key))
         sent_at = self._server.receipt_sent_at(number) if number in self._acknowledged else ""
         facts, after = compare(letter, known, sent_at, datetime.now(UTC))
         if not facts:
@@ -147,11 +125,6 @@ class LetterFeed:
             facts = [msgspec.structs.replace(fact, senders=senders) for fact in facts]
         self._store.remember(number, after)
         return [encode(fact) for fact in facts]
-
-
-def _number(row: Row) -> int:
-    """Return the key of a row in the store: the letter's number, or a negative hash of an invalid row."""
-    return row.res_id if isinstance(row, Letter) else -int.from_bytes(hashlib.sha256(row).digest()[:7])
 
 
 def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
@@ -164,8 +137,3 @@ def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
     if not letter.alt_identifier:
         return letter
     return msgspec.structs.replace(letter, alt_identifier=reference_for(letter.alt_identifier, key))
-
-
-def _without_raw_chrono(known: LetterState, key: PseudonymKey) -> LetterState:
-    """Return the state of a letter with a chrono free of personal data; earlier versions stored chronos in clear."""
-    return msgspec.structs.replace(known, chrono=reference_for(known.chrono, key))

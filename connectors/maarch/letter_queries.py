@@ -8,16 +8,15 @@ changes that left no date.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connectors.maarch.api import CHANGED_AT
-from connectors.maarch.config import MaarchConfig
+from connectors.maarch.config import FOLLOWED_UP, MaarchConfig, closed_statuses
 from connectors.maarch.letter_facts import Letter
 from connectors.maarch.local_time import begin_before, to_local, write_local
-from connectors.maarch.statuses import FOLLOWED_UP, closed_statuses
 
 BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local like all times of Maarch
 
@@ -47,11 +46,10 @@ class LetterQuery(ABC):
         return " and ".join((*self._filters, self._after(last) if last else self._first()))
 
     @abstractmethod
-    def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether `letter` comes after `last` in the order of the query."""
+    def key(self, letter: Letter) -> tuple[Any, ...]:
+        """Return the place of a letter in `order`."""
 
-    @abstractmethod
-    def advance_to(self, letter: Letter) -> None:
+    def advance_to(self, letter: Letter) -> None:  # noqa: B027 - a query may start each poll with the first letter
         """Record that all letters up to `letter` were read."""
 
     @abstractmethod
@@ -71,9 +69,9 @@ class ChangedLetters(LetterQuery):
         self._mark = mark
         self._overlap = timedelta(seconds=config.overlap_seconds)
 
-    def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether `letter` changed later, or at the same time with a higher number."""
-        return (letter.changed_at, letter.res_id) > (last.changed_at, last.res_id)
+    def key(self, letter: Letter) -> tuple[Any, ...]:
+        """Return time of change and number."""
+        return letter.changed_at, letter.res_id
 
     def advance_to(self, letter: Letter) -> None:
         """Advance the mark to the change of `letter`."""
@@ -106,12 +104,9 @@ class OpenLetters(LetterQuery):
             f"{CHANGED_AT} >= '{write_local(self._start)}'",
         ]
 
-    def is_after(self, letter: Letter, last: Letter) -> bool:
-        """Return whether the number of `letter` is higher."""
-        return letter.res_id > last.res_id
-
-    def advance_to(self, letter: Letter) -> None:
-        """Do nothing: each poll starts with the first letter."""
+    def key(self, letter: Letter) -> tuple[Any, ...]:
+        """Return the number."""
+        return (letter.res_id,)
 
     def _first(self) -> str:
         return "res_id > 0"

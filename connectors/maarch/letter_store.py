@@ -3,7 +3,7 @@
 It holds no personal data, only times, chrono numbers, entities and statuses.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -34,12 +34,12 @@ class LetterStore:
         self._database = Database(path, TABLE, advice=advice, was_there=was_there, lost=CursorDamagedError)
         self._unsaved: dict[int, LetterState] = {}
 
-    def find(self, letters: Collection[int]) -> dict[int, LetterState]:
-        """Return the states of the known letters among `letters`, also those that are not on disk yet."""
-        numbers = ", ".join(map(str, letters))
-        rows = self._database.execute(f"SELECT res_id, known FROM letters WHERE res_id IN ({numbers})")  # noqa: S608 - integers only
-        saved = {number: _decode(known) for number, known in rows}
-        return saved | {number: self._unsaved[number] for number in letters if number in self._unsaved}
+    def find(self, letter: int) -> LetterState | None:
+        """Return the state of a letter, also if it is not on disk yet; None for an unknown letter."""
+        if known := self._unsaved.get(letter):
+            return known
+        row = self._database.execute("SELECT known FROM letters WHERE res_id = ?", letter).fetchone()
+        return _decode(row[0]) if row else None
 
     def remember(self, letter: int, known: LetterState) -> None:
         """Set the state of a letter in memory; `save` writes it to disk."""

@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import ValidationError
 
-from connectors.maarch.config import Entity, MaarchConfig, Meaning, Routing
+from connectors.maarch.config import STATUSES, Entity, MaarchConfig, Meaning, Routing, is_closed
 from connectors.maarch.letter_facts import LetterFact, decode
 from connectors.maarch.local_time import read_local, to_utc
-from connectors.maarch.statuses import STATUSES, is_closed
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.identifiers import may_be_phone_number, number_for, reference_for
 from connectors.sdk.pseudonyms import citizen_identities

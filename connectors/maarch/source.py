@@ -2,26 +2,22 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.maarch.api import MaarchApi, RefusedError
+from connectors.maarch.api import MaarchApi
 from connectors.maarch.config import MaarchConfig
-from connectors.maarch.letter_facts import LetterState, compare, encode
-from connectors.maarch.letter_feed import LetterFeed, Row, read_row
+from connectors.maarch.letter_facts import LetterState
+from connectors.maarch.letter_feed import LetterFeed
 from connectors.maarch.letter_queries import ChangedLetters, OpenLetters, ReadMark
 from connectors.maarch.letter_store import LetterStore
 from connectors.maarch.mapping import LetterMapping
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
 """Longest time of one `read`, in seconds."""
-PROBED: Final = 20
-"""Letters read by `probe`."""
 _encode: Final = msgspec.json.encode
 
 
@@ -63,12 +59,9 @@ class MaarchSource(Source[bytes, Position]):
         except SourceUnavailableError:
             if not facts:
                 raise
-        if facts:
-            return facts
-        if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
-            raise SourceUnavailableError(trouble)
-        time.sleep(wait_seconds)
-        return ()
+        if not facts:
+            time.sleep(wait_seconds)
+        return facts
 
     def map(self, raw: bytes) -> Outcome:
         """Return the events of a fact, or its rejection."""
@@ -91,25 +84,3 @@ class MaarchSource(Source[bytes, Position]):
     def _next_feed(self) -> LetterFeed | None:
         """Return the next feed to read, None if none is due; a page in progress comes first."""
         return next((feed for feed in sorted(self._feeds, key=lambda feed: not feed.has_rows) if feed.due), None)
-
-
-def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the first letters, read with senders and acknowledgements. Raises `SourceUnavailableError`."""
-    mapping = LetterMapping(context.source, config, context.pseudonym_key)
-    key = context.pseudonym_key(config.sector)
-    with closing(MaarchApi(config)) as server:
-        try:
-            rows = server.list_letters(ChangedLetters(config, ReadMark()).clause(None), ChangedLetters.order, PROBED)
-            records = [record for row in rows for record in _facts_of(read_row(row, key), config, server)]
-        except RefusedError as error:
-            raise SourceRefusedError(str(error)) from None
-    return [mapping.map(record) for record in records]
-
-
-def _facts_of(row: Row, config: MaarchConfig, server: MaarchApi) -> list[bytes]:
-    if isinstance(row, bytes):
-        return [row]
-    senders = server.senders(row.res_id) if config.senders else ()
-    sent_at = server.receipt_sent_at(row.res_id) if config.receipts else ""
-    facts, _ = compare(row, None, sent_at, datetime.now(UTC))
-    return [encode(msgspec.structs.replace(fact, senders=senders)) for fact in facts]

@@ -1,12 +1,15 @@
 """Settings of one mailroom."""
 
-from typing import Annotated, ClassVar, Literal
+import re
+from contextlib import suppress
+from string import Formatter
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from connectors.mailroom.chrono_formats import is_departure_format, is_register_format, matches_format
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
+from connectors.sdk.identifiers import MAX_PLAIN_NUMBER
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import _
@@ -29,14 +32,33 @@ FieldName = Literal[
 ]
 
 
+_PARTS: Final = {"year": r"(?P<year>(?:19|20)\d\d)", "number": r"(?P<number>\d{1,9})"}
+MAX_LENGTH: Final = 100
+"""Longest chrono number, in characters."""
+LARGEST: Final = MAX_PLAIN_NUMBER
+"""Highest number of a letter; a bare `{number}` format must not match telephone numbers."""
+
+
+_NO_FORMAT: Final = (ValueError, LookupError, AttributeError, TypeError, re.error)
+
+
 def _check_register_format(form: str) -> str:
-    if not is_register_format(form):
+    """Accept `form` if it gives a distinct text for each number of each year."""
+    texts: list[str] = []
+    with suppress(*_NO_FORMAT):
+        texts = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, LARGEST)]
+    if len(set(texts)) < 6 or max(map(len, texts)) > MAX_LENGTH:
         raise ValueError(_("must contain {year} and {number}, as in {year}-{number:06}"))
     return form
 
 
 def _check_departure_format(form: str) -> str:
-    if not is_departure_format(form):
+    """Accept `form` if it gives distinct numbers, and `matches_format` recognises them."""
+    texts: set[str] = set()
+    with suppress(*_NO_FORMAT):
+        written = {form.format(year=2026, number=number) for number in (1, 2, LARGEST)}
+        texts = {text for text in written if len(text) <= MAX_LENGTH and matches_format(form, text)}
+    if len(texts) < 3:
         raise ValueError(_("must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}"))
     return form
 
@@ -109,3 +131,14 @@ class MailroomConfig(FolderConfig):
         if any(matches_format(form, chrono) for form in forms):
             raise ValueError(_("must differ from chrono: a mistyped chrono number would pass for outgoing mail"))
         return forms
+
+
+def matches_format(form: str, chrono: str) -> bool:
+    """Return whether `chrono` is a number written in `form`."""
+    parts = Formatter().parse(form)
+    pattern = "".join(re.escape(literal) + (_PARTS[name] if name is not None else "") for literal, name, *_ in parts)
+    found = re.fullmatch(pattern, chrono, re.ASCII)
+    if found is None:
+        return False
+    values = {name: int(part) for name, part in found.groupdict().items()}
+    return values.get("number", 0) <= LARGEST and form.format(**values) == chrono

@@ -6,15 +6,14 @@ chrono number, the step and its stated time.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from connectors.mailroom.chrono_formats import matches_format
-from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.config import FieldName, MailroomConfig, matches_format
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import Row
@@ -159,7 +158,7 @@ class MailroomMapping:
         chrono, step = self._required(row, "chrono"), self._choice(row, "step", Step)
         happened_at = self._time(row, "at") or written_at
         check_event_time(happened_at, claimed_at)
-        if _is_date(self._value(row, "at")):
+        if 0 < len(self._value(row, "at")) <= len("2026-03-20"):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
         if not (routing := routing_at(chrono, happened_at) or self._departure_routing(step, chrono)):
             raise UnusableRecord(Reason.UNKNOWN_RECORD, "chrono: no letter has this number")
@@ -264,10 +263,6 @@ def _parse(value: str) -> datetime:
     raise ValueError
 
 
-def _is_date(value: str) -> bool:
-    return 0 < len(value) <= 10
-
-
 def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
     """Return the parts of a scan between its separator sheets, without the sheets and without empty parts.
 
@@ -290,13 +285,3 @@ def split_by_sheets(pages: Pages, services: dict[str, str], prefix: str) -> list
     ends = [*sheets, pages.count]
     parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]
     return [part for part in parts if part.pages]
-
-
-def sheet_texts(services: Iterable[str], prefix: str) -> list[str]:
-    """Return the possible texts of the separator sheets of `services`, with and without `prefix`."""
-    return [f"{start}{name}" for name in services for start in ("", prefix)]
-
-
-def without_duplicates(events: Sequence[Event]) -> list[Event]:
-    """Return `events` without duplicate ids, which a sidecar may repeat."""
-    return list({event.id: event for event in events}.values())

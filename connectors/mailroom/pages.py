@@ -4,7 +4,6 @@ A malicious file may exhaust or crash the process that reads it.
 """
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from math import ceil
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
@@ -65,7 +63,7 @@ class PageCounter:
 
     def __init__(self, seconds: float, sheets: Iterable[str] = (), prefix: str = "") -> None:
         self._seconds = seconds
-        self._sheets = json.dumps([sorted(sheets), prefix]).encode()
+        self._sheets = json.dumps([sorted(sheets), prefix])
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket
 
@@ -93,8 +91,6 @@ class PageCounter:
             self._process = None
 
     def _ask(self, file: BinaryIO, request: bytes) -> str:
-        if self._process and self._process.poll() is not None:
-            self.close()  # killed while idle
         process = self._process or self._start()
         try:
             with suppress(ConnectionError):
@@ -110,17 +106,14 @@ class PageCounter:
     def _start(self) -> subprocess.Popen[bytes]:
         self._socket, worker_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(START_SECONDS)
-        limits = (str(worker_socket.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
+        arguments = (str(ceil(self._seconds)), str(MEMORY_MEGABYTES), self._sheets)
         try:
-            with worker_socket, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
-                sheets.write(self._sheets)
-                sheets.seek(0)
+            with worker_socket:
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
-                    [sys.executable, "-I", str(Path(barcode_worker.__file__)), *limits],
-                    stdin=sheets,
+                    [sys.executable, "-I", barcode_worker.__file__, *arguments],
+                    stdin=worker_socket.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    pass_fds=[worker_socket.fileno()],
                     env={},
                 )
             ready = self._socket.recv(1)

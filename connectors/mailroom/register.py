@@ -5,14 +5,13 @@ Numbers restart each year and have no gaps. Letters are stored as keyed digests,
 
 import hmac
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
-from connectors.sdk.errors import ConnectorError
 from models.identities import PseudonymKey
 from models.locale import _
 
@@ -47,7 +46,6 @@ class Register:
     """
 
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
-        self._in_transaction = False
         self._key = key
         advice = _("restore it from its backup, otherwise chrono numbers would be assigned twice")
         was_there = cursor.load() is not None
@@ -61,10 +59,7 @@ class Register:
             cursor.save(b"register")
 
     def number(self, letter: str, year: int, form: str) -> str:
-        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`.
-
-        The next `commit` writes it to disk.
-        """
+        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`."""
         letter = self._hide(letter)
         if known := self._query("SELECT chrono FROM letters WHERE letter = ?", letter):
             return str(known[0])
@@ -86,13 +81,13 @@ class Register:
         found = self._query(LATEST, chrono, _sortable(at)) or self._query(FIRST, chrono)
         return Routing(*found) if found else None
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context that writes its changes to disk at its end."""
+        return self._database.transaction()
+
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Return a context that undoes its changes if an exception is raised. `commit` writes them to disk."""
-        if not self._in_transaction:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._in_transaction = True
-        self._check_transaction()
+        """Return a context, within `transaction`, that undoes its changes if an exception is raised."""
         self._database.execute("SAVEPOINT claim")
         try:
             yield
@@ -102,18 +97,8 @@ class Register:
         finally:
             self._database.execute("RELEASE claim")
 
-    def commit(self) -> None:
-        """Write all assigned numbers to disk.
-
-        Raises `ConnectorError` on failure: the numbers will then be assigned again.
-        """
-        if self._in_transaction:
-            self._check_transaction()
-            self._database.execute("COMMIT")
-            self._in_transaction = False
-
     def close(self) -> None:
-        """Close the file. Numbers assigned since the last `commit` are lost."""
+        """Close the file."""
         self._database.close()
 
     def _hide(self, letter: str) -> str:
@@ -132,11 +117,6 @@ class Register:
         self._database.execute("VACUUM")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _check_transaction(self) -> None:
-        if not self._database.in_transaction:  # SQLite may roll back by itself when a disk fails
-            problem = _("could not be written to")
-            raise ConnectorError(f"{self._database} {problem}")
 
     def _query(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._database.execute(statement, *values).fetchone()

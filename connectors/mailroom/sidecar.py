@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
@@ -47,20 +47,9 @@ def summarise_errors(bad: Mapping[int, UnusableRecord]) -> UnusableRecord:
         detail = error.detail if error.reason is reason else f"{error.detail} ({error.reason})"
         rows_by_detail.setdefault(detail, []).append(number)
     messages = (
-        f"row{'s'[: len(rows) - 1]} {_format_ranges(rows)}: {detail}" for detail, rows in rows_by_detail.items()
+        f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}: {detail}" for detail, rows in rows_by_detail.items()
     )
     return UnusableRecord(reason, "; ".join(messages))
-
-
-def _format_ranges(numbers: Sequence[int]) -> str:
-    """Return ascending numbers as ranges, for example `2, 5-7`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1][1:] = [number]
-        else:
-            runs.append([number])
-    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _read_json(content: bytes) -> list[Any]:

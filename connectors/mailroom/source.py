@@ -3,12 +3,11 @@
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import MailroomMapping, Scan, sheet_texts, without_duplicates
+from connectors.mailroom.mapping import MailroomMapping, Scan
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Register, Routing
 from connectors.mailroom.sidecar import Row, read_rows, summarise_errors
@@ -37,14 +36,13 @@ class MailroomSource(FolderSource):
         except BaseException:
             super().close()
             raise
-        sheets = sheet_texts(config.separators, config.separator_prefix)
+        sheets = [f"{start}{name}" for name in config.separators for start in ("", config.separator_prefix)]
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Return the next claims, after writing their chrono numbers to disk."""
-        claims = super().read(wait_seconds)
-        self._register.commit()
-        return claims
+        """Return the next claims; their chrono numbers are on disk."""
+        with self._register.transaction():
+            return super().read(wait_seconds)
 
     def read_claim(self, claim: Claim) -> ClaimResult:
         """Return the events of a claim. Raises `UnusableRecord`.
@@ -89,7 +87,7 @@ class MailroomSource(FolderSource):
                 events.append(step)
             if bad:
                 raise summarise_errors(bad)
-        return ClaimResult(without_duplicates(events))
+        return ClaimResult(list({event.id: event for event in events}.values()))  # a sidecar may repeat steps
 
     def _scan(self, claim: Claim) -> Scan:
         (path,) = claim.contents
@@ -110,14 +108,10 @@ def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
     with open_safely(path, SIDECAR_BYTES) as file:
         sha256 = digest(file, SIDECAR_BYTES)
         file.seek(0)
-        return read_rows(file.read(SIDECAR_BYTES), _suffix(path)), sha256, _written_at(file, claim)
+        return read_rows(file.read(SIDECAR_BYTES), path.suffix.lower()), sha256, _written_at(file, claim)
 
 
 def _written_at(file: BinaryIO, claim: Claim) -> datetime:
     """Return the modification time of a file, at most `claimed_at`: the scanner's clock may be fast."""
     written_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
     return min(written_at, claim.claimed_at)
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()

@@ -12,14 +12,7 @@ import click
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import replace
 from connectors.sdk.signals import install_stop_handler
-from connectors.sdk.simulation.cli_options import (
-    ABOVE_ZERO,
-    click_errors,
-    directory_option,
-    ledger_option,
-    seed_option,
-    speed_option,
-)
+from connectors.sdk.simulation.cli_options import click_errors, seed_option
 from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
@@ -28,6 +21,8 @@ from connectors.simulator.run_modes import RunProgress, run_live, run_span, toda
 from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
+CONNECTORS: Final = ("asterisk", "demarches", "imap", "jdma", "maarch", "mailroom", "rdv", "survey", "webhook")
+ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
 """Phone number, e-mail address (may be empty) and case number of each citizen, one per line, for lookups by hand."""
@@ -46,7 +41,19 @@ USUAL_HOURS: Final = 9
         "connected, and cannot be compared with the ledger."
     ),
 )
-@directory_option(_("Directory of the systems: files, ports, secrets."))
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help=_("Directory of the systems: files, ports, secrets."),
+)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(CONNECTORS),
+    metavar="CONNECTOR",
+    help=_("Simulate only the systems that this connector reads (repeatable). imap needs --mailbox."),
+)
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
@@ -59,9 +66,7 @@ USUAL_HOURS: Final = 9
     help=_("First of these days. Default: such that the last one is yesterday."),
 )
 @click.option(
-    "--live",
-    is_flag=True,
-    help=_("Simulate in real time, at any hour, until stopped; the next run resumes."),
+    "--live", is_flag=True, help=_("Simulate in real time, at any hour, until stopped; the next run resumes.")
 )
 @click.option(
     "--history",
@@ -70,25 +75,10 @@ USUAL_HOURS: Final = 9
     show_default=True,
     help=_("With --live: number of past days to simulate first."),
 )
-@speed_option(_("With --live: speed relative to real time."))
-@click.option(
-    "--prepare",
-    is_flag=True,
-    help=_("Only write the settings, with newly chosen free ports."),
-)
+@click.option("--prepare", is_flag=True, help=_("Only write the settings, with newly chosen free ports."))
 @seed_option(_("The same seed gives the same citizens and actions."))
-@click.option(
-    "--per-year",
-    type=ABOVE_ZERO,
-    default=1_000_000,
-    show_default=True,
-    help=_("Contacts per year."),
-)
-@click.option(
-    "--calls-per-hour",
-    type=ABOVE_ZERO,
-    help=_("Calls in a usual hour, independent of the other contacts."),
-)
+@click.option("--per-year", type=ABOVE_ZERO, default=1_000_000, show_default=True, help=_("Contacts per year."))
+@click.option("--calls-per-hour", type=ABOVE_ZERO, help=_("Calls in a usual hour, independent of the other contacts."))
 @click.option(
     "--mailbox",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -96,7 +86,9 @@ USUAL_HOURS: Final = 9
         "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there."
     ),
 )
-@ledger_option()
+@click.option(
+    "--ledger", type=click.Path(dir_okay=False, path_type=Path), help=_("File for the expected figures, as JSON.")
+)
 @click_errors()
 def command(
     *,
@@ -105,7 +97,7 @@ def command(
     first_day: datetime | None,
     live: bool,
     history: int,
-    speed: float,
+    only: tuple[str, ...],
     prepare: bool,
     seed: int,
     per_year: float,
@@ -116,10 +108,12 @@ def command(
     """Simulate the systems."""
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(_("use exactly one of --days, --live, --prepare"))
+    if "imap" in only and mailbox is None:
+        raise click.UsageError(_("--only imap needs --mailbox"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
     simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
     departement = Departement(
-        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server
+        simulation_run, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server, only=only
     )
     if prepare:
         simulation_run.renew_ports()
@@ -130,7 +124,8 @@ def command(
     if days is not None:
         _run_days(departement, _span(days, first_day), stop, ledger)
     else:
-        identity = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
+        identity: dict[str, Any] = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day}
+        identity |= {"only": sorted(only)} if only else {}
         _run_live(departement, simulation_run.root / PROGRESS_FILE, RunProgress.new(identity, history), stop, ledger)
 
 
@@ -174,7 +169,7 @@ def _run_live(
     # Past calls are simulated for today only: they are many and short.
     with departement.opened(progress.since, progress.played_until if saved else None, today()):
         click.echo(_("simulating until stopped"))
-        run_live(departement, progress, path, stop, new.of["speed"])
+        run_live(departement, progress, path, stop)
         _write(departement, ledger)
 
 

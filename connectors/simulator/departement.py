@@ -1,9 +1,9 @@
 """Execution of planned actions in their systems, and their recording in the ledger."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from random import Random
 from typing import Any, Final
@@ -48,7 +48,7 @@ class Departement:
     """All systems in one run directory, and the plan executed in them. Use it from one thread.
 
     `mailbox` are options of the connector `imap` for a dedicated mailbox; without it, e-mail is sent as webhooks.
-    `systems` replaces all systems except the switchboard, for tests.
+    `only` names the connectors whose systems run; empty: all. `systems` replaces all systems except the switchboard, for tests.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Departement:
         *,
         calls_per_day: float | None = None,
         mailbox: Mapping[str, Any] | None = None,
+        only: Collection[str] = (),
         systems: Sequence[System] | None = None,
     ) -> None:
         self.ledger = Ledger()
@@ -70,17 +71,17 @@ class Departement:
             *(self._make_systems(simulation_run, mailbox) if systems is None else systems),
             self.calls,
         ]
+        self._running = [system for system in self._systems if not only or system.connector in only]
         self._follow_ups: list[tuple[datetime, int, Action]] = []
         """Actions that follow from calls."""
         self._order = count()
         self._actions: Iterator[Action] = iter(())
         self._next: Action | None = None
-        self._now = self._speed_changed_at = datetime.min.replace(tzinfo=UTC)
-        self._speed = 1.0
+        self._now = datetime.min.replace(tzinfo=UTC)
 
     def connectors(self) -> dict[str, dict[str, Any]]:
         """Return the settings of the connectors that read the systems, by instance name."""
-        return {system.instance: {"connector": system.connector, **system.options()} for system in self._systems}
+        return {system.instance: {"connector": system.connector, **system.options()} for system in self._running}
 
     @contextmanager
     def opened(
@@ -91,23 +92,16 @@ class Departement:
         Actions until `resumed_at` were executed by an earlier run. Raises `OSError` if a system cannot be opened.
         """
         with ExitStack() as stack:
-            for system in self._systems:
+            for system in self._running:
                 stack.callback(system.close)
-                system.open(lambda: self._now)
+                system.open()
             self._actions = self._plan.actions(since)
             self._advance()
             if resumed_at:
                 self._restore(resumed_at)
             self._now = resumed_at or since
-            callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
-            self.calls.begin(
-                max(self._now, calls_since or self._now),
-                seed=self._plan.seed,
-                profile=CallProfile(self._calls_per_day, always=self._plan.always),
-                draw_caller=lambda: draw(self._plan.seed, callers).phone,
-                on_ended=self._add_feedback,
-            )
-            self.ledger.calls = self.calls.ledger
+            if self.calls in self._running:
+                self._begin_calls(max(self._now, calls_since or self._now))
             yield
 
     @property
@@ -137,16 +131,9 @@ class Departement:
                 self.ledger.record(action)
                 self.completed += 1
 
-    def set_speed(self, speed: float) -> None:
-        """Change the speed from now on: at 2, twice as many actions come and everything takes half the time."""
-        self._speed, self._speed_changed_at = speed, self._now
-        self.calls.set_speed(speed)
-        if self._next:
-            self._next = self._accelerate(self._next)
-
     def drain(self) -> bool:
         """Let systems continue pending work; return whether none is left."""
-        drained = [system.drain() for system in self._systems]  # call each one, without short-circuit
+        drained = [system.drain() for system in self._running]  # call each one, without short-circuit
         return all(drained)
 
     def _make_systems(self, simulation_run: SimulationRun, mailbox: Mapping[str, Any] | None) -> list[System]:
@@ -155,6 +142,17 @@ class Departement:
             Helpdesk(simulation_run) if mailbox is None else _make_mailboxes(simulation_run, mailbox),
             Surveys(simulation_run, self._contact_of),
         ]
+
+    def _begin_calls(self, since: datetime) -> None:
+        callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
+        self.calls.begin(
+            since,
+            seed=self._plan.seed,
+            profile=CallProfile(self._calls_per_day, always=self._plan.always),
+            draw_caller=lambda: draw(self._plan.seed, callers).phone,
+            on_ended=self._add_feedback,
+        )
+        self.ledger.calls = self.calls.ledger
 
     def _restore(self, until: datetime) -> None:
         while (action := self._peek()) and action.at <= until:
@@ -168,7 +166,7 @@ class Departement:
         return next(contacts, "")
 
     def _system_of(self, action: Action) -> System | None:
-        return next((system for system in self._systems if system.accepts(action)), None)
+        return next((system for system in self._running if system.accepts(action)), None)
 
     # ---------------------------------------------------------------------------------------------------- next action
     def _peek(self) -> Action | None:
@@ -183,20 +181,7 @@ class Departement:
             heapq.heappop(self._follow_ups)
 
     def _advance(self) -> None:
-        action = next(self._actions, None)
-        self._next = self._accelerate(action) if action else None
-
-    def _accelerate(self, action: Action) -> Action:
-        return action._replace(
-            at=self._accelerate_time(action.at),
-            effective_at=self._accelerate_time(action.effective_at) if action.effective_at else None,
-        )
-
-    def _accelerate_time(self, at: datetime) -> datetime:
-        wait = at - self._speed_changed_at
-        if self._speed == 1 or wait < timedelta():
-            return at
-        return self._speed_changed_at + timedelta(seconds=int(wait.total_seconds() / self._speed))
+        self._next = next(self._actions, None)
 
     def _add_feedback(self, conversation: Conversation) -> None:
         """Plan feedback about an ended conversation, by chance; none if the caller's number is withheld."""

@@ -16,7 +16,6 @@ from connectors.simulator.case_tallies import (
     SwitchboardCall,
     VisitTally,
 )
-from connectors.simulator.citizen_contacts import CitizenContacts
 from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
@@ -33,15 +32,12 @@ class Ledger:
         self._last_at = NEVER
         self.calls = CallLedger()
         """Figures of the switchboard's calls."""
-        self.citizen_contacts = CitizenContacts()
-        """Contacts of citizens, except calls."""
 
     def record(self, action: Action) -> None:
         """Count an action for each of its cases. Calls are not counted here: the switchboard counts them in `calls`."""
         self._last_at = max(self._last_at, action.at)
         if action.kind is ActionKind.CALLED:
             return
-        self.citizen_contacts.record(action)
         for citizen_case in (action.citizen_case, *action.other_cases):
             self._tally_of(citizen_case, action).record(action)
 

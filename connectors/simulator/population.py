@@ -12,35 +12,13 @@ CITIZENS: Final = NUMBERS_PER_RANGE * len(CALLER_RANGES)
 WITH_EMAIL: Final = 0.8
 FIRST_NAMES: Final = (
     *("Abel", "Aminata", "Berthe", "Côme", "Daria", "Éloi", "Fanta", "Gaspard", "Hedwige", "Ilan", "Jade", "Karim"),
-    *(
-        "Leïla",
-        "Maël",
-        "Nora",
-        "Octave",
-        "Perrine",
-        "Quitterie",
-        "Rayan",
-        "Soizic",
-        "Tahar",
-        "Ulysse",
-        "Violette",
-        "Yves",
-    ),
+    *("Leïla", "Maël", "Nora", "Octave", "Perrine", "Quitterie", "Rayan", "Soizic", "Tahar", "Ulysse", "Violette"),
+    "Yves",
 )
 LAST_NAMES: Final = (
     *("Aubépin", "Brumance", "Coudrelle", "Dormoisin", "Escarbeau", "Ferlandier", "Gravelune", "Hautclair", "Isserand"),
-    *(
-        "Jonquerel",
-        "Kervaliou",
-        "Lorvignan",
-        "Montabric",
-        "Noirépine",
-        "Orvalet",
-        "Pierreciel",
-        "Quincendre",
-        "Rochambelle",
-    ),
-    *("Sauvanterre", "Tilleroy", "Urvanne", "Valcendre", "Wambrelin", "Yvercourt"),
+    *("Jonquerel", "Kervaliou", "Lorvignan", "Montabric", "Noirépine", "Orvalet", "Pierreciel", "Quincendre"),
+    *("Rochambelle", "Sauvanterre", "Tilleroy", "Urvanne", "Valcendre", "Wambrelin", "Yvercourt"),
 )
 _PLAIN: Final = str.maketrans("âàéèêëïîôöùûüçÉ", "aaeeeeiioouuucE")
 

@@ -92,6 +92,7 @@ class RunProgress(NamedTuple):
         if not path.exists():
             return None
         saved = json.loads(path.read_bytes())
+        saved["of"].pop("speed", None)  # written by earlier versions
         if saved["of"] != of:
             return None
         return cls(of, *(datetime.fromisoformat(saved[name]) for name in cls._fields[1:]))
@@ -101,14 +102,11 @@ class RunProgress(NamedTuple):
         replace(path, json.dumps(self._asdict(), default=datetime.isoformat).encode())
 
 
-def run_live(
-    departement: Departement, progress: RunProgress, path: Path, stop: threading.Event, speed: float = 1.0
-) -> None:
+def run_live(departement: Departement, progress: RunProgress, path: Path, stop: threading.Event) -> None:
     """Run the past since `progress`, then continue in real time until `stop` is set, and save the progress to `path`.
 
     Calls are live from the start, while the past of the other channels is simulated. Progress is saved when no work is
-    pending: work that was pending at a stop is repeated identically. At `speed` 2, twice as many actions come and
-    everything takes half the time. At the end, all calls are ended.
+    pending: work that was pending at a stop is repeated identically. At the end, all calls are ended.
     """
 
     def save(_: datetime) -> None:
@@ -120,9 +118,8 @@ def run_live(
             next_at = datetime.fromtimestamp(departement.calls.next_at, UTC)
             departement.calls.advance(min(next_at + SUBSTEP, _now()))
 
-    with departement.calls.manager.lock:  # clients wait until the calls have reached the current time
+    with departement.calls.clients_waiting():  # until the calls have reached the current time
         run_calls()
-    departement.calls.set_speed(speed)
     run_span(
         departement,
         departement.now,
@@ -133,7 +130,6 @@ def run_live(
         patience_seconds=PATIENCE_SECONDS,
         share=SHARE,
     )
-    departement.set_speed(speed)
     saved_at = _now()
     while not stop.is_set():
         now = _now()

@@ -3,12 +3,12 @@
 A scenario depends only on the seed, the day it begins and its index on that day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
 from connectors.simulator.office_hours import OfficeHours
@@ -27,6 +27,7 @@ from connectors.simulator.population import draw
 from models.topics import Channel
 
 Actions = Iterator[Action]
+Choice = TypeVar("Choice")
 HOURS_A_DAY: Final = 8.5
 """Working hours per day."""
 PATIENCE_HOURS: Final = 8 * HOURS_A_DAY
@@ -245,12 +246,12 @@ class ScenarioBuilder:
         feedback = self._follow_up(citizen_case, Channel.FEEDBACK, ContactReason.ASKED_FOR_OPINION)
         asked_at = self._soon(at, 600)
         if citizen_case.channel is Channel.FORM:
-            yield Action(asked_at, ActionKind.OPINION_GIVEN, feedback, "jdma_0_10", self._score(JDMA))
+            yield Action(asked_at, ActionKind.OPINION_GIVEN, feedback, "jdma_0_10", self._choose(JDMA))
             return
         yield Action(asked_at, ActionKind.INVITED, feedback)
         if self._chance(ANSWER_OPINION):
             given_at = self._weeks_later(asked_at) if self._chance(0.03) else self._soon(asked_at, 5 * 3600)
-            yield Action(given_at, ActionKind.OPINION_GIVEN, feedback, "csat_1_5", self._score(CSAT))
+            yield Action(given_at, ActionKind.OPINION_GIVEN, feedback, "csat_1_5", self._choose(CSAT))
 
     def _ask_again(self, at: datetime, citizen_case: CitizenCase, reason: ContactReason) -> Actions:
         asked_at = self.office.after(at, self.random.uniform(0, 6))
@@ -287,10 +288,7 @@ class ScenarioBuilder:
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
-    def _score(self, weights: dict[int, int]) -> int:
-        return self.random.choices([*weights], [*weights.values()])[0]
-
-    def _choose(self, weights: dict[str, int]) -> str:
+    def _choose(self, weights: Mapping[Choice, int]) -> Choice:
         return self.random.choices([*weights], [*weights.values()])[0]
 
     def _party(self, citizen: float) -> str:

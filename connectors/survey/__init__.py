@@ -2,7 +2,6 @@
 
 from connectors.sdk.contract import Connector
 from connectors.survey.config import SurveyConfig
-from connectors.survey.simulate import command
 from connectors.survey.source import SurveySource
 from models.locale import N_
 
@@ -10,7 +9,6 @@ CONNECTOR = Connector(
     "survey",
     SurveyConfig,
     SurveySource,
-    simulate=command,
     description=N_("Invitations and answers of a survey tool (Formbricks and others), by signed webhook"),
     position_files=lambda _: (),
 )

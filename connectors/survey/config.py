@@ -87,8 +87,3 @@ class SurveyConfig(SignedConfig):
         "ignored": "Types de message qui ne sont ni des invitations ni des réponses.",
         "types": "Correspondances par type de message de l'outil.",
     }
-
-    @property
-    def reference_secrets(self) -> list[SecretStr]:
-        """The accepted secrets of references, the newest first."""
-        return [secret for secret in (self.reference_secret, self.previous_reference_secret) if secret is not None]

@@ -11,7 +11,7 @@ from connectors.sdk.decoding import decode_json
 from connectors.sdk.webhook.field_paths import Value, find_value, read_time, read_type, require_value, safe_contact_id
 from connectors.sdk.webhook.intake import Message
 from connectors.survey.config import MessageTypeOptions, SurveyConfig
-from connectors.survey.reference import ContactReferences, ForgedReferenceError
+from connectors.survey.reference import ContactReferences
 from models.codec import UnusableRecord
 from models.events import FeedbackGiven, FeedbackGivenData, FeedbackInvited, FeedbackScale
 from models.identities import PseudonymKey
@@ -27,7 +27,8 @@ class SurveyMapping:
         self._source = source
         self._config = config
         self._key = key
-        self._references = ContactReferences(config.reference_secrets)
+        secrets = (config.reference_secret, config.previous_reference_secret)
+        self._references = ContactReferences([secret for secret in secrets if secret is not None])
         self._zone = ZoneInfo(config.timezone) if config.timezone else None
 
     def map(self, message: Message) -> Outcome:
@@ -66,7 +67,7 @@ class SurveyMapping:
             return contact_id(Channel.FEEDBACK, self._source, native)
         try:
             return self._references.read(str(reference))
-        except ForgedReferenceError:
+        except ValueError:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{kind.reference}: not a valid reference") from None
 
 

@@ -5,11 +5,11 @@ created, nor changed. A contact always has the same reference. The survey tool, 
 nothing about the contact, not even its id.
 """
 
-import binascii
 import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -28,10 +28,6 @@ LONGEST: Final = 200
 """Most characters of a contact id, as in the event models."""
 
 
-class ForgedReferenceError(Exception):
-    """A reference was not made with any of the secrets, or was changed."""
-
-
 class ContactReferences:
     """Makes references with the first of `secrets`, and reads references made with any of them."""
 
@@ -46,14 +42,9 @@ class ContactReferences:
         return urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def read(self, reference: str) -> str:
-        """Return the contact id in a reference. Raises `ForgedReferenceError`."""
-        try:
-            sealed = urlsafe_b64decode(reference.encode("ascii") + b"=" * (-len(reference) % 4))
-        except (ValueError, binascii.Error):
-            raise ForgedReferenceError from None
+        """Return the contact id in a reference. Raises `ValueError` if it was not made with any of the secrets, or changed."""
+        sealed = urlsafe_b64decode(reference.encode("ascii") + b"=" * (-len(reference) % 4))
         for cipher in self._ciphers:
-            try:
+            with suppress(InvalidTag, ValueError):
                 return cipher.decrypt(sealed, [PURPOSE]).decode()
-            except (InvalidTag, ValueError):
-                continue
-        raise ForgedReferenceError
+        raise ValueError("forged")

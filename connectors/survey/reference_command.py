@@ -1,11 +1,27 @@
 """Command `accueil survey-reference`, for programs that send invitations."""
 
+from pathlib import Path
+
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.webhook.cli_options import secret_option
+from connectors.sdk.errors import describe_os_error
+from connectors.sdk.webhook.signatures import check_secret
 from connectors.survey.reference import ContactReferences
 from models.locale import _
+
+
+def _read_secret(_context: click.Context, _parameter: click.Parameter, path: Path) -> SecretStr:
+    try:
+        secret = SecretStr(path.read_text(encoding="utf-8").strip())
+        check_secret(secret)
+    except OSError as error:
+        raise click.BadParameter(describe_os_error(error, path)) from None
+    except UnicodeDecodeError:
+        raise click.BadParameter(_("{path} is not a text file", path=path)) from None
+    except ValueError as error:
+        raise click.BadParameter(f"{path} {error}") from None
+    return secret
 
 
 @click.command(
@@ -16,7 +32,14 @@ from models.locale import _
     epilog=_("A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12."),
 )
 @click.argument("contacts", metavar="[CONTACT]...", nargs=-1)
-@secret_option("reference_secret_file", "--secret-file")
+@click.option(
+    "--secret-file",
+    "reference_secret",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    callback=_read_secret,
+    help=_("Same file as the connector's {option}.", option="reference_secret_file"),
+)
 def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
     """Print the references, in order."""
     references = ContactReferences([reference_secret])

@@ -5,23 +5,14 @@ invitations; these have the format of the README's example.
 """
 
 import json
-import time
 import uuid
-from contextlib import closing
-from datetime import UTC, datetime
-from random import Random
+from datetime import datetime
 from typing import Any, Final
 
-import click
 from pydantic import SecretStr
 
-from connectors.sdk.signals import install_stop_handler
-from connectors.sdk.simulation.cli_options import rate_option, seed_option
-from connectors.sdk.simulation.poster import posting
-from connectors.sdk.webhook.cli_options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.survey.reference import ContactReferences
-from models.locale import _
 from models.timestamps import milliseconds, to_iso
 
 SURVEY: Final = "clsatisfaction00accueil"
@@ -102,32 +93,3 @@ def write_response(native: str, at: datetime, answers: dict[str, Any]) -> bytes:
 
 def _format_time(at: datetime) -> str:
     return to_iso(milliseconds(at))
-
-
-@click.command(
-    "survey",
-    help=_("Post the invitations and answers of a simulated survey."),
-)
-@url_option()
-@secret_option()
-@secret_option("reference_secret_file")
-@seed_option(_("Seed of the random numbers."))
-@rate_option(_("Invitations per hour."), default=60, most=36_000)
-def command(*, url: str, secret: SecretStr, reference_secret: SecretStr, seed: int, rate: float) -> None:
-    """Post messages until stopped; repeat messages that are not accepted."""
-    stop = install_stop_handler()
-    tool = SurveyTool(url, secret, ContactReferences([reference_secret]))
-    random = Random(seed)  # noqa: S311 - must be reproducible
-    begin = int(time.time())
-    with closing(tool), posting(url, stop) as post:
-        for number in range(1 << 30):
-            contact = f"call:asterisk/siege:{begin}.{number}"
-            now = datetime.now(UTC)
-            post.post_until_accepted(tool.invite, contact, now, f"invitation-{begin}-{number}")
-            if random.random() < 0.4:
-                score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
-                post.post_until_accepted(
-                    tool.answer, contact, now, f"reponse-{begin}-{number}", score, "Un avis inventé"
-                )
-            if stop.wait(3600 / rate):
-                break

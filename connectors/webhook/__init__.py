@@ -2,7 +2,6 @@
 
 from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig
-from connectors.webhook.simulate import command
 from connectors.webhook.source import WebhookSource
 from models.locale import N_
 
@@ -10,7 +9,6 @@ CONNECTOR = Connector(
     "webhook",
     WebhookConfig,
     WebhookSource,
-    simulate=command,
     description=N_("Signed webhooks of any system, by configuration"),
     position_files=lambda _: (),
 )

@@ -23,8 +23,7 @@ from connectors.sdk.webhook.field_paths import (
     safe_revision,
 )
 from connectors.sdk.webhook.intake import Message
-from connectors.webhook.config import MessageTypeOptions, WebhookConfig
-from connectors.webhook.vocabulary import channel_of, data_fields, is_enum, is_label
+from connectors.webhook.config import MessageTypeOptions, WebhookConfig, channel_of, data_fields, is_enum, is_label
 from models.codec import UnusableRecord, decode
 from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id

@@ -1,1 +1,1 @@
-"""Tokens, permissions and the audit log of accesses. Imports `models` and `connectors.sdk` only."""
+"""Tokens, permissions and the audit log of accesses. Imports `models`, `streams.settings.api` and `connectors.sdk` only."""

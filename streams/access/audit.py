@@ -94,22 +94,18 @@ class Purpose(StrEnum):
 
 
 class Result(StrEnum):
-    """Outcome of an operation."""
+    """Outcome of an operation. Changes are recorded as `begun` before, and as `done`, `proved` or `failed` after."""
 
     SHOWN = "shown"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
-    """The role, the sector or another rule does not allow the operation."""
     LIMITED = "limited"
     """The token exceeded its rate limit."""
     BEGUN = "begun"
-    """The operation is recorded and will now be carried out."""
     PROVED = "proved"
-    """The operation was carried out and proved."""
     DONE = "done"
-    """An operation recorded as `begun` has succeeded."""
     FAILED = "failed"
-    """An operation recorded as `begun` has failed. For look-ups and records of earlier releases, the outcome is unknown."""
+    """For look-ups and records of earlier releases, the outcome is unknown."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +124,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     across: str = ""
     """Reason, from the settings, for an access to a sector that the token does not have."""
     ground: RevocationReason | Literal[""] = ""
-    """For a revoked link: the reason of the revocation."""
+    """Reason of the revocation of a link."""
     erasure: str = ""
-    """For an erasure: the id of its request, in all records from the request to the proof."""
+    """Id of an erasure, in all records from the request to the proof."""
 
     def __post_init__(self) -> None:
         """Reject values that may contain personal data."""
@@ -171,10 +167,7 @@ class Audit:
         return waiting.recorded
 
     def record(self, access: Access) -> int:
-        """Record `access` and return its sequence number once it is on disk.
-
-        Raises `AuditError`; the request must then not be answered.
-        """
+        """Record `access` and return its sequence number once it is on disk. Raises `AuditError`."""
         return self.submit(access).result()
 
     async def record_soon(self, access: Access) -> int:
@@ -290,7 +283,8 @@ class Audit:
         if damage:
             log.error("audit_damaged", file=head.file, reason=damage.value, next_file=path.name)
             record["damage"] = damage.value
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
+        with _opened_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL):
+            pass
         try:
             sync_directory(self._directory)
             return self._append(Head(path.name, 0, *head.position, record["at"][:7]), [record])
@@ -345,21 +339,15 @@ class Audit:
         content = _read(path)
         newest, _ = hash_chain.read_head(content)
         first = newest is None or hash_chain.read_slot(content[:SLOT_BYTES]) != newest
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | (0 if content else os.O_CREAT), PRIVATE_FILE)
-        try:
+        with _opened_file(path, os.O_WRONLY | (0 if content else os.O_CREAT)) as descriptor:
             os.lseek(descriptor, 0 if first else SLOT_BYTES, os.SEEK_SET)
             _write_all(descriptor, hash_chain.write_slot(head))
-        finally:
-            os.close(descriptor)
         if not content:
             sync_directory(self._directory)
 
     def _sync_head(self) -> None:
-        descriptor = os.open(self._directory / HEAD, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with _opened_file(self._directory / HEAD, os.O_RDONLY) as descriptor:
             os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class Line(NamedTuple):
@@ -439,13 +427,11 @@ def _read(path: Path, start: int = 0) -> bytes:
 
 
 def _first(path: Path) -> dict[str, Any]:
-    """Return the record of the first line of a file."""
     with path.open("rb") as file:
         return hash_chain.read_record(file.readline()) or {}
 
 
 def _last(path: Path) -> dict[str, Any]:
-    """Return the record of the last line of a file."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().splitlines()
@@ -473,10 +459,16 @@ def _end_as_claimed(path: Path) -> Head:
 
 def _write(path: Path, content: bytes) -> None:
     """Append to an existing file and sync it to disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    try:
+    with _opened_file(path, os.O_WRONLY | os.O_APPEND) as descriptor:
         _write_all(descriptor, content)
         os.fdatasync(descriptor)
+
+
+@contextmanager
+def _opened_file(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 

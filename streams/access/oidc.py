@@ -1,7 +1,7 @@
 """Authentication by bearer tokens of an OpenID provider.
 
-A token must be signed by one of the provider's keys and issued for Accueil; its roles map to permissions (`oidc_options`). The
-keys' location is found by OpenID Connect Discovery 1.0; the checks follow RFC 7519 and RFC 8725. Accueil requests only the keys
+A token must be signed by one of the provider's keys and issued for Accueil; its roles map to permissions (`api.oidc`). The keys'
+location is found by OpenID Connect Discovery 1.0; the checks follow RFC 7519 and RFC 8725. Accueil requests only the keys
 from the provider, never the state of a token. A revoked token stays valid until it expires, so tokens should live for minutes.
 """
 
@@ -20,8 +20,8 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from models.locale import _
-from streams.access.oidc_options import OidcOptions
 from streams.access.tokens import Token, TokensError
+from streams.settings.api import Oidc
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 """Accepted signature algorithms: asymmetric ones only. HS256 would let Accueil sign tokens itself; `none` is unsigned."""
@@ -43,15 +43,15 @@ log = structlog.get_logger(__name__)
 class Provider:
     """One OpenID provider and its cached keys."""
 
-    def __init__(self, options: OidcOptions, clock: Callable[[], float] = time.monotonic) -> None:
-        self._options, self._clock = options, clock
+    def __init__(self, settings: Oidc, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._clock = settings, clock
         self._keys: KeySet | None = None
         self._fetched_at = self._tried_at = -float("inf")
         self._fetching = asyncio.Lock()
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
-            iss={"essential": True, "value": options.issuer},
-            aud={"essential": True, "value": options.audience},
+            iss={"essential": True, "value": settings.issuer},
+            aud={"essential": True, "value": settings.audience},
             exp={"essential": True},
             sub={"essential": True},
         )
@@ -64,8 +64,8 @@ class Provider:
         claims = await self._read(text)
         if claims is None:
             return None
-        name, roles = claims.get(self._options.name_claim), _find_texts(claims, self._options.role_claim)
-        grant = next((grant for role, grant in self._options.grants.items() if role in roles), None)
+        name, roles = claims.get(self._settings.name_claim), _find_texts(claims, self._settings.role_claim)
+        grant = next((grant for role, grant in self._settings.grants.items() if role in roles), None)
         if grant is None or not isinstance(name, str) or not _NAME.fullmatch(name):
             return None
         return Token(
@@ -74,7 +74,7 @@ class Provider:
             role=grant.role,
             sectors=grant.sectors,
             services=grant.services,
-            rate_per_minute=self._options.rate_per_minute,
+            rate_per_minute=self._settings.rate_per_minute,
             created_at=0,
             expires_at=int(claims["exp"]) * 1000,
         )
@@ -113,7 +113,7 @@ class Provider:
             if self._is_due(oldest_seconds):
                 now = self._tried_at = self._clock()
                 try:
-                    self._keys, self._fetched_at = await fetch_keys(self._options.issuer), now
+                    self._keys, self._fetched_at = await fetch_keys(self._settings.issuer), now
                 except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:
                     log.warning("provider_away", error=type(error).__name__)
             keys = self._usable_keys

@@ -1,22 +1,11 @@
-"""Permissions of each role, and the rule that applies them."""
+"""Permissions of each role; `tokens.Token.may` applies them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-
-class Role(StrEnum):
-    """Role of a token's holder."""
-
-    AGENT = "agent"
-    """Answers citizens."""
-    SUPERVISOR = "supervisor"
-    """Manages the services: sees figures, but no citizen."""
-    DPO = "dpo"
-    """Data protection officer: handles citizens' requests about their data."""
-    OPERATOR = "operator"
-    """Runs the machines: sees dead letters by their reasons only."""
+from models.roles import Role
 
 
 class Operation(StrEnum):
@@ -39,12 +28,13 @@ class Operation(StrEnum):
     REVOKE_TOKEN = "revoke_token"  # noqa: S105
 
 
-_READING: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
+READ_OPERATIONS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
+"""Operations that the settings may allow in sectors that a token does not have."""
 PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
     {
-        Role.AGENT: _READING,
+        Role.AGENT: READ_OPERATIONS,
         Role.SUPERVISOR: frozenset({Operation.READ_FIGURES}),
-        Role.DPO: _READING
+        Role.DPO: READ_OPERATIONS
         | {
             Operation.EXPORT,
             Operation.ERASE,
@@ -57,15 +47,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
     }
 )
 """Role → allowed operations. No role may manage tokens: that needs a command on the machine itself."""
-CITIZEN_OPERATIONS: Final = _READING | {
+CITIZEN_OPERATIONS: Final = READ_OPERATIONS | {
     Operation.EXPORT,
     Operation.ERASE,
     Operation.REVOKE_LINK,
     Operation.RESTORE_LINK,
 }
 """Operations on one citizen, and so in one sector. They need a purpose and are recorded before they are answered."""
-
-
-def may(role: Role, sectors: Collection[str], operation: Operation, sector: str = "") -> bool:
-    """Return whether a role with these sectors may do `operation`, in `sector` if it is one of `CITIZEN_OPERATIONS`."""
-    return operation in PERMISSIONS[role] and (operation not in CITIZEN_OPERATIONS or sector in sectors)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from models.roles import Role
 from streams.access.audit import Purpose
-from streams.access.permissions import Role
 
 _SERVICE: Final = (Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY)
 PURPOSES: Final[Mapping[Role, tuple[Purpose, ...]]] = MappingProxyType(

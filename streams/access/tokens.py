@@ -20,8 +20,9 @@ from filelock import FileLock, Timeout
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace
 from models.locale import _
+from models.roles import Role
 from models.timestamps import milliseconds
-from streams.access.permissions import Operation, Role, may
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Operation
 
 SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets secret scanners find a secret in source code
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -55,12 +56,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
         return self.revoked_at is None and now < self.expires_at
 
     def may(self, operation: Operation, sector: str = "") -> bool:
-        """Return whether the token allows `operation`; see `permissions.may`."""
-        return may(self.role, self.sectors, operation, sector)
-
-    def sees(self, sector: str, service: str) -> bool:
-        """Return whether the token allows reading entries of this sector and service."""
-        return sector in self.sectors and (not self.services or service in self.services)
+        """Return whether the token allows `operation`, in `sector` if it is one of `CITIZEN_OPERATIONS`."""
+        is_in_sector = operation not in CITIZEN_OPERATIONS or sector in self.sectors
+        return is_in_sector and operation in PERMISSIONS[self.role]
 
 
 def make_secret() -> str:

@@ -1,9 +1,10 @@
 """FastAPI application: routes, error handlers and health checks."""
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
-import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
@@ -40,8 +41,8 @@ PUBLISHED_NAMES: Final = {
     "TargetStatus": "Standing",
 }
 """Class → name of its schema in the published contract. Clients generate types from these names, so they stay."""
-
-log = structlog.get_logger(__name__)
+_NAMES: Final = re.compile(rf'(?<=["/])({"|".join(PUBLISHED_NAMES)})(?=")')
+"""Name of a class in the text of the contract: a key, a title or the end of a reference."""
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
@@ -50,12 +51,10 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(AuthMiddleware, api=api),
     )
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_mistakes)
-    app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(Exception, _answer_failure)
+    for kind in (Problem, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
     _add_health(app, api, registry)
-    add_page(app, api.options)
+    add_page(app, api.settings)
     return app
 
 
@@ -79,31 +78,17 @@ def create_base_app(*middleware: Middleware) -> FastAPI:
 
 def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the media type of problems and the published names of schemas."""
-    contract: dict[str, Any] = _rename_schemas(FastAPI.openapi(app))
+    contract: dict[str, Any] = json.loads(
+        _NAMES.sub(lambda name: PUBLISHED_NAMES[name[0]], json.dumps(FastAPI.openapi(app)))
+    )
     for path in contract["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
                 if int(status) >= HTTPStatus.BAD_REQUEST and JSON in response.get("content", {}):
                     response["content"][MEDIA_TYPE] = response["content"].pop(JSON)
     schemas = contract["components"]["schemas"]
-    renamed = {PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()}
-    contract["components"]["schemas"] = dict(sorted(renamed.items()))
+    contract["components"]["schemas"] = dict(sorted(schemas.items()))
     return contract
-
-
-def _rename_schemas(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_rename_schemas(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    renamed = {key: _rename_schemas(part) for key, part in node.items()}
-    match renamed:
-        case {"$ref": str(reference)}:
-            start, slash, name = reference.rpartition("/")
-            renamed["$ref"] = start + slash + PUBLISHED_NAMES.get(name, name)
-        case {"title": str(title)}:
-            renamed["title"] = PUBLISHED_NAMES.get(title, title)
-    return renamed
 
 
 def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
@@ -126,20 +111,16 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
     app.add_route("/metrics", metrics, include_in_schema=False)
 
 
-async def _answer_problem(request: Request, problem: Any) -> Response:
-    response: Response = problem.to_response(find_language(request.headers))
-    return response
-
-
-async def _answer_mistakes(request: Request, error: Any) -> Response:
-    return await _answer_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names())))
-
-
-async def _answer_http_error(request: Request, error: Any) -> Response:
-    problem = problem_for_status(error.status_code)
-    problem.headers = dict(error.headers or {})
-    return await _answer_problem(request, problem)
-
-
-async def _answer_failure(request: Request, _: Exception) -> Response:
-    return await _answer_problem(request, Problem("failed"))
+async def _answer(request: Request, error: Any) -> Response:
+    """Answer an exception as a problem."""
+    match error:
+        case Problem():
+            problem = error
+        case RequestValidationError():
+            problem = Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names()))
+        case HTTPException():
+            problem = problem_for_status(error.status_code)
+            problem.headers = dict(error.headers or {})
+        case _:
+            problem = Problem("failed")
+    return problem.to_response(find_language(request.headers))

@@ -5,7 +5,6 @@ their result after the access was recorded in the audit log.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ import structlog
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from connectors.sdk.errors import KeyFileError
@@ -30,13 +28,13 @@ from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
-from streams.access.permissions import CITIZEN_OPERATIONS, Operation
+from streams.access.permissions import CITIZEN_OPERATIONS, READ_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
-from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
-from streams.privacy.privacy_requests import PrivacyRequests
+from streams.privacy.personal_data import PrivacyRequests
+from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.reader import Reader, TimelineSnapshot
 from streams.timeline.store import Timeline
@@ -47,9 +45,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RETRY_SECONDS: Final = 5
 """`Retry-After` of an answer while the database is unavailable, in seconds."""
-CROSS_SECTOR_OPERATIONS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
-"""Operations that the settings may allow in sectors that a token does not have."""
-
 MAX_PRIVACY_REQUESTS: Final = 2
 """Maximum of concurrent exports and erasures: they read the workers' whole state. Look-ups do not wait for them."""
 JWT_DOTS: Final = 2
@@ -67,11 +62,11 @@ class AuditContext:
     subject_id: str = ""
     sector: str = ""
     across: str = ""
-    """Legal basis of an access to a sector that the token does not have; otherwise empty."""
+    """Legal basis of an access to a sector that the token does not have."""
     ground: RevocationReason | Literal[""] = ""
-    """Reason why a link is revoked; empty for other operations."""
+    """Reason why a link is revoked."""
     erasure: str = ""
-    """Id of the erasure request; empty for other operations."""
+    """Id of an erasure request."""
     skip_audit: bool = False
     """Skip the record: the result names no citizen, and the client already knows that it exists."""
     is_known: bool = False
@@ -86,12 +81,8 @@ class AuditContext:
         token = self.client.token
         if token.may(self.operation, sector):
             return
-        reason = self.client.api.options.cross_sector_reason(token.sectors, sector)
-        if (
-            reason is None
-            or self.operation not in CROSS_SECTOR_OPERATIONS
-            or not token.may(self.operation, token.sectors[0])
-        ):
+        reason = self.client.api.settings.api.cross_sector_reason(token.sectors, sector)
+        if reason is None or self.operation not in READ_OPERATIONS or not token.may(self.operation, token.sectors[0]):
             raise Forbidden
         self.across = reason
 
@@ -124,7 +115,7 @@ class Api:
 
     def __init__(
         self,
-        options: ApiOptions,
+        settings: Settings,
         *,
         tokens: Tokens,
         audit: Audit,
@@ -140,7 +131,7 @@ class Api:
 
         `secret` signs cursors and conceals names in the audit log. Tokens of the OpenID `provider` are accepted as well.
         """
-        self.options: Final = options
+        self.settings: Final = settings
         self.audit: Final = audit
         self.open_timeline: Final = open_timeline
         self.secret: Final = secret
@@ -151,7 +142,7 @@ class Api:
         self._reader = reader
         self._keys = keys
         self._known_keys: dict[str, PseudonymKey] = {}
-        self._threads = CapacityLimiter(options.threads)
+        self._threads = CapacityLimiter(settings.api.threads)
         self._rights = CapacityLimiter(MAX_PRIVACY_REQUESTS)
         self._recording_use = CapacityLimiter(1)
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
@@ -171,10 +162,7 @@ class Api:
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Return the result of `act`, which uses the database, run in a thread. Raises `Problem` if the database is unavailable.
-
-        Without `limiter`, at most `ApiOptions.threads` such calls run at the same time.
-        """
+        """Run `act`, which uses the database, in a thread, by default at most `api.threads` at a time. Raises `Problem`."""
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
@@ -182,7 +170,7 @@ class Api:
             raise Problem("database", headers={"retry-after": str(RETRY_SECONDS)}) from None
 
     async def read_snapshot(self, find: Callable[[TimelineSnapshot], T]) -> T:
-        """Return the result of `find` on a snapshot of the timelines. Raises `Problem` if the database is unavailable."""
+        """Return the result of `find` on a snapshot of the timelines, as `in_thread` does."""
 
         def read_snapshot() -> T:
             with self._reader.read_snapshot() as snapshot:
@@ -191,19 +179,19 @@ class Api:
         return await self.in_thread(read_snapshot)
 
     async def run_privacy_request(self, act: Callable[[], T]) -> T:
-        """Return the result of `act`, as `in_thread` does. At most `MAX_PRIVACY_REQUESTS` such calls run at the same time."""
+        """Run `act` as `in_thread` does, at most `MAX_PRIVACY_REQUESTS` at a time."""
         return await self.in_thread(act, self._rights)
 
     def turn(self, name: str) -> asyncio.Lock:
-        """Return the lock of the token `name`: its long requests run one after the other, each with one connection."""
+        """Return the lock of the long requests of the token `name`, each of which holds a connection."""
         return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:
-        """Return whether this installation has a key for the pseudonyms of `sector`."""
+        """Return whether this installation has a key for `sector`."""
         return (self._keys / f"{sector}.key").exists()
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
-        """Return the pseudonym of a normalised value in `sector`. Raises `Problem` if its key is missing or cannot be used."""
+        """Return the pseudonym of a normalised value in `sector`. Raises `Problem` without a usable key."""
         if sector not in self._known_keys:
             if not self.has_key(sector):  # a new key would match no stored pseudonym
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
@@ -221,7 +209,7 @@ class AuthenticatedClient:
 
     api: Api
     token: Token
-    began_at: float = field(default_factory=time.monotonic)
+    opened: list[Timeline] = field(default_factory=list)
 
     async def query_audited(
         self,
@@ -231,11 +219,11 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Record the access in the audit log, then return the result of `find`.
+        """Record the access in the audit log, then return the result of `find`, which runs in a thread.
 
-        `find` runs in a thread. It calls `AuditContext.authorize_sector` as soon as it knows the sector, before it reads anything
-        about a citizen. It sets `AuditContext.subject_id` if it was unknown before, and returns None if it finds nothing.
-        Raises `Problem`, also if nothing was found. Refusals and failures are recorded too, except for invalid requests.
+        `find` calls `AuditContext.authorize_sector` before it reads anything about a citizen, sets an unknown
+        `AuditContext.subject_id`, and returns None if it finds nothing. Raises `Problem`, also if nothing was found. Refusals and
+        failures are recorded too, except for invalid requests.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -252,9 +240,9 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Return the result of `find` for a privacy request, as `query_audited` does. A returned `Problem` is raised.
+        """Do as `query_audited` for a privacy request, which waits for others, but not for look-ups. Raises a returned `Problem`.
 
-        It waits for other privacy requests, but never for look-ups. `find` uses a timeline opened by `open`.
+        `find` uses a timeline opened by `open`.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -262,16 +250,19 @@ class AuthenticatedClient:
         )
 
     async def open(self, operation: Operation, subject_id: str = "") -> Timeline:
-        """Return the timelines, opened for a privacy request. The caller closes them.
+        """Return the timelines, opened for a privacy request of an `ExclusiveClient` and closed after its answer.
 
-        Clients whose role does not allow the operation are refused first. Refusals and failures are recorded. Raises `Problem`.
+        Raises `Problem`, which is recorded: the role does not allow the operation, or the database is unavailable.
         """
         problem = self._refuse(operation, Purpose.RIGHTS)
         if problem is None:
             try:
-                return await self.api.run_privacy_request(self.api.open_timeline)
+                timeline = await self.api.run_privacy_request(self.api.open_timeline)
             except Problem as unavailable:
                 problem = unavailable
+            else:
+                self.opened.append(timeline)
+                return timeline
         await self._record(AuditContext(self, operation, subject_id), Purpose.RIGHTS, Result.REFUSED)
         raise problem
 
@@ -316,10 +307,10 @@ class AuthenticatedClient:
     async def run_recorded(
         self, act: Callable[[], Awaitable[T]], is_done: Callable[[], Awaitable[bool]], begun: Sequence[AuditContext]
     ) -> T:
-        """Run `act` for a privacy request. If it fails and was not done, record a failure for each of `begun`.
+        """Run `act`, a change. If it fails and was not done, record a failure for each of `begun`.
 
-        If the outcome is unknown, the records stay `begun`. A thread continues after its request was cancelled, and a commit may
-        succeed although its answer is lost.
+        If the outcome is unknown, they stay `begun`: a thread continues after its request was cancelled, and a commit may succeed
+        although its answer is lost.
         """
         try:
             return await act()
@@ -331,11 +322,11 @@ class AuthenticatedClient:
             raise
 
     def sees(self, service: str) -> bool:
-        """Return whether entries of this service may be shown in full: all, unless the token is limited to some services."""
+        """Return whether entries of this service may be shown in full."""
         return not self.token.services or service in self.token.services
 
     async def record_end(self, audit_context: AuditContext, result: Result) -> None:
-        """Record the result of a change that was recorded as begun. A failure to record it is only logged: the change is made."""
+        """Record the result of a begun change. A failure to record it is only logged: the change is made."""
         with suppress(Problem):
             await self._record(audit_context, Purpose.RIGHTS, result)
 
@@ -378,7 +369,11 @@ CurrentClient = Annotated[AuthenticatedClient, Depends(_get_client)]
 
 async def _take_turn(client: CurrentClient) -> AsyncIterator[AuthenticatedClient]:
     async with client.api.turn(client.token.name):
-        yield client
+        try:
+            yield client
+        finally:
+            for timeline in client.opened:
+                timeline.close()
 
 
 ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
@@ -386,15 +381,8 @@ ExclusiveClient = Annotated[AuthenticatedClient, Depends(_take_turn)]
 
 
 def json_response(body: Any, status: int = 200) -> Response:
-    """Return a JSON response of a model. It is not validated again, which would take longer than the query."""
-    return Response(_ENCODER.encode(body), status, media_type="application/json")
-
-
-def _encode_model(model: BaseModel) -> Any:
-    return model.model_dump(mode="json")
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_encode_model)
+    """Return a JSON response of a dataclass. It is not validated, which would take longer than the query."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
 def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:

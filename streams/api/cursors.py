@@ -7,7 +7,7 @@ import hmac
 import struct
 from typing import Final
 
-from streams.timeline.store import EntryPosition
+from streams.timeline.reader import EntryPosition
 
 MAC_BYTES: Final = 16
 _TIME: Final = struct.Struct(">q")

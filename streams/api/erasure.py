@@ -1,10 +1,10 @@
 """Routes of erasures (GDPR, article 17) and of their proofs."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
 
 from streams.access.audit import Access, AuditError, Purpose, Result
 from streams.access.permissions import Operation
@@ -18,8 +18,9 @@ from streams.api.auth import (
 )
 from streams.api.privacy_requests import SubjectRequest, require_all_services, run_for_subject
 from streams.api.problems import Problem
+from streams.api.schemas import Answer
 from streams.privacy.citizen_finder import Found, KafkaUnavailable
-from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fields
+from streams.privacy.erasures import Erasure, Erasures, Proof, make_request_id, to_fields
 from streams.timeline import erasures as requests
 from streams.timeline.erasures import ErasureRequest
 
@@ -30,50 +31,21 @@ class Erase(SubjectRequest):
     """Erase a citizen's data."""
 
 
-class Remnant(BaseModel):
-    """Data that remains after an erasure, and until when."""
-
-    what: str
-    until: str = Field(description="UTC time; empty: until `accueil retention apply`.")
-
-
-class Proof(BaseModel):
-    """Numbers counted after an erasure."""
-
-    erasure: str
-    sector: str
-    requested_at: str
-    told_at: str
-    proved_at: str
-    contacts: int
-    entries_before: int
-    links_before: int
-    events: int = Field(description="Accepted by all in-sync replicas.")
-    rows: int = Field(description="Erased rows of these contacts in the workers' state.")
-    rows_with_identities: int
-    entries: int
-    links: int
-    promises: int = Field(description="Running SLA targets.")
-    revocations: int
-    kept_as_erased: int
-    remains: list[Remnant]
-
-
-class ErasureState(BaseModel):
+@dataclass
+class ErasureState(Answer):
     """Progress of an erasure."""
 
-    id: str = Field(description="Random id, without personal data.")
-    state: Literal["begun", "told", "proved"] = Field(
-        description="`begun`: Kafka does not have all events yet; the next request publishes them. `told`: Kafka has all events. "
-        "`proved`: no data remains."
-    )
+    id: str
+    """Random id, without personal data."""
+    state: Literal["begun", "told", "proved"]
+    """`begun`: Kafka does not have all events yet; the next request publishes them. `told`: Kafka has all events. `proved`: no
+    data remains."""
     requested_at: str
     contacts: int
     proof: Proof | None
-    sha256: str = Field(
-        description="SHA-256 of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`). The "
-        "audit log contains it too. Empty until the erasure is proved."
-    )
+    sha256: str
+    """SHA-256 of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`). The audit log
+    contains it too. Empty until the erasure is proved."""
 
 
 @router.post(
@@ -98,33 +70,32 @@ async def erase(body: Erase, client: ExclusiveClient) -> Any:
         _publish(erasures)
         return Erasure(erasures.read(request.id) or request, None, "")
 
-    try:
-        audit_context, erasures, citizen = await client.run_privacy_request(
-            Operation.ERASE, find, body.subject, Result.BEGUN
-        )
-        name, by = audit_context.erasure, client.token.name
-        request = await client.run_recorded(
-            lambda: client.api.run_privacy_request(lambda: erasures.begin(name, citizen.contacts, citizen.sector, by)),
-            lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
-            [audit_context],
-        )
-        erasure = await client.api.run_privacy_request(lambda: publish(erasures, request))
-    finally:
-        timeline.close()
-    return json_response(ErasureState.model_validate(to_fields(erasure)), 202)
+    audit_context, erasures, citizen = await client.run_privacy_request(
+        Operation.ERASE, find, body.subject, Result.BEGUN
+    )
+    name, by = audit_context.erasure, client.token.name
+    request = await client.run_recorded(
+        lambda: client.api.run_privacy_request(lambda: erasures.begin(name, citizen.contacts, citizen.sector, by)),
+        lambda: client.api.run_privacy_request(lambda: erasures.is_begun(name)),
+        [audit_context],
+    )
+    return json_response(to_fields(await client.api.run_privacy_request(lambda: publish(erasures, request))), 202)
 
 
-class OpenErasure(BaseModel):
+@dataclass
+class OpenErasure(Answer):
     """Erasure that is not proved yet."""
 
-    id: str = Field(description="Random id, without personal data.")
+    id: str
+    """Random id, without personal data."""
     sector: str
     state: Literal["begun", "told"]
     requested_at: str
     contacts: int
 
 
-class OpenErasures(BaseModel):
+@dataclass
+class OpenErasures(Answer):
     """Erasures that are not proved yet, oldest first."""
 
     erasures: list[OpenErasure]
@@ -146,13 +117,12 @@ async def list_erasures(client: ExclusiveClient) -> Any:
         with timeline.read_connection() as connection:
             found = requests.read_open(connection, client.token.sectors)
         described = ((request, to_fields(Erasure(request, None, ""))) for request in found)
-        return [OpenErasure(sector=request.sector, **fields) for request, fields in described]
+        return [
+            OpenErasure(request.id, request.sector, fields["state"], fields["requested_at"], request.contacts)
+            for request, fields in described
+        ]
 
-    try:
-        erasures = await client.run_privacy_request(Operation.ERASE, find)
-    finally:
-        timeline.close()
-    return json_response(OpenErasures(erasures=erasures))
+    return json_response(OpenErasures(erasures=await client.run_privacy_request(Operation.ERASE, find)))
 
 
 @router.get(
@@ -183,11 +153,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
         audit_context.skip_audit = is_own and erasure is not None and erasure.proof is None
         return erasure
 
-    try:
-        erasure = await client.run_privacy_request(Operation.ERASE, find)
-    finally:
-        timeline.close()
-    return json_response(ErasureState.model_validate(to_fields(erasure)))
+    return json_response(to_fields(await client.run_privacy_request(Operation.ERASE, find)))
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from streams.access.permissions import Operation
@@ -33,8 +32,10 @@ router = APIRouter(tags=["rights"])
 class Export(SubjectRequest):
     """Subject, format and language of an export."""
 
-    format: Format = Field(Format.JSON, description="JSON for programs; accessible HTML and PDF for people.")
-    language: Literal["fr", "en"] = Field("fr", description="The citizen's language.")
+    format: Format = Format.JSON
+    """JSON for programs; accessible HTML and PDF for people."""
+    language: Literal["fr", "en"] = "fr"
+    """The citizen's language."""
 
 
 @router.post(
@@ -56,18 +57,8 @@ async def export(body: Export, client: ExclusiveClient) -> Response:
     def find(audit_context: AuditContext) -> tuple[PersonalData, Iterator[bytes]] | Problem | None:
         return run_for_subject(client, body, audit_context, timeline, begin)
 
-    def stream(pieces: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        finally:
-            timeline.close()
-
-    try:
-        personal_data, pieces = await client.run_privacy_request(Operation.EXPORT, find, body.subject)
-    except BaseException:
-        timeline.close()
-        raise
+    personal_data, pieces = await client.run_privacy_request(Operation.EXPORT, find, body.subject)
     made_at = datetime.fromisoformat(personal_data.made_at).astimezone(privacy_requests.zone)
     name = f"export-{personal_data.sector}-{made_at:%Y-%m-%d-%H%M%S}.{body.format}"  # without the citizen's identity
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(stream(pieces), headers=headers, media_type=MEDIA_TYPES[body.format])
+    return StreamingResponse(pieces, headers=headers, media_type=MEDIA_TYPES[body.format])

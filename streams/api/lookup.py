@@ -19,7 +19,6 @@ from streams.api.auth import (
     json_response,
     responses,
 )
-from streams.api.options import OtherServices
 from streams.api.problems import Problem
 from streams.api.schemas import (
     SUBJECT_REGEX,
@@ -38,9 +37,9 @@ from streams.api.schemas import (
 from streams.core.citizens import identity_resolution
 from streams.core.citizens.identity_resolution import Link
 from streams.core.sla.open_targets import SlaTarget
-from streams.core.timeline.case_summary import FindPassedOn, FindTargets, Summary, sort_entries, summarise
-from streams.timeline.reader import Evidence, TimelineSnapshot
-from streams.timeline.store import EntryPosition
+from streams.core.timeline.case_summary import Summary, sort_entries, summarise
+from streams.settings.api import OtherServices
+from streams.timeline.reader import EntryPosition, Evidence, TimelineSnapshot
 
 LOOKED_AT: Final = 200
 """Number of latest entries from which a citizen's contacts are summarised. It bounds the time of a look-up."""
@@ -54,7 +53,7 @@ router = APIRouter(tags=["timelines"])
 async def look_up(body: LookUp, client: CurrentClient) -> Any:
     """Find a citizen by a telephone number, address or reference. Return the latest page and the state of the contacts."""
     kind = body.kind.identity
-    normalised = normalise(kind, body.value, client.api.options.region) if kind else body.value
+    normalised = normalise(kind, body.value, client.api.settings.api.region) if kind else body.value
     if normalised is None or (kind is None and not SUBJECT_REGEX.fullmatch(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, subject_id = body.sector or next(iter(client.token.sectors), ""), normalised if kind is None else ""
@@ -193,29 +192,13 @@ def _read(
 def _summarise(
     rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
 ) -> Iterable[Summary]:
-    find_targets, find_passed_on = (
-        _make_find_targets(snapshot, client, sectors),
-        _make_find_passed_on(snapshot, client, sectors),
-    )
-    return summarise(rows, _now(), find_targets, find_passed_on)
+    """Summarise the contacts of `rows`, with the targets and the services that the client may see."""
 
-
-def _make_find_targets(snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]) -> FindTargets:
-    """Return the function that finds the open SLA targets of contacts, limited to services that the client may see."""
-
-    def find(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
+    def find_targets(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
         return {
             contact: [target for target in targets if client.sees(target.service)] for contact, targets in found.items()
         }
-
-    return find
-
-
-def _make_find_passed_on(
-    snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
-) -> FindPassedOn:
-    """Return the function that finds contacts which are now with a service that the client may not see."""
 
     def find_passed_on(contacts: Collection[str]) -> Collection[str]:
         if not client.token.services:
@@ -223,7 +206,7 @@ def _make_find_passed_on(
         now = snapshot.find_services_now(contacts, sectors)
         return {contact for contact, service in now.items() if not client.sees(service)}
 
-    return find_passed_on
+    return summarise(rows, _now(), find_targets, find_passed_on)
 
 
 def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, contact: str) -> bool:
@@ -263,7 +246,7 @@ def _identities(
 
 def _services(client: AuthenticatedClient) -> Sequence[str]:
     """Return the services that limit the client's reads; empty without a limit, or if others are shown in outline."""
-    is_hidden = client.api.options.other_services is OtherServices.HIDDEN
+    is_hidden = client.api.settings.api.other_services is OtherServices.HIDDEN
     return client.token.services if is_hidden else ()
 
 

@@ -18,8 +18,8 @@ router = APIRouter(tags=["access"])
 @router.get("/v1/me", response_model=Me, responses=responses())
 async def read_me(client: CurrentClient) -> Any:
     """Return the client's name, role and permissions."""
-    token, options = client.token, client.api.options
-    titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
+    token, web = client.token, client.api.settings.web
+    titles = dict(zip(LANGUAGES, (web.title, web.title_en or web.title), strict=True))
     return json_response(
         Me(
             name=token.name,
@@ -28,7 +28,7 @@ async def read_me(client: CurrentClient) -> Any:
             services=list(token.services),
             across=[
                 SectorPair(from_sector=pair.from_sector, to_sector=pair.to_sector, reason=pair.reason)
-                for pair in options.across
+                for pair in client.api.settings.api.across
                 if pair.from_sector in token.sectors and pair.to_sector not in token.sectors
             ],
             may=[operation for operation in OPERATIONS_BY_PATH.values() if operation in PERMISSIONS[token.role]],
@@ -37,6 +37,6 @@ async def read_me(client: CurrentClient) -> Any:
             kinds=list(LookUpKind),
             languages=list(LANGUAGES),
             title=titles,
-            time_zone=options.time_zone,
+            time_zone=web.time_zone,
         )
     )

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from pydantic import Field
-
 from streams.api.auth import AuditContext, AuthenticatedClient, Forbidden
 from streams.api.problems import Problem
 from streams.api.schemas import Body, Sector, SubjectId
@@ -19,9 +17,8 @@ class SubjectRequest(Body):
     """Subject of a privacy request."""
 
     subject: SubjectId
-    sector: Sector = Field(
-        "", description="Sector of the request; empty: the token's only sector in which the subject is known."
-    )
+    sector: Sector = ""
+    """Sector of the request; empty: the token's only sector in which the subject is known."""
 
 
 def run_for_subject(

@@ -1,6 +1,5 @@
 """Errors as `application/problem+json` (RFC 9457), in French or English, without any value of the request."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import takewhile
@@ -11,14 +10,11 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from models.locale import LANGUAGES, N_, translate
+from models.locale import N_, translate
+from streams.web.preferences import preferred_language
 
 MEDIA_TYPE: Final = "application/problem+json"
 URN: Final = "urn:accueil:problem:"
-_RANGE: Final = re.compile(
-    rf"(?:^|,)\s*({'|'.join(LANGUAGES)})\b[^,;]*(?:;\s*q=([01](?:\.\d{{1,3}})?))?", re.IGNORECASE
-)
-"""A supported language in an Accept-Language header, and its quality value (RFC 9110, 12.5.4)."""
 
 TITLES: Final = {
     "cursor": (400, N_("This cursor is not valid")),
@@ -128,10 +124,7 @@ def problem_for_status(status: int) -> Problem:
 
 def find_language(headers: Headers) -> str:
     """Return the client's preferred supported language (`Accept-Language`), else French."""
-    accepted = headers.get("accept-language", "")
-    wanted = [(float(quality or 1), language.lower()) for language, quality in _RANGE.findall(accepted)]
-    best, language = max(wanted, key=lambda range_: range_[0], default=(0, ""))
-    return language if best else LANGUAGES[0]
+    return preferred_language(headers.get("accept-language", ""))
 
 
 def mistakes_of(errors: Sequence[Mapping[str, Any]], names: set[str]) -> list[tuple[str, str]]:

@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.identities import IdentityKind
 from models.revocation_reasons import RevocationReason
+from models.roles import Role
 from models.timestamps import to_datetime
 from models.topics import Channel
 from streams.access.audit import SUBJECT_PATTERN, Purpose
-from streams.access.permissions import Operation, Role
+from streams.access.permissions import Operation
 from streams.core.contacts.case_event import ContactState
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import Summary
@@ -49,7 +50,7 @@ class LookUpKind(StrEnum):
 class Body(BaseModel):
     """Base of all request bodies. Unknown fields are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     @classmethod
     def names(cls) -> set[str]:
@@ -78,10 +79,8 @@ class LookUp(Body):
 
     kind: LookUpKind
     value: Annotated[str, StringConstraints(min_length=1, max_length=320)]
-    sector: Sector = Field(
-        "",
-        description="Sector whose key makes the pseudonym; empty: the token's first. Ignored for contact ids and pseudonyms.",
-    )
+    sector: Sector = ""
+    """Sector whose key makes the pseudonym; empty: the token's first. Ignored for contact ids and pseudonyms."""
     purpose: Why
     limit: Limit = LIMIT
 
@@ -115,11 +114,19 @@ class RestoreLink(Body):
 
     one: SubjectId
     other: SubjectId
-    reason: RevocationReason | None = Field(None, description="Ignored.")
+    reason: RevocationReason | None = None
+    """Ignored."""
 
 
 @dataclass
-class Entry:
+class Answer:
+    """Base of all answers. The docstring of a field is its description."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass
+class Entry(Answer):
     """An event of a contact and the state after it. In outline: only time, channel and state."""
 
     id: str
@@ -129,20 +136,12 @@ class Entry:
     site: str
     service: str
     type: str
-    state: Annotated[
-        ContactState,
-        Field(
-            description="State of the contact after the event. For `sla.…`: when the target was judged, which may be later."
-        ),
-    ]
+    state: ContactState
+    """State of the contact after the event. For `sla.…`: when the target was judged, which may be later."""
     outcome: str
-    detail: Annotated[
-        str,
-        Field(
-            description="For an SLA event `<policy>:<clock>`; for a booked or moved appointment its time; for a letter scanned "
-            "after its arrival the time of arrival; for feedback `<scale>:<score>`."
-        ),
-    ]
+    detail: str
+    """For an SLA event `<policy>:<clock>`; for a booked or moved appointment its time; for a letter scanned after its arrival the
+    time of arrival; for feedback `<scale>:<score>`."""
     is_outline: bool
 
 
@@ -158,58 +157,57 @@ class LinkReason(StrEnum):
 
 
 @dataclass
-class Identity:
+class Identity(Answer):
     """An identity of a citizen, and the link by which it belongs to him."""
 
     identity: str
     kind: str
     linked_to: str | None
     since: datetime | None
-    contacts: Annotated[
-        int | None, Field(description="Number of contacts that prove the link; 1000: at least that many.")
-    ]
+    contacts: int | None
+    """Number of contacts that prove the link; 1000: at least that many."""
     why: LinkReason
 
 
 @dataclass
-class Revoked:
+class Revoked(Answer):
     """A revoked link of the subject. Its contacts are only shown with the other identity."""
 
-    one: Annotated[
-        str | None, Field(description="`one` and `other` restore the link; null if the role may not restore it.")
-    ]
+    one: str | None
+    """`one` and `other` restore the link; null if the role may not restore it."""
     other: str | None
-    contacts: Annotated[int, Field(description="Number of contacts that prove the link; 1000: at least that many.")]
+    contacts: int
+    """Number of contacts that prove the link; 1000: at least that many."""
     revoked_at: datetime
     reason: RevocationReason
 
 
 @dataclass
-class Promise:
+class Promise(Answer):
     """A judged SLA target."""
 
     policy: str
     clock: str
-    state: Annotated[str, Field(description="`met`, `breached` or `cancelled`.")]
+    state: str
+    """`met`, `breached` or `cancelled`."""
     at: datetime
 
 
 @dataclass
-class Due:
+class Due(Answer):
     """An open SLA target."""
 
     policy: str
     clock: str
-    state: Annotated[
-        TargetStatus,
-        Field(description="Current state. `paused`: the citizen has to act, so the deadline is not known yet."),
-    ]
+    state: TargetStatus
+    """Current state. `paused`: the citizen has to act, so the deadline is not known yet."""
     due_at: datetime | None
-    at_risk_at: Annotated[datetime | None, Field(description="Time from which the target is at risk.")]
+    at_risk_at: datetime | None
+    """Time from which the target is at risk."""
 
 
 @dataclass
-class Contact:
+class Contact(Answer):
     """Summary of one contact."""
 
     contact: str
@@ -217,75 +215,72 @@ class Contact:
     site: str
     service: str
     state: ContactState
-    outcome: Annotated[
-        str,
-        Field(
-            description="Empty while open; `passed_on` if the contact is now with a service that the client may not see."
-        ),
-    ]
-    is_open: Annotated[bool, Field(description="Whether the service or the citizen still has to act.")]
+    outcome: str
+    """Empty while open; `passed_on` if the contact is now with a service that the client may not see."""
+    is_open: bool
+    """Whether the service or the citizen still has to act."""
     since: datetime
     last_at: datetime
-    sla: Annotated[
-        list[Promise],
-        Field(description="Judged SLA targets; `due` has the open ones."),
-    ]
-    due: Annotated[list[Due], Field(description="Open SLA targets, next deadline first, paused ones last.")]
+    sla: list[Promise]
+    """Judged SLA targets; `due` has the open ones."""
+    due: list[Due]
+    """Open SLA targets, next deadline first, paused ones last."""
     opinions: int
     entries: int
-    starts_at: Annotated[datetime | None, Field(description="Time of an appointment; null if unknown.")]
-    admitted_at: Annotated[
-        datetime | None,
-        Field(
-            description="For a letter scanned after its arrival: the time of arrival, by its stamp. Legal deadlines begin then."
-        ),
-    ]
-    scores: Annotated[list[str], Field(description="Scores of feedback, `<scale>:<score>`, in order.")]
+    starts_at: datetime | None
+    """Time of an appointment; null if unknown."""
+    admitted_at: datetime | None
+    """For a letter scanned after its arrival: the time of arrival, by its stamp. Legal deadlines begin then."""
+    scores: list[str]
+    """Scores of feedback, `<scale>:<score>`, in order."""
 
 
 @dataclass
-class Page:
+class Page(Answer):
     """Entries, latest first."""
 
     subject: str
     sector: str
     entries: list[Entry]
-    next: Annotated[str | None, Field(description="Cursor of the next page; null on the last one.")]
+    next: Annotated[
+        str | None, Field(description="Cursor of the next page; null on the last one.")
+    ]  # also in subclasses
 
 
 @dataclass
 class Story(Page):
     """A citizen: identities, contacts and the first page of entries."""
 
-    is_own: Annotated[bool, Field(description="False if the value belongs to several people, who are in `shared`.")]
-    is_whole: Annotated[bool, Field(description="False if some of the citizen's data is not included.")]
+    is_own: bool
+    """False if the value belongs to several people, who are in `shared`."""
+    is_whole: bool
+    """False if some of the citizen's data is not included."""
     identities: list[Identity]
     shared: list[Identity]
-    revoked: Annotated[list[Revoked], Field(description="Revoked links of the value, if nothing else is known of it.")]
-    contacts: Annotated[
-        list[Contact],
-        Field(
-            description="Open ones first, among them those that missed an SLA target, then the others, most recent first."
-        ),
-    ]
-    are_contacts_whole: Annotated[
-        bool, Field(description="False if entries older than those searched may belong to further contacts.")
-    ]
+    revoked: list[Revoked]
+    """Revoked links of the value, if nothing else is known of it."""
+    contacts: list[Contact]
+    """Open ones first, among them those that missed an SLA target, then the others, most recent first."""
+    are_contacts_whole: bool
+    """False if entries older than those searched may belong to further contacts."""
 
 
 @dataclass
-class ContactTimeline:
+class ContactTimeline(Answer):
     """All entries of one contact."""
 
     contact: Contact
     sector: str
-    citizen: Annotated[str | None, Field(description="Pseudonym of the contact's citizen; null if unknown.")]
-    entries: Annotated[list[Entry], Field(description="In order of time.")]
-    is_whole: Annotated[bool, Field(description="False if older entries exist that are not included.")]
+    citizen: str | None
+    """Pseudonym of the contact's citizen; null if unknown."""
+    entries: list[Entry]
+    """In order of time."""
+    is_whole: bool
+    """False if older entries exist that are not included."""
 
 
 @dataclass
-class LinkState:
+class LinkState(Answer):
     """State of a link."""
 
     one: str
@@ -294,7 +289,7 @@ class LinkState:
 
 
 @dataclass
-class SectorPair:
+class SectorPair(Answer):
     """A further sector that the client may look up."""
 
     from_sector: str
@@ -303,16 +298,18 @@ class SectorPair:
 
 
 @dataclass
-class Me:
+class Me(Answer):
     """The client and its permissions, as the page needs them."""
 
     name: str
     role: Role
     sectors: list[str]
-    services: Annotated[list[str], Field(description="Empty: all services.")]
+    services: list[str]
+    """Empty: all services."""
     across: list[SectorPair]
     may: list[Operation]
-    purposes: Annotated[list[Purpose], Field(description="Purposes that this role may give.")]
+    purposes: list[Purpose]
+    """Purposes that this role may give."""
     grounds: list[RevocationReason]
     kinds: list[LookUpKind]
     languages: list[str]
@@ -322,23 +319,12 @@ class Me:
 
 def make_entry(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
     """Return the entry of a row of the timelines; with `is_outline`, the fields that only its service may see are empty."""
-    fields = {**row, **_HIDDEN} if is_outline else row
-    return Entry(
-        id=fields["id"],
-        contact=fields["contact"],
-        happened_at=to_datetime(fields["happened_at"]),
-        channel=fields["channel"],
-        site=fields["site"],
-        service=fields["service"],
-        type=fields["type"],
-        state=fields["state"],
-        outcome=fields["outcome"],
-        detail=fields["detail"],
-        is_outline=is_outline,
-    )
+    fields = {name: row[name] for name in ("channel", "state")}
+    fields |= {name: "" if is_outline else row[name] for name in _OF_THE_SERVICE}
+    return Entry(**fields, happened_at=to_datetime(row["happened_at"]), is_outline=is_outline)
 
 
-_HIDDEN: Final = dict.fromkeys(("id", "contact", "site", "service", "type", "outcome", "detail"), "")
+_OF_THE_SERVICE: Final = ("id", "contact", "site", "service", "type", "outcome", "detail")
 
 
 def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
@@ -352,33 +338,15 @@ def make_revoked_link(known: LinkRecord, *, is_named: bool) -> Revoked:
 
 def make_contact(summary: Summary) -> Contact:
     """Return the summary of a contact as the API sends it."""
-    return Contact(
-        contact=summary.contact,
-        channel=Channel(summary.channel),
-        site=summary.site,
-        service=summary.service,
-        state=ContactState(summary.state),
-        outcome=summary.outcome,
-        is_open=summary.is_open,
-        since=to_datetime(summary.since),
-        last_at=to_datetime(summary.last_at),
-        sla=[Promise(judged.policy, judged.clock, judged.state, to_datetime(judged.at)) for judged in summary.promises],
-        due=[
-            Due(
-                target.policy,
-                target.clock,
-                target.state,
-                _time_or_none(target.due_at),
-                _time_or_none(target.at_risk_at),
-            )
-            for target in summary.due
-        ],
-        opinions=summary.opinions,
-        entries=summary.entries,
-        starts_at=_time_or_none(summary.starts_at),
-        admitted_at=_time_or_none(summary.admitted_at),
-        scores=list(summary.scores),
-    )
+    fields = summary._asdict()
+    del fields["promises"]
+    fields |= {name: _time_or_none(fields[name]) for name in ("since", "last_at", "starts_at", "admitted_at")}
+    fields["sla"] = [Promise(one.policy, one.clock, one.state, to_datetime(one.at)) for one in summary.promises]
+    fields["due"] = [
+        Due(one.policy, one.clock, one.state, _time_or_none(one.due_at), _time_or_none(one.at_risk_at))
+        for one in summary.due
+    ]
+    return Contact(**fields)
 
 
 def _time_or_none(milliseconds: int | None) -> datetime | None:

@@ -56,8 +56,8 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 
     check_subject(identity)
     with _opened(settings) as timeline:
-        known = timeline.read_links(identity, limit)
-        more = timeline.count_links(identity) - limit if len(known) == limit else 0
+        known = timeline.read_links(identity, MAX_LINKS)
+        more = len(known) - limit
         sector = find_sector(settings, timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
     record_command(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
@@ -72,7 +72,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
             format_time(record.revoked_at, settings.web.zone) if record.revoked_at else "",
             vocabulary_label("ground", record.reason) if record.reason else "",
         )
-        for record in known
+        for record in known[:limit]
     ]
     titles = (
         _("identity"),

@@ -13,9 +13,10 @@ import msgspec
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
 from models.locale import _
+from models.roles import Role
 from models.timestamps import milliseconds
 from models.topics import Channel
-from streams.access.permissions import Operation, Role
+from streams.access.permissions import Operation
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.cli.audited_commands import ActionResult, audited_action
 from streams.cli.base import Group

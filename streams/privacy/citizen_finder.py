@@ -1,7 +1,7 @@
 """Find a citizen's contacts in one sector, in the timelines and in the workers' state, which may be ahead of them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from models.topics import Channel
 from streams.core.citizens.identity_resolution import IdentityCluster
@@ -36,11 +36,8 @@ class AmbiguousSector(Exception):  # noqa: N818
     """The subject is known in several sectors, which are the arguments; the request must name one."""
 
 
-class Rows(Protocol):
-    """Function that reads rows of the workers' state from Kafka."""
-
-    def __call__(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        """Return the committed rows, by contact id, for which `wanted(key, value)` is true. Raises `KafkaUnavailable`."""
+Rows = Callable[[Callable[[bytes, bytes], bool]], Mapping[bytes, bytes]]
+"""Function from `wanted(key, value)` to the committed rows of the workers' state, by contact id. Raises `KafkaUnavailable`."""
 
 
 class Found(NamedTuple):

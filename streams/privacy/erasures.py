@@ -8,11 +8,13 @@ published. The events' ids do not depend on the attempt, so a later request can 
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from pydantic import ConfigDict
 
 from models.events import PersonalDataErased
 from models.ids import event_id
@@ -31,65 +33,59 @@ SETTLED_MS: Final = 2 * DAY_MS
 segment, which covers a day."""
 
 
-class Deliver(Protocol):
-    """Function that publishes events to Kafka."""
-
-    def __call__(self, events: Sequence[PersonalDataErased]) -> None:
-        """Return once all in-sync replicas have the events. Raises `KafkaUnavailable`: some events may have been accepted."""
+Deliver = Callable[[Sequence[PersonalDataErased]], None]
+"""Function that returns once all in-sync replicas have the events. Raises `KafkaUnavailable`: some may have been accepted."""
 
 
 class RetentionPeriods(NamedTuple):
     """Lifetimes of data that an erasure cannot delete, in milliseconds."""
 
     topics: int
-    """Events and timeline entries from before the erasure."""
     dead_letters: int
     audit: int
     state: int
-    """Row in the workers' state that marks a contact as erased, after the end of the contact."""
+    """Of the workers' row that marks a contact as erased, after the end of the contact."""
     erased: int
-    """Mark of an erased contact in the timelines, after the request."""
+    """Of the mark of an erased contact in the timelines, after the request."""
 
 
-class Remnant(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Remnant:
     """Data that remains after an erasure, and until when."""
 
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
     what: str
-    """A key of `texts.REMNANTS`."""
     until: str
-    """UTC time in ISO 8601; empty: until `accueil retention apply`."""
+    """UTC time; empty: until `accueil retention apply`."""
 
 
-class Proof(msgspec.Struct, frozen=True):
-    """Result of the checks after an erasure. Every number was counted at that time."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """Numbers counted after an erasure."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
 
     erasure: str
-    """Id of the request."""
     sector: str
     requested_at: str
     told_at: str
     proved_at: str
     contacts: int
-    """Number of erased contacts."""
     entries_before: int
-    """Number of their timeline entries before the erasure; `links_before` that of their links."""
     links_before: int
     events: int
-    """Number of erasure events, all accepted by all in-sync replicas."""
+    """Accepted by all in-sync replicas."""
     rows: int
-    """Rows of these contacts in the workers' state, all erased. Rows of contacts closed long ago may be gone already."""
+    """Erased rows of these contacts in the workers' state. Those of contacts closed long ago may be gone already."""
     rows_with_identities: int
-    """Number of these rows that still contain an identity."""
     entries: int
-    """Remaining timeline entries of these contacts; `links` are their remaining links."""
     links: int
+    promises: int = 0  # proofs of earlier releases have no such number
+    """Running SLA targets."""
     revocations: int
-    """Remaining revocations of links between two identities without any data."""
     kept_as_erased: int
-    """Number of contacts whose entries the timelines reject from now on."""
     remains: tuple[Remnant, ...]
-    promises: int = 0
-    """Remaining rows of open SLA targets; proofs of earlier releases have no such number."""
 
 
 class Erasure(NamedTuple):
@@ -97,7 +93,6 @@ class Erasure(NamedTuple):
 
     request: ErasureRequest
     proof: Proof | None
-    """None until the erasure is proved."""
     sha256: str
     """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
 
@@ -155,8 +150,8 @@ class Erasures:
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
         """Return the progress of an erasure, and prove it if no data remains; None if no request has this id.
 
-        To prove it, `record` is called with the hash of the new proof, then the proof is stored. Raises the errors of `record`,
-        `KafkaUnavailable` and `Unavailable`.
+        `record` is called with the hash of a new proof before it is stored. Raises the errors of `record`, `KafkaUnavailable`
+        and `Unavailable`.
         """
         with self._timeline.read_connection() as connection:
             request = requests.read(connection, name)
@@ -178,10 +173,9 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Try to prove all published requests that are not proved yet; return the number of requests now proved and not proved.
+        """Try to prove all published requests; return the numbers of requests now proved, and still not proved.
 
-        Until then, the database stores the ids of their contacts. `record` is called with id and hash of each new
-        proof. Raises as `look` does.
+        `record` is called with id and hash of each new proof. Raises as `look` does.
         """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
@@ -202,23 +196,23 @@ class Erasures:
             "pages": 0,
         }
         return Proof(
-            request.id,
-            request.sector,
-            to_iso(request.requested_at, "seconds"),
-            to_iso(told_at, "seconds"),
-            to_iso(now, "seconds"),
-            request.contacts,
-            request.entries,
-            request.links,
-            request.contacts,
-            sum(row.is_erased for row in rows),
-            sum(bool(row.identities) for row in rows),
-            remains.entries,
-            remains.links,
-            remains.revocations,
-            remains.erased,
-            tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),
-            remains.promises,
+            erasure=request.id,
+            sector=request.sector,
+            requested_at=to_iso(request.requested_at, "seconds"),
+            told_at=to_iso(told_at, "seconds"),
+            proved_at=to_iso(now, "seconds"),
+            contacts=request.contacts,
+            entries_before=request.entries,
+            links_before=request.links,
+            events=request.contacts,
+            rows=sum(row.is_erased for row in rows),
+            rows_with_identities=sum(bool(row.identities) for row in rows),
+            entries=remains.entries,
+            links=remains.links,
+            promises=remains.promises,
+            revocations=remains.revocations,
+            kept_as_erased=remains.erased,
+            remains=tuple(Remnant(what, to_iso(at, "seconds") if at else "") for what, at in until.items()),
         )
 
 
@@ -241,10 +235,9 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases a contact's personal data, with the time `at` (milliseconds since 1970).
+    """Return the event that erases a contact's personal data at `at` (milliseconds since 1970), with an id for all times.
 
-    Its id does not depend on the time. It is published to the feedback topic if the contact's id, which may be foreign, names no
-    channel.
+    It is published to the feedback topic if the contact's id, which may be foreign, names no channel.
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK

@@ -1,7 +1,7 @@
 """Collect all data about a citizen (GDPR, article 15), streamed contact by contact."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +13,7 @@ from streams.core.citizens.identity_resolution import Link
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import stay_result
 from streams.privacy.citizen_finder import CitizenFinder
+from streams.privacy.erasures import Erasures
 from streams.timeline.links import LinkRecord
 from streams.timeline.store import Timeline
 
@@ -254,11 +255,8 @@ def _read_accesses(
                 hidden += 1
             else:
                 plain = {**record, "whose": own[record["whose"]]}
-                found.append(
-                    Access(
-                        *(str(plain.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
-                    )
-                )
+                fields = ("at", "operation", "why", "role", "result", "whose")
+                found.append(Access(*(str(plain.get(name, "")) for name in fields)))
     return found, hidden, of_several
 
 
@@ -273,13 +271,7 @@ def _make_contact_data(contact: str, entries: Sequence[Mapping[str, Any]], row: 
         row.state.value if row else last["state"] if last else "",
         tuple(row.identities.split()) if row else (),
         tuple(
-            Entry(
-                _iso(entry["happened_at"]),
-                *(
-                    entry[name]
-                    for name in ("type", "channel", "site", "service", "state", "outcome", "detail", "source", "id")
-                ),
-            )
+            Entry(_iso(entry["happened_at"]), *(entry[name] for name in Entry.__struct_fields__[1:]))
             for entry in entries
         ),
         tuple(_promises(row)) if row else (),
@@ -312,3 +304,14 @@ def list_facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
 
 def _iso(at: int | None) -> str:
     return "" if at is None else to_iso(at, "seconds")
+
+
+class PrivacyRequests(NamedTuple):
+    """Functions of the installation that the API needs for exports and erasures."""
+
+    erasures: Callable[[Timeline], Erasures]
+    """Returns the erasures of an opened timeline database."""
+    collect_personal_data: Callable[[Timeline, CitizenFinder, str, str, str], PersonalData]
+    """Arguments: timeline, finder, subject, sector, language. Raises as `collect_personal_data` above does."""
+    zone: tzinfo
+    """Time zone of the times shown to people."""

@@ -43,15 +43,10 @@ def run(settings: Settings) -> int:
     prepare_private_directory(settings.data)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    web = settings.web
-    labels = [service.to_board_options(name) for name, service in web.services.items()]
-    services = {label.service: (label.label_fr, label.label_en) for label in labels}
-    options = settings.api.to_api_options(
-        title=web.title, title_en=web.title_en, time_zone=web.time_zone, services=services
-    )
+    options = settings.api
     reader, audit = open_reader(settings, options.threads), open_audit(settings)
     api = Api(
-        options,
+        settings,
         tokens=open_tokens(settings),
         audit=audit,
         reader=reader,
@@ -108,4 +103,4 @@ def _open_provider(settings: Settings) -> "Provider | None":
         return None
     from streams.access.oidc import Provider  # noqa: PLC0415 - optional and slow to import
 
-    return Provider(settings.api.oidc.to_oidc_options())
+    return Provider(settings.api.oidc)

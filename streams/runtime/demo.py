@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from connectors.sdk.files import replace
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise, normalise_phone
+from models.roles import Role
 from models.timestamps import milliseconds
-from streams.access.permissions import Operation, Role
+from streams.access.permissions import Operation
 from streams.access.tokens import Token, digest, find, make_secret
 from streams.cli.tokens import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.runtime.timeline_database import open_reader

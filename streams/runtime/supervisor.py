@@ -401,7 +401,6 @@ class Plan:
             "seed": demo.seed,
             "per-year": demo.contacts_per_year,
             "calls-per-hour": demo.calls_per_hour,
-            "speed": demo.speed,
             "history": demo.history_days,  # so that the board is not empty at the start
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]

@@ -1,6 +1,8 @@
 """Schema of the settings of the API."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
@@ -8,15 +10,21 @@ from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
 from models.locale import _
-from streams.access.oidc_options import Grant as GrantOptions
-from streams.access.oidc_options import OidcOptions
-from streams.access.permissions import Role
-from streams.api.options import ApiOptions, CrossSectorRule, OtherServices
+from models.roles import Role
 from streams.settings.base import Port, Section
 
-_API: Final = ApiOptions()
-"""Defaults of the API."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
+
+
+class OtherServices(StrEnum):
+    """Visibility of other services' entries for tokens that are limited to some services."""
+
+    HIDDEN = "hidden"
+    """Nothing is shown. A contact with the child welfare office concerns only its staff (data protection by default, GDPR
+    article 25)."""
+    OUTLINE = "outline"
+    """Time, channel and state are shown, but neither place nor subject. A shared front desk can then say that a case is being
+    worked on."""
 
 
 class SectorPair(Section):
@@ -63,38 +71,34 @@ class Oidc(Section):
     grants: Annotated[dict[str, Grant], Field(min_length=1)]
     """Role of the provider → permissions; if a user has several, the first one counts."""
 
-    def to_oidc_options(self) -> OidcOptions:
-        """Return the options of the token check."""
-        grants = {name: GrantOptions(**grant.model_dump()) for name, grant in self.grants.items()}
-        return OidcOptions(**self.model_dump(exclude={"grants"}), grants=grants)
-
 
 class Api(Section):
     """HTTP API of the citizens' timelines."""
 
-    host: str = _API.host
+    host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0: all interfaces (behind a reverse proxy with TLS)."""
-    port: Port = _API.port
-    hosts: tuple[str, ...] = _API.hosts
+    port: Port = 8081
+    hosts: tuple[str, ...] = ()
     """Host names used by a local reverse proxy. While `host` is local, requests for other names are refused."""
     url: str = ""
     """Public URL, such as `https://accueil.example.org/`; empty: `host` and `port`."""
-    region: Region = _API.region
+    region: Region = "FR"
     """Country of national telephone numbers."""
-    other_services: OtherServices = _API.other_services
+    other_services: OtherServices = OtherServices.HIDDEN
     """Access of a token restricted to some services to contacts of others: `hidden`, or `outline` (time, channel, state)."""
     across: tuple[SectorPair, ...] = ()
     """Exceptions to the separation of sectors, each with its reason."""
-    threads: Annotated[int, Field(ge=1, le=64)] = _API.threads
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
     """Concurrent database queries."""
-    unusual_citizens_per_hour: PositiveInt = _API.unusual_citizens_per_hour
+    unusual_citizens_per_hour: PositiveInt = 60
     """Citizens read by one token within an hour above which the metrics report unusual use."""
-    idle_seconds: PositiveInt = _API.idle_seconds
+    idle_seconds: PositiveInt = 900
     """Time without input until the web page forgets the token and its content."""
     oidc: Oidc | None = None
     """OpenID provider, in addition to tokens."""
 
-    def to_api_options(self, **others: Any) -> ApiOptions:
-        """Return the options of the API; `others` come from other sections."""
-        own = self.model_dump(exclude={"url", "across", "oidc"})
-        return ApiOptions(**own, across=tuple(CrossSectorRule(**pair.model_dump()) for pair in self.across), **others)
+    def cross_sector_reason(self, sectors: Sequence[str], sector: str) -> str | None:
+        """Return the legal basis on which clients of `sectors` may look up in the other sector `sector`; None if they may not."""
+        return next(
+            (pair.reason for pair in self.across if pair.to_sector == sector and pair.from_sector in sectors), None
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from models.locale import C_, N_, _, translate
@@ -18,12 +19,12 @@ class RetentionRule(NamedTuple):
     where: str
     personal: str
     """Kind of personal data in it."""
-    days: int | None
-    """None: unlimited, or as `until` says."""
     until: str
     """Start of the period, or the event that ends it."""
-    setting: str
+    setting: str = ""
     """Name of the setting for `days`; empty if there is none."""
+    days: int | None = None
+    """None: unlimited, or as `until` says."""
 
 
 PSEUDONYMS: Final = N_("pseudonyms")
@@ -49,163 +50,118 @@ def erased_days(settings: Settings) -> int:
     return settings.timeline.keep_days
 
 
+RULES: Final = (
+    RetentionRule(
+        N_("events, timeline entries, SLA events"),
+        "Kafka contact.*.v1, citizen.timeline.v1",
+        PSEUDONYMS,
+        SINCE_TOLD,
+        "retention.events_days",
+    ),
+    RetentionRule(
+        N_("unusable records"), "Kafka contact.deadletter.v1", PSEUDONYMS, SINCE_TOLD, "retention.dead_letters_days"
+    ),
+    RetentionRule(
+        N_("the state of each contact"),
+        "Kafka accueil.contacts.v1",
+        PSEUDONYMS,
+        SINCE_CLOSED,
+        "worker.keep_closed_days",
+    ),
+    RetentionRule(
+        N_("the row for counting a citizen"),
+        "Kafka accueil.citizens.v1",
+        PSEUDONYMS,
+        N_("until the four weeks of its contacts are counted; while a case is open, 400 days at most"),
+    ),
+    RetentionRule(
+        N_("citizens' timelines, links, open SLA targets"),
+        "timeline.db, PostgreSQL",
+        PSEUDONYMS,
+        SINCE_CLOSED,
+        "timeline.keep_days",
+    ),
+    RetentionRule(
+        N_("revoked links"),
+        "timeline.db, PostgreSQL",
+        PSEUDONYMS,
+        N_("while any data about one of the two exists, or until one is erased"),
+    ),
+    RetentionRule(
+        N_("contacts whose person was erased"),
+        "timeline.db, PostgreSQL",
+        CONTACT_IDS,
+        N_("after the erasure"),
+        "timeline.keep_days",
+    ),
+    RetentionRule(
+        N_("accesses to citizens' data and their purposes; proofs of erasure"),
+        "data/audit, timeline.db",
+        PSEUDONYMS,
+        N_("after the record, plus up to a month"),
+        "audit.keep_days",
+    ),
+    RetentionRule(
+        N_("records that a connector could not map"),
+        "data/connectors/…/rejects.jsonl, *.bad",
+        RAW,
+        N_("after it was read"),
+        "retention.rejects_days",
+    ),
+    RetentionRule(
+        N_("a switchboard's live events"),
+        "data/connectors/…/ami, esl",
+        N_("telephone numbers"),
+        N_("until Kafka or the spool has them; while the connector is stopped, unlimited"),
+    ),
+    RetentionRule(
+        N_("events while Kafka is unavailable"), "data/connectors/…/spool", PSEUDONYMS, N_("until Kafka has them")
+    ),
+    RetentionRule(
+        N_("events that connectors published, so that duplicates are identical"),
+        "data/connectors/…/told.sqlite, threads.sqlite, cursor-*",
+        N_("ids, keyed digests"),
+        N_("the newest, up to a fixed number"),
+    ),
+    RetentionRule(
+        N_("a connector's position before its source was read again"),
+        "data/connectors/…/before-reread",
+        N_("ids, keyed digests"),
+        N_("after that reading"),
+        "retention.rejects_days",
+    ),
+    RetentionRule(
+        N_("registers of letters: numbers given in a mailroom, letters of Maarch reported so far"),
+        "data/connectors/…/register.sqlite, letters.sqlite",
+        N_("ids, keyed digests"),
+        N_("unlimited: otherwise a number would be given twice or a letter published twice"),
+    ),
+    RetentionRule(
+        N_("scans and sidecars of a mailroom"),
+        "connectors.<mailroom>.archive",
+        N_("the letters themselves, as they came"),
+        N_('until you remove them; with afterwards = "delete", a letter is deleted after it was read'),
+    ),
+    RetentionRule(
+        N_("reported missed SLA targets"), "notify.db", CONTACT_IDS, N_("after the end"), "notify.keep_ended_days"
+    ),
+    RetentionRule(N_("logs"), "data/logs", NOTHING, N_("after the last line"), "retention.logs_days"),
+    RetentionRule(
+        N_("figures of each day"), "Kafka accueil.figures.v1", NOTHING, N_("after that day"), "worker.keep_days"
+    ),
+    RetentionRule(N_("figures, totals"), "Kafka accueil.figures.v1", NOTHING, N_("unlimited")),
+)
+"""Retention periods of all data."""
+
+
 def retention_rules(settings: Settings) -> list[RetentionRule]:
-    """Return the retention periods of all data."""
-    retention, notify = settings.retention, settings.notify
-    return [
-        RetentionRule(
-            N_("events, timeline entries, SLA events"),
-            "Kafka contact.*.v1, citizen.timeline.v1",
-            PSEUDONYMS,
-            retention.events_days,
-            SINCE_TOLD,
-            "retention.events_days",
-        ),
-        RetentionRule(
-            N_("unusable records"),
-            "Kafka contact.deadletter.v1",
-            PSEUDONYMS,
-            retention.dead_letters_days,
-            SINCE_TOLD,
-            "retention.dead_letters_days",
-        ),
-        RetentionRule(
-            N_("the state of each contact"),
-            "Kafka accueil.contacts.v1",
-            PSEUDONYMS,
-            settings.worker.keep_closed_days,
-            SINCE_CLOSED,
-            "worker.keep_closed_days",
-        ),
-        RetentionRule(
-            N_("the row for counting a citizen"),
-            "Kafka accueil.citizens.v1",
-            PSEUDONYMS,
-            None,
-            N_("until the four weeks of its contacts are counted; while a case is open, 400 days at most"),
-            "",
-        ),
-        RetentionRule(
-            N_("citizens' timelines, links, open SLA targets"),
-            "timeline.db, PostgreSQL",
-            PSEUDONYMS,
-            settings.timeline.keep_days,
-            SINCE_CLOSED,
-            "timeline.keep_days",
-        ),
-        RetentionRule(
-            N_("revoked links"),
-            "timeline.db, PostgreSQL",
-            PSEUDONYMS,
-            None,
-            N_("while any data about one of the two exists, or until one is erased"),
-            "",
-        ),
-        RetentionRule(
-            N_("contacts whose person was erased"),
-            "timeline.db, PostgreSQL",
-            CONTACT_IDS,
-            erased_days(settings),
-            N_("after the erasure"),
-            "timeline.keep_days",
-        ),
-        RetentionRule(
-            N_("accesses to citizens' data and their purposes; proofs of erasure"),
-            "data/audit, timeline.db",
-            PSEUDONYMS,
-            settings.audit.keep_days,
-            N_("after the record, plus up to a month"),
-            "audit.keep_days",
-        ),
-        RetentionRule(
-            N_("records that a connector could not map"),
-            "data/connectors/…/rejects.jsonl, *.bad",
-            RAW,
-            retention.rejects_days,
-            N_("after it was read"),
-            "retention.rejects_days",
-        ),
-        RetentionRule(
-            N_("a switchboard's live events"),
-            "data/connectors/…/ami, esl",
-            N_("telephone numbers"),
-            None,
-            N_("until Kafka or the spool has them; while the connector is stopped, unlimited"),
-            "",
-        ),
-        RetentionRule(
-            N_("events while Kafka is unavailable"),
-            "data/connectors/…/spool",
-            PSEUDONYMS,
-            None,
-            N_("until Kafka has them"),
-            "",
-        ),
-        RetentionRule(
-            N_("events that connectors published, so that duplicates are identical"),
-            "data/connectors/…/told.sqlite, threads.sqlite, cursor-*",
-            N_("ids, keyed digests"),
-            None,
-            N_("the newest, up to a fixed number"),
-            "",
-        ),
-        RetentionRule(
-            N_("a connector's position before its source was read again"),
-            "data/connectors/…/before-reread",
-            N_("ids, keyed digests"),
-            retention.rejects_days,
-            N_("after that reading"),
-            "retention.rejects_days",
-        ),
-        RetentionRule(
-            N_("registers of letters: numbers given in a mailroom, letters of Maarch reported so far"),
-            "data/connectors/…/register.sqlite, letters.sqlite",
-            N_("ids, keyed digests"),
-            None,
-            N_("unlimited: otherwise a number would be given twice or a letter published twice"),
-            "",
-        ),
-        RetentionRule(
-            N_("scans and sidecars of a mailroom"),
-            "connectors.<mailroom>.archive",
-            N_("the letters themselves, as they came"),
-            None,
-            N_('until you remove them; with afterwards = "delete", a letter is deleted after it was read'),
-            "",
-        ),
-        RetentionRule(
-            N_("reported missed SLA targets"),
-            "notify.db",
-            CONTACT_IDS,
-            notify.keep_ended_days,
-            N_("after the end"),
-            "notify.keep_ended_days",
-        ),
-        RetentionRule(
-            N_("logs"),
-            "data/logs",
-            NOTHING,
-            retention.logs_days,
-            N_("after the last line"),
-            "retention.logs_days",
-        ),
-        RetentionRule(
-            N_("figures of each day"),
-            "Kafka accueil.figures.v1",
-            NOTHING,
-            settings.worker.keep_days,
-            N_("after that day"),
-            "worker.keep_days",
-        ),
-        RetentionRule(
-            N_("figures, totals"),
-            "Kafka accueil.figures.v1",
-            NOTHING,
-            None,
-            N_("unlimited"),
-            "",
-        ),
-    ]
+    """Return the retention periods of all data, with the days of these settings."""
+    return [rule._replace(days=_days(settings, rule.setting) if rule.setting else None) for rule in RULES]
+
+
+def _days(settings: Settings, setting: str) -> int:
+    days: int = attrgetter(setting)(settings)
+    return days
 
 
 def describe(settings: Settings, language: str) -> str:
@@ -230,18 +186,10 @@ TITLES: Final = (
 
 def find_contradictions(settings: Settings) -> Iterator[str]:
     """Yield a message for each of `CONTRADICTIONS` in the settings: a period that must be longer than another one is not."""
-    retention = settings.retention
-    days = {
-        "retention.events_days": retention.events_days,
-        "retention.dead_letters_days": retention.dead_letters_days,
-        "worker.keep_closed_days": settings.worker.keep_closed_days,
-        "timeline.keep_days": settings.timeline.keep_days,
-        "notify.keep_ended_days": settings.notify.keep_ended_days,
-        "audit.keep_days": settings.audit.keep_days,
-    }
     for longer, shorter, reason in CONTRADICTIONS:
-        if days[longer] <= days[shorter]:
-            yield f"{longer} = {days[longer]}, {shorter} = {days[shorter]}{_(':')} {_(reason)}"
+        days, fewer_days = _days(settings, longer), _days(settings, shorter)
+        if days <= fewer_days:
+            yield f"{longer} = {days}, {shorter} = {fewer_days}{_(':')} {_(reason)}"
 
 
 CONTRADICTIONS: Final = (
@@ -250,25 +198,13 @@ CONTRADICTIONS: Final = (
         "retention.events_days",
         N_("Kafka keeps events longer, so a duplicate would count again"),
     ),
-    (
-        "worker.keep_closed_days",
-        "retention.dead_letters_days",
-        N_("a dead letter replayed late would count again"),
-    ),
+    ("worker.keep_closed_days", "retention.dead_letters_days", N_("a dead letter replayed late would count again")),
     (
         "timeline.keep_days",
         "retention.events_days",
         N_("the marks of erased contacts would be deleted before the topics"),
     ),
-    (
-        "notify.keep_ended_days",
-        "retention.events_days",
-        N_("a duplicate event would start a new incident"),
-    ),
-    (
-        "audit.keep_days",
-        "timeline.keep_days",
-        N_("the accesses to a timeline would be deleted before the timeline"),
-    ),
+    ("notify.keep_ended_days", "retention.events_days", N_("a duplicate event would start a new incident")),
+    ("audit.keep_days", "timeline.keep_days", N_("the accesses to a timeline would be deleted before the timeline")),
 )
 """Setting that must be larger, setting that must be smaller, and the reason."""

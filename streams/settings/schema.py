@@ -257,8 +257,6 @@ class Demo(Section):
     """Contacts per year of all channels together; `calls_per_hour` replaces the share of calls."""
     history_days: Annotated[int, Field(ge=0, le=60)] = 3
     """Days simulated immediately at the first start, including today, so that the board is not empty."""
-    speed: PositiveFloat = 1.0
-    """Simulated seconds per second."""
 
 
 class Instance(Section):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 LOCK_SECONDS: Final = 30
@@ -27,6 +27,9 @@ LOG_BYTES_LEFT: Final = 4 << 20
 """Size to which the file of the write-ahead log is truncated when it is restarted, in bytes."""
 UNIQUE: Final = frozenset({"SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
 """Error codes of a duplicate key, of SQLite and as SQLSTATE."""
+
+_LOCK: Final = 0x4143_4355
+"""Key of PostgreSQL's advisory lock of writers: an arbitrary number reserved for Accueil."""
 
 
 class Unavailable(Exception):  # noqa: N818 - says what the database is
@@ -60,17 +63,12 @@ def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
     return engine
 
 
-def _busy_timeout(lock_timeout_seconds: float | None) -> str:
-    """Return the statement that sets SQLite's wait for locks."""
-    return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds) * 1000)}"
-
-
 def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
     """Configure a new SQLite connection for safe writes and for overwriting deleted data."""
-    # WAL: readers do not wait for the writer. Kafka delivers again what a power cut removes from it.
-    connection.execute(_busy_timeout(lock_timeout_seconds))
+    wait_seconds = LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds
     for pragma in (
-        "journal_mode = WAL",
+        f"busy_timeout = {round(wait_seconds * 1000)}",
+        "journal_mode = WAL",  # readers do not wait for the writer; Kafka delivers again what a power cut removes from it
         "synchronous = FULL",
         f"cache_size = -{CACHE_KIB}",
         f"cache_spill = {SPILL_PAGES}",
@@ -79,6 +77,17 @@ def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def lock(connection: Connection) -> None:
+    """Begin the transaction of `connection`; wait for writers of all processes and exclude them until its end.
+
+    Data read before a write therefore does not change until the write.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

@@ -71,28 +71,27 @@ def begin(connection: Connection, request: ErasureRequest, contacts: Sequence[st
 
 def read(connection: Connection, name: str) -> ErasureRequest | None:
     """Return the erasure request with the id `name`, or None."""
-    row = connection.execute(select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name)).first()
-    return None if row is None else ErasureRequest(*row)
+    return next(iter(_find(connection, ERASURE_REQUESTS.c.id == name)), None)
 
 
 def read_unpublished(connection: Connection) -> list[ErasureRequest]:
     """Return the requests whose events Kafka does not all have yet, oldest first."""
-    query = (
-        select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.told_at.is_(None)).order_by(ERASURE_REQUESTS.c.requested_at)
-    )
-    return [ErasureRequest(*row) for row in connection.execute(query)]
+    return _find(connection, ERASURE_REQUESTS.c.told_at.is_(None))
 
 
 def read_unproved(connection: Connection) -> list[str]:
-    """Return the ids of the requests whose events Kafka has, but that have no proof yet, sorted."""
-    is_open = (ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
-    return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
+    """Return the ids of the requests whose events Kafka has, but that have no proof yet, oldest first."""
+    found = _find(connection, ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
+    return [request.id for request in found]
 
 
 def read_open(connection: Connection, sectors: Iterable[str]) -> list[ErasureRequest]:
     """Return the requests in these sectors that have no proof yet, oldest first."""
-    is_open = (ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
-    query = select(ERASURE_REQUESTS).where(*is_open).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
+    return _find(connection, ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
+
+
+def _find(connection: Connection, *where: ColumnElement[bool]) -> list[ErasureRequest]:
+    query = select(ERASURE_REQUESTS).where(*where).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
     return [ErasureRequest(*row) for row in connection.execute(query)]
 
 
@@ -128,7 +127,7 @@ def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
     open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
     connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))
-    return ErasureRequest(*connection.execute(select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name)).one())
+    return _find(connection, ERASURE_REQUESTS.c.id == name)[0]
 
 
 def delete_expired(connection: Connection, erased_before: int, proved_before: int) -> int:

@@ -8,17 +8,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    union,
-)
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select
 
 from models.revocation_reasons import RevocationReason
 from streams.core.citizens.identity_resolution import Link, LinkLimits, Neighbourhood, is_strong
@@ -35,16 +25,14 @@ _IS_REVOKED = exists().where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.oth
 
 
 class LinkRecord(NamedTuple):
-    """A link and its evidence."""
+    """A link, the number of contacts that prove it, and its revocation, if any."""
 
     link: Link
     contacts: int
-    """Number of contacts that name both identities and so prove the link."""
     linked_at: int
     """Beginning of the first of these contacts; without any contact, the time of the revocation."""
     revoked_at: int | None
     reason: str | None
-    """Reason of the revocation, a `RevocationReason`; None for a link that is not revoked."""
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
@@ -136,23 +124,9 @@ def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
         .limit(limit)
     )
     found = [LinkRecord(Link(one, other), *known) for one, other, *known in connection.execute(query)]
-    has_contacts = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
-    of_identity = or_(*(end == identity for end in _ENDS))
-    without_contacts = select(REVOCATIONS).where(of_identity, ~has_contacts).order_by(*_ENDS).limit(limit)
-    rows = connection.execute(without_contacts)
-    found += [LinkRecord(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in rows]
-    return found[:limit]
-
-
-def count(connection: Connection, identity: str) -> int:
-    """Return the number of links of an identity, counted as `read` lists them."""
-    linked, revoked = (
-        select(table.c.one, table.c.other).where(or_(table.c.one == identity, table.c.other == identity))
-        for table in (LINKS, REVOCATIONS)
-    )
-    number = connection.scalar(select(func.count()).select_from(union(linked, revoked).subquery()))
-    assert number is not None
-    return number
+    with_contacts = {record.link for record in found}
+    revoked = read_revocations(connection, identity, limit + len(found))
+    return [*found, *(record for record in revoked if record.link not in with_contacts)][:limit]
 
 
 def read_revocations(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:

@@ -1,10 +1,9 @@
 """Owner of a contact's entries and links between its identities, derived from all its entries, whatever their batches."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from itertools import chain, repeat
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -13,7 +12,7 @@ from models.timestamps import milliseconds
 from streams.core.citizens.identity_resolution import Link, identity_rank, make_links
 from streams.core.timeline.entries import Entry
 from streams.timeline.links import carry_over_revocations
-from streams.timeline.queries import Query, slices, width_of
+from streams.timeline.queries import rows_of, slices
 from streams.timeline.schema import ENTRIES, LINKS, Row
 
 Triple = tuple[str, str, str]
@@ -65,40 +64,25 @@ def gather(entries: Iterable[Entry]) -> tuple[dict[str, NamedIdentities], dict[s
 def read_contact_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, ContactOwner]:
     """Return contact → owner that follows from its stored entries. Contacts without stored entries are left out."""
     found = {}
-    for contact, owner, began_at, first_at, *sectors in _query(connection, _OWNERS, contacts):
+    for contact, owner, began_at, first_at, *sectors in rows_of(
+        connection, _OWNERS_IN[connection.dialect.name], _OWNER_COLUMNS, contacts
+    ):
         began = (True, first_at) if began_at is None else (False, began_at)
         found[contact] = ContactOwner("" if owner == contact else owner, began, (sectors[0] or "", sectors[1]))
     return found
 
 
-_FIND_OWNERS: Final = (
-    "SELECT contact, owner, min(happened_at) FILTER (WHERE source <> '{source}') AS began_at, min(happened_at) AS told_at, "
-    "min(nullif(sector, '') COLLATE {by_bytes}) AS first, max(sector COLLATE {by_bytes}) AS last "
-    "FROM entries WHERE contact IN ({contacts}) GROUP BY contact, owner"
+_OWNERS: Final = (
+    f"SELECT contact, owner, min(happened_at) FILTER (WHERE source <> '{SLA_SOURCE}') AS began_at, "  # noqa: S608 - no value
+    "min(happened_at) AS told_at, min(nullif(sector, '') COLLATE {by_bytes}) AS first, "
+    "max(sector COLLATE {by_bytes}) AS last FROM entries WHERE contact IN ({contacts}) GROUP BY contact, owner"
 )
-_OWNERS: Final = (_FIND_OWNERS, ("contact", "owner", "began_at", "told_at", "first", "last"))
-_LINKED: Final = (
-    "SELECT contact, one, other, sector FROM links WHERE contact IN ({contacts})",
-    ("contact", "one", "other", "sector"),
-)
-
-
-def _query(
-    connection: Connection, query: tuple[str, tuple[str, ...]], contacts: Iterable[str]
-) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a query for these contacts, in slices."""
-    for some in slices(list(contacts)):
-        width = width_of(len(some))
-        padded = [*some, *repeat(some[-1], width - len(some))]
-        values = {f"contact_{number}": contact for number, contact in enumerate(padded)}
-        yield from _make_query(connection.dialect.name, *query, width).rows(connection, values)
-
-
-@cache
-def _make_query(dialect: str, sql: str, columns: tuple[str, ...], width: int) -> Query:
-    by_bytes = '"C"' if dialect == "postgresql" else "BINARY"
-    contacts = ", ".join(f":contact_{number}" for number in range(width))
-    return Query(sql.format(source=SLA_SOURCE, by_bytes=by_bytes, contacts=contacts), *columns)
+_OWNER_COLUMNS: Final = ("contact", "owner", "began_at", "told_at", "first", "last")
+_OWNERS_IN: Final = {
+    dialect: _OWNERS.replace("{by_bytes}", by_bytes)
+    for dialect, by_bytes in (("postgresql", '"C"'), ("sqlite", "BINARY"))
+}
+_LINKED: Final = "SELECT contact, one, other, sector FROM links WHERE contact IN ({contacts})"
 
 
 def adopt(connection: Connection, before: Mapping[str, ContactOwner], now: Mapping[str, ContactOwner]) -> int:
@@ -134,7 +118,7 @@ def relink(
         if known != owners[contact] or not _name_only(names[contact], known.citizen)
     ]
     stored: dict[str, set[Triple]] = {contact: set() for contact in changed}
-    for contact, one, other, sector in _query(connection, _LINKED, changed):
+    for contact, one, other, sector in rows_of(connection, _LINKED, ("contact", "one", "other", "sector"), changed):
         stored[contact].add((one, other, sector))
     rows: list[Row] = []
     dropped: list[str] = []
@@ -206,16 +190,11 @@ def _find_replaced(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[
             yield link, former
 
 
-def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:
-    for some in slices(list(contacts)):
-        query = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
-        yield from connection.execute(query)
-
-
 def read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
     """Return the stored owners and linked identities of these contacts. The owner of a contact without identities is its id."""
-    found = {owner for _, owner in _read_owners(connection, contacts)}
+    found = set[str]()
     for some in slices(list(contacts)):
+        found |= {*connection.scalars(select(ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct())}
         query = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
         found.update(*connection.execute(query))
     return found

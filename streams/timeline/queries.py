@@ -1,7 +1,8 @@
 """Cached text of SQL queries. Building a query with SQLAlchemy takes longer than its execution, even with its cache."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +45,21 @@ class Query:
 
 _NAME: Final = re.compile(r":(\w+)")
 _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
+
+
+def rows_of(
+    connection: Connection, sql: str, columns: tuple[str, ...], contacts: Iterable[str]
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a query for these contacts, in slices. `{contacts}` in `sql` stands for the contacts."""
+    for some in slices(list(contacts)):
+        width = width_of(len(some))
+        values = {f"contact_{number}": some[min(number, len(some) - 1)] for number in range(width)}
+        yield from _make_query(sql, columns, width).rows(connection, values)
+
+
+@cache
+def _make_query(sql: str, columns: tuple[str, ...], width: int) -> Query:
+    return Query(sql.replace("{contacts}", ", ".join(f":contact_{number}" for number in range(width))), *columns)
 
 
 def width_of(number: int) -> int:

@@ -19,7 +19,6 @@ from streams.timeline import links, sla_targets
 from streams.timeline.database import LOCK_SECONDS, database_errors
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import Query, slices, width_of
-from streams.timeline.store import EntryPosition
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """PostgreSQL's timeouts: an answer reports an unavailable database instead of waiting for it."""
@@ -43,20 +42,24 @@ _COLUMNS: Final = (
 _ENTRIES: Final = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
 
 
+class EntryPosition(NamedTuple):
+    """Position of an entry in the order of time: its time, and its id among simultaneous entries."""
+
+    happened_at: int
+    id: str
+
+
 class Evidence(NamedTuple):
-    """Evidence of a link."""
+    """Number of contacts that prove a link, at most `MAX_COUNTED`, and the beginning of the earliest one."""
 
     contacts: int
-    """Number of contacts that prove it, at most `MAX_COUNTED`."""
     linked_at: int
-    """Beginning of the earliest of these contacts."""
 
 
 class Citizen(NamedTuple):
-    """Owner of a contact's entries."""
+    """Owner of a contact's entries: a pseudonym, or the contact id if the contact named no identity."""
 
     owner: str
-    """Pseudonym, or the contact id if the contact named no identity."""
     sector: str
 
 
@@ -68,7 +71,7 @@ class TimelineSnapshot:
         self._caps = caps
 
     def find_sectors(self, name: str) -> Sequence[str]:
-        """Return the sectors of a contact, or the first one found of a pseudonym, whose key belongs to a single sector."""
+        """Return the sectors of a contact, or the sector of a pseudonym."""
         return sorted(self._connection.scalars(_SECTORS, {"name": name}))
 
     def find_citizen(self, contact: str) -> Citizen | None:
@@ -77,10 +80,7 @@ class TimelineSnapshot:
         return Citizen(*found) if found else None
 
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
-        """Return at most `limit` identities of a weak kind that contacts name with a stronger one, the most frequent first.
-
-        Reads all links.
-        """
+        """Return at most `limit` identities of a weak kind that have a stronger one, most frequent first. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
     def find_services(self, sectors: Collection[str], starts: Iterable[str]) -> Sequence[str]:
@@ -90,16 +90,11 @@ class TimelineSnapshot:
         so some thousands of entries contain all services.
         """
         parameters = {"sectors": list(sectors), "most": MAX_SAMPLED}
-        return sorted(
-            {
-                service
-                for start in starts
-                for service in self._connection.scalars(_SERVICES, {"start": start, **parameters})
-            }
-        )
+        found = (self._connection.scalars(_SERVICES, {"start": start, **parameters}) for start in starts)
+        return sorted({service for services in found for service in services})
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
-        """Return the identities of the citizen who has `identity`, or the identity alone if it leads to several citizens."""
+        """Return the identities of the citizen with `identity`, or the identity alone if it leads to several citizens."""
         caps = self._caps
         return resolve_identities(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
@@ -127,10 +122,7 @@ class TimelineSnapshot:
         return [record._replace(**evidence[record.link]._asdict()) for record in revoked if record.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
-        """Return the `since` for reading a few services' entries of these owners; None if all their entries are searched.
-
-        Older entries than the latest `MAX_WALKED` of an owner are not searched.
-        """
+        """Return the `since` that limits a search to the latest `MAX_WALKED` entries of each owner; None if no owner has more."""
         last = {"last": MAX_WALKED - 1}
         found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)
@@ -146,9 +138,7 @@ class TimelineSnapshot:
     ) -> Sequence[Mapping[str, Any]]:
         """Return the latest `limit` entries of these owners before the position `before`, latest first.
 
-        Entries of services not in `services` are left out, if any service is given.
-
-        Entries before `since` and of sectors not in `sectors` are left out, if these are given. A contact known in two sectors
+        Entries before `since` and of other services and sectors are left out, if these are given. A contact known in two sectors
         has all its entries under one owner.
         """
         found = list[Mapping[str, Any]]()
@@ -187,10 +177,7 @@ class TimelineSnapshot:
 
 
 class Reader:
-    """The timelines' database at `url`, for concurrent reads by `connections` threads.
-
-    Its tables must be of this release. Connections are opened when they are needed.
-    """
+    """The timelines' database at `url`, with tables of this release, for concurrent reads by `connections` threads."""
 
     def __init__(self, url: str, password: str = "", caps: LinkLimits = LinkLimits(), *, connections: int) -> None:  # noqa: B008
         self._caps: Final = caps

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from streams.timeline.write_lock import lock
+from streams.timeline.database import lock
 
 log: Final = structlog.get_logger(__name__)
 _SCRIPTS: Final = Path(__file__).with_name("migrations")

@@ -1,15 +1,14 @@
 """Open SLA targets in SQL. For each contact, the latest event counts, in whatever order events arrive."""
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.timestamps import milliseconds
 from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry, dump, load
-from streams.timeline.queries import Query, width_of
+from streams.timeline.queries import rows_of
 from streams.timeline.schema import PROMISES, Row
 
 
@@ -42,17 +41,8 @@ def read(
 
     If no sector is given, all count. A contact without a stored row is left out.
     """
-    if not contacts:
-        return {}
-    width = width_of(len(contacts))
-    values = {f"contact_{number}": "" for number in range(width)}
-    values |= {f"contact_{number}": contact for number, contact in enumerate(contacts)}
-    found = _make_read(width).rows(connection, values)
+    found = rows_of(connection, _READ, ("contact", "sector", "running"), contacts)
     return {contact: load(running) for contact, sector, running in found if not sectors or sector in {"", *sectors}}
 
 
-@cache
-def _make_read(width: int) -> Query:
-    names = ", ".join(f":contact_{number}" for number in range(width))
-    columns = ("contact", "sector", "running")
-    return Query(f"SELECT {', '.join(columns)} FROM promises WHERE contact IN ({names})", *columns)  # noqa: S608 - no value
+_READ: Final = "SELECT contact, sector, running FROM promises WHERE contact IN ({contacts})"

@@ -8,25 +8,25 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select, tuple_
+from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
-from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits, resolve_identities
+from streams.core.citizens.identity_resolution import IdentityCluster, Link, LinkLimits
 from streams.core.contacts.contact import ERASED
 from streams.core.sla.open_targets import SlaTarget, SlaTargetsEntry
 from streams.core.timeline.case_summary import sort_entries
 from streams.core.timeline.entries import Entry
 from streams.timeline import expiry, links, owners, positions, sla_targets
-from streams.timeline.database import database_errors, open_engine
+from streams.timeline.database import database_errors, lock, open_engine
 from streams.timeline.expiry import Cursor, Expired
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
+from streams.timeline.reader import EntryPosition, TimelineSnapshot
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
 from streams.timeline.schema_upgrade import migrate
-from streams.timeline.write_lock import lock
 
 BREACHED: Final = "sla.breached"
 
@@ -37,34 +37,13 @@ _POSITIONAL: Final = {
 """Dialects with positional parameters."""
 
 
-class EntryPosition(NamedTuple):
-    """Position of an entry in the order of time: its time, and its id among simultaneous entries."""
-
-    happened_at: int
-    id: str
-
-
 class Written(NamedTuple):
-    """Numbers of rows changed by a batch."""
+    """Numbers of rows that a batch inserted or, for `adopted`, moved to another owner."""
 
     entries: int
     links: int
-    """Rows of links. If a contact's strongest identity changes, all its links are new rows."""
     adopted: int
-    """Entries moved to another owner, because their contact named an identity for the first time, or a stronger one."""
     promises: int
-    """Contacts whose row of open SLA targets is new or was replaced."""
-
-
-_PAGE: Final = (
-    select(ENTRIES)
-    .where(ENTRIES.c.owner == bindparam("owner_"))
-    .order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc())
-    .limit(bindparam("most"))
-)
-_PAGE_BEFORE: Final = _PAGE.where(
-    tuple_(ENTRIES.c.happened_at, ENTRIES.c.id) < tuple_(bindparam("happened_at"), bindparam("id"))
-)
 
 
 class Timeline:
@@ -108,24 +87,20 @@ class Timeline:
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
-        """Write a batch in one transaction. Stored entries stay as they are; the latest SLA targets replace earlier ones.
+        """Write a batch in one transaction. Stored entries stay; later SLA targets replace earlier ones.
 
-        `place` is the partition of the batch and the offset after it. Raises `Unavailable`, `SameId`, and `Refused` if a value
-        cannot be stored.
+        `place` is the partition of the batch and the offset after it. Raises `Unavailable`, `Refused` and its `SameId`.
         """
         with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
             entries = [entry for entry in entries if entry.contact not in erased]
             names, new_owners = owners.gather(entries)
             before = owners.read_contact_owners(connection, new_owners)
-            now = {
-                contact: new.unite(before[contact]) if contact in before else new for contact, new in new_owners.items()
-            }
+            now = {name: new.unite(before[name]) if name in before else new for name, new in new_owners.items()}
             adopted = owners.adopt(connection, before, now)
             linked = self._put_links(connection, owners.relink(connection, names, before, now))
-            rows = [
-                _row(entry, now[entry.contact].citizen or entry.contact) for entry in _withdraw(connection, entries)
-            ]
+            entries = _withdraw(connection, entries)
+            rows = [_row(entry, now[entry.contact].citizen or entry.contact) for entry in entries]
             rows.sort(key=_primary_key)  # adjacent in the index, so that each page is touched once
             put = self._put_entries(connection, rows)
             targets = sla_targets.rows(entry for entry in promised if entry.contact not in erased)
@@ -198,13 +173,12 @@ class Timeline:
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
         """Erase the contacts of erasure events; return all erased contacts of the batch, and whether any is newly erased."""
+        # The first event of a contact counts.
         requested = {
-            entry.contact: entry for entry in reversed(entries) if entry.type == ERASED
-        }  # the first one counts
+            entry.contact: milliseconds(entry.happened_at) for entry in reversed(entries) if entry.type == ERASED
+        }
         if requested:
-            self._put_erasures(
-                connection, [(contact, milliseconds(entry.happened_at)) for contact, entry in requested.items()]
-            )
+            self._put_erasures(connection, [*requested.items()])
             erased = owners.read_identities(connection, requested)
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
@@ -216,7 +190,7 @@ class Timeline:
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def read_positions(self) -> dict[int, int]:
-        """Return the positions in the timelines' topic by partition, see `positions.read`. Raises `Unavailable`."""
+        """Return the positions in the timelines' topic, see `positions.read`. Raises `Unavailable`."""
         with self.read_connection() as connection:
             return positions.read(connection)
 
@@ -237,31 +211,22 @@ class Timeline:
     def resolve_identities(self, identity: str, most: int = 0) -> IdentityCluster:
         """Return the identities of the citizen who has `identity`. `most` may raise their maximum. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))
-        with database_errors(), self._engine.connect() as connection:
-            return resolve_identities(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
+        with self.read_connection() as connection:
+            return TimelineSnapshot(connection, caps).resolve_identities(identity)
 
     def read(
         self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return at most `limit` entries of these owners, all before the position `before` if given, latest first.
-
-        Raises `Unavailable`.
-        """
-        place = before._asdict() if before is not None else {}
-        query = _PAGE if before is None else _PAGE_BEFORE
-        found: list[Any] = []
-        with database_errors(), self._engine.connect() as connection:
-            for owner in owners:  # a separate range of the clustered index
-                found += connection.execute(query, {"owner_": owner, "most": limit, **place})
-        found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
-        return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public according to SQLAlchemy
+        """Return the latest `limit` entries of these owners before `before`, latest first. Raises `Unavailable`."""
+        with self.read_connection() as connection:
+            return TimelineSnapshot(connection, self._caps).read([*owners], limit, before)
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
-        """Return all entries of one contact, or the latest `limit` ones, earliest first. Raises `Unavailable`."""
+        """Return the entries of a contact, or its latest `limit` ones, earliest first. Raises `Unavailable`."""
         query = select(ENTRIES).where(ENTRIES.c.contact == contact)
         if limit is not None:
             query = query.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
-        with database_errors(), self._engine.connect() as connection:
+        with self.read_connection() as connection:
             found = connection.execute(query).mappings().all()
         return sort_entries(map(dict, found))
 
@@ -281,27 +246,19 @@ class Timeline:
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[LinkRecord]:
         """Return at most `limit` links of an identity, also revoked, those with most contacts first. Raises `Unavailable`."""
-        with database_errors(), self._engine.connect() as connection:
+        with self.read_connection() as connection:
             return links.read(connection, identity, limit)
-
-    def count_links(self, identity: str) -> int:
-        """Return the number of links of an identity, including revoked ones. Raises `Unavailable`."""
-        with database_errors(), self._engine.connect() as connection:
-            return links.count(connection, identity)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
         """Revoke a link in both directions, see `links.revoke`; return whether it was valid in either.
 
-        After `Unavailable`, `is_revoked` shows whether the revocation was written.
+        After `Unavailable`, `is_revoked` shows whether this or `restore` was written.
         """
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
     def restore(self, link: Link) -> bool:
-        """Restore a revoked link in both directions; return whether it was revoked in either.
-
-        After `Unavailable`, `is_revoked` shows whether the link was restored.
-        """
+        """Restore a revoked link in both directions; return whether it was revoked in either."""
         with self.write_transaction() as connection:
             return True in [links.restore(connection, directed) for directed in _both_directions(link)]
 
@@ -317,25 +274,14 @@ def _both_directions(link: Link) -> tuple[Link, Link]:
 
 def _row(entry: Entry, owner: str) -> Row:
     return (
-        owner,
-        milliseconds(entry.happened_at),
-        entry.id,
-        entry.contact,
-        entry.sector,
-        entry.channel.value,
-        entry.site,
-        entry.service,
-        entry.type,
-        entry.state.value,
-        entry.outcome,
-        entry.source,
-        entry.detail,
+        *(owner, milliseconds(entry.happened_at), entry.id, entry.contact, entry.sector, entry.channel.value),
+        *(entry.site, entry.service, entry.type, entry.state.value, entry.outcome, entry.source, entry.detail),
         entry.withdraws,
     )
 
 
 _primary_key: Final = itemgetter(0, 1, 2)
-"""Primary key of an entry's row. Sorting is stable: of several rows with the same key, the first one is inserted."""
+"""Primary key of an entry's row. Of several rows with the same key, the first one is inserted."""
 
 
 class _Put:

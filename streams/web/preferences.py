@@ -23,7 +23,7 @@ _RANGE: Final = re.compile(
 
 def find_language(request: Request) -> str:
     """Return the first supported language of the query string, the cookie and the Accept-Language header; by default French."""
-    return _find(request, "lang") or _preferred(request.headers.get("accept-language", ""))
+    return _find(request, "lang") or preferred_language(request.headers.get("accept-language", ""))
 
 
 def find_theme(request: Request) -> str:
@@ -47,7 +47,8 @@ def _allowed(value: str | None, allowed: Sequence[str]) -> str | None:
     return value if value in allowed else None
 
 
-def _preferred(accepted: str) -> str:
+def preferred_language(accepted: str) -> str:
+    """Return the preferred supported language of an Accept-Language header; by default French."""
     wanted = [(float(quality or 1), language.lower()) for language, quality in _RANGE.findall(accepted)]
     best, language = max(wanted, key=lambda pair: pair[0], default=(0, ""))
     return language if best else LANGUAGES[0]

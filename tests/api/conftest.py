@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.identities import IdentityKind
-from tests.api.stories import DAY
-from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
+from tests.support.api_harness import DAY, NUMBER, ApiHarness, call, form, letter, token
 from tests.timeline.conftest import postgres, url
 
 __all__ = ["harness", "postgres", "sqlite", "url"]
@@ -22,7 +21,7 @@ def harness(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[ApiHarness]:
     """API on SQLite, for tests that do not depend on the database."""
-    yield from _opened(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
+    yield from _opened(tmp_path)
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def story(harness: ApiHarness, phone: str, case: str) -> list[str]:
     return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
 
 
-def _opened(directory: Path, url: str) -> Iterator[ApiHarness]:
+def _opened(directory: Path, url: str = "") -> Iterator[ApiHarness]:
     opened = ApiHarness(directory, url)
     opened.add(token())
     yield opened

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, checks, openapi
 
 from models.identities import IdentityKind
+from models.roles import Role
 from models.schema import render
-from streams.access.permissions import Role
 from streams.api import contract
 from tests.support.api_harness import NUMBER, ApiHarness, letter, token
 
@@ -44,62 +44,50 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 def fields(of: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = of["components"]["schemas"][name]["properties"]
+    return schema(of, name)["properties"]  # type: ignore[no-any-return]
+
+
+def schema(of: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = of["components"]["schemas"][name]
     return found
 
 
-COMPATIBLE: Final[dict[str, Change]] = {
-    "another path": lambda of: of["paths"].update({"/v1/other": {}}),
-    "a field that may be asked for": lambda of: fields(of, "LookUp").update(since={"type": "string", "default": ""}),
-    "a field that is told": lambda of: fields(of, "Entry").update(queue={"type": "string"}),
-    "another kind that is taken": lambda of: of["components"]["schemas"]["Kind"]["enum"].append("name"),
-    "another channel that is told": lambda of: of["components"]["schemas"]["Channel"]["enum"].append("chat"),
-    "a larger page": lambda of: fields(of, "LookUp")["limit"].update(maximum=500),
-}
-BREAKING: Final[dict[str, tuple[Change, str]]] = {
-    "path": (lambda of: of["paths"].pop("/v1/contact"), "POST /v1/contact: is gone"),
-    "kind that is taken": (
-        lambda of: of["components"]["schemas"]["Kind"]["enum"].remove("case"),
+CHANGES: Final[dict[str, tuple[Change, str]]] = {
+    "another path": (lambda of: of["paths"].update({"/v1/other": {}}), ""),
+    "further answered field": (lambda of: fields(of, "Entry").update(queue={"type": "string"}), ""),
+    "further answered value": (lambda of: schema(of, "Channel")["enum"].append("chat"), ""),
+    "larger page": (lambda of: fields(of, "LookUp")["limit"].update(maximum=500), ""),
+    "no path": (lambda of: of["paths"].pop("/v1/contact"), "POST /v1/contact: is gone"),
+    "fewer accepted values": (
+        lambda of: schema(of, "Kind")["enum"].remove("case"),
         "POST /v1/look-up: kind: no longer takes case",
     ),
-    "smaller page": (
-        lambda of: fields(of, "LookUp")["limit"].update(maximum=10),
-        "POST /v1/look-up: limit: maximum was 200.0 and is now 10",
-    ),
-    "field that must be there": (
-        lambda of: of["components"]["schemas"]["ReadContact"]["required"].append("sector"),
+    "further required field": (
+        lambda of: schema(of, "ReadContact")["required"].append("sector"),
         "POST /v1/contact: sector: is now required",
     ),
-    "field that was told": (
-        lambda of: (
-            fields(of, "Entry").pop("outcome"),
-            of["components"]["schemas"]["Entry"]["required"].remove("outcome"),
-        ),
+    "no answered field": (
+        lambda of: (fields(of, "Entry").pop("outcome"), schema(of, "Entry")["required"].remove("outcome")),
         "POST /v1/contact: answers 200: entries[].outcome: is now required",
     ),
-    "null where there was a text": (
+    "null instead of text": (
         lambda of: fields(of, "Entry").update(outcome={"anyOf": [{"type": "string"}, {"type": "null"}]}),
         "POST /v1/contact: answers 200: entries[].outcome: no longer takes null",
     ),
-    "answer": (
+    "no answer": (
         lambda of: of["paths"]["/v1/contact"]["post"]["responses"].pop("404"),
         "POST /v1/contact: no longer answers 404",
     ),
 }
+"""Change of the contract → an expected reason to refuse it; empty if it is compatible."""
 
 
-@pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
-def test_compatible_change_is_accepted(change: Change) -> None:
-    changed = copy.deepcopy(PUBLISHED)
-    change(changed)
-    assert contract.find_incompatible_changes(changed, PUBLISHED) == []
-
-
-@pytest.mark.parametrize(("change", "reason"), BREAKING.values(), ids=BREAKING)
+@pytest.mark.parametrize(("change", "reason"), CHANGES.values(), ids=CHANGES)
 def test_breaking_change_is_refused(change: Change, reason: str) -> None:
     changed = copy.deepcopy(PUBLISHED)
     change(changed)
-    assert reason in contract.find_incompatible_changes(changed, PUBLISHED)
+    found = contract.find_incompatible_changes(changed, PUBLISHED)
+    assert reason in found if reason else found == []
 
 
 # ------------------------------------------------------------------------------------------------------- whatever is asked

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.access.concealment import SECRET_BYTES, load_secret
 from streams.api.cursors import read, write
-from streams.timeline.store import EntryPosition
+from streams.timeline.reader import EntryPosition
 
 SUBJECT = "case:a1b2-1"
 SECRET = b"s" * 32

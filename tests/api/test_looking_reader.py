@@ -11,8 +11,7 @@ from models.identities import IdentityKind
 from models.revocation_reasons import RevocationReason
 from streams.core.citizens.identity_resolution import Link
 from streams.timeline.reader import MAX_COUNTED, TimelineSnapshot
-from tests.api.stories import DAY
-from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter
+from tests.support.api_harness import DAY, NUMBER, SECTOR, ApiHarness, call, letter
 from tests.support.timelines import entries_of, sla_status_entry
 
 

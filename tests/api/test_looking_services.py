@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from models.identities import IdentityKind
-from streams.access.permissions import Role
-from streams.api.options import ApiOptions, OtherServices
-from tests.api.stories import DAY, walk
-from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
+from models.roles import Role
+from streams.settings.api import OtherServices
+from tests.support.api_harness import DAY, NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import make
 from tests.support.timelines import sla_status_entry
 
@@ -33,7 +32,7 @@ def test_targets_of_other_sectors_and_services_are_hidden(harness: ApiHarness, c
 @pytest.fixture(params=OtherServices)
 def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[ApiHarness]:
     """API in which other services are hidden or shown in outline. The agent Sacha belongs to the RSA service only."""
-    opened = ApiHarness(tmp_path, url, ApiOptions(other_services=request.param))
+    opened = ApiHarness(tmp_path, url, other_services=request.param)
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
     dossier = opened.pseudonym(IdentityKind.DOSSIER, "123")
@@ -50,7 +49,7 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
 
 def test_setting_controls_visibility_of_other_services(of_two_services: ApiHarness) -> None:
     harness = of_two_services
-    is_hidden = harness.api.options.other_services is OtherServices.HIDDEN
+    is_hidden = harness.api.settings.api.other_services is OtherServices.HIDDEN
     reply = harness.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
     entries = list(reply["entries"])
     while reply["next"]:
@@ -184,13 +183,13 @@ def test_entries_of_a_service_are_searched_within_a_bound(narrow: ApiHarness, mo
         narrow.write(letter(f"of-{number}", number * 9 * DAY, case))
     narrow.write([event for number in range(4) for event in letter(f"to-{number}", 21 * DAY, case, service="enfance")])
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
-    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (True, 12)
+    assert (first["is_whole"], len(narrow.walk(case, first, 2, "sacha"))) == (True, 12)
     monkeypatch.setattr("streams.timeline.reader.MAX_WALKED", 15)
     first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
-    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (False, 3)
+    assert (first["is_whole"], len(narrow.walk(case, first, 2, "sacha"))) == (False, 3)
     assert {entry["contact"] for entry in first["entries"]} == {"mail:ged:of-3"}
     of_all = narrow.ask("/v1/look-up", kind="case", value="D-3", limit=2).json()
-    assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
+    assert (of_all["is_whole"], len(narrow.walk(case, of_all, 2))) == (True, 24)
 
 
 def test_contact_of_two_sectors_needs_both_permissions(harness: ApiHarness, case: str) -> None:

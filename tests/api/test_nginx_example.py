@@ -7,11 +7,11 @@ from starlette.testclient import TestClient
 
 from streams.api.app import create_app
 from streams.api.middleware import MAX_BYTES
-from streams.api.options import ApiOptions
+from streams.settings.api import Api
 from streams.web.http_server import answered_hosts
 from tests.support.api_harness import ApiHarness
 
-OPTIONS = ApiOptions()
+OPTIONS = Api()
 EXAMPLE = (Path(__file__).parents[2] / "deploy" / "nginx-api.example.conf").read_text(encoding="utf-8")
 
 

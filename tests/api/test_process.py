@@ -5,52 +5,31 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from models.identities import IdentityKind
+from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify
-from streams.access.permissions import Role
-from streams.kafka.ports import free_port
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, letter, token
 from tests.support.postgres import Postgres
-from tests.support.processes import ROOT, Child, wait_until
-
-ACCUEIL = [sys.executable, "-m", "streams.cli.main", "api"]
-
-
-class Served:
-    """A running process and its client."""
-
-    def __init__(self, child: Child, url: str) -> None:
-        self.child, self.url = child, url
-
-    def ask(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {secret}"}
-        return httpx.post(f"{self.url}{path}", json={"purpose": "contact", **body}, headers=headers)
-
-    def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+from tests.support.processes import ROOT, wait_until
+from tests.support.timeline_page import Served
 
 
 @contextmanager
-def served(data: Path, **environment: str) -> Iterator[Served]:
-    port = free_port()
-    settings = {"ACCUEIL_DATA": str(data), "ACCUEIL_API__PORT": str(port), "ACCUEIL_LOG__FORMAT": "json"}
-    with Child([*ACCUEIL[1:]], data / "api.log", **settings, **environment) as child:
-        child.start()
-        yield Served(child, f"http://127.0.0.1:{port}")
+def served(data: Path, url: str = "", place: Path | None = None) -> Iterator[Served]:
+    """Run the API on the PostgreSQL database at `url`, or on the one in `data`."""
+    settings = {"timeline": {"url": url}} if url.startswith("postgresql") else {}
+    api = Served(place or data.parent, settings, data)
+    with api.child:
+        yield api.start()
 
 
 @pytest.fixture
@@ -64,13 +43,9 @@ def data(tmp_path: Path, url: str) -> Path:
     return data
 
 
-def settings_of(url: str) -> dict[str, str]:
-    return {"ACCUEIL_TIMELINE__URL": url} if url.startswith("postgresql") else {}
-
-
 def test_process_answers_records_and_stops(data: Path, url: str) -> None:
-    with served(data, **settings_of(url)) as api:
-        wait_until(api.is_ready, "the API")
+    with served(data, url) as api:
+        wait_until(api.is_up, "the API")
         answer = api.ask("/v1/look-up", kind="phone", value=NUMBER)
         assert answer.status_code == 200
         assert [entry["contact"] for entry in answer.json()["entries"]] == ["mail:ged:1"] * 3
@@ -99,8 +74,8 @@ def ask_in_turn(api: Served, times: int) -> Iterator[int]:
 
 def test_concurrent_reads_during_writes(data: Path, url: str, tmp_path: Path) -> None:
     harness = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
-    with served(data, **settings_of(url)) as api, ThreadPoolExecutor(12) as threads:
-        wait_until(api.is_ready, "the API")
+    with served(data, url) as api, ThreadPoolExecutor(12) as threads:
+        wait_until(api.is_up, "the API")
         asking = [threads.submit(lambda: list(ask_in_turn(api, 20))) for _ in range(12)]
         for number in range(2, 30):
             harness.write(letter(str(number), number, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
@@ -111,8 +86,8 @@ def test_concurrent_reads_during_writes(data: Path, url: str, tmp_path: Path) ->
 
 @pytest.mark.faults
 def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None:
-    with served(data, **settings_of(url)) as api, ThreadPoolExecutor(8) as threads:
-        wait_until(api.is_ready, "the API")
+    with served(data, url) as api, ThreadPoolExecutor(8) as threads:
+        wait_until(api.is_up, "the API")
         answered: list[int] = []
         asking = [threads.submit(lambda: answered.extend(ask_in_turn(api, 10_000))) for _ in range(8)]
         wait_until(lambda: len(answered) > 100, "answers")
@@ -126,12 +101,12 @@ def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None
 
 
 def test_cursor_survives_a_restart(data: Path, url: str) -> None:
-    with served(data, **settings_of(url)) as api:
-        wait_until(api.is_ready, "the API")
+    with served(data, url) as api:
+        wait_until(api.is_up, "the API")
         first = api.ask("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
         api.child.kill(signal.SIGKILL)
-    with served(data, **settings_of(url)) as api:
-        wait_until(api.is_ready, "the API")
+    with served(data, url) as api:
+        wait_until(api.is_up, "the API")
         page = api.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
         assert len(page.json()["entries"]) == 2
 
@@ -139,15 +114,15 @@ def test_cursor_survives_a_restart(data: Path, url: str) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
 def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
-    harness = ApiHarness(demo, f"sqlite:///{demo / 'timeline.db'}")
+    harness = ApiHarness(demo)
     harness.add(token(sectors=(SECTOR,)))
     harness.write(letter("1", 0, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
     harness.close()
     (demo / "access" / "demo-token").write_text("camille\n")
     (demo / "access" / "demo-number").write_text(f"{NUMBER}\n")
     (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    with served(demo) as api:
-        wait_until(api.is_ready, "the API")
+    with served(demo, place=tmp_path) as api:
+        wait_until(api.is_up, "the API")
         asked = command.replace("http://127.0.0.1:8081", api.url)
         done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [entry["contact"] for entry in json.loads(done.stdout)["entries"]] == ["mail:ged:1"] * 3
@@ -160,13 +135,13 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
     harness.close()
     postgres.stop("immediate")
     try:
-        with served(tmp_path / "data", **settings_of(postgres.url)) as api:
+        with served(tmp_path / "data", postgres.url) as api:
             wait_until(lambda: "waiting_for_database" in api.child.text, "that it waits")
             assert httpx.get(f"{api.url}/healthz").status_code == 200
             away = api.ask("/v1/look-up", kind="phone", value=NUMBER)
             assert (away.status_code, away.json()["type"]) == (503, "urn:accueil:problem:database")
             postgres.start()
-            wait_until(api.is_ready, "the database")
+            wait_until(api.is_up, "the database")
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
             postgres.stop("immediate")  # unavailable again, during the requests
             assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
@@ -178,9 +153,10 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
 
 
 def test_newer_database_stops_the_process(tmp_path: Path) -> None:
-    ApiHarness(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
+    ApiHarness(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "timeline.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with served(tmp_path, LANGUAGE="en") as api:
-        assert api.child.wait() == 2
-        assert "newer release" in api.child.text
+    with Served(tmp_path, {}, tmp_path).child as child:
+        child.environment["LANGUAGE"] = "en"
+        assert child.start().wait() == 2
+        assert "newer release" in child.text

@@ -7,23 +7,16 @@ import pytest
 
 from models.identities import IdentityKind
 from models.locale import translate
+from models.roles import Role
 from streams.access.audit import Purpose
 from streams.access.concealment import conceal
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, Role
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.problems import DETAILS
 from streams.api.schemas import Why
 from tests.support.api_harness import NUMBER, ApiHarness, call, token
 
 REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
-
-
-def test_agents_may_not_give_rights_or_security_as_purpose() -> None:
-    assert PURPOSES.keys() == set(Role)
-    for role in Role:
-        assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & CITIZEN_OPERATIONS)
-    assert {reason for reasons in PURPOSES.values() for reason in reasons} == {*REASONS}
-    assert not {Purpose.RIGHTS, Purpose.SECURITY} & {*PURPOSES[Role.AGENT]}
 
 
 @pytest.mark.parametrize(("role", "reason"), list(product(Role, REASONS)))

@@ -11,15 +11,12 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient, Response
 from pypdf import PdfReader
 
-from models.events import Event
 from models.identities import IdentityKind
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.api.auth import MAX_PRIVACY_REQUESTS
 from streams.core.contacts.contact import Contact
-from streams.core.timeline import entries as core
 from streams.privacy import pdf
 from streams.privacy.citizen_finder import CitizenFinder
 from streams.privacy.erasures import Erasures
@@ -45,12 +42,6 @@ def phone(harness: ApiHarness) -> str:
         ]
     )
     return phone
-
-
-def work_on(harness: ApiHarness, reply: list[Event]) -> None:
-    """Apply the published events as the worker and the timelines would."""
-    rows = {event.subject: harness.rows[event.subject.encode()] for event in reply}
-    harness.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in reply])
 
 
 def test_export_contains_only_the_citizens_data(harness: ApiHarness, phone: str) -> None:
@@ -81,24 +72,20 @@ def test_failed_export_is_recorded(harness: ApiHarness, phone: str, monkeypatch:
 
 
 def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str) -> None:
-    reply: list[Event] = []
-    fold = harness.fold
-    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
     begun = harness.ask("/v1/erasures", subject=phone)
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
     address = f"/v1/erasures/{begun.json()['id']}"
-    headers = {"authorization": "Bearer camille"}
-    (still_open,) = harness.client.get("/v1/erasures", headers=headers).json()["erasures"]
+    (still_open,) = harness.get("/v1/erasures").json()["erasures"]
     assert (still_open["id"], still_open["sector"], still_open["contacts"]) == (begun.json()["id"], "social", 3)
     harness.add(token("other-sector", sectors=("routes",)))
-    elsewhere = harness.client.get("/v1/erasures", headers={"authorization": "Bearer other-sector"})
+    elsewhere = harness.get("/v1/erasures", "other-sector")
     assert elsewhere.json() == {"erasures": []}, "each sector's are its own"
-    assert harness.client.get(address, headers=headers).json()["proof"] is None
-    work_on(harness, reply)
-    found = harness.client.get(address, headers=headers).json()
+    assert harness.get(address).json()["proof"] is None
+    harness.work()
+    found = harness.get(address).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
-    assert harness.client.get(address, headers=headers).json() == found, "a proof stays as it is"
-    assert harness.client.get("/v1/erasures", headers=headers).json() == {"erasures": []}
+    assert harness.get(address).json() == found, "a proof stays as it is"
+    assert harness.get("/v1/erasures").json() == {"erasures": []}
     canonical = json.dumps(found["proof"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
     proved = [one["whose"] for one in harness.recorded() if one["result"] == "proved"]
@@ -112,9 +99,7 @@ def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str
 def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
     harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reply: list[Event] = []
-    fold, begin = harness.fold, Erasures.begin
-    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    begin = Erasures.begin
 
     def be_away(*_: object) -> None:
         raise Unavailable("full")
@@ -127,8 +112,8 @@ def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
     assert first["erasure"] == last["erasure"] != ""
     monkeypatch.setattr(Erasures, "begin", begin)
     name = harness.ask("/v1/erasures", subject=phone).json()["id"]
-    work_on(harness, reply)
-    harness.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
+    harness.work()
+    harness.get(f"/v1/erasures/{name}")
     of_it = [(one["result"], one["whose"]) for one in harness.recorded() if one["erasure"] == name]
     assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
     assert of_it[0][1] == phone
@@ -180,9 +165,7 @@ def test_cancelled_request_is_not_recorded_as_failed(
     monkeypatch.setattr(owner, name, take_long)
 
     async def cut_off() -> None:
-        headers = {"authorization": "Bearer camille"}
-        transport = ASGITransport(app=sqlite.app)
-        async with AsyncClient(transport=transport, base_url="http://testserver", headers=headers) as client:
+        async with sqlite.connect() as client:
             asking = asyncio.create_task(client.post(path, json=body))
             assert await asyncio.to_thread(under_way.wait, 60)
             asking.cancel()
@@ -196,20 +179,16 @@ def test_cancelled_request_is_not_recorded_as_failed(
 
 def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarness, phone: str) -> None:
     harness.add(token("robin"))
-    reply: list[Event] = []
-    fold = harness.fold
-    harness.fold = lambda events: (reply.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
     name = harness.ask("/v1/erasures", subject=phone).json()["id"]
 
     def look(who: str) -> str:
-        headers = {"authorization": f"Bearer {who}"}
-        return str(harness.client.get(f"/v1/erasures/{name}", headers=headers).json()["state"])
+        return str(harness.get(f"/v1/erasures/{name}", who).json()["state"])
 
     begun = harness.recorded()
     assert [look("camille") for _ in range(3)] == ["told"] * 3
     assert harness.recorded() == begun, "that there is one he knows, and of whom it is is not told"
     assert look("robin") == "told"
-    work_on(harness, reply)
+    harness.work()
     assert look("camille") == look("camille") == "proved"
     assert [(one["who"], one["result"]) for one in harness.recorded()[len(begun) :]] == [
         ("robin", "shown"),
@@ -275,10 +254,9 @@ def test_other_sectors_are_not_revealed_without_permission(harness: ApiHarness, 
     assert {one["sector"] for one in harness.recorded() if one["who"] == "camille"} == {"social"}
 
 
-def test_privacy_requests_do_not_delay_look_ups(
-    harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
+def hold_up(monkeypatch: pytest.MonkeyPatch) -> tuple[list[CitizenFinder], Signal]:
+    """Let each request wait in its search of the state. Return the waiting ones, and the signal to go on."""
+    waiting, goes_on, read_rows = list[CitizenFinder](), Signal(), CitizenFinder.read_rows
 
     def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         waiting.append(finder)
@@ -286,16 +264,19 @@ def test_privacy_requests_do_not_delay_look_ups(
         return read_rows(finder, wanted)
 
     monkeypatch.setattr(CitizenFinder, "read_rows", wait)
+    return waiting, goes_on
+
+
+def test_privacy_requests_do_not_delay_look_ups(
+    harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, goes_on = hold_up(monkeypatch)
 
     async def ask_beside() -> None:
-        headers = {"authorization": "Bearer camille"}
-        transport = ASGITransport(app=harness.app)
-        async with AsyncClient(
-            transport=transport, base_url="http://testserver", headers=headers, timeout=None
-        ) as client:
+        async with harness.connect() as client:
             exports = [
                 asyncio.create_task(client.post("/v1/export", json={"subject": phone}))
-                for _ in range(2 * harness.api.options.threads)
+                for _ in range(2 * harness.api.settings.api.threads)
             ]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
             asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
@@ -312,13 +293,8 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
     harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.add(token("robin"))
-    goes_on, waiting, read_rows = Signal(), list[CitizenFinder](), CitizenFinder.read_rows
+    waiting, goes_on = hold_up(monkeypatch)
     opened, most, open_timeline = set[Timeline](), [0], harness.api.open_timeline
-
-    def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
-        waiting.append(finder)
-        goes_on.wait(60)
-        return read_rows(finder, wanted)
 
     def open_writer() -> Timeline:
         timeline = open_timeline()
@@ -328,20 +304,13 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
         monkeypatch.setattr(timeline, "close", lambda: (opened.discard(timeline), close()))
         return timeline
 
-    monkeypatch.setattr(CitizenFinder, "read_rows", wait)
     monkeypatch.setattr(harness.api, "open_timeline", open_writer)
 
     async def ask_often() -> None:
-        transport = ASGITransport(app=harness.app)
-        async with AsyncClient(transport=transport, base_url="http://testserver", timeout=None) as client:
-
-            def ask(who: str) -> asyncio.Task[Response]:
-                headers = {"authorization": f"Bearer {who}"}
-                return asyncio.create_task(client.post("/v1/export", json={"subject": phone}, headers=headers))
-
-            exports = [ask("camille") for _ in range(12)]
+        async with harness.connect("camille") as camille, harness.connect("robin") as robin:
+            exports = [asyncio.create_task(camille.post("/v1/export", json={"subject": phone})) for _ in range(12)]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
-            exports.append(ask("robin"))
+            exports.append(asyncio.create_task(robin.post("/v1/export", json={"subject": phone})))
             await asyncio.to_thread(wait_until, lambda: len(waiting) == MAX_PRIVACY_REQUESTS, "another's")
             goes_on.set()
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
@@ -356,15 +325,15 @@ def test_erasure_needs_its_sector_and_all_services(harness: ApiHarness, phone: s
     for who in ("elsewhere", "part", "agent"):
         for path in ("/v1/export", "/v1/erasures"):
             assert harness.ask(path, who, subject=phone).status_code == 403
-        asked = harness.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
+        asked = harness.get(f"/v1/erasures/{request['id']}", who)
         assert asked.status_code == 403
     unknown_to_all = harness.pseudonym(IdentityKind.CASE, "2026-99")
     for path in ("/v1/export", "/v1/erasures"):
         assert harness.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
     for who in ("part", "agent"):
-        nobodys = harness.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": f"Bearer {who}"})
+        nobodys = harness.get(f"/v1/erasures/{'0' * 32}", who)
         assert nobodys.status_code == 403
-        listed = harness.client.get("/v1/erasures", headers={"authorization": f"Bearer {who}"})
+        listed = harness.get("/v1/erasures", who)
         assert listed.status_code == 403
-    unknown = harness.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
+    unknown = harness.get(f"/v1/erasures/{'0' * 32}")
     assert unknown.status_code == 404

@@ -1,7 +1,7 @@
 """The timeline page as served: headers, languages, and texts for all coded values."""
 
 import re
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from fastapi import FastAPI
@@ -11,11 +11,10 @@ from models.events import Event, FeedbackScale
 from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
+from models.roles import Role
 from models.topics import Channel
-from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.api.erasure import ErasureState
-from streams.api.options import ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
 from streams.api.schemas import LookUpKind
@@ -25,13 +24,16 @@ from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.entries import TIMELINE_KINDS
 from streams.privacy.texts import REMNANTS
 from streams.privacy.writer import Format
+from streams.settings.api import Api
+from streams.settings.schema import Settings
+from streams.settings.web import Service, Web
 from tests.support.api_harness import ApiHarness
 from tests.support.timeline_page import HOSTILE
 
 AGENTS_OWN = {"agent.state_changed"}
 """Types that belong to no citizen and so appear in no timeline."""
 TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
-ERASURES = get_args(ErasureState.model_fields["state"].annotation)
+ERASURES = get_args(get_type_hints(ErasureState)["state"])
 SETS = {
     "type": [*TYPES, *(f"sla.{kind}" for kind in TIMELINE_KINDS)],
     "sla": list(TIMELINE_KINDS),
@@ -113,7 +115,9 @@ def test_page_uses_the_chosen_language(sqlite: ApiHarness, asked: dict[str, Any]
 
 def test_names_from_settings_are_escaped() -> None:
     app = FastAPI()
-    add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}, idle_seconds=77))
+    add_page(
+        app, Settings(web=Web(title=HOSTILE, services={"rsa": Service(label_fr=HOSTILE)}), api=Api(idle_seconds=77))
+    )
     page = TestClient(app).get("/").text
     assert 'data-idle-seconds="77"' in page
     assert "<img" not in page

@@ -26,8 +26,8 @@ import psutil
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
+from models.roles import Role
 from streams.access.audit import read as read_audit
-from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.kafka.ports import free_port
 from streams.locale.i18n import say

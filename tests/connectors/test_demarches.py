@@ -19,7 +19,7 @@ from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
-from tests.support.demarches_server import TOKEN, DemarchesServer, serving
+from tests.support.demarches_server import TOKEN, DemarchesServer, serving_dossiers
 
 PROCEDURE = 48210
 OTHER = 48211
@@ -113,14 +113,15 @@ class TestConformance(Conformance):
 
     def options(self, directory: Path) -> dict[str, Any]:
         if directory not in self._started:
-            self._started[directory] = self._stack.enter_context(serving(directory / "dossiers.json"))
+            self._started[directory] = self._stack.enter_context(serving_dossiers())
         return options(self._started[directory])
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(DOSSIERS) // parts)
         self._started[directory].refusal = None
         content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
-        (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
+        self._started[directory].lists[PROCEDURE] = content
+        (directory / "dossiers.json").write_text(json.dumps(content, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
         nodes = [
@@ -134,15 +135,14 @@ class TestConformance(Conformance):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[DemarchesServer]:
-    with serving(tmp_path / "dossiers.json") as started:
+def server() -> Iterator[DemarchesServer]:
+    with serving_dossiers() as started:
         yield started
 
 
 def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
     """Replace the dossiers of `procedure` on the server."""
-    content = server.content() | {str(procedure): {"dossiers": dossiers, **lists}}
-    server.path.write_text(json.dumps(content))
+    server.lists[procedure] = {"dossiers": dossiers, **lists}
 
 
 def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
@@ -267,7 +267,7 @@ def test_changes_in_the_same_second_are_not_missed(server: DemarchesServer, tmp_
 
 def test_late_visible_change_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(2, 14, "depose"))
-    connector = harness(server, tmp_path, overlap_seconds=300)
+    connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
@@ -348,19 +348,6 @@ def test_no_personal_field_is_requested(server: DemarchesServer, tmp_path: Path)
     assert len(server.queries) == 2
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"token": "un-autre-jeton"}, "refuses the token (403)"),
-        ({"procedures": {OTHER: {}}}, f"procedure {OTHER} does not exist"),
-    ],
-)
-def test_configuration_errors_are_named(
-    server: DemarchesServer, tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    assert message in unavailable(harness(server, tmp_path, **changes))
-
-
 def test_schema_error_is_reported_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
     server.code = "undefinedField"
     trouble = unavailable(harness(server, tmp_path))
@@ -398,10 +385,3 @@ def test_refused_cursor_restarts_the_poll(
             flow.step()
         assert server.queries[2]["variables"]["after"] is None
         assert event_types(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
-
-
-def test_unreachable_server_is_named(server: DemarchesServer, tmp_path: Path) -> None:
-    connector = harness(server, tmp_path)
-    server.stop()
-    assert "127.0.0.1:" in (trouble := unavailable(connector))
-    assert "cannot be reached" in trouble

@@ -6,19 +6,16 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
-from pydantic import SecretStr
 
 from connectors.kiosk import service as desks
 from connectors.kiosk.config import KioskConfig
 from connectors.sdk.config import parse
-from connectors.webhook.simulate import SimulatedFrontDesk
 from models.events import Event
 from tests.support.kiosk_harness import (
     CHILDREN,
@@ -123,16 +120,6 @@ def test_wrong_secret_is_reported_and_no_action_is_lost(tmp_path: Path, monkeypa
         with serving_kiosk(kiosk_options(tmp_path, url)) as served:
             served.all_is_sent()
             assert len(events) == 3
-
-
-def test_called_visitor_who_is_absent_was_called_and_has_left(tmp_path: Path) -> None:
-    with running_webhook_connector(tmp_path) as (url, events), serving_kiosk(kiosk_options(tmp_path, url)) as served:
-        ticket = served.act("take", queue=GENERAL)[1]["ticket"]["id"]
-        served.act("call", counter="1")
-        assert served.act("leave", ticket=ticket)[0] == 200
-        assert served.act("serve", ticket=ticket) == (409, {"refused": "over"})
-        served.all_is_sent()
-    assert [event.type for event in events] == ["visit.arrived", "visit.called", "visit.left"]
 
 
 def test_at_midnight_waiting_visitors_have_left_and_called_ones_are_hidden(tmp_path: Path) -> None:
@@ -266,45 +253,3 @@ def test_kill_at_any_moment_publishes_each_step_once(tmp_path: Path) -> None:
             assert len(last.state()["waiting"]) == len(wishes)
     assert Counter(event.type for event in events) == {"visit.arrived": len(wishes)}
     assert len({answer["ticket"]["number"] for answer in answers.values()}) == len(wishes)
-
-
-def test_simulated_front_desk_posts_the_same_messages_as_the_kiosk(tmp_path: Path) -> None:
-    at = datetime(2026, 3, 16, 9, tzinfo=UTC)
-    with (
-        running_webhook_connector(tmp_path) as (url, events),
-        closing(SimulatedFrontDesk(url, SecretStr(SECRET))) as desk,
-    ):
-        ticket, other = (str(uuid.UUID(int=number)) for number in (1, 2))
-        for _ in range(2):
-            desk.take(ticket, GENERAL, at)
-        desk.call(ticket, GENERAL, at + timedelta(minutes=3))
-        desk.serve(ticket, GENERAL, at + timedelta(minutes=9))
-        desk.take(other, CHILDREN, at)
-        desk.leave(other, CHILDREN, at + timedelta(minutes=30))
-    assert [event.type for event in events] == [
-        "visit.arrived", "visit.called", "visit.served", "visit.arrived", "visit.left",
-    ]  # fmt: skip
-    assert [(event.time - at).seconds // 60 for event in events] == [0, 3, 9, 0, 30]
-
-
-def test_simulation_posts_until_stopped(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET)
-    command = [
-        sys.executable,
-        "-c",
-        "from connectors.webhook import CONNECTOR; CONNECTOR.simulate()",
-        "--rate",
-        "36000",
-    ]
-    with running_webhook_connector(tmp_path) as (url, events):
-        command += ["--url", url, "--secret-file", str(tmp_path / "secret")]
-        environment = os.environ | {"LC_ALL": "fr_FR.UTF-8", "PYTHONUTF8": "1"}
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
-            everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
-            wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
-            process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=60)
-            assert process.returncode == 0
-    first, *_, last = output.splitlines()
-    assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"
-    assert last == f"arrêté, messages acceptés : {len(events)}"

@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,9 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connectors.jdma as jdma
-from connectors.jdma import review_feed, source
+from connectors.jdma import review_feed, simulate, source
 from connectors.jdma.config import JdmaConfig
-from connectors.jdma.simulate import server as simulated
-from connectors.jdma.simulate.command import give
-from connectors.jdma.simulate.opinions import FORMS, opinions
-from connectors.jdma.simulate.server import SMILEYS, TOKEN, JdmaServer, served
+from connectors.jdma.simulate import TOKEN, JdmaServer, served
 from connectors.sdk import pull
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
@@ -27,11 +23,9 @@ from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_for
 from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event, FeedbackGiven
 from models.reasons import Reason
-from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, Served, review, serving, store_reviews
-from tests.support.simulations import simulate
+from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, ReviewServer, review, serving_reviews
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "au guichet on m'a dit")
-SCORES = {"good": 10, "medium": 5, "bad": 0}
 
 REVIEWS = [
     *(
@@ -61,38 +55,35 @@ class TestConformance(Conformance):
 
     @pytest.fixture(autouse=True)
     def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, Served] = {}
+        self._started: dict[Path, ReviewServer] = {}
         with ExitStack() as self._stack:
             yield
 
     def options(self, directory: Path) -> dict[str, Any]:
         if directory not in self._started:
-            self._started[directory] = self._stack.enter_context(serving(directory / "reviews.json"))
+            self._started[directory] = self._stack.enter_context(serving_reviews())
         return options(self._started[directory].url)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(REVIEWS) // parts)
-        self._started[directory].jdma.before_answer = self._started[directory].load
-        store_reviews(directory / "reviews.json", *REVIEWS[: (part + 1) * size])
+        reviews = REVIEWS[: (part + 1) * size]
+        self._started[directory].before_answer = lambda: None
+        self._started[directory].hold(*reviews)
+        (directory / "reviews.json").write_text(json.dumps(reviews, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
         reviews = [LARGE_VALUE, *VALUES.values(), *hostile_json(review(900, 100, "good", verbatim="x"))]
         end = b'],"metadata":{"has_more":false,"next_cursor":null}}'
-        self._started[directory].jdma.before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
+        self._started[directory].before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "reviews.json"
-
-
-@pytest.fixture
-def server(path: Path) -> Iterator[Served]:
-    with serving(path) as started:
+def server() -> Iterator[ReviewServer]:
+    with serving_reviews() as started:
         yield started
 
 
-def harness(server: Served, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
+def harness(server: ReviewServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
     return ConnectorHarness(jdma.CONNECTOR, options(server.url, **changes), tmp_path / data, tmp_path / "keys")
 
 
@@ -122,8 +113,8 @@ def unavailable(harness: ConnectorHarness) -> str:
     return str(trouble.value)
 
 
-def test_reviews_become_scores_out_of_ten(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
+def test_reviews_become_scores_out_of_ten(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
     events = harness(server, tmp_path).read_all(confirm=True)
     assert scores_of(events) == [("1", 0), ("2", 5), ("3", 10)]
     first = events[0]
@@ -132,8 +123,8 @@ def test_reviews_become_scores_out_of_ten(server: Served, path: Path, tmp_path: 
     assert first.model_dump()["data"] == {"scale": "jdma_0_10", "score": 0}
 
 
-def test_routing_uses_button_then_form_then_instance(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
+def test_routing_uses_button_then_form_then_instance(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
     forms = {FORM: {"service": "voirie", "site": "nord", "buttons": {BUTTON: {"site": "sud"}}}, OTHER: {}}
     events = harness(server, tmp_path, forms=forms, service="accueil", site="siege").read_all(confirm=True)
     routings = {event.subject[-1]: (event.service, event.site) for event in events}
@@ -144,7 +135,6 @@ def test_routing_uses_button_then_form_then_instance(server: Served, path: Path,
     ("wrong", "reason"),
     [
         (review(1, 1, "neutral"), Reason.UNKNOWN_ENUM),
-        (review(1, 1, None), Reason.UNKNOWN_ENUM),
         (review(1, 1, "good", "bad"), Reason.INVALID_FIELD),
         (review(1, 1, "good") | {"answers": None}, Reason.UNREADABLE_LINE),
         (review(1, 1, "good") | {"id": "0639985511"}, Reason.UNREADABLE_LINE),
@@ -152,9 +142,9 @@ def test_routing_uses_button_then_form_then_instance(server: Served, path: Path,
     ],
 )
 def test_invalid_review_is_rejected_once_and_alone(
-    server: Served, path: Path, tmp_path: Path, wrong: dict[str, Any], reason: Reason
+    server: ReviewServer, tmp_path: Path, wrong: dict[str, Any], reason: Reason
 ) -> None:
-    store_reviews(path, review(2, 0, "good"), wrong, review(3, 2, "medium"))
+    server.hold(review(2, 0, "good"), wrong, review(3, 2, "medium"))
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10), ("3", 5)]
     assert connector.read_all(confirm=True) == []
@@ -163,25 +153,25 @@ def test_invalid_review_is_rejected_once_and_alone(
     assert "0639985511" not in entry.reject.detail
 
 
-def test_review_without_the_question_is_ignored(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(1, 1), review(2, 2, "good", "good"))
+def test_review_without_the_question_is_ignored(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(1, 1), review(2, 2, "good", "good"))
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
     assert connector.rejected() == {}
 
 
-def test_texts_are_not_stored_in_rejects(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(1, 1, "neutral", verbatim=PERSONAL[0]))
+def test_texts_are_not_stored_in_rejects(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(1, 1, "neutral", verbatim=PERSONAL[0]))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     (entry,) = read_rejects(connector.directory)
     assert PERSONAL[0] not in entry.reject.record.decode()
 
 
-def test_review_is_published_when_it_can_no_longer_change(server: Served, path: Path, tmp_path: Path) -> None:
+def test_review_is_published_when_it_can_no_longer_change(server: ReviewServer, tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     young, old = (review(n, (now - BEGIN) / timedelta(minutes=1) - ago, "good") for n, ago in ((1, 55), (2, 70)))
-    store_reviews(path, old, young)
+    server.hold(old, young)
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
     again = harness(server, tmp_path, settle_seconds=60)
@@ -190,34 +180,34 @@ def test_review_is_published_when_it_can_no_longer_change(server: Served, path: 
 
 @pytest.mark.parametrize("in_one_second", [1, 99, 100, 101, 250])
 def test_reviews_of_the_same_second_are_not_missed_across_pages(
-    server: Served, path: Path, tmp_path: Path, in_one_second: int
+    server: ReviewServer, tmp_path: Path, in_one_second: int
 ) -> None:
     same = [review(n, 10, "good") for n in range(1, in_one_second + 1)]
-    store_reviews(path, *same)
+    server.hold(*same)
     connector = harness(server, tmp_path)
     events = connector.read_all(confirm=True)
     late = review(in_one_second + 1, 10, "bad")
-    store_reviews(path, *same, late)
+    server.hold(*same, late)
     events += connector.read_all(confirm=True)
     assert scores_of(events) == [*((str(n), 10) for n in range(1, in_one_second + 1)), (str(in_one_second + 1), 0)]
 
 
-def test_late_visible_review_is_not_missed(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(2, 14, "good"))
-    connector = harness(server, tmp_path, overlap_seconds=300)
+def test_late_visible_review_is_not_missed(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(2, 14, "good"))
+    connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    store_reviews(path, review(1, 10, "bad"), review(2, 14, "good"))
+    server.hold(review(1, 10, "bad"), review(2, 14, "good"))
     assert scores_of(connector.read_all(confirm=True)) == [("1", 0)]
 
 
 def test_years_of_reviews_are_published_in_order(
-    server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ReviewServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some spans are empty, some are split because they are too long, and restarts continue at the position."""
     monkeypatch.setattr(review_feed, "MAX_PAGES", 2)
     day = 24 * 60
     minutes = [-900 * day, -400 * day, *(-30 * day + n for n in range(450)), 0, 1]
-    store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    server.hold(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
     connector, events = harness(server, tmp_path), []
     for _ in range(8):
         with connector.opened() as (flow, publisher):
@@ -225,29 +215,29 @@ def test_years_of_reviews_are_published_in_order(
             publisher.confirm()
             events += publisher.events
     assert scores_of(events) == [(str(n), 10) for n in range(1, len(minutes) + 1)]
-    assert len(server.jdma.requests) < 120
+    assert len(server.requests) < 120
 
 
-def test_different_days_of_the_server_hide_no_review(server: Served, path: Path, tmp_path: Path) -> None:
+def test_different_days_of_the_server_hide_no_review(server: ReviewServer, tmp_path: Path) -> None:
     """The server's days begin an hour late, so that a request must begin a day earlier."""
     midnight = BEGIN.replace(hour=0)
     minutes = [(midnight - BEGIN) / timedelta(minutes=1) + offset for offset in (0, 30, 59, 60)]
-    store_reviews(path, *(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    server.hold(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
     events = harness(server, tmp_path, start=midnight.date()).read_all(confirm=True)
     assert scores_of(events) == [(str(n), 10) for n in (1, 2, 3, 4)]
 
 
-def test_first_start_begins_at_the_configured_day(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, review(1, 10, "good"), review(2, 24 * 60, "good"))
+def test_first_start_begins_at_the_configured_day(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(review(1, 10, "good"), review(2, 24 * 60, "good"))
     events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
     assert scores_of(events) == [("2", 10)]
 
 
-def test_deleted_reviews_do_not_affect_others(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
+def test_deleted_reviews_do_not_affect_others(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(*(review(n, n, "good") for n in range(1, 4)))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    store_reviews(path, review(4, 5, "medium"))
+    server.hold(review(4, 5, "medium"))
     assert scores_of(connector.read_all(confirm=True)) == [("4", 5)]
 
 
@@ -258,35 +248,37 @@ def test_deleted_reviews_do_not_affect_others(server: Served, path: Path, tmp_pa
         ({"forms": {1: {}}}, "form 1: "),
     ],
 )
-def test_configuration_errors_are_named(server: Served, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_configuration_errors_are_named(
+    server: ReviewServer, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     assert message in unavailable(harness(server, tmp_path, **changes))
     with pytest.raises(SourceUnavailableError) as trouble:
         harness(server, tmp_path, "probed", **changes).probe()
     assert isinstance(trouble.value, SourceRefusedError) == ("token" in changes)
 
 
-def test_probe_reads_one_review_per_form(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, *(review(n, n, "good") for n in range(1, 4)))
+def test_probe_reads_one_review_per_form(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(*(review(n, n, "good") for n in range(1, 4)))
     found = harness(server, tmp_path, forms={FORM: {}, OTHER: {}}).probe()
     assert (found.records, found.events) == (1, {"feedback.given": 1})
 
 
-def test_refused_key_is_not_retried_soon(server: Served, tmp_path: Path) -> None:
+def test_refused_key_is_not_retried_soon(server: ReviewServer, tmp_path: Path) -> None:
     """The server bans an address after ten refusals in ten minutes."""
     forms: dict[int, Any] = {FORM: {}, OTHER: {}, 7003: {}}
     with harness(server, tmp_path, token="une-autre-cle", forms=forms).opened() as (flow, _):
         for _ in range(20):
             with pytest.raises(SourceUnavailableError, match="refuses the token"):
                 flow.step()
-    assert len(server.jdma.requests) == 1
+    assert len(server.requests) == 1
     assert 600 / source.REST_SECONDS < 9
 
 
 def test_refused_form_does_not_block_others(
-    server: Served, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ReviewServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "REST_SECONDS", 0.0)
-    store_reviews(path, review(1, 10, "good"))
+    server.hold(review(1, 10, "good"))
     with harness(server, tmp_path, forms={1: {}, FORM: {}}).opened() as (flow, publisher):
         with pytest.raises(SourceUnavailableError, match="form 1: "):
             flow.step()
@@ -299,22 +291,20 @@ def test_refused_form_does_not_block_others(
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (PlainTextResponse("", 429, {"Retry-After": "30"}), "less often"),
-        (PlainTextResponse("", 500), "out of order"),
         (PlainTextResponse("<html>Mireille Exemple"), "does not match the documentation"),
         (JSONResponse({"data": [], "metadata": {"has_more": True, "next_cursor": None}}), "repeats a page"),
     ],
 )
 def test_failing_server_is_named_and_reading_continues(
-    server: Served, path: Path, tmp_path: Path, answer: Any, message: str
+    server: ReviewServer, tmp_path: Path, answer: Any, message: str
 ) -> None:
-    load, server.jdma.before_answer = server.jdma.before_answer, lambda: answer
+    server.before_answer = lambda: answer
     connector = harness(server, tmp_path)
     trouble = unavailable(connector)
     assert message in trouble
     assert PERSONAL[0] not in trouble
-    server.jdma.before_answer = load
-    store_reviews(path, review(1, 10, "good"))
+    server.before_answer = lambda: None
+    server.hold(review(1, 10, "good"))
     assert scores_of(connector.read_all(confirm=True)) == [("1", 10)]
 
 
@@ -322,7 +312,7 @@ def test_failing_server_is_named_and_reading_continues(
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the time of the connector and the server by a clock that advances only by `sleep`."""
     clock = Clock()
-    for module in (pull, source, simulated):
+    for module in (pull, source, simulate):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -388,44 +378,8 @@ def test_retry_after_pauses_all_forms(tmp_path: Path, clock: Clock) -> None:
             assert len(server.requests) == 2
 
 
-def test_simulated_server_limits_requests_and_late_changes(tmp_path: Path) -> None:
-    with serving(tmp_path / "reviews.json", requests_per_minute=1) as server:
-        assert "less often" in unavailable(harness(server, tmp_path))
-    server = JdmaServer(FORM)
-    number = server.give_opinion(FORM, BUTTON, BEGIN, "good")
-    server.change_opinion(number, BEGIN + timedelta(minutes=59), "bad")
-    with pytest.raises(LookupError):
-        server.change_opinion(number, BEGIN + timedelta(minutes=61), "good")
-    assert [node["answers"][0]["intention"] for node in server.reviews] == ["bad"]
-
-
-def test_events_match_a_simulated_week(tmp_path: Path) -> None:
-    """Poll twice a day; a changed opinion counts with its last score."""
-    server, now = JdmaServer(*FORMS, requests_per_minute=100_000), BEGIN
-    expected: Counter[int] = Counter()
-    scores: dict[str, int] = {}
-    with served(server) as url:
-        connector = ConnectorHarness(
-            jdma.CONNECTOR,
-            options(url, forms={form: {} for form in FORMS}),
-            tmp_path / "data",
-            tmp_path / "keys",
-        )
-        while now < BEGIN + timedelta(days=7):
-            for opinion in opinions(7, now, now + timedelta(hours=12), 4.0):
-                give(server, opinion)
-                expected[SCORES[opinion.changed_to if opinion.changed_at else opinion.satisfaction]] += 1
-            now += timedelta(hours=12)
-            events = connector.read_all(confirm=True)
-            assert not {event.subject for event in events} & scores.keys()
-            scores |= dict(scores_of(events))
-    assert Counter(scores.values()) == expected
-    assert set(expected) == {SCORES[answer] for answer in SMILEYS}
-    assert connector.rejected() == {}
-
-
-def test_restart_at_any_step_misses_nothing(server: Served, path: Path, tmp_path: Path) -> None:
-    store_reviews(path, *REVIEWS)
+def test_restart_at_any_step_misses_nothing(server: ReviewServer, tmp_path: Path) -> None:
+    server.hold(*REVIEWS)
     whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
     connector, events = harness(server, tmp_path), []
     for _ in range(6):
@@ -434,13 +388,6 @@ def test_restart_at_any_step_misses_nothing(server: Served, path: Path, tmp_path
             publisher.confirm()
             events += publisher.events
     assert comparable_form(events) == whole
-
-
-def test_command_prints_a_working_configuration(tmp_path: Path) -> None:
-    with simulate(jdma.CONNECTOR, "--port", "0", "--days", "2") as options:
-        settings = options | {"requests_per_minute": 60_000}
-        connector = ConnectorHarness(jdma.CONNECTOR, settings, tmp_path / "data", tmp_path / "keys")
-        assert {event.site for event in connector.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
 
 
 def test_examples_in_the_readmes_are_valid() -> None:

@@ -189,23 +189,6 @@ def test_changed_entity_does_not_reopen_a_closed_letter(server: MaarchServer, tm
     assert {event.time for event in events[3:]} == {closed_at}
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [
-        ("END", "resolved"),
-        ("SSUITE", "no_action"),
-        ("DEL", "no_action"),
-        ("REPLY_SEDA", "resolved"),
-        ("TRANSMIS", "redirected"),
-    ],
-)
-def test_outcome_depends_on_the_status(server: MaarchServer, tmp_path: Path, status: str, outcome: str) -> None:
-    server.hold(letter(1, 10, status=status, modification_date=at(30)))
-    event = harness(server, tmp_path, statuses={"TRANSMIS": "redirected"}).read_all(confirm=True)[-1]
-    assert event.model_dump()["data"] == {"outcome": outcome}
-    assert event.time == when(30)
-
-
 def test_archiving_a_closed_letter_publishes_nothing(server: MaarchServer, tmp_path: Path) -> None:
     connector = harness(server, tmp_path)
     server.hold(letter(1, 10, status="SSUITE", closing_date=at(20), modification_date=at(20)))
@@ -234,18 +217,10 @@ def test_outgoing_mail_is_sent_with_its_postage(server: MaarchServer, tmp_path: 
     assert events[0].model_dump()["data"] == {"postage": "lettre_verte", "cost_cents": 139}
 
 
-def test_outgoing_mail_is_not_read_without_postage_settings(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(sent(1, 10), letter(2, 11, category_id="internal"))
-    connector = harness(server, tmp_path)
-    assert connector.read_all(confirm=True) == []
-    assert connector.records_read() == 0
-
-
-def test_only_configured_models_are_read(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(letter(1, 10), letter(2, 11, model_id=5))
-    assert {number for number, _ in event_types(harness(server, tmp_path, models=[1, 2]).read_all(confirm=True))} == {
-        "1"
-    }
+def test_letters_of_other_categories_and_models_are_not_read(server: MaarchServer, tmp_path: Path) -> None:
+    server.hold(sent(1, 10), letter(2, 11, category_id="internal"), letter(3, 12, model_id=5), letter(4, 13))
+    connector = harness(server, tmp_path, models=[1, 2])
+    assert {number for number, _ in event_types(connector.read_all(confirm=True))} == {"4"}
 
 
 def test_document_type_sets_what_the_entity_lacks(server: MaarchServer, tmp_path: Path) -> None:

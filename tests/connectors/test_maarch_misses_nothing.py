@@ -18,13 +18,11 @@ from connectors.sdk.testing import ConnectorHarness, comparable_form, run_until_
 from models.reasons import Reason
 from tests.support.maarch_letters import (
     LETTERS,
-    NAME,
     RECEIPTS_SENT,
     at,
     event_types,
     harness,
     letter,
-    options,
     receipt,
     unavailable,
     when,
@@ -114,19 +112,6 @@ def test_unchanged_facts_are_not_repeated(server: MaarchServer, tmp_path: Path) 
     assert connector.read_all(confirm=True) == []
 
 
-def test_end_of_summer_time_misses_nothing(server: MaarchServer, tmp_path: Path) -> None:
-    night = {"modification_date": None, "admission_date": None}
-    first = letter(1, 0, creation_date="2025-10-26 02:59:50", **night)
-    second = letter(
-        2, 0, creation_date="2025-10-26 02:10:00", **night, status="END", closing_date="2025-10-26 02:10:00"
-    )
-    server.hold(first)
-    connector = harness(server, tmp_path)
-    connector.read_all(confirm=True)
-    server.hold(first, second)
-    assert ("2", "arrived") in event_types(connector.read_all(confirm=True))
-
-
 def test_first_start_begins_at_the_configured_day(server: MaarchServer, tmp_path: Path) -> None:
     """An older letter is published completely when it first changes."""
     day, year = 24 * 60, 365 * 24 * 60
@@ -185,17 +170,27 @@ def test_unknown_status_can_be_mapped_again(server: MaarchServer, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("options", "server_state", "message"),
     [
-        ({"password": "un-autre"}, "refuses the user (401)"),
-        ({"login": "", "password": None, "token": "un-jeton"}, "refuses the user (401)"),
+        ({"password": "un-autre"}, {}, "refuses the user (401)"),
+        ({}, {"perimeter": None}, f"{LIST}: the server refuses the query (400)"),
+        ({}, {"shuffle": True}, "out of order"),
+        (
+            {},
+            {"refusals": {LIST: PlainTextResponse("<html>un-autre", 200)}},
+            f"{LIST}: the response does not match Maarch's published API",
+        ),
     ],
 )
-def test_wrong_user_is_named(server: MaarchServer, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    settings = {key: value for key, value in options(server, **changes).items() if value}
-    connector = ConnectorHarness(maarch.CONNECTOR, settings, tmp_path / "data", tmp_path / "keys")
-    assert message in (trouble := unavailable(connector))
-    assert "un-" not in trouble
+def test_refusals_and_unusable_responses_are_named(
+    server: MaarchServer, tmp_path: Path, options: dict[str, Any], server_state: dict[str, Any], message: str
+) -> None:
+    server.hold(letter(1, 10), letter(2, 11))
+    for name, value in server_state.items():
+        setattr(server, name, value)
+    trouble = unavailable(harness(server, tmp_path, **options))
+    assert message in trouble
+    assert "un-autre" not in trouble
 
 
 def test_token_is_accepted(server: MaarchServer, tmp_path: Path) -> None:
@@ -203,11 +198,6 @@ def test_token_is_accepted(server: MaarchServer, tmp_path: Path) -> None:
     server.hold(letter(1, 10))
     settings = {"url": f"{server.url}/rest", "token": "un-jeton"}
     assert ConnectorHarness(maarch.CONNECTOR, settings, tmp_path / "data", tmp_path / "keys").read_all(confirm=True)
-
-
-def test_user_without_a_perimeter_is_named(server: MaarchServer, tmp_path: Path) -> None:
-    server.perimeter = None
-    assert f"{LIST}: the server refuses the query (400)" in unavailable(harness(server, tmp_path))
 
 
 @pytest.mark.parametrize("route", [LIST, CONTACTS, RECEIPTS])
@@ -305,19 +295,6 @@ def step(flow: Flow) -> bool:
     with suppress(SourceUnavailableError):
         flow.step()
     return True
-
-
-def test_unordered_list_is_refused(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(letter(1, 10), letter(2, 11))
-    server.shuffle = True
-    assert "out of order" in unavailable(harness(server, tmp_path))
-
-
-def test_invalid_response_is_named(server: MaarchServer, tmp_path: Path) -> None:
-    server.refusals[LIST] = PlainTextResponse("<html>" + NAME, 200)
-    trouble = unavailable(harness(server, tmp_path))
-    assert f"{LIST}: the response does not match Maarch's published API" in trouble
-    assert NAME not in trouble
 
 
 @pytest.mark.parametrize("damage", ["gone", "overwritten"])

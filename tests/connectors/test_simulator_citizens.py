@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,6 @@ import pytest
 from connectors.sdk.keys import load_key
 from connectors.sdk.simulation.call_profile import CALLER_RANGES
 from connectors.simulator.actions import CitizenCase
-from connectors.simulator.citizen_contacts import CitizenContact, Counts, count
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import NUMBERS_PER_RANGE
 from models.events import Event
@@ -27,6 +27,7 @@ from streams.core.figures.figure_schemas import CITIZENS, OTHER_REASON
 from streams.core.timeline import entries as timeline
 from streams.engine.job import Step
 from streams.kafka.partitioner import partition_of
+from tests.support.citizen_contacts import CitizenContact, Contacts, Counts, contacts_of, count
 from tests.support.simulated_events import EventSystem, deliver, run
 from tests.support.simulated_figures import last_monday
 from tests.support.simulated_workers import DAY_MS, HOUR_MS, Workers
@@ -74,7 +75,8 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Month:
     directory = tmp_path_factory.mktemp("citizens")
     span = run(directory, Plan(5, FEW), since, until, IdentifyingSystem)
     common_pseudonyms = pseudonyms(directory / "keys", span.events)
-    reopened = set(reopened_letters(span.ledger.citizen_contacts.contacts))
+    planned = contacts_of(takewhile(lambda action: action.at <= until, Plan(5, FEW).actions(since)))
+    reopened = set(reopened_letters(planned))
     events = [
         event.model_copy(
             update={
@@ -91,7 +93,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Month:
         patch.setattr(agents.contacts, "SWEPT_PER_TICK", 6)  # simulated time passes faster than rows are added
         workers.process(deliver(events, 1), until + timedelta(days=2))
     assert workers.dead == {}
-    contacts = [*non_call_contacts(span.ledger.citizen_contacts.contacts, reopened), *call_contacts(events)]
+    contacts = [*non_call_contacts(planned, reopened), *call_contacts(events)]
     return Month(workers.timeline, count(contacts, TERMS.recontact_days))
 
 
@@ -108,16 +110,14 @@ def pseudonyms(keys: Path, events: Iterable[Event]) -> dict[str, str]:
     return identities
 
 
-def reopened_letters(contacts: dict[int, tuple[CitizenCase, CitizenContact]]) -> Iterator[str]:
+def reopened_letters(contacts: Contacts) -> Iterator[str]:
     """Yield closed letters reopened weeks later, whose earlier counts depend on the time."""
     for number, (citizen_case, contact) in contacts.items():
         if contact.times_assigned > 1 and citizen_case.channel is Channel.MAIL:
             yield str(number)
 
 
-def non_call_contacts(
-    contacts: dict[int, tuple[CitizenCase, CitizenContact]], without: set[str]
-) -> Iterator[tuple[str, CitizenContact]]:
+def non_call_contacts(contacts: Contacts, without: set[str]) -> Iterator[tuple[str, CitizenContact]]:
     for number, (citizen_case, contact) in contacts.items():
         if str(number) in without:
             continue

@@ -24,10 +24,7 @@ from streams.agents import contacts
 from streams.core.contacts.expiry import LIVE_CHANNELS
 from streams.core.figures.figure import Dimensions, Figure, merge, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
-from streams.report.history import History, HistoryView
-from streams.report.period import Period, PeriodKind
-from streams.report.tables import make_report
-from streams.web.options import WebOptions
+from streams.report.history import HistoryView
 from tests.support.simulated_events import Delivery, SimulatedPeriod, deliver, run
 from tests.support.simulated_figures import figure_differences
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
@@ -112,38 +109,13 @@ def test_buckets_add_up_to_the_total(request: pytest.FixtureRequest, lived: str)
         assert found == figure.counts, place
 
 
-def history_of(workers: Workers, first: date, last: date) -> History:
-    """Return the history that a report of these days reads from the topic of figures."""
-    rows = workers.rows_of_figures()
-    view = HistoryView(PARIS, first, last)
+def test_days_that_reports_read_add_up_to_the_total(months: SimulatedSpan) -> None:
+    workers, today = months.workers, months.workers.now.astimezone(PARIS).date()
+    view, rows = HistoryView(PARIS, today - timedelta(days=500), today), workers.rows_of_figures()
     view.begin(range(len(rows)))
     for partition, several in enumerate(rows):
         view.apply_all(partition, several)
-    return view.history()
-
-
-CAME_BY = {
-    "visit": ("visit.arrived",),
-    "form": ("form.submitted",),
-    "email": ("email.received",),
-    "appointment": ("appointment.booked",),
-}
-"""Channel → events that begin a contact, except channels counted by queue stay or by an earlier reported date."""
-
-
-QUEUED = {"received": "offered", "answered": "answered"}
-LEDGER_NAMES = {
-    "call": {**QUEUED, "transferred": "transferred"},
-    "visit": QUEUED,
-    **{channel: {"received": "received", "responded": "responded"} for channel in ("mail", "email", "form")},
-    "appointment": {name: name for name in ("booked", "attended", "missed", "cancelled_by_citizen")},
-}
-"""Table of a report → its columns and their names in the ledger."""
-
-
-def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: SimulatedSpan) -> None:
-    workers, began_on = months.workers, months.span.since.astimezone(PARIS).date()
-    history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
+    history = view.history()
     added_up: dict[Dimensions, Figure] = {}
     for (_, place), figure in history.days.items():
         merge(added_up.setdefault(place, new_day(FIGURE_SCHEMAS[place.channel])), figure)
@@ -155,40 +127,6 @@ def test_report_of_months_equals_the_ledger_and_each_day_its_actions(months: Sim
     }
     assert figure_differences(actual, flows) == []
     assert history.unreadable == 0
-
-    all_days = Period(PeriodKind.YEAR, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
-    tables = {
-        table.name: dict(zip(table.columns, (value.value for value in table.rows[0].values), strict=True))
-        for table in make_report(history, all_days, WebOptions(brokers="", time_zone=PARIS)).tables
-    }
-    expected = Counter[tuple[str, str]]()
-    for (channel, *_), numbers in months.ledger.items():
-        expected.update({(channel, name): number for name, number in numbers.items()})
-    for channel, names in LEDGER_NAMES.items():
-        for column, name in names.items():
-            assert tables[channel][column] == expected[channel, name] > 0, (channel, column)
-    call = tables["call"]
-    assert call["abandoned"] == expected["call", "abandoned"] > call["abandoned_short"] > 0
-    assert tables["csat"]["given"] == sum(expected["feedback", f"given_csat_1_5_{score}"] for score in range(1, 6))
-
-    until = months.span.until.astimezone(PARIS).date()
-    report = make_report(
-        history, Period(PeriodKind.YEAR, began_on, until - timedelta(days=1)), WebOptions(brokers="", time_zone=PARIS)
-    )
-    arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
-    assert all(coverage.days_with_contacts > 7 * WEEKS / 2 for coverage in report.coverage)
-    for channel, kinds_of_event in CAME_BY.items():
-        came = [
-            event.time.astimezone(PARIS)
-            for event in {event.id: event for event in months.span.events if event.type in kinds_of_event}.values()
-        ]
-        by_day = Counter(at.date() for at in came)
-        assert {actual.day: actual.number for actual in arrival_profiles[channel].by_day if actual.number} == by_day, (
-            channel
-        )
-        assert arrival_profiles[channel].by_hour == tuple(
-            Counter(at.hour for at in came)[hour] for hour in range(24)
-        ), channel
 
 
 def test_figures_of_months_equal_the_ledger(months: SimulatedSpan) -> None:
@@ -261,7 +199,7 @@ OTHER_OPTIONS = {"path": ("ami",), "ami": ("path",)}
 def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Path, interface: str) -> None:
     began_at = datetime.now(UTC).replace(microsecond=0)
     calls = Calls(SimulationRun(tmp_path / "stage"))
-    calls.open(lambda: began_at)
+    calls.open()
     calls.begin(began_at, seed=1, profile=CallProfile(1, always=True), draw_caller=str, on_ended=lambda _: None)
     options = {
         name: option

@@ -59,13 +59,13 @@ def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:
 
 def test_live_simulation_runs_the_past_first_and_saves_its_progress(tmp_path: Path) -> None:
     simulation_run, stop = SimulationRun(tmp_path / "stage"), threading.Event()
-    departement = Departement(simulation_run, Plan(1, 200_000, always=True))
+    departement = Departement(simulation_run, Plan(1, 4_000_000, always=True))
     simulation_run.write_settings(departement.connectors())
     mark = RunProgress.new({"seed": 1}, 0)
     mark = mark._replace(since=mark.since - timedelta(hours=2), played_until=mark.since - timedelta(hours=2))
     path = tmp_path / "mark"
     with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(mark.since):
-        playing = threading.Thread(target=run_live, args=(departement, mark, path, stop, 200.0))
+        playing = threading.Thread(target=run_live, args=(departement, mark, path, stop))
         playing.start()
         wait_until(path.exists, "the past")
         before = len(collected.events)
@@ -106,6 +106,21 @@ def test_live_calls_are_current_while_the_past_is_simulated(tmp_path: Path) -> N
     assert timedelta() <= datetime.fromtimestamp(times[0], UTC) - first_call_at < timedelta(minutes=5)
 
 
+def test_only_the_systems_of_the_named_connectors_run(tmp_path: Path) -> None:
+    until, stop = SINCE + timedelta(days=1), threading.Event()
+    simulation_run, folded = SimulationRun(tmp_path / "stage"), FoldedFigures(until)
+    departement = Departement(simulation_run, PLAN, only=["demarches", "jdma"])
+    assert departement.connectors().keys() == {"demarches", "avis"}
+    simulation_run.write_settings(departement.connectors())
+    with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(SINCE):
+        assert run_span(departement, SINCE, until, stop)
+        expected = departement.ledger.numbers(until)
+        wait_until(lambda: folded.numbers(collected.events) == expected, "the figures to be the ledger's", 60)
+        stop.set()
+        run_live(departement, RunProgress.new({}, 0), tmp_path / "mark", stop)
+    assert {place[0] for place in expected} == {Channel.FORM, Channel.FEEDBACK}
+
+
 def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), "--prepare"])
     assert done.exit_code == 0, done.output
@@ -122,6 +137,7 @@ def test_prepare_writes_valid_settings(tmp_path: Path) -> None:
         ([], "--prepare"),
         (["--live", "--days", "3"], "--live"),
         (["--days", "2", "--from", "2999-01-01"], "must be in the past"),
+        (["--live", "--only", "imap"], "--only imap needs --mailbox"),
     ],
 )
 def test_command_refuses_invalid_options(
@@ -131,6 +147,31 @@ def test_command_refuses_invalid_options(
     done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), *arguments])
     assert done.exit_code == 2
     assert refusal in done.output
+
+
+LOGIN = 'host = "127.0.0.1"\nport = 1\ntls = "none"\nusername = "a"\npassword = "b"\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--into", "file/systems"], "file"),
+        (["--into", "systems", "--mailbox", "broken.toml"], "broken.toml: Invalid value"),
+        (["--into", "systems", "--mailbox", "empty.toml"], "messagerie.host is missing"),
+        (["--into", "systems", "--mailbox", "away.toml"], "127.0.0.1:1 cannot be reached"),
+    ],
+)
+def test_error_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name, content in {"file": "", "broken.toml": "x = [", "empty.toml": "", "away.toml": LOGIN}.items():
+        Path(name).write_text(content)
+    done = CliRunner().invoke(command, [*arguments, "--days", "1"])
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert message in done.output
 
 
 def test_command_simulates_days_and_writes_the_ledger(tmp_path: Path) -> None:

@@ -1,28 +1,21 @@
 """The survey connector as a whole, over HTTP, on messages in the form of Formbricks."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 
 import connectors.survey as survey
 from connectors.sdk.testing import ConnectorHarness
-from connectors.sdk.webhook.sender import NotAcceptedError
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.survey.simulate import SurveyTool
 from models.events import Event
-from tests.support.processes import wait_until
-from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCE_SECRET, REFERENCES, answer, invitation
-from tests.support.webhooks import OTHER_SECRET, SECRET, running_connector, sign
+from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCES, answer, invitation
+from tests.support.webhooks import SECRET, running_connector, sign
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "on m'a raccroché au nez")
 
@@ -85,33 +78,3 @@ def test_invitations_and_answers_are_published(tmp_path: Path) -> None:
             ("feedback.given", "call"),
             ("feedback.given", "feedback"),
         ]
-
-
-def test_message_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
-    with (
-        listening(tmp_path) as (url, events),
-        closing(SurveyTool(url, SecretStr(OTHER_SECRET), REFERENCES)) as tool,
-    ):
-        with pytest.raises(NotAcceptedError, match="signature"):
-            tool.invite(CALL, BEGIN, "invitation-1")
-        assert events == []
-
-
-def test_command_posts_until_stopped(tmp_path: Path) -> None:
-    for name, secret in (("secret", SECRET), ("reference", REFERENCE_SECRET)):
-        (tmp_path / name).write_text(secret)
-    command = [sys.executable, "-c", "from connectors.survey import CONNECTOR; CONNECTOR.simulate()", "--rate", "36000"]
-    command += ["--secret-file", str(tmp_path / "secret"), "--reference-secret-file", str(tmp_path / "reference")]
-    with (
-        listening(tmp_path) as (url, events),
-        subprocess.Popen(
-            [*command, "--url", url], env=os.environ | {"LC_ALL": "C"}, stdout=subprocess.PIPE, text=True
-        ) as posting,
-    ):
-        wait_until(lambda: {event.type for event in events} >= {"feedback.invited", "feedback.given"}, "both")
-        posting.send_signal(signal.SIGTERM)
-        output, _ = posting.communicate(timeout=60)
-        assert posting.returncode == 0
-    assert output.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
-    assert output.splitlines()[-1] == f"stopped, messages accepted: {len(events)}"
-    assert all(event.subject.startswith("call:asterisk/siege:") for event in events)

@@ -26,7 +26,7 @@ FLAGS_AT_ALL: Final = {**FLAGS_AT, "sub": 4, "subn": 4}
 ANYWHERE: Final = frozenset(FLAGS_AT_ALL) - {"compile", "match", "fullmatch"}
 """Functions that try an expression at each position of the input."""
 MADE_LATER: Final = {
-    ("connectors/mailroom/chrono_formats.py", "pattern"): [
+    ("connectors/mailroom/config.py", "pattern"): [
         r"A(?P<year>\d{4})-(?P<number>\d+)",
         r"(?P<number>\d+)(?P<year>\d{4})",
     ],

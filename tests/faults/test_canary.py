@@ -7,20 +7,17 @@ import shutil
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 import tomli_w
-from confluent_kafka import Message
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.asterisk.simulate import configuration
 from models import topics
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.ports import free_port
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle, kafka_io
 from tests.support.phone_leaks import found, written
-from tests.support.processes import Child, wait_until
+from tests.support.processes import wait_until
+from tests.support.running_stack import RunningOffice, content_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -84,86 +81,47 @@ def plant(now: int) -> list[str]:
     ]
 
 
-class Chain:
-    """All processes of an installation, and their HTTP answers."""
-
-    def __init__(self, bootstrap: str, directory: Path) -> None:
-        self._ports = {name: free_port() for name in PROCESSES}
-        config = directory / "accueil.toml"
-        settings = {
-            "brokers": bootstrap,
-            "data": str(directory / "data"),
-            "connect": {"health_port": self._ports["connect"]},
-            "worker": {"health_port": self._ports["worker"], "session_timeout_seconds": 3.0},
-            "web": {"port": self._ports["web"]},
-            "connectors": {
-                "siege": {"connector": "asterisk", **configuration(directory / "queue_log"), "custom_events": CUSTOM}
-            },
-            "log": {"format": "json", "level": "debug"},
-        }
-        config.write_text(tomli_w.dumps(settings))
-        self.connect, self.worker, self.web = (
-            Child(["-m", "streams.cli.main", f"--config={config}", name], directory / f"{name}.log")
-            for name in PROCESSES
-        )
-
-    def ask(self, name: str, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self._ports[name]}{path}")
-
-    def is_ready(self, name: str) -> bool:
-        try:
-            return self.ask(name, "/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def measure(self, name: str) -> float:
-        """Return the value of a metric of the connector."""
-        families = text_string_to_metric_families(self.ask("connect", "/metrics").text)
-        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
-
-    def answers(self) -> str:
-        """Return all HTTP answers: metrics, states, board and page."""
-        metrics = [self.ask(name, "/metrics").text for name in PROCESSES]
-        health = [self.ask(name, path).text for name in PROCESSES for path in ("/healthz", "/readyz")]
-        return "".join([*metrics, *health, *(self.ask("web", path).text for path in ("/", "/api/board"))])
-
-
 def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     lines = plant(int(time.time()))
     log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
     bootstrap = own_kafka.bootstrap
-    apply_specs(
-        bootstrap, [TopicSpec(t.name, 2, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE]
-    )
+    connector = {"connector": "asterisk", **configuration(log), "custom_events": CUSTOM}
+    (tmp_path / "accueil.toml").write_text(tomli_w.dumps({"connectors": {"siege": connector}}))
+    office = RunningOffice(own_kafka, tmp_path, tmp_path / "accueil.toml", PROCESSES)
+
+    def measure(name: str) -> float:
+        families = text_string_to_metric_families(office.get("connect", "/metrics").text)
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
     own_kafka.stop()
     log.write_text("".join(lines[: len(lines) // 2]))
-    chain = Chain(bootstrap, tmp_path)
-    with chain.connect.start(), chain.worker, chain.web:
+    with office:
+        office.children["connect"].start()
         wait_until(lambda: any(path.stat().st_size for path in home.glob("spool/*")), "the spool")
         shutil.copytree(home / "spool", tmp_path / "spool-as-it-was")
         own_kafka.start()
         with log.open("a") as file:
             file.writelines(lines[len(lines) // 2 :])
-        chain.worker.start()
-        chain.web.start()
-        wait_until(lambda: chain.measure("connector_records_read_total") == len(lines), "all lines to be read")
-        wait_until(lambda: chain.measure("connector_spool_records") == 0, "the spool to be empty")
+        office.children["worker"].start()
+        office.children["web"].start()
+        wait_until(lambda: measure("connector_records_read_total") == len(lines), "all lines to be read")
+        wait_until(lambda: measure("connector_spool_records") == 0, "the spool to be empty")
         first = kafka_io.read(bootstrap, CALLS)[0]
         kafka_io.produce(bootstrap, [(CALLS, b"another key", first.value())])  # causes a dead letter
         wait_until(lambda: contacts_oracle.is_done(bootstrap), "all to be folded")
-        wait_until(lambda: chain.is_ready("web") and "queue-" in chain.ask("web", "/api/board").text, "the board")
-        answers = chain.answers()
-        assert [child.stop() for child in (chain.connect, chain.worker, chain.web)] == [0, 0, 0]
+        wait_until(lambda: office.is_up("web") and "queue-" in office.get("web", "/api/board").text, "the board")
+        answers = office.answers()
+        assert [child.stop() for child in office.children.values()] == [0, 0, 0]
 
     records = {topic.name: kafka_io.read(bootstrap, topic.name) for topic in topics.TOPIC_CATALOGUE}
     for name in (CALLS, topics.CONTACTS.name, topics.FIGURES.name, topics.TIMELINE.name, topics.DEAD_LETTERS.name):
         assert records[name], f"nothing is in {name}: this shows nothing of it"
     places = {
-        "topics": b"".join(_content(message) for messages in records.values() for message in messages),
+        "topics": content_of(message for messages in records.values() for message in messages),
         "spool": b"".join(path.read_bytes() for path in (tmp_path / "spool-as-it-was").iterdir()),
         "cursor": b"".join(path.read_bytes() for path in home.glob("cursor-*")),
         "logs": b"".join(path.read_bytes() for path in (own_kafka.log, *tmp_path.glob("*.log"))),
-        "answers": answers.encode(),
+        "answers": answers,
     }
     planted = log.read_bytes()
     for place, texts in places.items():
@@ -177,8 +135,3 @@ def test_planted_personal_data_is_found_nowhere(own_kafka: EmbeddedKafka, tmp_pa
             assert name.encode() not in texts, place
     rejects = (home / "rejects.jsonl").read_bytes()
     assert all(found(number, rejects) for number in NUMBERS), "only the rejected records contain personal data"
-
-
-def _content(message: Message) -> bytes:
-    headers = b"".join(f"{name}={value!r}".encode() for name, value in message.headers() or ())
-    return b"\n".join((message.key() or b"", message.value() or b"", headers))

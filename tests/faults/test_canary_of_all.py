@@ -14,7 +14,6 @@ from typing import Self
 
 import httpx
 import pytest
-from confluent_kafka import Message
 
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
@@ -29,14 +28,14 @@ from streams.timeline.store import Timeline
 from tests.support import kafka_io
 from tests.support.phone_leaks import found, keep_numbers
 from tests.support.processes import wait_until
-from tests.support.running_stack import RunningStack
+from tests.support.running_stack import RunningOffice, content_of
 from tests.support.simulated_figures import last_monday
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(900)]
 
 SEED, PER_YEAR = 5, 60_000
 SECTOR = "demonstration"
-PAGES = ("/healthz", "/readyz", "/metrics", "/", "/api/board", "/openapi.json")
+PROCESSES = ("connect", "worker", "timeline", "web", "api", "notify")
 
 
 def play(simulation_run: SimulationRun, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
@@ -64,54 +63,23 @@ def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
     return hits
 
 
-class Office(RunningStack):
-    """All processes of an installation, and their ports."""
+class Office(RunningOffice):
+    """All processes of an installation, and requests of a data protection officer."""
 
     _secret = ""
-
-    def __init__(self, kafka: EmbeddedKafka, directory: Path, settings: Path) -> None:
-        unreachable = f"http://127.0.0.1:{free_port()}"
-        super().__init__(
-            kafka,
-            directory,
-            ACCUEIL_CONFIG=str(settings),
-            ACCUEIL_LOG__LEVEL="debug",
-            ACCUEIL_SLA=str(EXAMPLE),
-            ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL=unreachable,  # so that notify stores its messages
-        )
-        self.ports = {name: free_port() for name in ("connect", "worker", "timeline", "web", "api", "notify")}
-        names = {name: "PORT" if name in {"web", "api"} else "HEALTH_PORT" for name in self.ports}
-        for name, port in self.ports.items():
-            self.environment[f"ACCUEIL_{name.upper()}__{names[name]}"] = str(port)
-        self.children = {name: self.child(name) for name in self.ports}
-        self.worker, self.timeline = self.children["worker"], self.children["timeline"]
 
     def __enter__(self) -> Self:
         for child in self.children.values():
             child.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for child in self.children.values():
-            if child.alive:
-                child.kill()
-                child.wait()
-
-    def answers(self) -> bytes:
-        """Return all HTTP answers of the processes to requests without a token."""
-        found = []
-        for name, port in self.ports.items():
-            wait_until(lambda port=port: is_up(port, "/healthz"), name)  # type: ignore[misc]
-            found += [httpx.get(f"http://127.0.0.1:{port}{path}").content for path in PAGES]
-        return b"\n".join(found)
-
     def ask(self, path: str, **body: object) -> httpx.Response:
-        """Send a request to the API as data protection officer: GET without a body, else POST."""
+        """Send a request to the API: GET without a body, else POST."""
         if not self._secret:
             code, shown, error = self.run("tokens", "add", "camille", "--role", "dpo", "--sector", SECTOR)
             assert code == 0, error
             self._secret = next(word for word in shown.split() if word.startswith("accueil_"))
-        wait_until(lambda: is_up(self.ports["api"]), "the API")
+        wait_until(lambda: self.is_up("api"), "the API")
         headers = {"authorization": f"Bearer {self._secret}"}
         address = f"http://127.0.0.1:{self.ports['api']}{path}"
         return httpx.request("POST" if body else "GET", address, json=body or None, headers=headers, timeout=60)
@@ -130,23 +98,11 @@ class Office(RunningStack):
         stored = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
         files = [path for path in stored if not path.name.startswith("rejects")]
         return {
-            "topics": b"\n".join(map(_content, records)),
+            "topics": content_of(records),
             "files": b"\n".join(path.read_bytes() for path in files),
             "logs": b"\n".join(path.read_bytes() for path in self.directory.rglob("*.log")),
             "answers": self.answers(),
         }
-
-
-def is_up(port: int, path: str = "/readyz") -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def _content(message: Message) -> bytes:
-    headers = b"".join(f"{name}={value!r}".encode() for name, value in message.headers() or ())
-    return b"\n".join((message.key() or b"", message.value() or b"", headers))
 
 
 def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], set[str]]:
@@ -167,7 +123,10 @@ def test_no_personal_data_remains_and_nothing_names_erased_citizens(own_kafka: E
     simulation_run = SimulationRun(tmp_path / "stage")
     departement = Departement(simulation_run, Plan(SEED, PER_YEAR))
     simulation_run.write_settings(departement.connectors())
-    with Office(own_kafka, tmp_path, simulation_run.settings) as office, departement.opened(since):
+    unreachable = f"http://127.0.0.1:{free_port()}"  # so that notify stores its messages
+    environment = {"ACCUEIL_SLA": str(EXAMPLE), "ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL": unreachable}
+    office = Office(own_kafka, tmp_path, simulation_run.settings, PROCESSES, **environment)
+    with office, departement.opened(since):
         people = play(simulation_run, departement, since, since + timedelta(days=1))
         wait_until(departement.drain, "all to be read")
         office.drain()

@@ -19,16 +19,10 @@ def test_random_logs_contain_all_record_types() -> None:
     logs = [make(seed) for seed in range(40)]
     assert {set_back for _, set_back in logs} == {True, False}
     figures = sum((count(lines).figures() for lines, _ in logs), start=type(count([]).figures())())
-    assert {name for _, name in figures} >= {
-        "waiting",
-        "answered",
-        "abandoned",
-        "left_empty",
-        "transferred",
-        "in_progress",
-    }
+    counted = {name for _, name in figures}
+    assert counted >= {"waiting", "answered", "abandoned", "left_empty", "transferred", "in_progress"}
     whole = b"\n".join(line for lines, _ in logs for line in lines)
-    for part in (
+    parts = (
         b"|BLINDTRANSFER|610|",
         b"|Support|",
         b"|SUPPORT|",
@@ -37,5 +31,5 @@ def test_random_logs_contain_all_record_types() -> None:
         b"DUPONT|ANNE",
         b"|a|b|c|",
         b"|-",
-    ):
-        assert part in whole
+    )
+    assert [part for part in parts if part not in whole] == []

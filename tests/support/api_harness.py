@@ -1,12 +1,13 @@
 """Harness of the API with its tokens, keys and audit, called without a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
-from httpx2 import Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
@@ -14,25 +15,26 @@ from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
+from models.roles import Role
 from models.timestamps import milliseconds
 from models.topics import DAY_MS
 from streams.access.audit import Audit
 from streams.access.audit import read as read_audit
 from streams.access.oidc import Provider
-from streams.access.permissions import Role
 from streams.access.tokens import Token, Tokens, digest
 from streams.api.app import create_app
 from streams.api.auth import Api
 from streams.api.metrics import AccessMetrics
-from streams.api.options import ApiOptions
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
+from streams.core.timeline import entries as core
 from streams.core.timeline.entries import Entry
 from streams.privacy import personal_data
 from streams.privacy.citizen_finder import CitizenFinder
 from streams.privacy.erasures import Erasures, RetentionPeriods
-from streams.privacy.personal_data import PersonalData
-from streams.privacy.privacy_requests import PrivacyRequests
+from streams.privacy.personal_data import PersonalData, PrivacyRequests
+from streams.settings.api import Api as ApiSettings
+from streams.settings.schema import Settings
 from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 from tests.support.events import make
@@ -40,6 +42,7 @@ from tests.support.timelines import entries_of
 
 NUMBER: Final = "+33199000001"
 SECTOR: Final = "social"
+DAY: Final = 86_400
 LATER: Final = 4_000_000_000_000
 
 
@@ -58,30 +61,31 @@ def now() -> int:
 
 
 class ApiHarness:
-    """API with its timeline database at `url` and its other data in `directory`."""
+    """API with its timeline database at `url`, by default in SQLite, and its other data in `directory`."""
 
-    def __init__(
-        self, directory: Path, url: str, options: ApiOptions | None = None, provider: Provider | None = None
-    ) -> None:
-        options = options or ApiOptions()
+    def __init__(self, directory: Path, url: str = "", provider: Provider | None = None, **api: Any) -> None:
+        url = url or f"sqlite:///{directory / 'timeline.db'}"
+        settings = Settings(data=directory, api=ApiSettings(**api))
         self.directory, self.url = directory, url
         self.keys = directory / "connectors" / "keys"
         make_private_directory(directory)
         self.timeline = Timeline(url)
         self.rows: dict[bytes, Contact] = {}
+        self.erased: list[Event] = []
+        """Published erasure events."""
         self.tokens = Tokens(directory / "access")
         self.registry = CollectorRegistry()
         self.audit = Audit(directory / "audit")
-        self.reader = Reader(url, connections=options.threads)
+        self.reader = Reader(url, connections=settings.api.threads)
         self.api = Api(
-            options,
+            settings,
             tokens=self.tokens,
             audit=self.audit,
             reader=self.reader,
             open_timeline=lambda: Timeline(url),
             keys=self.keys,
             secret=b"\0" * 32,
-            access_metrics=AccessMetrics(self.registry, options.unusual_citizens_per_hour),
+            access_metrics=AccessMetrics(self.registry, settings.api.unusual_citizens_per_hour),
             provider=provider,
             privacy_requests=self.privacy_requests(),
         )
@@ -95,7 +99,7 @@ class ApiHarness:
             return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
 
         def erasures(timeline: Timeline) -> Erasures:
-            return Erasures(timeline, rows, self.fold, RetentionPeriods(DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS))
+            return Erasures(timeline, rows, self.publish, RetentionPeriods(DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS))
 
         def collect_personal_data(
             timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
@@ -110,6 +114,16 @@ class ApiHarness:
         """Fold events into the contact rows like the worker."""
         for event in events:
             self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Receive erasure events like Kafka. The worker folds them at once, the timelines in `work`."""
+        self.erased += events
+        self.fold(events)
+
+    def work(self) -> None:
+        """Write the entries of the published erasure events like the timeline process."""
+        rows = self.rows
+        self.timeline.write([core.decode(core.record(event, rows[event.subject.encode()])[1]) for event in self.erased])
 
     def close(self) -> None:
         self._client.close()
@@ -138,6 +152,28 @@ class ApiHarness:
         if not path.startswith(("/v1/links", "/v1/export", "/v1/erasures")):
             body = {"purpose": "contact"} | body
         return self._client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
+
+    def get(self, path: str, who: str = "camille") -> Response:
+        return self._client.get(path, headers={"authorization": f"Bearer {who}"})
+
+    @asynccontextmanager
+    async def connect(self, who: str = "camille") -> AsyncIterator[AsyncClient]:
+        """Yield a client for concurrent requests."""
+        headers = {"authorization": f"Bearer {who}"}
+        transport = ASGITransport(app=self.app)
+        async with AsyncClient(
+            transport=transport, base_url="http://testserver", headers=headers, timeout=None
+        ) as client:
+            yield client
+
+    def walk(self, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
+        """Return the ids of all entries of a timeline, from its first page on."""
+        ids, page = [entry["id"] for entry in first["entries"]], first
+        while page["next"]:
+            page = self.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
+            assert 0 < len(page["entries"]) <= limit
+            ids += [entry["id"] for entry in page["entries"]]
+        return ids
 
     @property
     def client(self) -> TestClient:

@@ -15,9 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,6 @@ mail_fsync = never
 mail_max_userip_connections = 100
 auth_failure_delay = 0
 auth_mechanisms = plain login xoauth2
-{capability}
 namespace inbox {{
   inbox = yes
   mailbox Sent {{
@@ -119,13 +117,13 @@ needs_dovecot = pytest.mark.skipif(bool(_skip_reason()), reason=_skip_reason())
 class Dovecot:
     """Dovecot server in the empty directory `base`. It accepts any user name, all with the same password."""
 
-    def __init__(self, base: Path, *, capability: str = "") -> None:
+    def __init__(self, base: Path) -> None:
         self.base = base
         self.port, self.tls_port = free_port(), free_port()
         self.ca_file = base / "cert.pem"
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self._process: subprocess.Popen[bytes] | None = None
-        self._configure(f"imap_capability = {capability}" if capability else "")
+        self._configure()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -178,30 +176,16 @@ class Dovecot:
             client.login(name, PASSWORD)
             yield client
 
-    def deliver(self, name: str, messages: Iterable[tuple[datetime, bytes]], folder: str = "INBOX") -> int:
-        """Write messages directly into a user's Maildir, and return their number."""
-        maildir = self.home(name) / "Maildir"
-        directory = maildir if folder == "INBOX" else maildir / f".{folder}"
-        for part in ("cur", "new", "tmp"):
-            (directory / part).mkdir(parents=True, exist_ok=True)
-        count = 0
-        for count, (at, content) in enumerate(messages, start=1):
-            path = directory / "new" / f"{int(at.timestamp())}.{count:07}.essai"
-            path.write_bytes(content)
-            os.utime(path, (at.timestamp(), at.timestamp()))
-        self._own(maildir, *maildir.rglob("*"))
-        return count
-
     def renumber(self, name: str) -> None:
         """Delete the index of a user's INBOX: the server assigns new uids and a new UIDVALIDITY, as after a restore."""
         maildir = self.home(name) / "Maildir"
         for path in (*maildir.glob("dovecot.index*"), maildir / "dovecot-uidlist"):
             path.unlink()
 
-    def _configure(self, capability: str) -> None:
+    def _configure(self) -> None:
         values = {"base": self.base, "user": self._user.pw_name, "group": grp.getgrgid(self._user.pw_gid).gr_name}
         values |= {"password": PASSWORD}
-        text = CONFIGURATION.format(**values, port=self.port, tls_port=self.tls_port, capability=capability)
+        text = CONFIGURATION.format(**values, port=self.port, tls_port=self.tls_port)
         (self.base / "dovecot.conf").write_text(text)
         (self.base / "oauth2.conf").write_text(OAUTH2.format(**values))
         keys = self.base / "keys" / "default" / "HS256"
@@ -228,10 +212,10 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(**settings: str) -> Iterator[Dovecot]:
+def dovecot() -> Iterator[Dovecot]:
     """Run a server for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="dovecot-") as base:  # socket paths must be short
-        server = Dovecot(Path(base), **settings)
+        server = Dovecot(Path(base))
         try:
             server.start()
             yield server

@@ -10,10 +10,6 @@ from typing import Any, Final
 from connectors.imap.config import ImapConfig
 
 DATE: Final = "16-Mar-2026 08:00:00 +0000"
-TRICKLE: Final = "TRICKLE"
-"""Scripted answer: a response sent byte by byte within `TRICKLE_SECONDS`."""
-TRICKLE_SECONDS: Final = 5.0
-"""Duration of a `TRICKLE` response."""
 ANSWERS: Final = {
     r"CAPABILITY": "* CAPABILITY IMAP4rev1\r\n",
     r"LOGIN .*": "",
@@ -87,22 +83,12 @@ class ScriptedServer:
             if answer.startswith("BYE"):
                 file.write(b"* BYE\r\n")
                 return
-            if answer == TRICKLE:
-                self._trickle(file)
-                answer = ""
             if answer.endswith("+"):
                 file.write(f"{answer} go on\r\n".encode())
                 self.heard.append(file.readline().decode().strip())
                 answer = ""
             refused = answer.startswith(("NO", "BAD"))
             file.write((f"{tag} {answer}\r\n" if refused else f"{answer}{tag} OK done\r\n").encode())
-
-    def _trickle(self, file: Any) -> None:
-        """Send an alert byte by byte."""
-        alert = b"* OK [ALERT] " + b"." * 100 + b"\r\n"
-        for byte in alert:
-            file.write(bytes([byte]))
-            self._stopped.wait(TRICKLE_SECONDS / len(alert))
 
 
 @contextmanager

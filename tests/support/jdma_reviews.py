@@ -1,13 +1,11 @@
-"""Sample reviews of JeDonneMonAvis, and a simulated server that serves them from a file."""
+"""Sample reviews of JeDonneMonAvis, and a simulated server of them."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from connectors.jdma.simulate.server import JdmaServer, served
+from connectors.jdma.simulate import JdmaServer, served
 
 FORM = 7001
 OTHER = 7002
@@ -42,28 +40,21 @@ def review(number: int, minute: float, *satisfaction: str | None, verbatim: str 
     return base | {"has_verbatim": bool(verbatim), "answers": answers} | fields
 
 
-def store_reviews(path: Path, *reviews: Any) -> None:
-    """Write the reviews to the file of the server."""
-    path.write_text(json.dumps(reviews, ensure_ascii=False), encoding="utf-8")
+class ReviewServer(JdmaServer):
+    """Server of the sample forms, without a limit of requests unless `requests_per_minute` is given."""
 
+    def __init__(self, requests_per_minute: int = 100_000) -> None:
+        super().__init__(FORM, OTHER, requests_per_minute=requests_per_minute)
+        self.url = ""
 
-class Served:
-    """Running server that serves the reviews of a file."""
-
-    def __init__(self, jdma: JdmaServer, url: str, load: Callable[[], None]) -> None:
-        self.jdma = jdma
-        self.url = url
-        self.load = load
+    def hold(self, *reviews: Any) -> None:
+        """Replace the reviews."""
+        self.reviews[:] = reviews
 
 
 @contextmanager
-def serving(path: Path, **options: Any) -> Iterator[Served]:
-    """Serve the file at `path` until the end of the block."""
-    jdma = JdmaServer(FORM, OTHER, **{"requests_per_minute": 100_000, **options})
-
-    def load() -> None:
-        jdma.reviews[:] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-
-    jdma.before_answer = load
-    with served(jdma) as url:
-        yield Served(jdma, url, load)
+def serving_reviews(**options: Any) -> Iterator[ReviewServer]:
+    """Run a server, at first without reviews, until the end of the block."""
+    server = ReviewServer(**options)
+    with served(server) as server.url:
+        yield server

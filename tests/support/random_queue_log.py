@@ -128,15 +128,8 @@ class Caller:
             self.write(spelt, "NONE", "ENTERQUEUE", "", self.number, original, *caller, late=1e-6)
             self.write(name, "NONE", "EXITEMPTY", 1, original, 0, late=2e-6)
             return True
-        self.write(
-            spelt,
-            "NONE",
-            "ENTERQUEUE",
-            self.random.choice(("", "https://example.org/x")),
-            self.number,
-            original,
-            *caller,
-        )
+        url = self.random.choice(("", "https://example.org/x"))
+        self.write(spelt, "NONE", "ENTERQUEUE", url, self.number, original, *caller)
         for _ in range(self.random.choice((0, 0, 1, 2, 40 if self.storm else 3))):
             self.at += self.random.choice((0, 0, 1, 15))
             agent = self.random.choice(AGENTS)
@@ -204,16 +197,8 @@ class Caller:
                 )
                 self.write(name, agent, "ATTENDEDTRANSFER", *method, waited, talked, places[1])
             case "blind":
-                self.write(
-                    name,
-                    agent,
-                    "BLINDTRANSFER",
-                    random.choice(("8123", "0639980012")),
-                    "internal",
-                    waited,
-                    talked,
-                    places[1],
-                )
+                target = random.choice(("8123", "0639980012"))
+                self.write(name, agent, "BLINDTRANSFER", target, "internal", waited, talked, places[1])
             case "same":  # another thread returns the channel to the queue, before or after the transfer is logged
                 late = random.choice((0, 0, 0.1, 0.9))
                 self.write(name, agent, "BLINDTRANSFER", "610", "queues", waited, talked, places[1], late=late)

@@ -10,7 +10,7 @@ from typing import Any
 
 import connectors.rdv as rdv
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, WebhookSender
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, post_webhook
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import RdvSource
 from connectors.sdk.contract import Context
@@ -62,20 +62,12 @@ class RdvHarness:
     """Simulated service with its API, and the connector with a publisher that confirms after each step."""
 
     def __init__(
-        self,
-        address: str,
-        server: RdvServer,
-        service: RdvService,
-        directory: Path,
-        organisations: Sequence[int],
-        api: dict[str, Any],
+        self, address: str, server: RdvServer, service: RdvService, directory: Path, api: dict[str, Any]
     ) -> None:
         self.service, self.server = service, server
-        port = free_port()
-        self.sender = WebhookSender(f"http://127.0.0.1:{port}/")
+        self.port = free_port()
         self.options = options(
-            port=port,
-            organisations={number: ROUTINGS.get(number, {}) for number in organisations},
+            port=self.port,
             api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
         )
         self.harness = ConnectorHarness(
@@ -115,7 +107,7 @@ class RdvHarness:
         """Send webhooks one after the other; return whether each was accepted."""
         self.step()
         with ThreadPoolExecutor(1) as pool:
-            answers = pool.submit(lambda: [self.sender.send(body) for body in bodies])
+            answers = pool.submit(lambda: [post_webhook(self.port, body) for body in bodies])
             while not answers.done():
                 self.step()
         return answers.result()
@@ -156,18 +148,12 @@ class RdvHarness:
 
 
 @contextmanager
-def rdv_harness(
-    directory: Path,
-    organisations: Sequence[int] = (ORGANISATION, OTHER),
-    *,
-    visible: Sequence[int] | None = None,
-    **api: Any,
-) -> Iterator[RdvHarness]:
-    """Run the service and the harness for the block; the agent sees `visible`, by default all organisations."""
+def rdv_harness(directory: Path, **api: Any) -> Iterator[RdvHarness]:
+    """Run the service and the harness for the block."""
     service = RdvService()
-    server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
+    server = RdvServer(service, [*ROUTINGS], requests_per_minute=1_000)
     with serving(server.app, date_header=False) as address:
-        yield RdvHarness(address, server, service, directory, organisations, api)
+        yield RdvHarness(address, server, service, directory, api)
 
 
 def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **changes: Any) -> int:

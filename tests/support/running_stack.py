@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
+import httpx
 import psycopg
+from confluent_kafka import Message
 from sqlalchemy import create_engine, text
 
 from models import topics
@@ -14,12 +17,16 @@ from models.events import Event
 from streams.core.figures.figure import decode_figure, parse_key
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.kafka.embedded_broker import EmbeddedKafka
+from streams.kafka.ports import free_port
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from streams.timeline.store import Timeline
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT, Child, wait_until
+
+PAGES: Final = ("/healthz", "/readyz", "/metrics", "/", "/api/board", "/openapi.json")
+"""Paths that a client without a token may read from some process."""
 
 
 class RunningStack:
@@ -120,3 +127,58 @@ class RunningStack:
             self.postgres.stop()
             files = [path for path in self.postgres.directory.rglob("*") if path.is_file()]
         return b"".join(path.read_bytes() for path in files)
+
+
+class RunningOffice(RunningStack):
+    """Several processes of an installation, with the settings of a file, debug logs and their HTTP ports."""
+
+    def __init__(
+        self, kafka: EmbeddedKafka, directory: Path, settings: Path, names: Iterable[str], **environment: str
+    ) -> None:
+        debug = {"ACCUEIL_CONFIG": str(settings), "ACCUEIL_LOG__LEVEL": "debug"}
+        super().__init__(kafka, directory, **debug, **environment)
+        self.ports = {name: free_port() for name in names}
+        for name, port in self.ports.items():
+            setting = "PORT" if name in {"web", "api"} else "HEALTH_PORT"
+            self.environment[f"ACCUEIL_{name.upper()}__{setting}"] = str(port)
+        self.children = {name: self.child(name) for name in self.ports}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self.children.values():
+            if child.alive:
+                child.kill()
+                child.wait()
+
+    def get(self, name: str, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.ports[name]}{path}")
+
+    def is_up(self, name: str, path: str = "/readyz") -> bool:
+        try:
+            return self.get(name, path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def answers(self) -> bytes:
+        """Return all HTTP answers of the processes to requests without a token."""
+        found = []
+        for name in self.ports:
+            wait_until(lambda name=name: self.is_up(name, "/healthz"), name)  # type: ignore[misc]
+            found += [self.get(name, path).content for path in PAGES]
+        return b"\n".join(found)
+
+
+def content_of(messages: Iterable[Message]) -> bytes:
+    """Return keys, values and headers of Kafka's messages."""
+    return b"\n".join(
+        b"\n".join(
+            (
+                one.key() or b"",
+                one.value() or b"",
+                *(f"{name}={value!r}".encode() for name, value in one.headers() or ()),
+            )
+        )
+        for one in messages
+    )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from models.policies import Policies
+from models.timestamps import milliseconds
 from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.citizens import reattribution
 from streams.core.contacts.expiry import RowRetention
@@ -249,11 +250,6 @@ def name_numbers(dimensions: Dimensions, figure: Figure) -> FigureCounts:
         for name, number in numbers.items()
         if number and "_le_" not in name and not name.startswith(excluded)
     }
-
-
-def milliseconds(at: datetime) -> int:
-    """Return a time in milliseconds since 1970."""
-    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
 
 
 def _record(taken_at: datetime, event: Event) -> tuple[str, Any]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,9 +15,9 @@ import tomli_w
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
+from models.roles import Role
 from models.sla import SLA_SOURCE
 from models.topics import Channel
-from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.core.contacts.case_event import ContactState
 from streams.core.timeline.entries import Entry
@@ -54,31 +55,32 @@ OPINION: Final[list[Step]] = [("feedback.invited", 0, {}), ("feedback.given", 1,
 
 
 class Served:
-    """Running API whose data is in `directory`."""
+    """Running API whose settings and log are in `directory`; `data` is its data directory."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
-        self.directory, self.data = directory, directory / "data"
+    def __init__(self, directory: Path, settings: Mapping[str, Any], data: Path | None = None) -> None:
+        self.directory, self.data = directory, data or directory / "data"
         self.data.mkdir(parents=True, exist_ok=True)
-        self.timeline = Timeline(f"sqlite:///{self.data / 'timeline.db'}")
         self.tokens = Tokens(self.data / "access")
-        self._settings = settings
-        config = directory / "accueil.toml"
+        port, config = free_port(), directory / "accueil.toml"
+        settings = {"data": str(self.data), **settings}
+        config.write_text(tomli_w.dumps(settings | {"api": {"port": port, **settings.get("api", {})}}))
         self.child = Child(["-m", "streams.cli.main", "--config", str(config), "api"], directory / "api.log")
-        self.url = ""
+        self.url = f"http://127.0.0.1:{port}"
 
-    def start(self) -> None:
-        settings = {"data": str(self.data), **self._settings}
-        settings["api"] = {"port": free_port(), **settings.get("api", {})}
-        (self.directory / "accueil.toml").write_text(tomli_w.dumps(settings))
+    def start(self) -> "Served":
         self.child.start()
-        self.url = f"http://127.0.0.1:{settings['api']['port']}"
-        wait_until(self._is_live, "the API", otherwise=lambda: self.child.text)
+        wait_until(lambda: self.is_up("/healthz"), "the API", otherwise=lambda: self.child.text)
+        return self
 
-    def _is_live(self) -> bool:
+    def is_up(self, path: str = "/readyz") -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz").is_success
+            return httpx.get(f"{self.url}{path}").is_success
         except httpx.TransportError:
             return False
+
+    def ask(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {secret}"}
+        return httpx.post(f"{self.url}{path}", json={"purpose": "contact", **body}, headers=headers)
 
     def add(self, name: str, role: Role = Role.DPO, sectors: tuple[str, ...] = (SECTOR,), **others: Any) -> str:
         """Add a token, and return its secret, which is its name."""
@@ -88,6 +90,10 @@ class Served:
     def pseudonym(self, kind: IdentityKind, raw: str, sector: str = SECTOR) -> str:
         keys = self.data / "connectors" / "keys"
         return load_key(keys, sector).pseudonym(kind, normalise(kind, raw) or "")
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(f"sqlite:///{self.data / 'timeline.db'}")
 
     def write(self, events: list[Event], *further: Entry) -> None:
         self.timeline.write([*entries_of(events), *further])

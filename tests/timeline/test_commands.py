@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ from streams.access.audit import Result as Outcome
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Operation
 from streams.cli.main import main
+from streams.core.sla.open_targets import SlaTargetsEntry
+from streams.core.timeline.entries import Entry
 from streams.runtime import instance_lock
 from streams.runtime.instance_lock import write_running_file
 from streams.runtime.prechecks import claim_data_directory
@@ -44,13 +47,14 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def phone(data: Path) -> str:
     """Pseudonym of NUMBER, which has calls and is linked to a case."""
     pseudonym = load_key(data / "connectors" / "keys", "general").pseudonym(IdentityKind.PHONE, NUMBER)
-    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
-    timeline.write(
-        entries_of(call("call:a:1", 0, pseudonym, "general"))
-        + entries_of(call("call:a:2", 100, f"{CASE} {pseudonym}", "general"))
-    )
-    timeline.close()
+    calls = [*call("call:a:1", 0, pseudonym, "general"), *call("call:a:2", 100, f"{CASE} {pseudonym}", "general")]
+    write(data, entries_of(calls))
     return pseudonym
+
+
+def write(data: Path, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = ()) -> None:
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write(entries, promised)
 
 
 def run(*arguments: str, typed: str = "") -> Result:
@@ -86,6 +90,7 @@ def test_contact_is_shown_by_id_after_asking_the_purpose(data: Path, phone: str)
         (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
         (["timeline", "show"], "no number\n", 2, "not valid: Telephone"),
         (["timeline", "show", "call:a:9"], "", 1, "no data about this citizen"),
+        (["timeline", "show", "--sector", "genral"], "01 99 00 00 01\n", 2, "no sector genral here: general"),
     ],
 )
 def test_unknown_subject_is_reported(
@@ -93,21 +98,17 @@ def test_unknown_subject_is_reported(
 ) -> None:
     done = run(*arguments, "--purpose", "contact", typed=typed)
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
+    assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"], "no key was made"
 
 
 def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        shown_text = [f"{CASE} dossier:0a1b-{number:022}" for number in range(3)]
-        timeline.write([entry for n, one in enumerate(shown_text) for entry in entries_of(call(f"call:b:{n}", n, one))])
-        assert [one["type"] for one in timeline.read_contact("call:a:1", 2)] == ["call.queued", "call.abandoned"]
+    for number in range(3):
+        write(data, entries_of(call(f"call:b:{number}", number, f"{CASE} dossier:0a1b-{number:022}")))
     listed = run("links", "list", CASE, "--limit", "2")
     assert len(listed.stdout.splitlines()) == 3
     assert listed.stderr.startswith("2 more, with fewer contacts")
     assert "more" not in run("links", "list", CASE, "--limit", "4").stderr
     assert run("links", "list", CASE, "--limit", "10001").exit_code == 2
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert run("links", "list", CASE, "--limit", "3").stderr.startswith("1 de plus, avec moins de contacts")
-    monkeypatch.setenv("LC_ALL", "C")
     for number in range(3):
         assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
     monkeypatch.setattr("streams.cli.timeline.PAGE", 2)
@@ -126,13 +127,11 @@ def test_latest_entries_come_first_and_omissions_are_reported(data: Path, phone:
 
 
 def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
     stamped_at = START - timedelta(days=2)
     arrived = make("letter.arrived", 50, identities=phone, admitted_at=stamped_at, **where)
     due = sla_status_entry("mail:ged:7", 1, first_response=START_MS, acknowledge=2**42, announced=None)
-    timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
-    timeline.close()
+    write(data, [*entries_of([arrived]), breach_entry("mail:ged:7", START_MS)], [due])
     done = run("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
     head, case, blank, *_ = done.stdout.splitlines()
     assert head.split() == ["OPEN", "CASE", "SERVICE", "STATE", "SINCE", "DUE", "SLA", "RESULTS"]
@@ -154,53 +153,34 @@ def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, mon
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     shown_text = run("timeline", "show", phone, "--purpose", "contact").stdout
-    assert "  En attente du service  " in shown_text
-    assert "accusé de réception 2109-05-15" in shown_text
-    assert "traitement (délai dépassé, échéance 2025-03-03 09:00:00+01:00)" in shown_text
     assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in shown_text
-    assert "  Délai dépassé : traitement, règle letters  " in shown_text
-    assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", shown_text)}, (
-        "no codes among the words"
-    )
+    codes = {"waiting", "closed", "abandoned", "breached"}
+    assert not codes & {*re.split(r"\s+", shown_text)}, "no codes among the words"
 
 
-def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(
-    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(data: Path, phone: str) -> None:
     midnight_at = START_MS + 15 * 3_600_000  # the contact began at 9:00 in Paris
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
-        due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
-        timeline.write([*entries_of([arrived]), breach_entry("mail:ged:7", midnight_at)], [due])
+    arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
+    due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
+    write(data, [*entries_of([arrived]), breach_entry("mail:ged:7", midnight_at)], [due])
     shown = ("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
     matter = run(*shown).stdout.splitlines()[1]
     assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
     assert matter.endswith("  resolution (target missed, due 2025-03-03)")
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert run(*shown).stdout.splitlines()[1].endswith("  traitement (délai dépassé, échéance 2025-03-03)")
 
 
 def test_named_services_are_shown_with_their_codes(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (data / "accueil.toml").write_text(
         '[web.services]\nmdph = { label_fr = "Maison du handicap", label_en = "Disability office" }\npmi = {}\n'
     )
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        for number, service in enumerate(("mdph", "pmi")):
-            where = {"subject": f"mail:ged:{number}", "site": "siege", "service": service}
-            timeline.write(entries_of([make("letter.arrived", number, identities=phone, **where)]))
+    for number, service in enumerate(("mdph", "pmi")):
+        where = {"subject": f"mail:ged:{number}", "site": "siege", "service": service}
+        write(data, entries_of([make("letter.arrived", number, identities=phone, **where)]))
     shown = ("timeline", "show", phone, "--purpose", "contact")
     assert run(*shown).stdout.count("  Disability office (siege/mdph)  ") == 2, "among the open matters, too"
     assert run(*shown).stdout.count("  siege/pmi  ") == 2
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert run(*shown).stdout.count("  Maison du handicap (siege/mdph)  ") == 2
-
-
-def test_prompts_follow_french_typography(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
-    assert done.stderr.startswith("Téléphone :")
-    assert "motif (contact, " in done.stderr
-    assert "administration) :" in done.stderr
 
 
 def test_unknown_subject_is_recorded_in_the_sector_of_its_key(data: Path, phone: str) -> None:
@@ -213,16 +193,6 @@ def test_unknown_subject_is_recorded_in_the_sector_of_its_key(data: Path, phone:
     for name in (made, f"phone:0a1b-{'x' * 22}"):
         assert run("links", "list", name).exit_code == 1
     assert [one["sector"] for one in records(data)[6:]] == ["general", ""], "of several, none is meant"
-
-
-def test_times_in_details_are_in_the_configured_zone(data: Path, phone: str) -> None:
-    where = {"subject": "appointment:rdv:1", "site": "siege", "service": "pmi", "identities": phone}
-    booked = make("appointment.booked", 300, starts_at=START + timedelta(hours=14, minutes=30), **where)
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries_of([booked]))
-    shown_text = run("timeline", "show", "appointment:rdv:1", "--purpose", "contact").stdout
-    assert "2025-03-03 09:05:00+01:00  Appointment booked: 2025-03-03 23:30:00+01:00  siege/pmi" in shown_text
-    assert "Z" not in shown_text
 
 
 def test_only_sector_is_the_default_and_purpose_is_asked_last(data: Path, phone: str) -> None:
@@ -258,11 +228,6 @@ def test_several_sectors_need_an_option(
     assert not (data / "access" / "tokens.json").exists()
 
 
-def test_missing_key_is_explained(data: Path) -> None:
-    done = run("timeline", "show", typed="01 99 00 00 01\n")
-    assert (done.exit_code, f"no sector has a key in {data} yet" in done.stderr) == (2, True)
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -292,19 +257,9 @@ def test_running_demo_is_used(data: Path, phone: str, command: tuple[str, ...]) 
     assert not (data / "access").exists()
 
 
-def test_unknown_sector_gets_no_key(data: Path, phone: str) -> None:
-    done = run("timeline", "show", "--sector", "genral", "--purpose", "contact", typed="01 99 00 00 01\n")
-    assert (done.exit_code, "no sector genral here: general" in done.stderr) == (2, True)
-    assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"]
-
-
 def test_shared_address_lists_its_dossiers(data: Path) -> None:
-    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     for number in (1, 2):
-        timeline.write(
-            entries_of(call(f"call:a:{number}", 0, f"dossier:0a1b-{number:022} email:0a1b-{1:022}")),
-        )
-    timeline.close()
+        write(data, entries_of(call(f"call:a:{number}", 0, f"dossier:0a1b-{number:022} email:0a1b-{1:022}")))
     done = run("timeline", "show", f"email:0a1b-{1:022}", "--purpose", "contact")
     assert done.exit_code == 1
     assert f"shared by 2 citizens: dossier:0a1b-{1:022}, dossier:0a1b-{2:022}" in done.stderr
@@ -321,7 +276,7 @@ def test_newer_database_is_reported(data: Path, phone: str, arguments: tuple[str
     assert (done.exit_code, "of a newer release" in done.stderr) == (2, True), done.output
 
 
-def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert CASE in run("links", "list", phone).stdout
     revoked = run("links", "revoke", phone, CASE, "--reason", "shared")
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
@@ -332,10 +287,6 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in shown_text
     assert "  Several people use it\n" in run("links", "list", CASE).stdout
     assert "rights; Several people use it" in run("audit", "show").stdout
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert "  Plusieurs personnes s" in run("links", "list", CASE).stdout
-    assert "usager ; Plusieurs personnes s" in run("audit", "show").stdout
-    monkeypatch.setenv("LC_ALL", "C")
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert "revoked" not in run("timeline", "show", phone, "--purpose", "contact").stderr
     assert run("timeline", "show", phone, "--purpose", "contact").stdout.count("Call abandoned by the citizen") == 2
@@ -365,8 +316,7 @@ def test_audit_of_a_citizen_covers_all_identities_and_is_recorded(data: Path, ph
         "without --citizen, it alone"
     )
     other = f"dossier:0a1b-{2:022}"
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
+    write(data, entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
     done = run("audit", "show", "--citizen", "--subject", phone, "--json")
     assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone}, "it is several people's now"
     assert CASE in done.stderr
@@ -382,8 +332,7 @@ def test_audit_of_a_citizen_is_found_by_a_contact(data: Path, phone: str) -> Non
     mistyped = run("audit", "show", "--citizen", "--subject", "call:a:1", "--sector", "genral")
     assert (mistyped.exit_code, "no sector genral here: general" in mistyped.stderr) == (2, True)
     of_several = f"{CASE[:-1]}2"
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries_of(call("call:a:3", 200, f"{of_several} {phone}", "general")))
+    write(data, entries_of(call("call:a:3", 200, f"{of_several} {phone}", "general")))
     done = run("audit", "show", "--citizen", "--subject", "call:a:1", "--json")
     assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone, "call:a:1"}
     assert f"{phone} is shared by several people; search for each of them: {CASE}, {of_several}" in done.stderr
@@ -392,9 +341,8 @@ def test_audit_of_a_citizen_is_found_by_a_contact(data: Path, phone: str) -> Non
 def test_audit_of_a_citizen_says_if_identities_are_missing(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown_text = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write([entry for n, one in enumerate(shown_text) for entry in entries_of(call(f"call:b:{n}", n, one))])
+    names = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
+    write(data, [entry for n, one in enumerate(names) for entry in entries_of(call(f"call:b:{n}", n, one))])
     last = f"dossier:0a1b-{79:022}"
     run("timeline", "show", last, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--subject", CASE, "--json")
@@ -459,8 +407,7 @@ def test_citizens_of_a_shared_number_are_shown_after_the_record(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = f"{CASE[:-1]}2"
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
+    write(data, entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
     run("timeline", "show", phone, "--purpose", "contact")
 
     def be_full(*_: object) -> None:
@@ -488,7 +435,7 @@ def test_missing_database_is_reported_and_not_created(data: Path, command: tuple
     assert recorded(data) == []
 
 
-def test_failed_change_is_recorded(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_change_is_recorded(data: Path, phone: str) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON revocations BEGIN SELECT RAISE(ABORT, 'no'); END")
     assert run("links", "revoke", phone, CASE, "--reason", "mistaken").exit_code != 0
@@ -519,18 +466,6 @@ def test_record_names_the_user_of_sudo(
     assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
     by_account = run("audit", "show", "--client", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
     assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
-
-
-def test_number_with_only_a_revoked_link_is_known(data: Path) -> None:
-    number = "phone:0a1b-0000000000000000000009"
-    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
-        timeline.write(entries_of(call("call:a:9", 0, f"{CASE} {number}")))
-    assert run("links", "revoke", number, CASE, "--reason", "mistaken").exit_code == 0
-    done = run("timeline", "show", number, "--purpose", "contact")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert f"(Wrong value typed or given); to undo: accueil links restore {CASE} {number}" in done.stderr
-    assert "nothing to show" in done.stderr
-    assert "no data about" not in done.stderr
 
 
 def test_unrecorded_access_is_not_shown(data: Path, phone: str) -> None:

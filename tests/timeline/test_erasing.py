@@ -21,7 +21,6 @@ from streams.privacy.citizen_finder import (
     UnknownSubject,
 )
 from streams.privacy.erasures import Erasures, RetentionPeriods, make_request_id, to_fields
-from streams.privacy.texts import REMNANTS, format_erasure
 from streams.timeline import erasures as requests
 from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
@@ -233,35 +232,3 @@ def test_marks_of_erased_contacts_expire_only_after_the_proof(world: World) -> N
         assert requests.delete_expired(connection, at + 1, at + 1) == 3
         assert requests.read(connection, proved) is None
         assert requests.read(connection, other) is not None
-
-
-def test_vacuum_rewrites_the_tables(timeline: Timeline) -> None:
-    timeline.write(entries_of(call()))
-    timeline.vacuum()
-    assert len(timeline.read([PHONE], 10)) == 3
-
-
-def test_progress_and_remnants_are_in_both_languages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = world.erase(PHONE)
-    found = world.erasures.look(name, world.proofs.append)
-    assert found is not None
-    assert [*format_erasure(found, UTC)] == [
-        f"request {name}",
-        "published, but not everything is erased yet",
-    ]
-    world.work()
-    found = world.erasures.look(name, world.proofs.append)
-    assert found is not None
-    assert found.proof is not None
-    english = "\n".join(format_erasure(found, UTC))
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    french = "\n".join(format_erasure(found, UTC))
-    assert english.startswith(f"request {name}\nerased: 2 contacts")
-    assert french.startswith(f"demande {name}\neffacé : 2 contacts")
-    assert "rows of the state: 2 erased, 0 with identities" in english
-    assert "entrées : 6, désormais 0" in french
-    assert "open SLA targets: 0" in english
-    assert "until 2026-12-28 06:00+00:00: events and entries from before" in english
-    assert {remnant.what for remnant in found.proof.remains} <= REMNANTS.keys()
-    assert "accueil retention apply" in english
-    assert found.sha256 in english

@@ -1,11 +1,8 @@
 """Entries of one citizen with the same id and time: none is lost silently."""
 
-from contextlib import closing
-
 import pytest
 
 from models.events import Event
-from streams.locale.reason_texts import explain
 from streams.timeline.database import SameId
 from streams.timeline.store import Timeline, Written
 from tests.support.events import CASE, PHONE, make
@@ -50,10 +47,3 @@ def test_same_id_at_two_times_or_of_two_citizens_is_two_entries(timeline: Timeli
     ]
     timeline.write(entries_of([LETTER, *others]))
     assert (len(read(timeline, CASE)), len(read(timeline, PHONE))) == (2, 1)
-
-
-def test_reason_of_the_refusal_has_a_text(url: str) -> None:
-    with closing(Timeline(url)) as timeline, pytest.raises(SameId) as caught:
-        timeline.write(entries_of([LETTER, EMAIL]))
-    assert CASE not in str(caught.value)
-    assert "id" in explain(type(caught.value).__name__).split(), "the header `detail` of the dead letter"

@@ -1,5 +1,7 @@
 """SLA entries of a timeline: later knowledge withdraws wrong breaches."""
 
+import pytest
+
 from streams.timeline.store import Timeline
 from tests.support.events import CALL, make
 from tests.unit.agents.clocks import QUEUED, Worker, waiting
@@ -7,31 +9,25 @@ from tests.unit.agents.clocks import QUEUED, Worker, waiting
 CONTACT = f"{CALL}1"
 
 
-def stored_types(timeline: Timeline, worker: Worker) -> list[str]:
-    timeline.write(worker.entries)
-    return [row["type"] for row in timeline.read_contact(CONTACT)]
-
-
-def test_late_report_of_an_answer_in_time_withdraws_the_breach(timeline: Timeline) -> None:
+@pytest.mark.parametrize(
+    ("kind", "at", "stored"),
+    [
+        ("call.answered", 20, ["call.answered", "call.queued", "sla.met"]),
+        ("call.answered", 90, ["call.answered", "call.queued", "sla.breached", "sla.met"]),
+        ("call.abandoned", 20, ["call.abandoned", "call.queued", "sla.cancelled"]),
+    ],
+)
+def test_late_report_of_an_end_in_time_withdraws_the_breach(
+    timeline: Timeline, kind: str, at: float, stored: list[str]
+) -> None:
     worker = Worker()
+
+    def types() -> list[str]:
+        timeline.write(worker.entries)
+        return sorted(row["type"] for row in timeline.read_contact(CONTACT))
+
     worker.at(1, waiting())
     worker.until(100)
-    assert stored_types(timeline, worker) == ["call.queued", "sla.breached"]
-    worker.at(200, make("call.answered", 20, subject=CONTACT, **QUEUED))
-    assert sorted(stored_types(timeline, worker)) == ["call.answered", "call.queued", "sla.met"]
-
-
-def test_true_breach_stays(timeline: Timeline) -> None:
-    worker = Worker()
-    worker.at(1, waiting())
-    worker.until(100)
-    worker.at(200, make("call.answered", 90, subject=CONTACT, **QUEUED))
-    assert sorted(stored_types(timeline, worker)) == ["call.answered", "call.queued", "sla.breached", "sla.met"]
-
-
-def test_late_report_of_an_early_hang_up_withdraws_the_breach(timeline: Timeline) -> None:
-    worker = Worker()
-    worker.at(1, waiting())
-    worker.until(100)
-    worker.at(200, make("call.abandoned", 20, subject=CONTACT, **QUEUED))
-    assert sorted(stored_types(timeline, worker)) == ["call.abandoned", "call.queued", "sla.cancelled"]
+    assert types() == ["call.queued", "sla.breached"]
+    worker.at(200, make(kind, at, subject=CONTACT, **QUEUED))
+    assert types() == stored

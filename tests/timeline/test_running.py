@@ -1,8 +1,5 @@
 """Open SLA targets in SQL: the latest event counts, in any order and with duplicates, on both databases."""
 
-import itertools
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,16 +25,6 @@ TOLD = [
 def due(timeline: Timeline) -> dict[str, dict[str, int | None]]:
     found = timeline.read_sla_targets([LETTER, OTHER, "mail:a:3"])
     return {contact: {one.clock: one.due_at for one in promises} for contact, promises in found.items()}
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_latest_event_counts_in_any_order(timeline: Timeline, order: Sequence[int]) -> None:
-    for number in (*order, *order):
-        timeline.write([], [TOLD[number], TOLD[-1]])
-    assert due(timeline) == {LETTER: {"resolution": 60}, OTHER: {}}
-    assert timeline.write([], [TOLD[3], TOLD[0]]).promises == 1
-    assert timeline.write([], TOLD[:2]).promises == 0
-    assert due(timeline) == {LETTER: {"resolution": None}, OTHER: {}}
 
 
 @given(st.permutations([*TOLD, *TOLD]), st.lists(st.integers(1, 4), min_size=10, max_size=10))

@@ -124,33 +124,6 @@ def step(number: int, at: float, identities: str, contact: str = "email:a/x:1", 
     return make(KINDS[number % len(KINDS)], at, subject=contact, native_id=f"{contact}.{number}", **whose)
 
 
-@pytest.mark.parametrize("order", [(P1, P2, E1), (P2, P1, E1), (P1, E1, P2), (P2, E1, P1), (E1, P1, P2), (E1, P2, P1)])
-@pytest.mark.parametrize("is_one_batch", [True, False])
-def test_stronger_identity_replaces_links(timeline: Timeline, order: Sequence[str], *, is_one_batch: bool) -> None:
-    entries = entries_of([step(number, number, one) for number, one in enumerate(order)])
-    write_in_batches(timeline, entries, [] if is_one_batch else [1, 1, 1])
-    assert [row[:2] for row in links_in(timeline)] == [(E1, P1), (E1, P2)]
-    story = timeline.resolve_identities(P1)
-    assert (set(story.identities), set(story.shared), story.is_own) == ({P1}, {E1}, True)
-    assert [(known.contacts, known.linked_at) for known in timeline.read_links(E1, 9)] == [(1, START_MS)] * 2
-
-
-def test_link_of_another_contact_stays(timeline: Timeline) -> None:
-    timeline.write(entries_of([step(0, 0, f"{E1} {P1}"), step(0, 5, f"{E1} {P1}", "email:a/x:2")]))
-    timeline.write(entries_of([step(1, 9, f"{CASE} {E1} {P1}")]))
-    assert links_in(timeline) == [
-        (CASE, E1, "email:a/x:1", "social", START_MS),
-        (CASE, P1, "email:a/x:1", "social", START_MS),
-        (E1, P1, "email:a/x:2", "social", START_MS + 5000),
-    ]
-
-
-def test_identity_of_a_later_event_is_linked_to_earlier_ones(timeline: Timeline) -> None:
-    for number, identities in enumerate((P1, CASE, E1)):
-        timeline.write(entries_of([step(number, 0, identities)]))
-    assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1)]
-
-
 def test_revocation_survives_a_time_without_contacts(timeline: Timeline) -> None:
     timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
     assert timeline.revoke(Link(E1, P1), 1, RevocationReason.SHARED)

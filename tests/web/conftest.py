@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page

@@ -1,23 +1,17 @@
 """Tests of the timeline page in Chromium on a real `accueil api`: contents and actions."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from models.identities import IdentityKind
-from models.revocation_reasons import RevocationReason
-from models.timestamps import milliseconds
-from streams.access.permissions import Role
-from streams.core.citizens.identity_resolution import Link
-from tests.support.events import make
+from models.roles import Role
 from tests.support.processes import wait_until
 from tests.support.timeline_page import LANDLINE, MANY, NUMBER, SECTOR, serving, write_many
 from tests.web import axe
 from tests.web.browser import BESIDE, LAPTOP, Page
-from tests.web.timeline import HOUSE, REFLOWED, Desk
+from tests.web.timeline import REFLOWED, Desk
 
 pytestmark = pytest.mark.browser
 
@@ -108,16 +102,6 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(desk: Desk) -> None:
     assert f"sur {whole} lus" in desk.text
 
 
-def test_deadline_is_shown_as_a_day_only_at_its_end(desk: Desk) -> None:
-    desk.open()
-    midnight = milliseconds(datetime.fromisoformat("2026-12-03T23:00:00Z"))
-    dates = desk.page.run(
-        "const { deadline } = await import('/static/say.js');"
-        f"return [0, 1, 30_000, -1, 3_600_000].map((later) => deadline({midnight} + later)[0].textContent);"
-    )
-    assert dates == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
-
-
 HIDDEN = """
 const middles = [...document.querySelectorAll(".picture [data-id] > :last-child")].map((shape) => {
   const { x, y, width, height } = shape.getBoundingClientRect();
@@ -204,33 +188,12 @@ def test_link_is_revoked_with_a_reason_and_restored(desk: Desk) -> None:
     desk.press(Keys.ARROW_DOWN)
     desk.page.run("question.querySelector('.first').click()")
     wait_until(lambda: "Lien rompu" in desk.text, "the two stories to be apart", 10, lambda: desk.text)
+    axe.check(desk.page)
     assert "Courrier" not in desk.page.text(".lanes")
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 1
     desk.page.run("document.querySelector('.undone button').click()")
     wait_until(lambda: "Courrier" in desk.page.text("#story"), "the story to be whole again")
     wait_until(lambda: "Lien rétabli" in desk.page.text("#announce"), "that to be said")
-
-
-def test_number_with_only_a_revoked_link_says_so_and_can_be_restored(page: Page, tmp_path: Path) -> None:
-    lone = "+33199000088"
-    with serving(tmp_path, web=HOUSE) as served:
-        served.add("camille")
-        served.add("agent", Role.AGENT)
-        phone, case = served.pseudonym(IdentityKind.PHONE, lone), served.pseudonym(IdentityKind.CASE, "D-2026-77")
-        fields = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
-        served.write([make("letter.arrived", 0, **fields)])
-        served.timeline.revoke(Link(case, phone), 1_790_000_000_000, RevocationReason.MISTAKEN)
-        desk = Desk(page, served).open().sign_in("agent").ask(lone)
-        assert "1 contact donnait cet identifiant avec un autre" in desk.text
-        assert "Lien rompu le 21 sept. 2026 : Erreur de saisie." in desk.text
-        assert not desk.is_there(".undone button")
-        assert "Pourquoi ces faits" not in desk.text, "there are none"
-        desk.open().sign_in().ask(lone)
-        axe.check(page)
-        desk.picture("revoked")
-        page.run("document.querySelector('.undone button').click()")
-        wait_until(lambda: "Courrier" in page.text("#story"), "the letter to be shown again", 10, lambda: desk.text)
-        page.assert_quiet()
 
 
 def test_ten_thousand_events_are_read_page_by_page(desk: Desk) -> None:
@@ -251,11 +214,3 @@ def test_ten_thousand_events_are_read_page_by_page(desk: Desk) -> None:
                          ".map((one) => one.dateTime)).size") > 600  # fmt: skip
     assert desk.page.run(BESIDE) == []
     desk.page.assert_quiet()
-
-
-def test_target_shows_no_state_that_may_be_outdated(desk: Desk) -> None:
-    desk.open().sign_in().ask(NUMBER)
-    cells = "['.what', '.after'].map((cell) => row.querySelector(cell).innerText)"
-    rows = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
-    assert {what.startswith(("Délai", "■ Délai")) for what, _ in rows} == {True, False}
-    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in rows)

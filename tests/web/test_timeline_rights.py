@@ -3,7 +3,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -12,11 +12,9 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from selenium.webdriver.common.keys import Keys
 
-from models.events import Event
 from models.identities import IdentityKind
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.api.app import create_app
-from streams.core.timeline import entries as core
 from streams.web.http_server import listen
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
@@ -28,27 +26,16 @@ pytestmark = pytest.mark.browser
 
 
 class Works(ApiHarness):
-    """An API on its own port whose test worker applies Kafka records immediately, but erasures only in `work`."""
+    """An API on its own port."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, f"sqlite:///{directory / 'timeline.db'}")
-        self._erased: list[Event] = []
+        super().__init__(directory)
         self._listener = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         app = create_app(self.api, CollectorRegistry(), ["127.0.0.1"])
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None))
         self._thread = Thread(target=self._server.run, args=([self._listener],))
         self._thread.start()
-
-    def fold(self, events: Sequence[Event]) -> None:
-        super().fold(events)
-        self._erased += [event for event in events if event.type == "personal_data.erased"]
-
-    def work(self) -> None:
-        rows = self.rows
-        self.timeline.write(
-            [core.decode(core.record(event, rows[event.subject.encode()])[1]) for event in self._erased]
-        )
 
     def close(self) -> None:
         self._server.should_exit = True
@@ -70,20 +57,6 @@ def works(tmp_path: Path) -> Iterator[Works]:
 @pytest.fixture
 def desk(page: Page, works: Works) -> Desk:
     return Desk(page, works)
-
-
-def test_citizen_with_only_shared_identifiers_is_shown_as_such(desk: Desk, works: Works) -> None:
-    landline, mine, another, lone = (
-        works.pseudonym(IdentityKind.PHONE, "01 99 00 00 40"),
-        *(works.pseudonym(IdentityKind.CASE, f"D-2026-{number}") for number in (41, 42, 43)),
-    )
-    works.write([*form("41", 0, f"{mine} {landline}"), *form("42", 0, f"{another} {landline}"), *form("43", 0, lone)])
-    desk.open().sign_in().ask("D-2026-41", "case")
-    assert "Partagé, donc non montré" in desk.text
-    assert "Rien n’y est lié qui soit à cet usager seul." in desk.text
-    assert "Aucun autre identifiant" not in desk.text
-    desk.ask("D-2026-43", "case")
-    assert "Aucun autre identifiant n’y est lié." in desk.text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -237,17 +210,6 @@ def test_actions_without_permission_are_not_offered(desk: Desk) -> None:
         assert desk.is_there(".facts")
         assert not desk.is_there(".rights")
         assert not desk.is_there("#find-erasure")
-
-
-def test_refusal_is_shown(desk: Desk, works: Works) -> None:
-    desk.open().sign_in().ask(NUMBER)
-    phone, other = (works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-18"))
-    works.write(call("9", 300, f"{other} {phone}"))  # now shared with another citizen
-    desk.page.run("document.getElementById('erase-button').click()")
-    desk.wait_for("#question[open]")
-    desk.press(Keys.SPACE, Keys.ENTER)
-    assert "D'autres l'ont aussi" in desk.trouble
-    assert desk.is_there(".facts"), "nothing was done"
 
 
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])

@@ -101,14 +101,6 @@ def test_theme_of_the_system_is_the_default(desk: Desk) -> None:
     assert desk.page.run("return document.getElementById('theme').value") == "light"
 
 
-def test_english_page_is_english_throughout(desk: Desk) -> None:
-    desk.open(language="en").sign_in().ask(NUMBER)
-    assert "4 open cases" in desk.text
-    assert "Income support" in desk.text
-    french = ("affaire", "Courrier", "Délai", "usager", "Rendez", "dernier", "depuis")
-    assert [word for word in french if word in desk.text.replace("Département", "")] == []
-
-
 def test_print_shows_the_timeline_without_buttons(desk: Desk) -> None:
     desk.open(theme="dark").sign_in().ask(NUMBER)
     theme = "document.documentElement.dataset.theme"

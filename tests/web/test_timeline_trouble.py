@@ -8,7 +8,7 @@ import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from streams.access.permissions import Role
+from models.roles import Role
 from streams.access.purposes import PURPOSES
 from tests.support.processes import wait_until
 from tests.support.timeline_page import NUMBER, serving

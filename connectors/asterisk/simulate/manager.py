@@ -86,17 +86,13 @@ class _Connection(ClientConnection):
             case "logoff":
                 self.send_message({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
                 return False
-            case _ if not self._logged_in:
-                self._refuse(action_id, "Permission denied")
-            case "ping":
+            case "ping" if self._logged_in:
                 now = {"Ping": "Pong", "Timestamp": f"{self.event_server.writer.now:.6f}"}
                 self.send_message({"Response": "Success"} | action_id | now)
-            case "queuestatus":
+            case "queuestatus" if self._logged_in:
                 self.event_server.list_queues(self, action_id)
-            case other:
-                self._refuse(
-                    action_id, f"Invalid/unknown command: {other}. Use Action: ListCommands to show available commands."
-                )
+            case _:
+                self._refuse(action_id, "Permission denied")
         return True
 
     def _refuse(self, action_id: Event, reason: str) -> None:

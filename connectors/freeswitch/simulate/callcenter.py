@@ -59,8 +59,8 @@ class Tables:
                 rows[key] = rows.get(key, {}) | columns
 
     def answer(self, command: str) -> str:
-        """Return the answer to a `callcenter_config` command."""
-        match command.split(" "):
+        """Return the answer to a `callcenter_config` command; an error for others."""
+        match command.removeprefix("callcenter_config ").split(" "):
             case ["queue", "list"]:
                 return _list("name|strategy", [{"name": queue, "strategy": "rrmemory"} for queue in self.queues])
             case ["queue", "list", "members", queue]:

@@ -83,15 +83,8 @@ class _Connection(ClientConnection):
         return True
 
     def _run_api(self, command: str) -> None:
-        name, _, arguments = command.partition(" ")
-        match name:
-            case "callcenter_config":
-                body = self.event_server.tables.answer(arguments)
-            case "strepoch":
-                body = str(int(self.event_server.clock()))
-            case _:
-                self.event_server.refusals += 1
-                body = f"-ERR {name} Command not found!\n"
+        is_clock = command == "strepoch"
+        body = str(int(self.event_server.clock())) if is_clock else self.event_server.tables.answer(command)
         content = body.encode()
         self.send(f"Content-Type: api/response\nContent-Length: {len(content)}\n\n".encode() + content)
         self.event_server.answered(self, command)

@@ -1,11 +1,10 @@
-"""API and webhook sender of the simulated RDV Service Public.
+"""API and webhooks of the simulated RDV Service Public.
 
 Like the real API, this one signs an agent in with e-mail and password, and requires the three headers of the sign-in response in
 each request. It also renews OAuth tokens: the old refresh token ends when the new access token is used. It lists no appointments
 of organisations outside the agent's, and refuses more than 50 requests a minute.
 """
 
-import http.client
 import secrets
 import time
 from collections import deque
@@ -13,8 +12,9 @@ from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from http.client import HTTPConnection, HTTPException
+from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -46,7 +46,7 @@ class RdvServer:
         self.refresh_tokens = {"simulation"}
         """Valid refresh tokens."""
         self._service = service
-        self._organisations = organisations
+        self.organisations = organisations
         self._rate = requests_per_minute
         self._requests: deque[float] = deque()
         self._session: dict[str, str] = {}
@@ -57,10 +57,6 @@ class RdvServer:
             Route("/api/v1/organisations/{organisation}/rdvs", self._list, methods=["GET"]),
         ]
         self.app = Starlette(routes=routes)
-
-    def set_visible_organisations(self, organisations: Collection[int]) -> None:
-        """Change the organisations of the agent."""
-        self._organisations = organisations
 
     def expire_sessions(self) -> None:
         """End all sessions, as after a day."""
@@ -97,7 +93,7 @@ class RdvServer:
         if not self._is_signed_in(request):
             return self._respond({"errors": ["Vous devez vous connecter."]}, 401)
         organisation = request.path_params["organisation"]
-        visible = [number for number in self._organisations if str(number) == organisation]
+        visible = [number for number in self.organisations if str(number) == organisation]
         begin = datetime.fromisoformat(request.query_params["starts_after"])
         return self._respond(self._service.page(visible, begin, int(request.query_params.get("page", "1"))))
 
@@ -128,50 +124,12 @@ class RdvServer:
         return JSONResponse(content, status, headers={"Date": date, **headers})
 
 
-class WebhookSender:
-    """Sender of signed webhooks to `url`; webhooks without a 2xx response wait in `backlog` for another attempt."""
-
-    def __init__(self, url: str, secret: str = SECRET) -> None:
-        self.backlog: deque[bytes] = deque()
-        self.url = url
-        self._key = secret.encode()
-
-    def send(self, body: bytes) -> bool:
-        """Send one webhook and return whether it was accepted; if not, add it to `backlog`."""
-        is_accepted = 200 <= self._post(body) < 300
-        if not is_accepted:
-            self.backlog.append(body)
-        return is_accepted
-
-    def send_all(self, outbox: deque[bytes]) -> None:
-        """Send the backlog once more, then send and empty `outbox`."""
-        for _ in range(len(self.backlog)):
-            self.send(self.backlog.popleft())
-        while outbox:
-            self.send(outbox.popleft())
-
-    def _post(self, body: bytes) -> int:
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "X-Lapin-Signature": sign(self._key, body),
-        }
-        url = urlsplit(self.url)
-        call = http.client.HTTPConnection(url.hostname or HOST, url.port, timeout=TIMEOUT_SECONDS)
-        try:
-            with closing(call):
-                call.request("POST", url.path or "/", body, headers)
-                answer = call.getresponse()
-                answer.read()
-                return answer.status
-        except (OSError, http.client.HTTPException):
-            return 0
-
-
-def configuration(address: str, port: int, organisations: Collection[int]) -> dict[str, Any]:
-    """Return the options of a connector that receives webhooks on `port` and polls the API at `address`."""
-    return {
-        "port": port,
-        "secret": SECRET,
-        "organisations": {str(number): {"site": f"mds-{number}"} for number in organisations},
-        "api": {"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 60},
-    }
+def post_webhook(port: int, body: bytes, secret: str = SECRET) -> bool:
+    """Send a signed webhook to a port of this machine, and return whether it was accepted."""
+    headers = {"Content-Type": "application/json; charset=utf-8", "X-Lapin-Signature": sign(secret.encode(), body)}
+    try:
+        with closing(HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)) as connection:
+            connection.request("POST", "/", body, headers)
+            return 200 <= connection.getresponse().status < 300
+    except (OSError, HTTPException):
+        return False

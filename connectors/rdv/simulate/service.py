@@ -64,8 +64,6 @@ class RdvService:
     """
 
     outbox: deque[bytes] = field(default_factory=deque)
-    sends_webhooks: bool = True
-    """Whether changes create webhooks."""
     ledger: Counter[str] = field(default_factory=Counter)
     """Expected number of events by type; each participation counts."""
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -201,8 +199,6 @@ class RdvService:
 
     def _queue_webhook(self, rdv: _Rdv, event: str, at: datetime, reason: str | None = None) -> None:
         self.now = max(self.now, at)
-        if not self.sends_webhooks:
-            return
         meta = {"model": "Rdv", "event": event, "webhook_reason": reason, "timestamp": _write(at)}
         self.outbox.append(json.dumps({"data": render(rdv), "meta": meta}, ensure_ascii=False).encode())
 

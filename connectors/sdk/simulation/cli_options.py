@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -13,26 +12,18 @@ from models.locale import _
 
 HOST: Final = "127.0.0.1"
 INSTANCE: Final = "simulation"
-ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def port_option(default: int, text: str = "") -> Callable[[F], F]:
-    """Return `--port`. `text` is its help text, if not the usual one."""
-    usual = _("Port to listen on, on this machine only.")
-    return click.option(
-        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=text or usual
-    )
+def port_option(default: int) -> Callable[[F], F]:
+    """Return `--port`."""
+    text = _("Port to listen on, on this machine only.")
+    return click.option("--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=text)
 
 
 def seed_option(text: str) -> Callable[[F], F]:
     """Return `--seed`."""
     return click.option("--seed", type=int, default=1, show_default=True, help=text)
-
-
-def days_option(text: str) -> Callable[[F], F]:
-    """Return `--days`: length of the simulated past."""
-    return click.option("--days", type=click.IntRange(0, 365), default=14, show_default=True, help=text)
 
 
 def rate_option(text: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
@@ -44,23 +35,6 @@ def rate_option(text: str, *, default: float = 6, most: float = 500) -> Callable
         show_default=True,
         help=text,
     )
-
-
-def directory_option(text: str) -> Callable[[F], F]:
-    """Return `--into`: the directory to write to."""
-    path = click.Path(file_okay=False, path_type=Path)
-    return click.option("--into", type=path, required=True, help=text)
-
-
-def speed_option(text: str) -> Callable[[F], F]:
-    """Return `--speed`: ratio of simulated time to real time."""
-    return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=text)
-
-
-def ledger_option() -> Callable[[F], F]:
-    """Return `--ledger`: the file with the expected figures."""
-    text = _("File for the expected figures, as JSON.")
-    return click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help=text)
 
 
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:

@@ -37,7 +37,7 @@ class NotAcceptedError(ConnectorError):
 
 
 class Sender:
-    """Posts messages to `url`, signed with `secret`. For one thread."""
+    """Posts messages to `url`, signed with `secret`."""
 
     def __init__(self, url: str, secret: SecretStr) -> None:
         self._url = url

@@ -1,21 +1,18 @@
 """Appointments: a simulated RDV Service Public with webhooks, and an API to find lost ones."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from threading import Lock
 from typing import Any, Final
 
-from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, WebhookSender
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, post_webhook
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.simulation.http_app import serving
 from connectors.sdk.webhook.sender import NotAcceptedError
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.organisation import APPOINTMENTS, CENTRES, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import CurrentTime, System
-from connectors.simulator.systems.outbox import Outbox
+from connectors.simulator.systems.base import PostingSystem
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -24,17 +21,17 @@ LIEUX: Final = {site: 31 + place for place, site in enumerate(CENTRES)}
 SERVICES: Final = {
     service: 1 + place for place, service in enumerate(sorted({place.service for place, _ in APPOINTMENTS.places}))
 }
-SENDERS: Final = 4
 ROUND_SECONDS: Final = 300
 """Interval of the connector's API requests, in seconds."""
 
 
-class Appointments(System):
+class Appointments(PostingSystem):
     """Simulated appointment system. Appointment ids are derived from case numbers, so they survive a restart."""
 
     instance = "rendez-vous"
     connector = "rdv"
     channel = Channel.APPOINTMENT
+    senders = 4
     action_kinds = frozenset(
         {
             ActionKind.APPOINTMENT_BOOKED,
@@ -51,14 +48,9 @@ class Appointments(System):
         self._numbers: Iterator[int] = iter(())
         self._service = RdvService(_numbers=lambda: next(self._numbers))
         self._lock = Lock()
-        self._stack = ExitStack()
-        self._outbox: Outbox[_Webhooks] | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
-        return {
-            "port": self.simulation_run.port(self.instance),
-            "secret_file": str(self.simulation_run.secret(self.instance)),
+        return super().options() | {
             "sector": SECTOR,
             "lieux": {str(number): {"site": site} for site, number in LIEUX.items()},
             "services": {str(number): {"service": service} for service, number in SERVICES.items()},
@@ -72,37 +64,31 @@ class Appointments(System):
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of an appointment."""
         participation, rdv = _numbers_of(citizen_case)
         return contact_id(self.channel, self.source, f"{rdv}-{participation}")
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - actions have their own time
-        """Serve the API and prepare the webhooks."""
-        server = RdvServer(self._service, [ORGANISATION])
-        self._stack.enter_context(
-            serving(server.app, self.simulation_run.port(f"{self.instance}-api"), date_header=False)
-        )
-        url = f"{self.simulation_run.address(self.instance)}/"
-        secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
-        self._outbox = Outbox(lambda: _Webhooks(url, secret), SENDERS)
-        self._stack.callback(self._outbox.close)
+    def open(self) -> None:
+        app = RdvServer(self._service, [ORGANISATION]).app
+        self.stack.enter_context(serving(app, self.simulation_run.port(f"{self.instance}-api"), date_header=False))
+        super().open()
 
     def run(self, action: Action) -> None:
         """Execute an action when its webhooks can be sent, so that the API does not report it long before."""
-        assert self._outbox is not None
-        self._outbox.put(_Message(partial(self._apply, action)), action.citizen_case.number)
+        bodies: list[bytes] | None = None
+
+        def send() -> None:
+            nonlocal bodies
+            if bodies is None:
+                bodies = self._apply(action)
+            while bodies:
+                if not post_webhook(self.port, bodies[0], self.secret):
+                    raise NotAcceptedError(f"{self.url} does not accept webhooks now")
+                del bodies[0]
+
+        self.outbox.put(send, action.citizen_case.number)
 
     def restore(self, action: Action) -> None:
-        """Execute an action of an earlier run, without webhooks."""
         self._apply(action)
-
-    def drain(self) -> bool:
-        """Return whether all webhooks were accepted."""
-        return self._outbox is None or self._outbox.drain()
-
-    def close(self) -> None:
-        """Stop the API and the webhooks."""
-        self._stack.close()
 
     def _apply(self, action: Action) -> list[bytes]:
         """Execute an action, and return its webhooks."""
@@ -142,38 +128,6 @@ class Appointments(System):
             lieu=LIEUX[place.site],
             by="User" if action.value == "citizen" else "Agent",
         )
-
-
-class _Message:
-    """Webhooks of an action, which is executed at the first attempt to send."""
-
-    def __init__(self, apply: Callable[[], list[bytes]]) -> None:
-        self._apply = apply
-        self._bodies: list[bytes] | None = None
-
-    def __call__(self, webhooks: "_Webhooks") -> None:
-        if self._bodies is None:
-            self._bodies = self._apply()
-        while self._bodies:
-            webhooks.send(self._bodies[0])
-            del self._bodies[0]
-
-
-class _Webhooks:
-    """Sender of the simulated service; repeated attempts are made by `Outbox`."""
-
-    def __init__(self, url: str, secret: str) -> None:
-        self._sender = WebhookSender(url, secret)
-        self._url = url
-
-    def send(self, body: bytes) -> None:
-        """Send a webhook. Raises `NotAcceptedError`."""
-        if not self._sender.send(body):
-            self._sender.backlog.clear()
-            raise NotAcceptedError(f"{self._url} does not accept webhooks now")
-
-    def close(self) -> None:
-        """Do nothing: no connection is kept open."""
 
 
 def _numbers_of(citizen_case: CitizenCase) -> tuple[int, int]:

@@ -1,15 +1,14 @@
 """Interface of simulated source systems."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from datetime import datetime
+from contextlib import ExitStack
 from typing import Any, ClassVar, Final
 
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.simulation_run import SimulationRun
+from connectors.simulator.systems.outbox import Outbox
 from models.topics import Channel
 
-CurrentTime = Callable[[], datetime]
 POLL_SECONDS: Final = 8
 """Poll interval of connectors, in seconds. Not 5, because servers close idle connections after 5 seconds."""
 
@@ -26,6 +25,8 @@ class System(ABC):
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         self.simulation_run = simulation_run
+        self.stack = ExitStack()
+        """Closed by `close`."""
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
@@ -36,6 +37,21 @@ class System(ABC):
         """Source of its connector's events."""
         return f"{self.connector}/{self.instance}"
 
+    @property
+    def port(self) -> int:
+        """Port of the system, or of the connector that receives its messages."""
+        return self.simulation_run.port(self.instance)
+
+    @property
+    def url(self) -> str:
+        """URL of the system, or of the connector that receives its messages."""
+        return self.simulation_run.address(self.instance)
+
+    @property
+    def secret(self) -> str:
+        """Secret shared with the connector."""
+        return self.simulation_run.secret(self.instance).read_text(encoding="ascii")
+
     def contact(self, citizen_case: CitizenCase) -> str:  # noqa: ARG002 - used by other systems
         """Return the contact id of a case; empty if only the connector knows it."""
         return ""
@@ -44,8 +60,8 @@ class System(ABC):
         """Return whether this system executes an action; by default, every action of its `action_kinds`."""
         return action.kind in self.action_kinds
 
-    def open(self, now: CurrentTime) -> None:  # noqa: B027 - optional
-        """Start the system. `now` returns the simulated time."""
+    def open(self) -> None:  # noqa: B027 - optional
+        """Start the system."""
 
     @abstractmethod
     def run(self, action: Action) -> None:
@@ -58,5 +74,25 @@ class System(ABC):
         """Continue deferred work; return whether none is left."""
         return True
 
-    def close(self) -> None:  # noqa: B027 - optional
+    def close(self) -> None:
         """Stop the system."""
+        self.stack.close()
+
+
+class PostingSystem(System):
+    """System that posts signed messages to its connector until they are accepted, with `senders` threads."""
+
+    senders: ClassVar[int] = 1
+
+    def open(self) -> None:
+        """Prepare the outbox."""
+        self.outbox = Outbox(self.senders)
+        self.stack.callback(self.outbox.close)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of the connector for the address and the signatures."""
+        return {"port": self.port, "secret_file": str(self.simulation_run.secret(self.instance))}
+
+    def drain(self) -> bool:
+        """Return whether all messages were accepted."""
+        return self.outbox.drain()

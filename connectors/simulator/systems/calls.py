@@ -1,7 +1,9 @@
 """Simulated switchboard of the département: the `asterisk` simulation, with the département's citizens as callers."""
 
+import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -17,7 +19,7 @@ from connectors.sdk.simulation.switchboard import Agent, Call, Queue
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.organisation import HEADQUARTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import CurrentTime, System
+from connectors.simulator.systems.base import System
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -63,18 +65,16 @@ class Calls(System):
         self._switchboard: _CitizenSwitchboard | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         manager = {
             "host": HOST,
-            "port": self.simulation_run.port(self.instance),
+            "port": self.port,
             "username": USERNAME,
             "secret_file": str(self.simulation_run.secret(self.instance)),
         }
         return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - calls have their own time
-        """Open the log."""
-        self._log = self._path.open("ab", buffering=0)
+    def open(self) -> None:
+        self._log = self.stack.enter_context(self._path.open("ab", buffering=0))
 
     def begin(
         self,
@@ -91,8 +91,8 @@ class Calls(System):
         """
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
-        secret = self.simulation_run.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(self._event_writer, port=self.simulation_run.port(self.instance), secret=secret)
+        self._manager = ManagerServer(self._event_writer, port=self.port, secret=self.secret)
+        self.stack.callback(self._manager.close)
 
     @property
     def switchboard(self) -> "_CitizenSwitchboard":
@@ -106,6 +106,10 @@ class Calls(System):
         assert self._manager is not None
         return self._manager
 
+    def clients_waiting(self) -> AbstractContextManager[object]:
+        """Let new clients of the manager interface wait for the duration of the block."""
+        return self._manager.lock if self._manager else nullcontext()
+
     @property
     def ledger(self) -> Ledger:
         """True figures of the calls."""
@@ -113,12 +117,8 @@ class Calls(System):
 
     @property
     def next_at(self) -> float:
-        """Time of the next action, in seconds since 1970."""
-        return self.switchboard.next_at
-
-    def set_speed(self, speed: float) -> None:
-        """Change the speed: at 2, twice as many calls come and everything takes half the time."""
-        self.switchboard.pace = 1 / speed
+        """Time of the next action, in seconds since 1970; infinite without calls."""
+        return self._switchboard.next_at if self._switchboard else math.inf
 
     def accepts(self, action: Action) -> bool:
         """Return whether an action is a call that can still happen: the switchboard has started and has not passed its time."""
@@ -127,12 +127,12 @@ class Calls(System):
         )
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of a call."""
         return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
-        """Run the planned actions of the switchboard until a time."""
-        self.switchboard.run_until(until.timestamp())
+        """Run the planned actions of the switchboard, if it has begun, until a time."""
+        if self._switchboard:
+            self._switchboard.run_until(until.timestamp())
 
     def run(self, action: Action) -> None:
         """Advance to the time of an action, and start the citizen's call."""
@@ -143,14 +143,8 @@ class Calls(System):
     def end(self, at: datetime) -> None:
         """End all calls, like a shutdown."""
         self.advance(at)
-        self.switchboard.end(at.timestamp())
-
-    def close(self) -> None:
-        """Close the log and the manager interface."""
-        if self._manager:
-            self._manager.close()
-        if self._log:
-            self._log.close()
+        if self._switchboard:
+            self._switchboard.end(at.timestamp())
 
     def _written_until(self) -> datetime:
         """Return the second after the last log line, in 1970 if the log is empty.

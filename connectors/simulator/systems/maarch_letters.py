@@ -1,18 +1,22 @@
 """Letters of services that use Maarch Courrier: a simulated server that returns the current state of each letter."""
 
-from contextlib import ExitStack
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.scenarios import CLASS_FIELD, COST_FIELD
+from connectors.maarch.local_time import to_local, write_local
+from connectors.maarch.simulate.database import Database, Row
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
 from connectors.sdk.simulation.http_app import serving
-from connectors.simulator.actions import Action, ActionKind
+from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.organisation import HEADQUARTERS, MAARCH_LETTERS, SECTOR
+from connectors.simulator.population import Citizen
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
+from connectors.simulator.systems.base import POLL_SECONDS, System
 from models.topics import Channel
 
 ENTITIES: Final = {place.service: place.service.upper().replace("-", "_") for place, _ in MAARCH_LETTERS.places}
@@ -22,6 +26,13 @@ POSTAGE: Final = {
     "lettre_recommandee": "Recommandé",
     "lettre_recommandee_avec_avis": "Recommandé avec avis",
 }
+CLASS_FIELD: Final = 1
+COST_FIELD: Final = 2
+"""Numbers of the custom fields for the postage."""
+ZONE: Final = ZoneInfo("Europe/Paris")
+INCOMING: Final[Row] = {"category_id": "incoming", "type_id": 101, "status": "NEW"}
+OUTGOING: Final[Row] = {"category_id": "outgoing", "type_id": 102, "status": "ENVDONE"}
+CHRONO_CHARS: Final = {"incoming": "A", "outgoing": "D"}
 CLOSED_STATUS: Final = "SSUITE"
 """Status of letters closed without action."""
 
@@ -45,16 +56,17 @@ class MaarchLetters(System):
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
-        self._maarch = SimulatedMaarch()
-        self._requests = _RequestCounter(MaarchRestApi(self._maarch.database).app())
+        self._database = Database()
+        self._requests = _RequestCounter(MaarchRestApi(self._database).app())
         self._required = 0
         self._numbers: dict[int, int] = {}
-        self._stack = ExitStack()
+        """Case number → `res_id` of the letter."""
+        self._contacts: dict[Citizen, int] = {}
+        self._chronos: Counter[str] = Counter()
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
-            "url": self.simulation_run.address(self.instance),
+            "url": self.url,
             "login": LOGIN,
             "password": PASSWORD,
             "poll_seconds": POLL_SECONDS,
@@ -69,13 +81,11 @@ class MaarchLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action concerns a letter of a service that uses Maarch."""
         return super().accepts(action) and action.citizen_case.place.service in ENTITIES
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - the server returns the state after the last action
-        """Start the server."""
-        self._stack.callback(self._maarch.stop)
-        self._stack.enter_context(serving(self._requests, self.simulation_run.port(self.instance)))
+    def open(self) -> None:
+        self.stack.callback(self._database.close)
+        self.stack.enter_context(serving(self._requests, self.port))
 
     def run(self, action: Action) -> None:
         """Apply an action; `drain` then returns False until a new request for the letters is answered."""
@@ -85,37 +95,64 @@ class MaarchLetters(System):
     def restore(self, action: Action) -> None:
         """Apply an action of an earlier run. Repeating all actions in order gives letters the same ids."""
         at, letter = action.at, action.citizen_case
-        number = self._numbers.get(letter.number, 0)
+        number, local = self._numbers.get(letter.number, 0), _local(at)
         match action.kind:
             case ActionKind.LETTER_REGISTERED:
-                self._numbers[letter.number] = self._maarch.register(
-                    at,
-                    ENTITIES[letter.place.service],
-                    admitted_at=action.effective_at,
-                    name=letter.citizen.name,
-                    email=letter.citizen.email,
-                    phone=letter.citizen.phone,
-                    subject="Courrier fictif",
-                )
+                received = {"admission_date": _local(action.effective_at or at)}
+                number = self._numbers[letter.number] = self._write(INCOMING | received, letter, at)
+                sender = {"item_id": self._contact(letter.citizen), "type": "contact", "mode": "sender"}
+                self._database.insert("resource_contacts", {"res_id": number, **sender})
             case ActionKind.LETTER_ASSIGNED if action.place:
-                self._maarch.assign(number, at, ENTITIES[action.place.service])
+                self._change(number, at, destination=ENTITIES[action.place.service])
             case ActionKind.LETTER_ACKNOWLEDGED:
-                self._maarch.acknowledge(number, at)
+                receipt = {"format": "html", "creation_date": local, "send_date": local}
+                self._database.insert("acknowledgement_receipts", {"res_id": number, **receipt})
+                self._change(number, at)
             case ActionKind.LETTER_ANSWERED:
-                self._maarch.answer(number, at)
+                self._change(number, at, status="ENVDONE")
             case ActionKind.LETTER_CLOSED:
-                self._maarch.close(number, at, CLOSED_STATUS)
+                self._change(number, at + timedelta(milliseconds=3), closing_date=local, status=CLOSED_STATUS)
             case ActionKind.LETTER_SENT:
                 fields = {str(CLASS_FIELD): POSTAGE[action.value], str(COST_FIELD): f"{action.amount / 100:.2f}"}
-                self._maarch.send(at, destination=ENTITIES[letter.place.service], custom_fields=fields)
+                self._write(OUTGOING | {"departure_date": local, "custom_fields": json.dumps(fields)}, letter, at)
 
     def drain(self) -> bool:
         """Return whether a request for the letters was made and answered since the last action."""
         return self._requests.completed >= self._required
 
-    def close(self) -> None:
-        """Stop the server."""
-        self._stack.close()
+    def _write(self, columns: Row, letter: CitizenCase, at: datetime) -> int:
+        """Insert a letter with `columns`, and return its `res_id`."""
+        local = _local(at)
+        series = f"{local[:4]}{CHRONO_CHARS[columns['category_id']]}"
+        self._chronos[series] += 1
+        row = {
+            "model_id": 1,
+            "subject": "Courrier fictif",
+            "destination": ENTITIES[letter.place.service],
+            "alt_identifier": f"MAARCH/{series}/{self._chronos[series]}",
+            "creation_date": local,
+            "modification_date": local,
+            "doc_date": local,
+            "custom_fields": "{}",
+            "linked_resources": "[]",
+        }
+        return self._database.insert("res_view_letterbox", row | columns)
+
+    def _change(self, number: int, at: datetime, **columns: str) -> None:
+        """Update a letter like an action of a user, which also sets the time of the change."""
+        self._database.update(number, {**columns, "modification_date": _local(at)})
+
+    def _contact(self, citizen: Citizen) -> int:
+        if citizen not in self._contacts:
+            first, _, last = citizen.name.partition(" ")
+            names = {"firstname": first, "lastname": last}
+            row = {**names, "email": citizen.email or None, "phone": citizen.phone}
+            self._contacts[citizen] = self._database.insert("contacts", row)
+        return self._contacts[citizen]
+
+
+def _local(at: datetime) -> str:
+    return write_local(to_local(at.astimezone(UTC), ZONE))
 
 
 class _RequestCounter:

@@ -1,17 +1,16 @@
 """Opinions about online procedures: a simulated JeDonneMonAvis server."""
 
-from contextlib import ExitStack
 from typing import Any, Final
 
-from connectors.demarches.simulate.scenarios import PROCEDURES
-from connectors.jdma.simulate.server import BASE, TOKEN, JdmaServer, served
+from connectors.jdma.simulate import BASE, TOKEN, JdmaServer, served
 from connectors.simulator.actions import Action, ActionKind
 from connectors.simulator.organisation import HEADQUARTERS
 from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import POLL_SECONDS, CurrentTime, System
+from connectors.simulator.systems.base import POLL_SECONDS, System
+from connectors.simulator.systems.dossiers import PROCEDURES
 from models.topics import Channel
 
-FORMS: Final = {label: 7_000 + place for place, label in enumerate(PROCEDURES.values(), start=1)}
+FORMS: Final = {label: 7_000 + place for place, label in enumerate(PROCEDURES, start=1)}
 BUTTON: Final = 900
 SMILEYS: Final = {0: "bad", 5: "medium", 10: "good"}
 """Score in the ledger → smiley that the connector converts to it."""
@@ -28,13 +27,11 @@ class Opinions(System):
     def __init__(self, simulation_run: SimulationRun) -> None:
         super().__init__(simulation_run)
         self._jdma = JdmaServer(*FORMS.values())
-        self._stack = ExitStack()
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "token": TOKEN,
-            "url": f"{self.simulation_run.address(self.instance)}{BASE}",
+            "url": f"{self.url}{BASE}",
             "poll_seconds": 2 * POLL_SECONDS,  # the server refuses more than one request per second
             "settle_seconds": 0,
             "site": HEADQUARTERS,
@@ -42,23 +39,16 @@ class Opinions(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action is an opinion about an online procedure."""
         parent = action.citizen_case.parent
         return super().accepts(action) and parent is not None and parent.channel is Channel.FORM
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - the server returns all opinions
-        """Start the server."""
-        self._stack.enter_context(served(self._jdma, self.simulation_run.port(self.instance)))
+    def open(self) -> None:
+        self.stack.enter_context(served(self._jdma, self.port))
 
     def run(self, action: Action) -> None:
-        """Give an opinion."""
         assert action.citizen_case.parent is not None
         self._jdma.give_opinion(
             FORMS[action.citizen_case.parent.place.service], BUTTON, action.at, SMILEYS[action.amount]
         )
 
     restore = run
-
-    def close(self) -> None:
-        """Stop the server."""
-        self._stack.close()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from queue import Queue
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from connectors.sdk.webhook.sender import NotAcceptedError
 
@@ -11,25 +11,15 @@ CLOSE_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 """Delays before further attempts, in seconds; the last one repeats."""
 
-
-class Closable(Protocol):
-    """A sender with connections."""
-
-    def close(self) -> None:
-        """Close the connections."""
+Job = Callable[[], None]
+"""Sends a message. Raises `NotAcceptedError` to be called again."""
 
 
-Tool = TypeVar("Tool", bound=Closable)
+class Outbox:
+    """Sends messages in `threads` threads. Messages with the same key are sent in order."""
 
-
-class Outbox(Generic[Tool]):
-    """Sends with `threads` senders in parallel. Messages with the same key are sent in order."""
-
-    def __init__(self, make: Callable[[], Tool], threads: int = 1) -> None:
-        self.trouble = ""
-        """Why the current message is not accepted; empty if it is."""
-        self._make = make
-        self._queues: list[Queue[Callable[[Tool], None] | None]] = [Queue() for _ in range(threads)]
+    def __init__(self, threads: int) -> None:
+        self._queues: list[Queue[Job | None]] = [Queue() for _ in range(threads)]
         self._stop = threading.Event()
         self._failure: Exception | None = None
         self._threads = [
@@ -38,8 +28,8 @@ class Outbox(Generic[Tool]):
         for thread in self._threads:
             thread.start()
 
-    def put(self, job: Callable[[Tool], None], key: int = 0) -> None:
-        """Run `job` with a sender, repeatedly until accepted."""
+    def put(self, job: Job, key: int = 0) -> None:
+        """Call `job` until its message is accepted."""
         self._queues[key % len(self._queues)].put(job)
 
     def drain(self) -> bool:
@@ -56,26 +46,21 @@ class Outbox(Generic[Tool]):
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)  # a sender may wait long for a response
 
-    def _work(self, jobs: "Queue[Callable[[Tool], None] | None]") -> None:
-        tool = self._make()
+    def _work(self, jobs: "Queue[Job | None]") -> None:
         try:
             while (job := jobs.get()) and not self._stop.is_set():
-                self._send(job, tool)
+                self._send(job)
                 jobs.task_done()
         except Exception as error:  # noqa: BLE001 - raised by the next `drain`
             self._failure = error
-        finally:
-            tool.close()
 
-    def _send(self, job: Callable[[Tool], None], tool: Tool) -> None:
+    def _send(self, job: Job) -> None:
         attempt = 0
         while not self._stop.is_set():
             try:
-                job(tool)
-            except NotAcceptedError as error:
-                self.trouble = str(error)
+                job()
+            except NotAcceptedError:
                 self._stop.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
             else:
-                self.trouble = ""
                 return

@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from connectors.mailroom.simulate import scans
-from connectors.mailroom.simulate.mailroom import Mailroom
+from connectors.mailroom.simulate import Code, Mailroom
 from connectors.simulator.actions import Action, ActionKind, Place
 from connectors.simulator.organisation import HEADQUARTERS, LETTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
@@ -42,7 +41,6 @@ class ScannedLetters(System):
         self._waiting: list[Action] = []
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
         return {
             "inbox": str(self._inbox),
             "archive": str(self._archive),
@@ -56,17 +54,15 @@ class ScannedLetters(System):
         }
 
     def accepts(self, action: Action) -> bool:
-        """Return whether an action concerns a letter of a service that the mailroom scans for."""
         return super().accepts(action) and action.citizen_case.place.service in SERVICES
 
     def run(self, action: Action) -> None:
-        """Write the scan, or defer the step."""
         self.restore(action)
         if action.kind is not ActionKind.LETTER_SCANNED:
             self._waiting.append(action)
         elif action.other_cases:
             sheets = [(letter.place.service, action.amount) for letter in (action.citizen_case, *action.other_cases)]
-            code: scans.Code = "qr" if action.citizen_case.number % 2 else "code128"
+            code: Code = "qr" if action.citizen_case.number % 2 else "code128"
             self._mailroom.drop_stack(_name(action), scanned_at=action.at, letters=sheets, code=code)
         else:
             citizen = action.citizen_case.citizen

@@ -2,33 +2,27 @@
 
 import json
 from abc import abstractmethod
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
 from connectors.sdk.webhook.sender import Sender
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.organisation import EMAIL_SERVICES, HEADQUARTERS, SECTOR, VISITS
-from connectors.simulator.simulation_run import SimulationRun
-from connectors.simulator.systems.base import CurrentTime, System
-from connectors.simulator.systems.outbox import Outbox
+from connectors.simulator.systems.base import PostingSystem
 from models.ids import contact_id
 from models.topics import Channel
 
-SENDERS: Final = 4
-"""Number of messages sent in parallel; each waits until its event is stored."""
 
-
-class Webhooks(System):
+class Webhooks(PostingSystem):
     """Base of systems read by the `webhook` connector. Subclasses define the messages."""
 
     connector = "webhook"
+    senders = 4
+    """Each waits until its event is stored."""
     types: ClassVar[dict[ActionKind, tuple[str, str]]]
     """Action kind → type of its message, and type of the event."""
-
-    def __init__(self, simulation_run: SimulationRun) -> None:
-        super().__init__(simulation_run)
-        self._outbox: Outbox[Sender] | None = None
 
     @abstractmethod
     def labels(self) -> set[str]:
@@ -43,41 +37,25 @@ class Webhooks(System):
         return {"event": event, "id": "data.id", "site": "data.site", "service": "data.service"}
 
     def options(self) -> dict[str, Any]:
-        """Return the options of the connector."""
-        return {
-            "port": self.simulation_run.port(self.instance),
-            "secret_file": str(self.simulation_run.secret(self.instance)),
+        return super().options() | {
             "sector": SECTOR,
             "labels": {label: label for label in sorted(self.labels())},
             "types": {name: self.kind(event) for name, event in self.types.values()},
         }
 
     def contact(self, citizen_case: CitizenCase) -> str:
-        """Return the contact id of a case."""
         return contact_id(self.channel, self.source, _uuid(citizen_case))
 
-    def open(self, now: CurrentTime) -> None:  # noqa: ARG002 - messages have their own time
-        """Prepare the webhooks."""
-        secret = SecretStr(self.simulation_run.secret(self.instance).read_text(encoding="ascii"))
-        url = f"{self.simulation_run.address(self.instance)}/"
-        self._outbox = Outbox(lambda: Sender(url, secret), SENDERS)
+    def open(self) -> None:
+        self._sender = Sender(f"{self.url}/", SecretStr(self.secret))
+        self.stack.callback(self._sender.close)
+        super().open()
 
     def run(self, action: Action) -> None:
-        """Send the message of an action."""
-        assert self._outbox is not None
         (name, _), native, place = self.types[action.kind], _uuid(action.citizen_case), action.citizen_case.place
         data = {"id": native, "site": place.site, "service": place.service, **self.data(action)}
         body = json.dumps({"type": name, "timestamp": action.at.isoformat(), "data": data}).encode()
-        self._outbox.put(lambda sender: sender.send(f"{native}.{name}", body), action.citizen_case.number)
-
-    def drain(self) -> bool:
-        """Return whether all messages were accepted."""
-        return self._outbox is None or self._outbox.drain()
-
-    def close(self) -> None:
-        """Stop sending."""
-        if self._outbox:
-            self._outbox.close()
+        self.outbox.put(partial(self._sender.send, f"{native}.{name}", body), action.citizen_case.number)
 
 
 class FrontDesks(Webhooks):
@@ -94,14 +72,10 @@ class FrontDesks(Webhooks):
     action_kinds = frozenset(types)
 
     def labels(self) -> set[str]:
-        """Return the names of sites, services and rooms."""
         return {label for place, _ in VISITS.places for label in place}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type.
-
-        Only the first message of a visit identifies the visitor.
-        """
+        """Return the options; only the first message of a visit identifies the visitor."""
         visitor = {
             "phone": "data.visitor.phone",
             "email": "data.visitor.email",
@@ -132,15 +106,12 @@ class Helpdesk(Webhooks):
     action_kinds = frozenset(types)
 
     def labels(self) -> set[str]:
-        """Return the names of the site and the services."""
         return {HEADQUARTERS, *EMAIL_SERVICES}
 
     def kind(self, event: str) -> dict[str, Any]:
-        """Return the `webhook` connector's options for the message type that becomes an `event`, given by its event type."""
         return super().kind(event) | {"email": "data.from"}
 
     def data(self, action: Action) -> dict[str, Any]:
-        """Return the sender and a subject."""
         return {"from": action.citizen_case.citizen.email, "subject": "Une question"}
 
 

@@ -1,10 +1,10 @@
 // Links between the citizen's identities, shared identities, and the revocation of links.
 
-import { count, date, el, identityName, many, millis, say } from "./say.js";
-import { choice, question } from "./question.js";
+import { count, date, el, identityName, many, millis, say } from "./texts.js";
+import { choice, confirmAction } from "./dialog.js";
 
-/** The links of a citizen. `goOn(identity)` shows another citizen; `revoke(one, other, reason)` and `restore(one, other)` change links. */
-export function links(story, me, undone, { goOn, revoke, restore }) {
+/** The links of a citizen. `showCitizen(identity)` shows another citizen; `revoke(one, other, reason)` and `restore(one, other)` change links. */
+export function links(story, me, revokedLink, { showCitizen, revoke, restore }) {
   const mayRevoke = me.may.includes("revoke_link");
   const isElsewhere = story.entries.length === 0; // only the citizens who share the identity are known
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
@@ -25,15 +25,15 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
         el("strong", { title: one.identity }, identityName(one.identity)),
         el("p", { class: "muted" }, why(one)),
         el("button", {
-          type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => goOn(one.identity),
+          type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => showCitizen(one.identity),
         }, say("go_on"))))),
     ],
-    !undone && story.revoked.map((link) => el("p", { class: "undone" },
+    !revokedLink && story.revoked.map((link) => el("p", { class: "undone" },
       many("revoked_by", link.contacts), " ", say("revoked_since", { at: date(millis(link.revoked_at)), ground: say(`ground_${link.reason}`) }), " ",
       link.one && me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(link) }, say("restore")))),
-    undone && el("p", { class: "undone" },
-      say("revoked", { one: identityName(undone.one), other: identityName(undone.other) }), " ",
-      me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(undone) }, say("restore"))),
+    revokedLink && el("p", { class: "undone" },
+      say("revoked", { one: identityName(revokedLink.one), other: identityName(revokedLink.other) }), " ",
+      me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(revokedLink) }, say("restore"))),
   );
 }
 
@@ -45,7 +45,7 @@ function why({ linked_to: other, since, contacts, why: reason }) {
 
 function askGround({ identity, linked_to: other }, grounds, revoke) {
   const ground = choice("ground", say("ground"), [["", say("choose")], ...grounds.map((one) => [one, say(`ground_${one}`)])]);
-  question({
+  confirmAction({
     title: say("revoke_of", { one: identityName(other), other: identityName(identity) }),
     consequence: say("revoke_why"),
     fields: [ground],

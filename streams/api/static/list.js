@@ -1,7 +1,7 @@
 // List of the loaded events by day, latest first, with filters and a button for older events.
 
-import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, stateAfter, word } from "./say.js";
-import { standing } from "./matters.js";
+import { count, day, dayNumber, daysAgo, el, eventText, hour, millis, say, serviceName, stateAfter, word } from "./texts.js";
+import { stateLabel } from "./contacts.js";
 
 /** Filter by channel and service; calls `change()` when the selection changes. */
 export class Filter {
@@ -71,7 +71,7 @@ export class List {
   }
 
   /** Show the numbers of shown and loaded events, and whether older ones exist. */
-  tell(shown, read, isMore) {
+  showCounts(shown, read, isMore) {
     const part = shown < read ? [say("shown_of", { n: count(shown), of: count(read) })] : [];
     this.count.textContent = [...part, say(isMore ? "more_to_read" : "all_shown", { n: count(read) })].join(" · ");
     this.older.hidden = this.skip.hidden = !isMore;
@@ -84,12 +84,12 @@ export class List {
     const isBroken = entry.type === "sla.breached";
     const what = entry.is_outline
       ? el("span", { class: "muted" }, say("outline"))
-      : el("button", { type: "button", class: "fact", onclick: () => this.open(entry.contact) }, isBroken && "■ ", factName(entry));
+      : el("button", { type: "button", class: "fact", onclick: () => this.open(entry.contact) }, isBroken && "■ ", eventText(entry));
     return el("tr", { "data-channel": entry.channel, "data-broken": isBroken },
       el("td", { class: "when" }, el("time", { datetime: entry.happened_at }, hour(at))),
       el("td", { class: "channel" }, word("channel", entry.channel)),
       el("td", { class: "what" }, what),
       el("td", { class: "service" }, entry.is_outline ? say("not_told") : serviceName(entry.service)),
-      el("td", { class: "after" }, stateAfter(entry) && standing(entry.state)));
+      el("td", { class: "after" }, stateAfter(entry) && stateLabel(entry.state)));
   }
 }

@@ -1,13 +1,12 @@
 // The page: sign-in, search and results. No citizen's data is put into an address, a title or a storage.
 
-import { Late, Trouble, ask, askFile, forget, hasToken, keepToken, watch } from "./asking.js";
-import { Lanes } from "./lanes.js";
-import { showLife } from "./life.js";
+import { ApiError, SessionEnded, forget, hasToken, keepToken, request, requestFile, watch } from "./api.js";
+import { Diagram } from "./diagram.js";
 import { links } from "./links.js";
 import { Filter, List } from "./list.js";
-import { inShort, matters } from "./matters.js";
+import { openCases, showContact, summary } from "./contacts.js";
 import { erasure, openErasures, rights } from "./rights.js";
-import { $, announce, el, identityName, knows, many, say, serviceName, symbol, word } from "./say.js";
+import { $, announce, el, hasText, identityName, many, say, serviceName, symbol, word } from "./texts.js";
 
 const PURPOSE = "accueil.purpose";
 const AGAIN = "accueil.again"; // subject to show after the change of language: a pseudonym, stored while the page reloads
@@ -29,18 +28,18 @@ async function attempt(act) {
   try {
     return await act();
   } catch (error) {
-    if (error instanceof Late) return null;
-    if (!(error instanceof Trouble)) throw error;
+    if (error instanceof SessionEnded) return null;
+    if (!(error instanceof ApiError)) throw error;
     if (error.kind === "token") signOut(null);
-    tell(error);
+    showError(error);
     return null;
   }
 }
 
-function tell({ kind, title, detail, seconds, fields }) {
-  const of = kind === "invalid" && fields.find((field) => knows(`trouble_${field}`));
+function showError({ kind, title, detail, seconds, fields }) {
+  const of = kind === "invalid" && fields.find((field) => hasText(`trouble_${field}`));
   const name = `trouble_${of || kind}`;
-  const text = knows(name) ? say(name, { detail, seconds, kind: word("kind", $("kind").value) }) : title;
+  const text = hasText(name) ? say(name, { detail, seconds, kind: word("kind", $("kind").value) }) : title;
   $("trouble").replaceChildren(symbol(MILD.includes(kind) ? "▲" : "■"), ` ${text}`);
   $("trouble").dataset.kind = kind;
   $("trouble").hidden = false;
@@ -49,7 +48,7 @@ function tell({ kind, title, detail, seconds, fields }) {
 
 // ---------------------------------------------------------------------------------------------------------------- sign-in
 async function enter() {
-  me = await attempt(() => ask("/v1/me"));
+  me = await attempt(() => request("/v1/me"));
   if (!me) return show();
   const sectors = me.sectors.join(", ");
   $("me").replaceChildren(
@@ -102,7 +101,7 @@ function signOut(why = "signed_out") {
 }
 
 function clear() {
-  shown?.lanes.close();
+  shown?.diagram.close();
   shown = null;
   for (const id of ["life", "question"]) {
     $(id).close();
@@ -122,41 +121,41 @@ function take(mine) {
   return mine;
 }
 
-async function lookUp(wanted, undone = null) {
+async function lookUp(wanted, revokedLink = null) {
   const mine = take(++asked);
   $("search").setAttribute("aria-busy", "true");
   clear();
   announce(say("finding"));
-  const story = await attempt(() => ask("/v1/look-up", { ...wanted, purpose: $("purpose").value, limit: FIRST }));
+  const story = await attempt(() => request("/v1/look-up", { ...wanted, purpose: $("purpose").value, limit: FIRST }));
   if (mine !== turn) return null;
   $("search").removeAttribute("aria-busy");
   if (!story) return announce("");
   shown = { story, asked: wanted, entries: story.entries, next: story.next };
-  draw(undone);
+  draw(revokedLink);
   announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
   if (narrow.matches) $("story-title").scrollIntoView(); // without animation
   return null;
 }
 
-const goOn = (identity) => lookUp({ kind: "pseudonym", value: identity });
+const showCitizen = (identity) => lookUp({ kind: "pseudonym", value: identity });
 
-async function openLife(contact) {
+async function openContact(contact) {
   const mine = turn;
-  const life = await attempt(() => ask("/v1/contact", { contact, purpose: $("purpose").value }));
-  if (!life || mine !== turn) return;
-  const isHere = shown.story.identities.some(({ identity }) => identity === life.citizen);
-  showLife(life, isHere ? null : goOn);
+  const timeline = await attempt(() => request("/v1/contact", { contact, purpose: $("purpose").value }));
+  if (!timeline || mine !== turn) return;
+  const isHere = shown.story.identities.some(({ identity }) => identity === timeline.citizen);
+  showContact(timeline, isHere ? null : showCitizen);
 }
 
 async function readOlder() {
-  const { lanes, list, story, next } = shown;
+  const { diagram, list, story, next } = shown;
   list.older.disabled = true;
   list.older.textContent = say("reading");
-  const page = await attempt(() => ask("/v1/timeline", { subject: story.subject, cursor: next, limit: MORE, purpose: $("purpose").value }));
+  const page = await attempt(() => request("/v1/timeline", { subject: story.subject, cursor: next, limit: MORE, purpose: $("purpose").value }));
   list.older.disabled = false;
   list.older.textContent = say("older");
-  if (!page || shown?.lanes !== lanes) return;
+  if (!page || shown?.diagram !== diagram) return;
   shown.entries = [...shown.entries, ...page.entries];
   shown.next = page.next;
   fill(page.entries);
@@ -166,12 +165,12 @@ async function readOlder() {
 
 async function revoke({ one, other, reason }) {
   const { subject } = shown.story;
-  if (await attempt(() => ask("/v1/links/revoke", { one, other, reason }))) await lookUp({ kind: "pseudonym", value: subject }, { one, other });
+  if (await attempt(() => request("/v1/links/revoke", { one, other, reason }))) await lookUp({ kind: "pseudonym", value: subject }, { one, other });
 }
 
 async function restore({ one, other }) {
   const { subject } = shown.story;
-  if (!(await attempt(() => ask("/v1/links/restore", { one, other })))) return;
+  if (!(await attempt(() => request("/v1/links/restore", { one, other })))) return;
   await lookUp({ kind: "pseudonym", value: subject });
   announce(say("restored", { one: identityName(one), other: identityName(other) }));
 }
@@ -180,7 +179,7 @@ async function restore({ one, other }) {
 async function exportAll({ format, language }) {
   const { subject, sector } = shown.story;
   announce(say("exporting"));
-  const found = await attempt(() => askFile("/v1/export", { subject, sector, format, language }));
+  const found = await attempt(() => requestFile("/v1/export", { subject, sector, format, language }));
   if (!found) return announce("");
   return save(found.file, found.name);
 }
@@ -195,46 +194,46 @@ function save(file, name) {
 async function erase() {
   const { subject, sector } = shown.story;
   const mine = ++asked;
-  const told = await attempt(() => ask("/v1/erasures", { subject, sector }));
-  if (told && mine > turn) showErasure(told, true, mine); // otherwise the list of unproved erasures has it
+  const progress = await attempt(() => request("/v1/erasures", { subject, sector }));
+  if (progress && mine > turn) showErasure(progress, true, mine); // otherwise the list of unproved erasures has it
 }
 
 /** Show the progress of an erasure, and poll it until it is proved or something else is shown. */
-function showErasure(told, isAsked = true, mine = ++asked) {
+function showErasure(progress, isAsked = true, mine = ++asked) {
   take(mine);
   const isIn = isAsked || $("story").contains(document.activeElement);
   clear();
   const look = async () => {
-    const now = await attempt(() => ask(`/v1/erasures/${told.id}`));
+    const now = await attempt(() => request(`/v1/erasures/${progress.id}`));
     if (now && mine === turn) showErasure(now);
   };
-  const saveProof = () => save(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `erasure-${told.id}.json`);
-  $("story").replaceChildren(erasure(told, { look, save: saveProof }));
+  const saveProof = () => save(new Blob([JSON.stringify(progress, null, 2)], { type: "application/json" }), `erasure-${progress.id}.json`);
+  $("story").replaceChildren(erasure(progress, { look, save: saveProof }));
   $("story").hidden = false;
   if (isIn) $("erasure-title").focus();
-  else announce(say(`erasure_${told.state}`));
-  if (told.state !== "proved") followErasure(told, mine, 0);
+  else announce(say(`erasure_${progress.state}`));
+  if (progress.state !== "proved") followErasure(progress, mine, 0);
 }
 
-function followErasure(told, mine, times) {
+function followErasure(progress, mine, times) {
   if (times === FOLLOWED) return; // the button remains
   setTimeout(async () => {
     if (mine !== turn) return;
     try {
-      const now = await ask(`/v1/erasures/${told.id}`);
+      const now = await request(`/v1/erasures/${progress.id}`);
       if (mine !== turn) return;
-      if (now.state === told.state) followErasure(told, mine, times + 1);
+      if (now.state === progress.state) followErasure(progress, mine, times + 1);
       else showErasure(now, false);
     } catch (error) {
-      if (!(error instanceof Trouble || error instanceof Late)) throw error;
-      if (error instanceof Trouble && error.kind !== "token") followErasure(told, mine, times + 1);
+      if (!(error instanceof ApiError || error instanceof SessionEnded)) throw error;
+      if (error instanceof ApiError && error.kind !== "token") followErasure(progress, mine, times + 1);
     }
   }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** times));
 }
 
 async function listErasures() {
   const mine = ++asked;
-  const found = await attempt(() => ask("/v1/erasures"));
+  const found = await attempt(() => request("/v1/erasures"));
   if (!found || mine < turn) return;
   take(mine);
   clear();
@@ -245,16 +244,16 @@ async function listErasures() {
 
 async function findErasure(id) {
   const mine = ++asked;
-  const found = await attempt(() => ask(`/v1/erasures/${id}`));
+  const found = await attempt(() => request(`/v1/erasures/${id}`));
   if (found && mine > turn) showErasure(found, true, mine);
 }
 
 // ---------------------------------------------------------------------------------------------------------------- results
-function draw(undone) {
+function draw(revokedLink) {
   const { story, asked } = shown;
   shown.filter = new Filter(() => fill());
-  shown.lanes = new Lanes(openLife);
-  shown.list = new List(openLife, readOlder);
+  shown.diagram = new Diagram(openContact);
+  shown.list = new List(openContact, readOlder);
   const names = me.services.map(serviceName).join(", ");
   const isEmpty = story.entries.length === 0;
   const notes = [
@@ -267,12 +266,12 @@ function draw(undone) {
     el("h2", { id: "story-title", class: "title", tabindex: "-1" },
       asked.kind === "contact" ? say("story_of_linked") : say("story_of", { kind: say(`kind_${asked.kind}`).toLowerCase() }),
       el("span", { class: "muted" }, ` · ${say("in_sector", { names: story.sector })}`)),
-    ...(isEmpty ? [] : [inShort(story)]),
+    ...(isEmpty ? [] : [summary(story)]),
     ...notes.filter(Boolean).map((note) => el("p", { class: "note" }, symbol("▲"), ` ${note}`)),
     el("div", { class: isEmpty ? "" : "columns" },
-      !isEmpty && el("div", { class: "column" }, matters(story, openLife), shown.filter.element, shown.lanes.element, shown.list.element),
+      !isEmpty && el("div", { class: "column" }, openCases(story, openContact), shown.filter.element, shown.diagram.element, shown.list.element),
       el("div", { class: "column" },
-        links(story, me, undone, { goOn, revoke, restore }),
+        links(story, me, revokedLink, { showCitizen, revoke, restore }),
         rights(story, me, { export: exportAll, erase }))),
   );
   $("story").hidden = false;
@@ -281,13 +280,13 @@ function draw(undone) {
 
 /** Show the loaded entries that pass the filter; `added` are the newly loaded ones. */
 function fill(added = null) {
-  const { entries, filter, lanes, list, next, story } = shown;
+  const { diagram, entries, filter, list, next, story } = shown;
   filter.offer(entries);
   const passing = entries.filter(filter.passes);
-  lanes.show(passing, story.contacts);
+  diagram.show(passing, story.contacts);
   if (added) list.add(added.filter(filter.passes));
   else list.show(passing);
-  list.tell(passing.length, entries.length, next !== null);
+  list.showCounts(passing.length, entries.length, next !== null);
 }
 
 // ------------------------------------------------------------------------------------------------------------------ start
@@ -313,7 +312,7 @@ $("list-erasures").addEventListener("click", () => listErasures());
 $("search").addEventListener("invalid", (event) => {
   event.preventDefault(); // the browser's own message may be in another language
   if (event.target !== $("search").querySelector(":invalid")) return;
-  tell({ kind: `no-${event.target.id}` });
+  showError({ kind: `no-${event.target.id}` });
   event.target.focus();
 }, true);
 $("other-language").addEventListener("click", ({ ctrlKey, metaKey, shiftKey }) => {

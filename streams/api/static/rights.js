@@ -1,7 +1,7 @@
 // Privacy requests: export of all data, erasure and its proof.
 
-import { count, el, many, millis, moment, say, word } from "./say.js";
-import { choice, question } from "./question.js";
+import { count, el, many, millis, moment, say, term, word } from "./texts.js";
+import { choice, confirmAction } from "./dialog.js";
 
 const FORMATS = ["html", "pdf", "json"];
 
@@ -21,7 +21,7 @@ function askExport({ sector }, act) {
   const format = choice("export-format", say("format"), FORMATS.map((one) => [one, say(`format_${one}`)]));
   const language = choice("export-language", say("export_language"), [["fr", say("language_fr")], ["en", say("language_en")]]);
   language[1].value = document.documentElement.lang;
-  question({
+  confirmAction({
     title: say("export_all"),
     consequence: say("export_why", { sector }),
     fields: [format, language],
@@ -31,7 +31,7 @@ function askExport({ sector }, act) {
 }
 
 /** Describe an erasure: the number of contacts, their period and the number of open ones. */
-function goes({ contacts, are_contacts_whole: isWhole }) {
+function describeErased({ contacts, are_contacts_whole: isWhole }) {
   const span = { first: moment(Math.min(...contacts.map(({ since }) => millis(since)))), last: moment(Math.max(...contacts.map(({ last_at: at }) => millis(at)))) };
   const all = isWhole ? many("erase_goes", contacts.length, span) : say("erase_goes_part", { n: count(contacts.length), ...span });
   return `${all} ${many("open", contacts.filter((contact) => contact.is_open).length)}.`;
@@ -40,9 +40,9 @@ function goes({ contacts, are_contacts_whole: isWhole }) {
 function askErasure(story, act) {
   const { sector } = story;
   const sure = el("input", { type: "checkbox", id: "erase-sure", required: true });
-  question({
+  confirmAction({
     title: say("erase_all"),
-    consequence: [el("strong", {}, goes(story)), " ", el("br"), say("erase_why", { sector })],
+    consequence: [el("strong", {}, describeErased(story)), " ", el("br"), say("erase_why", { sector })],
     fields: [el("label", { class: "sure", for: "erase-sure" }, sure, el("span", {}, say("erase_sure")))],
     yes: say("erase_do"),
     act,
@@ -51,13 +51,12 @@ function askErasure(story, act) {
 
 /** Progress of an erasure and its proof. `act.look()` asks again, `act.save()` saves the proof. */
 export function erasure({ id, state, contacts, proof, sha256 }, act) {
-  const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value));
   const numbers = proof && [
-    told("erased_entries", say("from_to", { from: count(proof.entries_before), to: count(proof.entries) })),
-    told("erased_links", say("from_to", { from: count(proof.links_before), to: count(proof.links) })),
-    told("erased_promises", count(proof.promises)),
-    told("erased_rows", count(proof.rows)),
-    told("proof_hash", el("code", {}, sha256)),
+    term("erased_entries", say("from_to", { from: count(proof.entries_before), to: count(proof.entries) })),
+    term("erased_links", say("from_to", { from: count(proof.links_before), to: count(proof.links) })),
+    term("erased_promises", count(proof.promises)),
+    term("erased_rows", count(proof.rows)),
+    term("proof_hash", el("code", {}, sha256)),
   ];
   const until = (at) => (at ? say("until", { at: moment(millis(at)) }) : say("until_rewritten"));
   const left = proof && [
@@ -71,7 +70,7 @@ export function erasure({ id, state, contacts, proof, sha256 }, act) {
   return el("section", { class: "erasure panel", "aria-labelledby": "erasure-title" },
     el("h2", { id: "erasure-title", tabindex: "-1" }, say(`erasure_${state}`)),
     el("p", {}, many("erasure_contacts", contacts), " ", say(`erasure_${state}_why`)),
-    el("dl", {}, told("erasure_id", el("code", {}, id)), numbers),
+    el("dl", {}, term("erasure_id", el("code", {}, id)), numbers),
     left,
     !proof && el("button", { type: "button", id: "look-at-erasure", onclick: act.look }, say("erasure_look")));
 }

@@ -1,25 +1,22 @@
 """Connection to the IMAP server: IDLE, interruptions, refusals, TLS, and configuration errors."""
 
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.imap.config import ImapConfig
-from connectors.imap.session import ImapSession
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import ManualPublisher
 from tests.support.dovecot import Dovecot, dovecot, needs_dovecot, token_of
-from tests.support.imap_mails import ADDRESSES, MAILS, answer, events_by_contact, harness, mail, put, unavailable
+from tests.support.imap_mails import MAILS, answer, events_by_contact, harness, mail, put, unavailable
 from tests.support.processes import wait_until
 
 pytestmark = needs_dovecot
 
 
-@pytest.mark.parametrize("tls", ["none", "implicit"])
+@pytest.mark.parametrize("tls", ["none", "implicit", "starttls"])
 def test_new_mail_is_published_before_the_next_poll(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     port = server.tls_port if tls == "implicit" else server.port
     imap = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
@@ -32,19 +29,6 @@ def test_new_mail_is_published_before_the_next_poll(server: Dovecot, user: str, 
         assert Counter(kind for _, kind in events_by_contact(publisher.events)) == {"received": 4, "answered": 3}
 
 
-@pytest.mark.parametrize("tls", ["none", "implicit"])
-def test_mail_between_examine_and_idle_is_reported_immediately(server: Dovecot, user: str, tls: str) -> None:
-    port = server.tls_port if tls == "implicit" else server.port
-    options = server.options(user, addresses=ADDRESSES, tls=tls, port=port, ca_file=str(server.ca_file))
-    with closing(ImapSession(ImapConfig(**options))) as session:
-        for name in ("a", "b"):
-            session.examine("INBOX")
-            put(server, user, mail(name, 0))
-            assert session.wait(20.0)
-        session.examine("INBOX")
-        assert not session.wait(0.1)
-
-
 def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
     """Step `flow` until it has published `count` events."""
 
@@ -54,15 +38,6 @@ def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
         return len(publisher.events) >= count
 
     wait_until(is_done, f"{count} events", 30, lambda: events_by_contact(publisher.events))
-
-
-def test_server_without_idle_is_polled(tmp_path: Path) -> None:
-    with dovecot(capability="IMAP4rev1 SPECIAL-USE") as plain:
-        user = plain.add_user("essai")
-        with harness(plain, user, tmp_path, poll_seconds=5).opened() as (flow, publisher):
-            flow.step()
-            put(plain, user, mail("a", 0))
-            until(flow, publisher, 1)
 
 
 def test_unreachable_server_is_named_and_reconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,14 +101,6 @@ def test_refused_login_is_not_retried_soon(
                 flow.step()
     wait_until(lambda: f"user=<{user}>" in server.log(), "the login in the server's log")
     assert server.log().count(f"user=<{user}>") == 1
-
-
-@pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_mail_is_read_over_tls(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
-    put(server, user, mail("a", 0))
-    port = server.tls_port if tls == "implicit" else server.port
-    imap = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
-    assert events_by_contact(imap.read_all(confirm=True)) == [(0, "received")]
 
 
 def test_token_replaces_the_password(server: Dovecot, user: str, tmp_path: Path) -> None:

@@ -41,4 +41,3 @@ def lasting(counter: PageCounter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Share one page counter between all sources of a test, because starting one is slow."""
     shared = SimpleNamespace(examine=counter.examine, close=lambda: None)
     monkeypatch.setattr(connectors.mailroom.source, "PageCounter", lambda *_: shared)
-    monkeypatch.setattr(counter._process, "poll", lambda: None)  # a forked child cannot poll it

@@ -84,7 +84,7 @@ def test_sidecar_with_invalid_rows_is_rejected_whole(room: MailroomHarness) -> N
     drop(room.inbox / "c.json", b'{"chrono": "2026-000001", "step": "closed", "at": "2026-03-25T10:00"}', 3)
     assert [event.service for event in room.read()] == ["accueil"]
     assert room.rejected() == {
-        "b.csv": "unknown_record: rows 2, 4-6: chrono: no letter has this number; row 3: step (unknown_enum)"
+        "b.csv": "unknown_record: rows 2, 4, 5, 6: chrono: no letter has this number; row 3: step (unknown_enum)"
     }
 
 

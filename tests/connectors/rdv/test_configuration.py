@@ -1,4 +1,4 @@
-"""Settings of the RDV connector, `accueil connectors check` and `accueil simulate rdv`."""
+"""Settings of the RDV connector, and `accueil connectors check`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,7 @@ from connectors.rdv.config import RdvConfig
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.testing import ConnectorHarness
-from streams.kafka.ports import free_port
 from tests.support.rdv_harness import OTHER, RdvHarness, book, hours, options
-from tests.support.simulations import simulate
 
 
 def test_probe_reads_a_page_per_organisation(system: RdvHarness) -> None:
@@ -49,9 +47,3 @@ def test_configuration_errors_are_named(changes: dict[str, Any], message: str) -
     with pytest.raises(ConfigError, match="essai") as refusal:
         parse(RdvConfig, "essai", options(**changes))
     assert message in str(refusal.value)
-
-
-def test_command_prints_a_working_configuration(tmp_path: Path) -> None:
-    with simulate(rdv.CONNECTOR, "--port", "0", "--to", str(free_port())) as options:
-        harness = ConnectorHarness(rdv.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-        assert "appointment.booked" in harness.probe().events

@@ -13,12 +13,11 @@ import pytest
 
 from connectors.rdv.api import ApiSession
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.simulate.service import Citizen
 from connectors.sdk import rejects
 from connectors.sdk.config import parse
 from connectors.sdk.reconcile import Finding
 from tests.support.processes import wait_until
-from tests.support.rdv_harness import MIREILLE, ORGANISATION, OTHER, RdvHarness, book, hours, rdv_harness
+from tests.support.rdv_harness import ORGANISATION, OTHER, RdvHarness, book, hours, rdv_harness
 
 
 def test_lost_webhook_is_found_once_by_the_next_poll(tmp_path: Path) -> None:
@@ -71,24 +70,12 @@ def test_deletion_without_webhook_is_cancelled_after_two_polls(system: RdvHarnes
     assert system.findings == {Finding.CORRECTED: 1, Finding.LATE: 1}
 
 
-def test_removed_participation_is_cancelled(system: RdvHarness) -> None:
-    with system.connected():
-        rdv = book(system.service, hours(-3), hours(30), MIREILLE, Citizen(502, "Jean", "Modele"), collectif=True)
-        system.deliver_outbox()
-        system.run_round()
-        system.service.leave(hours(-1), rdv, 502)
-        system.deliver_outbox()
-        for _ in range(3):
-            system.run_round()
-    assert Counter(event.type for event in system.events) == system.service.ledger
-
-
 def test_organisation_that_became_invisible_loses_no_appointments(system: RdvHarness) -> None:
     with system.connected():
         for organisation in (ORGANISATION, ORGANISATION, OTHER, OTHER):
             book(system.service, hours(-3), hours(30), organisation=organisation)
         system.run_round()
-        system.server.set_visible_organisations([OTHER])
+        system.server.organisations = [OTHER]
         for _ in range(3):
             system.run_round()
     assert Counter(event.type for event in system.events) == {"appointment.booked": 4}

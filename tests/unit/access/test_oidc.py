@@ -11,16 +11,16 @@ from typing import Any, Final
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
+from models.roles import Role
 from streams.access.oidc import KEEP_SECONDS, KEY_REFETCH_SECONDS, OLDEST_SECONDS, Provider
-from streams.access.oidc_options import Grant, OidcOptions
-from streams.access.permissions import Role
 from streams.access.tokens import Token, TokensError
+from streams.settings.api import Grant, Oidc
 from tests.support.issuer import Issuer
 from tests.support.processes import wait_until
 
 GRANTS: Final = {
-    "dpo": Grant(Role.DPO, ("general", "social")),
-    "guichet": Grant(Role.AGENT, ("general",), ("rsa",)),
+    "dpo": Grant(role=Role.DPO, sectors=("general", "social")),
+    "guichet": Grant(role=Role.AGENT, sectors=("general",), services=("rsa",)),
 }
 
 
@@ -44,7 +44,7 @@ class Clock:
 
 
 def provider_of(issuer: Issuer, clock: Clock | None = None, **others: Any) -> Provider:
-    return Provider(OidcOptions(issuer.url, "accueil", **{"grants": GRANTS} | others), clock or Clock())
+    return Provider(Oidc(issuer=issuer.url, audience="accueil", **{"grants": GRANTS} | others), clock or Clock())
 
 
 def ask(provider: Provider, *texts: str) -> list[Token | None]:

@@ -101,15 +101,11 @@ def test_malformed_entry_is_rejected(node: Any) -> None:
 
 @pytest.mark.parametrize("event", sorted({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}))
 def test_every_documented_step_is_known(event: str) -> None:
+    """Steps of the published `app/models/traitement.rb`."""
     step = {"id": "a", "event": event, "dateTraitement": AT}
     outcomes = map_node(NODE | {"traitements": [step], "messages": []})
     assert len(outcomes) == (event not in IGNORED)
     assert not any(isinstance(outcome, Reason) for outcome in outcomes)
-
-
-def test_number_of_documented_steps() -> None:
-    """The published `app/models/traitement.rb` has twelve."""
-    assert len({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}) == 12
 
 
 def test_open_and_withdrawn_correction_requests() -> None:

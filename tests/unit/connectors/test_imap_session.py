@@ -4,18 +4,11 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+from imapclient.exceptions import IMAPClientError
 
 from connectors.imap import session
-from connectors.imap.config import ImapConfig
 from connectors.imap.session import FAILURES, ImapSession, explain, is_refused
 from tests.support.imap_server import fetched, serving
-
-
-def refusal(config: ImapConfig) -> Exception:
-    with pytest.raises(FAILURES) as failure:
-        ImapSession(config)
-    return failure.value
 
 
 def test_unreadable_message_does_not_lose_the_others() -> None:
@@ -53,40 +46,24 @@ def test_refusal_of_all_fetches_is_an_error() -> None:
         assert "later" not in explain(failure.value, server.config())
 
 
-def test_missing_next_uid_is_computed_from_the_last_uid() -> None:
-    answers = {r"EXAMINE .*": "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", r"UID SEARCH UID \*": "* SEARCH 41\r\n"}
-    with serving(answers) as server, closing(ImapSession(server.config())) as session:
-        assert session.examine("INBOX") == (7, 42)
-
-
-def test_disconnection_at_login_is_no_refusal() -> None:
-    with serving({r"LOGIN .*": "BYE"}) as server:
-        failure = refusal(config := server.config())
-        assert not is_refused(failure)
-        assert "closed the connection" in explain(failure, config)
-
-
-def test_wrong_password_is_a_refusal() -> None:
-    with serving({r"LOGIN .*": "NO [AUTHENTICATIONFAILED] u, p"}) as server:
-        failure = refusal(config := server.config())
-        assert is_refused(failure)
-        assert "u, p" not in explain(failure, config)
-
-
-def test_disconnection_after_login_is_reported() -> None:
-    with serving({r"EXAMINE .*": "BYE"}) as server, closing(ImapSession(server.config())) as session:
-        with pytest.raises(IMAPClientAbortError) as failure:
+@pytest.mark.parametrize(
+    ("answer", "password", "refused", "text"),
+    [
+        ({r"LOGIN .*": "BYE"}, "p", False, "closed the connection"),
+        ({r"EXAMINE .*": "BYE"}, "p", False, "closed the connection"),
+        ({r"EXAMINE .*": "* 2 EXISTS\r\n"}, "p", False, "unexpected response"),  # without UIDNEXT
+        ({r"LOGIN .*": "NO [AUTHENTICATIONFAILED] u, p"}, "p", True, "refuses the user name"),
+        ({r"AUTHENTICATE PLAIN.*": "NO u, clé"}, "clé", True, "refuses the user name"),
+    ],
+)
+def test_refusals_and_disconnections_differ(answer: dict[str, str], password: str, *, refused: bool, text: str) -> None:
+    with serving(answer) as server:
+        config = server.config(password=password)
+        with pytest.raises(FAILURES) as failure, closing(ImapSession(config)) as session:
             session.examine("INBOX")
-        assert "closed the connection" in explain(failure.value, server.config())
-
-
-def test_change_reported_before_idle_is_no_failure() -> None:
-    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n* 1 RECENT\r\n+"}
-    with serving(answers) as server, closing(ImapSession(server.config())) as session:
-        session.examine("INBOX")
-        assert session.wait(0)
-        assert not session.wait(0.1)
-        assert session.examine("INBOX") == (7, 10)
+    assert is_refused(failure.value) is refused
+    assert text in explain(failure.value, config)
+    assert f"u, {password}" not in explain(failure.value, config)
 
 
 def test_refused_idle_is_not_tried_again() -> None:
@@ -98,11 +75,13 @@ def test_refused_idle_is_not_tried_again() -> None:
         assert session.examine("INBOX") == (7, 10)
 
 
-def test_non_ascii_password_uses_authenticate_plain() -> None:
-    with serving({r"AUTHENTICATE PLAIN.*": "NO refused"}) as server:
-        config = server.config(password="clé")
-        message = explain(refusal(config), config)
-    assert "refuses the user name" in message
+def test_change_reported_before_idle_needs_a_new_connection() -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n+"}
+    with serving(answers) as server, closing(ImapSession(server.config())) as session:
+        session.examine("INBOX")
+        with pytest.raises(IMAPClientError, match="EXISTS"):
+            session.wait(0)
+        assert session.can_idle
 
 
 def test_impossible_time_of_receipt_is_none() -> None:

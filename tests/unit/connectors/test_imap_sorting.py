@@ -5,17 +5,17 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count, permutations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from connectors.imap import conversations as conversations_module
-from connectors.imap.classification import Addresses, MailClassifier
+from connectors.imap.classification import MailClassifier
 from connectors.imap.config import ImapConfig
 from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
-from connectors.imap.mail import Mail, MailKind
-from connectors.imap.mapping import MailMapping
+from connectors.imap.mapping import Mail, MailKind, MailMapping
 from connectors.imap.session import FetchedMessage
 from connectors.sdk.contract import Reject
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
@@ -28,8 +28,8 @@ OPTIONS: dict[str, Any] = {"host": "localhost", "username": "u", "password": "p"
 UIDS = count(1)
 
 
-def config(**more: Any) -> ImapConfig:
-    return ImapConfig.model_validate(OPTIONS | more)
+def config() -> ImapConfig:
+    return ImapConfig.model_validate(OPTIONS)
 
 
 def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> FetchedMessage:
@@ -42,23 +42,27 @@ def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "",
 class Sorting:
     """Classifier with a conversation store that tests can close and reopen."""
 
-    def __init__(self, directory: Path, **more: Any) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._config = config(**more)
         self.published = 0
         self.open()
 
     def open(self) -> None:
         self.conversations = ConversationStore(self._directory, KEY, self.published)
-        self._classifier = MailClassifier(self._config, self.conversations)
+        self._classifier = MailClassifier(config(), self.conversations)
+
+    def restart(self) -> None:
+        self.conversations.close()
+        self.open()
 
     def classify(self, fetched: FetchedMessage, *, sent: bool = False) -> Mail | None:
         mail = self._classifier.classify("INBOX", fetched, AT, sent=sent)
         self.conversations.commit()
         return mail
 
-    def kinds(self, *mails: Mail | None) -> list[MailKind | None]:
-        return [mail and mail.kind for mail in mails]
+
+def kinds(*mails: Mail | None) -> list[MailKind | None]:
+    return [mail and mail.kind for mail in mails]
 
 
 @pytest.fixture
@@ -68,37 +72,34 @@ def sorting(tmp_path: Path) -> Iterator[Sorting]:
     sorting.conversations.close()
 
 
+def classify(directory: Path, *mails: tuple[FetchedMessage, bool], key: PseudonymKey = KEY) -> list[Mail]:
+    """Return the messages, each with whether it was sent, as classified with a new store."""
+    with TemporaryDirectory(dir=directory) as own, closing(ConversationStore(Path(own), key, 0)) as conversations:
+        classifier = MailClassifier(config(), conversations)
+        classified = [classifier.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in mails]
+    return [mail for mail in classified if mail]
+
+
 @pytest.mark.parametrize("value", DISGUISED)
 def test_no_personal_value_of_a_header_reaches_events(value: str, tmp_path: Path) -> None:
     mapping = MailMapping("imap/essai", config(), lambda _: KEY)
     leaks = set()
-    for number, field in enumerate(name for group in FIELDS for name in group):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        with closing(ConversationStore(directory, KEY, 0)) as conversations:
-            defaults = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
-            planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
-            headers = "\r\n".join(f"{name}: {text}" for name, text in (defaults | {field: planted}).items())
-            fetched = FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),))
-            mail = MailClassifier(config(), conversations).classify(value, fetched, AT, sent=False)
-            assert mail
-            leaks.update((field, form) for form in forms_outside(value, mapping.map(mail), "imap/essai"))
+    for field in (name for group in FIELDS for name in group):
+        defaults = {"Message-ID": "<a>", "Date": "today", "From": CITIZEN, "To": OURS}
+        planted = f"<{value}>" if field in {"Message-ID", "In-Reply-To", "References"} else value
+        headers = "\r\n".join(f"{name}: {text}" for name, text in (defaults | {field: planted}).items())
+        (mail,) = classify(tmp_path, (FetchedMessage(1, AT, (f"{headers}\r\n\r\n".encode(),)), False))
+        leaks.update((field, form) for form in forms_outside(value, mapping.map(mail), "imap/essai"))
     assert leaks == set()
 
 
 def test_ids_of_a_message_depend_on_the_key(tmp_path: Path) -> None:
     """Guessing the headers gives neither the event id nor the contact id."""
-    text = f"Message-ID: <0639981234>\r\nDate: today\r\nFrom: {CITIZEN}\r\nTo: {OURS}\r\n\r\n"
+    mapping = MailMapping("imap/essai", config(), lambda _: KEY)
     events = []
     for key in (KEY, PseudonymKey(KEY.sector, b"o" * 32)):
-        directory = tmp_path / str(len(events))
-        directory.mkdir()
-        with closing(ConversationStore(directory, key, 0)) as conversations:
-            mail = MailClassifier(config(), conversations).classify(
-                "INBOX", FetchedMessage(1, AT, (text.encode(),)), AT, sent=False
-            )
-            assert mail
-            events += MailMapping("imap/essai", config(), lambda _: KEY).map(mail)
+        (mail,) = classify(tmp_path, (message("0639981234"), False), key=key)
+        events += mapping.map(mail)
     one, other = events
     assert one.id != other.id
     assert one.subject != other.subject
@@ -113,14 +114,7 @@ def contacts(*mails: Mail | None) -> list[int]:
 def test_contact_id_does_not_depend_on_the_order_of_messages(tmp_path: Path) -> None:
     """Holds if the messages refer to the first one."""
     mails = [(message("1"), False), (message("2", OURS, CITIZEN, "1"), True), (message("3", follows="1 2"), False)]
-    names = set()
-    for number, order in enumerate(permutations(mails)):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        with closing(ConversationStore(directory, KEY, 0)) as conversations:
-            classifier = MailClassifier(config(), conversations)
-            classified = [classifier.classify("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
-        names |= {mail.contact for mail in classified if mail and mail.contact}
+    names = {mail.contact for order in permutations(mails) for mail in classify(tmp_path, *order) if mail.contact}
     assert len(names) == 1
 
 
@@ -137,7 +131,7 @@ def test_reply_from_another_address_joins_the_contact(sorting: Sorting) -> None:
     answered = sorting.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
     third = sorting.classify(message("3", "autre@example.org", follows="1 2"))
     assert contacts(first, answered, third) == [0, 0, 0]
-    assert sorting.kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
+    assert kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
 
 
 def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -> None:
@@ -145,8 +139,7 @@ def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -
     first = [sorting.classify(mail) for mail in mails[:2]]
     sorting.published = sorting.conversations.newest
     unconfirmed = sorting.classify(mails[2])
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     again = [sorting.classify(mail) for mail in (*mails, *mails)]
     assert all(first)
     assert again == [None, None, unconfirmed, None, None, None]
@@ -157,12 +150,10 @@ def test_unconfirmed_messages_are_repeated_after_each_restart(sorting: Sorting) 
     first, second = message("1"), message("2")
     classified = sorting.classify(first)
     for name in ("3", "4", "5"):
-        sorting.conversations.close()
-        sorting.open()
+        sorting.restart()
         assert sorting.classify(message(name))
         sorting.published = sorting.conversations.newest
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     assert sorting.classify(first) == classified
     assert sorting.classify(second)
 
@@ -171,12 +162,10 @@ def test_store_from_an_older_backup_gives_no_number_twice(sorting: Sorting) -> N
     """New messages must not pass for published ones."""
     sorting.classify(message("1"))
     sorting.published = 50
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     fresh = message("2")
     first = sorting.classify(fresh)
-    sorting.conversations.close()
-    sorting.open()
+    sorting.restart()
     assert first
     assert sorting.classify(fresh) == first
 
@@ -215,11 +204,11 @@ def test_store_holds_no_address_and_no_message_id(sorting: Sorting, tmp_path: Pa
 def test_message_without_id_and_date_is_unidentified(sorting: Sorting) -> None:
     unidentified = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
     dated = FetchedMessage(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert sorting.kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
+    assert kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
         MailKind.UNIDENTIFIED,
         MailKind.UNREADABLE,
     ]
-    assert sorting.kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
+    assert kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
 
 
 def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None:
@@ -229,13 +218,3 @@ def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None
     assert isinstance(rejected, Reject)
     assert rejected.detail == "the server cannot read this message"
     assert b'"folder":"INBOX","uid":3' in rejected.record
-
-
-def test_aliases_plus_addresses_and_domains_are_recognised() -> None:
-    addresses = Addresses(
-        config(addresses={OURS: {"aliases": ["Contact@example.org"]}}, domains=["Agents.example.org"])
-    )
-    assert addresses.main("x@example.org", "contact+recours@example.org") == OURS
-    assert addresses.main("x@example.org") == ""
-    assert addresses.is_ours("qui@agents.example.org")
-    assert not addresses.is_ours("qui@autres.example.org")

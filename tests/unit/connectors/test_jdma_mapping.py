@@ -71,13 +71,6 @@ def test_any_bytes_are_rejected_without_error(raw: bytes) -> None:
     assert outcome.record == raw
 
 
-@pytest.mark.parametrize(("intention", "score"), [("good", 10), ("medium", 5), ("bad", 0)])
-def test_scores_are_those_of_the_server(intention: str, score: int) -> None:
-    (event,) = map_review(review(7, 1, intention))
-    assert event.model_dump()["data"] == {"scale": "jdma_0_10", "score": score}
-    assert event.recordedtime == NOW
-
-
 @pytest.mark.parametrize("intention", ["very_good", "very_bad", "neutral", "GOOD", "", None])
 def test_unknown_answer_is_rejected(intention: str | None) -> None:
     assert map_review(review(7, 1, intention)).reason is Reason.UNKNOWN_ENUM

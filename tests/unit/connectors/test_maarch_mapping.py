@@ -1,21 +1,24 @@
-"""Mapping of facts about letters, including arbitrary ones."""
+"""Mapping of facts about letters, including arbitrary ones; settings and local times."""
 
 import json
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.maarch.config import MaarchConfig
+from connectors.maarch.config import STATUSES, MaarchConfig, closed_statuses
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_feed import read_row
+from connectors.maarch.local_time import begin_before, to_local, to_utc
 from connectors.maarch.mapping import LetterMapping
-from connectors.maarch.statuses import STATUSES, closed_statuses
+from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
+from connectors.sdk.errors import ConfigError
 from models.codec import decode
 from models.codec import encode as encode_event
 from models.identities import PseudonymKey
@@ -78,12 +81,6 @@ def map_row(row: Any, *, known: LetterState | None = None, by: LetterMapping = M
     return outcomes
 
 
-def test_complete_letter_gives_all_events() -> None:
-    types = [event.type for event in map_row(ROW)]
-    assert types == ["letter.arrived", "letter.registered", "letter.assigned", "letter.closed"]
-    assert [event.type for event in map_row(SENT)] == ["letter.sent"]
-
-
 @given(st.sampled_from([ROW, SENT]), st.sampled_from([*ROW, "postage", "cost"]), JSON)
 def test_any_value_of_a_column_is_mapped_without_error(whole: dict[str, Any], column: str, value: Any) -> None:
     map_row(deepcopy(whole) | {column: value})
@@ -106,37 +103,17 @@ def test_row_that_is_no_letter_is_rejected(row: Any) -> None:
 
 @pytest.mark.parametrize(("status", "meaning"), STATUSES.items())
 def test_every_published_status_is_known(status: str, meaning: str) -> None:
-    types = [event.type for event in map_row(ROW | {"status": status})][3:]
-    assert types == {"open": [], "answered": ["letter.answered"]}.get(meaning, ["letter.closed"])
+    found = [(event.type, getattr(event.data, "outcome", "")) for event in map_row(ROW | {"status": status})][3:]
+    closed = [("letter.closed", "resolved" if meaning == "archived" else meaning)]
+    assert found == {"open": [], "answered": [("letter.answered", "")]}.get(meaning, closed)
 
 
 def test_configuration_overrides_the_meaning_of_a_status() -> None:
-    changed = mapping(statuses={"STDBY": "resolved", "END": "open"})
-    assert map_row(ROW | {"status": "STDBY"}, by=changed)[-1].type == "letter.closed"
+    changed = mapping(statuses={"TRANSMIS": "redirected", "END": "open"})
+    assert map_row(ROW | {"status": "TRANSMIS"}, by=changed)[-1].data.outcome == "redirected"
     assert map_row(ROW, by=changed)[-1].type == "letter.assigned"
     assert "END" not in closed_statuses({"END": "open"})
     assert "STDBY" in closed_statuses({"STDBY": "resolved"})
-
-
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [
-        ({"status": "MARS"}, Reason.UNKNOWN_RECORD),
-        ({"admission_date": "20260-03-16 00:00:00"}, Reason.INVALID_FIELD),
-    ],
-)
-def test_invalid_column_rejects_only_its_fact(columns: dict[str, Any], reason: Reason) -> None:
-    outcomes = map_row(ROW | columns)
-    assert [outcome for outcome in outcomes if isinstance(outcome, Reason)] == [reason]
-    assert len(outcomes) == 4
-
-
-def test_unusual_status_is_not_repeated_in_the_reason() -> None:
-    letter = Letter(7, AT, "incoming", status=PERSONAL)
-    (*_, record) = map(encode, compare(letter, None, "", READ_AT)[0])
-    outcome = MAPPING.map(record)
-    assert isinstance(outcome, Reject)
-    assert PERSONAL not in outcome.detail
 
 
 @pytest.mark.parametrize(
@@ -171,3 +148,50 @@ def test_chrono_like_a_phone_number_becomes_a_keyed_digest() -> None:
 def test_ids_do_not_depend_on_chronos_alone() -> None:
     """Two installations or two letters may have the same chrono."""
     assert {event.id for event in map_row(ROW)}.isdisjoint(event.id for event in map_row(ROW | {"res_id": 8}))
+
+
+# ---------------------------------------------------------------------------------------------------- settings
+@pytest.mark.parametrize(
+    "credentials",
+    [{}, {"login": "accueil"}, {"password": "secret"}, {"login": "accueil", "password": "secret", "token": "un-jeton"}],
+)
+def test_exactly_one_kind_of_credentials_is_required(credentials: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"^mem\.token set either this or login and password$"):
+        parse(MaarchConfig, "mem", {"url": BASE["url"]} | credentials)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"statuses": {"END": "finished"}}, "mem.statuses.END"),
+        ({"statuses": {"A'B": "open"}}, "mem.statuses"),
+        ({"url": "http://courrier.example.org"}, "mem.url"),
+    ],
+)
+def test_invalid_setting_is_named(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        parse(MaarchConfig, "mem", {"url": BASE["url"]} | {"token": "un-jeton"} | settings)
+    assert str(refusal.value).startswith(key)
+
+
+# ---------------------------------------------------------------------------------------------------- local times
+PARIS = ZoneInfo("Europe/Paris")
+OVERLAP = timedelta(minutes=5)
+PUT_BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)
+PUT_FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 - required by the strategy
+def test_conversion_to_local_time_and_back_is_exact_up_to_the_repeated_hour(moment: datetime) -> None:
+    aware = moment.replace(tzinfo=UTC)
+    back = to_utc(to_local(aware, PARIS), PARIS)
+    assert aware - back in {timedelta(0), timedelta(hours=1)}
+
+
+@pytest.mark.parametrize("around", [PUT_BACK, PUT_FORWARD, datetime(2026, 7, 1, tzinfo=UTC)])
+@given(st.integers(-4 * 3600, 4 * 3600), st.integers(0, 4 * 3600))
+def test_poll_covers_all_changes_since_the_overlap(around: datetime, offset: int, later: int) -> None:
+    """A change written after the start of the overlap has a local time within the poll."""
+    newest = around + timedelta(seconds=offset)
+    written = newest - OVERLAP + timedelta(seconds=later)
+    assert to_local(written, PARIS) >= begin_before(to_local(newest, PARIS), OVERLAP, PARIS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.mailroom.barcode_worker import SeparatorSheets
 from connectors.mailroom.config import FieldName, MailroomConfig
-from connectors.mailroom.mapping import MailroomMapping, Part, Scan, Step, split_by_sheets
+from connectors.mailroom.mapping import MailroomMapping, Scan, Step
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
@@ -145,20 +145,6 @@ def test_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> Non
         assert tracemalloc.get_traced_memory()[1] < 100 << 20
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.parametrize(
-    ("count", "sheets", "parts"),
-    [
-        (3, (), [Part(3, "")]),
-        (3, ((0, "A"),), [Part(2, "a")]),
-        (4, ((1, "MAARCH_A"), (2, "B")), [Part(1, ""), Part(1, "b")]),
-        (3, ((1, "B"),), [Part(1, ""), Part(1, "b")]),
-        (2, ((0, "A"), (1, "B")), []),
-    ],
-)
-def test_stack_is_split_at_its_sheets(count: int, sheets: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
-    assert split_by_sheets(Pages(count, sheets), {"A": "a", "B": "b"}, "MAARCH_") == parts
 
 
 def test_known_sheet_wins_over_other_barcodes_of_the_page() -> None:

@@ -2,13 +2,13 @@
 
 import json
 import tracemalloc
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -37,6 +37,11 @@ def at(minutes: float) -> datetime:
     return BEGIN + timedelta(minutes=minutes)
 
 
+def day(number: int) -> datetime:
+    """Return the time `number` days after the start of the appointment."""
+    return START + timedelta(days=number)
+
+
 @pytest.fixture
 def service() -> RdvService:
     return RdvService()
@@ -58,10 +63,22 @@ def map_body(tmp_path: Path) -> Iterator[Map]:
         yield lambda body: [event for fact in split_message(body) for event in mapping.map(fact, READ_AT)]
 
 
+def map_anew(directory: Path, facts: Iterable[bytes], **changes: Any) -> list[Event]:
+    """Return the events of facts, with an empty reconciler."""
+    mapping, reconciler = mapper(Path(mkdtemp(dir=directory)), **changes)
+    with closing(reconciler):
+        return [event for fact in facts for event in mapping.map(fact, READ_AT)]
+
+
 def bodies(service: RdvService) -> list[bytes]:
     taken = [*service.outbox]
     service.outbox.clear()
     return taken
+
+
+def pushed(service: RdvService) -> list[bytes]:
+    """Return the facts of the webhooks in the outbox."""
+    return [fact for body in bodies(service) for fact in split_message(body)]
 
 
 def listed(service: RdvService, as_of: datetime) -> list[bytes]:
@@ -100,11 +117,11 @@ def test_invalid_time_is_refused(text: str) -> None:
         parse_time(text)
 
 
-def test_booking_move_and_attendance_give_events(service: RdvService, map_body: Map) -> None:
+def test_booking_move_and_attendance_give_events(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, lieu=31)
     service.move(at(60), rdv, START + timedelta(days=1))
     service.attend(at(60 * 24 * 5 + 10), rdv)
-    events = [event for body in bodies(service) for event in map_body(body)]
+    events = map_anew(tmp_path, pushed(service))
     assert dated_types(events) == [("booked", at(0)), ("moved", at(60)), ("attended", at(60 * 24 * 5 + 10))]
     booked, moved, attended = (event.model_dump(exclude_none=True) for event in events)
     assert booked["data"] == {"starts_at": START, "by": "citizen", "queue": "consultation"}
@@ -114,48 +131,41 @@ def test_booking_move_and_attendance_give_events(service: RdvService, map_body: 
     assert attended["subject"] == f"appointment:rdv/essai:{rdv}-{rdv - 1}"
 
 
-def test_outcome_recorded_later_has_the_time_of_the_end(service: RdvService, map_body: Map) -> None:
-    rdv = book(service, at(0), START)
-    service.attend(START + timedelta(days=3), rdv)
-    *_, attended = [event for body in bodies(service) for event in map_body(body)]
-    assert attended.time == END
-
-
-def test_changed_outcome_has_the_time_of_the_change(service: RdvService, map_body: Map) -> None:
-    rdv = book(service, at(0), START)
-    service.miss(START + timedelta(days=1), rdv)
-    service.attend(START + timedelta(days=2), rdv)
-    service.reset(START + timedelta(days=3), rdv)
-    service.attend(START + timedelta(days=4), rdv)
-    events = [event for body in bodies(service) for event in map_body(body)]
-    assert dated_types(events) == [
-        ("booked", at(0)),
-        ("missed", END),
-        ("attended", START + timedelta(days=2)),
-        ("booked", START + timedelta(days=3)),
-        ("attended", START + timedelta(days=3)),  # not before the reset
-    ]
-    assert len({event.id for event in events}) == len(events)
+def change_outcome(service: RdvService, rdv: int) -> None:
+    service.miss(day(1), rdv)
+    service.attend(day(2), rdv)
+    service.reset(day(3), rdv)
+    service.attend(day(4), rdv)
 
 
 @pytest.mark.parametrize(
-    ("act", "kind", "data"),
+    ("act", "expected"),
     [
-        (lambda service, rdv: service.cancel(at(60), rdv, "citizen"), "cancelled", {"by": "citizen"}),
-        (lambda service, rdv: service.cancel(at(60), rdv, "service"), "cancelled", {"by": "service"}),
-        (lambda service, rdv: service.delete(at(60), rdv), "cancelled", {"by": "service"}),
-        (lambda service, rdv: service.check_in(at(60), rdv), "checked_in", {}),
-        (lambda service, rdv: service.miss(at(60), rdv), "missed", {}),
+        (lambda service, rdv: service.cancel(at(60), rdv, "citizen"), [("cancelled by citizen", at(60))]),
+        (lambda service, rdv: service.cancel(at(60), rdv, "service"), [("cancelled by service", at(60))]),
+        (lambda service, rdv: service.delete(at(60), rdv), [("cancelled by service", at(60))]),
+        (lambda service, rdv: service.delete(END, rdv), []),
+        (lambda service, rdv: service.check_in(at(60), rdv), [("checked_in", at(60))]),
+        (lambda service, rdv: service.miss(at(60), rdv), [("missed", at(60))]),
+        (lambda service, rdv: service.attend(day(3), rdv), [("attended", END)]),  # recorded later
+        (lambda service, rdv: service.erase(at(60), rdv), [("erased", at(60))]),
+        (
+            change_outcome,  # the last outcome is not before the reset
+            [("missed", END), ("attended", day(2)), ("booked by service", day(3)), ("attended", day(3))],
+        ),
     ],
 )
-def test_outcomes_give_events(
-    service: RdvService, map_body: Map, act: Callable[[RdvService, int], None], kind: str, data: dict[str, Any]
+def test_actions_give_dated_events(
+    service: RdvService, tmp_path: Path, act: Callable[..., None], expected: list[tuple[str, datetime]]
 ) -> None:
-    rdv = book(service, at(0), START)
-    act(service, rdv)
-    events = [event for body in bodies(service) for event in map_body(body)]
-    assert dated_types(events) == [("booked", at(0)), (kind, at(60))]
-    assert events[1].model_dump()["data"] == data
+    act(service, book(service, at(0), START))
+    booked, *events = map_anew(tmp_path, pushed(service))
+    assert (booked.type, booked.time) == ("appointment.booked", at(0))
+    parties = [f" by {data['by']}" if (data := event.model_dump()["data"]) else "" for event in events]
+    named = [(kind + party, time) for (kind, time), party in zip(dated_types(events), parties, strict=True)]
+    assert named == expected
+    assert len({event.id for event in events}) == len(events)
+    assert not [event for event in events if event.type == "personal_data.erased" and event.identities]
 
 
 @pytest.mark.parametrize(("old", "kind"), [("notexcused", "missed"), ("waiting", "checked_in")])
@@ -196,72 +206,48 @@ HISTORIES = [
 """Actions on an appointment with the expected number of events, including the booking."""
 
 
-@pytest.mark.parametrize(("count", "act"), HISTORIES)
+@pytest.mark.parametrize(("number", "act"), HISTORIES)
 def test_events_do_not_depend_on_the_order(
-    service: RdvService, tmp_path: Path, count: int, act: Callable[[RdvService, int], None]
+    service: RdvService, tmp_path: Path, number: int, act: Callable[[RdvService, int], None]
 ) -> None:
     act(service, book(service, at(0), START))
-    _, *webhooks = bodies(service)
-    results = set()
-    mapping, reconciler = mapper(tmp_path)
-    with closing(reconciler):
-        for order in permutations(webhooks):
-            facts = [fact for body in order for fact in split_message(body)]
-            results.add(frozenset((event.id, event.type) for fact in facts for event in mapping.map(fact, READ_AT)))
-            reconciler._recent.clear()  # clears all observations, since none is saved
-    assert [len(events) for events in results] == [count]
+    _, *facts = pushed(service)
+    results = {
+        frozenset((event.id, event.type) for event in map_anew(tmp_path, order)) for order in permutations(facts)
+    }
+    assert [len(events) for events in results] == [number]
 
 
 def test_ids_from_webhooks_and_api_are_the_same(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
     service.cancel(at(60), rdv)
-    mapping, reconciler = mapper(tmp_path / "pushed")
-    with closing(reconciler):
-        pushed = [
-            event for body in bodies(service) for fact in split_message(body) for event in mapping.map(fact, READ_AT)
-        ]
-    mapping, reconciler = mapper(tmp_path / "found")
-    with closing(reconciler):
-        facts = listed(service, at(600))
-        found = [event for fact in facts for event in mapping.map(fact, READ_AT)]
-    assert found == pushed
+    found = map_anew(tmp_path, listed(service, at(600)))
+    assert found == map_anew(tmp_path, pushed(service))
     assert [event.time for event in found] == [at(0), at(60)]
 
 
-def test_each_participation_of_a_collective_appointment_has_its_own_steps(service: RdvService, map_body: Map) -> None:
+def test_each_participation_of_a_collective_appointment_has_its_own_steps(service: RdvService, tmp_path: Path) -> None:
     people = [MIREILLE, Citizen(502, "Jean", "Modele"), Citizen(503, "Zoé", "Essai")]
     rdv = book(service, at(0), START, *people[:2], collectif=True, by="Agent")
     service.join(at(5), rdv, people[2])
     service.cancel(at(10), rdv, citizen=501)
     service.attend(END, rdv, citizen=502)
     service.miss(END, rdv, citizen=503)
-    events = [event for body in bodies(service) for event in map_body(body)]
+    events = map_anew(tmp_path, pushed(service))
     types: dict[str, list[str]] = {}
     for event in events:
         types.setdefault(event.identities.partition(" ")[0], []).append(event.type.partition(".")[2])
     users = [KEYS["pmi"].pseudonym(IdentityKind.RDV_USER, str(person.id)) for person in people]
-    assert types == dict(
-        zip(users, [["booked", "cancelled"], ["booked", "attended"], ["booked", "missed"]], strict=True)
-    )
-    assert [event.model_dump()["data"]["by"] for event in events if event.type == "appointment.booked"] == [
-        "service",
-        "service",
-        "citizen",
-    ]
+    steps = [["booked", "cancelled"], ["booked", "attended"], ["booked", "missed"]]
+    assert types == dict(zip(users, steps, strict=True))
+    parties = [event.model_dump()["data"]["by"] for event in events if event.type == "appointment.booked"]
+    assert parties == ["service", "service", "citizen"]
 
 
-def test_joining_a_collective_appointment_is_a_booking_at_that_time(service: RdvService, map_body: Map) -> None:
+def test_joining_a_collective_appointment_is_a_booking_at_that_time(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, collectif=True)
     service.join(at(600), rdv, Citizen(502, "Jean", "Modele"))
-    events = [event for body in bodies(service) for event in map_body(body)]
-    assert dated_types(events) == [("booked", at(0)), ("booked", at(600))]
-
-
-def test_deletion_after_the_start_is_no_cancellation(service: RdvService, map_body: Map) -> None:
-    service.delete(END, book(service, at(0), START))
-    events = [event for body in bodies(service) for event in map_body(body)]
-    assert dated_types(events) == [("booked", at(0))]
-    assert Counter(event.type for event in events) == service.ledger
+    assert dated_types(map_anew(tmp_path, pushed(service))) == [("booked", at(0)), ("booked", at(600))]
 
 
 def test_erasure_of_an_unknown_appointment_opens_no_contact(service: RdvService, map_body: Map) -> None:
@@ -273,27 +259,16 @@ def test_erasure_of_an_unknown_appointment_opens_no_contact(service: RdvService,
 
 def test_api_state_is_older_than_a_webhook_of_the_same_second(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
-    (answer,) = listed(service, at(60))
+    answer = listed(service, at(60))
     service.cancel(at(60), rdv)
-    mapping, reconciler = mapper(tmp_path)
-    with closing(reconciler):
-        events = [
-            event
-            for fact in [*(fact for body in bodies(service) for fact in split_message(body)), answer]
-            for event in mapping.map(fact, READ_AT)
-        ]
-    assert dated_types(events) == [("booked", at(0)), ("cancelled", at(60))]
+    assert dated_types(map_anew(tmp_path, pushed(service) + answer)) == [("booked", at(0)), ("cancelled", at(60))]
 
 
 def test_cancellation_undone_by_an_older_response_follows_it(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
-    (wrong,) = listed(service, at(120))
+    wrong = listed(service, at(120))
     service.cancel(at(60), rdv)
-    facts = [fact for body in bodies(service) for fact in split_message(body)]
-    mapping, reconciler = mapper(tmp_path)
-    with closing(reconciler):
-        events = [event for fact in [*facts, wrong, *listed(service, at(180))] for event in mapping.map(fact, READ_AT)]
-    assert dated_types(events) == [
+    assert dated_types(map_anew(tmp_path, pushed(service) + wrong + listed(service, at(180)))) == [
         ("booked", at(0)),
         ("cancelled", at(60)),
         ("booked", at(120)),
@@ -311,14 +286,6 @@ def test_child_has_pseudonyms_of_the_responsible_adult(service: RdvService, map_
         key.pseudonym(IdentityKind.EMAIL, "mireille.exemple@example.org"),
         key.pseudonym(IdentityKind.PHONE, "+33639985511"),
     ]
-
-
-def test_erasure_has_no_identities(service: RdvService, map_body: Map) -> None:
-    rdv = book(service, at(0), START)
-    service.attend(at(10), rdv)
-    service.erase(at(20), rdv)
-    *_, erased = [event for body in bodies(service) for event in map_body(body)]
-    assert (erased.type, erased.time, erased.identities) == ("personal_data.erased", at(20), "")
 
 
 @pytest.mark.parametrize(
@@ -344,10 +311,8 @@ def test_erasure_has_no_identities(service: RdvService, map_body: Map) -> None:
 def test_routing_uses_the_most_specific_table(
     service: RdvService, tmp_path: Path, tables: dict[str, Any], routing: tuple[str, ...]
 ) -> None:
-    mapping, reconciler = mapper(tmp_path, **{"organisations": {}, "motifs": {}} | tables)
     book(service, at(0), START, lieu=31)
-    with closing(reconciler):
-        (event,) = mapping.map(split_message(bodies(service)[0])[0], READ_AT)
+    (event,) = map_anew(tmp_path, pushed(service), **{"organisations": {}, "motifs": {}} | tables)
     queue = event.model_dump()["data"]["queue"]
     assert (event.site, event.service, queue, event.sector) == routing
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import timedelta
-from itertools import permutations
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,24 @@ from models.codec import UnusableRecord
 from models.events import Event
 from models.reasons import Reason
 from tests.support.rdv_harness import MIREILLE, book
-from tests.unit.connectors.test_rdv_mapping import BEGIN, READ_AT, START, at, bodies, dated_types, edit, listed, mapper
+from tests.unit.connectors.test_rdv_mapping import (
+    BEGIN,
+    READ_AT,
+    START,
+    at,
+    bodies,
+    dated_types,
+    edit,
+    listed,
+    map_anew,
+    mapper,
+    pushed,
+)
 
+MapFacts = Callable[[Sequence[bytes]], list[Event]]
 JEAN = Citizen(502, "Jean", "Modele")
 ZOE = Citizen(503, "Zoé", "Essai")
 DELETED = "user_501@deleted.rdv-solidarites.fr"
-MapFacts = Callable[[Sequence[bytes]], list[Event]]
 
 
 @pytest.fixture
@@ -46,10 +58,6 @@ def map_facts(tmp_path: Path) -> MapFacts:
     return map_all
 
 
-def facts_of(webhooks: Sequence[bytes]) -> list[bytes]:
-    return [fact for body in webhooks for fact in split_message(body)]
-
-
 def spoil(body: bytes, positions: Sequence[int], change: dict[str, Any]) -> bytes:
     """Change fields of the participations at `positions` in a webhook."""
     message = json.loads(body)
@@ -69,9 +77,9 @@ def people_of(events: Sequence[Event]) -> dict[str, list[tuple[str, str]]]:
 @pytest.mark.parametrize("origin", ["pushed", "found"])
 def test_removed_participation_is_cancelled_at_that_time(service: RdvService, map_facts: MapFacts, origin: str) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN, lieu=31)
-    before = facts_of(bodies(service))
+    before = pushed(service)
     service.leave(at(60), rdv, JEAN.id)
-    after = facts_of(bodies(service)) if origin == "pushed" else listed(service, at(60))
+    after = pushed(service) if origin == "pushed" else listed(service, at(60))
     events = map_facts([*before, *after, *after])
     assert people_of(events) == {
         "1": [("booked", "mds-nord")],
@@ -85,13 +93,11 @@ def test_removal_and_joining_do_not_depend_on_the_order(service: RdvService, tmp
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     service.leave(at(60), rdv, JEAN.id)
     service.join(at(120), rdv, ZOE)
-    _, *webhooks = bodies(service)
-    found = set()
-    for number, order in enumerate(permutations(webhooks)):
-        mapping, reconciler = mapper(tmp_path / str(number))
-        with closing(reconciler):
-            events = [event for fact in facts_of(order) for event in mapping.map(fact, READ_AT)]
-        found.add(frozenset((event.id, event.type) for event in events))
+    _, *webhooks = [split_message(body) for body in bodies(service)]
+    found = {
+        frozenset((event.id, event.type) for event in map_anew(tmp_path, chain(*order)))
+        for order in permutations(webhooks)
+    }
     assert [sorted(kind for _, kind in events) for events in found] == [
         ["appointment.booked"] * 3 + ["appointment.cancelled"]
     ]
@@ -100,7 +106,7 @@ def test_removal_and_joining_do_not_depend_on_the_order(service: RdvService, tmp
 def test_last_participation_can_be_removed(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), START, collectif=True)
     service.leave(at(60), rdv, MIREILLE.id)
-    assert [kind for kind, _ in dated_types(map_facts(facts_of(bodies(service))))] == ["booked", "cancelled"]
+    assert [kind for kind, _ in dated_types(map_facts(pushed(service)))] == ["booked", "cancelled"]
 
 
 @pytest.mark.parametrize("change", [{"status": "reporte"}, {"status": None}, {"user": "x"}], ids=str)
@@ -109,13 +115,12 @@ def test_removed_participation_is_cancelled_despite_rejected_ones(
     service: RdvService, map_facts: MapFacts, positions: list[int], change: dict[str, Any]
 ) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN, ZOE)
-    booked, _ = bodies(service)
+    assert len(map_facts(pushed(service))) == 3
     service.leave(at(60), rdv, JEAN.id)
     (left,) = bodies(service)
-    assert len(map_facts(facts_of([booked]))) == 3
     events: list[Event] = []
     rejected = 0
-    for fact in 2 * facts_of([spoil(left, positions, change)]):
+    for fact in 2 * split_message(spoil(left, positions, change)):
         try:
             events += map_facts([fact])
         except UnusableRecord:
@@ -136,7 +141,7 @@ def test_rejected_participation_hides_no_removal_in_any_order(service: RdvServic
         events: list[Event] = []
         mapping, reconciler = mapper(tmp_path / str(number))
         with closing(reconciler):
-            for fact in facts_of(order):
+            for fact in chain(*map(split_message, order)):
                 with suppress(UnusableRecord):
                     events += mapping.map(fact, READ_AT)
         assert len({event.id for event in events}) == len(events)
@@ -151,15 +156,15 @@ def test_removal_after_the_outcome_changes_nothing(
     rdv = book(service, at(0), START, MIREILLE, JEAN)
     act(service, at(30), rdv)
     service.leave(at(60), rdv, JEAN.id)
-    assert [len(types) for types in people_of(map_facts(facts_of(bodies(service)))).values()] == [2, 2]
+    assert [len(types) for types in people_of(map_facts(pushed(service))).values()] == [2, 2]
 
 
 def test_removed_participation_is_erased_with_its_old_appointment(service: RdvService, map_facts: MapFacts) -> None:
     rdv = book(service, at(0), START, MIREILLE, JEAN)
-    before = facts_of(bodies(service))
+    before = pushed(service)
     service._rdvs[rdv].participations.clear()
     service.erase(at(60), rdv)
-    events = map_facts([*before, *facts_of(bodies(service))])
+    events = map_facts(before + pushed(service))
     assert [kind for kind, _ in dated_types(events)] == ["booked", "booked", "erased", "erased"]
     assert [event.identities for event in events[2:]] == ["", ""]
 
@@ -175,7 +180,7 @@ def test_reconciler_of_an_earlier_version_without_lists_is_read(service: RdvServ
     service.leave(at(60), rdv, JEAN.id)
     mapping, reconciler = mapper(tmp_path)
     with closing(reconciler):
-        events = [event for fact in facts_of(bodies(service)) for event in mapping.map(fact, READ_AT)]
+        events = [event for fact in pushed(service) for event in mapping.map(fact, READ_AT)]
     assert dated_types(events) == [("cancelled", at(60))]
 
 
@@ -185,7 +190,7 @@ def test_citizen_with_a_deleted_account_is_erased_once(service: RdvService, map_
     booked, _, attended = bodies(service)
     deleted = attended.replace(MIREILLE.email.encode(), DELETED.encode())  # type: ignore[union-attr]
     assert deleted != attended
-    events = map_facts(facts_of([booked, deleted, deleted]))
+    events = map_facts([*split_message(booked), *2 * split_message(deleted)])
     assert [kind for kind, _ in dated_types(events)] == ["booked", "attended", "erased"]
     assert events[0].identities.count(":") == 3
     assert [event.identities for event in events[1:]] == ["", ""]
@@ -194,7 +199,7 @@ def test_citizen_with_a_deleted_account_is_erased_once(service: RdvService, map_
 def test_child_has_no_pseudonyms_of_a_deleted_account(service: RdvService, map_facts: MapFacts) -> None:
     book(service, at(0), START, Citizen(600, "Léo", "Exemple", responsible=MIREILLE))
     body = bodies(service)[0].replace(MIREILLE.email.encode(), DELETED.encode())  # type: ignore[union-attr]
-    (event,) = map_facts(facts_of([body]))
+    (event,) = map_facts(split_message(body))
     assert event.identities.count(":") == 1
 
 
@@ -205,15 +210,11 @@ def test_order_of_two_updates_in_one_second_does_not_matter(
     rdv = book(service, at(0), START)
     service.move(at(60), rdv, START + timedelta(days=1))
     end(service, at(60), rdv)
-    created, _, moved, ended = bodies(service)
-    results: list[set[tuple[str, str]]] = []
-    for order in ((moved, ended), (ended, moved)):
-        mapping, reconciler = mapper(tmp_path / str(len(results)))
-        with closing(reconciler):
-            events = [event for fact in facts_of([created, *order]) for event in mapping.map(fact, READ_AT)]
-        results.append({(event.id, event.type) for event in events})
-    assert results[0] == results[1]
-    assert {kind.partition(".")[2] for _, kind in results[0]} == {"booked", "moved", "cancelled"}
+    created, _, moved, ended = map(split_message, bodies(service))
+    orders = (created + moved + ended, created + ended + moved)
+    first, second = ({(event.id, event.type) for event in map_anew(tmp_path, order)} for order in orders)
+    assert first == second
+    assert {kind.partition(".")[2] for _, kind in first} == {"booked", "moved", "cancelled"}
 
 
 def test_past_appointment_without_booking_time_is_rejected(service: RdvService, map_facts: MapFacts) -> None:
@@ -221,9 +222,11 @@ def test_past_appointment_without_booking_time_is_rejected(service: RdvService, 
     service.attend(at(180), rdv)
     *_, body = bodies(service)
     with pytest.raises(UnusableRecord) as refusal:
-        map_facts(facts_of([edit(body, created_at=None)]))
+        map_facts(split_message(edit(body, created_at=None)))
     assert (refusal.value.reason, refusal.value.detail) == (Reason.MISSING_FIELD, "created_at")
     erased = body.replace(b'"updated", "webhook_reason": null', b'"destroyed", "webhook_reason": "rgpd"')
-    assert [kind for kind, _ in dated_types(map_facts(facts_of([edit(erased, created_at=None, id=9)])))] == ["erased"]
-    together = map_facts(facts_of([edit(body, collectif=True)]))
+    assert [kind for kind, _ in dated_types(map_facts(split_message(edit(erased, created_at=None, id=9))))] == [
+        "erased"
+    ]
+    together = map_facts(split_message(edit(body, collectif=True)))
     assert dated_types(together)[0] == ("booked", at(0))

@@ -1,24 +1,20 @@
 """Simulated département without its systems: citizens, plan and ledger."""
 
-import json
 import random
 import re
-from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
-from itertools import count, islice, pairwise, takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import pytest
 
-from connectors.simulator.actions import Action, ActionKind, CitizenCase, ContactReason, Place
+from connectors.simulator.actions import Action, ActionKind, ContactReason
 from connectors.simulator.case_tallies import RULES, VISIT_ACTIONS
-from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import PARIS, OfficeHours, midnight
-from connectors.simulator.organisation import CALL_SHARE, EMAILS, VISITS
+from connectors.simulator.organisation import EMAILS, VISITS
 from connectors.simulator.plan import Plan
-from connectors.simulator.population import CITIZENS, citizen, citizen_by_phone, draw
+from connectors.simulator.population import CITIZENS, citizen
 from connectors.simulator.run_modes import RunProgress
-from connectors.simulator.scenarios import PATIENCE_HOURS
 from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
 
@@ -47,19 +43,6 @@ def test_citizens_have_unique_reserved_numbers_and_addresses() -> None:
     assert 0.7 < len(addresses) / len(citizens) < 0.9
 
 
-def test_citizen_is_found_by_phone_number() -> None:
-    chance = random.Random(3)
-    for _ in range(200):
-        who = draw(5, chance)
-        assert citizen_by_phone(5, who.phone) == who
-
-
-def test_some_citizens_make_contact_more_often() -> None:
-    chance = random.Random(4)
-    drawn = Counter(draw(1, chance).number < CITIZENS // 4 for _ in range(2_000))
-    assert 0.45 < drawn[True] / 2_000 < 0.55
-
-
 # --------------------------------------------------------------------------------------------------------- working hours
 @pytest.mark.parametrize(
     ("at", "hours", "then"),
@@ -76,10 +59,6 @@ def test_work_is_done_in_working_hours(at: str, hours: float, then: str) -> None
     assert OfficeHours().after(datetime.fromisoformat(at), hours) == datetime.fromisoformat(then)
 
 
-def test_always_open_office_works_at_night() -> None:
-    assert OfficeHours(always=True).after(MONDAY, 3) == MONDAY + timedelta(hours=3)
-
-
 def test_arrivals_match_the_volume_and_the_opening_hours() -> None:
     days = [date(2026, 1, 1) + timedelta(days=number) for number in range(365)]
     chance = random.Random(2)
@@ -90,11 +69,6 @@ def test_arrivals_match_the_volume_and_the_opening_hours() -> None:
     assert {at.hour for at in local} == {9, 10, 11, 14, 15}
     emails = [at for day in days for at in EMAILS.rhythm.arrivals(20_000, day, chance, always=False)]
     assert any(at.astimezone(PARIS).weekday() == 6 for at in emails)
-
-
-def test_with_always_citizens_come_at_any_hour() -> None:
-    visits = VISITS.rhythm.arrivals(100_000, date(2026, 3, 15), random.Random(2), always=True)
-    assert len({at.hour for at in visits}) == 24
 
 
 # ------------------------------------------------------------------------------------------------------------------ plan
@@ -128,152 +102,14 @@ def test_all_kinds_of_actions_occur_in_a_valid_order(month: list[Action]) -> Non
     assert {action.kind for action in month} == {*ActionKind}
     assert RULES.keys() | VISIT_ACTIONS == {*ActionKind} - {ActionKind.CALLED}
     assert {action.citizen_case.reason for action in month} == {*ContactReason}
-    first: dict[int, ActionKind] = {}
+    begun: set[int] = set()
     for action in month:
-        for citizen_case in (action.citizen_case, *action.other_cases):
-            first.setdefault(citizen_case.number, action.kind)
-            assert (
-                citizen_case.parent is None
-                or citizen_case.parent.number in first
-                or citizen_case.parent.channel is Channel.CALL
-            )
-    assert set(first.values()) == {
-        ActionKind.LETTER_SCANNED,
-        ActionKind.EMAIL_RECEIVED,
-        ActionKind.FORM_SUBMITTED,
-        ActionKind.APPOINTMENT_BOOKED,
-        ActionKind.TICKET_TAKEN,
-        ActionKind.CALLED,
-        ActionKind.INVITED,
-        ActionKind.OPINION_GIVEN,
-        ActionKind.LETTER_REGISTERED,
-        ActionKind.LETTER_SENT,
-    }
-
-
-def test_citizen_with_an_unanswered_letter_calls(month: list[Action]) -> None:
-    scanned: dict[int, datetime] = {}
-    for action in month:
-        if action.kind is ActionKind.LETTER_SCANNED:
-            scanned |= {citizen_case.number: action.at for citizen_case in (action.citizen_case, *action.other_cases)}
-    calls = [
-        action
-        for action in month
-        if action.citizen_case.reason is ContactReason.LETTER_UNANSWERED and action.kind is ActionKind.CALLED
-    ]
-    assert len(calls) > 5
-    answered = {action.citizen_case.number: action.at for action in month if action.kind is ActionKind.LETTER_ANSWERED}
-    for call in calls:
-        parent = call.citizen_case.parent
-        assert parent is not None
-        assert call.citizen_case.citizen == parent.citizen
-        assert call.at >= OfficeHours().after(scanned[parent.number], PATIENCE_HOURS)
-        assert answered.get(parent.number, datetime.max.replace(tzinfo=UTC)) > scanned[parent.number] + WEEK
-
-
-def test_citizen_who_missed_an_appointment_may_visit_the_desk(month: list[Action]) -> None:
-    visits = [
-        action.citizen_case for action in month if action.kind is ActionKind.TICKET_TAKEN and action.citizen_case.parent
-    ]
-    assert {citizen_case.reason for citizen_case in visits} == {ContactReason.APPOINTMENT_MISSED}
-    assert all(citizen_case.parent and citizen_case.citizen == citizen_case.parent.citizen for citizen_case in visits)
-
-
-def test_yearly_volume_is_as_configured(month: list[Action]) -> None:
-    begun = {
-        citizen_case.number
-        for action in month
-        for citizen_case in (action.citizen_case, *action.other_cases)
-        if not citizen_case.parent
-    }
-    assert 0.9 < len(begun) / (200_000 * (1 - CALL_SHARE) * 20 / 252) < 1.1
+        for case in (action.citizen_case, *action.other_cases):
+            begun.add(case.number)
+            assert case.parent is None or case.parent.number in begun or case.parent.channel is Channel.CALL
 
 
 # ---------------------------------------------------------------------------------------------------------------- ledger
-def letter(number: int = 1, **says: object) -> CitizenCase:
-    return CitizenCase(number, Channel.MAIL, Place("siege", "mdph"), citizen(1, number), **says)
-
-
-def test_letter_is_counted_at_its_last_place() -> None:
-    ledger, citizen_case = Ledger(), letter()
-    at = [MONDAY + timedelta(hours=hours) for hours in range(6)]
-    ledger.record(Action(at[1], ActionKind.LETTER_SCANNED, citizen_case, effective_at=at[0]))
-    assert ledger.numbers() == {
-        ("mail", "siege", "mdph", ""): {
-            "received": 1,
-            "registered": 1,
-            "registration_milliseconds": 3_600_000,
-            "scanned": 1,
-            "scan_milliseconds": 3_600_000,
-            "waiting": 1,
-        }
-    }
-    ledger.record(Action(at[2], ActionKind.LETTER_ASSIGNED, citizen_case, place=Place("siege", "rsa")))
-    ledger.record(Action(at[3], ActionKind.LETTER_ANSWERED, citizen_case))
-    ledger.record(Action(at[4], ActionKind.LETTER_SENT, citizen_case, "lettre_verte", 139))
-    (numbers,) = [numbers for place, numbers in ledger.numbers().items() if place == ("mail", "siege", "rsa", "")]
-    assert len(ledger.numbers()) == 1
-    assert numbers == {
-        "received": 1,
-        "registered": 1,
-        "registration_milliseconds": 3_600_000,
-        "scanned": 1,
-        "scan_milliseconds": 3_600_000,
-        "assigned": 1,
-        "assignment_milliseconds": 7_200_000,
-        "responded": 1,
-        "first_response_milliseconds": 10_800_000,
-        "closed_answered": 1,
-        "resolution_milliseconds": 10_800_000,
-        "sent_lettre_verte": 1,
-        "postage_cents": 139,
-        "postage_cents_lettre_verte": 139,
-    }
-
-
-def test_opinion_is_counted_at_its_contact() -> None:
-    ledger, citizen_case = (
-        Ledger(),
-        letter()._replace(channel=Channel.VISIT, place=Place("cdas-sud", "accueil", "accueil")),
-    )
-    feedback = CitizenCase(
-        2, Channel.FEEDBACK, citizen_case.place, citizen_case.citizen, ContactReason.ASKED_FOR_OPINION, citizen_case
-    )
-    ledger.record(Action(MONDAY, ActionKind.TICKET_TAKEN, citizen_case))
-    ledger.record(Action(MONDAY, ActionKind.INVITED, feedback))
-    ledger.record(Action(MONDAY, ActionKind.OPINION_GIVEN, feedback, "csat_1_5", 4))
-    assert ledger.numbers()["feedback", "cdas-sud", "accueil", "visit"] == {
-        "invited": 1,
-        "given_csat_1_5_4": 1,
-        "invited_answered": 1,
-    }
-
-
-def test_ledger_of_a_month_is_consistent(month: list[Action]) -> None:
-    ledger = Ledger()
-    for action in month:
-        ledger.record(action)
-    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for place, numbers in ledger.numbers().items():
-        totals[place[0]].update(numbers)
-    came = (ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED)
-    scanned = [
-        citizen_case
-        for action in month
-        if action.kind in came
-        for citizen_case in (action.citizen_case, *action.other_cases)
-    ]
-    assert totals["mail"]["received"] == totals["mail"]["registered"] == len(scanned)
-    for channel in ("mail", "email", "form"):
-        numbers = totals[channel]
-        closed = sum(number for name, number in numbers.items() if name.startswith("closed_"))
-        assert numbers["received"] == closed + numbers["waiting"] + numbers["in_progress"] + numbers["pending_citizen"]
-    places = json.loads(ledger.to_json())
-    assert {tuple(place[name] for name in ("channel", "site", "service", "queue")) for place in places} == {
-        *ledger.numbers()
-    }
-
-
 # ------------------------------------------------------------------------------------------------------ stage and playing
 def test_ports_and_secrets_are_stored_for_this_user_only(tmp_path: Path) -> None:
     simulation_run = SimulationRun(tmp_path / "stage")
@@ -304,11 +140,3 @@ def test_only_the_same_simulation_is_resumed(tmp_path: Path) -> None:
     assert RunProgress.load(tmp_path / "mark", {"seed": 2}) is None
     assert RunProgress.load(tmp_path / "none", {"seed": 1}) is None
     assert mark.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
-
-
-def test_case_numbers_are_assigned_in_order() -> None:
-    day = [*Plan(1, 50_000).day(MONDAY.astimezone(PARIS).date(), MONDAY)]
-    numbers = sorted(
-        {citizen_case.number for action in day for citizen_case in (action.citizen_case, *action.other_cases)}
-    )
-    assert numbers == [*islice(count(numbers[0]), len(numbers))]

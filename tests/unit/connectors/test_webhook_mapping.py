@@ -17,9 +17,8 @@ from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.testing.leaks import DISGUISED, fill, forms_outside
 from connectors.sdk.webhook.intake import Message
-from connectors.webhook.config import WebhookConfig
+from connectors.webhook.config import EVENT_MODELS, WebhookConfig, data_fields, is_enum, is_label
 from connectors.webhook.mapping import WebhookMapping
-from connectors.webhook.vocabulary import EVENT_MODELS, data_fields, is_enum, is_label
 from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import PseudonymKey
@@ -92,11 +91,6 @@ def test_example_of_the_readme_is_mapped() -> None:
         ]  # fmt: skip
 
 
-def test_each_message_is_an_event_without_a_revision() -> None:
-    first, again, other = (map_one(message("ticket.called", 1), name).id for name in ("msg_1", "msg_1", "msg_2"))
-    assert first == again != other
-
-
 OTHER_KEY = PseudonymKey("social", b"o" * 32)
 GENERATED = ("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "0b8e6c52-7a53-4f0c-9d0e-0c6f0d7f8a11", "4711")
 REVISIONS = ("3", "1773648000", "1773648000123", "2026-03-16", "2026-03-16T09:00:00.123+01:00", "2026-03-16 09:00")
@@ -111,16 +105,13 @@ PERSONAL = (
 )
 
 
-@pytest.mark.parametrize("name", GENERATED)
-def test_generated_message_id_gives_a_stable_event_id(name: str) -> None:
-    assert map_one(message("ticket.called", 1), name).id == event_id("webhook/essai", f"visit.called|{name}")
-
-
-@pytest.mark.parametrize("revision", REVISIONS)
-def test_number_or_time_as_revision_gives_a_stable_event_id(revision: str) -> None:
-    assert map_one(message("ticket.served", 1, round=revision)).id == event_id(
-        "webhook/essai", "visit.served|1", revision
-    )
+@pytest.mark.parametrize(
+    ("kind", "name", "revision"),
+    [*(("called", name, "") for name in GENERATED), *(("served", "1", revision) for revision in REVISIONS)],
+)
+def test_generated_id_number_or_time_gives_a_stable_event_id(kind: str, name: str, revision: str) -> None:
+    event = map_one(message(f"ticket.{kind}", 1, round=revision), name)
+    assert event.id == event_id("webhook/essai", f"visit.{kind}|{name}", revision)
 
 
 @pytest.mark.parametrize("text", [*PERSONAL, "msg_0639985511aaaaaaaaaaaaaaaaa", "msg_JeanModeleJeanModeleJean"])
@@ -287,28 +278,16 @@ def test_each_text_field_is_a_closed_set_or_listed_here() -> None:
         (kind("visit.arrived", data={"qeue": "q"}), r"types\.x data\.qeue .*did you mean data\.queue\?"),
         (kind("visit.arrived", site="a..b"), r"types\.x\.site "),
         ({"timezone": "Europe/Rennes"}, r"timezone must be a time zone"),
-        ({"timezone": "Europe"}, r"timezone must be a time zone"),
         ({"labels": {"PMI": "two words"}}, r"labels\.PMI "),
         ({"types": {}}, r"types "),
         ({"path": "/{all}"}, r"path "),
         ({"secret": "s3cret"}, r"secret must be whsec_"),
-        ({"previous_secret": "s3cret"}, r"previous_secret must be whsec_"),
     ],
 )
 def test_configuration_error_names_the_option(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=f"essai.{said}") as refusal:
         configure(**options)
     assert "s3cret" not in str(refusal.value)
-
-
-def test_secrets_can_be_given_as_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "secret").write_text(SECRET + "\n")
-    monkeypatch.setenv("ESSAI_SECRET", SECRET)
-    files = {"secret_file": str(tmp_path / "secret"), "previous_secret_env": "ESSAI_SECRET"}
-    config = parse(WebhookConfig, "essai", {**{k: v for k, v in OPTIONS.items() if k != "secret"}, **files})
-    assert isinstance(config, WebhookConfig)
-    assert [one.get_secret_value() for one in config.secrets] == [SECRET, SECRET]
-    assert SECRET not in repr(config)
 
 
 JSON = st.recursive(

@@ -20,7 +20,7 @@ from connectors.sdk.runner import configure
 from streams.cli.main import main
 from streams.kafka.ports import free_port
 from streams.runtime.health import HealthServer
-from tests.support.demarches_server import serving
+from tests.support.demarches_server import serving_dossiers
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +194,7 @@ class TestCheck:
 
     def test_a_refused_secret_exits_with_2(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "un-autre-jeton")
-        with serving(home / "dossiers.json") as server:
+        with serving_dossiers() as server:
             Path("accueil.toml").write_text(
                 f'[connectors.aides]\nconnector = "demarches"\nurl = "{server.url}"\ntoken_env = "TOKEN"\n'
                 "procedures.48210 = {}\n"

@@ -12,8 +12,8 @@ from connectors.sdk.keys import load_key
 from connectors.simulator.population import CITIZENS as POPULATION
 from connectors.simulator.population import citizen, list_citizens
 from models.identities import IdentityKind, normalise
+from models.roles import Role
 from streams.access.audit import read as read_audit
-from streams.access.permissions import Role
 from streams.access.tokens import find
 from streams.cli.tokens import open_tokens
 from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, is_one_citizen, make_token, save_demo_citizen

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connectors.sdk.keys import load_key
+from models.roles import Role
 from streams.access import tokens
 from streams.access.audit import read, verify
-from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.cli.main import main
 from streams.timeline.store import Timeline

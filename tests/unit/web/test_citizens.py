@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_figures
 from streams.core.citizens.citizen_figures import (
     PROGRESS_KEY,
@@ -24,7 +23,14 @@ from streams.core.citizens.citizen_figures import (
 )
 from streams.core.figures.disclosure import MIN_CITIZENS, MIN_WITHHELD, Cell, disclose
 from streams.core.figures.figure import encode_figure
-from streams.core.figures.figure_schemas import CONTACT_CHANNELS, NO_PREVIOUS_CHANNEL, OTHER_REASON, RECONTACT_REASONS
+from streams.core.figures.figure_schemas import (
+    CITIZENS,
+    CONTACT_CHANNELS,
+    NO_PREVIOUS_CHANNEL,
+    OTHER_REASON,
+    RECONTACT_REASONS,
+    handled_count_name,
+)
 from streams.core.timeline.entries import Entry
 from streams.web.citizens import CitizensView
 from streams.web.metrics.citizens import CitizensCollector
@@ -252,7 +258,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
         count(None, fold(entries), figures.__getitem__)
     for service in ("autonomie", "enfance"):
         figure = figures[CitizenFigureKey(Period.WEEK, start_of(Period.WEEK, MONDAY), service)]
-        value = dict(zip(citizens.CITIZENS.counts, figure.counts, strict=True))
+        value = dict(zip(CITIZENS.counts, figure.counts, strict=True))
 
         def cell(name: str, value: dict[str, int] = value) -> Cell:
             return Cell(value[name], value[f"{name}_citizens"])
@@ -286,7 +292,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
             assert all(sums)  # unidentified contacts would be the rest of the total
         for first, followed in product((True, False), (True, False)):
             number = known.handled.get((service, "call", first, followed))
-            name = citizens.handled_count_name("call", is_first=first, is_followed=followed)
+            name = handled_count_name("call", is_first=first, is_followed=followed)
             assert number is None or number == 0 or value[f"{name}_citizens"] >= MIN_CITIZENS
 
 

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+OF_ENTRIES = "id contact sector channel site service type state outcome source detail withdraws"
+
 
 def upgrade() -> None:
     """Create the first tables."""
@@ -13,23 +15,7 @@ def upgrade() -> None:
         "entries",
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("happened_at", sa.BigInteger, nullable=False),
-        *(
-            sa.Column(name, sa.Text, nullable=False)
-            for name in (
-                "id",
-                "contact",
-                "sector",
-                "channel",
-                "site",
-                "service",
-                "type",
-                "state",
-                "outcome",
-                "source",
-                "detail",
-                "withdraws",
-            )
-        ),
+        *(sa.Column(name, sa.Text, nullable=False) for name in OF_ENTRIES.split()),
         sa.PrimaryKeyConstraint("owner", "happened_at", "id"),
         sqlite_with_rowid=False,
     )

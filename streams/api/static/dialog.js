@@ -1,9 +1,9 @@
 // Confirmation dialog of an action: its consequences, further fields, confirm and cancel.
 
-import { $, el, say } from "./say.js";
+import { $, el, say } from "./texts.js";
 
 /** Ask for confirmation. `fields` come before the buttons, the first one gets the focus. `act()` runs when `yes` is pressed and all are valid. */
-export function question({ title, consequence, fields, yes, act }) {
+export function confirmAction({ title, consequence, fields, yes, act }) {
   const dialog = $("question");
   const submit = (event) => {
     event.preventDefault();

@@ -1,18 +1,26 @@
-"""Simulated mailroom that drops scans and sidecars into the hot folder."""
+"""Simulated mailroom, for demonstrations: drops scans, as PDF files, and sidecars into the hot folder."""
 
+import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final, Literal
 
-from connectors.mailroom.simulate import scans
+import zxingcpp
+from PIL import Image
+from pypdf import PdfWriter
 
 SidecarFields = Mapping[str, str | int]
 """Fields of a sidecar row, by the field names of the connector's README."""
-MAX_ROWS: Final = 1000
-"""Most rows of one sidecar."""
+Code = Literal["code128", "qr"]
+A4: Final = (595, 842)
+"""Page size in points."""
+SHEET: Final = (1240, 1754)
+"""Page size of a separator sheet in pixels, at 150 dpi."""
+SHEET_DPI: Final = 150.0
+_FORMATS: Final = {"code128": zxingcpp.BarcodeFormat.Code128, "qr": zxingcpp.BarcodeFormat.QRCode}
 
 
 class Mailroom:
@@ -32,19 +40,19 @@ class Mailroom:
         self._drop(
             {
                 f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **fields}).encode(),
-                f"{name}.pdf": scans.letter(name, pages),
+                f"{name}.pdf": make_letter(name, pages),
             },
             scanned_at,
         )
 
     def drop_stack(
-        self, name: str, *, scanned_at: datetime, letters: Sequence[tuple[str, int]], code: scans.Code = "code128"
+        self, name: str, *, scanned_at: datetime, letters: Sequence[tuple[str, int]], code: Code = "code128"
     ) -> None:
         """Drop a scan of several letters without a sidecar; `letters` gives the sheet text and the page count of each."""
-        self._drop({f"{name}.pdf": scans.stack(letters, scanned_at, code)}, scanned_at)
+        self._drop({f"{name}.pdf": make_stack(letters, scanned_at, code)}, scanned_at)
 
     def write_steps(self, name: str, *, written_at: datetime, steps: Sequence[SidecarFields]) -> None:
-        """Drop a sidecar with up to `MAX_ROWS` steps of registered letters; each step has its `chrono`."""
+        """Drop a sidecar with steps of registered letters; each step has its `chrono`."""
         self._drop({f"{name}.json": json.dumps([*steps]).encode()}, written_at)
 
     def refresh(self) -> None:
@@ -80,3 +88,36 @@ def _expand_range(label: str) -> list[str]:
     head, _, number = first.rpartition("-")
     numbers = range(int(number), int(last.rpartition("-")[2]) + 1)
     return [f"{head}-{number:0{len(first) - len(head) - 1}}" for number in numbers]
+
+
+def make_letter(title: str, pages: int) -> bytes:
+    """Return a PDF of blank pages."""
+    writer = PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(*A4)
+    writer.add_metadata({"/Title": title})
+    return _to_bytes(writer.write)
+
+
+def make_stack(letters: Iterable[tuple[str, int]], scanned_at: datetime, code: Code) -> bytes:
+    """Return a scan of several letters, each after a separator sheet; `letters` gives the sheet text and the page count."""
+    pages = [page for text, count in letters for page in (_sheet(text, code), *[_sheet("", code)] * count)]
+    stamp = scanned_at.utctimetuple()
+    options: dict[str, Any] = {"save_all": True, "resolution": SHEET_DPI, "creationDate": stamp, "modDate": stamp}
+    return _to_bytes(lambda file: pages[0].save(file, "PDF", append_images=pages[1:], **options))
+
+
+def _sheet(text: str, code: Code) -> Image.Image:
+    page = Image.new("L", SHEET, 255)
+    if text:
+        image = zxingcpp.create_barcode(text, _FORMATS[code]).to_image(scale=4)
+        height, width = image.shape
+        grey = memoryview(image).tobytes()  # type: ignore[arg-type] # its stub lacks the buffer protocol
+        page.paste(Image.frombytes("L", (width, height), grey), (150, 300))
+    return page.convert("1")
+
+
+def _to_bytes(write: Callable[[BinaryIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()

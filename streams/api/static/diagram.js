@@ -1,6 +1,6 @@
 // Diagram of events over time, with a lane for each channel. Arrow keys move, Enter opens an event, T shows a table instead.
 
-import { date, daily, el, factName, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./say.js";
+import { date, daily, el, eventText, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./texts.js";
 
 const CHANNELS = ["mail", "email", "form", "appointment", "call", "visit", "feedback"];
 const MOST = 500; // maximum of events: more would overlap
@@ -11,23 +11,23 @@ const STEPS = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * 
 const MONTHS = [1, 2, 3, 6, 12, 24, 60];
 
 /** Return the accessible name of an event. */
-export const nameOfFact = (entry) =>
+const eventLabel = (entry) =>
   entry.is_outline
     ? `${word("channel", entry.channel)}, ${moment(millis(entry.happened_at))}. ${say("outline")}`
-    : `${factName(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}.${stateAfter(entry) ? ` ${word("state", entry.state)}` : ""}`;
+    : `${eventText(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}.${stateAfter(entry) ? ` ${word("state", entry.state)}` : ""}`;
 
-export class Lanes {
+export class Diagram {
   constructor(open) {
     this.open = open;
     this.asTable = false;
     this.current = null; // id of the event that Tab focuses
     this.picture = el("div", { class: "picture" });
     this.table = el("div", { class: "unseen" });
-    this.told = el("p", { class: "muted", id: "lanes-told" });
+    this.caption = el("p", { class: "muted", id: "lanes-told" });
     this.toggle = el("button", { type: "button", "aria-pressed": "false", onclick: () => this.flip() }, say("as_table"));
     this.element = el("section", { class: "lanes panel", "aria-labelledby": "lanes-title", onkeydown: (event) => this.key(event) },
       el("div", { class: "head" }, el("h2", { id: "lanes-title" }, say("lanes")), legend(), this.toggle),
-      this.table, this.picture, this.told,
+      this.table, this.picture, this.caption,
       el("p", { class: "muted keys", id: "lanes-help" }, say("lanes_help")),
     );
     this.seen = new ResizeObserver(() => this.draw());
@@ -40,7 +40,7 @@ export class Lanes {
     this.channels = CHANNELS.filter((channel) => this.entries.some((entry) => entry.channel === channel));
     if (!this.entries.some(({ id }) => id === this.current)) this.current = this.entries.at(-1)?.id ?? null;
     this.element.hidden = this.entries.length === 0;
-    this.told.textContent = this.entries.length
+    this.caption.textContent = this.entries.length
       ? say("lanes_told", { shown: this.entries.length, from: date(this.entries[0].at), until: date(this.entries.at(-1).at) })
       : "";
     this.table.replaceChildren(tableOf(this.channels, this.entries));
@@ -75,10 +75,10 @@ export class Lanes {
         ]),
         this.channels.map((channel) => [
           svg("line", { class: "lane", x1: left, x2: width, y1: y(channel), y2: y(channel) }),
-          svg("text", { class: "channel", x: head ? 4 : 4, y: head ? y(channel) - ROW / 2 : y(channel) + 5, "aria-hidden": "true" },
+          svg("text", { class: "channel", x: 4, y: head ? y(channel) - ROW / 2 : y(channel) + 5, "aria-hidden": "true" },
             word("channel", channel)),
         ]),
-        this.lives(until).map(([channel, start, end, isOpen]) =>
+        this.contactLines(until).map(([channel, start, end, isOpen]) =>
           svg("line", { class: isOpen ? "life open" : "life", x1: x(start), x2: x(end), y1: y(channel), y2: y(channel) })),
         this.levels(x).map((level, index) => this.mark(this.entries[index], x(this.entries[index].at), y(this.entries[index].channel) + level)),
       ),
@@ -108,16 +108,16 @@ export class Lanes {
   }
 
   /** Return the lane of each contact, its shown beginning and end, and whether it is open. */
-  lives(until) {
-    const lives = new Map();
+  contactLines(until) {
+    const contactLines = new Map();
     for (const { contact, channel, at } of this.entries) {
-      if (contact && channel !== "feedback") lives.set(contact, [channel, lives.get(contact)?.[1] ?? at, at, false]);
+      if (contact && channel !== "feedback") contactLines.set(contact, [channel, contactLines.get(contact)?.[1] ?? at, at, false]);
     }
     for (const { contact, is_open: isOpen } of this.contacts) {
-      const life = lives.get(contact);
-      if (isOpen && life) life.splice(2, 2, until, true);
+      const line = contactLines.get(contact);
+      if (isOpen && line) line.splice(2, 2, until, true);
     }
-    return [...lives.values()];
+    return [...contactLines.values()];
   }
 
   mark(entry, x, y) {
@@ -130,8 +130,8 @@ export class Lanes {
     const open = () => this.choose(entry);
     return svg("g", {
       role: entry.is_outline ? "img" : "button", tabindex: entry.id === this.current ? 0 : -1, "data-id": entry.id,
-      "aria-label": nameOfFact(entry), onclick: open, onfocus: () => this.reach(entry.id),
-    }, svg("title", {}, nameOfFact(entry)), target, shape);
+      "aria-label": eventLabel(entry), onclick: open, onfocus: () => this.reach(entry.id),
+    }, svg("title", {}, eventLabel(entry)), target, shape);
   }
 
   choose(entry) {

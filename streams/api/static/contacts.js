@@ -1,29 +1,31 @@
-// A citizen's cases: summary, and cards of the open ones.
+// A citizen's contacts: summary, cards of the open ones, and the side panel with all events of one.
 
-import { briefTime, deadline, el, many, millis, ofClock, opinion, say, serviceName, symbol, time, word } from "./say.js";
+import {
+  $, briefTime, date, deadline, el, eventText, many, millis, ofClock, opinion, say, serviceName, stateAfter, symbol, term, time, word,
+} from "./texts.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
 const DUE = { running: "○", at_risk: "▲", overdue: "■", paused: "◇" };
 
 /** State of a contact, as text and symbol. */
-export const standing = (state) =>
+export const stateLabel = (state) =>
   el("span", { class: "standing", "data-state": state }, symbol(STATES[state] ?? "?"), " ", word("state", state));
 
 /** Result of a judged SLA target, as text, symbol and colour, with its clock. */
-const promise = ({ state, clock }) =>
+const verdictLabel = ({ state, clock }) =>
   el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", ofClock(word("sla", state), clock));
 
-export const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
+const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
 
 /** State of an open SLA target, as text, symbol and colour, with its clock. */
-const standingDue = ({ state, clock }) =>
+const dueLabel = ({ state, clock }) =>
   el("span", { class: "promise", "data-due": state }, symbol(DUE[state] ?? "?"), " ", ofClock(word("due", state), clock));
 
 /** All SLA targets of a contact: open ones by deadline, then judged ones, worst first. */
-export function promises(contact) {
-  const due = contact.due.map((one) => [standingDue(one), one.due_at && [el("br"), el("span", { class: "muted" }, deadline(millis(one.due_at)))]]);
-  const over = worstFirst(verdicts(contact)).map((one) => [promise(one), one.told_at && [el("br"), el("span", { class: "muted" }, time(millis(one.told_at)))]]);
+function targets(contact) {
+  const due = contact.due.map((one) => [dueLabel(one), one.due_at && [el("br"), el("span", { class: "muted" }, deadline(millis(one.due_at)))]]);
+  const over = worstFirst(verdicts(contact)).map((one) => [verdictLabel(one), one.told_at && [el("br"), el("span", { class: "muted" }, time(millis(one.told_at)))]]);
   const all = [...due, ...over];
   return all.length === 0 ? el("p", { class: "muted" }, say("no_promise")) : el("ul", { class: "promises" }, all.map((one) => el("li", {}, one)));
 }
@@ -36,10 +38,8 @@ const verdicts = ({ sla, due }) => sla.filter(({ policy, clock, state }) => {
 
 const worstFirst = (over) => [...over].sort((one, other) => (other.state === "breached") - (one.state === "breached"));
 
-const isOverdue = ({ state }) => state === "overdue";
-
 /** The summary line. */
-export function inShort(story) {
+export function summary(story) {
   const open = story.contacts.filter((contact) => contact.is_open);
   const booked = open.filter((contact) => contact.channel === "appointment");
   const next = booked.map((contact) => millis(contact.starts_at)).filter((at) => at > Date.now()).sort((one, other) => one - other)[0];
@@ -55,11 +55,11 @@ export function inShort(story) {
     el("h2", { id: "short-title", class: "unseen" }, say("in_short")),
     el("p", { class: "open-count" }, many("open", open.length)),
     el("dl", {},
-      fact("last_contact", last),
-      fact("next_deadline", ...nextDeadline(open)),
-      fact("next_appointment", next ? time(next) : many("appointment", booked.length)),
-      fact("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
-      fact("opinions", [many("opinions", opinions), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]),
+      term("last_contact", last),
+      term("next_deadline", ...nextDeadline(open)),
+      term("next_appointment", next ? time(next) : many("appointment", booked.length)),
+      term("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
+      term("opinions", [many("opinions", opinions), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]),
     ),
   );
 }
@@ -70,14 +70,12 @@ function nextDeadline(open) {
   const dated = due.filter(({ due_at: at }) => at !== null).sort((one, other) => millis(one.due_at) - millis(other.due_at));
   const [next] = dated.length ? dated : due;
   if (!next) return [say("deadline_none")];
-  const told = [standingDue(next), next.due_at && [", ", deadline(millis(next.due_at))]];
+  const told = [dueLabel(next), next.due_at && [", ", deadline(millis(next.due_at))]];
   return [told, { overdue: "action", at_risk: "attention" }[next.state]];
 }
 
-const fact = (name, told, level = null) => el("div", {}, el("dt", {}, say(name)), el("dd", { "data-level": level }, told));
-
 /** The open cases; `open(contact)` shows all events of one. */
-export function matters(story, open) {
+export function openCases(story, open) {
   const shown = story.contacts.filter((contact) => contact.is_open);
   return el("section", { class: "matters", "aria-labelledby": "matters-title" },
     el("h2", { id: "matters-title" }, say("open_matters")),
@@ -87,12 +85,12 @@ export function matters(story, open) {
 }
 
 function card(contact, open) {
-  const isLate = contact.due.some(isOverdue) || contact.sla.some(({ state }) => state === "breached");
+  const isLate = contact.due.some(({ state }) => state === "overdue") || contact.sla.some(({ state }) => state === "breached");
   return el("article", { class: "card panel", "data-channel": contact.channel, "data-late": isLate },
     el("h3", {}, el("span", { class: "channel" }, word("channel", contact.channel)), " ", serviceName(contact.service)),
-    el("p", { class: "stand" }, standing(contact.state)),
+    el("p", { class: "stand" }, stateLabel(contact.state)),
     contact.starts_at !== null && el("p", { class: "stand" }, time(millis(contact.starts_at))),
-    promises(contact),
+    targets(contact),
     el("p", { class: "muted times" },
       contact.admitted_at && [line("received", contact.admitted_at), el("br")], line("since", contact.since), el("br"), line("last_at", contact.last_at), el("br"), many("facts", contact.entries)),
     el("button", { type: "button", "aria-label": say("whole_life_of", { name: nameOf(contact) }), onclick: () => open(contact.contact) },
@@ -105,3 +103,44 @@ function line(name, at) {
   const [before, after] = say(name, { when: "\n" }).split("\n");
   return [before, briefTime(millis(at)), after];
 }
+
+/** Show a contact. `showCitizen` opens the timeline of its citizen; null if that timeline is shown already. */
+export function showContact(timeline, showCitizen) {
+  const { contact, entries } = timeline;
+  const dialog = $("life");
+  const close = el("button", { type: "button", class: "close", onclick: () => dialog.close() }, say("close"));
+  dialog.replaceChildren(el("div", { class: "whole" },
+    el("div", { class: "dialog-head" }, el("h2", { id: "life-title" }, nameOf(contact)), close),
+    el("p", { class: "stand" }, stateLabel(contact.state)),
+    targets({ ...contact, sla: contact.sla.map((one) => ({ ...one, told_at: one.at, state: isLate(entries, one) ? "met_late" : one.state })) }),
+    el("dl", {},
+      term("outcome", contact.outcome ? word("outcome", contact.outcome) : say(contact.is_open ? "still_open" : "not_told")),
+      term("service", serviceName(contact.service)),
+      term("site", contact.site || say("not_told")),
+      contact.admitted_at !== null && term("received_at", time(millis(contact.admitted_at), date(millis(contact.admitted_at)))),
+      contact.starts_at !== null && term("appointment_at", time(millis(contact.starts_at))),
+      term("opinions", [many("opinions", contact.opinions), contact.scores.length > 0 && el("span", { class: "ago" }, ` ${contact.scores.map(opinion).join(", ")}`)]),
+      term("sector", timeline.sector || say("not_told")),
+      term("contact_id", el("code", {}, contact.contact))),
+    el("h3", {}, say("steps")),
+    !timeline.is_whole && el("p", { class: "note" }, symbol("▲"), ` ${say("life_not_whole")}`),
+    el("ol", { class: "steps" }, entries.map(step)),
+    timeline.citizen === null && el("p", { class: "muted" }, say("of_nobody")),
+    timeline.citizen !== null && showCitizen && el("button", { type: "button", onclick: () => { dialog.close(); showCitizen(timeline.citizen); } }, say("go_on")),
+  ));
+  dialog.showModal();
+  dialog.scrollTop = 0;
+  close.focus();
+}
+
+function step(entry) {
+  const isBroken = entry.type === "sla.breached";
+  return el("li", { "data-broken": isBroken, "data-end": stateAfter(entry) === "closed" },
+    el("p", { class: "what" }, isBroken && [symbol("■"), " "], entry.is_outline ? say("outline") : eventText(entry)),
+    el("p", { class: "muted" }, time(millis(entry.happened_at))),
+    stateAfter(entry) && el("p", { class: "muted" }, stateLabel(entry.state)));
+}
+
+/** Return whether the target was missed, but met later. */
+const isLate = (entries, { policy, clock, state }) =>
+  state === "breached" && entries.some(({ type, detail }) => type === "sla.met" && detail === `${policy}:${clock}`);

@@ -6,7 +6,7 @@ const LANGUAGE = document.documentElement.lang;
 const KIND = /^urn:accueil:problem:/;
 
 /** An error answer: `kind` is the last part of RFC 9457's type, or `network`. */
-export class Trouble extends Error {
+export class ApiError extends Error {
   constructor(kind, { title = "", detail = "", seconds = 0, fields = [] } = {}) {
     super(kind);
     Object.assign(this, { kind, title, detail, seconds, fields });
@@ -14,7 +14,7 @@ export class Trouble extends Error {
 }
 
 /** An answer that arrived after its session had ended. */
-export class Late extends Error {}
+export class SessionEnded extends Error {}
 
 let session = new AbortController();
 
@@ -31,11 +31,11 @@ export function forget() {
   sessionStorage.clear();
 }
 
-/** Return the answer. Raises `Trouble`, or `Late` if the session has ended. */
-export const ask = (path, body) => fetchAs(path, body, (response) => response.json());
+/** Return the answer. Raises `ApiError`, or `SessionEnded` if the session has ended. */
+export const request = (path, body) => fetchAs(path, body, (response) => response.json());
 
-/** Return the answered file and its name. Raises as `ask` does. */
-export const askFile = (path, body) => fetchAs(path, body, async (response) => {
+/** Return the answered file and its name. Raises as `request` does. */
+export const requestFile = (path, body) => fetchAs(path, body, async (response) => {
   const found = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? ""); // a proxy may remove the header
   return { name: found?.[1] ?? "export", file: await response.blob() };
 });
@@ -49,17 +49,17 @@ async function fetchAs(path, body, read) {
   try {
     const response = await fetch(path, request);
     const answer = await (response.ok ? read(response) : response.json());
-    if (signal.aborted) throw new Late();
+    if (signal.aborted) throw new SessionEnded();
     if (response.ok) return answer;
-    throw new Trouble(answer.type.replace(KIND, ""), {
+    throw new ApiError(answer.type.replace(KIND, ""), {
       title: answer.title,
       detail: answer.detail,
       seconds: Number(response.headers.get("retry-after") ?? 0),
       fields: (answer.errors ?? []).map(({ field }) => field),
     });
   } catch (error) {
-    if (signal.aborted) throw new Late();
-    throw error instanceof Trouble ? error : new Trouble("network");
+    if (signal.aborted) throw new SessionEnded();
+    throw error instanceof ApiError ? error : new ApiError("network");
   }
 }
 

@@ -69,28 +69,23 @@ def day(at: datetime) -> date:
     return at.astimezone(PARIS).date()
 
 
-class CitizenContacts:
-    """All contacts recorded from actions, except calls."""
+Contacts = dict[int, tuple[CitizenCase, CitizenContact]]
+"""Case number → case and contact."""
 
-    def __init__(self) -> None:
-        self.contacts: dict[int, tuple[CitizenCase, CitizenContact]] = {}
 
-    def record(self, action: Action) -> None:
-        """Begin or update the contact of an action; ignore actions about contacts whose beginning is unknown."""
-        for citizen_case in (action.citizen_case, *action.other_cases):
+def contacts_of(actions: Iterable[Action]) -> Contacts:
+    """Return the contacts that begin and go on in `actions`, except calls."""
+    contacts: Contacts = {}
+    for action in actions:
+        for case in (action.citizen_case, *action.other_cases):
             if action.kind in BEGINNINGS:
-                began_at = (
-                    action.effective_at
-                    if action.kind is ActionKind.LETTER_REGISTERED and action.effective_at
-                    else action.at
-                )  # the time of receipt
-                self.contacts.setdefault(
-                    citizen_case.number,
-                    (citizen_case, CitizenContact(citizen_case.channel, citizen_case.place.service, began_at)),
-                )
-            if citizen_case.number not in self.contacts:
+                is_registered = action.kind is ActionKind.LETTER_REGISTERED
+                began_at = action.effective_at if is_registered and action.effective_at else action.at
+                contact = CitizenContact(case.channel, case.place.service, began_at)
+                contacts.setdefault(case.number, (case, contact))
+            if case.number not in contacts:
                 continue
-            _, contact = self.contacts[citizen_case.number]
+            _, contact = contacts[case.number]
             if action.place:
                 contact.service = action.place.service
             if action.kind in RESPONSES:
@@ -100,6 +95,7 @@ class CitizenContacts:
             elif action.kind is ActionKind.LETTER_ASSIGNED:
                 contact.end, contact.ended_at = "", None
             contact.times_assigned += action.kind in (ActionKind.LETTER_ASSIGNED, ActionKind.LETTER_REGISTERED)
+    return contacts
 
 
 Counts = dict[tuple[date, str | None], Counter[str]]

@@ -1,8 +1,7 @@
 """Simulated JeDonneMonAvis that accepts opinions like its forms and serves reviews like its open API.
 
 Its refusals follow the published code (`webapp-backoffice/src/server/trpc.ts`, `open-api/reviews-list.ts`,
-`webapp-form/src/server/routers/review`): unknown key or form, page of more than 100, invalid day or cursor, change after an hour,
-too many requests.
+`webapp-form/src/server/routers/review`): unknown key or form, page of more than 100, invalid day or cursor, too many requests.
 """
 
 import base64
@@ -27,7 +26,6 @@ from models.timestamps import milliseconds, to_iso
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 BASE: Final = "/api/open-api"
 LARGEST_PAGE: Final = 100
-CHANGEABLE: Final = timedelta(hours=1)
 MINUTE_SECONDS: Final = 60.0
 SMILEYS: Final = {"bad": 1, "medium": 2, "good": 3}
 """Answers about satisfaction and their numbers (`webapp-form/src/utils/form.tsx`)."""
@@ -40,7 +38,7 @@ Review = dict[str, Any]
 class JdmaServer:
     """Server with these forms, initially without reviews. Methods may be called while it serves."""
 
-    def __init__(self, *forms: int, token: str = TOKEN, requests_per_minute: int = 60) -> None:
+    def __init__(self, *forms: int, requests_per_minute: int = 60) -> None:
         self.reviews: list[Review] = []
         """All reviews, in the format of the API."""
         self.requests: list[dict[str, str]] = []
@@ -48,40 +46,26 @@ class JdmaServer:
         self.before_answer: Callable[[], Response | None] = lambda: None
         """Hook before each response, which may return another response."""
         self._forms = forms
-        self._token = token
         self._limit = requests_per_minute
         self._request_times: deque[float] = deque()
         self._lock = Lock()
 
-    # ---------------------------------------------------------------------------------------------- actions of citizens
-    def give_opinion(self, form: int, button: int, at: datetime, satisfaction: str, verbatim: str = "") -> int:
-        """Add a review with a satisfaction of `good`, `medium` or `bad` and an optional text; return its number."""
+    def give_opinion(self, form: int, button: int, at: datetime, satisfaction: str) -> None:
+        """Add a review with a satisfaction of `good`, `medium` or `bad`."""
+        answer = {
+            "field_code": "satisfaction",
+            "field_label": "Satisfaction",
+            "answer_text": satisfaction,
+            "answer_item_id": SMILEYS[satisfaction],
+            "intention": satisfaction,
+            "kind": "radio",
+            "parent_answer_id": None,
+            "parent": None,
+        }
+        review = {"created_at": to_iso(milliseconds(at)), "form_id": form, "button_id": button, "has_verbatim": False}
         with self._lock:
-            number = len(self.reviews) + 1
-            self.reviews.append(
-                {
-                    "id": number,
-                    "created_at": _written(at),
-                    "form_id": form,
-                    "button_id": button,
-                    "has_verbatim": bool(verbatim),
-                    "answers": [
-                        _answer("satisfaction", satisfaction, SMILEYS[satisfaction], satisfaction, "radio"),
-                        *([_answer("verbatim", verbatim, 0, "neutral", "text")] if verbatim else []),
-                    ],
-                }
-            )
-            return number
+            self.reviews.append(review | {"id": len(self.reviews) + 1, "answers": [answer]})
 
-    def change_opinion(self, number: int, at: datetime, satisfaction: str) -> None:
-        """Change the satisfaction of a review. Raises `LookupError` after an hour, like the form."""
-        with self._lock:
-            review = self.reviews[number - 1]
-            if at - datetime.fromisoformat(review["created_at"]) > CHANGEABLE:
-                raise LookupError("Review not found")
-            review["answers"][0] = _answer("satisfaction", satisfaction, SMILEYS[satisfaction], satisfaction, "radio")
-
-    # ----------------------------------------------------------------------------------------------------------------- API
     @property
     def app(self) -> Starlette:
         """Application with the API route."""
@@ -91,7 +75,7 @@ class JdmaServer:
         self.requests.append(dict(request.query_params))
         if instead := self.before_answer():
             return instead
-        if request.headers.get("authorization") != f"Bearer {self._token}":
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return _refuse(401, "UNAUTHORIZED", "Please provide a valid API key")
         if wait_seconds := self._wait_seconds(time.monotonic()):
             return _refuse(429, "TOO_MANY_REQUESTS", "Too many requests", {"retry-after": str(wait_seconds)})
@@ -110,9 +94,10 @@ class JdmaServer:
             form, limit = int(parameters["form_id"]), int(parameters.get("limit", "50"))
             first, last = (_day(parameters.get(name)) for name in ("start_date", "end_date"))
             after = _decode_cursor(parameters["cursor"]) if "cursor" in parameters else None
+            is_valid = 1 <= limit <= LARGEST_PAGE and not (first and last and first > last)
         except (ValueError, KeyError, TypeError):
-            return _refuse(400, "BAD_REQUEST", "Input validation failed")
-        if not 1 <= limit <= LARGEST_PAGE or (first and last and first > last):
+            is_valid = False
+        if not is_valid:
             return _refuse(400, "BAD_REQUEST", "Input validation failed")
         if form not in self._forms:
             return _refuse(404, "NOT_FOUND", "Formulaire introuvable ou inaccessible")
@@ -144,24 +129,6 @@ def served(jdma: JdmaServer, port: int = 0) -> Iterator[str]:
     """Serve `jdma` on this machine until the end of the block, and yield its address. Raises `OSError`."""
     with serving(jdma.app, port) as address:
         yield f"{address}{BASE}"
-
-
-def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[str, Any]:
-    return {
-        "field_code": code,
-        "field_label": code.capitalize(),
-        "answer_text": text,
-        "answer_item_id": item,
-        "intention": intention,
-        "kind": kind,
-        "parent_answer_id": None,
-        "parent": None,
-    }
-
-
-def _written(at: datetime) -> str:
-    """Return a time in the format of JavaScript's `toISOString`."""
-    return to_iso(milliseconds(at))
 
 
 def _day(text: str | None) -> date | None:

@@ -28,7 +28,7 @@ export const monthly = new Intl.DateTimeFormat(locale, { timeZone, month: "short
 export const daily = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric", month: "short" }).format;
 
 /** Return the distance of `at` from now, in words. */
-export function ago(at) {
+function ago(at) {
   const seconds = (at - Date.now()) / 1000;
   const [unit, length] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", Infinity];
   return unit === "second" ? say("just_now") : distances.format(Math.trunc(seconds / length), unit);
@@ -50,11 +50,11 @@ export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, 
 
 /** Return the label of a coded value; an unknown value is returned unchanged. */
 export const word = (set, value) => (Object.hasOwn(texts, `${set}_${value}`) ? texts[`${set}_${value}`] : value);
-export const knows = (name) => Object.hasOwn(texts, name);
+export const hasText = (name) => Object.hasOwn(texts, name);
 
 /** Return the text for none, one or many. */
 export function many(name, n, values = {}) {
-  const which = n === 0 && knows(`${name}_none`) ? "none" : n === 1 ? "one" : "many";
+  const which = n === 0 && hasText(`${name}_none`) ? "none" : n === 1 ? "one" : "many";
   return say(`${name}_${which}`, { ...values, n: count(n) });
 }
 
@@ -62,7 +62,7 @@ export function many(name, n, values = {}) {
 export const ofClock = (what, clock) => (clock ? say("of_clock", { what, clock: word("clock", clock) }) : what);
 
 /** Return the text of an event with its details. */
-export function factName({ type, detail }) {
+export function eventText({ type, detail }) {
   const what = word("type", type);
   if (type.startsWith("sla.")) return ofClock(what, detail.split(":").at(-1));
   const tell = DETAILS[type.split(".")[0]];
@@ -124,6 +124,10 @@ const endsDay = (at) => local(at) % DAY === 0 && at % 1000 === 0;
 
 /** A deadline and its distance. A target in days shows its last day, which ends at the deadline. */
 export const deadline = (at) => time(at, endsDay(at) ? date(at - 1) : moment(at));
+
+/** An entry of a description list. */
+export const term = (name, value, level = null) =>
+  el("div", {}, el("dt", {}, say(name)), el("dd", { "data-level": level }, value));
 
 /** A symbol that repeats the text next to it; hidden from screen readers. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);

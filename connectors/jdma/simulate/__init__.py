@@ -1,4 +1,0 @@
-"""Simulated JeDonneMonAvis, for demonstrations and tests.
-
-`server` stores and serves reviews, `opinions` generates opinions, `command` is `accueil simulate jdma`.
-"""
