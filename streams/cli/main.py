@@ -227,8 +227,8 @@ def topics() -> None:
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
     """Bring all topics in line with the topic catalogue."""
-    from streams.kafka.topic_catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
+    from streams.runtime.topic_catalogue import apply_topics, specs  # noqa: PLC0415
 
     with operator_errors():
         brokers, client = find_cluster(settings)

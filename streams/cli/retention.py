@@ -194,8 +194,8 @@ def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.kafka.topic_catalogue import apply_topics  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
+    from streams.runtime.topic_catalogue import apply_topics  # noqa: PLC0415
 
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from models.calendars import Calendar, CalendarRules, Pause, Unit, compile_calendar
+from models.calendars import Calendar, CalendarRules, Pause, Unit
 
 HOUR: Final = 3_600_000
 BEGIN: Final = 1_772_400_000_000  # 1 March 2026
@@ -35,7 +35,7 @@ def make_calendar() -> Calendar:
     """Return the calendar of an office: two opening periods a day, French holidays."""
     days = ("monday", "tuesday", "wednesday", "thursday", "friday")
     week = {day: ["08:30-12:00", "13:30-17:00"] for day in days}
-    return compile_calendar(CalendarRules.model_validate({"holidays": "FR", "versions": [week]}))
+    return Calendar(CalendarRules.model_validate({"holidays": "FR", "versions": [week]}))
 
 
 def _microseconds(ask: Callable[[int], object], times: int) -> float:

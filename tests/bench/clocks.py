@@ -21,7 +21,7 @@ from models.policies import Policies, SlaFile
 from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.agents.sla_tracker import SlaDelays
 from streams.core.contacts import contact
-from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.expiry import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals

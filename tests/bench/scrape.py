@@ -24,7 +24,8 @@ from streams.web.app import GC_THRESHOLDS
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import Worker
 
@@ -75,7 +76,7 @@ def main(*, queues: int, rounds: int) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     view = make_view(queues)
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view, WebOptions(brokers=""), lambda: NOON))
+    registry.register(FiguresCollector(view.snapshot, WebOptions(brokers=""), lambda: NOON))
     exposition = Exposition(registry)
     text = exposition.write()
     costs = []

@@ -5,57 +5,57 @@ import { explainedCell, giveStop, rove } from "./explaining.js";
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SYMBOLS, isSmall, levelOfShare, mark } from "./levels.js";
 import { $, QUEUED, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
-import { nameOf, nameRow, now, point, say, texts, write } from "./page.js";
+import { nameOf, nameRow, now, point, t, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
 export const MIDNIGHT = "00:00";
 const FIVE_MINUTES = 300_000; // resolution of the deadlines, in milliseconds
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
-export const promiseOf = (target) => say("promise_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
+export const targetName = (target) => t("promise_of", { channel: channelOf(target), clock: clockOf(target).toLowerCase() });
 
 /** Return working time in words: in days, or in hours and minutes where there is no whole day. */
-function sayWorkingTime({ days, seconds }) {
-  if (days) return say(days > 1 ? "working_days" : "working_day", { n: format.count(days) });
+function describeWorkingTime({ days, seconds }) {
+  if (days) return t(days > 1 ? "working_days" : "working_day", { n: format.count(days) });
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return say((hours || minutes) > 1 ? "working_times" : "working_time", { time: format.hours(hours, minutes) });
+  return t((hours || minutes) > 1 ? "working_times" : "working_time", { time: format.hours(hours, minutes) });
 }
 
 /** Return the time since or until `at` in words: in working time, if the target counts that. */
-function sayTime(at, workingTime, channel) {
-  if (workingTime) return sayWorkingTime(workingTime);
+function describeTime(at, workingTime, channel) {
+  if (workingTime) return describeWorkingTime(workingTime);
   const seconds = Math.abs(now() - at) / 1000;
   return QUEUED.includes(channel) ? duration(seconds) : format.age(seconds);
 }
 
 /** Return the state of a deadline in words. */
-function sayState({ state, due_at, working_time, channel }) {
+function describeState({ state, due_at, working_time, channel }) {
   if (state !== "overdue" && due_at < now() + FIVE_MINUTES) return texts.due_now;
   if (state === "overdue" && working_time && !working_time.days && working_time.seconds < 60) return texts.late;
-  return say(STATES[state].words, { time: sayTime(due_at, working_time, channel) });
+  return t(STATES[state].words, { time: describeTime(due_at, working_time, channel) });
 }
 
 /** Return the remaining time in words. */
-export function sayLeft({ due_at, working_time, channel }) {
-  return due_at < now() + FIVE_MINUTES ? texts.due_now : sayTime(due_at, working_time, channel);
+export function describeLeft({ due_at, working_time, channel }) {
+  return due_at < now() + FIVE_MINUTES ? texts.due_now : describeTime(due_at, working_time, channel);
 }
 
 /** Return the time of a deadline in words; midnight is the end of a day. */
-function sayDue({ due_at, number, state }) {
+function describeDue({ due_at, number, state }) {
   const [time, isMidnight] = [format.hour(due_at), format.hour(due_at) === MIDNIGHT];
   const at = isMidnight ? due_at - 1 : due_at;
   const date = format.isToday(at, now()) ? texts.chart_today : format.date(at, now());
   const isFirst = number > 1 && (state === "overdue" || date !== texts.chart_today);
-  return say(isMidnight ? "due_on" : isFirst ? "due_from" : "due_at", { date, time });
+  return t(isMidnight ? "due_on" : isFirst ? "due_from" : "due_at", { date, time });
 }
 
-// ---------------------------------------------------------------------------------------------------- how promises stand
+// ---------------------------------------------------------------------------------------------------- states of SLA targets
 const COLUMNS = [
   ["running", (f) => format.count(f.running)],
   ["at_risk", (f) => format.count(f.at_risk)],
   ["overdue", (f) => format.count(f.overdue)],
   ["paused", (f) => format.count(f.paused)],
-  ["longest_overdue", (f) => (lasted(f.oldest_overdue_at, f.channel) === null ? "–" : sayTime(f.oldest_overdue_at, f.overdue_by, f.channel))],
+  ["longest_overdue", (f) => (lasted(f.oldest_overdue_at, f.channel) === null ? "–" : describeTime(f.oldest_overdue_at, f.overdue_by, f.channel))],
   ["kept", (f) => format.percent(f.kept)],
 ];
 export const COLUMN = Object.fromEntries(COLUMNS);
@@ -64,20 +64,20 @@ export const LEVELS = {
   overdue: (f) => (f.overdue ? ACTION : NORMAL),
   kept: (f) => (f.objective === null ? NORMAL : levelOfShare(f.kept, { attention: f.objective, action: -1 })),
 };
-const standing = new Rows($("promises-rows"), makeStanding);
+const standing = new Rows($("targets-rows"), makeStanding);
 
-rove($("promises-rows"));
+rove($("targets-rows"));
 
 /** Return the explanation of a figure of an SLA target; `name` is that of a column. */
-export function aboutPromise(name, target) {
+export function aboutTarget(name, target) {
   const { policy, clock, channel } = target;
   return {
     figure: `promises_${name}`,
-    title: `${promiseOf(target)} – ${texts[name]}`,
+    title: `${targetName(target)} – ${texts[name]}`,
     value: COLUMN[name](target),
     ratio: name === "kept" ? target.kept : undefined,
     when: name === "kept" ? "of_today" : "of_now",
-    levels: name === "kept" && target.objective !== null ? sayObjective(target) : "",
+    levels: name === "kept" && target.objective !== null ? describeObjective(target) : "",
     place: { channel: "sla", queue: `${policy}:${clock}:${channel}` },
   };
 }
@@ -89,34 +89,34 @@ function makeStanding() {
   for (const [name] of COLUMNS) {
     const cell = make("td", "cell", `number ${name}`);
     cell.dataset.heading = texts[name];
-    cell.append(explainedCell(() => aboutPromise(name, entry.promise)));
+    cell.append(explainedCell(() => aboutTarget(name, entry.target)));
     row.append(cell);
   }
   return entry;
 }
 
-function showStanding(entry, promise, isTwice) {
+function showStanding(entry, target, isTwice) {
   const { row } = entry;
-  entry.promise = promise;
+  entry.target = target;
   const [head, ...cells] = row.children;
-  nameRow(row, isTwice(promise) ? `${promiseOf(promise)} (${promise.policy})` : promiseOf(promise));
-  explain(head, promise.policy);
+  nameRow(row, isTwice(target) ? `${targetName(target)} (${target.policy})` : targetName(target));
+  explain(head, target.policy);
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
-    write(cell.firstChild, text(promise));
-    mark(cell, areCurrent(promise.channel) && name in LEVELS ? LEVELS[name](promise) : NORMAL);
+    write(cell.firstChild, text(target));
+    mark(cell, areCurrent(target.channel) && name in LEVELS ? LEVELS[name](target) : NORMAL);
     if (name === "kept") {
-      cell.classList.toggle("few", isSmall(promise.kept));
-      explain(cell, explainKept(promise));
+      cell.classList.toggle("few", isSmall(target.kept));
+      explain(cell, explainKept(target));
     }
   });
 }
 
-const sayObjective = ({ objective }) => say("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) });
+const describeObjective = ({ objective }) => t("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) });
 
 function explainKept(target) {
-  const of = say("kept_of", counts(target.kept));
-  return target.objective === null ? of : `${of} ${sayObjective(target)}`;
+  const of = t("kept_of", counts(target.kept));
+  return target.objective === null ? of : `${of} ${describeObjective(target)}`;
 }
 
 // ------------------------------------------------------------------------------------------------------------ deadlines
@@ -125,8 +125,8 @@ const STATES = {
   at_risk: { level: ATTENTION, words: "at_risk_left" },
   running: { level: NORMAL, words: "time_left" },
 };
-const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in many.css
-const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
+const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in board_layouts.css
+const phone = matchMedia("(max-width: 40rem)"); // as in board_layouts.css
 const FEWEST_LINES = 2;
 const LINES_OF_PHONE = 6;
 const EDGE = 6; // free pixels below the last row
@@ -167,23 +167,23 @@ function makePart(name) {
 }
 
 function showDeadline({ row }, item) {
-  const [head, promise, number, deadline, working] = row.children;
+  const [head, target, number, deadline, working] = row.children;
   const { level } = STATES[item.state];
   const isKnown = areCurrent(item.channel);
   mark(row, isKnown ? level : NORMAL);
   point(row, item.service);
   write(head, nameOf(item) || texts.no_service);
-  write(promise.firstChild, promiseOf(item));
+  write(target.firstChild, targetName(item));
   write(number.firstChild, format.count(item.number));
-  write(deadline.firstChild, sayDue(item));
+  write(deadline.firstChild, describeDue(item));
   write(working.firstChild, isKnown ? SYMBOLS[level] : "");
-  write(working.lastChild, isKnown ? sayState(item) : "–");
-  explain(working, sayDue(item));
+  write(working.lastChild, isKnown ? describeState(item) : "–");
+  explain(working, describeDue(item));
 }
 
 function showLine(entry, { item, more, contacts }) {
   if (item) showDeadline(entry, item);
-  if (more) write(entry.row.firstChild, say("more_late", counts({ n: more, contacts })));
+  if (more) write(entry.row.firstChild, t("more_late", counts({ n: more, contacts })));
 }
 
 const headingsOf = ({ overdue, due }) => [overdue, due].filter((lines) => lines.length).length;
@@ -195,11 +195,11 @@ export function countRows({ promises }) {
 
 /** Return how many rows of deadlines fit: the rest of `room`, or more if the panel is higher than its rows. */
 function countRoom(room) {
-  const standing = $("promises-rows");
+  const standing = $("targets-rows");
   const left = room - standing.children.length;
   const row = standing.lastElementChild?.getBoundingClientRect().height;
   if (!row || !document.body.hasAttribute("data-many")) return left;
-  const { bottom } = $("promises").getBoundingClientRect();
+  const { bottom } = $("targets").getBoundingClientRect();
   return Math.max(left, Math.floor((bottom - $("deadlines-table").getBoundingClientRect().top - EDGE) / row));
 }
 
@@ -220,16 +220,16 @@ function choose(promises, room) {
 }
 
 /** Show all SLA targets, or nothing without targets. `room` is the limit of rows on a wall. */
-export function showPromises({ promises }, room) {
+export function showTargets({ promises }, room) {
   const isAny = promises.openings.length + promises.standing.length > 0;
-  $("promises").hidden = $("promises-rules").hidden = !isAny;
+  $("targets").hidden = $("targets-rules").hidden = !isAny;
   const nameIn = new Map();
-  for (const target of promises.standing) nameIn.set(promiseOf(target), (nameIn.get(promiseOf(target)) ?? 0) + 1);
+  for (const target of promises.standing) nameIn.set(targetName(target), (nameIn.get(targetName(target)) ?? 0) + 1);
   const keyOf = ({ policy, clock, channel }) => JSON.stringify([policy, clock, channel]);
-  const isTwice = (target) => nameIn.get(promiseOf(target)) > 1;
+  const isTwice = (target) => nameIn.get(targetName(target)) > 1;
   standing.show(promises.standing, keyOf, (entry, target) => showStanding(entry, target, isTwice));
-  giveStop($("promises-rows"));
-  $("promises-table").hidden = !promises.standing.length;
+  giveStop($("targets-rows"));
+  $("targets-table").hidden = !promises.standing.length;
   $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);
   deadlines.show(choose(promises, room), keyOfDeadline, showLine);
 }

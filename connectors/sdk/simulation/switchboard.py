@@ -1,22 +1,25 @@
-"""Discrete-event simulation of calls and agents, which writes the lines of a `queue_log`.
+"""Discrete-event simulation of calls and agents. It reports each fact as a `queue_log` record.
 
 Call volume follows the time of day, with occasional rushes. Callers have finite patience. Agents ring, talk, take breaks
 and go home. Calls may be transferred, refused or, rarely, never ended in the log.
 """
 
+import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from math import exp
 from random import Random
 from statistics import mean
-from typing import Final
+from typing import Any, ClassVar, Final
 
-from connectors.asterisk.simulate.call_profile import HOUR, TALK_SIGMA, CallProfile
-from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, QueueTotals
-from connectors.asterisk.simulate.scheduler import Scheduler
-from connectors.asterisk.simulate.services import CALLER_RANGES, SERVICES, Service
+from connectors.sdk.simulation.call_ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, QueueTotals
+from connectors.sdk.simulation.call_profile import CALLER_RANGES, HOUR, SERVICES, TALK_SIGMA, CallProfile, Service
 
+FIRST_AGENT: Final = 3101
+MAX_AGENTS: Final = 100
+"""Numbers of agents: the first one, and how many each queue has."""
 DIVERTED: Final = 0.01
 WITHHELD: Final = 0.08
 FORGOTTEN: Final = 0.001
@@ -29,10 +32,7 @@ AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
 THROUGH_A_MENU: Final = 0.5
 LEAVES_A_MESSAGE: Final = 0.3
-"""Probabilities per call.
-
-`OVERFLOWS`: a call that timed out enters the first queue. `THROUGH_A_MENU`: a call passes a voice menu.
-`LEAVES_A_MESSAGE`: an unanswered caller leaves a voice message."""
+"""Probabilities per call. `OVERFLOWS`: a call that timed out enters the first queue."""
 MESSAGE_SECONDS: Final = (8, 60)
 RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean interval between rushes in one queue."""
@@ -41,33 +41,35 @@ RUSH: Final = (2.2, 4.0)
 """Call volume in a rush, relative to the usual one."""
 CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
 """Call volume between rushes, such that the mean volume is the usual one."""
-ROSTER_SECONDS: Final = 900
-"""Interval between adjustments of the number of agents."""
+ROSTER_SECONDS: Final = 900  # between adjustments of the number of agents
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
 BREAK_SECONDS: Final = (300, 600)
-NO_BREAK_SECONDS: Final = 300
-"""Delay before a refused break is requested again."""
+NO_BREAK_SECONDS: Final = 300  # until a refused break is requested again
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
+class Call:
+    """A call from outside."""
+
     id: str
     number: str
     first_position: int = 0
     entered_at: int = 0
-    agent: "_Agent | None" = None
-    """Agent whose phone rings, or who talks to the caller."""
+    agent: "Agent | None" = None
+    """Agent whose phone rings."""
     stays: int = 0
     """Number of starts and ends of queue stays; actions planned for an earlier stay are void."""
 
 
 @dataclass(slots=True, eq=False)
-class _Agent:
+class Agent:
+    """An agent of one queue."""
+
     name: str
-    queue: "_Queue"
+    queue: "Queue"
     present: bool = False
     paused: bool = False
-    call: _Call | None = None
+    call: Call | None = None
     connected_at: int = 0
     """Start of the conversation; 0 while the phone rings."""
     busy: bool = False
@@ -80,46 +82,76 @@ class _Agent:
     """Number of logins; breaks of an earlier shift are void."""
 
 
-class _Queue:
-    """One queue, its callers and its agents."""
+class Queue:
+    """A queue with its callers and agents."""
 
     def __init__(self, service: Service, totals: QueueTotals, first_agent: int) -> None:
         self.service = service
         self.totals = totals
-        self.waiting: list[_Call] = []
-        self.agents: list[_Agent] = []
+        self.waiting: list[Call] = []
+        self.agents: list[Agent] = []
         self.needed = 0
         """Agents required for the usual calls."""
         self.rush = 1.0
-        self._numbers = count(first_agent)
+        self.first_agent = first_agent
 
-    def add_agent(self) -> _Agent:
+    def add_agent(self) -> Agent:
         """Add an agent and return it."""
-        agent = _Agent(f"PJSIP/{next(self._numbers)}", self)
-        self.agents.append(agent)
-        return agent
+        self.agents.append(Agent(f"PJSIP/{self.first_agent + len(self.agents)}", self))
+        return self.agents[-1]
 
     @property
-    def staff(self) -> list[_Agent]:
+    def staff(self) -> list[Agent]:
         """Agents who are logged in and not about to leave."""
         return [agent for agent in self.agents if agent.present and not agent.leaves]
 
 
-class Switchboard(Scheduler):
-    """Simulation that writes log lines with `write` as calls and agents act."""
+class Switchboard(ABC):
+    """Simulated switchboard. `record` reports what happens. Times are seconds since 1970."""
 
-    def __init__(self, seed: int, write: Callable[[str], object], profile: CallProfile) -> None:
-        super().__init__()
+    forgotten_share: ClassVar = FORGOTTEN
+
+    def __init__(self, seed: int, profile: CallProfile) -> None:
         self.ledger = Ledger()
+        self.now = 0.0
+        self.pace = 1.0
+        """Factor applied to planned durations."""
+        self._plan: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._order = count()
         self._random = Random(seed)  # noqa: S311 - a simulation
         self._side_random = Random(seed + 1)  # noqa: S311 - a simulation; separate, so that menus and messages do not change the calls
-        self._write = write
         self._profile = profile
         self._unique = count()
         self._until = float("inf")
         self._queues = [
-            _Queue(service, self.ledger.queues[service.label], 3101 + 100 * n) for n, service in enumerate(SERVICES)
+            Queue(service, self.ledger.queues[service.label], FIRST_AGENT + MAX_AGENTS * n)
+            for n, service in enumerate(SERVICES)
         ]
+
+    @abstractmethod
+    def record(
+        self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
+    ) -> None:
+        """Report what happens now. Events and parameters are those of `queue_log`."""
+
+    @property
+    def next_at(self) -> float:
+        """Time of the next planned action; infinite if none is planned."""
+        return self._plan[0][0] if self._plan else float("inf")
+
+    def run_until(self, at: float) -> None:
+        """Run all actions due until `at`."""
+        while self._plan and self.next_at <= at:
+            self.now, _, action, arguments = heapq.heappop(self._plan)
+            action(*arguments)
+
+    def at(self, at: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Plan an action for the time `at`."""
+        heapq.heappush(self._plan, (at, next(self._order), action, arguments))
+
+    def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Plan an action `seconds` from now."""
+        self.at(self.now + seconds * self.pace, action, *arguments)
 
     # ------------------------------------------------------------------------------------------------ beginning and end
     def begin(self, at: float, until: float = float("inf")) -> None:
@@ -133,7 +165,7 @@ class Switchboard(Scheduler):
     def end(self, at: float) -> None:
         """End all calls and log all agents out, like a shutdown."""
         self.now = at
-        self.clear()
+        self._plan.clear()
         for queue in self._queues:
             for call in list(queue.waiting):
                 self._abandon(queue, call)
@@ -141,47 +173,47 @@ class Switchboard(Scheduler):
                 if agent.call is not None:
                     self._complete(agent, agent.call)
                 if agent.present:
-                    self._log("NONE", queue, agent, "REMOVEMEMBER", "")
+                    self.record(None, queue, agent, "REMOVEMEMBER", "")
                 agent.present = False
-        self.clear()
+        self._plan.clear()
 
-    def _schedule(self, seconds: float, action: Callable[[_Queue], None], queue: _Queue) -> None:
+    def _schedule(self, seconds: float, action: Callable[..., None], queue: Queue) -> None:
         if self.now + seconds * self.pace < self._until:
             self.after(seconds, action, queue)
 
     # ---------------------------------------------------------------------------------------------------------- arrivals
-    def _schedule_call(self, queue: _Queue) -> None:
+    def _schedule_call(self, queue: Queue) -> None:
         self._schedule(self._random.expovariate(self._most_calls(queue) / HOUR), self._maybe_call, queue)
 
-    def _maybe_call(self, queue: _Queue) -> None:
+    def _maybe_call(self, queue: Queue) -> None:
         # Thinning of a Poisson process: calls are drawn at the peak rate, and accepted with the ratio of the current rate.
         expected = self._profile.calls_per_hour(self.now) * queue.service.share * queue.rush * CALM
         if self._random.random() * self._most_calls(queue) < expected:
             self._arrive(queue)
         self._schedule_call(queue)
 
-    def _most_calls(self, queue: _Queue) -> float:
+    def _most_calls(self, queue: Queue) -> float:
         return self._profile.peak_calls_per_hour * queue.service.share * max(RUSH)
 
-    def _schedule_rush(self, queue: _Queue) -> None:
+    def _schedule_rush(self, queue: Queue) -> None:
         self._schedule(self._random.expovariate(1 / RUSH_EVERY_SECONDS), self._begin_rush, queue)
 
-    def _begin_rush(self, queue: _Queue) -> None:
+    def _begin_rush(self, queue: Queue) -> None:
         queue.rush = self._random.uniform(*RUSH)
         self._schedule(self._random.uniform(*RUSH_SECONDS), self._end_rush, queue)
 
-    def _end_rush(self, queue: _Queue) -> None:
+    def _end_rush(self, queue: Queue) -> None:
         queue.rush = 1.0
         self._schedule_rush(queue)
 
-    def _arrive(self, queue: _Queue) -> None:
+    def _arrive(self, queue: Queue) -> None:
         number = "" if self._random.random() < WITHHELD else self._number()
-        call = _Call(f"{int(self.now)}.{next(self._unique)}", number)
+        call = Call(f"{int(self.now)}.{next(self._unique)}", number)
         self.ledger.calls += 1
-        self._log(call.id, None, None, "DID", queue.service.number)
+        self.record(call, None, None, "DID", queue.service.number)
         if self._side_random.random() < THROUGH_A_MENU:
             self.ledger.menu_choices += 1
-            self._log(call.id, None, None, "MENU", 1 + self._queues.index(queue))
+            self.record(call, None, None, "MENU", 1 + self._queues.index(queue))
         if not self._profile.is_open(queue.service, self.now):
             self._turn_away(queue, call, "CLOSED")
         elif self._random.random() < DIVERTED:
@@ -190,14 +222,14 @@ class Switchboard(Scheduler):
             self._enter(queue, call)
 
     # ------------------------------------------------------------------------------------------------------------ calls
-    def _turn_away(self, queue: _Queue, call: _Call, event: str) -> None:
+    def _turn_away(self, queue: Queue, call: Call, event: str) -> None:
         queue.totals.offered += 1
         _add(queue.totals.left, event.lower())
-        self._log(call.id, queue, None, event, "")
+        self.record(call, queue, None, event, "")
         if event == "CLOSED":
             self._maybe_leave_message(call)
 
-    def _enter(self, queue: _Queue, call: _Call) -> None:
+    def _enter(self, queue: Queue, call: Call) -> None:
         service = queue.service
         if len(queue.waiting) >= service.capacity:
             self._turn_away(queue, call, "FULL")
@@ -205,8 +237,8 @@ class Switchboard(Scheduler):
         queue.totals.offered += 1
         call.stays += 1
         call.entered_at, call.first_position = int(self.now), len(queue.waiting) + 1
-        self._log(call.id, queue, None, "ENTERQUEUE", "", call.number, call.first_position)
-        if self._random.random() < FORGOTTEN:
+        self.record(call, queue, None, "ENTERQUEUE", "", call.number, call.first_position)
+        if self._random.random() < self.forgotten_share:
             queue.totals.forgotten += 1
             return
         queue.totals.waiting += 1
@@ -220,7 +252,7 @@ class Switchboard(Scheduler):
             self._plan_exit(1, self._leave_unstaffed, queue, call)
         self._dispatch(queue)
 
-    def _plan_exit(self, seconds: float, leave: Callable[[_Queue, _Call], None], queue: _Queue, call: _Call) -> None:
+    def _plan_exit(self, seconds: float, leave: Callable[[Queue, Call], None], queue: Queue, call: Call) -> None:
         stay = call.stays
 
         def leave_if_still_there() -> None:
@@ -229,11 +261,8 @@ class Switchboard(Scheduler):
 
         self.after(seconds, leave_if_still_there)
 
-    def _exit(self, queue: _Queue, call: _Call) -> tuple[int, int, int]:
-        """Remove a call from its queue, and free the agent whose phone rings for it.
-
-        Return its position, its first position and its wait in seconds.
-        """
+    def _exit(self, queue: Queue, call: Call) -> tuple[int, int, int]:
+        """Remove a call from its queue. Return its position, its first position and its wait in seconds."""
         position = queue.waiting.index(call) + 1
         queue.waiting.remove(call)
         queue.totals.waiting -= 1
@@ -243,40 +272,40 @@ class Switchboard(Scheduler):
             self._become_free(agent)
         return position, call.first_position, int(self.now) - call.entered_at
 
-    def _abandon(self, queue: _Queue, call: _Call) -> None:
+    def _abandon(self, queue: Queue, call: Call) -> None:
         position, first, wait = self._exit(queue, call)
         queue.totals.abandoned += 1
         queue.totals.short_abandoned += wait <= SHORT_SECONDS
         queue.totals.abandon_wait_seconds += wait
-        self._log(call.id, queue, None, "ABANDON", position, first, wait)
+        self.record(call, queue, None, "ABANDON", position, first, wait)
 
-    def _time_out(self, queue: _Queue, call: _Call) -> None:
+    def _time_out(self, queue: Queue, call: Call) -> None:
         _add(queue.totals.left, "timeout")
-        self._log(call.id, queue, None, "EXITWITHTIMEOUT", *self._exit(queue, call))
+        self.record(call, queue, None, "EXITWITHTIMEOUT", *self._exit(queue, call))
         if queue is not self._queues[0] and self._random.random() < OVERFLOWS:
             self._enter(self._queues[0], call)
         else:
             self._maybe_leave_message(call)
 
-    def _maybe_leave_message(self, call: _Call) -> None:
+    def _maybe_leave_message(self, call: Call) -> None:
         if self._side_random.random() < LEAVES_A_MESSAGE:
             seconds = self._side_random.uniform(*MESSAGE_SECONDS)
             self.after(seconds, self._leave_message, call, int(seconds))
 
-    def _leave_message(self, call: _Call, seconds: int) -> None:
+    def _leave_message(self, call: Call, seconds: int) -> None:
         self.ledger.messages += 1
-        self._log(call.id, None, None, "VOICEMAIL", seconds)
+        self.record(call, None, None, "VOICEMAIL", seconds)
 
-    def _press_key(self, queue: _Queue, call: _Call) -> None:
+    def _press_key(self, queue: Queue, call: Call) -> None:
         _add(queue.totals.left, "key")
-        self._log(call.id, queue, None, "EXITWITHKEY", 1, *self._exit(queue, call))
+        self.record(call, queue, None, "EXITWITHKEY", 1, *self._exit(queue, call))
 
-    def _leave_unstaffed(self, queue: _Queue, call: _Call) -> None:
+    def _leave_unstaffed(self, queue: Queue, call: Call) -> None:
         _add(queue.totals.left, "empty")
-        self._log(call.id, queue, None, "EXITEMPTY", *self._exit(queue, call))
+        self.record(call, queue, None, "EXITEMPTY", *self._exit(queue, call))
 
     # --------------------------------------------------------------------------------------------------------- agents
-    def _dispatch(self, queue: _Queue) -> None:
+    def _dispatch(self, queue: Queue) -> None:
         """Let waiting calls ring at free agents, longest idle agent first."""
         free = sorted(
             (agent for agent in queue.agents if agent.present and not agent.paused and not agent.busy),
@@ -289,14 +318,14 @@ class Switchboard(Scheduler):
             else:
                 self._plan_exit(self._random.uniform(2, 7), self._connect, queue, call)
 
-    def _ring_out(self, queue: _Queue, call: _Call) -> None:
+    def _ring_out(self, queue: Queue, call: Call) -> None:
         agent, call.agent = call.agent, None
         assert agent is not None
         queue.totals.ring_unanswered += 1
-        self._log(call.id, queue, agent, "RINGNOANSWER", int(15_000 * self.pace))
+        self.record(call, queue, agent, "RINGNOANSWER", int(15_000 * self.pace))
         self._become_free(agent)
 
-    def _connect(self, queue: _Queue, call: _Call) -> None:
+    def _connect(self, queue: Queue, call: Call) -> None:
         agent, call.agent = call.agent, None
         assert agent is not None
         _, _, wait = self._exit(queue, call)
@@ -306,16 +335,16 @@ class Switchboard(Scheduler):
         queue.totals.wait_seconds += wait
         agent.connected_at = int(self.now)
         bridged = f"{int(self.now)}.{next(self._unique)}"
-        self._log(call.id, queue, agent, "CONNECT", wait, bridged, min(wait, 4))
+        self.record(call, queue, agent, "CONNECT", wait, bridged, min(wait, 4))
         talk = queue.service.talk_seconds * exp(self._random.gauss(0, TALK_SIGMA))
         self.after(talk, self._finish, agent, call)
 
-    def _finish(self, agent: _Agent, call: _Call) -> None:
+    def _finish(self, agent: Agent, call: Call) -> None:
         chance = self._random.random()
         if chance < BLIND_TRANSFER:
             other_queues = [queue for queue in self._queues if queue is not agent.queue]
             target = self._random.choice(other_queues)
-            self._hand_on(agent, call, target.service.label, "BLINDTRANSFER", target.service.extension, "internes")
+            self._hand_on(agent, call, target.service.label, "BLINDTRANSFER", target.service.queue, "internes")
             self._enter(target, call)
         elif chance < BLIND_TRANSFER + ATTENDED_TRANSFER:
             self._hand_on(agent, call, "", "ATTENDEDTRANSFER", "BRIDGE", f"bridge-{next(self._unique)}")
@@ -323,18 +352,18 @@ class Switchboard(Scheduler):
             self._complete(agent, call)
         self.after(self._random.uniform(5, 25), self._become_free, agent)
 
-    def _hand_on(self, agent: _Agent, call: _Call, target_label: str, event: str, *details: object) -> None:
+    def _hand_on(self, agent: Agent, call: Call, target_label: str, event: str, *details: object) -> None:
         totals = agent.queue.totals
         totals.transferred += 1
         totals.transferred_to[target_label] = totals.transferred_to.get(target_label, 0) + 1
-        self._log(call.id, agent.queue, agent, event, *details, *self._talked(agent, call), call.first_position)
+        self.record(call, agent.queue, agent, event, *details, *self._talked(agent, call), call.first_position)
 
-    def _complete(self, agent: _Agent, call: _Call) -> None:
+    def _complete(self, agent: Agent, call: Call) -> None:
         agent.queue.totals.ended += 1
         event = "COMPLETEAGENT" if self._random.random() < AGENT_HANGS_UP else "COMPLETECALLER"
-        self._log(call.id, agent.queue, agent, event, *self._talked(agent, call), call.first_position)
+        self.record(call, agent.queue, agent, event, *self._talked(agent, call), call.first_position)
 
-    def _talked(self, agent: _Agent, call: _Call) -> tuple[int, int]:
+    def _talked(self, agent: Agent, call: Call) -> tuple[int, int]:
         """End a conversation. Return the wait and the conversation in seconds."""
         handle = int(self.now) - agent.connected_at
         agent.call = None
@@ -342,7 +371,7 @@ class Switchboard(Scheduler):
         agent.queue.totals.handle_seconds += handle
         return agent.connected_at - call.entered_at, handle
 
-    def _become_free(self, agent: _Agent) -> None:
+    def _become_free(self, agent: Agent) -> None:
         agent.busy, agent.call, agent.free_since = False, None, self.now
         if agent.leaves:
             self._leave(agent)
@@ -351,7 +380,7 @@ class Switchboard(Scheduler):
         else:
             self.after(0.5, self._dispatch, agent.queue)
 
-    def _keep_roster(self, queue: _Queue, late_seconds: float = ROSTER_SECONDS) -> None:
+    def _keep_roster(self, queue: Queue, late_seconds: float = ROSTER_SECONDS) -> None:
         """Log agents in, within `late_seconds`, or out, up to the number required until the next adjustment; plan it."""
         soon = self.now + ROSTER_SECONDS
         opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
@@ -367,26 +396,26 @@ class Switchboard(Scheduler):
         if soon < self._until:
             self.at(soon, self._keep_roster, queue)
 
-    def _come(self, agent: _Agent) -> None:
+    def _come(self, agent: Agent) -> None:
         agent.present, agent.leaves, agent.free_since = True, False, self.now
         agent.shifts += 1
         self.after(self._random.uniform(*UNTIL_BREAK_SECONDS), self._rest, agent, agent.shifts)
-        self._log("MANAGER", agent.queue, agent, "ADDMEMBER", "")
+        self.record(None, agent.queue, agent, "ADDMEMBER", "")
         self._dispatch(agent.queue)
 
-    def _leave_when_free(self, agent: _Agent) -> None:
+    def _leave_when_free(self, agent: Agent) -> None:
         agent.leaves = True
         if not agent.busy:
             self._leave(agent)
 
-    def _leave(self, agent: _Agent) -> None:
+    def _leave(self, agent: Agent) -> None:
         agent.present = agent.leaves = False
-        self._log("MANAGER", agent.queue, agent, "REMOVEMEMBER", "")
+        self.record(None, agent.queue, agent, "REMOVEMEMBER", "")
         if not any(other.present for other in agent.queue.agents):
             for call in list(agent.queue.waiting):
                 self._leave_unstaffed(agent.queue, call)
 
-    def _rest(self, agent: _Agent, shift: int) -> None:
+    def _rest(self, agent: Agent, shift: int) -> None:
         """Start a break after the current call if enough other agents are available; otherwise try again later."""
         if agent.shifts != shift or not agent.present or agent.leaves:
             return
@@ -398,15 +427,15 @@ class Switchboard(Scheduler):
         else:
             self.after(NO_BREAK_SECONDS, self._rest, agent, shift)
 
-    def _pause(self, agent: _Agent) -> None:
+    def _pause(self, agent: Agent) -> None:
         agent.paused = True
-        self._log("NONE", agent.queue, agent, "PAUSE", "pause")
+        self.record(None, agent.queue, agent, "PAUSE", "pause")
         self.after(agent.pause_seconds, self._resume, agent)
         agent.pause_seconds = 0.0
 
-    def _resume(self, agent: _Agent) -> None:
+    def _resume(self, agent: Agent) -> None:
         agent.paused = False
-        self._log("NONE", agent.queue, agent, "UNPAUSE", "")
+        self.record(None, agent.queue, agent, "UNPAUSE", "")
         if agent.leaves:
             self._leave(agent)
         else:
@@ -415,10 +444,6 @@ class Switchboard(Scheduler):
     # ---------------------------------------------------------------------------------------------------------- tools
     def _number(self) -> str:
         return f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
-
-    def _log(self, call: str, queue: _Queue | None, agent: _Agent | None, event: str, *parameters: object) -> None:
-        names = queue.service.queue if queue else "NONE", agent.name if agent else "NONE"
-        self._write("|".join(map(str, (int(self.now), call, *names, event, *parameters))) + "\n")
 
 
 def _add(counts: dict[str, int], name: str) -> None:

@@ -1,10 +1,9 @@
 """True figures of a simulation, used to check those computed from the log."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final
 
-from connectors.asterisk.simulate.services import SERVICES
+from connectors.sdk.simulation.call_profile import SERVICES
 
 SHORT_SECONDS: Final = 10
 """Longest wait of a short abandonment, in seconds."""
@@ -26,7 +25,6 @@ class QueueTotals:
     forgotten: int = 0
     """Calls that entered the queue, and whose end is never logged."""
     waiting: int = 0
-    """Calls that still wait."""
     transferred: int = 0
     transferred_to: dict[str, int] = field(default_factory=dict)
     """Transferred calls by target queue; empty key if the log does not name it."""
@@ -39,15 +37,6 @@ class QueueTotals:
     handle_seconds: int = 0
     """Total duration of ended conversations, as logged."""
 
-    @property
-    def service_level(self) -> float:
-        """Share of calls answered in time among the answered and abandoned ones, without short abandonments.
-
-        1 if there are none.
-        """
-        counted = self.answered + self.abandoned - self.short_abandoned
-        return self.answered_in_time / counted if counted else 1.0
-
 
 @dataclass(slots=True)
 class Ledger:
@@ -57,11 +46,6 @@ class Ledger:
     """Calls that reached the switchboard."""
     menu_choices: int = 0
     messages: int = 0
-    """Voice messages left."""
     queues: dict[str, QueueTotals] = field(
         default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
     )
-
-    def to_json(self) -> str:
-        """Return the ledger as JSON."""
-        return json.dumps(asdict(self), indent=2)

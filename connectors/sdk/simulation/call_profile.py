@@ -1,4 +1,4 @@
-"""Call volume over the day and the week, and the agents required for it."""
+"""Queues of the simulated switchboard of a département, their call volume, and the agents required for it."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -8,8 +8,40 @@ from math import exp
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.asterisk.simulate.services import Service
+CALLER_RANGES: Final = ("063998", "019900", "026191", "035301", "046571", "053649")
+"""Prefixes of numbers reserved for fiction in France; four digits follow."""
 
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One queue and its parameters."""
+
+    queue: str
+    """Name, and extension for transfers."""
+    label: str
+    number: str
+    share: float
+    talk_seconds: float
+    """Median duration of conversations, which follow a log-normal distribution."""
+    spare: int = 1
+    """Agents in addition to those required, to allow breaks; negative: vacant posts."""
+    patience_seconds: float = 240
+    """Mean patience of callers, exponentially distributed."""
+    timeout_seconds: float = 300
+    capacity: int = 12
+    openings: tuple[tuple[float, float], ...] = ((8.5, 17.0),)
+    """Opening hours, as hours of the day."""
+
+
+SERVICES: Final = (
+    Service("600", "accueil", "0199000010", 0.30, 80),
+    Service("610", "mdph", "0199000020", 0.21, 210, patience_seconds=420),
+    Service("620", "rsa", "0199000030", 0.17, 190, spare=-1, patience_seconds=360),
+    Service("630", "pmi", "0199000040", 0.11, 150, spare=-1),
+    Service("640", "transports-scolaires", "0199000050", 0.10, 120),
+    Service("650", "routes", "0199000060", 0.07, 100, capacity=6),
+    Service("660", "archives", "0199000070", 0.04, 150, capacity=3, openings=((9.0, 12.0), (13.5, 17.0))),
+)
 ZONE: Final = ZoneInfo("Europe/Paris")
 HOUR: Final = 3600
 WORKING_DAYS: Final = range(5)
@@ -37,10 +69,7 @@ _AREA: Final = sum((end - start) * (low + high) / 2 for (start, low), (end, high
 
 @dataclass(frozen=True, slots=True)
 class CallProfile:
-    """Call volume of a switchboard with about `calls` calls on a usual day.
-
-    With `always`, calls also come at night and at weekends, and every day is a usual day.
-    """
+    """Call volume of a switchboard with about `calls` calls on a usual day; with `always`, every day and at night too."""
 
     calls: float
     always: bool = False
