@@ -72,7 +72,7 @@ class Options(BaseModel):
         if not isinstance(given, dict):
             return given
         values = dict(given)
-        for name in (name for name, option in cls.model_fields.items() if is_secret(option)):
+        for name in (name for name, option in cls.model_fields.items() if is_secret(option.annotation)):
             if path := values.pop(f"{name}_file", None):
                 values[name] = _read_secret(Path(path), f"{name}_file")
             elif variable := values.pop(f"{name}_env", None):
@@ -101,9 +101,9 @@ def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any])
         raise ConfigError("\n".join(explain(error, model, instance))) from None
 
 
-def is_secret(option: FieldInfo) -> bool:
-    """Return whether the value of an option is a secret."""
-    return _holds_secret(option.annotation)
+def is_secret(annotation: Any) -> bool:
+    """Return whether an option of this type is a secret."""
+    return annotation is SecretStr or any(map(is_secret, get_args(annotation)))
 
 
 def table(model: type[Options], language: str = "en") -> str:
@@ -119,10 +119,6 @@ def table(model: type[Options], language: str = "en") -> str:
 def speaks_french(model: type[Options]) -> bool:
     """Return whether every option has a French description."""
     return all(option.french for option in walk(model))
-
-
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
 
 
 class Option(NamedTuple):

@@ -37,8 +37,9 @@ def update(readme: Path, model: type[ConnectorConfig], language: str) -> bool:
     Raises `ConfigError` if a marker is missing, and OSError.
     """
     before = readme.read_text(encoding="utf-8")
-    after = with_table(before, model, language)
-    if after is None:
+    above, begin, rest = before.partition(f"{BEGIN}\n")
+    _old, end, below = rest.partition(f"{END}\n")
+    if not (begin and end):
         raise ConfigError(
             _(
                 "{readme} has no markers for the table: add the two lines {begin} and {end} where it belongs",
@@ -47,13 +48,7 @@ def update(readme: Path, model: type[ConnectorConfig], language: str) -> bool:
                 end=END,
             )
         )
+    after = f"{above}{begin}\n{table(model, language)}\n\n{end}{below}"
     if after != before:
         readme.write_text(after, encoding="utf-8")
     return after != before
-
-
-def with_table(text: str, model: type[ConnectorConfig], language: str) -> str | None:
-    """Return `text` with the table of `model` between the markers; None if a marker is missing."""
-    above, begin, rest = text.partition(f"{BEGIN}\n")
-    _, end, below = rest.partition(f"{END}\n")
-    return f"{above}{begin}\n{table(model, language)}\n\n{end}{below}" if begin and end else None

@@ -5,9 +5,12 @@ any worker reads them, and the broker would refuse the events of a clock that is
 """
 
 import contextlib
+import gc
 import logging
 import socket
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -178,6 +181,7 @@ class _Producer(KafkaProducer):
         self._sender.join(ABANDON_SECONDS)
         with contextlib.suppress(KafkaError):
             self.close(timeout=0)
+        _collect()
 
 
 def _open_records(config: Mapping[str, Any]) -> MemoryRecordsBuilder:
@@ -195,12 +199,21 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: s
 
     try:
         producer = _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
-    except Exception:
-        for client in made:  # kafka-python leaves them open
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # the frames would keep the objects alive that must be collected
+        for client in made:
             client.close()
+        _collect()
         raise
     producer.topics = set() if topics is None else topics
     return producer
+
+
+def _collect() -> None:
+    """Close the sockets that kafka-python leaves in reference cycles after a failed connection, without warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _knock(brokers: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ def test_unreadable_tokens_refuse_all_clients(known: ApiHarness) -> None:
 
 def test_openid_client_is_recorded_by_name(tmp_path: Path) -> None:
     issuer = Issuer()
-    grants = {"guichet": Grant(role=Role.AGENT, sectors=(SECTOR,))}
+    grants = {"guichet": Grant(role="agent", sectors=(SECTOR,))}
     provider = Provider(Oidc(issuer=issuer.url, audience="accueil", grants=grants))
     harness = ApiHarness(tmp_path, provider=provider)
     harness.add(token())

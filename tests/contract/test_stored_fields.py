@@ -7,13 +7,18 @@ import importlib
 import inspect
 import json
 import pkgutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from streams.privacy.erasures import Proof, Remnant
+
 FILE: Final = Path(__file__).with_name("stored_fields.json")
 PACKAGES: Final = ("models", "streams", "connectors")
+DATACLASSES: Final = (Proof, Remnant)
+"""Dataclasses that are stored."""
 NOT_IMPORTED: Final = (".migrations", ".templates", ".barcode_worker", "__main__")
 
 
@@ -32,6 +37,9 @@ def stored_fields() -> dict[str, list[str]]:
                     and not value.__struct_config__.array_like
                 ):
                     found[f"{module.name}.{name}"] = sorted(value.__struct_encode_fields__)
+    found |= {
+        f"{each.__module__}.{each.__name__}": sorted(field.name for field in fields(each)) for each in DATACLASSES
+    }
     return found
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,27 +72,24 @@ def hostile_fields(record: bytes, separator: bytes) -> Iterator[bytes]:
 
 def hostile_json(record: Any) -> Iterator[bytes]:
     """Yield copies of a record as JSON, each with one value replaced by one of `VALUES`."""
-    paths = [*_paths(record)]
-    for number, value in _rotate(len(paths), [*VALUES.values()]):
-        marked = json.loads(json.dumps(record))
-        *path, last = paths[number]
-        node = marked
-        for step in path:
-            node = node[step]
-        node[last] = "@@hostile@@"
-        yield json.dumps(marked).encode().replace(b'"@@hostile@@"', value)
+    copies = [json.dumps(copy).encode() for copy in replaced(record, "@@hostile@@")]
+    for number, value in _rotate(len(copies), [*VALUES.values()]):
+        yield copies[number].replace(b'"@@hostile@@"', value)
+
+
+def replaced(node: Any, value: Any) -> Iterator[Any]:
+    """Yield copies of a JSON value, each with one of the values inside it, at any depth, replaced by `value`."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for step, child in children:
+        for new in chain([value], replaced(child, value)):
+            copy = node.copy()
+            copy[step] = new
+            yield copy
 
 
 def _rotate(fields: int, contents: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield pairs of field number and content, so that each number and each content occurs at least once."""
     yield from islice(zip(cycle(range(fields)), cycle(contents), strict=False), max(fields, len(contents)))
-
-
-def _paths(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for step, child in children:
-        yield (*path, step)
-        yield from _paths(child, (*path, step))
 
 
 def grown_bytes(work: Callable[[], object]) -> int:

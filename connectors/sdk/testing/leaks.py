@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from connectors.sdk.config import Options
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.testing.hostile import replaced
 from models.codec import encode
 from models.events import Event
 from models.identities import normalise_email, normalise_phone
@@ -103,20 +104,8 @@ def fill(record: bytes, value: str) -> Iterator[bytes]:
             if value.isdecimal() and not value.startswith("0"):
                 planted += [int(value), float(value), float(f"0.{value}")]
             for replacement in planted:
-                for filled in _fill(node, replacement):
+                for filled in replaced(node, replacement):
                     yield json.dumps(filled, ensure_ascii=False).encode()
-
-
-def _fill(node: Any, value: Any) -> Iterator[Any]:
-    match node:
-        case dict():
-            for name, child in node.items():
-                yield from ({**node, name: filled} for filled in _fill(child, value))
-        case list():
-            for index, child in enumerate(node):
-                yield from ([*node[:index], filled, *node[index + 1 :]] for filled in _fill(child, value))
-        case _:
-            yield value
 
 
 def shape_of(record: bytes) -> str:
