@@ -41,7 +41,7 @@ def group() -> None:
 @pass_running_settings
 def show(settings: Settings) -> None:
     """Print the retention periods, and warn of contradictions between them."""
-    from streams.privacy.retention import find_contradictions, retention_rules  # noqa: PLC0415
+    from streams.settings.retention import find_contradictions, retention_rules  # noqa: PLC0415
 
     titles = (
         _("data"),

@@ -4,7 +4,9 @@ A fetch returns whole batches of the C parser's records, without work or a wrapp
 header names in UTF-8, while Kafka accepts any bytes. A batch that it rejects is parsed by aiokafka's Python parser, which here
 escapes invalid bytes.
 
-`install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source.
+`install` replaces three names of aiokafka.consumer.fetcher for the whole process; a test pins their source. On the phone path
+(`tests/bench/phone_path.py`, three runs in turn with and without), the median is 6 % more events per CPU second: 40,300, not
+38,100. The parsing itself takes 0.3 instead of 1.1 µs of about 22 µs per event.
 """
 
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFailedError
 
+from models.locale import _
 from streams.kafka.clients import make_client
 
 TOPIC_ALREADY_EXISTS: Final = 36
@@ -22,10 +23,8 @@ COMPACTED: Final = {
     "max.compaction.lag.ms": str(24 * 3_600_000),
 }
 """Settings of a state topic, compacted early so that a recovery reads few outdated rows."""
-RIGHTS: Final = (
-    "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
-)
-"""Remedy for missing rights."""
+RIGHTS: Final = "CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS"
+"""Operations on the topics that this module needs."""
 
 
 class TopicError(RuntimeError):
@@ -66,7 +65,7 @@ def apply_specs(
         changes += _replicate(admin, wanted, timeout_seconds, dry_run=dry_run)
         return changes + _configure(admin, wanted, dry_run=dry_run)
     except AuthorizationError as error:
-        raise TopicError(f"topics could not be read or changed ({error}): {RIGHTS}") from None
+        raise _missing_rights(str(error)) from None
     finally:
         admin.close()
 
@@ -80,7 +79,8 @@ def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> 
             )
         except KafkaError as error:
             if time.monotonic() > deadline:
-                raise NoBrokerError(f"no Kafka broker answers at {bootstrap} ({type(error).__name__})") from None
+                place = f"{bootstrap} ({type(error).__name__})"
+                raise NoBrokerError(_("no Kafka broker answers at {place}", place=place)) from None
             time.sleep(0.2)
 
 
@@ -115,19 +115,34 @@ def _create(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run: b
         answer = admin.create_topics(request, raise_errors=False)
         for topic in answer["topics"]:
             if topic["error_code"] == TopicAuthorizationFailedError.errno:
-                raise TopicError(f"topic {topic['name']} could not be created: {RIGHTS}")
+                raise TopicError(
+                    _(
+                        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
+                        topic=topic["name"],
+                        rights=RIGHTS,
+                    )
+                )
             if topic["error_code"] not in (0, TOPIC_ALREADY_EXISTS):
-                raise TopicError(f"topic {topic['name']} could not be created: {topic.get('error_message')}")
+                why = topic.get("error_message")
+                raise TopicError(_("topic {topic} could not be created: {why}", topic=topic["name"], why=why))
         admin.wait_for_topics(list(missing))
-    return [f"created {name} with {spec.partitions} partitions" for name, spec in missing.items()]
+    return [
+        _("created {topic} with {count} partitions", topic=name, count=spec.partitions)
+        for name, spec in missing.items()
+    ]
 
 
 def _refuse_other_partitions(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> None:
     for name, partitions in _existing(admin, wanted).items():
         if partitions != wanted[name].partitions:
             raise TopicError(
-                f"topic {name} has {partitions} partitions, the configuration says {wanted[name].partitions}: "
-                f"set partitions = {partitions}, or use topics of another name; keys would change their partition"
+                _(
+                    "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set "
+                    "partitions = {found}",
+                    topic=name,
+                    found=partitions,
+                    wanted=wanted[name].partitions,
+                )
             )
 
 
@@ -151,8 +166,14 @@ def _replicate(
         replication = wanted[name].replication
         if replication > len(brokers):
             raise TopicError(
-                f"topic {name} has {len(replicas)} replicas, the configuration says replication = {replication}, "
-                f"but {len(brokers)} brokers are running: start more, or set replication = {len(replicas)}"
+                _(
+                    "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are "
+                    "running: start more, or set replication = {found}",
+                    topic=name,
+                    found=len(replicas),
+                    wanted=replication,
+                    brokers=len(brokers),
+                )
             )
         others = [broker for broker in brokers if broker not in replicas]
         others = others[number % len(others) :] + others[: number % len(others)]
@@ -160,10 +181,31 @@ def _replicate(
     if not dry_run:
         for partition, error in admin.alter_partition_reassignments(moves).items():
             if error is not None:
-                raise TopicError(f"topic {partition.topic} could not be copied to more brokers: {error.__name__}")
+                raise TopicError(
+                    _(
+                        "topic {topic} could not be copied to more brokers: {why}",
+                        topic=partition.topic,
+                        why=error.__name__,
+                    )
+                )
         _wait_for_replicas(admin, moves, timeout_seconds)
     names = sorted({partition.topic for partition in moves})
-    return [f"set replication = {wanted[name].replication} on {name}" for name in names]
+    return [_set(f"replication = {wanted[name].replication}", name) for name in names]
+
+
+def _set(setting: str, topic: str) -> str:
+    return _("set {setting} on {topic}", setting=setting, topic=topic)
+
+
+def _missing_rights(why: str) -> TopicError:
+    return TopicError(
+        _(
+            "topics could not be read or changed ({why}): grant {rights} on the topics, ALTER on the "
+            "cluster (kafka-acls.sh)",
+            why=why,
+            rights=RIGHTS,
+        )
+    )
 
 
 def _wait_for_replicas(
@@ -197,7 +239,7 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
         name = topic["name"]
         now = {key: value.get("value") for key, value in found[name].items()}
         if not now:
-            raise TopicError(f"topics could not be read or changed ({name}): {RIGHTS}")
+            raise _missing_rights(name)
         changed = {key: value for key, value in wanted[name].config.items() if now.get(key) != value}
         replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
         in_sync = min(len(partition["isr_nodes"]) for partition in topic["partitions"])
@@ -206,13 +248,21 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
             if in_sync >= min_insync:
                 changed[MIN_INSYNC] = str(min_insync)
             else:  # setting it now would block all writes until the other replicas have caught up
-                changes.append(f"{name}: {in_sync} of {replicas} replicas are in sync, {MIN_INSYNC} is not set yet")
+                changes.append(
+                    _(
+                        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil "
+                        "topics apply",
+                        topic=name,
+                        count=in_sync,
+                        all=replicas,
+                    )
+                )
         if changed:
             different[name] = changed
     if different and not dry_run:
         altered = [ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()]
         for name, result in admin.alter_configs(altered)["topic"].items():
             if result != "OK":
-                raise TopicError(f"topics could not be read or changed ({name}: {result}): {RIGHTS}")
-    changes += [f"set {key} = {value} on {name}" for name, config in different.items() for key, value in config.items()]
+                raise _missing_rights(f"{name}: {result}")
+    changes += [_set(f"{key} = {value}", name) for name, config in different.items() for key, value in config.items()]
     return changes

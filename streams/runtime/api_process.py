@@ -17,12 +17,12 @@ from streams.api.auth import Api
 from streams.api.metrics import AccessMetrics
 from streams.cli.audited_commands import open_audit
 from streams.cli.tokens import open_tokens
-from streams.runtime.http_server import Server, answered_hosts, listen
 from streams.runtime.prechecks import check_port, prepare_private_directory
 from streams.runtime.privacy_backend import open_privacy_requests
 from streams.runtime.timeline_database import open_reader, open_timeline
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.database import Unavailable
+from streams.web.http_server import Server, answered_hosts, listen
 
 if TYPE_CHECKING:
     from streams.access.oidc import Provider

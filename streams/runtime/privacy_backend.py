@@ -17,8 +17,8 @@ from streams.privacy import personal_data
 from streams.privacy.citizen_finder import CitizenFinder, KafkaUnavailable
 from streams.privacy.erasures import Erasures, RetentionPeriods
 from streams.privacy.personal_data import PersonalData, PrivacyRequests, RetentionRule
-from streams.privacy.retention import MONTH_DAYS, erased_days, retention_rules
 from streams.runtime.instance_lock import find_cluster
+from streams.settings.retention import MONTH_DAYS, erased_days, retention_rules
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.store import Timeline
 

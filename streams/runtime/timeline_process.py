@@ -23,10 +23,10 @@ from streams.engine import metrics
 from streams.engine.engine import WAITING_LOG_SECONDS, Engine
 from streams.engine.engine import run as run_engine
 from streams.engine.job import Busy, Unavailable
-from streams.privacy.retention import erased_days
 from streams.runtime.health import State, serve_health
 from streams.runtime.timeline_database import open_timeline
 from streams.runtime.worker import options
+from streams.settings.retention import erased_days
 from streams.settings.schema import Settings
 from streams.timeline import database, erasures, positions
 from streams.timeline.expiry import Cursor

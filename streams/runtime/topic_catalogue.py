@@ -1,45 +1,13 @@
 """Specifications of Accueil's topics according to the settings, and their application to the brokers."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from models.locale import N_
 from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
 from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
-from streams.locale.error_messages import translate_by_pattern
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import wait_for_broker
 from streams.settings.schema import Settings
-
-PHRASES: Final = {
-    r"created (?P<topic>\S+) with (?P<count>\d+) partitions": N_("created {topic} with {count} partitions"),
-    r"set (?P<setting>.+) on (?P<topic>\S+)": N_("set {setting} on {topic}"),
-    r"(?P<topic>\S+): (?P<count>\d+) of (?P<all>\d+) replicas are in sync, min.insync.replicas is not set yet": N_(
-        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil topics apply"
-    ),
-    r"no Kafka broker answers at (?P<place>.+)": N_("no Kafka broker answers at {place}"),
-    r"topics could not be read or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": N_(
-        "topics could not be read or changed ({why}): grant {rights} on the topics, ALTER on the "
-        "cluster (kafka-acls.sh)"
-    ),
-    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": N_(
-        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)"
-    ),
-    r"topic (?P<topic>\S+) could not be copied to more brokers: (?P<why>.*)": N_(
-        "topic {topic} could not be copied to more brokers: {why}"
-    ),
-    r"topic (?P<topic>\S+) has (?P<found>\d+) replicas, the configuration says replication = (?P<wanted>\d+), but "
-    r"(?P<brokers>\d+) brokers are running: .*": N_(
-        "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are "
-        "running: start more, or set replication = {found}"
-    ),
-    r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": N_("topic {topic} could not be created: {why}"),
-    r"topic (?P<topic>\S+) has (?P<found>\d+) partitions, the configuration says (?P<wanted>\d+): .*": N_(
-        "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set "
-        "partitions = {found}"
-    ),
-}
-"""Translations of the messages of `topic_admin`, which are in English only."""
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
@@ -87,12 +55,7 @@ def apply_topics(
     client = settings.kafka.client_options() if client is None else client
     wait_for_broker(brokers, wait_seconds, client=client)
     try:
-        changes = apply_specs(brokers, specs(settings), dry_run=dry_run, **client)
+        return apply_specs(brokers, specs(settings), dry_run=dry_run, **client)
     except TopicError as error:
         code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
-        raise OperatorError(_translate(str(error)), code) from None
-    return [_translate(change) for change in changes]
-
-
-def _translate(text: str) -> str:
-    return translate_by_pattern(PHRASES, text) or text
+        raise OperatorError(str(error), code) from None

@@ -33,7 +33,7 @@ from models.locale import LANGUAGES, translate
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import CITIZEN_FIGURES, FIGURES, SLA
-from streams.runtime import http_server
+from streams.web import http_server
 from streams.web.board.at_risk import AtRiskView
 from streams.web.board.explain_names import EXPLAIN_NAMES
 from streams.web.board.payload import DataState, Message, make_message

@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 
 from streams.api.app import create_app
 from streams.api.middleware import MAX_BYTES
-from streams.runtime.http_server import answered_hosts
 from streams.settings.api import Api
+from streams.web.http_server import answered_hosts
 from tests.support.api_harness import ApiHarness
 
 OPTIONS = Api()

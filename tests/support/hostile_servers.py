@@ -25,7 +25,7 @@ from connectors.sdk.testing import ConnectorHarness
 from streams.api.app import create_app
 from streams.runtime import logs
 from streams.runtime.health import HealthServer
-from streams.runtime.http_server import Server, listen
+from streams.web.http_server import Server, listen
 from streams.web.options import WebOptions
 from tests.support import rdv_harness
 from tests.support.api_harness import ApiHarness, token

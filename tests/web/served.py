@@ -7,11 +7,11 @@ from threading import Thread
 
 from models.policies import Policies
 from streams.cli.metrics import describe_processes
-from streams.runtime.http_server import listen
 from streams.web.app import Server, create_app
 from streams.web.board.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
 from streams.web.citizens import CitizensView, DisclosedFigures
+from streams.web.http_server import listen
 from streams.web.metrics.sample_figures import sample_disclosed_figures
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from models.identities import IdentityKind
 from models.roles import Role
 from streams.api.app import create_app
-from streams.runtime.http_server import listen
+from streams.web.http_server import listen
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe

@@ -56,7 +56,7 @@ def put(repository: Path, content: bytes) -> None:
 
 
 def find() -> list[bytes]:
-    return [path.read_bytes() for path in find_jars(lambda _english, _french: None)]
+    return [path.read_bytes() for path in find_jars(lambda _text: None)]
 
 
 def test_jar_is_fetched_once_from_the_local_repository_or_a_mirror(machine: Path, mirror: Path) -> None:

@@ -31,7 +31,6 @@ from streams.core.contacts.contact import Contact
 from streams.core.timeline import entries
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.privacy.erasures import Erasures, make_request_id
-from streams.privacy.retention import CONTRADICTIONS, describe, find_contradictions, find_due, retention_rules
 from streams.runtime.instance_lock import DEMO, write_running_file
 from streams.runtime.prechecks import claim_data_directory
 from streams.runtime.privacy_backend import retention_periods
@@ -39,6 +38,7 @@ from streams.runtime.process_tree import _LogFile
 from streams.runtime.timeline_database import open_timeline
 from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_store
 from streams.settings.loader import load
+from streams.settings.retention import CONTRADICTIONS, describe, find_contradictions, find_due, retention_rules
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
 from streams.timeline.store import Timeline
