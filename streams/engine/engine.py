@@ -9,6 +9,7 @@ import asyncio
 import gc
 import math
 import signal
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiokafka.producer.sender
 import faust
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     KafkaError,
 )
@@ -41,6 +43,8 @@ RIGHTS_CHECK_SECONDS: Final = 1.0
 """Seconds between two checks of missing rights."""
 RIGHTS_LOG_SECONDS: Final = 60.0
 """Seconds between two log lines about the same missing rights."""
+ANSWER_MS: Final = 3000
+"""Longest wait for a broker's answer at startup, in milliseconds."""
 LATE_BEATS: Final = 5
 """The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive one."""
 EXIT_TIMEOUT_SECONDS: Final = 30
@@ -275,10 +279,10 @@ def _credentials(client: Mapping[str, Any]) -> Any:
 
 
 def wait_for_broker(engine: Engine, signals: Sequence[int] = ()) -> None:
-    """Wait until one of the bootstrap addresses accepts connections, or until `signals` is not empty; log the wait."""
+    """Wait until Kafka answers at one of the bootstrap addresses, or until `signals` is not empty; log the wait."""
     logged_at = -math.inf
     addresses = engine.options.bootstrap.split(",")
-    while not any(signals or is_listening(address) for address in addresses):
+    while not any(signals or (is_listening(address) and _answers(address, engine.options)) for address in addresses):
         if time.monotonic() - logged_at > WAITING_LOG_SECONDS:
             logged_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
@@ -324,6 +328,32 @@ def _required_rights(job: Job) -> "RequiredRights":
         for name in names:
             topics[name] |= operations
     return RequiredRights(topics, group=job.name, transactional_ids=job.name)
+
+
+def _answers(address: str, options: Options) -> bool:
+    """Return whether Kafka answers at `address`; a load balancer may accept connections while its broker is down."""
+    host, _, port = address.strip().rpartition(":")
+    client = options.client
+    connecting = create_conn(
+        host.strip("[]"),
+        int(port),
+        request_timeout_ms=ANSWER_MS,
+        security_protocol=client.get("security_protocol", "PLAINTEXT").removeprefix("SASL_"),
+        ssl_context=client.get("ssl_context"),
+    )
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(connecting).close()
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return False
+    except ssl.SSLError:
+        return True  # the consumer reports wrong TLS settings better
+    except (OSError, KafkaError, TimeoutError):
+        return False
+    finally:
+        loop.run_until_complete(asyncio.sleep(0))  # let the cancelled tasks of the connection end
+        loop.close()
+    return True
 
 
 class _Worker(faust.Worker):
