@@ -1,6 +1,6 @@
 """Age of figures under load: delay from an event of any channel to the board, and to a scrape of `/metrics`.
 
-    python -m tests.bench.freshness --rate 1000 --seconds 60
+    accueil bench --only freshness
 
 `accueil up --demo` runs Kafka, worker, timelines, board, connectors and simulated systems. In addition, this process publishes
 events of contacts on all channels at a steady rate like a connector, follows `/events` like a browser, and scrapes `/metrics`
@@ -9,7 +9,6 @@ of an event runs from just before its publication to the message, or the end of 
 """
 
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -25,7 +24,6 @@ from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.request import urlopen
 
-import click
 import msgspec
 
 from models.codec import encode
@@ -37,10 +35,9 @@ from streams.locale.i18n import say
 from streams.runtime import instance_lock
 from streams.settings.schema import Settings
 from tests.bench.latency import Up, started_up
-from tests.bench.measuring import describe_machine, forget_settings, percentile
+from tests.bench.measuring import percentile
 from tests.bench.records import make_producer, read
-from tests.bench.report import Goal, Run, number, table, write_json
-from tests.bench.scrape import SHARES
+from tests.bench.report import Goal, Run, number, table
 from tests.support.events import make
 from tests.support.processes import wait_until
 
@@ -61,6 +58,15 @@ WEIGHTS: Final = {
     Channel.APPOINTMENT: 8,
 }
 """Channels of each hundred contacts."""
+SERVICES: Final = {
+    Channel.CALL: 10,
+    Channel.MAIL: 6,
+    Channel.EMAIL: 4,
+    Channel.FORM: 4,
+    Channel.APPOINTMENT: 4,
+    Channel.VISIT: 2,
+}
+"""Number of services per channel."""
 ABANDONED: Final = 0.12
 ASKED: Final = 0.1
 """Share of callers and visitors invited to a survey; half of them answer."""
@@ -135,7 +141,7 @@ class ContactGenerator:
         self._numbers = count()
         self._key = PseudonymKey(SITE, bytes(32))
         self._services = {
-            channel: [f"{SITE}-{channel}-{number}" for number in range(share)] for channel, share in SHARES.items()
+            channel: [f"{SITE}-{channel}-{number}" for number in range(share)] for channel, share in SERVICES.items()
         }
         self._partition_of = {
             service: place % partitions
@@ -549,22 +555,3 @@ def show(result: Run) -> str:
     processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
     columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
     return "\n\n".join([table(head, rows), summary, steps, table(columns, processes)])
-
-
-@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--rate", default=1_000.0, show_default=True, help="Events per second.")
-@click.option("--seconds", default=60.0, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
-def main(*, rate: float, seconds: float, seed: int, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(rate=rate, seconds=seconds, seed=seed, progress=partial(click.echo, err=True))
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"freshness": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m tests.bench.freshness")

@@ -1,6 +1,6 @@
 """Delay from a log line to the board in the processes of `accueil up`, and their CPU use and memory when idle.
 
-    python -m tests.bench.latency --samples 50 --idle-seconds 20
+    accueil bench --only latency
 
 Calls of a separate queue are appended to the log of the demo's simulated switchboard. A sample is the time from just before a
 line is written to the message of `/events` that shows its figure. The first line waits until the history is read, which is
@@ -8,7 +8,6 @@ reported separately.
 """
 
 import json
-import sys
 import tempfile
 import threading
 import time
@@ -20,15 +19,14 @@ from random import Random
 from typing import Any, Final
 from urllib.request import urlopen
 
-import click
 import psutil
 
 from streams.kafka.ports import free_port
 from streams.locale.i18n import say
 from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.supervisor import ACCUEIL
-from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
-from tests.bench.report import Goal, Run, number, table, write_json
+from tests.bench.measuring import MIB, cpu_seconds, percentile
+from tests.bench.report import Goal, Run, number, table
 from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
@@ -276,27 +274,3 @@ def show(result: Run) -> str:
             table(columns, processes),
         ]
     )
-
-
-@click.command(help=__doc__)
-@click.option("--samples", default=200, show_default=True, help="Number of lines.")
-@click.option("--sample-seconds", default=60.0, show_default=True, help="Time in which the lines are written.")
-@click.option("--idle-seconds", default=60.0, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
-def main(*, samples: int, sample_seconds: float, idle_seconds: float, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(
-        samples=samples,
-        sample_seconds=sample_seconds,
-        idle_seconds=idle_seconds,
-        progress=lambda text: click.echo(text, err=True),
-    )
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"latency": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main()

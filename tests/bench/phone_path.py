@@ -1,13 +1,12 @@
 """Complete phone path in one worker process: decoding, contacts, figures, timeline and dead letters, exactly once.
 
-    python -m tests.bench.phone_path --calls 20000
+    accueil bench --only phone
 
 A real Kafka contains the events of the Asterisk connector for generated calls. One worker folds all of them, and a second one
 recovers the rows of the first. Then all output is compared with the expected results of the calls.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +24,9 @@ from streams.kafka.topic_catalogue import specs
 from streams.locale.i18n import say
 from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
-from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings
+from tests.bench.measuring import cpu_seconds
 from tests.bench.records import produce, read
-from tests.bench.report import Goal, Run, medians, number, table, write_json
+from tests.bench.report import Goal, Run, medians, number, table
 from tests.bench.verify import correct, differences
 from tests.support.processes import Child
 
@@ -170,22 +169,3 @@ def show(result: Run) -> str:
     ]
     head = [say("round", "tour"), say("all that was written", "tout ce qui est écrit"), say("events", "événements")]
     return table([*head, *columns], rows, texts=2)
-
-
-@click.command(help=__doc__)
-@click.option("--calls", default=275_000, show_default=True, help="How many; each becomes a row.")
-@click.option("--rounds", default=1, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
-def main(*, calls: int, rounds: int, seed: int, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(rounds=rounds, calls=calls, seed=seed, progress=lambda text: click.echo(text, err=True))
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"phone": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main()

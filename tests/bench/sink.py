@@ -3,19 +3,18 @@
     python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 600000
 
 The database is generated first. Then the steps of the timeline job run without Kafka: decode, write in one transaction that is
-synced to disk, count citizens, encode the changed rows. The time of the database is reported separately, and for SQLite also the
-time of its bare driver for the same number of plain inserts. The entries are of new contacts of existing citizens, four each,
-interleaved, so that each batch begins some contacts, continues others, and touches the whole index. PostgreSQL has its default
-settings and runs on the same machine. The reported peak memory of this process includes the prepared entries.
+synced to disk, count citizens, encode the changed rows. The time of the database is reported separately. The entries are of
+new contacts of existing citizens, four each, interleaved, so that each batch begins some contacts, continues others, and
+touches the whole index. PostgreSQL has its default settings and runs on the same machine. The reported peak memory of this
+process includes the prepared entries.
 """
 
 import gc
 import resource
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -26,10 +25,8 @@ import psycopg
 from sqlalchemy import func, select
 
 from models import topics
-from models.timestamps import milliseconds
 from models.topics import Channel
 from streams.agents.timeline import make_job
-from streams.core.citizens.identity_resolution import make_links
 from streams.core.contacts.case_event import ContactState
 from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline import entries as core
@@ -37,9 +34,7 @@ from streams.core.timeline.entries import Entry
 from streams.engine.engine import GC_THRESHOLDS
 from streams.engine.job import Step
 from streams.locale.i18n import say
-from streams.timeline import store as sql
-from streams.timeline.database import prepare_sqlite
-from streams.timeline.schema import ENTRIES, LINKS
+from streams.timeline.schema import ENTRIES
 from streams.timeline.store import Timeline, Written
 from tests.bench.api import HOUR_MS, LARGE_ENTRIES, LIFE, START_MS, Citizens, build, rows_of_all
 from tests.bench.measuring import MIB, forget_settings, percentile
@@ -174,11 +169,6 @@ def measure(kind: str, *, entries: int, citizens: int, write: int, step_entries:
             busy = time.process_time() - busy
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             after = _count(store)
-            bare = {}
-            if kind == "sqlite":
-                bare_records = make_records(Citizens(keys), write, citizens, "bare")
-                seconds = _write_bare(folder / "timeline.db", bare_records, step_entries)
-                bare["bare_driver_per_second"] = len(records) / seconds
             size = (folder / "timeline.db").stat().st_size if kind == "sqlite" else _size(store)
     return {
         "database": kind,
@@ -188,36 +178,12 @@ def measure(kind: str, *, entries: int, citizens: int, write: int, step_entries:
         "built_seconds": built,
         "database_mib": size / MIB,
         "into_database_per_second": len(records) / store.writing_seconds,
-        **bare,
         "entries_per_second": len(records) / sum(delays),
         "per_cpu_second": len(records) / busy,
         "step_p99_ms": 1000 * percentile(delays, 0.99),
         "memory_mib": memory / MIB,
         "correct": "exact" if after - before == len(records) else f"{after - before} of {len(records)}",
     }
-
-
-def _write_bare(path: Path, records: Sequence[Fetched], step_entries: int) -> float:
-    """Insert these entries and their links with SQLite's bare driver in the same batches; return the seconds."""
-    took = 0.0
-    with closing(sqlite3.connect(path, isolation_level=None)) as driver:
-        prepare_sqlite(driver, None)
-        for start in range(0, len(records), step_entries):
-            entries = [core.decode(record.value) for record in records[start : start + step_entries]]
-            rows = sorted(sql._row(entry, entry.citizen) for entry in entries)
-            links = sorted(
-                (*link, one.contact, one.sector, milliseconds(one.happened_at))
-                for one in entries
-                for link in make_links(one.identities.split())
-            )
-            began_at = time.perf_counter()
-            driver.execute("BEGIN IMMEDIATE")
-            for table, values in ((ENTRIES, rows), (LINKS, links)):
-                marks = ", ".join("?" * len(table.columns))
-                driver.executemany(f"INSERT INTO {table.name} VALUES ({marks})", values)
-            driver.execute("COMMIT")
-            took += time.perf_counter() - began_at
-    return took
 
 
 def _count(store: Timeline) -> int:
