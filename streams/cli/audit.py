@@ -35,7 +35,7 @@ from streams.cli.output_tables import (
 )
 from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
-from streams.runtime.instance_lock import pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
 from streams.settings.schema import Settings
 
@@ -414,5 +414,5 @@ def _describe(directory: Path, finding: Finding) -> str:
 
 
 def _describe_empty(settings: Settings) -> str:
-    directory, hint = audit_directory(settings), stopped_demo_hint(settings.data)
-    return say(f"no records yet in {directory}{hint}", f"rien n'est encore enregistré dans {directory}{hint}")
+    directory = audit_directory(settings)
+    return say(f"no records yet in {directory}", f"rien n'est encore enregistré dans {directory}")

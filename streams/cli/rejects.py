@@ -32,7 +32,7 @@ from streams.locale.error_messages import os_error_cause
 from streams.locale.i18n import say
 from streams.locale.reason_texts import describe, explain
 from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import find_connectors, pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import find_connectors, pass_running_settings
 from streams.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def list_(
             (say("connector", "connecteur"), cause, say("count", "nombre"), say("last", "dernier"), detail),
             _totals(found, zone),
         )
-    directory = f"{_directory(settings)}{'' if found else stopped_demo_hint(settings.data)}"
+    directory = _directory(settings)
     click.echo(
         say(f"{len(found)} rejected records in {directory}", f"{len(found)} enregistrements rejetés dans {directory}")
     )

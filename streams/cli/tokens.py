@@ -21,7 +21,7 @@ from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
 from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
 from streams.settings.schema import ConfigError, Settings
 
@@ -156,8 +156,8 @@ def list_(settings: Settings, *, json: bool) -> None:
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
-        directory, hint = _directory(settings), stopped_demo_hint(settings.data)
-        click.echo(say(f"no tokens in {directory}{hint}", f"aucun jeton dans {directory}{hint}"))
+        directory = _directory(settings)
+        click.echo(say(f"no tokens in {directory}", f"aucun jeton dans {directory}"))
 
 
 @group.command(

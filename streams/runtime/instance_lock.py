@@ -135,11 +135,7 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
     with suppress(FileNotFoundError, NotADirectoryError):
         _running_file(settings.data).open().close()  # for other accounts, raise PermissionError instead of "no broker"
     demo, hint = settings.data / DEMO, ""
-    if or_demo and _is_demo_stopped(settings.data):
-        hint = say(
-            "; the demo there is stopped: accueil up --demo", " ; la démonstration y est arrêtée : accueil up --demo"
-        )
-    elif not or_demo and read(demo):
+    if not or_demo and read(demo):
         hint = say(
             f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={demo}",
             f" ; la démonstration qui y tourne n'est pas touchée : pour la viser, ACCUEIL_DATA={demo}",
@@ -209,21 +205,9 @@ def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, 
     return load(file, named_by="").model_copy(update={"data": here.data}), file
 
 
-def stopped_demo_hint(data: Path) -> str:
-    """Return a hint to the data of a stopped demo below `data`; empty without one."""
-    if not _is_demo_stopped(data):
-        return ""
-    demo = data / DEMO
-    return say(
-        f"; a stopped demo is next to it: start it, or set ACCUEIL_DATA={demo}",
-        f" ; à côté se trouve une démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={demo}",
-    )
-
-
-def other_directory_hint(data: Path) -> str:
-    """Return a hint to use another data directory than `data`."""
-    other = say("; for another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
-    return stopped_demo_hint(data) or other
+def other_directory_hint() -> str:
+    """Return a hint to use another data directory."""
+    return say("; for another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
 
 
 def wait_for_broker(
@@ -292,11 +276,6 @@ def kafka_errors() -> Iterator[None]:
         summary = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
         code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
         raise OperatorError(f"{summary} {type(error).__name__}: {text}", code) from None
-
-
-def _is_demo_stopped(data: Path) -> bool:
-    """Return whether `data` contains the data of a demo that does not run."""
-    return (data / DEMO).is_dir() and not read(data / DEMO)
 
 
 def _report_demo(settings: Settings, data: Path) -> None:

@@ -77,7 +77,7 @@ def choose_sector(settings: Settings, named: str | None) -> str:
                 f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
                 "personne n'est connu d'ici là",
             )
-            + other_directory_hint(settings.data)
+            + other_directory_hint()
         )
     names = ", ".join(known)
     raise OperatorError(

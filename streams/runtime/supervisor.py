@@ -43,7 +43,7 @@ LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
 """Time that the sources have to become ready after the board, before those that are not ready are named."""
 CITIZEN_SECONDS: Final = 5.0
-"""Interval at which the demo looks for a citizen with a timeline, and checks the one it has named."""
+"""Interval at which the demo looks for a citizen with a timeline."""
 DOWNLOAD_SECONDS: Final = 1800
 """Longest wait of `topics apply` for the broker, whose jars may have to be downloaded first."""
 APPLIED: Final = "retention-applied"
@@ -194,7 +194,7 @@ class Plan:
             ),
         )
         if self._demo:
-            await self._name_citizens()
+            await self._name_citizen()
 
     async def retain(self, tree: ProcessTree) -> None:
         """Run `retention apply` every day, unless `retention.at` is empty; report a failure and try again."""
@@ -262,26 +262,19 @@ class Plan:
             token = demo.make_token(self._own)
             report("", say(f"with the token in {token}", f"avec le jeton de {token}"))
 
-    async def _name_citizens(self) -> None:
-        """Report the identities of a simulated citizen with a timeline as soon as one exists.
-
-        Report another citizen if the first one was erased, if the phone number leads to several citizens, or if the first one
-        lacks an e-mail address or a case and another has both.
-        """
+    async def _name_citizen(self) -> None:
+        """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
         from streams.runtime import demo  # noqa: PLC0415
 
         known: demo.Citizen | None = None
-        while True:
-            if known is None or not (
-                all(known) and await asyncio.to_thread(demo.is_one_citizen, self._own, known.phone)
-            ):
-                before = known
-                known = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
-                if known and known != before:
-                    demo.save_demo_citizen(self._own, known)
-                    also = [known.email, known.case and say(f"case {known.case}", f"dossier {known.case}")]
-                    names = ", ".join(filter(None, (known.phone, *also)))
-                    report("", say(f"a citizen with a timeline: {names}", f"un usager avec un fil : {names}"))
+        while not (known and all(known)):
+            found = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
+            if found and found != known:
+                known = found
+                demo.save_number(self._own, known)
+                also = [known.email, known.case and say(f"case {known.case}", f"dossier {known.case}")]
+                names = ", ".join(filter(None, (known.phone, *also)))
+                report("", say(f"a citizen with a timeline: {names}", f"un usager avec un fil : {names}"))
             await asyncio.sleep(CITIZEN_SECONDS)
 
     def _report_health_urls(self, programs: list[Program]) -> None:

@@ -54,7 +54,7 @@ def require_timelines(settings: Settings) -> None:
                 f"no timelines in {settings.data} yet: accueil up, or accueil timeline, writes them",
                 f"aucun fil dans {settings.data} encore : accueil up, ou accueil timeline, les écrit",
             )
-            + other_directory_hint(settings.data)
+            + other_directory_hint()
         )
 
 
