@@ -5,11 +5,9 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from json import dumps
 from pathlib import Path
-from typing import Final, get_args
+from typing import get_args
 
 import click
-import httpx
-from yarl import URL
 
 from connectors.sdk import docs as readme_docs
 from connectors.sdk import registry
@@ -40,9 +38,6 @@ from streams.runtime.process_specs import configure_one_connector
 from streams.settings.loader import describe_settings_file
 from streams.settings.schema import ConfigError as SettingsError
 from streams.settings.schema import Settings
-
-READYZ_SECONDS: Final = 2.0
-"""Longest wait for /readyz of the process that runs an instance."""
 
 
 @click.group(
@@ -94,37 +89,18 @@ def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings
     return settings, config
 
 
-def _report_running(settings: Settings, source: str) -> None:
-    """Print the state of an instance that another process runs. Exit with `EXIT_RESTART` if that reports a problem."""
+def _report_running(source: str) -> None:
+    """Print that another process runs the instance, and where its state is."""
     colon = say(":", " :")
     text = say(
         "the settings are valid; this instance is running, so its source is not read a second time",
         "les réglages sont utilisables ; elle tourne, sa source n'est donc pas lue ici une seconde fois",
     )
-    click.echo(f"{source}{colon} {text}")
-    answer = _ask_readiness(settings.connect.health_host, settings.connect.health_port)
-    if answer is None:
-        hint = say(
-            "for its state, see /readyz of connect; accueil up prints that address when it starts",
-            "son état se lit à /readyz de connect, dont accueil up montre l'adresse au démarrage",
-        )
-        click.echo(hint)
-    elif problem := next((part for part in answer.split("; ") if part.startswith(f"{source}:")), ""):
-        raise OperatorError(problem, EXIT_RESTART)
-    else:
-        click.echo(say("connect reports no problem", "connect ne signale aucun problème"))
-
-
-def _ask_readiness(host: str, port: int) -> str | None:
-    """Return the answer of /readyz of connect; None without an answer, or if no port is set."""
-    if not port:
-        return None
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - connect listens there
-    url = URL.build(scheme="http", host=address, port=port, path="/readyz")
-    try:
-        return httpx.get(str(url), timeout=READYZ_SECONDS, trust_env=False).text.strip()
-    except httpx.HTTPError:
-        return None
+    hint = say(
+        "for its state, see /readyz of connect; accueil up prints that address when it starts",
+        "son état se lit à /readyz de connect, dont accueil up montre l'adresse au démarrage",
+    )
+    click.echo(f"{source}{colon} {text}\n{hint}")
 
 
 def _describe_connector(name: str) -> str:
@@ -158,7 +134,7 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
         try:
             found = probe(instance, settings.data / "connectors")
         except InstanceInUseError:
-            _report_running(settings, instance.source)
+            _report_running(instance.source)
             return
     rejected = found.rejected.total()
     reached = say("the settings are valid, the source is readable", "les réglages sont justes, la source est lisible")

@@ -1,7 +1,7 @@
 """`accueil tokens`: access tokens of the API."""
 
 import json as json_codec
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -10,10 +10,7 @@ from typing import Final
 import click
 import msgspec
 
-from connectors.sdk.keys import load_key
-from models.identities import IdentityKind
 from models.timestamps import milliseconds
-from models.topics import Channel
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.cli.audited_commands import ActionResult, audited_action
@@ -23,7 +20,7 @@ from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
-from streams.settings.schema import ConfigError, Settings
+from streams.settings.schema import Settings
 
 DAY_MS: Final = 86_400_000
 EXPIRES_DAYS: Final = 365
@@ -101,9 +98,18 @@ def add(
             )
         )
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
-    if list_sectors(settings):  # else connectors have not made any keys yet, and any name is possible
+    if list_sectors(settings):
         for sector in sectors:
             choose_sector(settings, sector)
+    else:  # connectors have not made any keys yet, so that any name is possible
+        names = ", ".join(sectors)
+        click.echo(
+            say(
+                f"no sector has a key here yet: check the name {names}",
+                f"aucun secteur n'a encore de clé ici : vérifier le nom {names}",
+            ),
+            err=True,
+        )
     secret, now = make_secret(), _now()
     token = Token(
         name=name,
@@ -125,8 +131,6 @@ def add(
             )
         with audited_token_change(settings, tokens, Operation.ADD_TOKEN, name):
             tokens.add(token)
-    for warning in _warnings(settings, token):
-        click.echo(warning, err=True)
     _print_secret(secret, token.expires_at, settings.web.zone)
 
 
@@ -225,54 +229,6 @@ def _operator_errors() -> Iterator[None]:
         yield
     except TokensError as error:
         raise OperatorError(str(error)) from None
-
-
-def _warnings(settings: Settings, token: Token) -> Iterator[str]:
-    """Yield warnings about unknown sectors and services of a token, which may be mistyped."""
-    if not list_sectors(settings):
-        names = ", ".join(token.sectors)
-        yield say(
-            f"no sector has a key here yet: check the name {names}",
-            f"aucun secteur n'a encore de clé ici : vérifier le nom {names}",
-        )
-    services = _read_services(settings, token.sectors) if token.services else None
-    if services is None:
-        return
-    names = ", ".join(services) or say("none", "aucun")
-    for service in token.services:
-        if service not in services:
-            yield say(
-                f"no contact of service {service} found; services with contacts: {names}",
-                f"aucun contact du service {service} n'a été trouvé ; services connus : {names}",
-            )
-
-
-def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] | None:
-    """Return the services that have contacts in these sectors; None if the timelines are not available."""
-    from streams.runtime.timeline_database import FILE, open_reader  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415 - imports the database libraries
-
-    if not settings.timeline.url and not (settings.data / FILE).exists():
-        return None  # opening it would create it
-    try:
-        reader = open_reader(settings, 1)
-        try:
-            with reader.read_snapshot() as snapshot:
-                return snapshot.find_services(sectors, _owner_prefixes(settings, sectors))
-        finally:
-            reader.close()
-    except (ConfigError, Unavailable):
-        return None
-
-
-def _owner_prefixes(settings: Settings, sectors: Sequence[str]) -> Iterator[str]:
-    """Yield the prefixes of entry owners: pseudonyms by kind and key, and contacts of unknown citizens."""
-    known = list_sectors(settings)
-    for sector in sectors:
-        if sector in known:
-            key_id = load_key(settings.data / "connectors" / "keys", sector).key_id
-            yield from (f"{kind}:{key_id}-" for kind in IdentityKind)
-    yield from (f"{channel}:" for channel in Channel)
 
 
 def _find(tokens: Tokens, name: str) -> None:

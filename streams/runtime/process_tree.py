@@ -1,7 +1,7 @@
-"""Tree of child processes that are started, watched, restarted, and stopped in order.
+"""Tree of child processes that are started, watched, restarted, and stopped in order. `supervisor` decides which.
 
-Children are crash-only: they are restarted after any exit code, with a growing delay. If a child repeatedly fails to start, the
-whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
+Children are crash-only: they are restarted after any exit code, with the delays of `RESTART_SECONDS`. If a child repeatedly fails
+to start, the whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Supervisor of `accueil up`: all processes on one machine, as one process tree."""
+"""`accueil up`: the programs of one machine, their settings, and the order of their start.
+
+`process_tree` runs the programs, watches them, and decides when they are restarted.
+"""
 
 import asyncio
 import os
@@ -6,11 +9,11 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from datetime import time as clock
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from yarl import URL
@@ -35,7 +38,8 @@ from streams.runtime.process_specs import configure_connectors
 from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, all_ready
 from streams.settings.api import Api
 from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
-from streams.settings.schema import Settings
+from streams.settings.notify import Notify
+from streams.settings.schema import Connect, Settings, Timeline, Worker
 from streams.settings.sla_file import load_policies
 from streams.settings.web import Web
 
@@ -293,7 +297,7 @@ class Plan:
             "kafka",
             ("broker", "--health-port", str(port)),
             {"ACCUEIL_BROKER_PORT": self._brokers.rpartition(":")[2]},
-            health_port=port,
+            health=(LOCAL, port),
             stop_seconds=6,
             about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
             shows_output=True,
@@ -306,7 +310,7 @@ class Plan:
     def web(self) -> Program:
         """Return the program that serves the board."""
         web = self._settings.web
-        return self._program("web", ("web",), health_host=web.host, health_port=web.port, stop_seconds=5)
+        return self._program("web", ("web",), health=(web.host, web.port))
 
     @property
     def url(self) -> str:
@@ -325,75 +329,42 @@ class Plan:
     def workers(self) -> Iterator[Program]:
         """Yield the programs of the workers, each with an instance id that stays the same across restarts."""
         worker = self._settings.worker
-        name = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
+        instance = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
         for number in range(1, worker.processes + 1):
-            port = worker.health_port if worker.health_port and number == 1 else free_port()
-            yield self._program(
-                "worker" if worker.processes == 1 else f"worker-{number}",
-                ("worker",),
-                {
-                    "ACCUEIL_WORKER__HEALTH_PORT": str(port),
-                    "ACCUEIL_WORKER__INSTANCE_ID": f"{name[:60]}-{number}",
-                },
-                health_host=worker.health_host,
-                health_port=port,
+            yield self._background(
+                "worker",
+                worker if number == 1 else worker.model_copy(update={"health_port": 0}),
+                name="worker" if worker.processes == 1 else f"worker-{number}",
+                environment={"ACCUEIL_WORKER__INSTANCE_ID": f"{instance[:60]}-{number}"},
                 stop_seconds=20,  # it finishes its current steps, which takes long on a busy machine
             )
 
     def connect(self) -> Iterator[Program]:
         """Yield the program that runs the connectors, if any."""
-        connect, environment = self._settings.connect, {}
-        names = self._settings.connectors
+        environment, names = {}, self._settings.connectors
         if self._demo:
             environment = {CONFIG_VARIABLE: str(self._systems / DEFAULT_FILE)}
             names = load(self._systems / DEFAULT_FILE, named_by="").connectors
-        if not names:
-            return
-        port = connect.health_port or free_port()
-        environment["ACCUEIL_CONNECT__HEALTH_PORT"] = str(port)
-        yield self._program(
-            "connect",
-            ("connect",),
-            environment,
-            health_host=connect.health_host,
-            health_port=port,
-            stop_seconds=8,
-            about=", ".join(names),
-        )
+        if names:
+            yield self._background(
+                "connect", self._settings.connect, environment=environment, stop_seconds=8, about=", ".join(names)
+            )
 
     def timeline(self) -> Program:
         """Return the program that writes the citizens' timelines."""
-        timeline = self._settings.timeline
-        port = timeline.health_port or free_port()
-        return self._program(
-            "timeline",
-            ("timeline",),
-            {"ACCUEIL_TIMELINE__HEALTH_PORT": str(port)},
-            health_host=timeline.health_host,
-            health_port=port,
-            stop_seconds=20,  # it finishes its current steps
-        )
+        return self._background("timeline", self._settings.timeline, stop_seconds=20)  # it finishes its current steps
 
     def api(self) -> Program:
         """Return the program that serves the API."""
         api = self._settings.api
-        return self._program("api", ("api",), health_host=api.host, health_port=api.port, stop_seconds=5)
+        return self._program("api", ("api",), health=(api.host, api.port))
 
     def notify(self) -> Iterator[Program]:
         """Yield the program that sends notifications about SLA clocks, if the settings name receivers."""
         notify = self._settings.notify
-        if not notify.has_receivers:
-            return
-        port = notify.health_port or free_port()
-        yield self._program(
-            "notify",
-            ("notify",),
-            {"ACCUEIL_NOTIFY__HEALTH_PORT": str(port)},
-            health_host=notify.health_host,
-            health_port=port,
-            stop_seconds=5,
-            about=", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails)),
-        )
+        if notify.has_receivers:
+            about = ", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails))
+            yield self._background("notify", notify, about=about)
 
     def systems(self) -> Program:
         """Return the program that prepares ports, secrets and settings of the demo's source systems."""
@@ -410,7 +381,7 @@ class Plan:
             "history": demo.history_days,  # so that the board is not empty at the start
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5, ready_on_output=True)
+        return self._program("simulator", (*self._simulate, "--live", *arguments), ready_on_output=True)
 
     @property
     def _systems(self) -> Path:
@@ -420,30 +391,34 @@ class Plan:
     def _simulate(self) -> tuple[str, ...]:
         return ("simulate", "all", f"--into={self._systems}")
 
+    def _background(
+        self,
+        command: str,
+        section: Worker | Connect | Timeline | Notify,
+        *,
+        name: str = "",
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Program:
+        """Return a program that serves its health on the port of its section, or on a free one."""
+        port = section.health_port or free_port()
+        environment = {f"ACCUEIL_{command.upper()}__HEALTH_PORT": str(port), **(environment or {})}
+        return self._program(name or command, (command,), environment, health=(section.health_host, port), **options)
+
     def _program(
         self,
         name: str,
         arguments: tuple[str, ...],
-        environment: dict[str, str] | None = None,
-        *,
-        health_host: str = LOCAL,
-        health_port: int = 0,
-        stop_seconds: float = 3,
-        about: str = "",
-        is_one_shot: bool = False,
-        shows_output: bool = False,
-        ready_on_output: bool = False,
+        environment: Mapping[str, str] | None = None,
+        health: tuple[str, int] | None = None,
+        **options: Any,
     ) -> Program:
         return Program(
             name,
             (*ACCUEIL, *arguments),
             {**self._environment, **(environment or {})},
-            health=(_local_address(health_host), health_port) if health_port else None,
-            stop_seconds=stop_seconds,
-            is_one_shot=is_one_shot,
-            about=about,
-            shows_output=shows_output,
-            ready_on_output=ready_on_output,
+            health=(_local_address(health[0]), health[1]) if health else None,
+            **options,
         )
 
 

@@ -29,8 +29,6 @@ MAX_LINKS: Final = 200
 """Maximum of revoked links returned for one identity."""
 MAX_COUNTED: Final = 1000
 """Maximum of contacts counted for one link. A larger number is a switchboard's, or an error."""
-MAX_SAMPLED: Final = 10_000
-"""Number of entries examined from one start position to find the existing services."""
 MAX_WALKED: Final = 20_000
 """Number of an owner's entries searched for those of a few services, which have no index. Older entries are not shown; only
 shared numbers have more."""
@@ -82,21 +80,6 @@ class TimelineSnapshot:
         Reads all links.
         """
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
-
-    def find_services(self, sectors: Collection[str], starts: Iterable[str]) -> Sequence[str]:
-        """Return the services with entries in these sectors, sorted.
-
-        Services have no index, so the entries of the owners after each of `starts` are sampled. Pseudonyms are in random order,
-        so some thousands of entries contain all services.
-        """
-        parameters = {"sectors": list(sectors), "most": MAX_SAMPLED}
-        return sorted(
-            {
-                service
-                for start in starts
-                for service in self._connection.scalars(_SERVICES, {"start": start, **parameters})
-            }
-        )
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
         """Return the identities of the citizen who has `identity`, or the identity alone if it leads to several citizens."""
@@ -289,11 +272,6 @@ _SECTORS: Final = text(
 _LINKED: Final = text(
     "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
 )
-_SERVICES: Final = text(
-    "SELECT DISTINCT service FROM "
-    "(SELECT service, sector FROM entries WHERE owner >= :start ORDER BY owner LIMIT :most) AS looked_at "
-    "WHERE sector IN :sectors AND service <> ''"
-).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _NOW: Final = text(
     "SELECT contact, service, type, happened_at, id FROM (SELECT contact, service, type, happened_at, id,"

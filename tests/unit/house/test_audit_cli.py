@@ -11,9 +11,7 @@ from click.testing import CliRunner, Result
 
 from streams.access.audit import Access, Audit, Purpose
 from streams.access.audit import Result as Outcome
-from streams.access.hash_chain import Damage
 from streams.access.permissions import Operation
-from streams.cli.audit import DAMAGE_TEXTS
 from streams.cli.main import main
 
 DAYS = (24, 24, 24, 25)
@@ -101,12 +99,6 @@ def test_show_prints_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -
     assert (first[1:5], first[6:]) == (["guichet", *labels], ["fait"])
 
 
-def test_an_unknown_code_in_a_record_is_shown_unchanged(place: Path) -> None:
-    path = place / "000001.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"look_up", b"look_xx"))
-    assert "look_xx" in command("show").stdout
-
-
 def test_show_prints_the_reason_of_a_lookup_in_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Audit(place)) as audit:
         audit.record(
@@ -173,7 +165,3 @@ def test_show_skips_and_counts_unreadable_lines(place: Path) -> None:
     assert "1 lines cannot be read" in result.stderr
     path.write_bytes(path.read_bytes() + b'{"hash":')
     assert "8 bytes at the end" in command("verify").stderr
-
-
-def test_every_damage_has_a_text() -> None:
-    assert DAMAGE_TEXTS.keys() == set(Damage)

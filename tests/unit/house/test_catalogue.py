@@ -56,10 +56,3 @@ def test_a_different_number_of_partitions_is_refused(
     assert english.message.endswith("set partitions = 4")
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert refusal(kafka, partitions=8).message.endswith(" : régler partitions = 4")
-
-
-def test_a_topic_refused_by_kafka_is_reported(
-    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert refusal(kafka, replication=3).message.startswith(f"le topic {topic} n'a pas pu être créé : ")

@@ -5,9 +5,7 @@ import os
 import re
 import socket
 import time
-from contextlib import closing
 from datetime import datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +17,6 @@ from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 from streams.cli.main import main
 from streams.kafka.ports import free_port
-from streams.runtime.health import HealthServer
 from tests.support.demarches_server import serving
 
 
@@ -62,10 +59,6 @@ class TestList:
         (row,) = (row for row in rows if row.startswith("asterisk "))
         assert f"accueil {version('accueil')}  siege annexe  Telephone switchboard Asterisk" in row
 
-    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "Standard téléphonique Asterisk" in command("list").stdout
-
     def test_list_names_instances_without_an_installed_connector(self) -> None:
         set_up(siege="asterix")
         result = command("list")
@@ -74,17 +67,6 @@ class TestList:
             "accueil: settings: accueil.toml\n"
             "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
         )
-
-    def test_commands_print_the_settings_file_or_that_none_exists(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for arguments in (("list",), ("check", "siege")):
-            monkeypatch.setenv("LC_ALL", "C")
-            assert command(*arguments).stderr.startswith(
-                "accueil: settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
-            )
-            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-            assert command(*arguments).stderr.startswith(
-                "accueil: réglages : aucun fichier, ./accueil.toml n'existe pas ("
-            )
 
     def test_list_prints_json(self) -> None:
         set_up(siege="asterisk")
@@ -204,34 +186,13 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_check_reports_the_readiness_of_a_running_instance(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_does_not_read_the_source_of_a_running_instance(self) -> None:
         set_up(siege="asterisk")
-        problems = {
-            "siege": "asterisk/other: its file is not there",
-            "ailleurs": "asterisk/siege: its file is not there",
-        }
-        results = {}
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
-            results["no port"] = command("check", "siege")
-            for name, problem in problems.items():
-                health = HealthServer(
-                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, problem))
-                )
-                with closing(health) as server:
-                    monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", str(server.port))
-                    results[name] = command("check", "siege")
-            results["nobody answers"] = command("check", "siege")
-        assert {name: result.exit_code for name, result in results.items()} == {
-            "no port": 0,
-            "siege": 0,
-            "ailleurs": 70,
-            "nobody answers": 0,
-        }
-        for result in results.values():
-            assert "asterisk/siege: the settings are valid; this instance is running" in result.stdout
-        assert results["siege"].stdout.endswith("connect reports no problem\n")
-        assert results["ailleurs"].stderr.endswith("accueil: asterisk/siege: its file is not there\n")
-        assert "/readyz of connect" in results["nobody answers"].stdout
+            result = command("check", "siege")
+        assert result.exit_code == 0
+        assert "asterisk/siege: the settings are valid; this instance is running" in result.stdout
+        assert "/readyz of connect" in result.stdout
 
     @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
     def test_check_counts_rejected_records_by_reason(self, bad: int, code: int) -> None:
@@ -308,14 +269,6 @@ class TestReread:
         again = command("reread", "siege", "--yes")
         assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
 
-    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.was_read()
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        output = command("reread", "siege", "--yes").stdout
-        assert "asterisk/siege : elle remonte au 2026-03-16" in output
-        assert "la position est gardée dans" in output
-        assert "les événements que Kafka conserve encore (30 jours : retention.events_days)" in output
-
     @pytest.mark.parametrize("cluster", ["one", "two"])
     def test_reread_for_another_cluster_says_that_all_events_count(
         self, monkeypatch: pytest.MonkeyPatch, cluster: str
@@ -352,10 +305,6 @@ class TestDocs:
         assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout
-
-    def test_docs_write_prints_the_updated_files(self) -> None:
-        lines = command("docs", "asterisk", "--write").stdout.splitlines()
-        assert [line.rpartition("/")[2] for line in lines] == ["README.md: up to date", "README.fr.md: up to date"]
 
     def test_docs_names_an_unknown_connector(self) -> None:
         result = command("docs", "asterix")

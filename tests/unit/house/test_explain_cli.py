@@ -76,16 +76,6 @@ def test_times_select_whole_buckets_of_five_minutes() -> None:
     assert first_line("offered", "--since", day + "09:05", "--until", day + "09:10").endswith(": 0")
 
 
-def test_received_names_the_figure_of_calls_and_visits() -> None:
-    hint = "calls and visits are counted as offered: accueil explain offered"
-    assert explain("received", "--day", MORNING).stdout.splitlines()[1] == hint
-    assert hint in explain("received", "--channel", "call").stderr
-    assert hint not in explain("received", "--day", MORNING, "--channel", "mail").output
-    french = CliRunner().invoke(main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"})
-    hint = "les appels et les visites sont comptés comme offered : accueil explain offered"
-    assert french.stdout.splitlines()[1] == hint
-
-
 def test_several_channels_are_added_up() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
     assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), (

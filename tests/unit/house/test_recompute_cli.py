@@ -1,9 +1,6 @@
 """`accueil recompute`: reported differences, and the second attempt for transient ones."""
 
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -175,27 +172,3 @@ def test_the_checked_period_is_printed(ask: Ask) -> None:
     french = ask(since, language="fr_FR.UTF-8").stdout.splitlines()[-1]
     assert "les chiffres des événements publiés depuis le 2026-03-02 " in french
     assert "Kafka holds no events any more (retention.events_days = 30)" in ask(RIGHT).stdout
-
-
-@pytest.mark.parametrize(("language", "words"), [("C", "by default 30 days"), ("fr_FR.UTF-8", "par défaut 30 jours")])
-def test_the_help_names_the_checked_period(language: str, words: str) -> None:
-    # In its own process: the language of help texts is chosen at import.
-    command = [sys.executable, "-m", "streams.cli.main", "recompute", "--help"]
-    done = subprocess.run(command, env=os.environ | {"LC_ALL": language}, capture_output=True, text=True, check=True)
-    assert words in " ".join(done.stdout.split())
-
-
-def test_progress_is_printed_every_few_seconds(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    progress, clock = recompute._Progress(), iter(range(10))
-    monkeypatch.setattr(recompute.time, "monotonic", lambda: next(clock))
-    for second in range(10):
-        progress(second // 5, 2, 500 * (second + 1))
-    output = re.sub(r"(?<=\d)\s(?=\d)", "", capsys.readouterr().err)
-    assert [int(number) for number in re.findall(r": (\d+) events read$", output, re.MULTILINE)] == [
-        500,
-        2000,
-        3500,
-        5000,
-    ]

@@ -107,14 +107,6 @@ def test_a_paused_clock_shows_the_remaining_time_instead_of_a_deadline() -> None
     assert lines(clock, 5 * DAY)[-2:] == ["counted: 1 d", "deadline: 9 d after the citizen has acted"]
 
 
-def test_explanation_is_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
-    first, *_, last = lines(clock, 5 * DAY)
-    assert first == "traitement : 10 jours ouvrés, règle dossiers, calendrier siege"
-    assert last == "échéance : 9 j après que l'usager aura agi"
-
-
 def test_a_missing_calendar_is_reported() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     *_, last = describe_clock(clock, None, PARIS, START_MS)
