@@ -31,7 +31,6 @@ from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.topics import DEAD_LETTERS, SOURCES, Channel
 from streams.kafka.partitioner import partition_of
-from streams.locale.i18n import say
 from streams.runtime import instance_lock
 from streams.settings.schema import Settings
 from tests.bench.latency import Up, started_up
@@ -407,7 +406,7 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress
         tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
         started_up(Path(folder), "up", "--demo") as demo,
     ):
-        progress(say("the demo reads its history …", "la démonstration lit son historique …"))
+        progress("the demo reads its history …")
         _await_calm(demo.url)
         found = instance_lock.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
@@ -422,7 +421,7 @@ def _measure(
     planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
     wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
-    progress(say(f"{len(planned)} events …", f"{len(planned)} événements …"))
+    progress(f"{len(planned)} events …")
     time.sleep(max(0.0, (begins_at - datetime.now(UTC)).total_seconds()))
     before, began_at = demo.cpu_seconds(), time.monotonic()
     sent, taken = _send(bootstrap, planned)
@@ -499,18 +498,10 @@ def _await_calm(url: str) -> None:
 def goals(result: Run) -> list[Goal]:
     """Return the goals."""
     return [
-        Goal(
-            "freshness.events_per_second",
-            say("events/s sent", "événements/s envoyés"),
-            result["events_per_second"],
-            990,
-        ),
+        Goal("freshness.events_per_second", "events/s sent", result["events_per_second"], 990),
         *(
             Goal(f"freshness.{where}_p99_ms", what, result[f"{where}_p99_ms"], 1000, at_least=False)
-            for where, what in (
-                ("board", say("event to board, p99 ms", "événement au tableau, p99 ms")),
-                ("metrics", say("event to /metrics, p99 ms", "événement à /metrics, p99 ms")),
-            )
+            for where, what in (("board", "event to board, p99 ms"), ("metrics", "event to /metrics, p99 ms"))
         ),
     ]
 
@@ -522,12 +513,8 @@ def is_exact(result: Run) -> bool:
 
 def show(result: Run) -> str:
     """Return tables of delays and processes."""
-    named = {
-        "kafka": say("acknowledged by Kafka", "confirmé par Kafka"),
-        "board": say("on the board", "au tableau"),
-        "metrics": say("in a scrape of /metrics", "dans une lecture de /metrics"),
-    }
-    head = [say("after ms", "après ms"), say("events", "événements"), "p50", "p99", "max"]
+    named = {"kafka": "acknowledged by Kafka", "board": "on the board", "metrics": "in a scrape of /metrics"}
+    head = ["after ms", "events", "p50", "p99", "max"]
     rows = [
         [
             what,
@@ -537,21 +524,15 @@ def show(result: Run) -> str:
         for where, what in named.items()
     ]
     rate, kinds = number(result["events_per_second"]), result["kinds"]
-    summary = say(
+    summary = (
         f"{rate} events/s of {kinds} types beside the demo; a scrape took {result['scrape_ms']:.0f} ms, the next began"
         f" {SCRAPE_SECONDS * 1000:.0f} ms later; {result['messages_per_second']:.1f} messages/s of"
-        f" {number(result['message_bytes'])} bytes",
-        f"{rate} événements/s de {kinds} types à côté de la démonstration ; une lecture a pris {result['scrape_ms']:.0f} ms,"
-        f" la suivante a commencé {SCRAPE_SECONDS * 1000:.0f} ms après ; {result['messages_per_second']:.1f} messages/s de"
-        f" {number(result['message_bytes'])} octets",
+        f" {number(result['message_bytes'])} bytes"
     )
-    steps = say(
+    steps = (
         f"worker: {number(result['steps'])} steps of {result['step_records']:.0f} records, {result['commit_ms']:.0f} ms to"
-        f" commit; {result['worker_delay_ms']:.0f} ms from Kafka to its commit for the first record of one, in the mean",
-        f"worker : {number(result['steps'])} étapes de {result['step_records']:.0f} enregistrements, validées en"
-        f" {result['commit_ms']:.0f} ms ; {result['worker_delay_ms']:.0f} ms de Kafka à la validation pour le premier d'une"
-        " étape, en moyenne",
+        f" commit; {result['worker_delay_ms']:.0f} ms from Kafka to its commit for the first record of one, in the mean"
     )
     processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
-    columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
+    columns = ["process", "% of a core"]
     return "\n\n".join([table(head, rows), summary, steps, table(columns, processes)])

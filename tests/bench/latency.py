@@ -22,7 +22,6 @@ from urllib.request import urlopen
 import psutil
 
 from streams.kafka.ports import free_port
-from streams.locale.i18n import say
 from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.supervisor import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, percentile
@@ -144,7 +143,7 @@ def measure(
 
 def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, progress: Progress) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
-        progress(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
+        progress(f"board live after {demo.started_seconds:.1f} s")
         log = folder / "demo" / SYSTEMS / "queue_log"
         behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
         memory = demo.memory_mib()
@@ -198,7 +197,7 @@ def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str,
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
     with started_up(folder, "--config", str(config), "up") as up:
         Board(up.url).start()
-        progress(say(f"idle for {seconds:.0f} s …", f"repos pendant {seconds:.0f} s …"))
+        progress(f"idle for {seconds:.0f} s …")
         time.sleep(min(SETTLE_SECONDS, seconds))
         before, began_at = up.cpu_seconds(), time.monotonic()
         time.sleep(seconds)
@@ -219,20 +218,10 @@ def goals(result: Run) -> list[Goal]:
     return [
         Goal(name, what, measured, wanted, at_least=False)
         for name, what, measured, wanted in (
-            ("latency.p50_ms", say("line to board, median ms", "ligne au tableau, médiane ms"), result["p50_ms"], 200),
-            ("latency.p99_ms", say("line to board, p99 ms", "ligne au tableau, p99 ms"), result["p99_ms"], 1000),
-            (
-                "latency.idle_percent",
-                say("worker and web idle, % of a core", "worker et web au repos, % d'un cœur"),
-                100 * idle,
-                5,
-            ),
-            (
-                "latency.start_seconds",
-                say("seconds to a live board", "secondes jusqu'au tableau"),
-                result["start_seconds"],
-                15,
-            ),
+            ("latency.p50_ms", "line to board, median ms", result["p50_ms"], 200),
+            ("latency.p99_ms", "line to board, p99 ms", result["p99_ms"], 1000),
+            ("latency.idle_percent", "worker and web idle, % of a core", 100 * idle, 5),
+            ("latency.start_seconds", "seconds to a live board", result["start_seconds"], 15),
         )
     ]
 
@@ -245,8 +234,8 @@ def is_exact(_: Run) -> bool:
 def show(result: Run) -> str:
     """Return tables of delays and processes."""
     delays = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
-    head = [say("line to board, ms", "ligne au tableau, ms"), "p50", "p90", "p99", "max"]
-    named = say(f"{result['samples']} lines", f"{result['samples']} lignes")
+    head = ["line to board, ms", "p50", "p90", "p99", "max"]
+    named = f"{result['samples']} lines"
     idle = result["idle"]
     names = [*result["memory_mib"], *(name for name in idle["memory_mib"] if name not in result["memory_mib"])]
     processes = [
@@ -257,20 +246,12 @@ def show(result: Run) -> str:
         ]
         for name in names
     ]
-    columns = [
-        say("process", "processus"),
-        say("MiB, demo", "Mio, démo"),
-        say("MiB, idle", "Mio, au repos"),
-        say("% of a core, idle", "% d'un cœur, au repos"),
-    ]
+    columns = ["process", "MiB, demo", "MiB, idle", "% of a core, idle"]
     behind = number(round(result["behind_seconds"], 1))
     return "\n\n".join(
         [
             table(head, [[named, *(number(round(result[delay])) for delay in delays)]]),
-            say(
-                f"a line written when the board is live, behind all lines of the days before: {behind} s",
-                f"une ligne écrite dès que le tableau vit, derrière celles des jours d'avant : {behind} s",
-            ),
+            f"a line written when the board is live, behind all lines of the days before: {behind} s",
             table(columns, processes),
         ]
     )

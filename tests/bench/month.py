@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from streams.locale.i18n import say
 from tests.bench.measuring import forget_settings
 from tests.bench.report import conclude
 from tests.support.month import run_month, serve
@@ -63,9 +62,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
     "--per-year", default=1_000_000, show_default=True, type=click.IntRange(min=1_000), help="Contacts per year."
 )
 @click.option("--seed", default=1, show_default=True)
-@click.option(
-    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help=say("Output file.", "Fichier de résultat.")
-)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Output file.")
 def main(*, per_year: int, seed: int, file: Path | None) -> None:
     """Simulate, compare, print and optionally write; exit with 1 if a figure differs."""
     forget_settings()

@@ -33,7 +33,6 @@ from streams.core.timeline import entries as core
 from streams.core.timeline.entries import Entry
 from streams.engine.engine import GC_THRESHOLDS
 from streams.engine.job import Step
-from streams.locale.i18n import say
 from streams.timeline.schema import ENTRIES
 from streams.timeline.store import Timeline, Written
 from tests.bench.api import HOUR_MS, LARGE_ENTRIES, LIFE, START_MS, Citizens, build, rows_of_all
@@ -199,7 +198,7 @@ def _size(store: Timeline) -> int:
 def goals(run: Run) -> list[Goal]:
     """Return the goals."""
     kind = run["database"]
-    what = say(f"entries/s into {kind}", f"entrées/s dans {kind}")
+    what = f"entries/s into {kind}"
     return [Goal(f"sink.{kind}", what, run["into_database_per_second"], WANTED[kind])]
 
 

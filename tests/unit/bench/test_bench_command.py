@@ -13,11 +13,6 @@ from tests.bench import freshness, latency
 from tests.bench.report import Goal
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-
-
 def fake(rate: float, correct: str) -> program.Bench:
     def measure(*, size: int, progress: Any) -> dict[str, Any]:
         progress("measured")

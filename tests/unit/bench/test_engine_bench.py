@@ -32,11 +32,6 @@ def result(*runs: dict[str, Any], **left_out: str) -> dict[str, Any]:
     return {"runs": runs, "medians": middle, "ratios": engine.ratios(middle), "left_out": left_out}
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-
-
 def test_ratios_are_of_the_medians_of_all_rounds() -> None:
     ours = [run("Accueil", rate, turn) for turn, rate in enumerate((90_000, 10, 100_000), 1)]
     theirs = [run("Faust 0.15.3", rate, turn) for turn, rate in enumerate((1, 4_000, 5_000), 1)]
