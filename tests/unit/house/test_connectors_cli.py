@@ -1,6 +1,5 @@
 """`accueil connectors`: list, check, reread and docs."""
 
-import json
 import os
 import re
 import socket
@@ -67,12 +66,6 @@ class TestList:
             "accueil: settings: accueil.toml\n"
             "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
         )
-
-    def test_list_prints_json(self) -> None:
-        set_up(siege="asterisk")
-        listed = [json.loads(line) for line in command("list", "--json").stdout.splitlines()]
-        (asterisk,) = (connector for connector in listed if connector["name"] == "asterisk")
-        assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
 
 
 UNKNOWN = "neither the format nor the settings know this kind of record"
@@ -156,15 +149,6 @@ class TestCheck:
         result = command("check", "siege")
         assert result.exit_code == 2
         assert "accueil: queue_log is a directory, not a file\n" in result.stderr
-
-    def test_an_unreadable_directory_exits_with_2(self) -> None:
-        options = 'inbox = "inbox"\narchive = "archive"\n'
-        Path("accueil.toml").write_text(f'[connectors.courrier]\nconnector = "mailroom"\n{options}')
-        for _ in range(2):  # the second finds a file
-            result = command("check", "courrier")
-            assert result.exit_code == 2
-            assert "accueil: inbox is not there: is the path right?\n" in result.stderr
-            Path("inbox").touch()
 
     def test_a_port_in_use_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
