@@ -11,6 +11,7 @@ request in a hundred is for this citizen, and its second page is read immediatel
 import asyncio
 import json
 import sqlite3
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,8 +32,8 @@ from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.kafka.ports import free_port
 from streams.timeline.store import Timeline
-from tests.bench.measuring import MIB, cpu_seconds, forget_settings, percentile
-from tests.bench.report import Goal, Run, conclude
+from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
+from tests.bench.report import Goal, Run, goals_table, write_json
 from tests.support.api_harness import SECTOR, token
 from tests.support.processes import Child, wait_until
 
@@ -255,7 +256,13 @@ def main(*, entries: int, citizens: int, rate: int, seconds: int, file: Path | N
     """Build, measure, print and optionally write; exit with 1 unless every response was correct and in the audit."""
     forget_settings()
     run = measure(entries=entries, citizens=citizens, rate=rate, seconds=seconds)
-    conclude("api", run, goals(run), file)
+    for what, value in run.items():
+        click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
+    click.echo(f"\n{goals_table(goals(run))}")
+    if file:
+        write_json(file, describe_machine() | {"api": run, "goals": [goal.to_json() for goal in goals(run)]})
+    if run["correct"] != "exact":
+        sys.exit("not exact")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,10 @@
 """Reports of benchmarks: medians of rounds, ratios, goals, tables and JSON."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
-
-import click
-
-from tests.bench.measuring import describe_machine
 
 Run = Mapping[str, Any]
 """Results of one run by name."""
@@ -100,15 +95,3 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def conclude(name: str, run: Run, goals: Sequence[Goal], file: Path | None) -> None:
-    """Print the results and optionally write them; exit with 1 if they are not exact."""
-    for what, value in run.items():
-        click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    if goals:
-        click.echo(f"\n{goals_table(goals)}")
-    if file:
-        write_json(file, describe_machine() | {name: run, "goals": [goal.to_json() for goal in goals]})
-    if run["correct"] != "exact":
-        sys.exit("not exact")
