@@ -38,21 +38,16 @@ def refusal(kafka: EmbeddedKafka, **changes: object) -> OperatorError:
 def test_changes_are_reported(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert apply_topics(settings(), kafka.bootstrap, 10) == [f"created {topic} with 4 partitions"]
     assert apply_topics(settings(), kafka.bootstrap, 10) == []
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     monkeypatch.setattr(topic_catalogue, "TOPIC_CATALOGUE", (Topic(topic, "key", "", retention_ms=120_000),))
     assert apply_topics(settings(), kafka.bootstrap, 10) == [
-        f"retention.ms = 120000 réglé sur {topic}",
-        f"segment.ms = 120000 réglé sur {topic}",
+        f"set retention.ms = 120000 on {topic}",
+        f"set segment.ms = 120000 on {topic}",
     ]
 
 
-def test_a_different_number_of_partitions_is_refused(
-    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_different_number_of_partitions_is_refused(kafka: EmbeddedKafka, topic: str) -> None:
     apply_topics(settings(), kafka.bootstrap, 10)
     english = refusal(kafka, partitions=8)
     assert english.exit_code == EXIT_CONFIGURATION
     assert english.message.startswith(f"topic {topic} has 4 partitions, the settings say 8, ")
     assert english.message.endswith("set partitions = 4")
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert refusal(kafka, partitions=8).message.endswith(" : régler partitions = 4")

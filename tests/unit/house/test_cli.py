@@ -133,18 +133,8 @@ def test_an_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: p
     ]
 
 
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("C", "connectors.guichets.port and {} listen on the same port"),
-        ("fr_FR.UTF-8", "connectors.guichets.port et {} écoutent sur le même port"),
-    ],
-)
 @pytest.mark.parametrize("other", ["web.port", "broker_port", "connect.health_port", "connectors.avis.port"])
-def test_two_settings_with_the_same_port_are_refused_and_named(
-    other: str, language: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LC_ALL", language)
+def test_two_settings_with_the_same_port_are_refused_and_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
     monkeypatch.setenv(f"ACCUEIL_{other.replace('.', '__').upper()}", "9000")
     sender = 'connector = "webhook"\nsecret_env = "SECRET"\ntypes.arrived = { event = "visit.arrived", id = "id" }\n'
@@ -152,7 +142,8 @@ def test_two_settings_with_the_same_port_are_refused_and_named(
         f"[connectors.guichets]\nport = 9000\n{sender}[connectors.avis]\nport = 9001\n{sender}"
     )
     result = run("config", "check")
-    assert (result.exit_code, result.stderr) == (2, f"accueil: accueil.toml: {words.format(other)}\n")
+    error = f"accueil: accueil.toml: connectors.guichets.port and {other} listen on the same port\n"
+    assert (result.exit_code, result.stderr) == (2, error)
 
 
 def test_more_workers_than_partitions_give_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,9 +302,8 @@ def test_a_missing_settings_file_is_named_with_its_option_or_variable(monkeypatc
             "accueil: --config: nope.toml is not there: is the path right?\n",
         )
     monkeypatch.setenv("ACCUEIL_CONFIG", "nope.toml")
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     for command in (("config", "check"), ("up",), ("sla", "check")):
-        assert run(*command).output == "accueil: ACCUEIL_CONFIG: nope.toml n'existe pas : le chemin est-il juste ?\n"
+        assert run(*command).output == "accueil: ACCUEIL_CONFIG: nope.toml is not there: is the path right?\n"
 
 
 def test_a_missing_sla_file_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,16 +96,13 @@ class TestCheck:
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
 
-    def test_check_reads_only_the_beginning_of_a_long_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
         output = command("check", "siege").stdout
         found = re.search(r"\(read the oldest (\d+) records only; newer ones exist\)$", output, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
-        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "(un enregistrement lu, le seul nouveau)\n" in command("check", "siege").stdout
 
     def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
         set_up(siege="asterisk")
@@ -261,14 +258,9 @@ class TestReread:
         (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
         monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
         monkeypatch.setattr("streams.kafka.topic_reader.read_cluster", lambda *_: cluster)
-        asked = [
-            CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n", env={"LC_ALL": language}).stdout
-            for language in ("C", "fr_FR.UTF-8")
-        ]
-        assert [
-            text in output for text, output in zip(("all events count as new", "tout est recompté"), asked, strict=True)
-        ] == [cluster == "two"] * 2
-        assert ("their events count once" in asked[0]) == (cluster == "one")
+        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n").stdout
+        assert ("all events count as new" in asked) == (cluster == "two")
+        assert ("their events count once" in asked) == (cluster == "one")
 
     def test_reread_refuses_running_and_push_connectors(self) -> None:
         self.was_read()

@@ -96,22 +96,12 @@ def test_line_that_is_not_a_log_record_is_shown_unchanged(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "english", "french"),
+    ("answer", "text"),
     [
-        ("", "does not answer yet", "ne répond pas encore"),
-        (
-            "partitions [] of [0, 1] recovered",
-            "reads the state of partitions 0, 1",
-            "lit l'état des partitions 0, 1",
-        ),
-        (
-            "partitions [0] of [0, 1] recovered",
-            "reads the state of partitions 0, 1 (done: 0)",
-            "lit l'état des partitions 0, 1 (lues : 0)",
-        ),
+        ("", "does not answer yet"),
+        ("partitions [] of [0, 1] recovered", "reads the state of partitions 0, 1"),
+        ("partitions [0] of [0, 1] recovered", "reads the state of partitions 0, 1 (done: 0)"),
     ],
 )
-def test_readiness_state_is_translated(answer: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
-        monkeypatch.setenv("LC_ALL", language)
-        assert describe_state(answer) == words
+def test_readiness_state_is_a_sentence(answer: str, text: str) -> None:
+    assert describe_state(answer) == text

@@ -140,11 +140,8 @@ def test_an_error_in_a_variable_names_the_variable(
     assert mistakes("[web]\nport = 8081") == [mistake]
 
 
-def test_all_errors_are_reported_together_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_together_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "fr_FR.UTF-8")
-    assert mistakes('[timeline]\nurl = "mysql://db.example.org/accueil"') == [
-        "accueil.toml: timeline.url doit commencer par sqlite:/// ou postgresql+psycopg://"
-    ]
     assert mistakes("partition = 3\n[web]\nport = 99999") == [
         "accueil.toml: web.port attend au plus 65535",
         "accueil.toml: partition est inconnue ; vouliez-vous dire partitions ?",
@@ -166,19 +163,14 @@ def test_a_missing_file_is_reported_with_its_option_or_variable(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("content", "english", "french"),
+    ("content", "error"),
     [
-        (
-            b"[web\nport = 1",
-            "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)",
-            "TOML invalide : Expected ']' at the end of a table declaration (at line 1, column 5)",
-        ),
-        ("# ouvert\n# à midi".encode("latin-1"), "not UTF-8 (at line 2)", "pas en UTF-8 (ligne 2)"),
-        ("\ufeff[web]".encode("utf-16"), "not UTF-8 (at line 1)", "pas en UTF-8 (ligne 1)"),
+        (b"[web\nport = 1", "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)"),
+        ("# ouvert\n# à midi".encode("latin-1"), "not UTF-8 (at line 2)"),
     ],
 )
 def test_an_invalid_file_is_reported_with_its_option_or_variable(
-    content: bytes, english: str, french: str, monkeypatch: pytest.MonkeyPatch
+    content: bytes, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusal(config: Path | None = None) -> str:
         with pytest.raises(ConfigError) as refused:
@@ -187,12 +179,10 @@ def test_an_invalid_file_is_reported_with_its_option_or_variable(
 
     file = Path("accueil.toml")
     file.write_bytes(content)
-    assert refusal() == f"accueil.toml: {english}"
-    assert refusal(file) == f"--config: accueil.toml: {english}"
+    assert refusal() == f"accueil.toml: {error}"
+    assert refusal(file) == f"--config: accueil.toml: {error}"
     monkeypatch.setenv("ACCUEIL_CONFIG", "accueil.toml")
-    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {english}"
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {french}"
+    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {error}"
 
 
 class Account(Options):
