@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: run test lint bench lock tools clean help
+.PHONY: run test lint bench lock catalogues tools clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,34 +14,47 @@ PYTHON = $(shell .ci/python $(CANDIDATES))
 # Many tests wait for something, so that three processes more than there are cores keep these busy; each has a broker of its own.
 TESTERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 3, 6))')
 
-run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / Start everything, with a demo switchboard
+run: $(VENV)/.runtime $(CATALOGUES)  ## Tout démarrer, avec un standard de démonstration / Start everything, with a demo switchboard
 	@exec $(BIN)/accueil up --demo
 
 # Collected beside mypy, which has one core: what is compiled once is not compiled by each of the processes.
-test: $(VENV)/.test tools  ## Toutes les vérifications / Every test
+test: $(VENV)/.test $(CATALOGUES) tools  ## Toutes les vérifications / Every test
 	@$(BIN)/python -m tests.support.quick_kafka & $(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 		$(MAKE) --no-print-directory lint; wait
 	@echo "→ tests (sans les lents / without the slow ones: $(BIN)/pytest -m 'not broker and not faults and not browser')"
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder \
 		--durations=15 --durations-min=1
 
-lint: $(VENV)/.test  ## Style et types / Style and types
+lint: $(VENV)/.test $(CATALOGUES)  ## Style et types / Style and types
 	@echo "→ ruff, mypy"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.test  ## Débit et latence / Throughput and latency
+bench: $(VENV)/.test $(CATALOGUES)  ## Débit et latence / Throughput and latency
 	@$(BIN)/accueil bench
 
 tools:
 	@.ci/tools
 
+CATALOGUES = $(patsubst %.po,%.mo,$(wildcard models/locale/*/LC_MESSAGES/*.po))
+
+%.mo: %.po | $(VENV)/.runtime
+	@$(BIN)/pybabel -q compile -i $< -o $@
+
+catalogues: $(VENV)/.test  ## Relever les messages à traduire / Update the message catalogues
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k C_:1c,2 -k translate -k MetricText:2 \
+		--sort-by-file --add-location=file -o build/accueil.pot models connectors streams
+	@$(BIN)/pybabel -q update -i build/accueil.pot -d models/locale -D accueil \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
+	@$(MAKE) --no-print-directory $(CATALOGUES)
+
 lock: $(VENV)/.runtime  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
 	@command -v uv >/dev/null || { echo "uv manque / uv is missing: pip install uv"; exit 1; }
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	options="--quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
-	echo 'setuptools>=77' | uv pip compile $$options pyproject.toml - -o requirements.lock; \
+	printf '%s\n' 'setuptools>=77' 'babel>=2.17' | uv pip compile $$options pyproject.toml - -o requirements.lock; \
 	uv pip compile $$options pyproject.toml --extra test -c requirements.lock -o requirements-test.lock
 	@$(BIN)/python -m streams.kafka.jars
 

@@ -20,6 +20,7 @@ from models.calendars.compiled import TIME_UNITS
 from models.calendars.local_time import instant_of
 from models.calendars.rules import KnownDate
 from models.envelope import Label
+from models.locale import _
 from models.topics import Channel
 
 
@@ -119,10 +120,10 @@ class SlaFile(BaseModel):
     calendars: dict[Label, CalendarRules] = {}
     policy: tuple[PolicyVersion, ...] = ()
 
-    def mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
+    def mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
         """Yield mistakes that only show between keys or tables, such as an unknown calendar; nothing for a correct file.
 
-        Each has the path of the key, and the error message in English and French.
+        Each has the path of the key, and the error message.
         """
         yield from self._shadowed()
         seen: set[tuple[str, date | None]] = set()
@@ -133,36 +134,33 @@ class SlaFile(BaseModel):
             }
             for key, name in calendars.items():
                 if name and name not in self.calendars:
-                    yield key, f"unknown calendar {name!r}", f"calendrier inconnu {name!r}"
+                    yield key, _("unknown calendar {name!r}", name=name)
             if (version.name, version.since) in seen:
                 yield (
                     (*path, "from"),
-                    f"{version.name!r} has two versions from the same day",
-                    f"{version.name!r} a deux versions du même jour",
+                    _("{name!r} has two versions from the same day", name=version.name),
                 )
             seen.add((version.name, version.since))
             if version.open_contacts and version.since is None:
-                yield (*path, "open_contacts"), "needs from", "demande from"
+                yield (*path, "open_contacts"), _("needs from")
             channels = set(version.match.channel)
             for kind, rule in version.clocks.items():
                 if rule.target > LONGEST_YEARS * _PER_YEAR.get(rule.unit, 366):
                     yield (
                         (*path, "clocks", kind.value, "target"),
-                        f"exceeds {LONGEST_YEARS} years",
-                        f"dépasse {LONGEST_YEARS} ans",
+                        _("exceeds {years} years", years=LONGEST_YEARS),
                     )
                 if rule.roll and rule.unit in TIME_UNITS:
                     yield (
                         (*path, "clocks", kind.value, "roll"),
-                        f"has no effect on a target in {rule.unit}",
-                        f"est sans effet sur un délai en {rule.unit}",
+                        _("has no effect on a target in {unit}", unit=rule.unit),
                     )
                 possible = QUEUE_CHANNELS if kind is ClockKind.ANSWER else WRITTEN_CHANNELS
                 if channels and not channels & possible:
                     names = ", ".join(sorted(possible))
-                    yield (*path, "clocks", kind.value), f"only for {names}", f"seulement pour {names}"
+                    yield (*path, "clocks", kind.value), _("only for {names}", names=names)
 
-    def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
+    def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
         """Yield a mistake for each policy that never applies: an earlier policy without a first day matches all its contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
@@ -171,8 +169,7 @@ class SlaFile(BaseModel):
                 if always and other.match.covers(version.match):
                     yield (
                         ("policy", index, "match"),
-                        f"never applies: the earlier policy {other.name!r} matches the same contacts",
-                        f"ne s'applique jamais : {other.name!r}, placée avant elle, vise les mêmes contacts",
+                        _("never applies: the earlier policy {name!r} matches the same contacts", name=other.name),
                     )
                     break
 
@@ -239,7 +236,7 @@ class Policies:
 
     def sla_targets(self) -> Iterator[tuple[TargetTerms, ClockRule]]:
         """Yield the terms and the rule of each SLA target of all policy versions, past and future, in the order of the file."""
-        for _, terms, rule in self.versions():
+        for _version, terms, rule in self.versions():
             yield terms, rule
 
     def versions(self) -> Iterator[tuple[PolicyVersion, TargetTerms, ClockRule]]:

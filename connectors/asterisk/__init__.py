@@ -9,6 +9,7 @@ from connectors.asterisk.simulate.command import command
 from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import CURSOR_FILES
+from models.locale import N_
 
 CONNECTOR = Connector(
     "asterisk",
@@ -16,9 +17,8 @@ CONNECTOR = Connector(
     AsteriskSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log and the manager interface (AMI)",
-        "Standard téléphonique Asterisk : appels et agents de ses files, par queue_log et l'interface de gestion (AMI)",
+    description=N_(
+        "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log and the manager interface (AMI)"
     ),
     position_files=lambda config: CURSOR_FILES if config.path else (),
 )

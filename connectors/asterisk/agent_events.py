@@ -8,10 +8,10 @@ import msgspec
 from connectors.asterisk.call_history import Call, CallHistory
 from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import QueueLogRecord
-from connectors.sdk.i18n import say
 from models.codec import UnusableRecord
 from models.events import AgentChange, AgentStateChanged, Event
 from models.ids import agent_id, event_id
+from models.locale import _
 from models.reasons import Reason
 
 Envelope = dict[str, Any]
@@ -79,7 +79,7 @@ class AgentEvents:
         """
         agent = self._names.agent(record.agent)
         if not agent:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
         queue = self._names.queue(record.queue)
         changes = [change]
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":

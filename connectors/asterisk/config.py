@@ -7,22 +7,22 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.asterisk.queue_log import KNOWN, normalise_queue_name
 from connectors.sdk.config import ConnectorConfig, Options, Sector
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import Region
 from connectors.sdk.telephony import Host, PhoneLine, Port, QueueOptions, Secret, Word, is_here
 from models.envelope import Label
 from models.events import LeaveReason
+from models.locale import _
 
 
 def _is_custom(name: str) -> str:
     if name in KNOWN:
-        raise ValueError(say("is a standard Asterisk event", "est un événement standard d'Asterisk"))
+        raise ValueError(_("is a standard Asterisk event"))
     return name
 
 
 def _is_an_outcome(outcome: str) -> str:
     if outcome not in OUTCOMES:
-        raise ValueError(say("must be one of ", "attend une de ces valeurs : ") + ", ".join(OUTCOMES))
+        raise ValueError(_("must be one of ") + ", ".join(OUTCOMES))
     return outcome
 
 
@@ -32,10 +32,11 @@ def _without_conflicts(queues: dict[str, QueueOptions]) -> dict[str, QueueOption
         other = names.setdefault(normalise_queue_name(name), name)
         if queues[other] != queue:
             raise ValueError(
-                say(
-                    f"has {other} and {name}, which are the same queue in Asterisk: remove one, or give both the same options",
-                    f"contient {other} et {name}, qui sont une seule file pour Asterisk : supprimez l'une, "
-                    "ou donnez-leur les mêmes options",
+                _(
+                    "has {other} and {name}, which are the same queue in Asterisk: remove one, or give both the "
+                    "same options",
+                    other=other,
+                    name=name,
                 )
             )
     return queues
@@ -149,5 +150,5 @@ class AsteriskConfig(ConnectorConfig):
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
         if self.path is None and self.ami is None:
-            raise ValueError(say("needs path, ami, or both", "attend path, ami, ou les deux"))
+            raise ValueError(_("needs path, ami, or both"))
         return self

@@ -11,10 +11,10 @@ from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import COMPLETED, KNOWN, TRANSFERRED, LogLine, QueueLogRecord, parse
 from connectors.asterisk.record_interpreter import RecordInterpreter
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.telephony import AHEAD_SECONDS, LABEL, SECONDS
 from models.codec import UnusableRecord
 from models.identities import PseudonymKey
+from models.locale import _
 from models.reasons import Reason
 
 _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
@@ -77,4 +77,4 @@ def _missing_meaning(event: str) -> str:
     """Return a hint about an event without a meaning; empty if its name may not be shown."""
     if not LABEL.fullmatch(event):
         return ""
-    return say(f"{event} has no meaning in custom_events", f"{event} n'a pas de sens dans custom_events")
+    return _("{event} has no meaning in custom_events", event=event)

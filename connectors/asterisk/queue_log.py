@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from connectors.sdk.i18n import say
 from connectors.sdk.tail import MAX_LINE_BYTES
 from connectors.sdk.telephony import LAST_POSITION, LONGEST_SECONDS, SECONDS, decode_text, whole
 from models.codec import UnusableRecord
 from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
+from models.locale import _
 from models.reasons import Reason
 
 NO_CALL: Final = frozenset({"", "NONE", "REALTIME", "MANAGER", "CLI"})
@@ -162,9 +162,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
     Raises `UnusableRecord` if the line is too long or malformed.
     """
     if len(content) > MAX_LINE_BYTES:
-        raise UnusableRecord(
-            Reason.OVERSIZED, say(f"more than {MAX_LINE_BYTES} bytes", f"plus de {MAX_LINE_BYTES} octets")
-        )
+        raise UnusableRecord(Reason.OVERSIZED, _("more than {max_line_bytes} bytes", max_line_bytes=MAX_LINE_BYTES))
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -175,10 +173,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
             return None
         raise UnusableRecord(
             Reason.UNREADABLE_LINE,
-            say(
-                f"it has too few fields: {len(fields)} instead of {_FIELDS}",
-                f"elle a trop peu de champs : {len(fields)} au lieu de {_FIELDS}",
-            ),
+            _("it has too few fields: {count} instead of {fields}", count=len(fields), fields=_FIELDS),
         )
     if fields[_EVENT] not in known:
         fields = _join_agent(fields)
@@ -187,10 +182,7 @@ def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | N
     if second not in SECONDS:
         raise UnusableRecord(
             Reason.UNREADABLE_LINE,
-            say(
-                "its time is not a number of seconds since 1970 between 2001 and 2096",
-                "son heure n'est pas un nombre de secondes depuis 1970, entre 2001 et 2096",
-            ),
+            _("its time is not a number of seconds since 1970 between 2001 and 2096"),
         )
     return QueueLogRecord(second, datetime.fromtimestamp(second, UTC), call, queue, agent, event, parameters)
 

@@ -32,7 +32,6 @@ from connectors.asterisk.queue_log import (
     UNNAMED,
     QueueLogRecord,
 )
-from connectors.sdk.i18n import say
 from connectors.sdk.telephony import PhoneLine
 from models.codec import UnusableRecord
 from models.events import (
@@ -52,6 +51,7 @@ from models.events import (
     TransferKind,
 )
 from models.ids import contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -246,7 +246,7 @@ class RecordInterpreter:
     def _stay(self, record: QueueLogRecord, find: Callable[[Call, str, int], int] = Call.stay) -> QueueStay:
         name = self._call_of(record)
         if record.queue in UNNAMED:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no queue"))
         queue_key, previous_key, label, service, site = self._names.queue_place(record.queue)
         call = self._history.call(name, record.second)
         if previous_key:
@@ -293,7 +293,7 @@ class RecordInterpreter:
 
     def _call_of(self, record: QueueLogRecord) -> str:
         if record.call in NO_CALL:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no call"))
         return self._names.call(record.call, record.second)
 
     def _event(

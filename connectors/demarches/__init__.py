@@ -4,6 +4,7 @@ from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.simulate.command import command
 from connectors.demarches.source import DemarchesSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "demarches",
@@ -11,8 +12,5 @@ CONNECTOR = Connector(
     DemarchesSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API",
-        "Démarches en ligne de Démarches simplifiées (demarche.numerique.gouv.fr), par son API GraphQL",
-    ),
+    description=N_("Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API"),
 )

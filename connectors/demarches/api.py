@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connectors.sdk.decoding import decode_response
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
+from models.locale import _
 
 
 class Listing(NamedTuple):
@@ -138,22 +138,18 @@ def fetch_page(
 def _explain(code: str, number: int) -> str:
     match code:
         case "unauthorized" | "forbidden":
-            return say(
-                f"the token has no access to procedure {number}", f"le jeton n'a pas accès à la démarche {number}"
-            )
+            return _("the token has no access to procedure {number}", number=number)
         case "not_found":
-            return say(f"procedure {number} does not exist", f"la démarche {number} n'existe pas")
+            return _("procedure {number} does not exist", number=number)
         case "timeout":
-            return say(
-                f"procedure {number}: the server needs too long for a page, try a smaller page_size",
-                f"démarche {number} : une page demande trop de temps au serveur, essayer un page_size plus petit",
-            )
+            return _("procedure {number}: the server needs too long for a page, try a smaller page_size", number=number)
         case _:
             return _unexpected_response(number, code)
 
 
 def _unexpected_response(number: int, code: str) -> str:
-    return say(
-        f"procedure {number}: the server refuses the query, or its response does not match the documentation ({code})",
-        f"démarche {number} : le serveur refuse la requête, ou sa réponse n'est pas celle de la documentation ({code})",
+    return _(
+        "procedure {number}: the server refuses the query, or its response does not match the documentation ({code})",
+        number=number,
+        code=code,
     )

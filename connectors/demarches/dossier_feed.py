@@ -15,9 +15,9 @@ from connectors.demarches.api import Listing, Page, RefusedError, fetch_page
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.dossier_facts import DatedFact, encode, read_node, split, time_of
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import Backoff, HttpClient, Interval
 from models.identities import PseudonymKey
+from models.locale import _
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DUPLICATE: Final = timedelta(days=30)
@@ -96,12 +96,7 @@ class DossierFeed:
         if not page.page_info.has_next_page:
             return None
         if page.page_info.end_cursor in {None, self._after}:
-            raise RefusedError(
-                say(
-                    f"procedure {self._number}: the server repeats a page",
-                    f"démarche {self._number} : le serveur répète une page",
-                )
-            )
+            raise RefusedError(_("procedure {number}: the server repeats a page", number=self._number))
         return page.page_info.end_cursor
 
     def _new_facts(self, node: Any, now: datetime) -> list[bytes]:

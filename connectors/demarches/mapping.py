@@ -12,7 +12,6 @@ import msgspec
 from connectors.demarches.config import DemarchesConfig, Procedure
 from connectors.demarches.dossier_facts import DossierFact, Message, decode
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import number_for
 from connectors.sdk.pseudonyms import join
 from models.events import (
@@ -29,6 +28,7 @@ from models.events import (
 )
 from models.identities import IdentityKind, PseudonymKey, normalise_email
 from models.ids import contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -67,11 +67,11 @@ class DossierMapping:
             return Reject(
                 Reason.UNKNOWN_RECORD,
                 raw,
-                say("the procedure is not configured", "la démarche n'est pas dans la configuration"),
+                _("the procedure is not configured"),
             )
         events = self._events(fact, procedure)
         if events is None:
-            return Reject(Reason.UNKNOWN_RECORD, raw, say("unknown kind of step", "genre d'étape inconnu"))
+            return Reject(Reason.UNKNOWN_RECORD, raw, _("unknown kind of step"))
         return events
 
     def _events(self, fact: DossierFact, procedure: Procedure) -> Sequence[Event] | None:

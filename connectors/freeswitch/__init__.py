@@ -8,6 +8,7 @@ from connectors.freeswitch.probe import probe
 from connectors.freeswitch.simulate.command import command
 from connectors.freeswitch.source import FreeswitchSource
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "freeswitch",
@@ -15,9 +16,8 @@ CONNECTOR = Connector(
     FreeswitchSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
-        "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",
+    description=N_(
+        "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)"
     ),
     position_files=lambda _: (),
 )

@@ -17,6 +17,7 @@ from connectors.freeswitch.event_socket_protocol import (
 )
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.socket_connection import SocketConnection
+from models.locale import N_, _
 
 START_SECONDS: Final = 20.0
 """Longest duration of a listing, in seconds. After 60 seconds without progress, an instance counts as stuck."""
@@ -25,10 +26,7 @@ OVERSIZED: Final = "=oversized"
 ANSWERS: Final = frozenset({"command/reply", "api/response"})
 DISCONNECTS: Final = frozenset({"text/disconnect-notice", "text/rude-rejection"})
 CLOCK: Final = "api strepoch"
-UNREACHABLE: Final = (
-    "cannot be reached: is mod_event_socket loaded, and is the network available?",
-    "est injoignable : mod_event_socket est-il chargé, et le réseau disponible ?",
-)
+UNREACHABLE: Final = N_("cannot be reached: is mod_event_socket loaded, and is the network available?")
 
 
 class EventSocketSession:
@@ -104,8 +102,7 @@ class EventSocketSession:
         greeting = self._await()
         if greeting.kind == "text/rude-rejection":
             raise self._connection.refusal(
-                "does not accept connections from this machine: its apply-inbound-acl forbids them",
-                "n'accepte pas de connexions de cette machine : son apply-inbound-acl les interdit",
+                _("does not accept connections from this machine: its apply-inbound-acl forbids them"),
             )
         if greeting.kind != "auth/request":
             raise self._no_socket()
@@ -113,14 +110,13 @@ class EventSocketSession:
         user = self._config.user
         self._connection.send(_line(f"userauth {user}:{password}" if user else f"auth {password}"))
         if not self._await().headers.get("Reply-Text", "").startswith("+OK"):
-            raise self._connection.refusal("refuses the password", "refuse le mot de passe")
+            raise self._connection.refusal(_("refuses the password"))
 
     def _command(self, command: str) -> None:
         self._connection.send(_line(command))
         if not self._await().headers.get("Reply-Text", "").startswith("+OK"):
             raise self._connection.refusal(
-                "refuses events: is this user allowed CUSTOM callcenter::info, and CHANNEL_CREATE for dids?",
-                "refuse les événements : cet utilisateur a-t-il droit à CUSTOM callcenter::info, et à CHANNEL_CREATE pour dids ?",
+                _("refuses events: is this user allowed CUSTOM callcenter::info, and CHANNEL_CREATE for dids?"),
             )
 
     def _ask(self, command: str) -> str:
@@ -133,8 +129,7 @@ class EventSocketSession:
         if rows is None or len(rows) > MAX_LISTED:
             command = f"callcenter_config {command.partition(' members')[0]}"
             raise self._connection.trouble(
-                f"does not answer {command}: is mod_callcenter loaded, and is this command allowed?",
-                f"ne répond pas à {command} : mod_callcenter est-il chargé, et cette commande est-elle autorisée ?",
+                _("does not answer {command}: is mod_callcenter loaded, and is this command allowed?", command=command),
             )
         return rows
 
@@ -143,7 +138,7 @@ class EventSocketSession:
         while not self._frames:
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise self._connection.trouble("does not answer in time", "ne répond pas à temps")
+                raise self._connection.trouble(_("does not answer in time"))
             self._receive(left)
         if self._frames[0].kind == "text/disconnect-notice":
             raise self._disconnected()
@@ -168,10 +163,10 @@ class EventSocketSession:
                 self._before_answer = len(self._events)
 
     def _disconnected(self) -> SourceUnavailableError:
-        return self._connection.trouble("ends the connection", "met fin à la connexion")
+        return self._connection.trouble(_("ends the connection"))
 
     def _no_socket(self) -> SourceUnavailableError:
-        return self._connection.trouble("is not a FreeSWITCH event socket", "n'est pas un event socket de FreeSWITCH")
+        return self._connection.trouble(_("is not a FreeSWITCH event socket"))
 
 
 def _line(command: str) -> bytes:

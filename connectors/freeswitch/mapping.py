@@ -21,12 +21,12 @@ from connectors.freeswitch.event_socket_session import OVERSIZED
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import Agent, QueueStay, StayTracker
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.journaled_stream import JournalEntry
 from connectors.sdk.telephony import epoch
 from models.codec import UnusableRecord
 from models.events import EndedBy, Event, LeaveReason, TransferKind
 from models.identities import PseudonymKey
+from models.locale import _
 from models.reasons import Reason
 
 EXIT_REASONS: Final = {
@@ -45,8 +45,8 @@ ENDED_BY: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
 TRANSFER_KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
 ANSWER_ACTIONS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-state-change", "member-queue-end"})
 """Actions that report an answer, or its end."""
-TOO_LONG: Final = say(f"more than {MAX_EVENT_BYTES} bytes", f"plus de {MAX_EVENT_BYTES} octets")
-NO_CALL: Final = say("it names no call or queue", "il ne nomme pas d'appel ou de file")
+TOO_LONG: Final = _("more than {max_event_bytes} bytes", max_event_bytes=MAX_EVENT_BYTES)
+NO_CALL: Final = _("it names no call or queue")
 _decode: Final = msgspec.json.Decoder(EventSocketRecord).decode
 _Handler = Callable[["_CallcenterEvent"], Iterable[Event]]
 
@@ -132,7 +132,7 @@ class EventMapping:
         if in_queue and not (event.call and event.member and event.queue):
             raise UnusableRecord(Reason.UNREADABLE_LINE, NO_CALL)
         if not in_queue and not event.agent:
-            raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "il ne nomme pas d'agent"))
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
         return (in_queue or self._agent_handlers[action])(event)
 
     # ------------------------------------------------------------------------------------------------------------ waits
@@ -226,7 +226,7 @@ class EventMapping:
     def _status_changed(self, event: _CallcenterEvent) -> Iterable[Event]:
         status = STATUS.get(event.get("CC-Agent-Status", ""))
         if status is None:
-            raise UnusableRecord(Reason.UNKNOWN_ENUM, say("its status is unknown", "son statut est inconnu"))
+            raise UnusableRecord(Reason.UNKNOWN_ENUM, _("its status is unknown"))
         before = self._tracker.agents.get(event.agent, Agent())
         after = Agent(status, before.queues, max(event.at, before.at + 1))
         self._tracker.agents[event.agent] = after

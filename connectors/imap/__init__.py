@@ -4,6 +4,7 @@ from connectors.imap.config import ImapConfig
 from connectors.imap.simulate.command import command
 from connectors.imap.source import ImapSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "imap",
@@ -11,5 +12,5 @@ CONNECTOR = Connector(
     ImapSource,
     simulate=command,
     probe=probe,
-    descriptions=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
+    description=N_("E-mail of a service's mailbox, by IMAP"),
 )

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, Valida
 
 from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.exclusive_resources import ExclusiveResource
-from connectors.sdk.i18n import say
 from models.envelope import Label
 from models.identities import normalise_email
+from models.locale import _
 
 PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
 LONGEST_POLL_SECONDS: Final = 1500
@@ -23,7 +23,7 @@ LONGEST_POLL_SECONDS: Final = 1500
 def _check_address(text: str) -> str:
     address = normalise_email(text)
     if address is None:
-        raise ValueError(say("must be an e-mail address", "attend une adresse électronique"))
+        raise ValueError(_("must be an e-mail address"))
     return address
 
 
@@ -139,7 +139,7 @@ class ImapConfig(ConnectorConfig):
     def _check_login(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if not info.data.get("token_command", True) and (password is None or not password.get_secret_value()):
             raise ValueError(
-                say("is missing; set it or token_command", "manque : à donner, ou bien token_command"),
+                _("is missing; set it or token_command"),
             )
         return password
 
@@ -147,12 +147,7 @@ class ImapConfig(ConnectorConfig):
     @classmethod
     def _check_encryption(cls, tls: str, info: ValidationInfo) -> str:
         if tls == "none" and not _is_here(info.data.get("host", "localhost")):
-            raise ValueError(
-                say(
-                    "must not be none, except for a server on this machine: mail is personal data",
-                    "ne peut être none que vers cette machine : le courrier contient des données personnelles",
-                )
-            )
+            raise ValueError(_("must not be none, except for a server on this machine: mail is personal data"))
         return tls
 
     @field_validator("addresses")
@@ -160,7 +155,7 @@ class ImapConfig(ConnectorConfig):
     def _check_aliases(cls, addresses: dict[str, Routing]) -> dict[str, Routing]:
         counts = Counter([*addresses, *(alias for routing in addresses.values() for alias in routing.aliases)])
         if duplicates := [address for address, count in counts.items() if count > 1]:
-            raise ValueError(say(f"names {duplicates[0]} twice", f"nomme deux fois {duplicates[0]}"))
+            raise ValueError(_("names {duplicates} twice", duplicates=duplicates[0]))
         return addresses
 
     def exclusive_resources(self) -> Iterator[ExclusiveResource]:

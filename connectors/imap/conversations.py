@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from connectors.sdk.database import Database
-from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
+from models.locale import _
 
 MAX_MESSAGES: Final = 1_000_000
 """Most messages kept in the store; a million take about 150 MB."""
@@ -47,10 +47,7 @@ class ConversationStore:
 
     def __init__(self, directory: Path, key: PseudonymKey, published: int) -> None:
         self._key = key
-        advice = say(
-            "restore it from its backup, or remove it and have all mail read again (accueil connectors reread)",
-            "le restaurer de sa sauvegarde, ou le supprimer et faire relire tout le courrier (accueil connectors reread)",
-        )
+        advice = _("restore it from its backup, or remove it and have all mail read again (accueil connectors reread)")
         self._database = Database(directory / "threads.sqlite", _TABLE, advice=advice, was_there=published > 0)
         try:
             (last,) = self._database.execute("SELECT max(number) FROM messages").fetchone()

@@ -15,7 +15,7 @@ import msgspec
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from connectors.imap.session import FetchedMessage, ImapSession
-from connectors.sdk.i18n import say
+from models.locale import _
 
 WINDOW: Final = 50_000
 """Width of one uid search range; the uids found must fit in one response line (1 MB)."""
@@ -73,7 +73,7 @@ class Folder:
 
         If the server refuses, only set `trouble`.
         """
-        with self._record_refusal(say("does not open the folder", "n'ouvre pas le dossier")):
+        with self._record_refusal(_("does not open the folder")):
             opened = session.examine(self.name)
             if opened.validity != self._mark.validity:
                 self._mark.validity, self._mark.uid = opened.validity, 0
@@ -101,9 +101,7 @@ class Folder:
         """
         if self._ready:
             return 0
-        with self._record_refusal(
-            say("does not read all mail in the folder", "ne lit pas tout le courrier du dossier")
-        ):
+        with self._record_refusal(_("does not read all mail in the folder")):
             if not self._found:
                 first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
                 self._found.extend(session.search(self.name, first, self._searched, self._since))
@@ -153,7 +151,7 @@ class Folder:
             raise
         except IMAPClientError:
             self.reset()
-            self.trouble = say(f"the server {failure} {self._label}", f"le serveur {failure} {self._label}")
+            self.trouble = _("the server {failure} {label}", failure=failure, label=self._label)
 
     def _skip_to_searched(self) -> None:
         if not self._ready and not self._found:

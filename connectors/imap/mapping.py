@@ -6,11 +6,11 @@ from typing import Any, Final
 from connectors.imap.config import ImapConfig, Routing
 from connectors.imap.mail import Mail, MailKind, encode
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import join
 from models.events import EmailAcknowledged, EmailAnswered, EmailReceived, EmailReceivedData
 from models.identities import IdentityKind, PseudonymKey
 from models.ids import contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -33,14 +33,14 @@ class MailMapping:
         if mail.kind in {MailKind.AUTOMATIC, MailKind.OTHER}:
             return ()
         if mail.kind is MailKind.UNIDENTIFIED:
-            return _reject(mail, say("neither Message-ID nor Date", "ni Message-ID ni Date"))
+            return _reject(mail, _("neither Message-ID nor Date"))
         if mail.kind is MailKind.UNREADABLE:
-            return _reject(mail, say("the server cannot read this message", "le serveur ne peut lire ce message"))
+            return _reject(mail, _("the server cannot read this message"))
         if mail.kind is MailKind.UNPARSABLE:
-            detail = say("its headers cannot be parsed", "ses en-têtes ne peuvent être analysés")
+            detail = _("its headers cannot be parsed")
             return Reject(Reason.INTERNAL_ERROR, encode(mail), detail)
         if mail.received_at is None:
-            return _reject(mail, say("no time of receipt", "pas d'heure de réception"))
+            return _reject(mail, _("no time of receipt"))
         routing = self._config.addresses.get(mail.place, _NO_ROUTING)
         sector = routing.sector or self._config.sector
         attributes: dict[str, Any] = {

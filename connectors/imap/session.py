@@ -22,7 +22,7 @@ from imapclient.imapclient import SENT
 from connectors.imap.config import ImapConfig
 from connectors.imap.headers import FIELDS, LIMIT_BYTES
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
 TOTAL_SECONDS: Final = 30.0
@@ -278,9 +278,7 @@ def _tls_context(config: ImapConfig) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=config.ca_file)
     except ssl.SSLError:
-        raise LocalError(
-            say(f"{config.ca_file} is not a PEM certificate", f"{config.ca_file} n'est pas un certificat en PEM")
-        ) from None
+        raise LocalError(_("{ca_file} is not a PEM certificate", ca_file=config.ca_file)) from None
     except OSError as error:
         raise LocalError(describe_os_error(error, config.ca_file)) from None
 
@@ -299,36 +297,28 @@ def _fetch_token(command: Sequence[str]) -> str:
         completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TOKEN_SECONDS)  # noqa: S603
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
         name = type(error).__name__  # the output may hold a token
-        raise LocalError(say(f"token_command failed ({name})", f"token_command a échoué ({name})")) from None
+        raise LocalError(_("token_command failed ({name})", name=name)) from None
     return completed.stdout.strip()
 
 
 def _explain(error: Exception) -> str:
     match error:
         case LoginError() if is_refused(error):
-            return say(
-                "refuses the user name, or the password or token: check them, and check that IMAP is allowed for this user",
-                "refuse le nom d'utilisateur, ou le mot de passe ou jeton : sont-ils justes, et IMAP est-il permis ?",
+            return _(
+                "refuses the user name, or the password or token: check them, and check that IMAP is allowed "
+                "for this user"
             )
         case IMAPClientAbortError() | LoginError() | ConnectionResetError() | BrokenPipeError():
-            return say("closed the connection", "a coupé la connexion")
+            return _("closed the connection")
         case ssl.SSLCertVerificationError():
-            return say(
-                "shows a certificate that is not trusted here: set ca_file to its authority",
-                "présente un certificat auquel on ne fait pas confiance ici : nommer son autorité par ca_file",
-            )
+            return _("shows a certificate that is not trusted here: set ca_file to its authority")
         case ssl.SSLError():
-            return say(
-                "does not accept TLS this way: check tls and port", "ne parle pas TLS ainsi : vérifier tls et port"
-            )
+            return _("does not accept TLS this way: check tls and port")
         case TimeoutError():
-            return say("does not answer in time", "ne répond pas à temps")
+            return _("does not answer in time")
         case socket.gaierror():
-            return say("is unknown: check the host name", "est inconnu : vérifier le nom")
+            return _("is unknown: check the host name")
         case OSError():
-            return say("cannot be reached: check the network", "est injoignable : vérifier le réseau")
+            return _("cannot be reached: check the network")
         case _:
-            return say(
-                "refuses a command, or sends an unexpected response",
-                "refuse une commande, ou répond autrement que prévu",
-            )
+            return _("refuses a command, or sends an unexpected response")

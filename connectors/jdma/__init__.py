@@ -4,6 +4,7 @@ from connectors.jdma.config import JdmaConfig
 from connectors.jdma.simulate.command import command
 from connectors.jdma.source import JdmaSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "jdma",
@@ -11,8 +12,5 @@ CONNECTOR = Connector(
     JdmaSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API",
-        "Satisfaction de JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), par son API ouverte",
-    ),
+    description=N_("Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API"),
 )

@@ -11,8 +11,8 @@ import msgspec
 
 from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
+from models.locale import _
 
 PATH: Final = "/avis"
 LARGEST_PAGE: Final = 100
@@ -55,9 +55,7 @@ def fetch_page(
     try:
         page = decode_response(server.get(PATH, params), Page)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SourceUnavailableError(
-            say("the response does not match the documentation", "la réponse n'est pas celle de la documentation")
-        ) from None
+        raise SourceUnavailableError(_("the response does not match the documentation")) from None
     if page.metadata.has_more and page.metadata.next_cursor in {None, after}:
-        raise SourceUnavailableError(say("the server repeats a page", "le serveur répète une page"))
+        raise SourceUnavailableError(_("the server repeats a page"))
     return page

@@ -10,11 +10,11 @@ import msgspec
 from connectors.jdma.config import JdmaConfig, Routing
 from connectors.jdma.reviews import Review, decode
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import number_for
 from models.events import FeedbackGiven, FeedbackGivenData, FeedbackScale
 from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -39,19 +39,19 @@ class ReviewMapping:
             return Reject(
                 Reason.UNKNOWN_RECORD,
                 raw,
-                say("the form is not configured", "le formulaire n'est pas dans la configuration"),
+                _("the form is not configured"),
             )
         intentions = set(fact.intentions)
         if not intentions:
             return ()  # the form has no question about satisfaction
         if len(intentions) > 1:
-            return Reject(Reason.INVALID_FIELD, raw, say("contradictory answers", "réponses contradictoires"))
+            return Reject(Reason.INVALID_FIELD, raw, _("contradictory answers"))
         score = SCORES.get(intentions.pop() or "")
         if score is None:
             return Reject(
                 Reason.UNKNOWN_ENUM,
                 raw,
-                say("neither good nor medium nor bad", "ni bon, ni moyen, ni mauvais"),
+                _("neither good nor medium nor bad"),
             )
         return (self._event(fact, score),)
 

@@ -15,9 +15,9 @@ from connectors.jdma.api import LARGEST_PAGE, Page, fetch_page
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.reviews import encode, read_review, time_of
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import Backoff, HttpClient, Interval
 from models.identities import PseudonymKey
+from models.locale import _
 
 BEGINNING: Final = datetime(2017, 1, 1, tzinfo=UTC)
 """Time before the first review on the server."""
@@ -89,7 +89,7 @@ class ReviewFeed:
             page = fetch_page(self._server, self._form, self._begin.date(), self._end.date(), self._after)
         except SourceUnavailableError as error:
             self._is_in_progress = False
-            message = say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}")
+            message = _("form {form}: {error}", form=self._form, error=error)
             refused = isinstance(error, SourceRefusedError)
             self._backoff.record_failure(message, max(REFUSED_SECONDS if refused else 0.0, error.retry_after_seconds))
             raise type(error)(message, error.retry_after_seconds) from None

@@ -18,8 +18,8 @@ from connectors.sdk import sockets
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError, ConnectorError, CursorDamagedError, describe_os_error
 from connectors.sdk.http_server import Server
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
+from models.locale import _
 
 STOP_SECONDS = 3
 """Longest wait for open requests when the server stops."""
@@ -32,10 +32,7 @@ CHECK_SECONDS = 1.0
 
 @click.command(
     "kiosk",
-    help=say(
-        "Serve the web pages of a front desk: the ticket kiosk and the agents' page. FILE is its settings file.",
-        "Servir les pages web d'un guichet : la borne à tickets et la page des agents. FILE est son fichier de réglages.",
-    ),
+    help=_("Serve the web pages of a front desk: the ticket kiosk and the agents' page. FILE is its settings file."),
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def command(file: Path) -> None:
@@ -48,8 +45,8 @@ def command(file: Path) -> None:
             thread = threading.Thread(target=server.run, args=([listener],))
             thread.start()
             address = f"http://{config.host}:{listener.getsockname()[1]}"
-            click.echo(say(f"kiosk: {address}/", f"borne : {address}/"))
-            click.echo(say(f"agents: {address}/agent", f"agents : {address}/agent"))
+            click.echo(_("kiosk: {address}/", address=address))
+            click.echo(_("agents: {address}/agent", address=address))
             while thread.is_alive() and not stop.wait(CHECK_SECONDS):
                 pass
             server.should_exit = True
@@ -58,7 +55,7 @@ def command(file: Path) -> None:
         code = CONFIGURATION_EXIT_CODE if isinstance(error, CONFIGURATION_ERRORS) else os.EX_SOFTWARE
         raise end(str(error), code) from None
     if not stop.is_set():
-        raise end(say("the server has ended", "le serveur s'est arrêté"), os.EX_SOFTWARE)
+        raise end(_("the server has ended"), os.EX_SOFTWARE)
 
 
 def end(cause: str, exit_code: int) -> click.ClickException:
@@ -83,7 +80,8 @@ def read(file: Path) -> KioskConfig:
 
 def report(trouble: str) -> None:
     """Print `trouble`, a problem with sending; if it is empty, print that sending works again."""
-    click.echo(f"accueil: {trouble or say('sending works again', 'envoi rétabli')}", err=True)
+    text = trouble or _("sending works again")
+    click.echo(f"accueil: {text}", err=True)
 
 
 def listen(config: KioskConfig) -> socket.socket:

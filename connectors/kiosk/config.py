@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import ConnectorConfig, Options, Zone
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import ServerUrl
 from connectors.sdk.webhook.signatures import check_secret
+from models.locale import _
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -74,7 +74,7 @@ class KioskConfig(ConnectorConfig):
     def _check_letters(self) -> Self:
         letters = [queue.letter for queue in self.queues.values()]
         if len({*letters}) < len(letters):
-            raise ValueError(say("two queues have the same letter", "deux files ont la même lettre"))
+            raise ValueError(_("two queues have the same letter"))
         return self
 
 

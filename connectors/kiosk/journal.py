@@ -17,7 +17,7 @@ from connectors.kiosk.waiting_room import Action
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError, InstanceInUseError, describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory
-from connectors.sdk.i18n import say
+from models.locale import _
 
 NAME: Final = "desk.jsonl"
 
@@ -102,14 +102,12 @@ class Journal:
         os.close(self._lock)
 
     def _load(self) -> Iterator[Line]:
-        whole, newline, _ = self._path.read_bytes().rpartition(b"\n")
+        whole, newline, _partial = self._path.read_bytes().rpartition(b"\n")
         self._size = len(whole) + len(newline)
         try:
             yield from (_decode(line) for line in whole.split(b"\n") if line)
         except msgspec.DecodeError:
-            raise JournalDamagedError(
-                say(f"{self._path} is damaged: move it aside", f"{self._path} est abîmé : le mettre de côté")
-            ) from None
+            raise JournalDamagedError(_("{path} is damaged: move it aside", path=self._path)) from None
 
 
 def _lock(directory: Path) -> int:
@@ -118,7 +116,5 @@ def _lock(directory: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise InstanceInUseError(
-            say(f"{directory} is in use by another process", f"{directory} est utilisé par un autre processus")
-        ) from None
+        raise InstanceInUseError(_("{directory} is in use by another process", directory=directory)) from None
     return descriptor

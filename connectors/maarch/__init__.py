@@ -5,6 +5,7 @@ from connectors.maarch.simulate.command import command
 from connectors.maarch.source import MaarchSource, probe
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import CURSOR_FILES
+from models.locale import N_
 
 CONNECTOR = Connector(
     "maarch",
@@ -12,9 +13,6 @@ CONNECTOR = Connector(
     MaarchSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Letters of Maarch Courrier or MEM Courrier, by its REST API",
-        "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
-    ),
+    description=N_("Letters of Maarch Courrier or MEM Courrier, by its REST API"),
     position_files=lambda _: (*CURSOR_FILES, "letters.sqlite"),
 )

@@ -15,8 +15,8 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Sender
 from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
+from models.locale import _
 
 CHANGED_AT: Final = "GREATEST(creation_date, modification_date, closing_date)"
 """SQL expression for the time of the last change. A status change by web service sets `closing_date`, not
@@ -172,31 +172,23 @@ def _decode(content: bytes, kind: Any, route: str) -> Any:
     try:
         return decode_response(content, kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RefusedError(
-            say(
-                f"{route}: the response does not match Maarch's published API",
-                f"{route} : la réponse n'est pas celle de l'API publiée de Maarch",
-            )
-        ) from None
+        raise RefusedError(_("{route}: the response does not match Maarch's published API", route=route)) from None
 
 
 def _explain(status: int, route: str) -> str:
     """Return a message for the operator; empty for a status that Maarch itself does not send."""
     match status:
         case 400:
-            return say(
-                f"{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
-                f"{route} : le serveur refuse la requête (400) : vérifier que l'utilisateur est dans un groupe avec un périmètre",
+            return _(
+                "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
+                route=route,
             )
         case 401:
-            return say(
-                "the server refuses the user (401): check login and password, or the token",
-                "le serveur refuse l'utilisateur (401) : vérifier l'identifiant et le mot de passe, ou le jeton",
-            )
+            return _("the server refuses the user (401): check login and password, or the token")
         case 403:
-            return say(
-                f"{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
-                f"{route} : la route est interdite à l'utilisateur (403) : autoriser la route, ou renouveler le mot de passe",
+            return _(
+                "{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
+                route=route,
             )
         case _:
             return ""

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import Region
 from connectors.sdk.pull import ServerUrl, Token
 from models.envelope import Label
 from models.events import PostageClass
+from models.locale import _
 
 Meaning = Literal["open", "answered", "archived", "resolved", "rejected", "duplicate", "redirected", "no_action"]
 """Meaning of a status. `archived` keeps the outcome of a closed letter and closes others as `resolved`; the values after it are
@@ -147,5 +147,5 @@ class MaarchConfig(ConnectorConfig):
         if {"login", "password"} <= info.data.keys():
             by_password = bool(info.data["login"] and info.data["password"])
             if by_password == bool(token):
-                raise ValueError(say("set either this or login and password", "donner ceci, ou bien login et password"))
+                raise ValueError(_("set either this or login and password"))
         return token

@@ -13,10 +13,10 @@ from connectors.maarch.config import MaarchConfig
 from connectors.maarch.letter_facts import Letter, LetterState, compare, encode
 from connectors.maarch.letter_queries import LetterQuery
 from connectors.maarch.letter_store import LetterStore
-from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import reference_for
 from connectors.sdk.pull import Backoff, Interval
 from models.identities import PseudonymKey
+from models.locale import _
 
 Row = Letter | bytes
 """Letter, or the raw bytes of a row that is no valid letter."""
@@ -111,18 +111,11 @@ class LetterFeed:
     def _check(self, rows: Sequence[Row], letters: Sequence[Letter]) -> None:
         """Raise `RefusedError` if the letters are out of order, or if a full page holds none to continue from."""
         if len(rows) >= self._config.page_size and not letters:
-            raise RefusedError(
-                say(
-                    "the server lists rows that are no letters",
-                    "le serveur donne des lignes qui ne sont pas des courriers",
-                )
-            )
+            raise RefusedError(_("the server lists rows that are no letters"))
         last = self._last
         for letter in letters:
             if last and not self._query.is_after(letter, last):
-                raise RefusedError(
-                    say("the server lists letters out of order", "le serveur donne les courriers dans le désordre")
-                )
+                raise RefusedError(_("the server lists letters out of order"))
             last = letter
 
     def _unacknowledged(self, letters: Sequence[Letter]) -> list[int]:

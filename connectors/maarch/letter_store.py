@@ -13,7 +13,7 @@ from connectors.maarch.letter_facts import LetterState
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
 from connectors.sdk.errors import CursorDamagedError
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TABLE: Final = "CREATE TABLE IF NOT EXISTS letters (res_id INTEGER PRIMARY KEY, known BLOB NOT NULL)"
 _encode: Final = msgspec.json.encode
@@ -28,10 +28,7 @@ class LetterStore:
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
-        advice = say(
-            "restore it from its backup, or have every letter read again (accueil connectors reread)",
-            "le restaurer de sa sauvegarde, ou faire relire tous les courriers (accueil connectors reread)",
-        )
+        advice = _("restore it from its backup, or have every letter read again (accueil connectors reread)")
         was_there = cursor.load() is not None
         path = directory / "letters.sqlite"
         self._database = Database(path, TABLE, advice=advice, was_there=was_there, lost=CursorDamagedError)

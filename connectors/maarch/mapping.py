@@ -19,7 +19,6 @@ from connectors.maarch.letter_facts import LetterFact, decode
 from connectors.maarch.local_time import read_local, to_utc
 from connectors.maarch.statuses import STATUSES, is_closed
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.identifiers import may_be_phone_number, number_for, reference_for
 from connectors.sdk.pseudonyms import citizen_identities
 from models.codec import UnusableRecord
@@ -40,6 +39,7 @@ from models.events import (
 )
 from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
+from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
 
@@ -199,7 +199,7 @@ def _unknown_status(status: str) -> UnusableRecord:
     word = status if PLAIN.fullmatch(status) and not may_be_phone_number(status) else "?"
     return UnusableRecord(
         Reason.UNKNOWN_RECORD,
-        say(f"unknown status: {word}", f"statut inconnu : {word}"),
+        _("unknown status: {word}", word=word),
     )
 
 

@@ -5,15 +5,13 @@ from connectors.mailroom.simulate.command import command
 from connectors.mailroom.source import MailroomSource
 from connectors.sdk import folder
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "mailroom",
     MailroomConfig,
     MailroomSource,
-    descriptions=(
-        "Letters: scans and sidecars in a hot folder, numbered and followed",
-        "Courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
-    ),
+    description=N_("Letters: scans and sidecars in a hot folder, numbered and followed"),
     simulate=command,
     probe=folder.probe,
     position_files=lambda _: (),

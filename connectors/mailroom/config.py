@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 from connectors.mailroom.chrono_formats import is_departure_format, is_register_format, matches_format
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
+from models.locale import _
 
 FieldName = Literal[
     "step",
@@ -31,23 +31,13 @@ FieldName = Literal[
 
 def _check_register_format(form: str) -> str:
     if not is_register_format(form):
-        raise ValueError(
-            say(
-                "must contain {year} and {number}, as in {year}-{number:06}",
-                "doit contenir {year} et {number}, comme {year}-{number:06}",
-            )
-        )
+        raise ValueError(_("must contain {year} and {number}, as in {year}-{number:06}"))
     return form
 
 
 def _check_departure_format(form: str) -> str:
     if not is_departure_format(form):
-        raise ValueError(
-            say(
-                "must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}",
-                "doit contenir {number}, et peut contenir {year}, une fois chacun, comme D{year}-{number:06}",
-            )
-        )
+        raise ValueError(_("must contain {number}, and may contain {year}, once each, as in D{year}-{number:06}"))
     return form
 
 
@@ -117,10 +107,5 @@ class MailroomConfig(FolderConfig):
     def _check_departures(cls, forms: list[str], info: ValidationInfo) -> list[str]:
         chrono = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
         if any(matches_format(form, chrono) for form in forms):
-            raise ValueError(
-                say(
-                    "must differ from chrono: a mistyped chrono number would pass for outgoing mail",
-                    "doit différer de chrono : un numéro mal saisi passerait pour celui d'un courrier seulement expédié",
-                )
-            )
+            raise ValueError(_("must differ from chrono: a mistyped chrono number would pass for outgoing mail"))
         return forms

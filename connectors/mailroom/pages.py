@@ -19,8 +19,8 @@ import msgspec
 
 from connectors.mailroom import barcode_worker
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
 from models.codec import UnusableRecord
+from models.locale import _
 from models.reasons import Reason
 
 MEMORY_MEGABYTES: Final = 512
@@ -129,11 +129,6 @@ class PageCounter:
         if not ready:
             self._socket.close()
             self.close()
-            raise ConnectorError(
-                say(
-                    "the process that reads pages does not start",
-                    "le processus qui lit les pages ne démarre pas",
-                )
-            )
+            raise ConnectorError(_("the process that reads pages does not start"))
         self._socket.settimeout(max(self._seconds, PATIENCE_SECONDS))
         return process

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.database import Database
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
 from models.identities import PseudonymKey
+from models.locale import _
 
 LETTERS: Final = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -49,10 +49,7 @@ class Register:
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
         self._in_transaction = False
         self._key = key
-        advice = say(
-            "restore it from its backup, otherwise chrono numbers would be assigned twice",
-            "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
-        )
+        advice = _("restore it from its backup, otherwise chrono numbers would be assigned twice")
         was_there = cursor.load() is not None
         self._database = Database(directory / "register.sqlite", LETTERS, PLACES, advice=advice, was_there=was_there)
         try:
@@ -138,7 +135,7 @@ class Register:
 
     def _check_transaction(self) -> None:
         if not self._database.in_transaction:  # SQLite may roll back by itself when a disk fails
-            problem = say("could not be written to", "n'a pas pu être écrit")
+            problem = _("could not be written to")
             raise ConnectorError(f"{self._database} {problem}")
 
     def _query(self, statement: str, *values: str | int) -> tuple[Any, ...] | None:

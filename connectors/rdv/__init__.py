@@ -4,6 +4,7 @@ from connectors.rdv.config import RdvConfig
 from connectors.rdv.simulate.command import command
 from connectors.rdv.source import RdvSource, probe
 from connectors.sdk.contract import Connector
+from models.locale import N_
 
 CONNECTOR = Connector(
     "rdv",
@@ -11,9 +12,6 @@ CONNECTOR = Connector(
     RdvSource,
     simulate=command,
     probe=probe,
-    descriptions=(
-        "Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API",
-        "Rendez-vous de RDV Service Public et RDV-Solidarités, par webhooks et API",
-    ),
+    description=N_("Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API"),
     position_files=lambda config: ("told.sqlite",) if config.api else (),
 )

@@ -19,10 +19,10 @@ from connectors.rdv.participation_facts import split_listed
 from connectors.rdv.sign_in import Credentials, make_sign_in
 from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import Backoff, HttpClient
 from connectors.sdk.reconcile import PollScope, microseconds
 from connectors.sdk.webhook.polled import Page, Pager
+from models.locale import _
 
 MAX_PAGES: Final = 1_000
 """Most pages per organisation and poll."""
@@ -108,10 +108,7 @@ class ApiSession:
 
     def _unexpected_response(self) -> SourceUnavailableError:
         self._backoff.record_failure(
-            say(
-                f"{self._url}: the response does not match the documentation; check the address",
-                f"{self._url} : la réponse n'est pas celle de la documentation ; vérifier l'adresse",
-            )
+            _("{url}: the response does not match the documentation; check the address", url=self._url)
         )
         return SourceUnavailableError(self._backoff.trouble)
 

@@ -5,24 +5,24 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options, Sector
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import ServerUrl
 from connectors.sdk.webhook.config import PushConfig
 from models.envelope import Label
 from models.identities import normalise_email
+from models.locale import _
 
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 def _check_secret(secret: SecretStr | None) -> SecretStr | None:
     if secret is not None and not secret.get_secret_value():
-        raise ValueError(say("is empty", "est vide"))
+        raise ValueError(_("is empty"))
     return secret
 
 
 def _check_email(email: str) -> str:
     if normalise_email(email) is None:
-        raise ValueError(say("must be an e-mail address", "attend une adresse électronique"))
+        raise ValueError(_("must be an e-mail address"))
     return email.strip()
 
 
@@ -101,9 +101,7 @@ class Api(Options):
     @model_validator(mode="after")
     def _check_account(self) -> Self:
         if (self.email is None) != (self.password is None) or (self.oauth is None) == (self.email is None):
-            raise ValueError(
-                say("needs either oauth or email and password", "attend soit oauth, soit email et password")
-            )
+            raise ValueError(_("needs either oauth or email and password"))
         return self
 
 
@@ -157,12 +155,7 @@ class RdvConfig(PushConfig):
     @model_validator(mode="after")
     def _check_organisations(self) -> Self:
         if self.api is not None and not self.organisations:
-            raise ValueError(
-                say(
-                    "organisations must list the organisations to poll through the api",
-                    "organisations doit nommer les organisations à relever par l'api",
-                )
-            )
+            raise ValueError(_("organisations must list the organisations to poll through the api"))
         return self
 
     @property

@@ -14,8 +14,8 @@ import msgspec
 
 from connectors.rdv.config import Api, OAuth
 from connectors.sdk.files import replace
-from connectors.sdk.i18n import say
 from connectors.sdk.pull import HttpClient
+from models.locale import _
 
 SIGN_IN: Final = "/api/v1/auth/sign_in"
 SESSION: Final = ("access-token", "client", "uid")
@@ -45,9 +45,8 @@ def make_sign_in(api: Api, directory: Path) -> SignIn:
     assert api.password is not None
     account = {"email": api.email, "password": api.password.get_secret_value()}
 
-    refused = say(
-        "refuses the e-mail address or the password (401): check them, and check that they are those of an agent",
-        "refuse l'adresse électronique ou le mot de passe (401) : les vérifier, ce doivent être ceux d'un agent",
+    refused = _(
+        "refuses the e-mail address or the password (401): check them, and check that they are those of an agent"
     )
 
     def sign_in(server: HttpClient) -> Credentials | None:
@@ -62,14 +61,8 @@ def make_sign_in(api: Api, directory: Path) -> SignIn:
 def _refusals() -> dict[int, str]:
     """Return messages for the error statuses of the token route (RFC 6749, section 5.2)."""
     return {
-        400: say(
-            "refuses the refresh_token (400): get the agent's consent again, and set the new token",
-            "refuse le refresh_token (400) : redemander l'accord de l'agent, et donner le nouveau jeton",
-        ),
-        401: say(
-            "refuses the application (401): check client_id and client_secret",
-            "refuse l'application (401) : vérifier client_id et client_secret",
-        ),
+        400: _("refuses the refresh_token (400): get the agent's consent again, and set the new token"),
+        401: _("refuses the application (401): check client_id and client_secret"),
     }
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from connectors.sdk.files import PRIVATE_FILE, replace
-from connectors.sdk.i18n import say
+from models.locale import _
 
 T = TypeVar("T")
 NOTE: Final = "unfinished"
@@ -34,9 +34,8 @@ BATCH: Final = "batch"
 """Note for a batch."""
 NOTE_BYTES: Final = 64
 """Fixed length of a note."""
-REFUSED: Final = say(
-    f"the process ended {MOST_ATTEMPTS} times while it worked on this record",
-    f"le processus s'est arrêté {MOST_ATTEMPTS} fois pendant le traitement de cet enregistrement",
+REFUSED: Final = _(
+    "the process ended {most_attempts} times while it worked on this record", most_attempts=MOST_ATTEMPTS
 )
 
 log = structlog.get_logger(__name__)

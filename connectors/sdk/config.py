@@ -6,7 +6,7 @@ from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -23,11 +23,9 @@ from pydantic.fields import FieldInfo
 from connectors.sdk.config_errors import explain
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.exclusive_resources import ExclusiveResource
-from connectors.sdk.i18n import say
 from connectors.sdk.option_types import kind_of
 from models.envelope import Label
-
-Language = Literal["en", "fr"]
+from models.locale import N_, _, translate
 
 
 def check_zone(name: str) -> str:
@@ -35,9 +33,7 @@ def check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, LookupError, OSError):
-        raise ValueError(
-            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
-        ) from None
+        raise ValueError(_("must be a time zone, as Europe/Paris")) from None
     return name
 
 
@@ -45,10 +41,7 @@ Zone = Annotated[str, AfterValidator(check_zone)]
 """Option type: a time zone."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
 """Option type: a sector. Each sector has its own pseudonym key."""
-_HEADS: Final = {
-    "en": ("| option | kind | default | meaning |", "|---|---|---|---|"),
-    "fr": ("| option | genre | par défaut | sens |", "|---|---|---|---|"),
-}
+_HEAD: Final = N_("| option | kind | default | meaning |")
 
 
 class Options(BaseModel):
@@ -113,12 +106,14 @@ def is_secret(option: FieldInfo) -> bool:
     return _holds_secret(option.annotation)
 
 
-def table(model: type[Options], language: Language = "en") -> str:
+def table(model: type[Options], language: str = "en") -> str:
     """Return the options of `model` as a Markdown table. Options of nested tables follow the table's own row.
 
     Options without a French description keep the English one: see `speaks_french`.
     """
-    return "\n".join((*_HEADS[language], *(_row(option, language) for option in walk(model))))
+    return "\n".join(
+        (translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in walk(model)))
+    )
 
 
 def speaks_french(model: type[Options]) -> bool:
@@ -161,13 +156,16 @@ def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
         yield from _tables(inner, path)
 
 
-def _row(option: Option, language: Language) -> str:
+def _row(option: Option, language: str) -> str:
     path, field, meaning = option
-    required = "*required*" if language == "en" else "*obligatoire*"
-    default = required if field.is_required() else _format_default(field.get_default(call_default_factory=True))
-    if language == "en" or not meaning:
+    default = (
+        translate(N_("*required*"), language)
+        if field.is_required()
+        else _format_default(field.get_default(call_default_factory=True))
+    )
+    if language != "fr" or not meaning:
         meaning = " ".join((field.description or "").split())
-    return f"| `{path}` | {kind_of(field.annotation)[language == 'fr']} | {default} | {meaning} |"
+    return f"| `{path}` | {kind_of(field.annotation, language)} | {default} | {meaning} |"
 
 
 def _format_default(default: Any) -> str:
@@ -195,15 +193,11 @@ def _read_secret(path: Path, key: str) -> str:
     except OSError as error:
         raise ValueError(f"({key}) {describe_os_error(error, path)}") from None
     except UnicodeDecodeError:
-        raise ValueError(
-            say(f"({key}) {path} is not a text file", f"({key}) {path} n'est pas un fichier texte")
-        ) from None
+        raise ValueError(_("({key}) {path} is not a text file", key=key, path=path)) from None
 
 
 def _read_variable(variable: str, key: str) -> str:
     try:
         return os.environ[variable]
     except KeyError:
-        raise ValueError(
-            say(f"({key}) the variable {variable} is not set", f"({key}) la variable {variable} n'existe pas")
-        ) from None
+        raise ValueError(_("({key}) the variable {variable} is not set", key=key, variable=variable)) from None

@@ -12,41 +12,39 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connectors.sdk.i18n import say
+from models.locale import N_, _
 
 _BARE: Final = re.compile("[A-Za-z0-9_-]+")
 _LABEL: Final = "^[A-Za-z0-9._-]*$"
 _PLAIN: Final = {
-    _LABEL: ("may have letters without accents, digits, . _ -", "admet lettres sans accent, chiffres, . _ -"),
-    "missing": ("is missing", "manque"),
-    "extra_forbidden": ("is unknown", "est inconnue"),
-    **dict.fromkeys(
-        ("int_parsing", "int_type", "int_from_float"), ("must be a whole number", "attend un nombre entier")
-    ),
-    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), ("must be a number", "attend un nombre")),
-    **dict.fromkeys(("bool_parsing", "bool_type"), ("must be true or false", "attend true ou false")),
-    "string_type": ("must be a text", "attend un texte"),
-    "path_type": ("must be a path", "attend un chemin"),
-    **dict.fromkeys(("tuple_type", "list_type"), ("must be a list", "attend une liste")),
-    **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
+    _LABEL: N_("may have letters without accents, digits, . _ -"),
+    "missing": N_("is missing"),
+    "extra_forbidden": N_("is unknown"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), N_("must be a whole number")),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), N_("must be a number")),
+    **dict.fromkeys(("bool_parsing", "bool_type"), N_("must be true or false")),
+    "string_type": N_("must be a text"),
+    "path_type": N_("must be a path"),
+    **dict.fromkeys(("tuple_type", "list_type"), N_("must be a list")),
+    **dict.fromkeys(("dict_type", "model_type"), N_("must be a table")),
     **dict.fromkeys(
         ("date_type", "date_parsing", "date_from_datetime_parsing"),
-        ("must be a day such as 2026-12-24", "attend un jour comme 2026-12-24"),
+        N_("must be a day such as 2026-12-24"),
     ),
-    "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
-    **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
+    "date_from_datetime_inexact": N_("must be a day, without a time"),
+    **dict.fromkeys(("too_short", "string_too_short"), N_("is empty")),
 }
-"""Messages in English and French, by pydantic's error types."""
+"""Messages by pydantic's error types."""
 _BOUNDED: Final = {
-    **dict.fromkeys(("literal_error", "enum"), ("must be {expected}", "attend {expected}")),
-    "greater_than_equal": ("must be at least {ge}", "attend au moins {ge}"),
-    "less_than_equal": ("must be at most {le}", "attend au plus {le}"),
-    "greater_than": ("must be more than {gt}", "attend plus de {gt}"),
-    "less_than": ("must be less than {lt}", "attend moins de {lt}"),
-    "string_too_long": ("has more than {max_length} characters", "a plus de {max_length} caractères"),
-    "string_pattern_mismatch": ("must match {pattern}", "doit correspondre à {pattern}"),
+    **dict.fromkeys(("literal_error", "enum"), N_("must be {expected}")),
+    "greater_than_equal": N_("must be at least {ge}"),
+    "less_than_equal": N_("must be at most {le}"),
+    "greater_than": N_("must be more than {gt}"),
+    "less_than": N_("must be less than {lt}"),
+    "string_too_long": N_("has more than {max_length} characters"),
+    "string_pattern_mismatch": N_("must match {pattern}"),
 }
-"""Messages with bounds in English and French, by pydantic's error types. The placeholders are pydantic's names of the bounds."""
+"""Messages with bounds by pydantic's error types. The placeholders are pydantic's names of the bounds."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
@@ -92,7 +90,7 @@ def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
 def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return a question that suggests the most similar of `known`, with `prefix` before it; empty if none is similar."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(prefix + near[0]) if near else ""
+    return _("; did you mean {}?").format(prefix + near[0]) if near else ""
 
 
 def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
@@ -108,17 +106,16 @@ def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str
 def allowed(detail: ErrorDetails) -> str:
     """Return the message about an invalid value: its error, or the allowed values."""
     kind, bounds = detail["type"], detail.get("ctx", {})
-    if french := bounds.get("french"):  # set by our own validators, together with the English message
-        return say(detail["msg"], french)
+    if "message" in bounds:  # set by our own validators
+        return str(bounds["message"])
     if kind == "value_error":
         return str(bounds["error"])
     texts = {name: f"{bound:g}" if isinstance(bound, int | float) else str(bound) for name, bound in bounds.items()}
     if bounds.get("pattern") == _LABEL:
         kind = _LABEL
     if kind in _BOUNDED:
-        english, french = _BOUNDED[kind]
-        return say(english.format(**texts), french.format(**texts).replace(" or ", " ou "))
-    return say(*_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
+        return _(_BOUNDED[kind]).format(**texts).replace(" or ", _(" or "))
+    return _(_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
 
 
 def _format_error(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:

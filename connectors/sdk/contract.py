@@ -148,8 +148,8 @@ class Connector(Generic[Config]):
     """Open a source. Must not disturb a process that runs the same instance; otherwise raises `InstanceInUseError`."""
     simulate: click.Command | None = None
     """Command that simulates such a system, for demonstrations and tests: `accueil simulate <name>`."""
-    descriptions: tuple[str, str] = ("", "")
-    """One-line description in English and French, for `accueil connectors list`."""
+    description: str = ""
+    """One-line description for `accueil connectors list`."""
     probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
     """Test the source for `accueil connectors check`: return the outcomes of its first records, and change nothing there.
 

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.files import replace
-from connectors.sdk.i18n import say
+from models.locale import _
 
 _Position = TypeVar("_Position")
 CURSOR_FILES: Final = ("cursor-0.json", "cursor-1.json")
@@ -29,7 +29,7 @@ class Cursor:
     def __str__(self) -> str:
         """Return the names of the files, for messages."""
         first, second = self._paths
-        return f"{first} {say('and', 'et')} {second.name}"
+        return _("{first} and {second}", first=first, second=second.name)
 
     def load(self) -> bytes | None:
         """Return the newest undamaged position, or None on the first start. Raises `CursorDamagedError`."""
@@ -37,9 +37,10 @@ class Cursor:
         valid = [saved for saved in map(_unpack, contents) if saved]
         if contents and not valid:
             raise CursorDamagedError(
-                say(
-                    f"{self} are damaged: run accueil connectors reread to read the source again; if it cannot be, remove both",
-                    f"{self} sont abîmés : accueil connectors reread relit la source ; les supprimer si c'est impossible",
+                _(
+                    "{value} are damaged: run accueil connectors reread to read the source again; if it cannot "
+                    "be, remove both",
+                    value=self,
                 )
             )
         self._generation, position = max(valid, default=(0, None))
@@ -54,11 +55,10 @@ class Cursor:
             return msgspec.json.decode(position, type=kind)
         except msgspec.DecodeError as error:
             raise CursorDamagedError(
-                say(
-                    f"the position in {self} has the format of another version: use the version that wrote it, "
+                _(
+                    "the position in {value} has the format of another version: use the version that wrote it, "
                     "or read the source from its beginning (accueil connectors reread)",
-                    f"la position dans {self} n'est pas de cette version : prendre la version qui l'a écrite, "
-                    "ou faire relire la source depuis son début (accueil connectors reread)",
+                    value=self,
                 )
             ) from error
 

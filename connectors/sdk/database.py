@@ -9,7 +9,7 @@ from typing import Final
 
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.files import PRIVATE_FILE
-from connectors.sdk.i18n import say
+from models.locale import _
 
 SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
@@ -33,7 +33,7 @@ class Database:
         self._advice = advice
         self._error = lost
         if was_there and not (path.exists() and path.stat().st_size):
-            raise self._lost(say("is not there, but was", "n'existe plus"))
+            raise self._lost(_("is not there, but was"))
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         self._connection = sqlite3.connect(path, isolation_level=None)
         try:
@@ -59,7 +59,7 @@ class Database:
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
             raise ConnectorError(f"{self}: {error}") from None
         except sqlite3.DatabaseError:
-            raise self._lost(say("is damaged", "est abîmé")) from None
+            raise self._lost(_("is damaged")) from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -77,4 +77,4 @@ class Database:
         self._connection.close()
 
     def _lost(self, problem: str) -> ConnectorError:
-        return self._error(f"{self} {problem}{say(':', ' :')} {self._advice}")
+        return self._error(f"{self} {problem}{_(':')} {self._advice}")

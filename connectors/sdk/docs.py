@@ -4,17 +4,17 @@ import inspect
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.sdk.config import ConnectorConfig, Language, speaks_french, table
+from connectors.sdk.config import ConnectorConfig, speaks_french, table
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.i18n import say
+from models.locale import _
 
 BEGIN: Final = "<!-- options: accueil connectors docs --write -->"
 END: Final = "<!-- /options -->"
-READMES: Final[dict[str, Language]] = {"README.md": "en", "README.fr.md": "fr"}
+READMES: Final[dict[str, str]] = {"README.md": "en", "README.fr.md": "fr"}
 
 
-def find_readmes(connector: Connector[Any]) -> dict[Path, Language]:
+def find_readmes(connector: Connector[Any]) -> dict[Path, str]:
     """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above.
 
     The French README is included only if all options have French descriptions.
@@ -31,7 +31,7 @@ def find_readmes(connector: Connector[Any]) -> dict[Path, Language]:
     return {}
 
 
-def update(readme: Path, model: type[ConnectorConfig], language: Language) -> bool:
+def update(readme: Path, model: type[ConnectorConfig], language: str) -> bool:
     """Write the table of `model` between the two markers in `readme`; return whether this changed the file.
 
     Raises `ConfigError` if a marker is missing, and OSError.
@@ -40,9 +40,11 @@ def update(readme: Path, model: type[ConnectorConfig], language: Language) -> bo
     after = with_table(before, model, language)
     if after is None:
         raise ConfigError(
-            say(
-                f"{readme} has no markers for the table: add the two lines {BEGIN} and {END} where it belongs",
-                f"{readme} n'a pas de repères pour la table : ajouter les deux lignes {BEGIN} et {END} à l'endroit voulu",
+            _(
+                "{readme} has no markers for the table: add the two lines {begin} and {end} where it belongs",
+                readme=readme,
+                begin=BEGIN,
+                end=END,
             )
         )
     if after != before:
@@ -50,7 +52,7 @@ def update(readme: Path, model: type[ConnectorConfig], language: Language) -> bo
     return after != before
 
 
-def with_table(text: str, model: type[ConnectorConfig], language: Language) -> str | None:
+def with_table(text: str, model: type[ConnectorConfig], language: str) -> str | None:
     """Return `text` with the table of `model` between the markers; None if a marker is missing."""
     above, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, below = rest.partition(f"{END}\n")

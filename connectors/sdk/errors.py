@@ -4,7 +4,7 @@ import errno
 import traceback
 from typing import Final
 
-from connectors.sdk.i18n import say
+from models.locale import N_, _
 
 
 class ConnectorError(Exception):
@@ -61,21 +61,18 @@ class SourceMisconfiguredError(SourceUnavailableError):
 
 
 _FILES: Final = {
-    errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
-    errno.ENOTDIR: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
-    errno.EACCES: (
-        "may not be read by this user: grant the permission, or add the user to its group",
-        "ne peut pas être lu par cet utilisateur : lui en donner le droit, ou le groupe",
-    ),
-    errno.EISDIR: ("is a directory, not a file", "est un dossier, pas un fichier"),
-    errno.ENOSPC: ("has no room left: the disk is full", "n'a plus de place : le disque est plein"),
+    errno.ENOENT: N_("is not there: is the path right?"),
+    errno.ENOTDIR: N_("is not there: is the path right?"),
+    errno.EACCES: N_("may not be read by this user: grant the permission, or add the user to its group"),
+    errno.EISDIR: N_("is a directory, not a file"),
+    errno.ENOSPC: N_("has no room left: the disk is full"),
 }
 
 
 def describe_os_error(error: OSError, path: object) -> str:
     """Return a description of `error` for the file or directory at `path`."""
     known = _FILES.get(error.errno or 0)
-    return f"{path} {say(*known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
+    return f"{path} {_(known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
 
 
 def source_error(error: OSError, path: object) -> SourceUnavailableError:

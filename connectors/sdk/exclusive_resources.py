@@ -9,13 +9,13 @@ from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self
 
-from connectors.sdk.i18n import say
+from models.locale import N_, _
 
 ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 CONFLICTS: Final = {
-    "port": ("listen on the same port", "écoutent sur le même port"),
-    "path": ("are the same file or folder", "sont le même fichier ou dossier"),
-    "mailbox": ("are the same folder of a mailbox", "sont le même dossier d'une boîte"),
+    "port": N_("listen on the same port"),
+    "path": N_("are the same file or folder"),
+    "mailbox": N_("are the same folder of a mailbox"),
 }
 
 
@@ -53,4 +53,5 @@ def find_conflicts(own: Sequence[ExclusiveResource], others: Sequence[ExclusiveR
     """
     for first, second in chain(combinations(own, 2), product(own, others)):
         if first.conflicts_with(second):
-            yield f"{first.setting} {say('and', 'et')} {second.setting} {say(*CONFLICTS[first.kind])}"
+            settings = _("{first} and {second}", first=first.setting, second=second.setting)
+            yield f"{settings} {_(CONFLICTS[first.kind])}"

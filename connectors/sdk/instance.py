@@ -24,13 +24,13 @@ from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, sa
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory
 from connectors.sdk.files import replace as replace_file
 from connectors.sdk.flow import Flow
-from connectors.sdk.i18n import say
 from connectors.sdk.keys import Keys
 from connectors.sdk.log_throttle import LogThrottle
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
 from models.identities import IsBlocked
+from models.locale import _
 from models.reasons import Reason
 
 LOCK: Final = "lock"
@@ -48,10 +48,7 @@ STUCK: Final = "stuck"
 """File with the number of consecutive restarts because of the instance."""
 MIN_DELAY_SECONDS: Final = 5.0
 """Longest time without a read before the instance reports it."""
-NO_ROOM: Final = say(
-    "the spool is full or being sent to the broker: the source is not read",
-    "la file d'attente sur disque est pleine ou en cours d'envoi au broker : la source n'est pas lue",
-)
+NO_ROOM: Final = _("the spool is full or being sent to the broker: the source is not read")
 GRACE_SECONDS: Final = 5.0
 """Longest wait for confirmations when the process stops."""
 REMIND_SECONDS: Final = 300.0
@@ -125,7 +122,7 @@ class InstanceRunner:
         spool_limit_bytes: int,
     ) -> None:
         self.instance = instance
-        self.trouble = say("not started", "pas démarré")
+        self.trouble = _("not started")
         """Last reported reason why records are not read, or events not accepted; empty if the instance works."""
         self._directory = directory
         self._open_publisher = open_publisher
@@ -158,10 +155,7 @@ class InstanceRunner:
         """Value of `trouble`; while the instance is stalled, a text for the operator about that."""
         if not self.is_stalled:
             return self.trouble
-        return say(
-            "makes no progress, as before the last restarts; the other instances continue",
-            "n'avance plus, comme avant les derniers redémarrages ; les autres instances continuent",
-        )
+        return _("makes no progress, as before the last restarts; the other instances continue")
 
     def note_stuck(self) -> None:
         """Count, in the file `STUCK`, a restart of the process because of this instance."""
@@ -209,7 +203,7 @@ class InstanceRunner:
             while not stop.is_set():
                 self._step(flow, stop)
             flow.drain(GRACE_SECONDS)
-        self.trouble = say("stopped", "arrêté")
+        self.trouble = _("stopped")
         log.info("connector_stopped")
 
     def _step(self, flow: Flow, stop: threading.Event) -> None:
@@ -273,9 +267,7 @@ def _lock_file(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InstanceInUseError(
-                say(f"{path.parent} is in use by another process", f"{path.parent} est utilisé par un autre processus")
-            ) from None
+            raise InstanceInUseError(_("{parent} is in use by another process", parent=path.parent)) from None
         yield
     finally:
         os.close(descriptor)

@@ -22,8 +22,8 @@ from connectors.sdk.files import (
     sync_directory,
     write_new,
 )
-from connectors.sdk.i18n import say
 from models.identities import KEY_BYTES, IsBlocked, PseudonymKey
+from models.locale import _
 
 log = structlog.get_logger(__name__)
 
@@ -51,26 +51,21 @@ class Keys:
         ids = self._read_ids()
         path = _path(self._directory, sector)
         if sector in ids and not path.exists():
-            raise KeyFileError(
-                say(f"{path} is not there, but was used", f"{path} n'existe plus, mais a servi") + self._advice
-            )
+            raise KeyFileError(_("{path} is not there, but was used", path=path) + self._advice)
         if not self._lasting and not path.exists():
             return PseudonymKey(sector, secrets.token_bytes(KEY_BYTES), self._is_blocked)
         key = dataclasses.replace(load_key(self._directory, sector), is_blocked=self._is_blocked)
         if ids.get(sector, key.key_id) != key.key_id:
-            raise KeyFileError(
-                say(f"{path} is not the key that was used", f"{path} n'est plus la clé qui a servi") + self._advice
-            )
+            raise KeyFileError(_("{path} is not the key that was used", path=path) + self._advice)
         if sector not in ids and self._lasting:
             replace(self._ids_file, msgspec.json.encode({**ids, sector: key.key_id}))
         return key
 
     @property
     def _advice(self) -> str:
-        return say(
-            f": restore it from the backup, or remove {self._ids_file} to give all callers and agents new pseudonyms",
-            f" : la restaurer de sa sauvegarde, ou supprimer {self._ids_file} : "
-            "tous les appelants et agents auront alors de nouveaux pseudonymes",
+        return _(
+            ": restore it from the backup, or remove {ids_file} to give all callers and agents new pseudonyms",
+            ids_file=self._ids_file,
         )
 
     def _read_ids(self) -> dict[str, str]:
@@ -80,9 +75,10 @@ class Keys:
             return {}
         except msgspec.DecodeError:
             raise KeyFileError(
-                say(
-                    f"{self._ids_file} is damaged: remove it if the keys in {self._directory} are the right ones",
-                    f"{self._ids_file} est abîmé : le supprimer si les clés de {self._directory} sont les bonnes",
+                _(
+                    "{ids_file} is damaged: remove it if the keys in {directory} are the right ones",
+                    ids_file=self._ids_file,
+                    directory=self._directory,
                 )
             ) from None
 
@@ -101,9 +97,11 @@ def load_key(directory: Path, sector: str) -> PseudonymKey:
     secret = path.read_bytes()
     if len(secret) != KEY_BYTES:
         raise KeyFileError(
-            say(
-                f"{path} has {len(secret)} bytes, not {KEY_BYTES}: restore it from the backup",
-                f"{path} a {len(secret)} octets au lieu de {KEY_BYTES} : la restaurer de sa sauvegarde",
+            _(
+                "{path} has {count} bytes, not {key_bytes}: restore it from the backup",
+                path=path,
+                count=len(secret),
+                key_bytes=KEY_BYTES,
             )
         )
     return PseudonymKey(sector, secret)
@@ -132,8 +130,10 @@ def _check_mode(path: Path, mode: int) -> None:
     found = stat.S_IMODE(path.stat().st_mode)
     if found & ~mode:
         raise KeyFileError(
-            say(
-                f"{path} has mode {found:04o}: others could read keys; chmod {mode:04o} {path}",
-                f"{path} a le mode {found:04o} : d'autres pourraient lire les clés ; chmod {mode:04o} {path}",
+            _(
+                "{path} has mode {found:04o}: others could read keys; chmod {mode:04o} {path}",
+                path=path,
+                found=found,
+                mode=mode,
             )
         )

@@ -8,13 +8,13 @@ from typing import Annotated, Final
 from phonenumbers import SUPPORTED_REGIONS, country_code_for_region
 from pydantic import AfterValidator
 
-from connectors.sdk.i18n import say
 from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.locale import _
 
 
 def _is_a_region(region: str) -> str:
     if region not in SUPPORTED_REGIONS:  # otherwise national numbers get no pseudonym
-        raise ValueError(say("must be a country, as FR or GB", "attend un pays, comme FR ou GB"))
+        raise ValueError(_("must be a country, as FR or GB"))
     return region
 
 
@@ -63,10 +63,7 @@ class IdentityBlocklist:
             kind, value = self._read(pattern)
             if not value:
                 raise ValueError(
-                    say(
-                        f"number {index + 1} is neither a telephone number nor an e-mail address",
-                        f"le n° {index + 1} n'est ni un numéro de téléphone ni une adresse électronique",
-                    )
+                    _("number {index} is neither a telephone number nor an e-mail address", index=index + 1)
                 )
             if "*" in value or "?" in value:
                 self._patterns.append((kind, value))

@@ -24,8 +24,8 @@ import httpx
 from pydantic import AfterValidator, SecretStr
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
+from models.locale import _
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 TOTAL_SECONDS: Final = 30.0
@@ -45,17 +45,11 @@ def _check_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ValueError(say("is not a valid URL", "n'est pas une adresse valable")) from None
+        raise ValueError(_("is not a valid URL")) from None
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo or parsed.fragment:
-        raise ValueError(
-            say("must be https://…, without a name or password", "attend https://…, sans nom ni mot de passe")
-        )
+        raise ValueError(_("must be https://…, without a name or password"))
     if parsed.scheme == "http" and not _is_here(parsed.host):
-        raise ValueError(
-            say(
-                "must begin with https://: the data is personal", "attend https:// : les données lues sont personnelles"
-            )
-        )
+        raise ValueError(_("must begin with https://: the data is personal"))
     return url.rstrip("/")
 
 
@@ -69,7 +63,7 @@ def _is_here(host: str) -> bool:
 def _check_token(token: SecretStr) -> SecretStr:
     secret = token.get_secret_value()
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise ValueError(say("is empty, or no token", "est vide, ou n'est pas un jeton"))
+        raise ValueError(_("is empty, or no token"))
     return token
 
 
@@ -211,7 +205,7 @@ class HttpClient:
             async with asyncio.timeout(TOTAL_SECONDS):
                 return await self._fetch(await self._send(request, tries))
         except TimeoutError:
-            raise _RefusedError(say("answers too slowly", "répond trop lentement")) from None
+            raise _RefusedError(_("answers too slowly")) from None
 
     async def _send(self, request: httpx.Request, tries: int) -> httpx.Response:
         """Send `request`; repeat it up to `tries` times if the server closed the kept-alive connection."""
@@ -234,17 +228,12 @@ class HttpClient:
             if (status := response.status_code) != httpx.codes.OK:
                 raise _RefusedError(_explain_status(status), read_retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
+                raise _RefusedError(_("answers in a form not asked for"))
             content = bytearray()
             async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > self._limit_bytes:
-                    raise _RefusedError(
-                        say(
-                            f"answers with more than {self._limit_bytes} bytes",
-                            f"répond avec plus de {self._limit_bytes} octets",
-                        )
-                    )
+                    raise _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=self._limit_bytes))
             return Answer(bytes(content), response.headers)
         finally:
             await response.aclose()
@@ -259,28 +248,25 @@ class _RefusedError(Exception):
 def _explain_status(status: int) -> str:
     match status:
         case 401 | 403:
-            return say(
-                f"refuses the token ({status}): is it right, still valid, and allowed from this machine?",
-                f"refuse le jeton ({status}) : est-il juste, encore valable, et autorisé depuis cette machine ?",
+            return _(
+                "refuses the token ({status}): is it right, still valid, and allowed from this machine?", status=status
             )
         case 429:
-            return say("wants to be asked less often (429)", "demande à être moins sollicité (429)")
+            return _("wants to be asked less often (429)")
         case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return say(f"is out of order ({status})", f"est en panne ({status})")
+            return _("is out of order ({status})", status=status)
         case _:
-            return say(f"answers {status}: is the address right?", f"répond {status} : l'adresse est-elle juste ?")
+            return _("answers {status}: is the address right?", status=status)
 
 
 def _explain(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.TimeoutException):
-        return say("does not answer in time", "ne répond pas à temps")
+        return _("does not answer in time")
     if _is_of_tls(error):
-        return say(
-            "shows a certificate that is not trusted here", "présente un certificat auquel on ne fait pas confiance ici"
-        )
+        return _("shows a certificate that is not trusted here")
     if isinstance(error, httpx.ConnectError):
-        return say("cannot be reached: is the network there?", "est injoignable : le réseau est-il là ?")
-    return say("broke the connection off", "a coupé la connexion")
+        return _("cannot be reached: is the network there?")
+    return _("broke the connection off")
 
 
 def _is_of_tls(error: BaseException | None) -> bool:

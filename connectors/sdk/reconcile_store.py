@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from connectors.sdk.database import Database
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (
@@ -96,10 +96,7 @@ class ReconcileStore:
     """
 
     def __init__(self, directory: Path, most_keys: int) -> None:
-        advice = say(
-            "remove it; events that the source reports again keep their ids",
-            "le supprimer ; les événements que la source signale de nouveau gardent leurs identifiants",
-        )
+        advice = _("remove it; events that the source reports again keep their ids")
         self._most = most_keys
         self._added = 0
         self._database = Database(directory / "told.sqlite", *TABLES, advice=advice)

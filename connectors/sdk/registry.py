@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from connectors.sdk.config_errors import suggest
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.i18n import say
+from models.locale import _
 
 GROUP: Final = "accueil.connectors"
 
@@ -37,28 +37,17 @@ def load(name: str) -> Connector[Any]:
     found = entry_points(group=GROUP, name=name)
     if not found:
         known = names()
-        available = ", ".join(known) or say("none", "aucun")
+        available = ", ".join(known) or _("none")
         raise ConfigError(
-            say(
-                f"no connector {name!r} is installed; there are: {available}",
-                f"aucun connecteur {name!r} n'est installé ; il y a : {available}",
-            )
+            _("no connector {name!r} is installed; there are: {available}", name=name, available=available)
             + suggest(name, known)
         )
     try:
         connector = next(iter(found)).load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            say(
-                f"the connector {name!r} cannot be loaded: {error}",
-                f"le connecteur {name!r} ne peut pas être chargé : {error}",
-            )
-        ) from error
+        raise ConfigError(_("the connector {name!r} cannot be loaded: {error}", name=name, error=error)) from error
     if not isinstance(connector, Connector):
         raise ConfigError(
-            say(
-                f"the entry point {name!r} of {GROUP} is not a connectors.sdk.contract.Connector",
-                f"le point d'entrée {name!r} de {GROUP} n'est pas un connectors.sdk.contract.Connector",
-            )
+            _("the entry point {name!r} of {group} is not a connectors.sdk.contract.Connector", name=name, group=GROUP)
         )
     return connector

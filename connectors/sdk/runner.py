@@ -14,13 +14,13 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from connectors.sdk import registry as connectors
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError, StuckError
-from connectors.sdk.i18n import say
 from connectors.sdk.instance import Instance, InstanceRunner, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from models.identities import IsBlocked
+from models.locale import _
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """Names of instances. The name is part of a directory name and of every event id."""
@@ -36,10 +36,7 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
     """Return the instance `name` of the installed `connector`. Raises `ConfigError` with one line per error."""
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
-            say(
-                f"{name!r}: a connector's name must match {INSTANCE_NAME.pattern}",
-                f"{name!r} : le nom d'un connecteur doit correspondre à {INSTANCE_NAME.pattern}",
-            )
+            _("{name!r}: a connector's name must match {pattern}", name=name, pattern=INSTANCE_NAME.pattern)
         )
     found = connectors.load(connector)
     return Instance(name, found, parse(found.config, name, options), is_blocked)
@@ -152,7 +149,7 @@ def _wait_for_thread(threads: Iterable[threading.Thread], stop: threading.Event)
 
 
 def _list_names(stuck: Iterable[str]) -> str:
-    return f"{say('stuck:', 'bloqué :')} {', '.join(stuck)}"
+    return _("stuck: {names}", names=", ".join(stuck))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import jinja2
 
 from connectors.sdk import docs, registry
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 SUFFIX: Final = ".jinja"
@@ -27,19 +27,12 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
     Raises `ConfigError` if the name is invalid or the directory exists, and OSError.
     """
     if not NAME.fullmatch(name):
-        raise ConfigError(
-            say(
-                f"{name!r}: a connector's name is 2 to 24 of a-z, 0-9 and _, as in my_desk",
-                f"{name!r} : le nom d'un connecteur fait 2 à 24 caractères parmi a-z, 0-9 et _, comme mon_guichet",
-            )
-        )
+        raise ConfigError(_("{name!r}: a connector's name is 2 to 24 of a-z, 0-9 and _, as in my_desk", name=name))
     if name in registry.names():
-        raise ConfigError(
-            say(f"a connector {name!r} is already installed", f"un connecteur {name!r} est déjà installé")
-        )
+        raise ConfigError(_("a connector {name!r} is already installed", name=name))
     root = into / f"accueil-{name.replace('_', '-')}"
     if root.exists():
-        raise ConfigError(say(f"{root} already exists", f"{root} existe déjà"))
+        raise ConfigError(_("{root} already exists", root=root))
     package, title = f"accueil_{name}", "".join(part.capitalize() for part in name.split("_"))
     values = {"name": name, "kind": kind, "package": package, "title": title, "accueil": version("accueil")}
     into.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Final
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.i18n import say
 from connectors.sdk.telephony import decode_text
+from models.locale import _
 
 CONNECT_SECONDS: Final = 5.0
 """Timeout of connecting and of sending."""
@@ -33,25 +33,24 @@ def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
 
 
 class SocketConnection:
-    """One connection, with TLS if `secure` is given. `unreachable` is the error for a failed connection, in English and French.
+    """One connection, with TLS if `secure` is given. `unreachable` is the error message for a failed connection.
 
     Raises `SourceUnavailableError`; the connection must then be closed.
     """
 
-    def __init__(self, address: tuple[str, int], unreachable: tuple[str, str], secure: ssl.SSLContext | None) -> None:
+    def __init__(self, address: tuple[str, int], unreachable: str, secure: ssl.SSLContext | None) -> None:
         self._name = "{}:{}".format(*address)
         self.heard_at = self.asked_at = time.monotonic()
         try:
             plain = socket.create_connection(address, CONNECT_SECONDS)
         except OSError:
-            raise self.trouble(*unreachable) from None
+            raise self.trouble(unreachable) from None
         try:
             self._socket = secure.wrap_socket(plain, server_hostname=address[0]) if secure else plain
         except OSError:  # includes errors of TLS
             plain.close()
             raise self.trouble(
-                "speaks no TLS, or shows a certificate that is not trusted here",
-                "ne parle pas TLS, ou présente un certificat auquel on ne fait pas confiance ici",
+                _("speaks no TLS, or shows a certificate that is not trusted here"),
             ) from None
 
     def receive(self, wait_seconds: float, limit: int = CHUNK_BYTES) -> bytes:
@@ -84,7 +83,7 @@ class SocketConnection:
                 self.asked_at = now
                 self.send(ping)
         elif now - self.asked_at > ANSWER_SECONDS:
-            raise self.trouble("does not answer any more", "ne répond plus")
+            raise self.trouble(_("does not answer any more"))
 
     def close(self, farewell: bytes) -> None:
         """Send the farewell and close."""
@@ -93,13 +92,13 @@ class SocketConnection:
             self._socket.sendall(farewell)
         self._socket.close()
 
-    def trouble(self, english: str, french: str) -> SourceUnavailableError:
+    def trouble(self, problem: str) -> SourceUnavailableError:
         """Return the error to raise, with the address and a description of the problem."""
-        return SourceUnavailableError(f"{self._name} {say(english, french)}")
+        return SourceUnavailableError(f"{self._name} {problem}")
 
-    def refusal(self, english: str, french: str) -> SourceRefusedError:
+    def refusal(self, problem: str) -> SourceRefusedError:
         """Return the error to raise if the system refuses access, with the address and the required correction."""
-        return SourceRefusedError(f"{self._name} {say(english, french)}")
+        return SourceRefusedError(f"{self._name} {problem}")
 
     def _broken(self) -> SourceUnavailableError:
-        return self.trouble("broke the connection off", "a coupé la connexion")
+        return self.trouble(_("broke the connection off"))

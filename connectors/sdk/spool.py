@@ -21,7 +21,7 @@ import structlog
 
 from connectors.sdk.errors import SpoolFullError, describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory, write_new
-from connectors.sdk.i18n import say
+from models.locale import _
 
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
 """Default limit of a spool's size on disk."""
@@ -95,9 +95,11 @@ class Spool:
         frames = b"".join(map(_frame, payloads))
         if len(frames) > self.room:
             raise SpoolFullError(
-                say(
-                    f"{self._directory} holds {self.size} bytes, at most {self._limit}",
-                    f"{self._directory} contient {self.size} octets, au plus {self._limit}",
+                _(
+                    "{directory} holds {size} bytes, at most {limit}",
+                    directory=self._directory,
+                    size=self.size,
+                    limit=self._limit,
                 )
             )
         try:

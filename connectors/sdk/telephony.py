@@ -13,10 +13,10 @@ from unicodedata import combining, normalize
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from connectors.sdk.config import Options
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
 from models.identities import PseudonymKey, normalise_phone
+from models.locale import _
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
 """A name that may be published unchanged: a label that does not look like a phone number, with any separators."""
@@ -35,7 +35,7 @@ _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE
 
 def _is_one_line(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value() or not secret.get_secret_value().isprintable():
-        raise ValueError(say("is empty, or more than one line", "est vide, ou fait plus d'une ligne"))
+        raise ValueError(_("is empty, or more than one line"))
     return secret
 
 

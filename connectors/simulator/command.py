@@ -11,7 +11,6 @@ import click
 
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import replace
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     ABOVE_ZERO,
@@ -27,6 +26,7 @@ from connectors.simulator.plan import Plan
 from connectors.simulator.population import list_citizens
 from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
 from connectors.simulator.simulation_run import SimulationRun
+from models.locale import _
 
 PROGRESS_FILE: Final = "played.json"
 CITIZENS_FILE: Final = "citizens.tsv"
@@ -39,86 +39,61 @@ USUAL_HOURS: Final = 9
 
 @click.command(
     "all",
-    help=say(
-        "Simulate all source systems of a département, and write the settings that read them.",
-        "Simule tous les outils d'un département, et écrit les réglages qui les lisent.",
-    ),
-    epilog=say(
-        "Run the connectors separately: accueil --config INTO/accueil.toml connect. FreeSWITCH is not included (see accueil "
-        "simulate freeswitch): its events are lost while no connector is connected, and cannot be compared with the ledger.",
-        "Lancer les connecteurs à part : accueil --config DOSSIER/accueil.toml connect. FreeSWITCH n'en fait pas partie (voir "
-        "accueil simulate freeswitch) : sans connecteur connecté, ses événements sont perdus et ne peuvent être comparés au "
-        "registre.",
+    help=_("Simulate all source systems of a département, and write the settings that read them."),
+    epilog=_(
+        "Run the connectors separately: accueil --config INTO/accueil.toml connect. FreeSWITCH is "
+        "not included (see accueil simulate freeswitch): its events are lost while no connector is "
+        "connected, and cannot be compared with the ledger."
     ),
 )
-@directory_option("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets.")
+@directory_option(_("Directory of the systems: files, ports, secrets."))
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
-    help=say(
-        "Number of past days to simulate, as fast as the connectors follow; then serve until stopped.",
-        "Nombre de jours passés à simuler, aussi vite que les connecteurs suivent ; puis servir jusqu'à l'arrêt.",
-    ),
+    help=_("Number of past days to simulate, as fast as the connectors follow; then serve until stopped."),
 )
 @click.option(
     "--from",
     "first_day",
     type=click.DateTime(["%Y-%m-%d"]),
-    help=say(
-        "First of these days. Default: such that the last one is yesterday.",
-        "Premier de ces jours. À défaut, le dernier est hier.",
-    ),
+    help=_("First of these days. Default: such that the last one is yesterday."),
 )
 @click.option(
     "--live",
     is_flag=True,
-    help=say(
-        "Simulate in real time, at any hour, until stopped; the next run resumes.",
-        "Simuler en temps réel, à toute heure, jusqu'à l'arrêt ; le lancement suivant reprend.",
-    ),
+    help=_("Simulate in real time, at any hour, until stopped; the next run resumes."),
 )
 @click.option(
     "--history",
     type=click.IntRange(0, 60),
     default=0,
     show_default=True,
-    help=say(
-        "With --live: number of past days to simulate first.", "Avec --live : nombre de jours passés à simuler d'abord."
-    ),
+    help=_("With --live: number of past days to simulate first."),
 )
-@speed_option("With --live: speed relative to real time.", "Avec --live : vitesse par rapport au temps réel.")
+@speed_option(_("With --live: speed relative to real time."))
 @click.option(
     "--prepare",
     is_flag=True,
-    help=say(
-        "Only write the settings, with newly chosen free ports.",
-        "Écrire seulement les réglages, avec des ports libres nouvellement choisis.",
-    ),
+    help=_("Only write the settings, with newly chosen free ports."),
 )
-@seed_option(
-    "The same seed gives the same citizens and actions.", "La même graine donne les mêmes usagers et les mêmes actions."
-)
+@seed_option(_("The same seed gives the same citizens and actions."))
 @click.option(
     "--per-year",
     type=ABOVE_ZERO,
     default=1_000_000,
     show_default=True,
-    help=say("Contacts per year.", "Contacts par an."),
+    help=_("Contacts per year."),
 )
 @click.option(
     "--calls-per-hour",
     type=ABOVE_ZERO,
-    help=say(
-        "Calls in a usual hour, independent of the other contacts.",
-        "Appels d'une heure ordinaire, indépendamment des autres contacts.",
-    ),
+    help=_("Calls in a usual hour, independent of the other contacts."),
 )
 @click.option(
     "--mailbox",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=say(
-        "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there.",
-        "Fichier TOML d'options du connecteur imap, pour une vraie boîte réservée à cela ; les courriels y sont écrits.",
+    help=_(
+        "TOML file with options of the connector imap, for a real mailbox reserved for this; e-mail is written there."
     ),
 )
 @ledger_option()
@@ -140,12 +115,7 @@ def command(
 ) -> None:
     """Simulate the systems."""
     if [days is not None, live, prepare].count(True) != 1:
-        raise click.UsageError(
-            say(
-                "use exactly one of --days, --live, --prepare",
-                "utiliser exactement une option parmi --days, --live, --prepare",
-            )
-        )
+        raise click.UsageError(_("use exactly one of --days, --live, --prepare"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
     simulation_run, server = SimulationRun(into), _read(mailbox) if mailbox else None
     departement = Departement(
@@ -175,7 +145,7 @@ def _span(days: int, first_day: datetime | None) -> tuple[datetime, datetime]:
     today = datetime.now(PARIS).date()
     begin = first_day.date() if first_day else today - timedelta(days=days)
     if begin + timedelta(days=days) > today:
-        raise click.UsageError(say("the last day must be in the past", "le dernier jour doit être passé"))
+        raise click.UsageError(_("the last day must be in the past"))
     return midnight(begin), midnight(begin + timedelta(days=days))
 
 
@@ -183,19 +153,14 @@ def _run_days(
     departement: Departement, span: tuple[datetime, datetime], stop: threading.Event, ledger: Path | None
 ) -> None:
     def print_progress(at: datetime) -> None:
-        completed = say(f"{departement.completed} actions", f"{departement.completed} actions")
+        completed = _("{completed} actions", completed=departement.completed)
         click.echo(f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}  {completed}")
 
     with departement.opened(span[0]):
         completed = run_span(departement, *span, stop, on_day=print_progress)
         _write(departement, ledger)
         if completed:
-            click.echo(
-                say(
-                    "all days are simulated; serving until stopped",
-                    "tous les jours sont simulés ; sert jusqu'à l'arrêt",
-                )
-            )
+            click.echo(_("all days are simulated; serving until stopped"))
             stop.wait()
 
 
@@ -208,7 +173,7 @@ def _run_live(
     progress = saved or new
     # Past calls are simulated for today only: they are many and short.
     with departement.opened(progress.since, progress.played_until if saved else None, today()):
-        click.echo(say("simulating until stopped", "simule jusqu'à l'arrêt"))
+        click.echo(_("simulating until stopped"))
         run_live(departement, progress, path, stop, new.of["speed"])
         _write(departement, ledger)
 

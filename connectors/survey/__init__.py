@@ -4,15 +4,13 @@ from connectors.sdk.contract import Connector
 from connectors.survey.config import SurveyConfig
 from connectors.survey.simulate import command
 from connectors.survey.source import SurveySource
+from models.locale import N_
 
 CONNECTOR = Connector(
     "survey",
     SurveyConfig,
     SurveySource,
     simulate=command,
-    descriptions=(
-        "Invitations and answers of a survey tool (Formbricks and others), by signed webhook",
-        "Invitations et réponses d'un outil d'enquête (Formbricks et autres), par webhook signé",
-    ),
+    description=N_("Invitations and answers of a survey tool (Formbricks and others), by signed webhook"),
     position_files=lambda _: (),
 )

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options, Sector
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.config import SignedConfig
 from connectors.sdk.webhook.field_paths import FieldPath, MaybeZone
 from connectors.sdk.webhook.signatures import check_secret
 from models.envelope import Label
 from models.events import FeedbackScale
+from models.locale import _
 
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 Secret = Annotated[SecretStr, AfterValidator(check_secret)]
@@ -45,9 +45,9 @@ class MessageTypeOptions(Options):
     @model_validator(mode="after")
     def _check_scores(self) -> Self:
         if self.event == "feedback.given" and not self.scores:
-            raise ValueError(say("feedback.given needs scores", "feedback.given a besoin de scores"))
+            raise ValueError(_("feedback.given needs scores"))
         if self.event == "feedback.invited" and self.scores:
-            raise ValueError(say("feedback.invited has no scores", "feedback.invited n'a pas de scores"))
+            raise ValueError(_("feedback.invited has no scores"))
         return self
 
 

@@ -3,21 +3,17 @@
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.cli_options import secret_option
 from connectors.survey.reference import ContactReferences
+from models.locale import _
 
 
 @click.command(
     "survey-reference",
-    help=say(
-        "Print the references of contacts for survey links, one per line, for each CONTACT or line of standard input.",
-        "Écrit les références de contacts pour les liens d'enquête, une par ligne, pour chaque CONTACT ou ligne reçue.",
+    help=_(
+        "Print the references of contacts for survey links, one per line, for each CONTACT or line of standard input."
     ),
-    epilog=say(
-        "A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12.",
-        "Un CONTACT est un identifiant de contact, comme call:asterisk/siege:1773648000.12.",
-    ),
+    epilog=_("A CONTACT is a contact id, such as call:asterisk/siege:1773648000.12."),
 )
 @click.argument("contacts", metavar="[CONTACT]...", nargs=-1)
 @secret_option("reference_secret_file", "--secret-file")
@@ -28,4 +24,4 @@ def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
         try:
             click.echo(references.make(line.strip()))
         except ValueError:
-            raise click.ClickException(say("not the id of a contact", "pas l'identifiant d'un contact")) from None
+            raise click.ClickException(_("not the id of a contact")) from None

@@ -15,13 +15,13 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import rate_option, seed_option
 from connectors.sdk.simulation.poster import posting
 from connectors.sdk.webhook.cli_options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.survey.reference import ContactReferences
+from models.locale import _
 from models.timestamps import milliseconds, to_iso
 
 SURVEY: Final = "clsatisfaction00accueil"
@@ -106,16 +106,13 @@ def _format_time(at: datetime) -> str:
 
 @click.command(
     "survey",
-    help=say(
-        "Post the invitations and answers of a simulated survey.",
-        "Envoie les invitations et réponses d'une enquête simulée.",
-    ),
+    help=_("Post the invitations and answers of a simulated survey."),
 )
 @url_option()
 @secret_option()
 @secret_option("reference_secret_file")
-@seed_option("Seed of the random numbers.", "Graine des nombres aléatoires.")
-@rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
+@seed_option(_("Seed of the random numbers."))
+@rate_option(_("Invitations per hour."), default=60, most=36_000)
 def command(*, url: str, secret: SecretStr, reference_secret: SecretStr, seed: int, rate: float) -> None:
     """Post messages until stopped; repeat messages that are not accepted."""
     stop = install_stop_handler()

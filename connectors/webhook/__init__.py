@@ -4,15 +4,13 @@ from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.simulate import command
 from connectors.webhook.source import WebhookSource
+from models.locale import N_
 
 CONNECTOR = Connector(
     "webhook",
     WebhookConfig,
     WebhookSource,
     simulate=command,
-    descriptions=(
-        "Signed webhooks of any system, by configuration",
-        "Webhooks signés de tout outil, par configuration",
-    ),
+    description=N_("Signed webhooks of any system, by configuration"),
     position_files=lambda _: (),
 )

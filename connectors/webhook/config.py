@@ -6,19 +6,17 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.sdk.config import Options
 from connectors.sdk.config_errors import suggest
-from connectors.sdk.i18n import say
 from connectors.sdk.pseudonyms import Region
 from connectors.sdk.webhook.config import SignedConfig
 from connectors.sdk.webhook.field_paths import FieldPath, MaybeZone
 from connectors.webhook.vocabulary import EVENT_MODELS, data_fields
 from models.envelope import Label
+from models.locale import _
 
 
 def _is_an_event(name: str) -> str:
     if name not in EVENT_MODELS:
-        raise ValueError(
-            say("is not an event of Accueil", "n'est pas un événement d'Accueil") + suggest(name, EVENT_MODELS)
-        )
+        raise ValueError(_("is not an event of Accueil") + suggest(name, EVENT_MODELS))
     return name
 
 
@@ -77,12 +75,12 @@ class MessageTypeOptions(Options):
         fields = data_fields(self.event)
         for name in self.data:
             if name not in fields:
-                unknown = say(f"data.{name} is not in {self.event}", f"data.{name} n'est pas dans {self.event}")
+                unknown = _("data.{name} is not in {event}", name=name, event=self.event)
                 raise ValueError(unknown + suggest(name, fields, "data."))
         for name, field in fields.items():
             if field.is_required() and name not in self.data:
                 raise ValueError(
-                    say(f"{self.event} needs data.{name}", f"{self.event} a besoin de data.{name}"),
+                    _("{event} needs data.{name}", event=self.event, name=name),
                 )
         return self
 

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 
 from connectors.kiosk.messages import message_for
 from connectors.kiosk.waiting_room import Action, ActionKind
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import rate_option, seed_option
 from connectors.sdk.simulation.poster import posting
 from connectors.sdk.webhook.cli_options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
+from models.locale import _
 
 SITE: Final = "CDAS Sud"
 QUEUES: Final = ("Accueil général", "PMI")
@@ -62,19 +62,13 @@ class SimulatedFrontDesk:
 
 @click.command(
     "webhook",
-    help=say(
-        "Post the visits of a simulated front desk.",
-        "Envoie les visites d'un guichet simulé.",
-    ),
-    epilog=say(
-        f"The connector's labels must contain {SITE!r} and {', '.join(map(repr, QUEUES))}.",
-        f"Les labels du connecteur doivent contenir {SITE!r} et {', '.join(map(repr, QUEUES))}.",
-    ),
+    help=_("Post the visits of a simulated front desk."),
+    epilog=_("The connector's labels must contain {site!r} and {map}.", site=SITE, map=", ".join(map(repr, QUEUES))),
 )
 @url_option()
 @secret_option()
-@seed_option("Seed of the random numbers.", "Graine des nombres aléatoires.")
-@rate_option("Visitors per hour.", "Visiteurs par heure.", default=60, most=36_000)
+@seed_option(_("Seed of the random numbers."))
+@rate_option(_("Visitors per hour."), default=60, most=36_000)
 def command(*, url: str, secret: SecretStr, seed: int, rate: float) -> None:
     """Post visits until stopped; repeat messages that are not accepted."""
     stop = install_stop_handler()

@@ -15,6 +15,7 @@ from models.calendars.errors import CalendarError
 from models.calendars.local_time import instant_of
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR, DateRange
 from models.calendars.spans import DAY_MINUTES, Span
+from models.locale import _
 
 PRODID: Final = "-//Accueil//Calendars//EN"
 _UNREADABLE: Final = (ValueError, AttributeError)
@@ -34,7 +35,7 @@ def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
     except _UNREADABLE:  # its message may hold any line
         calendars = []
     if not calendars or not all(isinstance(calendar, icalendar.Calendar) for calendar in calendars):
-        raise CalendarError("not an iCalendar, or a damaged one", "pas un iCalendar, ou un iCalendar abîmé")
+        raise CalendarError(_("not an iCalendar, or a damaged one"))
     events = chain.from_iterable(calendar.events for calendar in calendars)
     zone = ZoneInfo(timezone)
     # Error messages identify an event by its position: a UID may contain personal data.
@@ -85,8 +86,8 @@ def _write(times: Iterable[tuple[date, ...]], name: str, summary: str, written_a
     return bytes(calendar.to_ical()).decode()
 
 
-def _event_error(nth: int, english: str, french: str) -> CalendarError:
-    return CalendarError(f"event {nth} {english}", f"l'événement {nth} {french}")
+def _event_error(nth: int, problem: str) -> CalendarError:
+    return CalendarError(_("event {nth} {problem}", nth=nth, problem=problem))
 
 
 def _is_cancelled(event: icalendar.Event) -> bool:
@@ -97,19 +98,19 @@ def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateR
     if recurring := [key for key in _RECURRING if key in event]:
         raise _event_error(
             nth,
-            f"has {recurring[0]}: recurring events are not supported, export each occurrence as an event",
-            f"a {recurring[0]} : les événements récurrents ne sont pas lus, exportez chaque occurrence séparément",
+            _(
+                "has {recurring}: recurring events are not supported, export each occurrence as an event",
+                recurring=recurring[0],
+            ),
         )
     try:
         begin, end = event.start, event.end
     except _UNREADABLE:
-        raise _event_error(
-            nth, "has no DTSTART, or its end does not match it", "est sans DTSTART, ou sa fin n'y correspond pas"
-        ) from None
+        raise _event_error(nth, _("has no DTSTART, or its end does not match it")) from None
     if isinstance(begin, datetime) and isinstance(end, datetime):
         begin, end = _local(event, "DTSTART", begin, zone, nth), _local(event, "DTEND", end, zone, nth)
     if begin >= end:
-        raise _event_error(nth, "does not end after it begins", "ne finit pas après son début")
+        raise _event_error(nth, _("does not end after it begins"))
     if isinstance(begin, datetime) and isinstance(end, datetime):
         yield from _hours_of(begin, end, nth)
     else:
@@ -123,17 +124,14 @@ def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: 
     """
     zone_named = event[key].params.get("TZID") if key in event else None
     if at.tzinfo is None and zone_named:
-        raise _event_error(
-            nth, f"has an unknown time zone: {zone_named}", f"a un fuseau horaire inconnu : {zone_named}"
-        )
+        raise _event_error(nth, _("has an unknown time zone: {zone_named}", zone_named=zone_named))
     shown = (at.astimezone(zone) if at.tzinfo else at).replace(tzinfo=None)
     if shown.second or shown.microsecond:
-        raise _event_error(nth, "has seconds", "a des secondes")
+        raise _event_error(nth, _("has seconds"))
     if at.tzinfo and instant_of(zone, shown.date(), shown.hour * 60 + shown.minute) != round(at.timestamp()) * 1000:
         raise _event_error(
             nth,
-            f"means the second occurrence of the local time {shown}",
-            f"désigne la seconde occurrence de l'heure locale {shown}",
+            _("means the second occurrence of the local time {shown}", shown=shown),
         )
     return shown
 
@@ -156,8 +154,7 @@ def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = No
     except ValidationError:
         raise _event_error(
             nth,
-            f"is outside the years {FIRST_YEAR} to {LAST_YEAR}",
-            f"est hors des années {FIRST_YEAR} à {LAST_YEAR}",
+            _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR),
         ) from None
 
 

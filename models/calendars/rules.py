@@ -32,6 +32,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from models.calendars.errors import CalendarError, validation_error
 from models.calendars.public_holidays import public_holidays
 from models.calendars.spans import WHOLE_DAY, Hours, Span, merge
+from models.locale import _
 
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
@@ -45,9 +46,7 @@ def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        raise validation_error(
-            "unknown_timezone", "unknown time zone {name}", "fuseau horaire inconnu : {name}", name=name
-        ) from None
+        raise validation_error("unknown_timezone", _("unknown time zone {name}", name=name)) from None
     return name
 
 
@@ -55,15 +54,13 @@ def _check_holidays(code: str) -> str:
     try:
         public_holidays(code, LAST_YEAR)
     except ValueError:
-        raise validation_error(
-            "unknown_holidays", "no holidays are known for {code}", "jours fériés inconnus pour {code}", code=code
-        ) from None
+        raise validation_error("unknown_holidays", _("no holidays are known for {code}", code=code)) from None
     return code
 
 
 def _check_rest(days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
     if set(days) == set(WEEKDAYS):
-        raise validation_error("never_a_day", "must not list all seven days", "ne doit pas citer les sept jours")
+        raise validation_error("never_a_day", _("must not list all seven days"))
     return days
 
 
@@ -102,13 +99,12 @@ class DateRange(_Rules):
         if not isinstance(given, Mapping):
             raise validation_error(
                 "no_days",
-                "must be a day such as 2026-12-24, or a table with on, or with from and to",
-                "attend un jour comme 2026-12-24, ou une table avec on, ou avec from et to",
+                _("must be a day such as 2026-12-24, or a table with on, or with from and to"),
             )
         if "on" not in given:
             return given
         if {"from", "to"} & given.keys():
-            raise validation_error("on_and_from", "needs either on, or from and to", "demande soit on, soit from et to")
+            raise validation_error("on_and_from", _("needs either on, or from and to"))
         day = _On.model_validate({"on": given["on"]}).on
         return {"from": day, "to": day, **{key: value for key, value in given.items() if key != "on"}}
 
@@ -116,14 +112,10 @@ class DateRange(_Rules):
     def _check(self) -> Self:
         if self.to < self.from_:
             raise validation_error(
-                "days_reversed",
-                "to ({to}) is before from ({first})",
-                "to ({to}) est avant from ({first})",
-                to=self.to,
-                first=self.from_,
+                "days_reversed", _("to ({to}) is before from ({first})", to=self.to, first=self.from_)
             )
         if self.hours == ():
-            raise validation_error("no_hours", "hours is empty", "hours est vide")
+            raise validation_error("no_hours", _("hours is empty"))
         return self
 
     @cached_property
@@ -152,7 +144,7 @@ class Version(_Rules):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not any(self.week):
-            raise validation_error("never_opens", "never opens", "n'ouvre jamais")
+            raise validation_error("never_opens", _("never opens"))
         return self
 
     @cached_property
@@ -182,13 +174,12 @@ class CalendarRules(_Rules):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if any(days.hours is None for days in self.extra):
-            raise validation_error("extra_without_hours", "extra needs hours", "extra a besoin de hours")
+            raise validation_error("extra_without_hours", _("extra needs hours"))
         begins = [version.from_ for version in self.versions]
         if begins != sorted(set(begins)):
             raise validation_error(
                 "versions_order",
-                "versions must be in the order of their first days",
-                "les versions doivent être dans l'ordre de leur premier jour",
+                _("versions must be in the order of their first days"),
             )
         return self
 
@@ -201,4 +192,4 @@ def read_rules(text: str) -> CalendarRules:
     try:
         return CalendarRules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise CalendarError(f"not valid TOML: {error}", f"TOML invalide : {error}") from None
+        raise CalendarError(_("not valid TOML: {error}", error=error)) from None

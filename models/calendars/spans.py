@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from models.calendars.errors import validation_error
+from models.locale import _
 
 DAY_MINUTES: Final = 24 * 60
 _FORM: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
@@ -30,14 +31,12 @@ WHOLE_DAY: Final = Span(0, DAY_MINUTES)
 def parse_span(text: str) -> Span:
     """Return the span of the text `HH:MM-HH:MM`. Raises `PydanticCustomError` for another form or a reversed span."""
     if not (found := _FORM.fullmatch(text)):
-        raise validation_error("span_form", "must be HH:MM-HH:MM, at most 24:00", "attend HH:MM-HH:MM, au plus 24:00")
+        raise validation_error("span_form", _("must be HH:MM-HH:MM, at most 24:00"))
     begin_hour, begin_minute, end_hour, end_minute = found.groups()
     end = int(end_hour) * 60 + int(end_minute) if end_hour else DAY_MINUTES
     span = Span(int(begin_hour) * 60 + int(begin_minute), end)
     if span.begin >= span.end:
-        raise validation_error(
-            "span_reversed", "{span} ends before it begins", "{span} finit avant de commencer", span=text
-        )
+        raise validation_error("span_reversed", _("{span} ends before it begins", span=text))
     return span
 
 
@@ -74,11 +73,7 @@ def _check_disjoint(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     for earlier, later in pairwise(ordered):
         if later.begin < earlier.end:
             raise validation_error(
-                "spans_overlap",
-                "{earlier} and {later} overlap",
-                "{earlier} et {later} se chevauchent",
-                earlier=str(earlier),
-                later=str(later),
+                "spans_overlap", _("{earlier} and {later} overlap", earlier=str(earlier), later=str(later))
             )
     return ordered
 

@@ -28,8 +28,8 @@ from filelock import FileLock, Timeout
 
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_directory
-from connectors.sdk.i18n import say
 from models.identities import IdentityKind
+from models.locale import _
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds, to_iso
 from models.topics import Channel
@@ -400,9 +400,7 @@ def _as_audit_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except Timeout:
-        raise AuditError(
-            say(f"{directory} is locked by another process", f"{directory} est verrouillé par un autre processus")
-        ) from None
+        raise AuditError(_("{directory} is locked by another process", directory=directory)) from None
     except OSError as error:
         raise AuditError(describe_os_error(error, directory)) from error
 

@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from connectors.sdk.i18n import say
+from models.locale import _
 from streams.access.oidc_options import OidcOptions
 from streams.access.tokens import Token, TokensError
 
@@ -118,12 +118,7 @@ class Provider:
                     log.warning("provider_away", error=type(error).__name__)
             keys = self._usable_keys
             if keys is None:
-                raise TokensError(
-                    say(
-                        "the OpenID provider's keys are unavailable",
-                        "les clés du fournisseur OpenID sont indisponibles",
-                    )
-                )
+                raise TokensError(_("the OpenID provider's keys are unavailable"))
             return keys
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace
-from connectors.sdk.i18n import say
+from models.locale import _
 from models.timestamps import milliseconds
 from streams.access.permissions import Operation, Role, may
 
@@ -104,12 +104,7 @@ class Tokens:
             state = self._path.stat()
             version = (state.st_ino, state.st_mtime_ns, state.st_size)
             if state.st_mode & 0o077:
-                raise TokensError(
-                    say(
-                        f"{self._path} can be read or written by others: chmod 0600 {self._path}",
-                        f"{self._path} peut être lu ou modifié par d'autres : chmod 0600 {self._path}",
-                    )
-                )
+                raise TokensError(_("{path} can be read or written by others: chmod 0600 {path}", path=self._path))
             known, tokens = self._known
             if version != known:
                 tokens = msgspec.json.decode(self._path.read_bytes(), type=tuple[Token, ...])
@@ -119,12 +114,7 @@ class Tokens:
         except OSError as error:
             raise TokensError(describe_os_error(error, self._path)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise TokensError(
-                say(
-                    f"{self._path} is damaged: restore it from its backup",
-                    f"{self._path} est abîmé : le restaurer de sa sauvegarde",
-                )
-            ) from None
+            raise TokensError(_("{path} is damaged: restore it from its backup", path=self._path)) from None
         return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
@@ -172,9 +162,7 @@ class Tokens:
             with self._lock:
                 yield
         except Timeout:
-            raise TokensError(
-                say(f"{self._path} is locked by another process", f"{self._path} est verrouillé par un autre processus")
-            ) from None
+            raise TokensError(_("{path} is locked by another process", path=self._path)) from None
         except OSError as error:
             raise TokensError(describe_os_error(error, self._path)) from None
 

@@ -401,7 +401,7 @@ def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of a route's errors: these kinds and those of every route."""
     described: dict[int | str, dict[str, Any]] = {}
     for kind in (*kinds, "token", "too-often", "audit", "tokens", "keys", "database"):
-        status, _, title = TITLES[kind]
+        status, title = TITLES[kind]
         described.setdefault(status, {"model": ProblemBody, "description": ""})
         described[status]["description"] = "; ".join(
             filter(None, (described[status]["description"], f"`{kind}`: {title}"))

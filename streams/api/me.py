@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from models.locale import LANGUAGES
 from models.revocation_reasons import RevocationReason
 from streams.access.permissions import PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.auth import CurrentClient, json_response, responses
 from streams.api.middleware import OPERATIONS_BY_PATH
-from streams.api.options import LANGUAGES
 from streams.api.schemas import LookUpKind, Me, SectorPair
 
 router = APIRouter(tags=["access"])

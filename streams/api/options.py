@@ -3,10 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
-
-LANGUAGES: Final = ("fr", "en")
-"""Supported languages. The first one is the default."""
 
 
 class OtherServices(StrEnum):

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from models.locale import LANGUAGES
 from streams.api import problems
-from streams.api.options import LANGUAGES, ApiOptions
+from streams.api.options import ApiOptions
 from streams.api.page_texts import TEXTS
 
 HERE: Final = Path(__file__).parent

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from streams.api.options import LANGUAGES
+from models.locale import LANGUAGES, N_, translate
 
 MEDIA_TYPE: Final = "application/problem+json"
 URN: Final = "urn:accueil:problem:"
@@ -21,60 +21,48 @@ _RANGE: Final = re.compile(
 """A supported language in an Accept-Language header, and its quality value (RFC 9110, 12.5.4)."""
 
 TITLES: Final = {
-    "cursor": (400, "Ce curseur n'est pas valable", "This cursor is not valid"),
-    "token": (401, "Jeton absent ou refusé", "The token is missing or not valid"),
-    "refused": (403, "Non autorisé", "Not allowed"),
-    "not-known": (404, "Rien n'est connu", "Nothing is known"),
-    "no-such-page": (404, "Pas de page à cette adresse", "No page at this address"),
-    "method": (405, "Méthode non admise ici", "Method not allowed here"),
-    "shared": (
-        409,
-        "D'autres l'ont aussi : indiquer un dossier ou un contact",
-        "Others have it too: name a case or a contact",
-    ),
-    "sectors": (409, "Connu dans plusieurs secteurs", "Known in several sectors"),
-    "too-many": (
-        409,
-        "Trop de liens pour tout effacer en une fois : révoquer des liens, ou effacer contact par contact",
-        "Too many links to erase everything: revoke links, or erase contact by contact",
-    ),
-    "too-large": (413, "Demande trop volumineuse", "The request is too large"),
-    "media-type": (415, "Du JSON est attendu", "JSON is expected"),
-    "invalid": (422, "Demande mal formée", "The request is not valid"),
-    "too-often": (429, "Trop de demandes", "Too many requests"),
-    "failed": (500, "Erreur interne", "Internal error"),
-    "audit": (
-        503,
-        "Rien n'est montré, faute de pouvoir l'enregistrer",
-        "Nothing is shown because the access could not be recorded",
-    ),
-    "keys": (503, "La clé du secteur est inutilisable", "The sector's key cannot be used"),
-    "tokens": (503, "Les jetons sont illisibles", "The tokens cannot be read"),
-    "kafka": (503, "Kafka ne répond pas : réessayer", "Kafka does not answer: try again"),
-    "database": (503, "La base des fils est inutilisable", "The timelines' database cannot be used"),
+    "cursor": (400, N_("This cursor is not valid")),
+    "token": (401, N_("The token is missing or not valid")),
+    "refused": (403, N_("Not allowed")),
+    "not-known": (404, N_("Nothing is known")),
+    "no-such-page": (404, N_("No page at this address")),
+    "method": (405, N_("Method not allowed here")),
+    "shared": (409, N_("Others have it too: name a case or a contact")),
+    "sectors": (409, N_("Known in several sectors")),
+    "too-many": (409, N_("Too many links to erase everything: revoke links, or erase contact by contact")),
+    "too-large": (413, N_("The request is too large")),
+    "media-type": (415, N_("JSON is expected")),
+    "invalid": (422, N_("The request is not valid")),
+    "too-often": (429, N_("Too many requests")),
+    "failed": (500, N_("Internal error")),
+    "audit": (503, N_("Nothing is shown because the access could not be recorded")),
+    "keys": (503, N_("The sector's key cannot be used")),
+    "tokens": (503, N_("The tokens cannot be read")),
+    "kafka": (503, N_("Kafka does not answer: try again")),
+    "database": (503, N_("The timelines' database cannot be used")),
 }
-"""Last part of the type → status, French title, English title."""
+"""Last part of the type → status, title."""
 
 DETAILS: Final = {
-    "role": ("Ce rôle ne le permet pas", "This role may not do that"),
-    "purpose": ("Ce rôle ne peut pas donner ce motif", "This role may not give this purpose"),
-    "sector": ("Ce n'est pas dans un secteur de ce jeton", "It is not in a sector of this token"),
-    "services": ("Ce jeton n'est que pour quelques services", "This token is limited to some services"),
+    "role": N_("This role may not do that"),
+    "purpose": N_("This role may not give this purpose"),
+    "sector": N_("It is not in a sector of this token"),
+    "services": N_("This token is limited to some services"),
 }
-"""Reason of a refusal, in French and in English. Role and purpose are checked before anything is searched."""
+"""Reason of a refusal. Role and purpose are checked before anything is searched."""
 _MISTAKES: Final = {
-    "missing": ("manque", "is missing"),
-    "extra_forbidden": ("n'est pas connu ici", "is not a known field"),
-    "unknown_name": ("a un champ qui n'est pas connu ici", "has an unknown field"),
-    "enum": ("n'est pas une des valeurs admises", "is not one of the allowed values"),
-    "literal_error": ("n'est pas une des valeurs admises", "is not one of the allowed values"),
-    "json_invalid": ("n'est pas du JSON", "is not JSON"),
-    "string_too_long": ("est trop long", "is too long"),
-    "string_too_short": ("est trop court", "is too short"),
-    "not_normal": ("n'est pas valable pour ce type", "is not valid for this kind"),
-    "no_sector": ("n'est pas un secteur d'ici", "is not a sector of this installation"),
+    "missing": N_("is missing"),
+    "extra_forbidden": N_("is not a known field"),
+    "unknown_name": N_("has an unknown field"),
+    "enum": N_("is not one of the allowed values"),
+    "literal_error": N_("is not one of the allowed values"),
+    "json_invalid": N_("is not JSON"),
+    "string_too_long": N_("is too long"),
+    "string_too_short": N_("is too short"),
+    "not_normal": N_("is not valid for this kind"),
+    "no_sector": N_("is not a sector of this installation"),
 }
-_OTHER_MISTAKE: Final = ("n'est pas valable", "is not valid")
+_OTHER_MISTAKE: Final = N_("is not valid")
 
 
 class Mistake(BaseModel):
@@ -114,14 +102,13 @@ class Problem(Exception):  # noqa: N818 - an answer
 
     def to_response(self, language: str) -> Response:
         """Return the HTTP response in `language`."""
-        status, *titles = TITLES[self.kind]
-        index = LANGUAGES.index(language)
-        body: dict[str, Any] = {"type": URN + self.kind, "title": titles[index], "status": status}
+        status, title = TITLES[self.kind]
+        body: dict[str, Any] = {"type": URN + self.kind, "title": translate(title, language), "status": status}
         if self.detail_code:
-            body["detail"] = DETAILS[self.detail_code][index]
+            body["detail"] = translate(DETAILS[self.detail_code], language)
         if self.mistakes:
             body["errors"] = [
-                {"field": field, "message": _MISTAKES.get(mistake, _OTHER_MISTAKE)[index]}
+                {"field": field, "message": translate(_MISTAKES.get(mistake, _OTHER_MISTAKE), language)}
                 for field, mistake in self.mistakes
             ]
         headers = {"content-language": language, **self.headers}

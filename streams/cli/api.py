@@ -4,18 +4,15 @@ import sys
 
 import click
 
+from models.locale import _
 from streams.cli.base import pass_settings, start_logging
-from streams.locale.i18n import say
 from streams.runtime.errors import operator_errors
 from streams.settings.schema import Settings
 
 
 @click.command(
     name="api",
-    help=say(
-        "Serve the HTTP API of citizens' timelines and its web page.",
-        "Servir l'API HTTP des fils d'usagers et sa page web.",
-    ),
+    help=_("Serve the HTTP API of citizens' timelines and its web page."),
 )
 @pass_settings
 def command(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from models.identities import IdentityKind
+from models.locale import N_, _
 from models.timestamps import milliseconds
 from streams.access.audit import AuditError, Line, Purpose, Result, is_audit_subject, read, verify
 from streams.access.concealment import load_secret, recorded_forms_of, secret_path
@@ -33,7 +34,6 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
@@ -42,33 +42,19 @@ from streams.settings.schema import Settings
 MAX_FINDINGS: Final = 10
 """Maximum number of damages that `verify` prints."""
 DAMAGE_TEXTS: Final = {
-    Damage.CHANGED: ("was changed", "a été modifiée"),
-    Damage.MISPLACED: (
-        "has another record than {expected}: lines were removed, moved or inserted",
-        "un autre enregistrement est à la place du nº {expected} : lignes retirées, déplacées ou ajoutées",
+    Damage.CHANGED: N_("was changed"),
+    Damage.MISPLACED: N_("has another record than {expected}: lines were removed, moved or inserted"),
+    Damage.TRUNCATED: N_("record {expected} and all later ones are missing"),
+    Damage.MISSING_BEFORE: N_(
+        "records from {expected} on are missing before this line, and were not removed by retention"
     ),
-    Damage.TRUNCATED: ("record {expected} and all later ones are missing", "le nº {expected} et la suite ont disparu"),
-    Damage.MISSING_BEFORE: (
-        "records from {expected} on are missing before this line, and were not removed by retention",
-        "il manque avant elle les enregistrements depuis le nº {expected}, et rien ne dit que leur âge en est la cause",
+    Damage.HEAD_TORN: N_(
+        "incomplete, after a crash or a change; the other line is valid, and the next record repairs this one"
     ),
-    Damage.HEAD_TORN: (
-        "incomplete, after a crash or a change; the other line is valid, and the next record repairs this one",
-        "incomplète : un arrêt brutal ou une modification ; l'autre ligne fait foi, le prochain enregistrement la répare",
-    ),
-    Damage.HEAD_LOST: (
-        "does not give the end of the audit log: missing records at the end cannot be detected",
-        "ne dit pas où finit l'audit : impossible de savoir si la fin y est",
-    ),
-    Damage.HEAD_DIFFERS: ("does not match the end of the audit log", "ne correspond pas à la fin de l'audit"),
-    Damage.RESUMED: (
-        "was started after damage was found in earlier records",
-        "commencée après qu'un dommage a été constaté avant elle",
-    ),
-    Damage.REWRITTEN: (
-        "differs from the checkpoint: the whole log may have been rewritten",
-        "n'est pas celle qui avait été notée : tout a pu être réécrit",
-    ),
+    Damage.HEAD_LOST: N_("does not give the end of the audit log: missing records at the end cannot be detected"),
+    Damage.HEAD_DIFFERS: N_("does not match the end of the audit log"),
+    Damage.RESUMED: N_("was started after damage was found in earlier records"),
+    Damage.REWRITTEN: N_("differs from the checkpoint: the whole log may have been rewritten"),
 }
 
 
@@ -80,33 +66,29 @@ class _Checkpoint(click.ParamType):
         found = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", value)
         if not found:
             self.fail(
-                say("use the number:hash that verify printed", "donner le numéro:empreinte affiché par verify"),
+                _("use the number:hash that verify printed"),
                 param,
                 ctx,
             )
         return ChainPosition(int(found[1]), found[2])
 
 
-@click.group(
-    cls=Group, name="audit", help=say("Show and verify the audit log.", "Afficher et vérifier le journal d'audit.")
-)
+@click.group(cls=Group, name="audit", help=_("Show and verify the audit log."))
 def group() -> None:
     """Show and verify the audit log."""
 
 
 @group.command(
     "verify",
-    help=say(
-        "Check that no record was changed, removed, inserted or moved. Store the checkpoint it prints on another system: a "
-        "complete rewrite of the log is only detected with --checkpoint.",
-        "Vérifier qu'aucun enregistrement n'a été modifié, retiré, ajouté ni déplacé. Conserver sur un autre système le point de "
-        "contrôle affiché : lui seul (--checkpoint) permet de détecter une réécriture complète.",
+    help=_(
+        "Check that no record was changed, removed, inserted or moved. Store the checkpoint it "
+        "prints on another system: a complete rewrite of the log is only detected with --checkpoint."
     ),
 )
 @click.option(
     "--checkpoint",
     type=_Checkpoint(),
-    help=say("Checkpoint that an earlier run printed.", "Point de contrôle affiché par une exécution antérieure."),
+    help=_("Checkpoint that an earlier run printed."),
 )
 @pass_running_settings
 def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
@@ -119,22 +101,19 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     for finding in report.findings[:MAX_FINDINGS]:
         click.echo(_describe(directory, finding))
     if (more := len(report.findings) - MAX_FINDINGS) > 0:
-        click.echo(say(f"and {more} more, possibly consequences of these", f"et {more} autres, peut-être leurs suites"))
+        click.echo(_("and {more} more, possibly consequences of these", more=more))
     if report.unfinished_bytes:
         click.echo(
-            say(
-                f"{report.unfinished_bytes} bytes at the end are an unfinished record (crash, or write in progress): its request "
-                "got no answer",
-                f"{report.unfinished_bytes} octets à la fin, d'un arrêt brutal ou d'une écriture en cours : rien n'a été répondu",
+            _(
+                "{unfinished_bytes} bytes at the end are an unfinished record (crash, or write in progress): "
+                "its request got no answer",
+                unfinished_bytes=report.unfinished_bytes,
             ),
             err=True,
         )
     if checkpoint is not None and checkpoint.sequence <= report.begun.sequence and not report.findings:
         click.echo(
-            say(
-                "the record of the checkpoint was removed by retention and cannot be compared",
-                "l'enregistrement du point de contrôle a été retiré, conservation échue : impossible à comparer",
-            ),
+            _("the record of the checkpoint was removed by retention and cannot be compared"),
             err=True,
         )
     if report.findings:
@@ -143,51 +122,46 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
         click.echo(_describe_empty(settings))
         return
     click.echo(
-        say(
-            f"{report.lines} lines are intact; checkpoint: {report.last.sequence}:{report.last.hash}",
-            f"{report.lines} lignes intactes ; point de contrôle : {report.last.sequence}:{report.last.hash}",
+        _(
+            "{lines} lines are intact; checkpoint: {sequence}:{hash}",
+            lines=report.lines,
+            sequence=report.last.sequence,
+            hash=report.last.hash,
         )
     )
 
 
 @group.command(
-    help=say(
-        "Show the latest records, newest last; exit code 1 if the log was tampered with. With --citizen, it prompts for a "
-        "number, address or reference (never on the command line), and records the lookup.",
-        "Afficher les derniers enregistrements, le plus récent en bas ; code 1 si le journal a été altéré. Avec --citizen, il "
-        "demande un numéro, une adresse ou une référence (jamais sur la ligne de commande), et enregistre la recherche.",
+    help=_(
+        "Show the latest records, newest last; exit code 1 if the log was tampered with. With "
+        "--citizen, it prompts for a number, address or reference (never on the command line), and "
+        "records the lookup."
     )
 )
 @since_option
 @click.option(
     "--client",
-    help=say("Only accesses by this token or account.", "Seulement les accès de ce jeton ou de ce compte."),
+    help=_("Only accesses by this token or account."),
 )
 @click.option(
     "--subject",
     "subject_id",
-    help=say("Only accesses to this pseudonym or contact.", "Seulement les accès à ce pseudonyme ou ce contact."),
+    help=_("Only accesses to this pseudonym or contact."),
 )
 @click.option(
     "--citizen",
     is_flag=True,
-    help=say(
-        "Only accesses to any pseudonym or contact of one citizen: that of --subject, else prompted.",
-        "Seulement les accès à tout pseudonyme ou contact d'un usager : celui de --subject, sinon demandé.",
-    ),
+    help=_("Only accesses to any pseudonym or contact of one citizen: that of --subject, else prompted."),
 )
 @click.option(
     "--kind",
     type=click.Choice(IDENTITY_KINDS),
     show_default=IdentityKind.PHONE.value,
-    help=say("Kind of identity for --citizen.", "Type d'identité pour --citizen."),
+    help=_("Kind of identity for --citizen."),
 )
 @click.option(
     "--sector",
-    help=say(
-        "Only records of this sector; with --citizen, the sector to search in.",
-        "Seulement les enregistrements de ce secteur ; avec --citizen, le secteur où chercher.",
-    ),
+    help=_("Only records of this sector; with --citizen, the sector to search in."),
 )
 @limit_option
 @json_option
@@ -241,19 +215,13 @@ def show(
         click.echo(_describe_empty(settings), err=True)
     if unreadable:
         click.echo(
-            say(
-                f"{unreadable} lines cannot be read: run accueil audit verify",
-                f"{unreadable} lignes illisibles : lancer accueil audit verify",
-            ),
+            _("{unreadable} lines cannot be read: run accueil audit verify", unreadable=unreadable),
             err=True,
         )
     if found.findings:
         click.echo(_describe(directory, found.findings[0]), err=True)
         click.echo(
-            say(
-                "the audit log is damaged, these records may be false: run accueil audit verify",
-                "le journal d'audit est altéré, ces enregistrements peuvent être faux : lancer accueil audit verify",
-            ),
+            _("the audit log is damaged, these records may be false: run accueil audit verify"),
             err=True,
         )
         raise SystemExit(EXIT_NOT_FOUND)
@@ -263,18 +231,10 @@ def _check_arguments(subject_id: str | None, kind: str | None, *, citizen: bool)
     """Raise `OperatorError` for arguments that cannot match a record, or have no effect."""
     if subject_id is not None and not is_audit_subject(subject_id):
         raise OperatorError(
-            say(
-                "--subject: neither a contact id nor a pseudonym; use --citizen for a number, an address or a reference",
-                "--subject : ni contact ni pseudonyme ; utiliser --citizen pour un numéro, une adresse ou une référence",
-            )
+            _("--subject: neither a contact id nor a pseudonym; use --citizen for a number, an address or a reference")
         )
     if kind is not None and (subject_id is not None or not citizen):
-        raise OperatorError(
-            say(
-                "--kind: only with --citizen and without --subject, which contains its kind",
-                "--kind : seulement avec --citizen et sans --subject, qui contient son type",
-            )
-        )
+        raise OperatorError(_("--kind: only with --citizen and without --subject, which contains its kind"))
 
 
 def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int, *, json: bool) -> None:
@@ -285,21 +245,21 @@ def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int,
     elif shown:
         print_table(
             (
-                say("when", "quand"),
-                say("client", "client"),
-                say("operation", "opération"),
-                say("sector", "secteur"),
-                say("subject", "usager ou contact"),
-                say("purpose", "motif"),
-                say("result", "résultat"),
+                _("when"),
+                _("client"),
+                _("operation"),
+                _("sector"),
+                _("subject"),
+                _("purpose"),
+                _("result"),
             ),
             [(format_time(_milliseconds(record), zone), *_cells(record)) for record in shown],
         )
     elif not left_out:
-        click.echo(say("none", "aucun"))
+        click.echo(_("none"))
     if left_out:
         click.echo(
-            say(f"{left_out} earlier records not shown (--limit)", f"{left_out} plus anciens non affichés (--limit)"),
+            _("{left_out} earlier records not shown (--limit)", left_out=left_out),
             err=True,
         )
 
@@ -343,15 +303,13 @@ def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector:
     hint = ""
     if not cluster.is_own:
         shared = ", ".join(cluster.shared)
-        hint = say(
-            f"{owner} is shared by several people; search for each of them: {shared}",
-            f"{owner} est à plusieurs personnes ; chercher chacune : {shared}",
-        )
+        hint = _("{owner} is shared by several people; search for each of them: {shared}", owner=owner, shared=shared)
     elif not cluster.is_whole:
-        *_, last = cluster.identities
-        hint = say(
-            f"{owner} has more linked identities than the limit; search again with --subject {last}",
-            f"{owner} a plus d'identités liées que la limite ; chercher aussi avec --subject {last}",
+        last = [*cluster.identities][-1]
+        hint = _(
+            "{owner} has more linked identities than the limit; search again with --subject {last}",
+            owner=owner,
+            last=last,
         )
     names = {*own, *contacts} if cluster.is_own else {given, owner}
     return _Citizen(given, sectors[0] if len(sectors) == 1 else "", bool(contacts or entries), names, hint)
@@ -372,11 +330,11 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
         for key, value in ((key, str(record.get(key, ""))) for key in COLUMNS)
     )
     if ground := record.get("ground"):
-        purpose = say("{}; {}", "{} ; {}").format(purpose, vocabulary_label("ground", str(ground)))
+        purpose = _("{}; {}").format(purpose, vocabulary_label("ground", str(ground)))
     if erasure := record.get("erasure"):
-        purpose = say("{}; {}", "{} ; {}").format(purpose, erasure)
+        purpose = _("{}; {}").format(purpose, erasure)
     if across := record.get("across"):
-        purpose = say(f"{purpose}; across sectors: {across}", f"{purpose} ; entre secteurs : {across}")
+        purpose = _("{purpose}; across sectors: {across}", purpose=purpose, across=across)
     return client, operation, sector, subject_id, purpose, result
 
 
@@ -408,11 +366,10 @@ def _milliseconds(record: dict[str, Any]) -> int:
 
 
 def _describe(directory: Path, finding: Finding) -> str:
-    text = say(*DAMAGE_TEXTS[finding.damage]).format(expected=finding.expected)
+    text = _(DAMAGE_TEXTS[finding.damage]).format(expected=finding.expected)
     path, line = directory / finding.file, finding.line
-    return say(f"{path}, line {line}: {text}", f"{path}, ligne {line} : {text}")
+    return _("{path}, line {line}: {text}", path=path, line=line, text=text)
 
 
 def _describe_empty(settings: Settings) -> str:
-    directory = audit_directory(settings)
-    return say(f"no records yet in {directory}", f"rien n'est encore enregistré dans {directory}")
+    return _("no records yet in {directory}", directory=audit_directory(settings))

@@ -11,11 +11,11 @@ from typing import Final, Literal
 import click
 from msgspec.structs import replace
 
+from models.locale import _
 from models.revocation_reasons import RevocationReason
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result, is_audit_subject
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal, load_secret, secret_path
 from streams.access.permissions import Operation
-from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError
 from streams.settings.schema import Settings
 
@@ -50,9 +50,7 @@ def current_operator() -> str:
 def check_subject(subject_id: str) -> None:
     """Raise `OperatorError` unless `subject_id` is a contact id or a pseudonym."""
     if not is_audit_subject(subject_id):
-        raise OperatorError(
-            say("this is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
-        )
+        raise OperatorError(_("this is neither a contact id nor a pseudonym"))
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
@@ -142,10 +140,7 @@ def audited_action(
                 _record(settings, replace(access, result=outcome.result))
             except AuditError as error:
                 click.echo(
-                    say(
-                        f"the outcome ({outcome.result}) could not be recorded: {error}",
-                        f"l'issue ({outcome.result}) n'a pu être enregistrée : {error}",
-                    ),
+                    _("the outcome ({result}) could not be recorded: {error}", result=outcome.result, error=error),
                     err=True,
                 )
 
@@ -155,10 +150,7 @@ def _record_first(settings: Settings, access: Access) -> None:
         _record(settings, access)
     except AuditError as error:
         raise OperatorError(
-            say(
-                f"nothing was done, because the audit log cannot be written: {error}",
-                f"rien n'a été fait, faute de pouvoir écrire le journal d'audit : {error}",
-            )
+            _("nothing was done, because the audit log cannot be written: {error}", error=error)
         ) from None
 
 

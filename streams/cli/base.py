@@ -12,13 +12,14 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from streams.locale.i18n import say
+from models import locale
+from models.locale import N_, _
 from streams.runtime.errors import OperatorError, operator_errors
 
-# click translates its own messages with gettext, which prefers LANGUAGE to the locale; `say` ignores LANGUAGE.
+# click translates its own messages with gettext, which prefers LANGUAGE to the locale; `models.locale` ignores LANGUAGE.
 os.environ.pop("LANGUAGE", None)
-gettext.bindtextdomain("accueil", str(Path(__file__).parents[1] / "locale"))
-gettext.textdomain("accueil")
+gettext.bindtextdomain("click", str(locale.DIRECTORY))
+gettext.textdomain("click")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,17 +36,17 @@ _NO: Final = {"", "n", "no", "non"}
 
 def prompt(question: str, **options: Any) -> Any:
     """Ask a question on stderr and return the answer; `options` are those of `click.prompt`."""
-    return click.prompt(question, err=True, prompt_suffix=say(": ", " : "), **options)
+    return click.prompt(question, err=True, prompt_suffix=_(": "), **options)
 
 
 def confirm(question: str) -> bool:
     """Ask a yes/no question on stderr; accept English and French answers. Raise `click.Abort` at the end of the input."""
     while True:
-        text = f"{question} {say('[y/N]', '[o/N]')}"
-        answer = prompt(text, default="", show_default=False).strip().lower()
+        choice = _("[y/N]")
+        answer = prompt(f"{question} {choice}", default="", show_default=False).strip().lower()
         if answer in _YES | _NO:
             return answer in _YES
-        click.echo(say("answer y (yes) or n (no)", "répondre o (oui) ou n (non)"), err=True)
+        click.echo(_("answer y (yes) or n (no)"), err=True)
 
 
 class Group(click.Group):
@@ -61,7 +62,7 @@ class Group(click.Group):
         self,
         *args: Any,
         lazy: dict[str, tuple[str, str]] | None = None,
-        sections: Sequence[tuple[tuple[str, str], Sequence[str]]] = (),
+        sections: Sequence[tuple[str, Sequence[str]]] = (),
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -85,9 +86,9 @@ class Group(click.Group):
             if error.filename is None:
                 raise
             raise OperatorError(
-                say(
-                    f"{error.filename}: permission denied: run the command as the account that runs Accueil",
-                    f"{error.filename} : accès refusé : lancer la commande avec le compte qui fait tourner Accueil",
+                _(
+                    "{filename}: permission denied: run the command as the account that runs Accueil",
+                    filename=error.filename,
                 )
             ) from None
 
@@ -120,8 +121,8 @@ class Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands, by section, without importing lazy ones."""
-        for title, names in self._sections or ((("Commands", "Commandes "), self.list_commands(ctx)),):
-            with formatter.section(say(*title)):
+        for title, names in self._sections or ((N_("Commands"), self.list_commands(ctx)),):
+            with formatter.section(_(title)):
                 formatter.write_dl([(name, self._help_line(ctx, name)) for name in names])
 
     def _help_line(self, ctx: click.Context, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from streams.locale.i18n import say
+from models.locale import _
 from streams.runtime.errors import OperatorError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -20,10 +20,7 @@ HELP_OPTIONS: Final = {"-h", "--help"}
 @click.command(
     "bench",
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    help=say(
-        "Measure throughput and latency, and compare them with other stream engines.",
-        "Mesurer débit et latence, et les comparer à ceux d'autres moteurs.",
-    ),
+    help=_("Measure throughput and latency, and compare them with other stream engines."),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -44,16 +41,8 @@ def command(context: click.Context, arguments: tuple[str, ...]) -> None:
 def check(root: Path) -> None:
     """Raise `OperatorError` unless `root` is a checkout and the packages of tests/bench are installed."""
     if not (root / "tests" / "bench" / "__main__.py").exists():
-        raise OperatorError(
-            say(
-                "accueil bench runs only in a checkout of the project: git clone, then make bench",
-                "accueil bench ne tourne que dans une copie du dépôt : git clone, puis make bench",
-            )
-        )
+        raise OperatorError(_("accueil bench runs only in a checkout of the project: git clone, then make bench"))
     if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         raise OperatorError(
-            say(
-                f"accueil bench needs {', '.join(missing)}: make bench, or pip install -e '.[test]'",
-                f"accueil bench a besoin de {', '.join(missing)} : make bench, ou pip install -e '.[test]'",
-            )
+            _("accueil bench needs {missing}: make bench, or pip install -e '.[test]'", missing=", ".join(missing))
         )

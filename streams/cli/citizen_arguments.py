@@ -7,9 +7,9 @@ import click
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise
+from models.locale import _, user_language
 from streams.cli.base import prompt
-from streams.locale.i18n import say
-from streams.privacy.vocabulary import LANGUAGES, name
+from streams.privacy.vocabulary import name
 from streams.runtime.errors import OperatorError
 from streams.runtime.sector_keys import kind_option, sector_option
 from streams.settings.schema import Settings
@@ -22,14 +22,14 @@ def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
     """Prompt for an identity and return its pseudonym in a sector. Raise `OperatorError` if it is not valid."""
-    label = name("kind", kind.value, say(*LANGUAGES))
+    label = name("kind", kind.value, user_language())
     raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
-        raise OperatorError(say(f"not valid: {label}", f"pas valable : {label}"))
+        raise OperatorError(_("not valid: {label}", label=label))
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 
 def database_unavailable_text(error: Exception) -> str:
     """Return the error message for an unavailable database."""
-    return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")
+    return _("the timelines' database cannot be used: {error}", error=error)

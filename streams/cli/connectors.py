@@ -26,10 +26,10 @@ from connectors.sdk.errors import (
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
+from models.locale import _, user_language
 from streams.cli.base import Group, config_file, confirm, pass_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
 from streams.runtime.errors import EXIT_RESTART, OperatorError
@@ -42,9 +42,7 @@ from streams.settings.schema import Settings
 
 @click.group(
     cls=Group,
-    help=say(
-        "Manage connectors, which read the source systems.", "Gérer les connecteurs, qui lisent les outils sources."
-    ),
+    help=_("Manage connectors, which read the source systems."),
 )
 def group() -> None:
     """Manage connectors."""
@@ -52,14 +50,14 @@ def group() -> None:
 
 @group.command(
     "list",
-    help=say("List installed connectors and their instances.", "Lister les connecteurs installés et leurs instances."),
+    help=_("List installed connectors and their instances."),
 )
 @json_option
 @click.pass_context
 @pass_settings
 def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
     """Print one line per installed connector; on standard error, instances whose connector is not installed."""
-    settings, _ = _find_settings(settings, context)
+    settings, _file = _find_settings(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
     for connector in registry.installed():
@@ -70,15 +68,15 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
             click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
     if not json:
         titles = (
-            say("connector", "connecteur"),
-            say("package", "paquet"),
-            say("instances", "instances"),
-            say("description", "rôle"),
+            _("connector"),
+            _("package"),
+            _("instances"),
+            _("description"),
         )
         print_table(titles, rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
-            missing = say(f"no connector {kind!r} is installed", f"aucun connecteur {kind!r} n'est installé")
+            missing = _("no connector {kind!r} is installed", kind=kind)
             click.echo(f"accueil: connectors.{name}.connector: {missing}", err=True)
 
 
@@ -91,16 +89,9 @@ def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings
 
 def _report_running(source: str) -> None:
     """Print that another process runs the instance, and where its state is."""
-    colon = say(":", " :")
-    text = say(
-        "the settings are valid; this instance is running, so its source is not read a second time",
-        "les réglages sont utilisables ; elle tourne, sa source n'est donc pas lue ici une seconde fois",
-    )
-    hint = say(
-        "for its state, see /readyz of connect; accueil up prints that address when it starts",
-        "son état se lit à /readyz de connect, dont accueil up montre l'adresse au démarrage",
-    )
-    click.echo(f"{source}{colon} {text}\n{hint}")
+    text = _("the settings are valid; this instance is running, so its source is not read a second time")
+    click.echo(f"{source}{_(':')} {text}")
+    click.echo(_("for its state, see /readyz of connect; accueil up prints that address when it starts"))
 
 
 def _describe_connector(name: str) -> str:
@@ -108,19 +99,14 @@ def _describe_connector(name: str) -> str:
         connector = registry.load(name)
     except ConfigError as error:
         return str(error)
-    return say(*connector.descriptions) or (connector.config.__doc__ or "").partition("\n")[0]
+    return _(connector.description) or (connector.config.__doc__ or "").partition("\n")[0]
 
 
 @group.command(
-    help=say(
-        "Test the connection of an instance to its source, without publishing.",
-        "Tester la connexion d'une instance à sa source, sans rien publier.",
-    ),
-    epilog=say(
-        "Exit codes: 0 = reached; 2 = fix the configuration first (secret refused, file missing, most records rejected); "
-        "70 = not reachable now.",
-        "Codes de sortie : 0 = atteinte ; 2 = à corriger d'abord (secret refusé, fichier absent, la plupart des enregistrements "
-        "rejetés) ; 70 = pas atteinte pour l'instant.",
+    help=_("Test the connection of an instance to its source, without publishing."),
+    epilog=_(
+        "Exit codes: 0 = reached; 2 = fix the configuration first (secret refused, file missing, "
+        "most records rejected); 70 = not reachable now."
     ),
 )
 @click.argument("name")
@@ -137,24 +123,24 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
             _report_running(instance.source)
             return
     rejected = found.rejected.total()
-    reached = say("the settings are valid, the source is readable", "les réglages sont justes, la source est lisible")
+    reached = _("the settings are valid, the source is readable")
     if found.mostly_rejected:
-        reached = say("the source is readable", "la source est lisible")
-    nothing = say("no new records", "rien de nouveau pour l'instant")
-    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({_describe_read(found) if found.records else nothing})")
+        reached = _("the source is readable")
+    nothing = _("no new records")
+    click.echo(f"{instance.source}{_(':')} {reached} ({_describe_read(found) if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
     if found.ignored:
-        click.echo(f"{found.ignored:>8}  {say('ignored: not about contacts', 'sans rapport avec les contacts')}")
+        click.echo(_("{count:>8}  ignored: not about contacts", count=found.ignored))
     for line in _list_rejected(found):
         click.echo(line)
     if found.mostly_rejected:
         raise OperatorError(
-            say(
-                f"{rejected} of {found.records} records are rejected: is this the right source, and are its settings complete? "
-                "See the connector's README.",
-                f"{rejected} enregistrements sur {found.records} sont rejetés : est-ce la bonne source, ses réglages sont-ils "
-                "complets ? Voir le README du connecteur.",
+            _(
+                "{rejected} of {records} records are rejected: is this the right source, and are its "
+                "settings complete? See the connector's README.",
+                rejected=rejected,
+                records=found.records,
             )
         )
 
@@ -163,30 +149,25 @@ def _describe_read(found: ProbeResult) -> str:
     """Describe the records that were read, at least one."""
     number, is_single = found.records, found.records == 1
     if found.has_more:
-        return say(
-            f"read the oldest {number} records only; newer ones exist",
-            f"seuls les {number} enregistrements les plus anciens ont été lus ; il y en a de plus récents",
-        )
+        return _("read the oldest {number} records only; newer ones exist", number=number)
     if found.has_more is None:
         return (
-            say("read the first record; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
+            _("read the first record; there may be more")
             if is_single
-            else say(
-                f"read the first {number} records; there may be more",
-                f"{number} premiers enregistrements lus ; il peut y en avoir d'autres",
-            )
+            else _("read the first {number} records; there may be more", number=number)
         )
     return (
-        say("read one record, the only new one", "un enregistrement lu, le seul nouveau")
+        _("read one record, the only new one")
         if is_single
-        else say(f"read {number} records, up to the newest", f"{number} enregistrements lus, jusqu'au plus récent")
+        else _("read {number} records, up to the newest", number=number)
     )
 
 
 def _list_rejected(found: ProbeResult) -> Iterator[str]:
     """Yield a line per reason; below a reason with several details, a line for each of the most frequent."""
     for reason, count in sorted(found.rejected.items()):
-        line = f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}"
+        text = f"{reason.value}, {describe_reason(reason)}"
+        line = _("{count:>8}  rejected: {reason}", count=count, reason=text)
         details = found.details.get(reason, ())
         if len(details) == 1 and details[0][1] == count:
             yield f"{line} ({explain_detail(details[0][0])})"
@@ -196,21 +177,15 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
             yield f"{number:>16}  {explain_detail(detail)}"
         rest = count - sum(number for _, number in details)
         if details and rest:
-            yield f"{rest:>16}  {say('others', 'autres')}"
+            yield _("{count:>16}  others", count=rest)
 
 
 @group.command(
-    help=say(
-        "Read a source again from its beginning at the next start; no event counts twice.",
-        "Relire une source depuis son début au prochain démarrage ; rien ne compte deux fois.",
-    ),
-    epilog=say(
-        "Stop the connector first. Its current position is saved in a backup directory.",
-        "Arrêter d'abord le connecteur. Sa position actuelle est sauvegardée dans un dossier à part.",
-    ),
+    help=_("Read a source again from its beginning at the next start; no event counts twice."),
+    epilog=_("Stop the connector first. Its current position is saved in a backup directory."),
 )
 @click.argument("name")
-@click.option("--yes", is_flag=True, help=say("Do not ask for confirmation.", "Ne pas demander de confirmation."))
+@click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
 @click.pass_context
 @pass_settings
 def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
@@ -218,44 +193,36 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     if not instance.connector.position_files(instance.config):
-        raise OperatorError(
-            say(
-                f"{name}: this source sends its records only once; they cannot be read again",
-                f"{name} : les enregistrements de cette source sont envoyés une fois, et ne peuvent être relus",
-            )
-        )
+        raise OperatorError(_("{name}: this source sends its records only once; they cannot be read again", name=name))
     with operator_errors():
         try:
             with instance.locked(settings.data / "connectors") as own:
                 _reread(settings, instance, own, yes=yes)
         except InstanceInUseError as error:
-            hint = say("stop it first", "l'arrêter d'abord")
-            raise OperatorError(f"{error}{say(':', ' :')} {hint}") from None
+            hint = _("stop it first")
+            raise OperatorError(f"{error}{_(':')} {hint}") from None
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
     if not rereading.find_position_files(instance, own):
         raise OperatorError(
-            say(
-                f"{instance.name}: nothing was read yet, so it starts from the beginning anyway",
-                f"{instance.name} : rien n'a encore été lu : la lecture commence au début",
-            ),
+            _("{name}: nothing was read yet, so it starts from the beginning anyway", name=instance.name),
             EXIT_NOT_FOUND,
         )
     beginning = rereading.read_beginning(instance, own)
     known_since = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
     for line in _explain_reread(beginning, settings, known_since, is_lost=_is_lost(settings, own)):
-        click.echo(f"{instance.source}{say(':', ' :')} {line}")
-    if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
+        click.echo(f"{instance.source}{_(':')} {line}")
+    if not yes and not confirm(_("read it again from its beginning?")):
         raise click.Abort
     backup, days = rereading.start_reread(instance, own), settings.retention.events_days
     click.echo(
-        say(
-            f"the next start reads it from its beginning; the old position is in {backup}. Afterwards, `accueil recompute` "
-            f"recomputes the figures from the events in Kafka ({days} days: retention.events_days) and reports differences",
-            f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {backup}. Une fois relue, "
-            "`accueil recompute` recompte les événements que Kafka conserve encore "
-            f"({days} jours : retention.events_days), et nomme chaque nombre qui diffère",
+        _(
+            "the next start reads it from its beginning; the old position is in {backup}. Afterwards, "
+            "`accueil recompute` recomputes the figures from the events in Kafka ({days} days: "
+            "retention.events_days) and reports differences",
+            backup=backup,
+            days=days,
         )
     )
 
@@ -274,71 +241,61 @@ def _explain_reread(
     beginning: rereading.FirstRecords, settings: Settings, known_since: date, *, is_lost: bool | None
 ) -> Iterator[str]:
     if beginning.first_at is None:
-        yield say(
-            "no event at the beginning of the source: `start`, or the retention of the source, may exclude events read before",
-            "la source ne montre aucun événement depuis son début : `start`, ou sa propre purge, peut écarter ce qui fut lu",
+        yield _(
+            "no event at the beginning of the source: `start`, or the retention of the source, may "
+            "exclude events read before"
         )
     else:
         since = format_time(beginning.first_at, settings.web.zone)
-        yield say(f"the source goes back to {since}", f"elle remonte au {since}")
+        yield _("the source goes back to {since}", since=since)
     if is_lost:
-        yield say(
-            "its events are in another Kafka cluster: in this one, all events count as new",
-            "ses événements sont partis vers un autre cluster Kafka, dont les données ne sont pas ici : tout est recompté",
-        )
+        yield _("its events are in another Kafka cluster: in this one, all events count as new")
         return
     days = settings.worker.keep_closed_days
-    yield say(
-        f"contacts that are open, or closed since {known_since} ({days} days), are known: their events count once",
-        f"les contacts ouverts, ou clos depuis le {known_since} ({days} jours), sont connus : leurs événements comptent une fois",
+    yield _(
+        "contacts that are open, or closed since {known_since} ({days} days), are known: their events count once",
+        known_since=known_since,
+        days=days,
     )
-    yield say(
-        "older contacts may have been counted: they become dead letters (told_again); events never read before count now",
-        "les contacts plus anciens, peut-être déjà comptés, sont refusés (lettres mortes told_again) ; ce qui suit et n'a jamais "
-        "été lu compte",
+    yield _(
+        "older contacts may have been counted: they become dead letters (told_again); events never "
+        "read before count now"
     )
     if is_lost is None:
-        yield say(
-            "if Kafka's data were lost, all events count as new",
-            "si les données de Kafka ont été perdues, tout est recompté",
-        )
+        yield _("if Kafka's data were lost, all events count as new")
 
 
-@group.command(
-    help=say(
-        "Print the options of a connector, as in its README.",
-        "Afficher les options d'un connecteur, comme dans son README.",
-    )
-)
+@group.command(help=_("Print the options of a connector, as in its README."))
 @click.argument("name")
 @click.option(
     "--write",
     is_flag=True,
-    help=say("Update the options table of its READMEs.", "Mettre à jour le tableau d'options de ses README."),
+    help=_("Update the options table of its READMEs."),
 )
 def docs(name: str, *, write: bool) -> None:
     """Print the table of options, or write it into the READMEs, between the two markers."""
     with operator_errors():
         connector = registry.load(name)
         if not write:
-            click.echo(table(connector.config, "fr" if say("en", "fr") == "fr" else "en"))
+            click.echo(table(connector.config, user_language()))
             return
         readmes = readme_docs.find_readmes(connector)
         if not readmes:
             raise OperatorError(
-                say(f"{name} has no README.md next to its code", f"{name} n'a pas de README.md près de son code"),
+                _("{name} has no README.md next to its code", name=name),
                 EXIT_NOT_FOUND,
             )
         for path, language in readmes.items():
             changed = readme_docs.update(path, connector.config, language)
-            click.echo(f"{path}: {say('updated', 'mis à jour') if changed else say('up to date', 'à jour')}")
+            result = _("updated") if changed else _("up to date")
+            click.echo(f"{path}: {result}")
 
 
 @group.command(
-    help=say("Create a connector in its own package.", "Créer un connecteur dans son propre paquet."),
-    epilog=say(
-        "tail follows a log file, pull polls an API, push receives HTTP requests. The generated package passes its tests.",
-        "tail suit un journal, pull interroge une API, push reçoit des requêtes HTTP. Le paquet créé passe ses tests.",
+    help=_("Create a connector in its own package."),
+    epilog=_(
+        "tail follows a log file, pull polls an API, push receives HTTP requests. The generated "
+        "package passes its tests."
     ),
 )
 @click.argument("name")
@@ -347,13 +304,13 @@ def docs(name: str, *, write: bool) -> None:
     type=click.Choice(get_args(Kind)),
     default="tail",
     show_default=True,
-    help=say("Access to the source.", "Accès à la source."),
+    help=_("Access to the source."),
 )
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help=say("Parent directory, by default the current one.", "Dossier parent, par défaut le dossier actuel."),
+    help=_("Parent directory, by default the current one."),
 )
 def new(name: str, kind: Kind, into: Path) -> None:
     """Write the package, and print the next steps."""
@@ -362,16 +319,11 @@ def new(name: str, kind: Kind, into: Path) -> None:
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)
     click.echo()
-    click.echo(say("Next:", "Ensuite :"))
+    click.echo(_("Next:"))
     click.echo(f"  pip install -e '{root}[test]'")
     click.echo(f"  pytest {root}")
     package = root / f"accueil_{name}"
-    click.echo(
-        say(
-            f"  then edit config.py, source.py and mapping.py in {package}",
-            f"  puis modifier config.py, source.py et mapping.py dans {package}",
-        )
-    )
+    click.echo(_("  then edit config.py, source.py and mapping.py in {package}", package=package))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from models.locale import _
 from models.topics import DEAD_LETTERS, SOURCES
 from streams.cli.base import Group, confirm, pass_settings
 from streams.cli.output_tables import (
@@ -22,7 +23,6 @@ from streams.cli.output_tables import (
     replay_options,
     value_option,
 )
-from streams.locale.i18n import say
 from streams.locale.reason_texts import describe, explain
 from streams.recovery import dead_letters
 from streams.recovery.dead_letters import DeadLetter, Filter, ReplayResult
@@ -35,7 +35,7 @@ filters = filtered_by(
         "--topic",
         type=click.Choice([topic.name for topic in SOURCES.values()]),
         metavar="TOPIC",
-        help=say("Only this source topic (contact.call.v1 …).", "Seulement ce topic source (contact.call.v1 …)."),
+        help=_("Only this source topic (contact.call.v1 …)."),
     )
 )
 
@@ -49,9 +49,9 @@ class PositionParam(click.ParamType):
         """Return `value` if it is valid."""
         if not re.fullmatch(r"\d+:\d+", value):
             self.fail(
-                say(
-                    f"{value!r} is no position: use partition:offset (3:142), as shown by accueil dead-letters list",
-                    f"{value!r} n'est pas une position : écrire partition:offset (3:142), comme accueil dead-letters list",
+                _(
+                    "{value!r} is no position: use partition:offset (3:142), as shown by accueil dead-letters list",
+                    value=value,
                 ),
                 param,
                 ctx,
@@ -61,10 +61,7 @@ class PositionParam(click.ParamType):
 
 @click.group(
     cls=Group,
-    help=say(
-        "Dead letters: records of Kafka that the workers rejected.",
-        "Lettres mortes : enregistrements de Kafka rejetés par les workers.",
-    ),
+    help=_("Dead letters: records of Kafka that the workers rejected."),
 )
 def group() -> None:
     """List, show and replay dead letters."""
@@ -72,10 +69,7 @@ def group() -> None:
 
 @group.command(
     "list",
-    help=say(
-        "List the latest dead letters, and count them by reason.",
-        "Lister les dernières lettres mortes, et les compter par raison.",
-    ),
+    help=_("List the latest dead letters, and count them by reason."),
 )
 @filters
 @limit_option
@@ -113,22 +107,15 @@ def list_(
         for letter in latest
     ]
     titles = (
-        *("position", say("when", "quand"), say("reason", "raison"), say("origin", "origine")),
-        *(say("replayed", "rejouée"), say("detail", "détail")),
+        *("position", _("when"), _("reason"), _("origin")),
+        *(_("replayed"), _("detail")),
     )
     print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-    click.echo(
-        say(f"{counts.total()} dead letters", f"{counts.total()} lettres mortes")
-        + (f"{say(':', ' :')} {total}" if total else "")
-    )
+    click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))
 
 
-@group.command(
-    help=say(
-        "Show the origin and the reason of one dead letter.", "Afficher l'origine et la raison d'une lettre morte."
-    )
-)
+@group.command(help=_("Show the origin and the reason of one dead letter."))
 @click.argument("position", metavar="PARTITION:OFFSET", type=PositionParam())
 @value_option
 @json_option
@@ -147,16 +134,16 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
         click.echo(dumps(_to_json(letter, replayed_at) | (_content(letter) if value else {})))
         return
     zone = settings.web.zone
-    size = f"{len(letter.value)} {say('bytes', 'octets')}" if letter.value is not None else "null"
+    size = _("{count} bytes", count=len(letter.value)) if letter.value is not None else "null"
     for name, text in {
-        say("reason", "raison"): ", ".join(filter(None, [letter.reason, describe(letter.reason)])),
-        say("detail", "détail"): explain(letter.detail),
-        say("origin", "origine"): letter.origin,
-        say("written at", "écrite le"): format_time(letter.origin_timestamp, zone),
-        say("dead since", "morte depuis"): format_time(letter.dead_at, zone),
-        say("replayed from", "rejouée depuis"): letter.replayed_from,
-        say("replayed at", "rejouée le"): format_time(replayed_at, zone) if replayed_at else "",
-        say("value", "valeur"): size,
+        _("reason"): ", ".join(filter(None, [letter.reason, describe(letter.reason)])),
+        _("detail"): explain(letter.detail),
+        _("origin"): letter.origin,
+        _("written at"): format_time(letter.origin_timestamp, zone),
+        _("dead since"): format_time(letter.dead_at, zone),
+        _("replayed from"): letter.replayed_from,
+        _("replayed at"): format_time(replayed_at, zone) if replayed_at else "",
+        _("value"): size,
     }.items():
         if text:
             click.echo(f"{name:<14} {text}")
@@ -167,16 +154,11 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
         click.echo(f"\n{printable(letter.value)}")
 
 
-@group.command(
-    help=say(
-        "Publish dead letters to their source topics again.",
-        "Publier de nouveau les lettres mortes dans leurs topics sources.",
-    )
-)
+@group.command(help=_("Publish dead letters to their source topics again."))
 @click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=PositionParam())
 @filters
 @replay_options
-@click.option("--again", is_flag=True, help=say("Include those already replayed.", "Inclure celles déjà rejouées."))
+@click.option("--again", is_flag=True, help=_("Include those already replayed."))
 @pass_settings
 def replay(
     settings: Settings,
@@ -195,38 +177,29 @@ def replay(
     A duplicate event counts once as long as its contact is known (`worker.keep_closed_days`).
     """
     if not any((everything, positions, reason, topic, since)):
-        raise click.UsageError(
-            say("name positions or filters, or use --all", "donner des positions ou des filtres, ou --all")
-        )
+        raise click.UsageError(_("name positions or filters, or use --all"))
     found = list(_read(settings, Filter(reason, topic, since, frozenset(positions))))
     letters = [letter for letter in found if isinstance(letter, DeadLetter)]
     if missing := sorted(set(positions) - {letter.position for letter in letters}):
         raise OperatorError(_describe_missing(missing), EXIT_NOT_FOUND)
     if not letters:
-        click.echo(say("no dead letter matches", "aucune lettre morte ne correspond"))
+        click.echo(_("no dead letter matches"))
     replayed = set() if positions or again else {item.position for item in found if isinstance(item, ReplayResult)}
     if skipped := sum(letter.position in replayed for letter in letters):
         letters = [letter for letter in letters if letter.position not in replayed]
-        click.echo(
-            say(
-                f"{skipped} already replayed: skipped (--again includes them)",
-                f"{skipped} déjà rejouées : ignorées (--again les inclut)",
-            )
-        )
+        click.echo(_("{skipped} already replayed: skipped (--again includes them)", skipped=skipped))
     if unusable := sum(not letter.replayable for letter in letters):
-        click.echo(
-            say(f"{unusable} without content or origin: skipped", f"{unusable} sans contenu ou sans origine : ignorées")
-        )
+        click.echo(_("{unusable} without content or origin: skipped", unusable=unusable))
     for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
         click.echo(f"{count} → {name}")
     if dry_run or not letters:
         return
-    if not yes and not confirm(say("replay them?", "les rejouer ?")):
+    if not yes and not confirm(_("replay them?")):
         raise click.Abort
     with kafka_errors():
         brokers, client = find_cluster(settings, or_demo=True)
         count = dead_letters.replay(brokers, letters, client)
-    click.echo(say(f"{count} replayed", f"{count} rejouées"))
+    click.echo(_("{count} replayed", count=count))
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | ReplayResult]:
@@ -262,4 +235,4 @@ def _content(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _describe_missing(positions: list[str]) -> str:
-    return say("no dead letter at ", "pas de lettre morte à ") + ", ".join(positions)
+    return _("no dead letter at ") + ", ".join(positions)

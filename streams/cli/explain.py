@@ -10,6 +10,7 @@ import click
 
 from connectors.sdk.config_errors import suggest
 from models.events import Event
+from models.locale import _
 from models.timestamps import milliseconds
 from models.topics import Channel
 from streams.cli.figure_labels import figure_label
@@ -17,11 +18,11 @@ from streams.cli.output_tables import (
     EARLIEST,
     LATEST,
     TimeParam,
+    code_or_label,
     format_time,
     json_option,
     limit_option,
     print_table,
-    vocabulary_label,
 )
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions, Formula
@@ -39,7 +40,6 @@ from streams.core.figures.figure_explanation import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.kafka.state_reader import read_events, scan_contacts
-from streams.locale.i18n import say
 from streams.runtime.errors import operator_errors
 from streams.runtime.instance_lock import kafka_errors, pass_running_settings
 from streams.settings.schema import MAX_DAYS, Settings
@@ -65,63 +65,56 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
     except ValueError:
         day = date.min
     if day is not None and not EARLIEST.date() <= day <= LATEST.date():
-        raise click.BadParameter(say("use 2026-11-25", "écrire 2026-11-25"), ctx, param)
+        raise click.BadParameter(_("use 2026-11-25"), ctx, param)
     return day
 
 
 @click.command(
     name="explain",
-    help=say(
-        "Show the numerator and denominator of a figure, and each contact that it counts. FIGURE is service_level, "
-        "abandonment or a count: offered, answered, received, booked, breached, waiting … (--list prints all). "
-        "SLA figures belong to the channel of their contacts. Contacts closed longer than worker.keep_closed_days are missing.",
-        "Afficher le numérateur et le dénominateur d'un chiffre, et chaque contact compté. FIGURE est service_level, "
-        "abandonment ou un nombre : offered, answered, received, booked, breached, waiting … (--list les donne tous). Les "
-        "chiffres de délais sont du canal de leurs contacts. Les contacts clos depuis plus de worker.keep_closed_days manquent.",
+    help=_(
+        "Show the numerator and denominator of a figure, and each contact that it counts. FIGURE is "
+        "service_level, abandonment or a count: offered, answered, received, booked, breached, "
+        "waiting … (--list prints all). SLA figures belong to the channel of their contacts. "
+        "Contacts closed longer than worker.keep_closed_days are missing."
     ),
 )
 @click.argument("figure", required=False)
-@click.option("--list", "as_list", is_flag=True, help=say("List all figures.", "Lister tous les chiffres."))
+@click.option("--list", "as_list", is_flag=True, help=_("List all figures."))
 @click.option(
     "--day",
     callback=_parse_day,
     metavar="2026-11-25",
-    help=say("Day to explain, by default today.", "Jour à expliquer, par défaut aujourd'hui."),
+    help=_("Day to explain, by default today."),
 )
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_DAYS),
     default=1,
     show_default=True,
-    help=say("Number of days, up to --day.", "Nombre de jours, jusqu'à --day."),
+    help=_("Number of days, up to --day."),
 )
 @click.option(
     "--since",
     type=TimeParam(),
-    help=say(
-        "From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day.",
-        "Depuis une date (2026-11-25T08:00), ou une durée (90m) ; au lieu de --day.",
-    ),
+    help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day."),
 )
-@click.option("--until", type=TimeParam(), help=say("Before a time.", "Avant une date."))
+@click.option("--until", type=TimeParam(), help=_("Before a time."))
 @click.option(
     "--channel",
     "channels",
     type=click.Choice(CHANNELS),
     multiple=True,
-    help=say("Only this channel; may be repeated.", "Seulement ce canal ; peut se répéter."),
+    help=_("Only this channel; may be repeated."),
 )
-@click.option("--site", help=say("Only this site.", "Seulement ce site."))
-@click.option("--service", help=say("Only this service.", "Seulement ce service."))
-@click.option("--queue", help=say("Only this queue.", "Seulement cette file."))
+@click.option("--site", help=_("Only this site."))
+@click.option("--service", help=_("Only this service."))
+@click.option("--queue", help=_("Only this queue."))
 @click.option(
     "--formula",
     type=click.Choice([formula.value for formula in Formula]),
-    help=say("Formula of the service level.", "Formule du niveau de service."),
+    help=_("Formula of the service level."),
 )
-@click.option(
-    "--events", is_flag=True, help=say("Show the events of each contact.", "Afficher les événements de chaque contact.")
-)
+@click.option("--events", is_flag=True, help=_("Show the events of each contact."))
 @json_option
 @limit_option
 @pass_running_settings
@@ -131,7 +124,8 @@ def command(
     """Print a figure and the facts that it counts; without FIGURE, print the names of all figures."""
     if as_list or figure is None:
         width = max(map(len, figure_names()))
-        click.echo("\n".join(say(name, f"{name.ljust(width)}  {figure_label(name)}") for name in figure_names()))
+        labels = ((name, figure_label(name)) for name in figure_names())
+        click.echo("\n".join(name if label == name else f"{name.ljust(width)}  {label}" for name, label in labels))
         return
     zone = settings.web.zone
     channels = options["channels"] or ((Channel.CALL.value,) if figure in _QUEUE_RATIOS else ())
@@ -147,9 +141,10 @@ def command(
     if not counted and not scan.in_time:
         days = settings.worker.keep_closed_days
         click.echo(
-            say(
-                f"no facts for {span}: closed contacts are kept for {days} days (worker.keep_closed_days)",
-                f"aucun fait pour {span} : les contacts clos sont gardés {days} jours (worker.keep_closed_days)",
+            _(
+                "no facts for {span}: closed contacts are kept for {days} days (worker.keep_closed_days)",
+                span=span,
+                days=days,
             ),
             err=True,
         )
@@ -162,9 +157,7 @@ def command(
         click.echo(_offered_hint())
     _print_facts(shown, events_by_contact, zone)
     if len(counted) > limit:
-        click.echo(
-            say(f"… and {len(counted) - limit} more (--limit)", f"… et {len(counted) - limit} de plus (--limit)")
-        )
+        click.echo(_("… and {count} more (--limit)", count=len(counted) - limit))
 
 
 def _choose_time(
@@ -173,16 +166,14 @@ def _choose_time(
     """Return the start and end of the period in seconds since 1970, and its text."""
     now = datetime.now(zone)
     if (day and day > now.date()) or (since or 0) > milliseconds(now):
-        raise click.UsageError(say("this time is in the future", "ce moment est encore à venir"))
+        raise click.UsageError(_("this time is in the future"))
     if since is None and until is None:
         last = day or now.date()
         first = last - timedelta(days=days - 1)
         begin, end = (datetime.combine(on, time(), zone) for on in (first, last + timedelta(days=1)))
         return int(begin.timestamp()), int(end.timestamp()), f"{last}" if days == 1 else f"{first} … {last}"
     if day is not None or days != 1:
-        raise click.UsageError(
-            say("use either days, or --since and --until", "donner des jours, ou --since et --until, pas les deux")
-        )
+        raise click.UsageError(_("use either days, or --since and --until"))
     texts = [" " if at is None else format_time(at, zone) for at in (since, until)]
     return since and since // 1000, until and until // 1000, " … ".join(texts).strip()
 
@@ -191,9 +182,10 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
     web = settings.web
     if figure in _QUEUE_RATIOS and not (len(channels) == 1 and QUEUE_CHANNELS.issuperset(channels)):
         raise click.UsageError(
-            say(
-                f"{figure} needs exactly one --channel, {' or '.join(sorted(QUEUE_CHANNELS))}",
-                f"{figure} demande un seul --channel, {' ou '.join(sorted(QUEUE_CHANNELS))}",
+            _(
+                "{figure} needs exactly one --channel, {channels}",
+                figure=figure,
+                channels=_(" or ").join(sorted(QUEUE_CHANNELS)),
             )
         )
     target = web.desk_target_seconds if Channel.VISIT in channels else web.target_seconds
@@ -201,8 +193,7 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
         return formula_of(figure, Formula(formula or web.formula), target, web.short_abandon_seconds)
     except KeyError:
         raise click.UsageError(
-            say(f"unknown figure {figure}", f"il n'y a pas de chiffre {figure}")
-            + (suggest(figure, figure_names()) or say("; --list prints all", " ; --list les donne tous"))
+            _("unknown figure {figure}", figure=figure) + (suggest(figure, figure_names()) or _("; --list prints all"))
         ) from None
 
 
@@ -215,19 +206,18 @@ def _check_channels(figure: str, formula: FigureFormula, channels: Collection[st
     ):
         having = [name for name in CHANNELS if wanted & {*FIGURE_SCHEMAS[name].facts, *FIGURE_SCHEMAS[name].stocks}]
         raise click.UsageError(
-            say(
-                f"{', '.join(channels)} has no figure {figure}; channels with it: {', '.join(having)}",
-                f"pas de chiffre {figure} pour {', '.join(channels)} ; il y en a pour {', '.join(having)}",
+            _(
+                "{channels} has no figure {figure}; channels with it: {having}",
+                channels=", ".join(channels),
+                figure=figure,
+                having=", ".join(having),
             )
             + (f"\n{_offered_hint()}" if figure == _RECEIVED and QUEUE_CHANNELS.intersection(channels) else "")
         )
 
 
 def _offered_hint() -> str:
-    return say(
-        "calls and visits are counted as offered: accueil explain offered",
-        "les appels et les visites sont comptés comme offered : accueil explain offered",
-    )
+    return _("calls and visits are counted as offered: accueil explain offered")
 
 
 def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[Dimensions]) -> None:
@@ -250,12 +240,9 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
         if value is None or value in names or ":" in value:  # dimensions of SLA and transfer figures contain a colon
             continue
         candidates = sorted(name for name in names if name and ":" not in name)
-        listed = ", ".join(candidates) or say("none", "aucun")
+        listed = ", ".join(candidates) or _("none")
         raise click.UsageError(
-            say(
-                f"unknown --{option} {value}; known: {listed}",
-                f"--{option} {value} : inconnu ; connus : {listed}",
-            )
+            _("unknown --{option} {value}; known: {listed}", option=option, value=value, listed=listed)
             + suggest(value, candidates)
         )
 
@@ -295,27 +282,35 @@ def _sort_key(counted: Counted) -> tuple[float, float, str, CountedFact]:
 
 
 def _summarise(figure: str, formula: FigureFormula, counted: list[Counted], query: FigureQuery, span: str) -> str:
-    channels = [say(channel, vocabulary_label("channel", channel)) for channel in query.channels]
+    channels = [code_or_label("channel", channel) for channel in query.channels]
     where = ", ".join(filter(None, (*channels, query.site, query.service, query.queue)))
-    where = where or say("all sites", "tous les sites")
-    figure = say(figure, f"{figure} ({figure_label(figure)})")
+    where = where or _("all sites")
+    label = figure_label(figure)
+    figure = figure if label == figure else f"{figure} ({label})"
     numerator = sum(fact.in_numerator for fact in counted)
     if not formula.denominator:
-        return say(f"{figure}, {where}, {span}: {numerator}", f"{figure}, {where}, {span} : {numerator}")
+        return _("{figure}, {where}, {span}: {numerator}", figure=figure, where=where, span=span, numerator=numerator)
     denominator = sum(fact.in_denominator for fact in counted)
     share = "-"
     if denominator:
-        share = say(f"{numerator / denominator:.1%}", f"{100 * numerator / denominator:.1f} %".replace(".", ","))
-    text = say(
-        f"{figure}, {where}, {span}: {numerator} / {denominator} = {share}",
-        f"{figure}, {where}, {span} : {numerator} / {denominator} = {share}",
+        decimal_point = _(".")
+        percent = f"{100 * numerator / denominator:.1f}".replace(".", decimal_point)
+        share = _("{percent}%", percent=percent)
+    text = _(
+        "{figure}, {where}, {span}: {numerator} / {denominator} = {share}",
+        figure=figure,
+        where=where,
+        span=span,
+        numerator=numerator,
+        denominator=denominator,
+        share=share,
     )
     return f"{text}\n  ({_format_terms(formula.numerator)}) / ({_format_terms(formula.denominator)})"
 
 
 def _format_terms(terms: tuple[FormulaTerm, ...]) -> str:
     return " + ".join(
-        figure_label(term.name)
+        (figure_label(term.name))
         + (f" ≤ {term.at_most / 1000:g} s" if term.at_most is not None else "")
         + (f" > {term.more_than / 1000:g} s" if term.more_than is not None else "")
         for term in terms
@@ -323,10 +318,7 @@ def _format_terms(terms: tuple[FormulaTerm, ...]) -> str:
 
 
 def _print_facts(shown: list[Counted], events: dict[str, list[Event]], zone: tzinfo) -> None:
-    titles = say(
-        "contact,counted as,5 min from,duration,counts in,dimensions",
-        "contact,compté comme,5 min dès,durée comptée,compte dans,lieu",
-    )
+    titles = _("contact,counted as,5 min from,duration,counts in,dimensions")
     rows = [
         (
             counted.contact,
@@ -344,7 +336,7 @@ def _print_facts(shown: list[Counted], events: dict[str, list[Event]], zone: tzi
     for row in rows:
         click.echo("  ".join(cell for cell in row if cell))
         for event in events.get(row[0], ()):
-            event_type = say(event.type, vocabulary_label("type", event.type))
+            event_type = code_or_label("type", event.type)
             click.echo(f"    {event.time.astimezone(zone).isoformat(' ', 'seconds')}  {event_type}  {event.id}")
 
 
@@ -352,17 +344,17 @@ def _format_start(fact: CountedFact, zone: tzinfo) -> str:
     if fact.start is not None:
         return format_time(fact.start * 1000, zone)
     if fact.since is None:
-        return say("now", "maintenant")
+        return _("now")
     since = format_time(fact.since, zone)
-    return say(f"now, since {since}", f"maintenant, depuis {since}")
+    return _("now, since {since}", since=since)
 
 
 def _parts_of_share(counted: Counted) -> str:
     """Return the parts of a ratio that a fact counts in; empty for a count."""
     if counted.in_numerator and counted.in_denominator:
-        return say("both", "les deux")
+        return _("both")
     if counted.in_denominator:
-        return say("denominator", "dénominateur")
+        return _("denominator")
     return ""
 
 

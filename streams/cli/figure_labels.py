@@ -1,93 +1,96 @@
-"""French labels of figures for `accueil explain`; in English, the names are the labels."""
+"""Labels of figures for `accueil explain`; in English, the names are the labels."""
 
 from typing import Final
 
 from models.events import FeedbackScale
+from models.locale import C_, SOURCE_LANGUAGE, _, user_language
 from streams.cli.output_tables import vocabulary_label
-from streams.locale.i18n import say
 
-_FRENCH: Final = {
-    "service_level": "niveau de service",
-    "abandonment": "taux d'abandon",
-    "left": "autres sorties",
-    "closed": "traités",
-    "given": "avis donnés",
-    "offered": "reçus",
-    "answered": "répondus",
-    "abandoned": "abandonnés",
-    "transferred": "transférés",
-    "ended": "terminés",
-    "ended_forgotten": "terminés, fin non connue",
-    "ring_unanswered": "sonneries sans réponse",
-    "waiting": "en attente",
-    "in_progress": "en cours",
-    "agents_available": "agents disponibles",
-    "agents_on_contact": "agents en ligne",
-    "agents_paused": "agents en pause",
-    "received": "reçus",
-    "registered": "enregistrés",
-    "assigned": "attribués",
-    "acknowledged": "accusés de réception envoyés",
-    "correction_requested": "corrections demandées",
-    "corrected": "corrigés par l'usager",
-    "responded": "premières réponses données",
-    "scanned": "numérisés",
-    "reopened": "rouverts",
-    "pending_citizen": "chez l'usager",
-    "booked": "pris",
-    "booked_by_citizen": "pris par l'usager",
-    "booked_by_service": "pris par le service",
-    "moved": "déplacés",
-    "checked_in": "arrivés",
-    "cancelled_by_citizen": "annulés par l'usager",
-    "cancelled_by_service": "annulés par le service",
-    "attended": "honorés",
-    "missed": "manqués",
-    "invited": "invités à donner un avis",
-    "invited_answered": "invitations suivies d'un avis",
-    "started": "délais ouverts",
-    "met": "délais tenus",
-    "late": "faits en retard",
-    "cancelled": "sans objet",
-    "cancelled_late": "sans objet, après l'échéance",
-    "breached": "délais dépassés",
-    "due": "à échoir",
-    "worked": "menés à leur terme",
-    "running": "dans les temps",
-    "at_risk": "à risque",
-    "overdue": "en retard",
-    "paused": "en pause",
-    "handed_on": "transmis",
+_LABELS: Final = {
+    message.partition("\4")[2]: message
+    for message in (
+        C_("figure", "service_level"),
+        C_("figure", "abandonment"),
+        C_("figure", "left"),
+        C_("figure", "closed"),
+        C_("figure", "given"),
+        C_("figure", "offered"),
+        C_("figure", "answered"),
+        C_("figure", "abandoned"),
+        C_("figure", "transferred"),
+        C_("figure", "ended"),
+        C_("figure", "ended_forgotten"),
+        C_("figure", "ring_unanswered"),
+        C_("figure", "waiting"),
+        C_("figure", "in_progress"),
+        C_("figure", "agents_available"),
+        C_("figure", "agents_on_contact"),
+        C_("figure", "agents_paused"),
+        C_("figure", "received"),
+        C_("figure", "registered"),
+        C_("figure", "assigned"),
+        C_("figure", "acknowledged"),
+        C_("figure", "correction_requested"),
+        C_("figure", "corrected"),
+        C_("figure", "responded"),
+        C_("figure", "scanned"),
+        C_("figure", "reopened"),
+        C_("figure", "pending_citizen"),
+        C_("figure", "booked"),
+        C_("figure", "booked_by_citizen"),
+        C_("figure", "booked_by_service"),
+        C_("figure", "moved"),
+        C_("figure", "checked_in"),
+        C_("figure", "cancelled_by_citizen"),
+        C_("figure", "cancelled_by_service"),
+        C_("figure", "attended"),
+        C_("figure", "missed"),
+        C_("figure", "invited"),
+        C_("figure", "invited_answered"),
+        C_("figure", "started"),
+        C_("figure", "met"),
+        C_("figure", "late"),
+        C_("figure", "cancelled"),
+        C_("figure", "cancelled_late"),
+        C_("figure", "breached"),
+        C_("figure", "due"),
+        C_("figure", "worked"),
+        C_("figure", "running"),
+        C_("figure", "at_risk"),
+        C_("figure", "overdue"),
+        C_("figure", "paused"),
+        C_("figure", "handed_on"),
+        C_("figure", "promise_kept"),
+        C_("figure", "promise_missed"),
+        C_("figure", "no_promise"),
+        C_("figure", "wait_le_60"),
+        C_("figure", "wait_le_300"),
+        C_("figure", "wait_gt_300"),
+    )
 }
-_PARTS: Final = {
-    "promise_kept": "délai tenu",
-    "promise_missed": "délai dépassé",
-    "no_promise": "sans délai promis",
-    "wait_le_60": "attente de 60 s ou moins",
-    "wait_le_300": "attente de 300 s ou moins",
-    "wait_gt_300": "attente de plus de 300 s",
+"""Name of a figure → its message."""
+_PREFIXES: Final = {
+    "sent": (C_("figure", "sent"), "postage"),
+    "closed": (C_("figure", "closed"), "outcome"),
+    "left": (C_("figure", "left queue"), "outcome"),
 }
-_SETS: Final = {"sent": ("envoyés", "postage"), "closed": ("traités", "outcome"), "left": ("sortis", "outcome")}
-"""Prefixes followed by a value of the vocabulary: prefix → label and vocabulary set."""
+"""Prefix of names that continue with a value of the vocabulary → its message, and the vocabulary set."""
 
 
 def figure_label(name: str) -> str:
-    """Return the label of a figure in the language of the locale."""
-    return say(name, _french_label(name))
-
-
-def _french_label(name: str) -> str:
-    if name in _FRENCH:
-        return _FRENCH[name]
-    first, _, rest = name.partition("_")
+    """Return the label of a figure in the user's language."""
+    if user_language() == SOURCE_LANGUAGE:
+        return name
+    if name in _LABELS:
+        return _(_LABELS[name])
+    first, _separator, rest = name.partition("_")
     if first == "given":
         scale = next(scale for scale in FeedbackScale if rest.startswith(scale))
         score = rest.removeprefix(scale).removeprefix("_")
-        return f"avis, {vocabulary_label('scale', scale)}" + (
-            f" : {score} / {scale.rpartition('_')[2]}" if score else ""
-        )
+        label = _("feedback, {scale}", scale=vocabulary_label("scale", scale))
+        return f"{label}{_(':')} {score} / {scale.rpartition('_')[2]}" if score else label
     if first == "csat":
-        part, _, satisfied = rest.rpartition("_")
-        return f"{'satisfaits' if satisfied == 'satisfied' else 'non satisfaits'}, {_PARTS[part]}"
-    label, vocabulary_set = _SETS[first]
-    return f"{label} : {vocabulary_label(vocabulary_set, name if first == 'left' else rest)}"
+        part, _separator, satisfied = rest.rpartition("_")
+        return (_("satisfied") if satisfied == "satisfied" else _("not satisfied")) + f", {_(_LABELS[part])}"
+    label, vocabulary_set = _PREFIXES[first]
+    return f"{_(label)}{_(':')} {vocabulary_label(vocabulary_set, name if first == 'left' else rest)}"

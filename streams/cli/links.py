@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
+from models.locale import _
 from models.revocation_reasons import RevocationReason
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
@@ -14,7 +15,6 @@ from streams.cli.audited_commands import audited_action, check_subject, conceal_
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
-from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
@@ -30,7 +30,7 @@ MAX_LINKS: Final = 10_000
 @click.group(
     cls=Group,
     name="links",
-    help=say("Manage the links between a citizen's identities.", "Gérer les liens entre les identités d'un usager."),
+    help=_("Manage the links between a citizen's identities."),
 )
 def group() -> None:
     """Manage links."""
@@ -40,14 +40,14 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("one", metavar="IDENTITY")(click.argument("other", metavar="IDENTITY")(command))
 
 
-@group.command(name="list", help=say("List the links of a pseudonym.", "Lister les liens d'un pseudonyme."))
+@group.command(name="list", help=_("List the links of a pseudonym."))
 @click.argument("identity")
 @click.option(
     "--limit",
     type=click.IntRange(1, MAX_LINKS),
     default=50,
     show_default=True,
-    help=say("Maximum number of lines.", "Nombre maximal de lignes."),
+    help=_("Maximum number of lines."),
 )
 @pass_running_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
@@ -62,7 +62,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
     result = Result.SHOWN if known else Result.NOT_FOUND
     record_command(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
     if not known:
-        raise OperatorError(say(f"{identity} has no links", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
+        raise OperatorError(_("{identity} has no links", identity=identity), EXIT_NOT_FOUND)
     rows = [
         (
             record.link.one,
@@ -75,39 +75,28 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         for record in known
     ]
     titles = (
-        say("identity", "identité"),
-        say("linked to", "liée à"),
-        say("contacts", "contacts"),
-        say("since", "depuis"),
-        say("revoked", "révoqué"),
-        say("reason", "motif"),
+        _("identity"),
+        _("linked to"),
+        _("contacts"),
+        _("since"),
+        _("revoked"),
+        _("reason"),
     )
     print_table(titles, rows)
     if more > 0:
         click.echo(
-            say(
-                f"{more} more, with fewer contacts, or revoked and without contacts (--limit)",
-                f"{more} de plus, avec moins de contacts, ou révoqués et sans contacts (--limit)",
-            ),
+            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more),
             err=True,
         )
 
 
-@group.command(
-    help=say(
-        "Revoke a link: the two timelines stay separate, even if new contacts carry both identities.",
-        "Révoquer un lien : les deux fils restent séparés, même si de nouveaux contacts portent les deux identités.",
-    )
-)
+@group.command(help=_("Revoke a link: the two timelines stay separate, even if new contacts carry both identities."))
 @_pair
 @click.option(
     "--reason",
     type=click.Choice([ground.value for ground in RevocationReason]),
     required=True,
-    help=say(
-        "Used by several people, recorded by mistake, reassigned to another person, or requested by the citizen.",
-        "Utilisé par plusieurs, enregistré par erreur, passé à une autre personne, ou demandé par l'usager.",
-    ),
+    help=_("Used by several people, recorded by mistake, reassigned to another person, or requested by the citizen."),
 )
 @pass_running_settings
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
@@ -118,16 +107,16 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 
     ground = RevocationReason(reason)
     done = _change(settings, Operation.REVOKE_LINK, Link(one, other), change, ground)
-    _print_outcome(done, say("revoked", "révoqué"), say("no such link", "ce lien n'existe pas"))
+    _print_outcome(done, _("revoked"), _("no such link"))
 
 
-@group.command(help=say("Restore a revoked link.", "Rétablir un lien révoqué."))
+@group.command(help=_("Restore a revoked link."))
 @_pair
 @pass_running_settings
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
     done = _change(settings, Operation.RESTORE_LINK, Link(one, other), lambda timeline, link: timeline.restore(link))
-    _print_outcome(done, say("restored", "rétabli"), say("this link was not revoked", "ce lien n'était pas révoqué"))
+    _print_outcome(done, _("restored"), _("this link was not revoked"))
 
 
 def _change(
@@ -191,6 +180,6 @@ def _opened(settings: Settings) -> "Iterator[Timeline]":
                 timeline.close()
         except Unavailable as error:
             raise OperatorError(
-                say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}"),
+                _("the timelines' database cannot be used: {error}", error=error),
                 EXIT_RESTART,
             ) from None

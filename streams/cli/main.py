@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from models.locale import N_, _
 from streams.cli.base import Group, config_file, pass_settings, start_logging
-from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError, operator_errors
 
 if TYPE_CHECKING:
@@ -18,112 +18,98 @@ if TYPE_CHECKING:
 LAZY = {
     "api": (
         "streams.cli.api:command",
-        say("Serve the timeline API and its web page.", "Servir l'API des fils d'usagers et sa page web."),
+        _("Serve the timeline API and its web page."),
     ),
     "audit": (
         "streams.cli.audit:group",
-        say(
-            "Audit log of accesses to citizens' data: show, verify.", "Journal d'audit des accès : afficher, vérifier."
-        ),
+        _("Audit log of accesses to citizens' data: show, verify."),
     ),
     "bench": (
         "streams.cli.bench:command",
-        say("Compare throughput and latency with other engines.", "Comparer débit et latence à d'autres moteurs."),
+        _("Compare throughput and latency with other engines."),
     ),
     "connectors": (
         "streams.cli.connectors:group",
-        say("Connectors: list, check, document, create.", "Connecteurs : lister, vérifier, documenter, créer."),
+        _("Connectors: list, check, document, create."),
     ),
     "dead-letters": (
         "streams.cli.dead_letters:group",
-        say(
-            "Records that workers rejected: list, show, replay.",
-            "Enregistrements rejetés par les workers : lister, afficher, rejouer.",
-        ),
+        _("Records that workers rejected: list, show, replay."),
     ),
     "kiosk": (
         "connectors.kiosk.command:command",
-        say("Serve a front desk's ticket kiosk and agent page.", "Servir la borne à tickets et la page des agents."),
+        _("Serve a front desk's ticket kiosk and agent page."),
     ),
     "explain": (
         "streams.cli.explain:command",
-        say("List the contacts and events behind a figure.", "Lister les contacts et événements d'un chiffre."),
+        _("List the contacts and events behind a figure."),
     ),
     "forecast": (
         "streams.cli.forecast:command",
-        say("Forecast today's contacts and the agents needed.", "Prévoir les contacts du jour et les agents requis."),
+        _("Forecast today's contacts and the agents needed."),
     ),
     "links": (
         "streams.cli.links:group",
-        say(
-            "Links between a citizen's identities: list, revoke, restore.",
-            "Liens entre les identités d'un usager : lister, révoquer, rétablir.",
-        ),
+        _("Links between a citizen's identities: list, revoke, restore."),
     ),
     "metrics": (
         "streams.cli.metrics:command",
-        say("Print the reference of all Prometheus metrics.", "Afficher la référence des métriques Prometheus."),
+        _("Print the reference of all Prometheus metrics."),
     ),
     "notify": (
         "streams.cli.notify:group",
-        say(
-            "Send SLA alerts to Alertmanager, webhooks and mailboxes.",
-            "Envoyer les alertes de délais : Alertmanager, webhooks, mail.",
-        ),
+        _("Send SLA alerts to Alertmanager, webhooks and mailboxes."),
     ),
     "recompute": (
         "streams.cli.recompute:command",
-        say("Recompute all figures from events, report differences.", "Recalculer les chiffres, signaler les écarts."),
+        _("Recompute all figures from events, report differences."),
     ),
     "rejects": (
         "streams.cli.rejects:group",
-        say(
-            "Source records that connectors rejected: list, show, replay.",
-            "Enregistrements rejetés par les connecteurs : lister, afficher, rejouer.",
-        ),
+        _("Source records that connectors rejected: list, show, replay."),
     ),
     "report": (
         "streams.cli.report:command",
-        say("Write a report for a day, week, month or year.", "Écrire le rapport d'un jour, d'un mois ou d'une année."),
+        _("Write a report for a day, week, month or year."),
     ),
     "retention": (
         "streams.cli.retention:group",
-        say("Retention periods of all data: show, apply.", "Durées de conservation : afficher, appliquer."),
+        _("Retention periods of all data: show, apply."),
     ),
     "sla": (
         "streams.cli.sla:group",
-        say("SLA targets and deadlines: check, list, explain.", "Délais promis : vérifier, lister, expliquer."),
+        _("SLA targets and deadlines: check, list, explain."),
     ),
     "timeline": (
         "streams.cli.timeline:group",
-        say("Citizens' timelines: write, show, export, erase.", "Fils des usagers : écrire, afficher, effacer."),
+        _("Citizens' timelines: write, show, export, erase."),
     ),
     "tokens": (
         "streams.cli.tokens:group",
-        say("API tokens: add, list, rotate, revoke.", "Jetons de l'API : ajouter, lister, renouveler, retirer."),
+        _("API tokens: add, list, rotate, revoke."),
     ),
     "survey-reference": (
         "connectors.survey.reference_command:command",
-        say("Print contact references for survey links.", "Afficher les références pour les liens d'enquête."),
+        _("Print contact references for survey links."),
     ),
 }
 """Commands imported when they are called: name → import path and line of help."""
 
 SECTIONS = (
     (
-        ("Start and run", "Démarrer et faire tourner "),
+        N_("Start and run"),
         ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate"),
     ),
-    (("Look at figures", "Consulter les chiffres "), ("explain", "forecast", "report", "sla", "metrics")),
-    (("Connect sources", "Raccorder les sources "), ("connectors", "survey-reference")),
-    (("Check and repair", "Vérifier et réparer "), ("config", "topics", "rejects", "dead-letters", "recompute")),
+    (N_("Look at figures"), ("explain", "forecast", "report", "sla", "metrics")),
+    (N_("Connect sources"), ("connectors", "survey-reference")),
+    (N_("Check and repair"), ("config", "topics", "rejects", "dead-letters", "recompute")),
     (
-        ("Citizens' data and rights", "Données et droits des usagers "),
+        N_("Citizens' data and rights"),
         ("timeline", "links", "retention", "audit", "tokens"),
     ),
-    (("Other", "Autres "), ("bench", "version")),
+    (N_("Other"), ("bench", "version")),
 )
-"""Sections of `accueil --help`: title in English and French, and commands in order."""
+"""Sections of `accueil --help`: title, and commands in order."""
 
 SIMULATORS = "accueil.simulators"
 """Entry point group of click commands under `accueil simulate` that simulate several sources together."""
@@ -133,40 +119,35 @@ SIMULATORS = "accueil.simulators"
     cls=Group,
     lazy=LAZY,
     sections=SECTIONS,
-    help=say(
-        "Event-driven contact centre for public services: collects the events of telephony, mail, forms, appointments and "
-        "front desks, and computes queues, figures, SLA deadlines and timelines.",
-        "Centre de contact d'un service public : collecte les événements de la téléphonie, du courrier, des formulaires, des "
-        "rendez-vous et des guichets, et en tire files, chiffres, échéances et fils des usagers.",
+    help=_(
+        "Event-driven contact centre for public services: collects the events of telephony, mail, "
+        "forms, appointments and front desks, and computes queues, figures, SLA deadlines and "
+        "timelines."
     ),
-    epilog=say(
-        "Settings come from accueil.toml and ACCUEIL_* variables; accueil config check prints them.",
-        "Réglages : accueil.toml et variables ACCUEIL_* ; accueil config check les affiche.",
-    ),
+    epilog=_("Settings come from accueil.toml and ACCUEIL_* variables; accueil config check prints them."),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=say("Settings file, by default ./accueil.toml.", "Fichier de réglages, par défaut ./accueil.toml."),
+    help=_("Settings file, by default ./accueil.toml."),
 )
 def main(config: Path | None) -> None:
     """Run a command."""
 
 
 @main.command(
-    help=say("Start everything on this machine.", "Démarrer tout sur cette machine."),
-    epilog=say(
-        "Starts the broker, workers, connectors and board, and prints the addresses of their /healthz, /readyz and /metrics.",
-        "Démarre le broker, les workers, les connecteurs et le tableau, et affiche les adresses de leurs /healthz, /readyz et "
-        "/metrics.",
+    help=_("Start everything on this machine."),
+    epilog=_(
+        "Starts the broker, workers, connectors and board, and prints the addresses of their "
+        "/healthz, /readyz and /metrics."
     ),
 )
-@click.option("--demo", is_flag=True, help=say("Use simulated source systems.", "Avec des outils sources simulés."))
+@click.option("--demo", is_flag=True, help=_("Use simulated source systems."))
 @click.option(
     "--verbose",
     is_flag=True,
-    help=say("Show the full log of every process.", "Afficher tout le journal des processus."),
+    help=_("Show the full log of every process."),
 )
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
@@ -177,7 +158,7 @@ def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
         sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
 
 
-@main.command(help=say("Run one stream worker.", "Faire tourner un worker."))
+@main.command(help=_("Run one stream worker."))
 @click.pass_context
 @pass_settings
 def worker(settings: "Settings", context: click.Context) -> None:
@@ -189,7 +170,7 @@ def worker(settings: "Settings", context: click.Context) -> None:
         sys.exit(program.run(settings, config_file(context)))
 
 
-@main.command(help=say("Run the named connectors, or all.", "Faire tourner les connecteurs nommés, ou tous."))
+@main.command(help=_("Run the named connectors, or all."))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.pass_context
 @pass_settings
@@ -202,7 +183,7 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
         sys.exit(process_specs.connect(settings, names, config_file(context)))
 
 
-@main.command(help=say("Serve the live board and its metrics.", "Servir le tableau en direct et ses métriques."))
+@main.command(help=_("Serve the live board and its metrics."))
 @click.pass_context
 @pass_settings
 def web(settings: "Settings", context: click.Context) -> None:
@@ -214,12 +195,12 @@ def web(settings: "Settings", context: click.Context) -> None:
         sys.exit(process_specs.serve(settings, config_file(context)))
 
 
-@main.command(help=say("Run the embedded Kafka broker alone.", "Faire tourner seul le broker Kafka intégré."))
+@main.command(help=_("Run the embedded Kafka broker alone."))
 @click.option(
     "--health-port",
     type=click.IntRange(0, 65535),
     default=0,
-    help=say("Port of /readyz; 0: none.", "Port de /readyz ; 0 : aucun."),
+    help=_("Port of /readyz; 0: none."),
 )
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:
@@ -231,22 +212,17 @@ def broker(settings: "Settings", health_port: int) -> None:
         sys.exit(process_specs.run_broker(settings, health_port))
 
 
-@main.group(help=say("Manage the Kafka topics.", "Gérer les topics Kafka."))
+@main.group(help=_("Manage the Kafka topics."))
 def topics() -> None:
     """Manage topics."""
 
 
-@topics.command(
-    help=say(
-        "Create missing topics and correct the settings of the others.",
-        "Créer les topics manquants et corriger les réglages des autres.",
-    )
-)
+@topics.command(help=_("Create missing topics and correct the settings of the others."))
 @click.option(
     "--wait",
     default=30.0,
     show_default=True,
-    help=say("Seconds to wait for the broker.", "Attente du broker, en secondes."),
+    help=_("Seconds to wait for the broker."),
 )
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
@@ -258,7 +234,7 @@ def apply(settings: "Settings", wait: float) -> None:
         brokers, client = find_cluster(settings)
         changes = apply_topics(settings, brokers, wait, client=client)
     count = len(specs(settings))
-    for line in changes or [say(f"{count} topics are up to date", f"{count} topics, tous conformes")]:
+    for line in changes or [_("{count} topics are up to date", count=count)]:
         click.echo(line)
 
 
@@ -289,20 +265,18 @@ class Simulators(Group):
 
 @main.group(
     cls=Simulators,
-    help=say("Simulate a source system.", "Simuler un outil source."),
+    help=_("Simulate a source system."),
 )
 def simulate() -> None:
     """Run a simulator."""
 
 
-@main.group(name="config", help=say("Check the settings.", "Vérifier les réglages."))
+@main.group(name="config", help=_("Check the settings."))
 def config_() -> None:
     """Check the settings."""
 
 
-@config_.command(
-    help=say("Print all settings in force and their origin.", "Afficher tous les réglages en vigueur et leur origine.")
-)
+@config_.command(help=_("Print all settings in force and their origin."))
 @click.pass_context
 def check(context: click.Context) -> None:
     """Print every setting. Raise `OperatorError` if a setting, a connector or the SLA file is invalid."""
@@ -331,7 +305,7 @@ def check(context: click.Context) -> None:
         click.echo(f"accueil: {warning}", err=True)
 
 
-@main.command(help=say("Print the version.", "Afficher la version."))
+@main.command(help=_("Print the version."))
 def version() -> None:
     """Print the installed version."""
     from importlib.metadata import version as version_of  # noqa: PLC0415

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.reconcile import Finding
+from models.locale import LANGUAGES, _, user_language
 from models.policies import Policies, SlaFile
 from models.reasons import Reason
 from streams.cli.sla import EXAMPLE
 from streams.engine.metrics import DELAY_BOUNDS, REGISTRY
-from streams.locale.i18n import say
 from streams.settings.sla_file import WatchedPolicies
 from streams.web.metrics.descriptions import MetricText
 from streams.web.metrics.reference_page import MetricDescription, describe, describe_web_metrics, write_markdown
@@ -114,17 +114,12 @@ def describe_processes() -> dict[str, list[MetricDescription]]:
     }
 
 
-@click.command(
-    help=say(
-        "Print the reference of all Prometheus metrics, as Markdown.",
-        "Afficher la référence de toutes les métriques Prometheus, en Markdown.",
-    )
-)
+@click.command(help=_("Print the reference of all Prometheus metrics, as Markdown."))
 @click.option(
     "--lang",
-    type=click.Choice(["fr", "en"]),
-    default=say("en", "fr"),
-    help=say("Language of the texts.", "Langue des textes."),
+    type=click.Choice(LANGUAGES),
+    default=user_language(),
+    help=_("Language of the texts."),
 )
 def command(lang: str) -> None:
     """Print the reference."""

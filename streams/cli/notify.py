@@ -4,22 +4,18 @@ import sys
 
 import click
 
+from models.locale import _
 from streams.cli.base import pass_settings, start_logging
-from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, operator_errors
 from streams.settings.schema import Settings
 
 
 @click.group(
     invoke_without_command=True,
-    help=say(
-        "Send alerts for breached or at-risk SLA targets to Alertmanager, webhooks and mailboxes.",
-        "Envoyer les alertes de délais dépassés ou à risque à Alertmanager, aux webhooks et aux messageries.",
-    ),
-    epilog=say(
-        "Configure receivers in accueil.toml: [notify.alertmanagers.<name>], [notify.webhooks.<name>], [notify.mails.<name>].",
-        "Destinataires dans accueil.toml : [notify.alertmanagers.<nom>], [notify.webhooks.<nom>], "
-        "[notify.mails.<nom>].",
+    help=_("Send alerts for breached or at-risk SLA targets to Alertmanager, webhooks and mailboxes."),
+    epilog=_(
+        "Configure receivers in accueil.toml: [notify.alertmanagers.<name>], "
+        "[notify.webhooks.<name>], [notify.mails.<name>]."
     ),
 )
 @click.pass_context
@@ -41,7 +37,7 @@ def run(settings: Settings) -> None:
 
 
 @group.command(
-    help=say("Send a test alert to every receiver.", "Envoyer une alerte d'essai à chaque destinataire."),
+    help=_("Send a test alert to every receiver."),
 )
 @pass_settings
 def test(settings: Settings) -> None:
@@ -54,5 +50,6 @@ def test(settings: Settings) -> None:
         options = process_specs.notify_options(settings, brokers="")
     for name, problem in send_test_messages(options):
         failed = failed or bool(problem)
-        click.echo(f"{name}{say(':', ' :')} {problem or say('accepted', 'reçu')}")
+        result, colon = problem or _("accepted"), _(":")
+        click.echo(f"{name}{colon} {result}")
     sys.exit(EXIT_RESTART if failed else 0)

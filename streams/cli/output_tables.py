@@ -10,12 +10,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from models.locale import SOURCE_LANGUAGE, _, user_language
 from models.reasons import Reason
 from models.timestamps import day_ending_at
 from streams.cli.base import config_file
-from streams.locale.i18n import say
 from streams.privacy.formatting import Formatter
-from streams.privacy.vocabulary import LANGUAGES, name
+from streams.privacy.vocabulary import name
 from streams.runtime.errors import operator_errors
 from streams.settings.loader import load
 from streams.settings.schema import Settings
@@ -30,7 +30,7 @@ _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 json_option = click.option(
     "--json",
     is_flag=True,
-    help=say("Print one JSON object per line.", "Écrire un objet JSON par ligne."),
+    help=_("Print one JSON object per line."),
 )
 
 limit_option = click.option(
@@ -38,7 +38,7 @@ limit_option = click.option(
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
-    help=say("Maximum number of lines.", "Nombre maximal de lignes."),
+    help=_("Maximum number of lines."),
 )
 
 
@@ -55,7 +55,7 @@ class DurationParam(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return milliseconds."""
         if (seconds := _seconds_of(value)) is None:
-            self.fail(say("use 90m, 2h or 7d", "écrire 90m, 2h ou 7d"), param, ctx)
+            self.fail(_("use 90m, 2h or 7d"), param, ctx)
         return seconds * 1000
 
 
@@ -73,7 +73,7 @@ class TimeParam(click.ParamType):
         with suppress(ValueError, OverflowError):
             at = time.time() - seconds if (seconds := _seconds_of(value)) is not None else _moment_of(value, ctx)
         if not EARLIEST.timestamp() <= at <= LATEST.timestamp():
-            self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
+            self.fail(_("use 90m, 7d or 2026-11-25T08:00"), param, ctx)
         return max(int(at * 1000), 0)
 
 
@@ -88,34 +88,28 @@ def _moment_of(value: Any, ctx: click.Context | None) -> float:
 value_option = click.option(
     "--value",
     is_flag=True,
-    help=say(
-        "Show the content too: may be personal data.", "Afficher aussi le contenu : données personnelles possibles."
-    ),
+    help=_("Show the content too: may be personal data."),
 )
 
 since_option = click.option(
     "--since",
     type=TimeParam(),
-    help=say("Since a time, or a duration ago (90m, 7d).", "Depuis une date, ou une durée (90m, 7d)."),
+    help=_("Since a time, or a duration ago (90m, 7d)."),
 )
 _reason_option = click.option(
     "--reason",
     type=click.Choice([reason.value for reason in Reason]),
     metavar="REASON",
-    help=say("Only this reason, as shown by list.", "Seulement cette raison, comme l'affiche list."),
+    help=_("Only this reason, as shown by list."),
 )
 _all_option = click.option(
     "--all",
     "everything",
     is_flag=True,
-    help=say("All, or all that match the filters.", "Tous, ou tous ceux qui répondent aux filtres."),
+    help=_("All, or all that match the filters."),
 )
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help=say("Only print what would be done.", "Afficher seulement ce qui serait fait.")
-)
-yes_option = click.option(
-    "--yes", is_flag=True, help=say("Do not ask for confirmation.", "Ne pas demander de confirmation.")
-)
+dry_run_option = click.option("--dry-run", is_flag=True, help=_("Only print what would be done."))
+yes_option = click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
 
 
 def filtered_by(source_option: Callable[[F], F]) -> Callable[[F], F]:
@@ -145,13 +139,18 @@ def format_deadline(milliseconds: int, zone: tzinfo) -> str:
 
 def make_formatter(settings: Settings) -> Formatter:
     """Return the formatter of citizens' data in the language of the locale, the time zone and the service names of `web`."""
-    language = say(*LANGUAGES)
+    language = user_language()
     return Formatter(language, settings.web.zone, settings.web.name_services(language), has_offsets=True)
 
 
 def vocabulary_label(of: str, value: str) -> str:
     """Return the label of a value of the vocabulary set `of`, in the language of the locale."""
-    return name(of, value, say(*LANGUAGES))
+    return name(of, value, user_language())
+
+
+def code_or_label(of: str, value: str) -> str:
+    """Return the value in English, and its label in the vocabulary set `of` in other languages."""
+    return value if user_language() == SOURCE_LANGUAGE else vocabulary_label(of, value)
 
 
 def printable(content: bytes | None) -> str:

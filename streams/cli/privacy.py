@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from models.identities import IdentityKind
+from models.locale import LANGUAGES, _
 from models.topics import CONTACTS, SOURCES
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
@@ -29,8 +30,6 @@ from streams.cli.output_tables import (
     yes_option,
 )
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
-from streams.privacy.vocabulary import LANGUAGES
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import find_cluster, find_refusal, pass_running_settings
 from streams.runtime.sector_keys import choose_sector
@@ -50,11 +49,10 @@ WAIT_SECONDS: Final = 60
 
 
 @click.command(
-    help=say(
-        "Erase a citizen's data (GDPR, article 17), with a proof. NAME is a contact id or a pseudonym; without it, the command "
-        "prompts for a number, address or reference. Identities shared with others, such as a family's number, stay.",
-        "Effacer les données d'un usager (RGPD, article 17), preuve à l'appui. NAME est un contact ou un pseudonyme ; sans lui, "
-        "le numéro, l'adresse ou la référence est demandé. Ce qui est partagé, comme le numéro d'une famille, reste.",
+    help=_(
+        "Erase a citizen's data (GDPR, article 17), with a proof. NAME is a contact id or a "
+        "pseudonym; without it, the command prompts for a number, address or reference. Identities "
+        "shared with others, such as a family's number, stay."
     )
 )
 @citizen_options
@@ -64,7 +62,7 @@ WAIT_SECONDS: Final = 60
     type=click.IntRange(min=0),
     default=WAIT_SECONDS,
     show_default=True,
-    help=say("Seconds to wait for the proof.", "Attente de la preuve, en secondes."),
+    help=_("Seconds to wait for the proof."),
 )
 @json_option
 @pass_running_settings
@@ -84,12 +82,12 @@ def erase(
             click.echo(line, err=True)
         contacts, number = found.contacts, len(found.contacts)
         question = (
-            say("erase this contact for ever?", "effacer ce contact à jamais ?")
+            _("erase this contact for ever?")
             if number == 1
-            else say(f"erase these {number} contacts for ever?", f"effacer ces {number} contacts à jamais ?")
+            else _("erase these {number} contacts for ever?", number=number)
         )
         if not yes and not confirm(question):
-            raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
+            raise OperatorError(_("nothing was erased"), EXIT_NOT_FOUND)
         request = make_request_id()
         with audited_action(
             settings,
@@ -102,21 +100,16 @@ def erase(
         ) as outcome:
             erasures.begin(request, contacts, subject.sector, current_operator())
             outcome.result = None  # recorded with the proof
-        click.echo(say(*format_request(request)), err=json)  # before the wait, which the user may interrupt
+        click.echo(format_request(request), err=json)  # before the wait, which the user may interrupt
         erasures.publish_pending()
         _print_erasure(_wait(settings, erasures, request, wait), settings, json=json, has_request=True)
 
 
 @click.command(
-    help=say(
-        "Show the state of an erasure request, or its proof. Publishes its pending records to Kafka, if any.",
-        "Afficher l'état d'une demande d'effacement, ou sa preuve. Publie dans Kafka ce qui restait à y publier.",
-    )
+    help=_("Show the state of an erasure request, or its proof. Publishes its pending records to Kafka, if any.")
 )
 @click.argument("request")
-@click.option(
-    "--wait", type=click.IntRange(min=0), default=0, help=say("Seconds to wait for the proof.", "Attente, en secondes.")
-)
+@click.option("--wait", type=click.IntRange(min=0), default=0, help=_("Seconds to wait for the proof."))
 @json_option
 @pass_running_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
@@ -127,11 +120,10 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 
 
 @click.command(
-    help=say(
-        "Export all data held about a citizen (GDPR, article 15); shared identities are listed, but not their data. NAME is a "
-        "contact id or a pseudonym; without it, the command prompts for a number, address or reference.",
-        "Exporter tout ce qui est conservé sur un usager (RGPD, article 15) ; les identités partagées sont citées, sans leurs "
-        "données. NAME est un contact ou un pseudonyme ; sans lui, le numéro, l'adresse ou la référence est demandé.",
+    help=_(
+        "Export all data held about a citizen (GDPR, article 15); shared identities are listed, but "
+        "not their data. NAME is a contact id or a pseudonym; without it, the command prompts for a "
+        "number, address or reference."
     )
 )
 @citizen_options
@@ -141,26 +133,23 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
     metavar="FILE",
-    help=say("File to write; - for standard output.", "Fichier à écrire ; - pour la sortie standard."),
+    help=_("File to write; - for standard output."),
 )
-@click.option("--force", is_flag=True, help=say("Replace an existing file.", "Remplacer un fichier existant."))
+@click.option("--force", is_flag=True, help=_("Replace an existing file."))
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(FORMATS),
     default=FORMATS[1],
     show_default=True,
-    help=say(
-        "JSON for programs, HTML (accessible) and PDF for people.",
-        "JSON : programmes ; HTML (accessible), PDF : lecture.",
-    ),
+    help=_("JSON for programs, HTML (accessible) and PDF for people."),
 )
 @click.option(
     "--language",
     type=click.Choice(LANGUAGES),
     default="fr",
     show_default=True,
-    help=say("Language of the export.", "Langue de l'export."),
+    help=_("Language of the export."),
 )
 @pass_running_settings
 def export(
@@ -206,16 +195,11 @@ def _private_file(output: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         cause = os_error_cause(error)
-        raise OperatorError(
-            say(f"{output} cannot be written: {cause}", f"impossible d'écrire dans {output} : {cause}")
-        ) from None
+        raise OperatorError(_("{output} cannot be written: {cause}", output=output, cause=cause)) from None
 
 
 def _exists_text(output: Path) -> str:
-    return say(
-        f"{output} already exists: choose another name, or use --force to replace it",
-        f"{output} existe déjà : choisir un autre nom, ou --force le remplace",
-    )
+    return _("{output} already exists: choose another name, or use --force to replace it", output=output)
 
 
 @contextmanager
@@ -240,38 +224,27 @@ def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]"
             if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
                 raise OperatorError(refusal) from None
             raise OperatorError(
-                say(
-                    f"Kafka does not answer ({error}): the next attempt finishes the pending erasures",
-                    f"Kafka ne répond pas ({error}) : ce qui est commencé sera fini à la prochaine tentative",
-                ),
+                _("Kafka does not answer ({error}): the next attempt finishes the pending erasures", error=error),
                 EXIT_RESTART,
             ) from None
         except citizen_finder.SharedIdentity:
             raise OperatorError(
-                say(
-                    "several people share this identity: use a case or a contact, which belong to one person",
-                    "plusieurs personnes partagent cette identité : utiliser un dossier ou un contact, qui n'est que d'un seul",
-                )
+                _("several people share this identity: use a case or a contact, which belong to one person")
             ) from None
         except citizen_finder.TooManyIdentities:
             raise OperatorError(
-                say(
-                    "too many linked identities, some data would stay: use `accueil links revoke`, or erase contact by contact",
-                    "trop d'identités liées, une partie resterait : `accueil links revoke`, ou effacer contact par contact",
+                _(
+                    "too many linked identities, some data would stay: use `accueil links revoke`, or erase "
+                    "contact by contact"
                 )
             ) from None
         except citizen_finder.AmbiguousSector as error:
             sectors = ", ".join(error.args)
             raise OperatorError(
-                say(
-                    f"known in several sectors ({sectors}): choose one with --sector",
-                    f"connu dans plusieurs secteurs ({sectors}) : en choisir un avec --sector",
-                )
+                _("known in several sectors ({sectors}): choose one with --sector", sectors=sectors)
             ) from None
         except citizen_finder.UnknownSubject:
-            raise OperatorError(
-                say("no data about this citizen", "rien n'est connu de cet usager"), EXIT_NOT_FOUND
-            ) from None
+            raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
 
 
 @dataclass(slots=True)
@@ -325,11 +298,15 @@ def _describe_erased(timeline: "Timeline", found: "Found", formatter: "Formatter
     starts = [case.since for case in cases]
     starts += [min((event.first_at for event in row.case_events), default=row.last_at) for row in rows.values()]
     ends = [*(case.last_at for case in cases), *(row.last_at for row in rows.values())]
-    sector, number = found.sector or say("unknown", "inconnu"), len(found.contacts)
+    sector, number = found.sector or _("unknown"), len(found.contacts)
     first, last = format_time(min(starts), formatter.zone), format_time(max(ends), formatter.zone)
-    yield say(
-        f"sector {sector}: {number} {'contact' if number == 1 else 'contacts'}, from {first} to {last}",
-        f"secteur {sector} : {number} {'contact' if number == 1 else 'contacts'}, du {first} au {last}",
+    yield _(
+        "sector {sector}: {number} {contacts}, from {first} to {last}",
+        sector=sector,
+        number=number,
+        contacts="contact" if number == 1 else "contacts",
+        first=first,
+        last=last,
     )
     open_cases = {case.contact: (case.site, case.service, case.state) for case in cases if case.is_open}
     open_cases |= {
@@ -340,9 +317,9 @@ def _describe_erased(timeline: "Timeline", found: "Found", formatter: "Formatter
     for contact, (site, service, state) in open_cases.items():
         location = formatter.location_with_codes(site, service)
         label = vocabulary_label("state", state)
-        yield say(f"still open: {contact} {location}: {label}", f"encore en cours : {contact} {location} : {label}")
+        yield _("still open: {contact} {location}: {label}", contact=contact, location=location, label=label)
     if not open_cases:
-        yield say("no open case", "aucune affaire en cours")
+        yield _("no open case")
 
 
 def _wait(settings: Settings, erasures: "Erasures", request: str, seconds: int) -> "Erasure":
@@ -350,7 +327,7 @@ def _wait(settings: Settings, erasures: "Erasures", request: str, seconds: int) 
     while True:
         found = erasures.look(request, partial(record_proof, settings, erasures, request))
         if found is None:
-            raise OperatorError(say(f"unknown request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
+            raise OperatorError(_("unknown request {request}", request=request), EXIT_NOT_FOUND)
         if found.proof is not None or time.monotonic() >= give_up_at:
             return found
         time.sleep(POLL_SECONDS)
@@ -376,6 +353,6 @@ def _print_erasure(found: "Erasure", settings: Settings, *, json: bool, has_requ
         click.echo(json_codec.dumps(to_fields(found), ensure_ascii=False))
     else:
         for line in islice(format_erasure(found, settings.web.zone), has_request, None):
-            click.echo(say(*line))
+            click.echo(line)
     if found.proof is None:
         raise SystemExit(EXIT_NOT_FOUND)

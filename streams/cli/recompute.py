@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from models.locale import _
 from models.policies import Policies
 from models.topics import CONTACTS, DAY_MS, EVENT_RETENTION_MS, FIGURES, SOURCES
 from streams.agents.contacts import GRACE_MS, WorkerTimings
@@ -17,7 +18,6 @@ from streams.cli.sla import active_sla_file, load_active_policies
 from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
-from streams.locale.i18n import say
 from streams.recovery.recompute import Recount, recount
 from streams.runtime.errors import OperatorError, operator_errors
 from streams.runtime.instance_lock import Cluster, find_cluster, kafka_errors, pass_running_settings, wait_for_broker
@@ -47,16 +47,14 @@ class _Comparison(NamedTuple):
 
 @click.command(
     name="recompute",
-    help=say(
-        "Recompute all figures from the events in Kafka, and report each number that differs from the workers' figures. "
-        "Read-only, and workers keep running. A million contacts take some minutes; memory as for one partition in a worker. "
-        "Figures judged by earlier SLA policies are not compared. The check covers the events that Kafka still holds "
-        f"(`retention.events_days`, by default {DEFAULT_EVENTS_DAYS} days). Exit code 1 if a number differs.",
-        "Recalculer tous les chiffres à partir des événements de Kafka, et signaler chaque nombre qui diffère de ceux des "
-        "workers. Lecture seule, sans arrêter les workers. Un million de contacts prend quelques minutes, et une partition "
-        "autant de mémoire que dans un worker. Les chiffres jugés selon d'anciens délais promis ne sont pas comparés. Le "
-        "contrôle porte sur les événements que Kafka conserve encore (`retention.events_days`, par défaut "
-        f"{DEFAULT_EVENTS_DAYS} jours). Code de sortie 1 si un nombre diffère.",
+    help=_(
+        "Recompute all figures from the events in Kafka, and report each number that differs from "
+        "the workers' figures. Read-only, and workers keep running. A million contacts take some "
+        "minutes; memory as for one partition in a worker. Figures judged by earlier SLA policies "
+        "are not compared. The check covers the events that Kafka still holds "
+        "(`retention.events_days`, by default {default_events_days} days). Exit code 1 if a number "
+        "differs.",
+        default_events_days=DEFAULT_EVENTS_DAYS,
     ),
 )
 @json_option
@@ -76,11 +74,11 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
             found = found._replace(differences=[])
         if found.differences and found.is_transient:
             seconds = _settling_seconds(times(settings))
-            text = say(
-                f"numbers that differ only by timeouts, such as forgotten calls: {len(found.differences)}; workers that have "
-                f"just started apply them a little later: recomputing in {seconds:.0f} s",
-                f"nombres qui diffèrent par ce que le temps seul décide, comme un appel oublié : {len(found.differences)} ; des "
-                f"workers qui viennent de démarrer le disent un peu plus tard : nouveau décompte dans {seconds:.0f} s",
+            text = _(
+                "numbers that differ only by timeouts, such as forgotten calls: {count}; workers that have "
+                "just started apply them a little later: recomputing in {seconds:.0f} s",
+                count=len(found.differences),
+                seconds=seconds,
             )
             click.echo(text, err=True)
             time.sleep(seconds)
@@ -99,7 +97,7 @@ def _recompute(settings: Settings, cluster: Cluster, policies: Policies) -> tupl
     retention_ms = settings.retention.events_days * DAY_MS
     counted = recount(*cluster, times(settings), lambda: policies, _Progress(), retention_ms)
     if not counted.as_of:
-        raise OperatorError(say("no worker has written figures yet", "aucun worker n'a encore rien compté"))
+        raise OperatorError(_("no worker has written figures yet"))
     return counted, _compare(counted, settings.web.zone)
 
 
@@ -138,32 +136,35 @@ def _settling_seconds(timings: WorkerTimings) -> float:
 
 def _describe_policy_changes(counted: Recount, found: _Comparison, file: Path | None, settings: Settings) -> str:
     until = format_time(max(contact.last_at for contact in counted.judged), settings.web.zone)
-    contacts, sla_file = len(counted.judged), file.name if file else say("none", "aucune")
-    return say(
-        f"SLA figures not compared, though they differ: {found.policy_changes}. The SLA policies have changed: workers judged "
-        f"{contacts} contacts by others than those in force ({sla_file}), the last one at {until}. Ended clocks keep their "
-        "result, and events do not carry the policies of that time",
-        f"nombres laissés de côté, qui diffèrent mais dépendent des délais promis : {found.policy_changes}. Les workers en ont "
-        f"jugé selon d'autres délais que ceux en vigueur ({sla_file} ; contacts : {contacts}, le dernier au {until}) : ils ont "
-        "changé. Ce qui est fini reste tel qu'il fut jugé, et le journal ne dit pas selon quels délais",
+    contacts, sla_file = len(counted.judged), file.name if file else _("none")
+    return _(
+        "SLA figures not compared, though they differ: {policy_changes}. The SLA policies have "
+        "changed: workers judged {contacts} contacts by others than those in force ({sla_file}), the "
+        "last one at {until}. Ended clocks keep their result, and events do not carry the policies "
+        "of that time",
+        policy_changes=found.policy_changes,
+        contacts=contacts,
+        sla_file=sla_file,
+        until=until,
     )
 
 
 def _describe_history(counted: Recount, found: _Comparison, settings: Settings) -> str:
     at, number = format_time(counted.history_at, settings.web.zone), len(found.differences)
-    return say(
-        f"numbers not compared, which differ only by timeouts: {number}. The history of a source is still being read, up to "
-        f"{at} so far; workers apply timeouts after that",
-        f"nombres laissés de côté, dont l'écart ne tient qu'au temps : {number}. L'historique d'une source est encore en cours "
-        f"de lecture, qui en est au {at} ; les workers les comptent ensuite",
+    return _(
+        "numbers not compared, which differ only by timeouts: {number}. The history of a source is "
+        "still being read, up to {at} so far; workers apply timeouts after that",
+        number=number,
+        at=at,
     )
 
 
 def _describe_new_figures(counted: Recount, found: _Comparison, settings: Settings) -> str:
     since = format_time(max(at for numbers in counted.added.values() for _, at in numbers), settings.web.zone)
-    return say(
-        f"numbers not compared, of figures that a release added at {since}: {found.new_figures}",
-        f"nombres laissés de côté, ajoutés par une version et comptés par les workers depuis ({since}) : {found.new_figures}",
+    return _(
+        "numbers not compared, of figures that a release added at {since}: {new_figures}",
+        since=since,
+        new_figures=found.new_figures,
     )
 
 
@@ -171,15 +172,16 @@ def _describe_period(counted: Recount, settings: Settings) -> str:
     """Describe the period that was checked."""
     days = settings.retention.events_days
     if not counted.begins_at:
-        return say(
-            f"Kafka holds no events any more (retention.events_days = {days}): earlier figures were not checked",
-            f"Kafka ne conserve plus aucun événement (retention.events_days = {days}) : aucun chiffre antérieur n'est vérifié",
+        return _(
+            "Kafka holds no events any more (retention.events_days = {days}): earlier figures were not checked",
+            days=days,
         )
     at = format_time(counted.begins_at, settings.web.zone)
-    return say(
-        f"checked: figures of the events published since {at}; Kafka holds no earlier ones (retention.events_days = {days})",
-        f"contrôlé : les chiffres des événements publiés depuis le {at} ; Kafka n'en conserve pas de plus anciens "
-        f"(retention.events_days = {days})",
+    return _(
+        "checked: figures of the events published since {at}; Kafka holds no earlier ones "
+        "(retention.events_days = {days})",
+        at=at,
+        days=days,
     )
 
 
@@ -198,9 +200,11 @@ class _Progress:
         if self._shown_at is not None and now - self._shown_at < PROGRESS_SECONDS:
             return
         self._shown_at = now
-        text = say(
-            f"partition {number + 1} of {partitions}: {events:,} events read",
-            f"partition {number + 1} sur {partitions} : {events:,} événements lus",
+        text = _(
+            "partition {number} of {partitions}: {events:,} events read",
+            number=number + 1,
+            partitions=partitions,
+            events=events,
         )
         click.echo(text.replace(",", " "), err=True)
 
@@ -216,26 +220,25 @@ def _print_json(counted: Recount, found: list[FigureDifference], limit: int, set
 def _print(counted: Recount, found: list[FigureDifference], limit: int, settings: Settings) -> None:
     compared = sum(_is_complete(day, counted.first_day) for day, _ in counted.known.keys() | counted.again.keys())
     click.echo(
-        say(
-            f"as of {format_time(counted.as_of, settings.web.zone)}: {counted.events} events give {compared} rows of figures "
-            "(totals and days)",
-            f"au {format_time(counted.as_of, settings.web.zone)} : {counted.events} événements donnent {compared} lignes "
-            "de chiffres (totaux et jours)",
+        _(
+            "as of {format_time}: {events} events give {compared} rows of figures (totals and days)",
+            format_time=format_time(counted.as_of, settings.web.zone),
+            events=counted.events,
+            compared=compared,
         )
     )
     if counted.first_day:
         click.echo(
-            say(
-                f"events begin during the day before {counted.first_day}: totals are not compared, and contacts that began "
-                "earlier may differ",
-                f"le journal commence la veille du {counted.first_day} : les totaux ne sont pas comparés, et les contacts "
-                "commencés avant peuvent différer",
+            _(
+                "events begin during the day before {first_day}: totals are not compared, and contacts that "
+                "began earlier may differ",
+                first_day=counted.first_day,
             )
         )
     if not found:
-        click.echo(say("no number differs", "aucun nombre ne diffère"))
+        click.echo(_("no number differs"))
         return
-    titles = say("day,dimensions,figure,workers,recomputed", "jour,lieu,nombre,workers,recompté").split(",")
+    titles = _("day,dimensions,figure,workers,recomputed").split(",")
     rows = [
         (
             difference.day.isoformat() if difference.day else "total",
@@ -247,7 +250,7 @@ def _print(counted: Recount, found: list[FigureDifference], limit: int, settings
         for difference in found[:limit]
     ]
     print_table(tuple(titles), rows)
-    click.echo(say(f"numbers that differ: {len(found)}", f"nombres qui diffèrent : {len(found)}"))
+    click.echo(_("numbers that differ: {count}", count=len(found)))
 
 
 def _name(dimensions: Dimensions) -> str:

@@ -15,6 +15,7 @@ import click
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, StoredReject, read
+from models.locale import _
 from models.timestamps import milliseconds
 from streams.cli.base import Group, config_file, confirm
 from streams.cli.output_tables import (
@@ -29,7 +30,6 @@ from streams.cli.output_tables import (
     value_option,
 )
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.locale.reason_texts import describe, explain
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_connectors, pass_running_settings
@@ -65,7 +65,7 @@ class Filter(NamedTuple):
 filters = filtered_by(
     click.option(
         "--connector",
-        help=say("Only this instance, as in accueil.toml.", "Seulement cette instance, comme dans accueil.toml."),
+        help=_("Only this instance, as in accueil.toml."),
     )
 )
 
@@ -82,7 +82,7 @@ class Listed(NamedTuple):
 
 @click.group(
     cls=Group,
-    help=say("Source records that connectors rejected.", "Enregistrements sources rejetés par les connecteurs."),
+    help=_("Source records that connectors rejected."),
 )
 def group() -> None:
     """List, show and replay rejected records."""
@@ -90,10 +90,7 @@ def group() -> None:
 
 @group.command(
     "list",
-    help=say(
-        "List the latest rejected records, and count them by reason.",
-        "Lister les derniers enregistrements rejetés, et les compter par raison.",
-    ),
+    help=_("List the latest rejected records, and count them by reason."),
 )
 @filters
 @limit_option
@@ -111,22 +108,17 @@ def list_(
         return
     if found:
         zone = settings.web.zone
-        time, cause, detail = say("when", "quand"), say("reason", "raison"), say("detail", "détail")
+        time, cause, detail = _("when"), _("reason"), _("detail")
         print_table(("place", time, cause, detail), [_row(listed, zone) for listed in latest])
         click.echo()
         print_table(
-            (say("connector", "connecteur"), cause, say("count", "nombre"), say("last", "dernier"), detail),
+            (_("connector"), cause, _("count"), _("last"), detail),
             _totals(found, zone),
         )
-    directory = _directory(settings)
-    click.echo(
-        say(f"{len(found)} rejected records in {directory}", f"{len(found)} enregistrements rejetés dans {directory}")
-    )
+    click.echo(_("{count} rejected records in {directory}", count=len(found), directory=_directory(settings)))
 
 
-@group.command(
-    help=say("Show when and why one record was rejected.", "Afficher quand et pourquoi un enregistrement a été rejeté.")
-)
+@group.command(help=_("Show when and why one record was rejected."))
 @click.argument("place", metavar="PLACE")
 @value_option
 @json_option
@@ -136,7 +128,7 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     found = [*_read(settings, Filter(places=frozenset({place})))]
     if not found:
         raise OperatorError(_describe_missing([place]), EXIT_NOT_FOUND)
-    for number, listed in enumerate(_distinct((name, stored) for name, _, stored in found)):
+    for number, listed in enumerate(_distinct((name, stored) for name, _connector, stored in found)):
         if json:
             content = {"value": listed.stored.reject.record.decode(errors="backslashreplace")} if value else {}
             click.echo(dumps(_to_json(listed) | content))
@@ -147,19 +139,14 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     directories = dict.fromkeys(directory for _, directory, _ in found)
     files = ", ".join(str(path) for home in directories for file in NAMES if (path := home / file).exists())
     click.echo(
-        say(
-            f"The value may contain personal data. It exists only in {files} (mode 0600). Do not share it.",
-            f"La valeur peut contenir des données personnelles : elle n'est que dans {files} (0600). Ne pas la transmettre.",
-        ),
+        _("The value may contain personal data. It exists only in {files} (mode 0600). Do not share it.", files=files),
         err=True,
     )
 
 
 @group.command(
-    help=say(
-        "Map rejected records again after a fix of the configuration. Stop the connector first, except for --dry-run.",
-        "Relire les enregistrements rejetés après correction de la configuration. Arrêter d'abord le connecteur, sauf avec "
-        "--dry-run.",
+    help=_(
+        "Map rejected records again after a fix of the configuration. Stop the connector first, except for --dry-run."
     )
 )
 @click.argument("places", metavar="[PLACE]...", nargs=-1)
@@ -181,9 +168,7 @@ def replay(
 ) -> None:
     """Map the chosen records again; records rejected again stay. A duplicate event counts once."""
     if not any((everything, places, reason, connector, since)):
-        raise click.UsageError(
-            say("name places or filters, or use --all", "donner des endroits ou des filtres, ou --all")
-        )
+        raise click.UsageError(_("name places or filters, or use --all"))
     wanted = Filter(connector, reason, since, frozenset(places))
     found = [(name, stored) for name, _, stored in _read(settings, wanted)]
     if missing := sorted(set(places) - {_place(name, stored) for name, stored in found}):
@@ -192,7 +177,7 @@ def replay(
     for name, count in names.items():
         click.echo(f"{count} → {name}")
     if not found:
-        click.echo(say("no rejected record matches", "aucun enregistrement rejeté ne correspond"))
+        click.echo(_("no rejected record matches"))
         return
     from streams.runtime.process_specs import configure_connectors  # noqa: PLC0415 - imports kafka-python
 
@@ -202,7 +187,7 @@ def replay(
         for instance in instances:
             with _operator_errors(instance.name), instance.locked(_directory(settings)):
                 pass  # fail before the question if the connector is running
-        if not yes and not confirm(say("map them again?", "les relire ?")):
+        if not yes and not confirm(_("map them again?")):
             raise click.Abort
     for instance in instances:
         _replay(settings, instance, wanted, dry_run=dry_run)
@@ -221,12 +206,12 @@ def _print(listed: Listed, zone: tzinfo, *, value: bool) -> None:
     name, stored, times = listed
     record = stored.reject.record
     for title, text in {
-        say("reason", "raison"): f"{stored.reject.reason.value}, {describe(stored.reject.reason)}",
-        say("detail", "détail"): explain(stored.reject.detail),
-        say("connector", "connecteur"): name,
-        say("read at", "lu le"): format_time(milliseconds(stored.read_at), zone),
-        say("times", "fois"): str(times) if times > 1 else "",
-        say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
+        _("reason"): f"{stored.reject.reason.value}, {describe(stored.reject.reason)}",
+        _("detail"): explain(stored.reject.detail),
+        _("connector"): name,
+        _("read at"): format_time(milliseconds(stored.read_at), zone),
+        _("times"): str(times) if times > 1 else "",
+        _("value"): _("{count} bytes", count=len(record)),
     }.items():
         if text:
             click.echo(f"{title:<14} {text}")
@@ -243,14 +228,11 @@ def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run
             instance, _directory(settings), lambda stored: wanted.matches(name, stored), dry_run=dry_run
         )
     click.echo(
-        say(
-            f"{name}: {result.used} records accepted now, events: {result.events}",
-            f"{name} : {result.used} utilisables désormais, événements : {result.events}",
-        )
-        + ("" if dry_run or not result.events else say(" (published at its next start)", " (envoyés à son démarrage)"))
+        _("{name}: {used} records accepted now, events: {events}", name=name, used=result.used, events=result.events)
+        + ("" if dry_run or not result.events else _(" (published at its next start)"))
     )
     for reason, count in result.unusable.most_common():
-        click.echo(say(f"{name}: {count} still rejected: {reason}", f"{name} : {count} restent : {reason}"))
+        click.echo(_("{name}: {count} still rejected: {reason}", name=name, count=count, reason=reason))
 
 
 @contextmanager
@@ -258,9 +240,9 @@ def _operator_errors(name: str) -> Iterator[None]:
     try:
         yield
     except InstanceInUseError as error:
-        raise OperatorError(say(f"{name}: {error}: stop it first", f"{name} : {error} : l'arrêter d'abord")) from None
+        raise OperatorError(_("{name}: {error}: stop it first", name=name, error=error)) from None
     except ConnectorError as error:
-        raise OperatorError(say(f"{name}: {error}", f"{name} : {error}")) from None
+        raise OperatorError(_("{name}: {error}", name=name, error=error)) from None
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, StoredReject]]:
@@ -276,9 +258,10 @@ def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, Store
                         yield directory.name, directory, stored
     except OSError as error:
         raise OperatorError(
-            say(
-                f"{error.filename} cannot be read ({os_error_cause(error)}): run this as the account of the connectors",
-                f"{error.filename} est illisible ({os_error_cause(error)}) : à lancer en tant qu'utilisateur des connecteurs",
+            _(
+                "{filename} cannot be read ({os_error_cause}): run this as the account of the connectors",
+                filename=error.filename,
+                os_error_cause=os_error_cause(error),
             )
         ) from None
 
@@ -300,12 +283,12 @@ def _place(name: str, stored: StoredReject) -> str:
 
 
 def _describe_missing(places: list[str]) -> str:
-    return say("no rejected record at ", "pas d'enregistrement rejeté à ") + ", ".join(places)
+    return _("no rejected record at ") + ", ".join(places)
 
 
 def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:
     name, stored, times = listed
-    repeats = say(f" (rejected {times} times)", f" (rejeté {times} fois)") if times > 1 else ""
+    repeats = _(" (rejected {times} times)", times=times) if times > 1 else ""
     time = format_time(milliseconds(stored.read_at), zone)
     return _place(name, stored), time, stored.reject.reason.value, f"{_detail(stored)}{repeats}"
 

@@ -8,13 +8,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from models.locale import LANGUAGES, _, user_language
 from models.topics import FIGURES
-from streams.locale.i18n import say
 from streams.report.document import build_document
 from streams.report.history import History, HistoryError, read_history
 from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
-from streams.report.texts import LANGUAGES
 from streams.report.writer import Format, write
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import find_cluster, pass_running_settings, wait_for_broker
@@ -37,50 +36,40 @@ def _parse(kind: PeriodKind, ctx: click.Context, param: click.Parameter, value: 
             PeriodKind.MONTH: "2026-11",
             PeriodKind.YEAR: "2026",
         }
-        alternative = "" if kind is PeriodKind.DAY else say(", or a day of it", ", ou un jour qui en fait partie")
-        raise click.BadParameter(
-            say(f"use {examples[kind]}", f"écrire {examples[kind]}") + alternative, ctx, param
-        ) from None
+        alternative = "" if kind is PeriodKind.DAY else _(", or a day of it")
+        raise click.BadParameter(_("use {examples}", examples=examples[kind]) + alternative, ctx, param) from None
 
 
-def _period_option(kind: PeriodKind, metavar: str, english: str, french: str) -> Callable[[F], F]:
-    return click.option(
-        f"--{kind}", metavar=metavar, callback=partial(_parse, kind), help=say(english, french), expose_value=True
-    )
+def _period_option(kind: PeriodKind, metavar: str, text: str) -> Callable[[F], F]:
+    return click.option(f"--{kind}", metavar=metavar, callback=partial(_parse, kind), help=text, expose_value=True)
 
 
 @click.command(
     name="report",
-    help=say(
-        "Write a report for a day (by default yesterday), week, month or year: HTML for printing, XLSX, CSV.",
-        "Écrire le rapport d'un jour (par défaut hier), d'une semaine, d'un mois ou d'une année : HTML à imprimer, XLSX, CSV.",
-    ),
+    help=_("Write a report for a day (by default yesterday), week, month or year: HTML for printing, XLSX, CSV."),
 )
-@_period_option(PeriodKind.DAY, "2026-11-25", "Report for a day.", "Rapport d'un jour.")
-@_period_option(PeriodKind.WEEK, "2026-W48", "Report for a week, from Monday.", "Rapport d'une semaine, depuis lundi.")
-@_period_option(PeriodKind.MONTH, "2026-11", "Report for a month.", "Rapport d'un mois.")
-@_period_option(PeriodKind.YEAR, "2026", "Report for a year.", "Rapport d'une année.")
+@_period_option(PeriodKind.DAY, "2026-11-25", _("Report for a day."))
+@_period_option(PeriodKind.WEEK, "2026-W48", _("Report for a week, from Monday."))
+@_period_option(PeriodKind.MONTH, "2026-11", _("Report for a month."))
+@_period_option(PeriodKind.YEAR, "2026", _("Report for a year."))
 @click.option(
     "--format",
     "formats",
     type=click.Choice([kind.value for kind in Format]),
     multiple=True,
-    help=say("Only this format; may be repeated.", "Seulement ce format ; peut être répété."),
+    help=_("Only this format; may be repeated."),
 )
 @click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
-    show_default=say("that of the locale", "celle de la session"),
-    help=say("Language of the report.", "Langue du rapport."),
+    show_default=_("that of the locale"),
+    help=_("Language of the report."),
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help=say(
-        "Directory of the files, by default the current one. With a single --format, - writes to standard output.",
-        "Dossier des fichiers, par défaut le dossier actuel. Avec un seul --format, - écrit sur la sortie standard.",
-    ),
+    help=_("Directory of the files, by default the current one. With a single --format, - writes to standard output."),
 )
 @pass_running_settings
 def command(
@@ -90,16 +79,11 @@ def command(
     kinds = [*map(Format, dict.fromkeys(formats) or Format)]
     is_piped = output == Path("-")
     if is_piped and len(kinds) > 1:
-        raise click.UsageError(
-            say(
-                "--output - writes a single file: choose it with --format",
-                "--output - n'écrit qu'un fichier : le choisir avec --format",
-            )
-        )
+        raise click.UsageError(_("--output - writes a single file: choose it with --format"))
     with operator_errors():
         period = _choose(periods, datetime.now(settings.web.zone).date())
         history, options = read_figures(settings, period.first, period.last)
-    document = build_document(make_report(history, period, options), history, options, lang or say("en", "fr"))
+    document = build_document(make_report(history, period, options), history, options, lang or user_language())
     if is_piped:
         click.get_binary_stream("stdout").write(write(document, period, kinds[0]))
         return
@@ -111,9 +95,7 @@ def command(
             click.echo(file)
     except OSError as error:
         raise OperatorError(
-            say(
-                f"{output} cannot be written: {error.strerror}", f"impossible d'écrire dans {output} : {error.strerror}"
-            )
+            _("{output} cannot be written: {strerror}", output=output, strerror=error.strerror)
         ) from None
 
 
@@ -137,22 +119,18 @@ def _choose(periods: dict[str, Period | None], today: date) -> Period:
     """Return the chosen period, by default yesterday. Raise `click.UsageError` for several, or for one in the future."""
     chosen = [period for period in periods.values() if period]
     if len(chosen) > 1:
-        raise click.UsageError(
-            say("use only one of --day, --week, --month, --year", "choisir un seul de --day, --week, --month, --year")
-        )
+        raise click.UsageError(_("use only one of --day, --week, --month, --year"))
     period = chosen[0] if chosen else period_of(PeriodKind.DAY, today - timedelta(days=1))
     if period.first > today:
-        raise click.UsageError(say(f"{period.name} is in the future", f"{period.name} est encore à venir"))
+        raise click.UsageError(_("{name} is in the future", name=period.name))
     return period
 
 
 def _error_text(error: HistoryError) -> str:
     if error.reader_state is ReaderState.NO_TOPIC:
-        return say(
-            "the topic of figures does not exist yet: run accueil topics apply",
-            "le topic des chiffres n'existe pas encore : lancer accueil topics apply",
-        )
-    return say(
-        f"the figures could not be read completely within {READ_SECONDS:g} s ({error.reader_state})",
-        f"les chiffres n'ont pas pu être lus jusqu'au bout en {READ_SECONDS:g} s ({error.reader_state})",
+        return _("the topic of figures does not exist yet: run accueil topics apply")
+    return _(
+        "the figures could not be read completely within {read_seconds:g} s ({reader_state})",
+        read_seconds=READ_SECONDS,
+        reader_state=error.reader_state,
     )

@@ -12,9 +12,9 @@ from typing import Final
 
 import click
 
+from models.locale import _
 from streams.cli.base import Group
 from streams.cli.output_tables import dry_run_option, print_table
-from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
@@ -31,66 +31,55 @@ OLD_POSITIONS: Final = "connectors/*/*/before-reread/*"
 @click.group(
     cls=Group,
     name="retention",
-    help=say("Show and apply the retention periods.", "Afficher et appliquer les durées de conservation."),
+    help=_("Show and apply the retention periods."),
 )
 def group() -> None:
     """Show and apply retention periods."""
 
 
-@group.command(
-    help=say(
-        "Print all stored data with their retention periods.",
-        "Afficher toutes les données et leur durée de conservation.",
-    )
-)
+@group.command(help=_("Print all stored data with their retention periods."))
 @pass_running_settings
 def show(settings: Settings) -> None:
     """Print the retention periods, and warn of contradictions between them."""
     from streams.privacy.retention import find_contradictions, retention_rules  # noqa: PLC0415
 
-    language = int(say("0", "1"))  # index of the pair of texts
     titles = (
-        say("data", "données"),
-        say("location", "où"),
-        say("personal data", "d'une personne"),
-        say("days", "jours"),
-        say("counted from", "à compter de"),
-        say("setting", "réglage"),
+        _("data"),
+        _("location"),
+        _("personal data"),
+        _("days"),
+        _("counted from"),
+        _("setting"),
     )
     rows = [
         (
-            rule.what[language],
+            _(rule.what),
             rule.where,
-            rule.personal[language],
+            _(rule.personal),
             str(rule.days or ""),
-            rule.until[language],
+            _(rule.until),
             rule.setting,
         )
         for rule in retention_rules(settings)
     ]
     print_table(titles, rows)
-    for texts in find_contradictions(settings):
-        click.echo(f"accueil: {say(*texts)}", err=True)
+    for text in find_contradictions(settings):
+        click.echo(f"accueil: {text}", err=True)
 
 
 @group.command(
-    help=say(
-        "Delete expired data, and set the retention of Kafka topics. Rewrites the timelines' tables, so that their files "
-        "contain no deleted rows; timelines cannot be read meanwhile. accueil up runs it every night (retention.at); otherwise "
-        "use a timer. It can be interrupted and run again.",
-        "Supprimer les données échues, et régler la conservation des topics Kafka. Réécrit les tables des fils, pour que leurs "
-        "fichiers ne contiennent plus rien d'effacé ; aucun fil n'est lisible pendant ce temps. accueil up le lance chaque nuit "
-        "(retention.at) ; sinon, utiliser un timer. Peut être interrompu et relancé.",
+    help=_(
+        "Delete expired data, and set the retention of Kafka topics. Rewrites the timelines' tables, "
+        "so that their files contain no deleted rows; timelines cannot be read meanwhile. accueil up "
+        "runs it every night (retention.at); otherwise use a timer. It can be interrupted and run "
+        "again."
     )
 )
 @dry_run_option
 @click.option(
     "--no-rewrite",
     is_flag=True,
-    help=say(
-        "Do not rewrite the timelines' tables: timelines stay readable.",
-        "Ne pas réécrire les tables des fils : ils restent lisibles.",
-    ),
+    help=_("Do not rewrite the timelines' tables: timelines stay readable."),
 )
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
@@ -113,13 +102,13 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     """Remove expired files: logs, damaged files, saved positions. Yield a line with the number of each."""
     data, retention = settings.data, settings.retention
     for label, days, paths in (
-        (say("logs", "journaux"), retention.logs_days, data.glob("logs/*")),
+        (_("logs"), retention.logs_days, data.glob("logs/*")),
         (
-            say("damaged files of connectors", "fichiers abîmés de connecteurs"),
+            _("damaged files of connectors"),
             retention.rejects_days,
             chain.from_iterable(map(data.glob, DAMAGED_FILES)),
         ),
-        (say("saved positions", "positions mises de côté"), retention.rejects_days, data.glob(OLD_POSITIONS)),
+        (_("saved positions"), retention.rejects_days, data.glob(OLD_POSITIONS)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
         for path in old:
@@ -150,12 +139,12 @@ def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
     homes = sorted({path.parent for path in settings.data.glob("connectors/*/*/rejects*.jsonl")})
     removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
-    yield _count(say("rejected records", "enregistrements rejetés"), removed, dry_run=dry_run)
+    yield _count(_("rejected records"), removed, dry_run=dry_run)
 
 
 def _count(label: str, number: int, *, dry_run: bool) -> str:
-    would = say(" would remove", " supprimerait") if dry_run else ""
-    return f"{label}{say(':', ' :')}{would} {number}"
+    would = _(" would remove") if dry_run else ""
+    return f"{label}{_(':')}{would} {number}"
 
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -171,7 +160,7 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         raise OperatorError(str(error)) from None
     finally:
         audit.close()
-    yield say(f"files of the audit log: {removed}", f"fichiers de l'audit : {removed}")
+    yield _("files of the audit log: {removed}", removed=removed)
 
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -179,15 +168,12 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.runtime.timeline_database import has_timelines  # noqa: PLC0415
 
     if not dry_run and has_timelines(settings):
-        with erasure_session(settings) as (_, erasures):
+        with erasure_session(settings) as (_timeline, erasures):
             # Prove before publishing more, which workers need time to process.
             proved, unproved = erasures.prove(partial(record_proof, settings, erasures))
             published = erasures.publish_pending()
-        yield say(f"erasures published now: {published}", f"effacements publiés à présent : {published}")
-        yield say(
-            f"erasures proved now: {proved}; not yet: {unproved}",
-            f"effacements prouvés à présent : {proved} ; pas encore : {unproved}",
-        )
+        yield _("erasures published now: {published}", published=published)
+        yield _("erasures proved now: {proved}; not yet: {unproved}", proved=proved, unproved=unproved)
 
 
 def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -200,12 +186,9 @@ def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     try:
         with closing(open_timeline(settings)) as timeline:
             is_whole = timeline.vacuum()
-        yield say("tables of the timelines: rewritten", "tables des fils : réécrites")
+        yield _("tables of the timelines: rewritten")
         if not is_whole:
-            yield say(
-                "log of the timelines: still in use; accueil timeline or the next run empties it later",
-                "journal des fils : encore lu ; vidé ensuite par accueil timeline ou la prochaine exécution",
-            )
+            yield _("log of the timelines: still in use; accueil timeline or the next run empties it later")
     except Unavailable as error:
         raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
 
@@ -216,5 +199,5 @@ def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
-    would = say("would be: ", "serait : ") if dry_run else ""
-    yield from [f"{would}{change}" for change in changes] or [say("topics: up to date", "topics : tous conformes")]
+    would = _("would be: ") if dry_run else ""
+    yield from [f"{would}{change}" for change in changes] or [_("topics: up to date")]

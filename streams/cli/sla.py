@@ -11,6 +11,7 @@ from connectors.sdk.config_errors import suggest
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
+from models.locale import SOURCE_LANGUAGE, _, translate, user_language
 from models.policies import Policies, TargetTerms
 from models.timestamps import milliseconds
 from streams.cli.base import Group, config_file, pass_settings, print_settings_file
@@ -28,7 +29,6 @@ from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
-from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError, operator_errors
 from streams.runtime.instance_lock import find, kafka_errors
 from streams.settings.loader import describe_settings_file, find_origin
@@ -44,34 +44,27 @@ EXAMPLE = Path(__file__).parents[1] / "settings" / "example_sla.toml"
     lazy={
         "calendar": (
             "streams.cli.sla_calendar:group",
-            say("Export and import iCalendar files.", "Exporter et importer des fichiers iCalendar."),
+            _("Export and import iCalendar files."),
         )
     },
-    help=say("Check the SLA file and inspect deadlines.", "Vérifier le fichier des délais et consulter les échéances."),
+    help=_("Check the SLA file and inspect deadlines."),
 )
 def group() -> None:
     """Check policies and inspect deadlines."""
 
 
-@group.command(help=say("Print an example SLA file.", "Afficher un exemple de fichier des délais."))
+@group.command(help=_("Print an example SLA file."))
 def example() -> None:
     """Print the example file."""
     click.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
 
-@group.command(
-    help=say(
-        "Check FILE, by default the configured SLA file, and print its targets.",
-        "Vérifier FILE, par défaut le fichier des réglages, et afficher ses délais.",
-    )
-)
+@group.command(help=_("Check FILE, by default the configured SLA file, and print its targets."))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--year",
     type=click.IntRange(FIRST_YEAR, LAST_YEAR),
-    help=say(
-        "Also print the holidays and closures of this year.", "Afficher aussi les fériés et fermetures de l'année."
-    ),
+    help=_("Also print the holidays and closures of this year."),
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
@@ -83,25 +76,25 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
         policies = load_policies(path, find_sla_origin(file))
     click.echo(_sla_file_text(path))
     if policies.empty:
-        click.echo(say(f"{path} has no targets", f"{path} ne contient aucun délai"))
+        click.echo(_("{path} has no targets", path=path))
         return
     print_table(
         (
-            say("policy", "règle"),
-            say("from", "depuis"),
-            say("clock", "horloge"),
-            say("target", "délai"),
-            say("calendar", "calendrier"),
-            say("rolled", "reporté"),
-            say("paused", "en pause"),
-            say("at risk from", "à risque dès"),
-            say("objective", "objectif"),
-            say("deadline if received now", "reçu à l'instant : échéance"),
+            _("policy"),
+            _("from"),
+            _("clock"),
+            _("target"),
+            _("calendar"),
+            _("rolled"),
+            _("paused"),
+            _("at risk from"),
+            _("objective"),
+            _("deadline if received now"),
         ),
         list(_target_rows(policies)),
     )
     for name, calendar in policies.calendars.items():
-        click.echo(f"{name}{say(':', ' :')} {_opening_text(calendar)}")
+        click.echo(f"{name}{_(':')} {_opening_text(calendar)}")
         for line in _exceptions(calendar, year) if year else ():
             click.echo(f"  {line}")
 
@@ -111,8 +104,8 @@ def find_file(settings: Settings, file: Path | None) -> Path:
     if path := file or settings.sla:
         return path
     raise OperatorError(
-        say("no SLA file: name one, or configure sla", "aucun fichier : en nommer un, ou régler sla")
-        + say("; ", " ; ")
+        _("no SLA file: name one, or configure sla")
+        + _("; ")
         + describe_settings_file(config_file(click.get_current_context()))
     )
 
@@ -123,16 +116,14 @@ def find_sla_origin(file: Path | None) -> str:
 
 
 def _unset_hint() -> str:
-    return say(
-        'no SLA file is configured: write sla = "sla.toml" in accueil.toml, above its first table, or set ACCUEIL_SLA '
-        "(accueil sla example prints an example file)",
-        'aucun fichier des délais n\'est réglé : écrire sla = "sla.toml" dans accueil.toml, avant sa première table, ou '
-        "régler ACCUEIL_SLA (accueil sla example en affiche un pour commencer)",
+    return _(
+        'no SLA file is configured: write sla = "sla.toml" in accueil.toml, above its first table, '
+        "or set ACCUEIL_SLA (accueil sla example prints an example file)"
     )
 
 
 def _sla_file_text(file: Path | None) -> str:
-    return say(f"SLA file: {file or 'none'}", f"fichier des délais : {file or 'aucun'}")
+    return _("SLA file: {file}", file=file or _("none"))
 
 
 def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:
@@ -142,12 +133,12 @@ def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:
         calendar = policies.calendars[terms.calendar]
         if (version.name, version.since) not in in_force:
             is_later = version.since is not None and version.since > datetime.now(calendar.zone).date()
-            deadline = say("later", "plus tard") if is_later else say("replaced", "remplacée")
+            deadline = _("later") if is_later else _("replaced")
         else:
             try:
                 deadline = format_deadline(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
             except BeyondCalendarError:
-                deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
+                deadline = _("after {last_year}", last_year=LAST_YEAR)
         rolls = terms.roll or terms.unit is Unit.CLEAR_DAYS
         yield (
             terms.policy,
@@ -155,8 +146,8 @@ def _target_rows(policies: Policies) -> Iterator[tuple[str, ...]]:
             vocabulary_label("clock", terms.kind),
             _target(terms),
             terms.calendar,
-            say("yes", "oui") if rolls else say("no", "non"),
-            say("citizen", "usager") if terms.pauses else say("never", "jamais"),
+            _("yes") if rolls else _("no"),
+            _("citizen") if terms.pauses else _("never"),
             _percent(rule.at_risk),
             _percent(rule.objective),
             deadline,
@@ -168,26 +159,27 @@ def _target(terms: TargetTerms) -> str:
     amount = describe_amount(terms.target, terms.unit)
     if terms.unit not in UNITS:
         return amount
-    return f"{amount} ({say(UNITS[terms.unit][terms.target > 1][1], terms.unit)})"
+    name = UNITS[terms.unit][terms.target > 1]
+    return f"{amount} ({translate(name, 'fr') if user_language() == SOURCE_LANGUAGE else terms.unit})"
 
 
 def _percent(share: float) -> str:
-    return say(f"{100 * share:g}%", f"{100 * share:g} %")
+    return _("{share:g}%", share=100 * share)
 
 
 def _exceptions(calendar: Calendar, year: int) -> list[str]:
     """Return lines on the holidays, closures and extra openings of a year, by day."""
     rules = calendar.rules
-    language, custom = say("en", "fr"), rules.customary_holidays
+    language, custom = user_language(), rules.customary_holidays
     holidays = name_holidays(rules.holidays, year, language, customary=custom) if rules.holidays else {}
     lines = [f"{day}  {name}" for day, name in holidays.items()]
     for label, exceptions in (
-        (say("closed", "fermé"), rules.closures),
-        (say("extra opening", "ouverture exceptionnelle"), rules.extra),
+        (_("closed"), rules.closures),
+        (_("extra opening"), rules.extra),
     ):
         for days in exceptions:
             if days.from_.year <= year <= days.to.year:
-                last = "" if days.from_ == days.to else say(f" to {days.to}", f" au {days.to}")
+                last = "" if days.from_ == days.to else _(" to {to}", to=days.to)
                 lines.append(f"{days.from_}{last}  {label} {' '.join(map(str, days.hours or ()))}".rstrip())
     return sorted(lines)
 
@@ -195,21 +187,14 @@ def _exceptions(calendar: Calendar, year: int) -> list[str]:
 def _opening_text(calendar: Calendar) -> str:
     now = _now()
     change = calendar.next_change(now)
-    state = say("open now", "ouvert") if calendar.is_open(now) else say("closed now", "fermé")
+    state = _("open now") if calendar.is_open(now) else _("closed now")
     if change is None:
         return state
     until = format_time(change.at, calendar.zone)
-    return f"{state}, " + (
-        say(f"opens {until}", f"ouvre {until}") if change.opens else say(f"until {until}", f"jusqu'au {until}")
-    )
+    return f"{state}, " + (_("opens {until}", until=until) if change.opens else _("until {until}", until=until))
 
 
-@group.command(
-    help=say(
-        "Explain the SLA clocks of a contact step by step: start, pauses, counted time, deadline.",
-        "Expliquer les horloges d'un contact pas à pas : début, pauses, temps compté, échéance.",
-    )
-)
+@group.command(help=_("Explain the SLA clocks of a contact step by step: start, pauses, counted time, deadline."))
 @click.argument("contact")
 @pass_settings
 @click.pass_context
@@ -220,10 +205,10 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
         policies = load_active_policies(settings, file)
         row = read_contact(settings, contact)
     if row is None:
-        click.echo(say(f"unknown contact {contact}", f"aucun contact {contact} n'est connu"), err=True)
+        click.echo(_("unknown contact {contact}", contact=contact), err=True)
         ctx.exit(EXIT_NOT_FOUND)
     if not row.clocks:
-        click.echo(say("this contact has no SLA clocks", "ce contact n'a aucun délai promis"))
+        click.echo(_("this contact has no SLA clocks"))
         if file is None:
             click.echo(_unset_hint())
         return
@@ -240,18 +225,15 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
 
 @group.command(
     name="list",
-    help=say(
-        "List the open SLA deadlines, soonest first.",
-        "Lister les échéances en cours, la plus proche d'abord.",
-    ),
+    help=_("List the open SLA deadlines, soonest first."),
 )
-@click.option("--overdue", is_flag=True, help=say("Only overdue deadlines.", "Seulement les échéances dépassées."))
+@click.option("--overdue", is_flag=True, help=_("Only overdue deadlines."))
 @click.option(
     "--due-within",
     type=DurationParam(),
-    help=say("Only deadlines within 90m, 2h or 3d.", "Seulement les échéances d'ici 90m, 2h ou 3d."),
+    help=_("Only deadlines within 90m, 2h or 3d."),
 )
-@click.option("--service", help=say("Only this service.", "Seulement ce service."))
+@click.option("--service", help=_("Only this service."))
 @limit_option
 @pass_settings
 def list_due(settings: Settings, *, overdue: bool, due_within: int | None, service: str | None, limit: int) -> None:
@@ -290,15 +272,15 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         (
             "contact",
             "service",
-            say("clock", "horloge"),
-            say("policy", "règle"),
-            say("deadline", "échéance"),
-            say("time left or late", "reste ou retard"),
+            _("clock"),
+            _("policy"),
+            _("deadline"),
+            _("time left or late"),
         ),
         [_row(name, clock, policies, settings, now) for clock, name in shown],
     )
     if len(shown) < len(clocks):
-        click.echo(say(f"{len(shown)} of {len(clocks)}", f"{len(shown)} sur {len(clocks)}"))
+        click.echo(_("{count} of {total}", count=len(shown), total=len(clocks)))
 
 
 def _check_service(settings: Settings, service: str | None, with_clocks: Collection[str]) -> None:
@@ -307,27 +289,23 @@ def _check_service(settings: Settings, service: str | None, with_clocks: Collect
     known = sorted(filter(None, {*with_clocks, *(queue.service for queue in web.queues.values()), *web.services}))
     if service is None or service in known:
         return
-    listed = ", ".join(known) or say("none", "aucun")
+    listed = ", ".join(known) or _("none")
     raise click.UsageError(
-        say(
-            f"unknown --service {service}; known: {listed}",
-            f"--service {service} : inconnu ; connus : {listed}",
-        )
-        + suggest(service, known)
+        _("unknown --service {service}; known: {listed}", service=service, listed=listed) + suggest(service, known)
     )
 
 
 def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
     """Return the message for an empty list."""
     if due_within is not None and overdue:
-        text = say("no overdue or upcoming deadline in this period", "rien n'est en retard, ni dû si tôt")
+        text = _("no overdue or upcoming deadline in this period")
     elif due_within is not None:
-        text = say("no deadline in this period", "rien n'est dû si tôt")
+        text = _("no deadline in this period")
     elif overdue:
-        text = say("no overdue deadline", "rien n'est en retard")
+        text = _("no overdue deadline")
     else:
-        text = say("no open deadline", "rien n'est dû")
-    return f"{service}{say(':', ' :')} {text}" if service else text
+        text = _("no open deadline")
+    return f"{service}{_(':')} {text}" if service else text
 
 
 def _row(name: str, clock: SlaClock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
@@ -353,10 +331,7 @@ def load_active_policies(settings: Settings, file: Path | None) -> Policies:
     try:
         return load_policies(file, "" if find(settings, or_demo=True) else find_sla_origin(None))
     except ConfigError as error:
-        note = say(
-            "running workers keep the previous targets until this is fixed",
-            "les workers en marche gardent les délais précédents jusqu'à correction",
-        )
+        note = _("running workers keep the previous targets until this is fixed")
         raise ConfigError(f"{error}\n{note}") from None
 
 

@@ -7,22 +7,22 @@ from typing import Final
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.compiled import TIME_UNITS
 from models.calendars.rules import LAST_YEAR
+from models.locale import N_, _
 from models.policies import Policies
 from streams.cli.output_tables import format_deadline, format_time, vocabulary_label
 from streams.core.sla.clock import ClockEnd, Pauses, SlaClock
-from streams.locale.i18n import say
 from streams.web.board.sla_targets import WorkingTime, measure_working_time
 
 UNITS: Final = {
-    Unit.WORKING_DAYS: (("working day", "jour ouvré"), ("working days", "jours ouvrés")),
-    Unit.BUSINESS_DAYS: (("business day", "jour ouvrable"), ("business days", "jours ouvrables")),
-    Unit.CALENDAR_DAYS: (("calendar day", "jour calendaire"), ("calendar days", "jours calendaires")),
-    Unit.CLEAR_DAYS: (("clear day", "jour franc"), ("clear days", "jours francs")),
-    Unit.MONTHS: (("month", "mois"), ("months", "mois")),
+    Unit.WORKING_DAYS: (N_("working day"), N_("working days")),
+    Unit.BUSINESS_DAYS: (N_("business day"), N_("business days")),
+    Unit.CALENDAR_DAYS: (N_("calendar day"), N_("calendar days")),
+    Unit.CLEAR_DAYS: (N_("clear day"), N_("clear days")),
+    Unit.MONTHS: (N_("month"), N_("months")),
 }
 """Units of days and months, singular and plural, in English and in French law."""
 
-DEADLINE: Final = ("deadline", "échéance")
+DEADLINE: Final = N_("deadline")
 
 
 def describe_clock(
@@ -34,40 +34,39 @@ def describe_clock(
     """
     terms = clock.terms
     number = f" {clock.number}" if clock.number else ""
-    since = say(f" from {terms.since}", f" du {terms.since}") if terms.since else ""
+    since = _(" from {since}", since=terms.since) if terms.since else ""
     yield (
-        f"{vocabulary_label('clock', clock.kind)}{number}{say(':', ' :')} {describe_amount(terms.target, terms.unit)}, "
-        + say("policy", "règle")
+        f"{vocabulary_label('clock', clock.kind)}{number}{_(':')} {describe_amount(terms.target, terms.unit)}, "
+        + _("policy")
         + f" {terms.policy}{since}, "
-        + say("calendar", "calendrier")
+        + _("calendar")
         + f" {terms.calendar}"
     )
     steps = [*_steps(clock, closures), *([(now, _current_state(clock, calendar, now))] if clock.is_open else [])]
     for at, label in sorted(steps, key=lambda step: step[0]):
-        future = say(" (to come)", " (à venir)") if clock.is_open and at > now else ""
+        future = _(" (to come)") if clock.is_open and at > now else ""
         time = format_time(at, zone)
-        if label == say(*DEADLINE):
+        if label == _(DEADLINE):
             time = format_deadline(at, zone).ljust(len(time))
         yield f"  {time}  {label}{future}"
     until = clock.ended_at if clock.ended_at is not None else now
     if calendar is None:
-        yield "  " + say("its calendar is no longer in the file", "son calendrier n'est plus dans le fichier")
+        yield "  " + _("its calendar is no longer in the file")
         return
     for day, amount in calendar.elapsed_by_day(clock.started_at, until, terms.unit, clock.pauses):
         yield f"    {day:%Y-%m-%d}  {describe_counted(amount, terms.unit)}"
     total = calendar.counted(clock.started_at, until, terms.unit, clock.pauses)
-    yield f"  {say('counted:', 'compté :')} {describe_counted(total, terms.unit)}"
+    yield _("  counted: {amount}", amount=describe_counted(total, terms.unit))
     if clock.is_open and clock.deadline_at is None:
-        yield f"  {say('deadline:', 'échéance :')} {_pending_deadline(clock, calendar)}"
+        yield _("  deadline: {deadline}", deadline=_pending_deadline(clock, calendar))
 
 
 def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
     """Return why the deadline differs from the current SLA file; empty if it does not."""
     terms = clock.terms
     if all(terms != other for other, _ in policies.sla_targets()):
-        return say(
-            "its policy is not in this file with these terms: another file, or an earlier version, set the deadline",
-            "sa règle n'est pas dans ce fichier, ou pas avec ces termes : l'échéance vient d'un autre, ou de celui-ci avant",
+        return _(
+            "its policy is not in this file with these terms: another file, or an earlier version, set the deadline"
         )
     calendar = policies.calendars[terms.calendar]
     try:
@@ -76,23 +75,20 @@ def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
         deadline = None
     if deadline == clock.deadline_at:
         return ""
-    other = format_deadline(deadline, zone) if deadline is not None else say("none yet", "aucune encore")
-    return say(
-        f"by this file the deadline would be {other}: another file, or an earlier version, set it",
-        f"avec ce fichier l'échéance serait une autre ({other}) : elle vient d'un autre, ou de celui-ci avant",
-    )
+    other = format_deadline(deadline, zone) if deadline is not None else _("none yet")
+    return _("by this file the deadline would be {other}: another file, or an earlier version, set it", other=other)
 
 
 def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
     """Describe the state of an open clock."""
     if clock.deadline_at is None:
-        return say("now: paused", "maintenant : en pause") if clock.is_paused else say("now", "maintenant")
+        return _("now: paused") if clock.is_paused else _("now")
     if clock.deadline_at < now:
-        state = say("now: overdue", "maintenant : en retard")
+        state = _("now: overdue")
     elif clock.at_risk_at is not None and clock.at_risk_at < now:
-        state = say("now: at risk", "maintenant : à risque")
+        state = _("now: at risk")
     else:
-        state = say("now: running", "maintenant : en cours")
+        state = _("now: running")
     return f"{state}, {describe_distance(clock, calendar, now)}"
 
 
@@ -105,14 +101,10 @@ def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> s
     else:
         found = measure_working_time(calendar, begin, end)
         if found is None:
-            span = say(f"beyond {LAST_YEAR}", f"au-delà de {LAST_YEAR}")
+            span = _("beyond {last_year}", last_year=LAST_YEAR)
         else:
             span = _describe_both(_measure(clock.terms.unit, calendar, begin, end, found), found)
-    return (
-        say(f"late by {span}", f"en retard de {span}")
-        if clock.deadline_at < now
-        else say(f"{span} left", f"reste {span}")
-    )
+    return _("late by {span}", span=span) if clock.deadline_at < now else _("{span} left", span=span)
 
 
 def _measure(unit: Unit, calendar: Calendar, begin: int, end: int, found: WorkingTime) -> tuple[int, Unit]:
@@ -139,41 +131,41 @@ def _pending_deadline(clock: SlaClock, calendar: Calendar) -> str:
     try:
         left = calendar.deadline(clock.started_at, terms.amount, terms.unit, clock.pauses, roll=terms.roll).left
     except BeyondCalendarError:
-        return say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
+        return _("after {last_year}", last_year=LAST_YEAR)
     amount = describe_counted(left, terms.unit)
-    return say(f"{amount} after the citizen has acted", f"{amount} après que l'usager aura agi")
+    return _("{amount} after the citizen has acted", amount=amount)
 
 
 def _steps(clock: SlaClock, closures: Pauses) -> Iterator[tuple[int, str]]:
-    yield clock.started_at, say("started", "début")
+    yield clock.started_at, _("started")
     for begin, end in clock.pauses:
         yield from _pause(begin, end, clock.ended_at, closures)
     if clock.at_risk_at is not None and (clock.ended_at is None or clock.at_risk_at < clock.ended_at):
-        yield clock.at_risk_at, say("at risk", "à risque")
+        yield clock.at_risk_at, _("at risk")
     if clock.deadline_at is not None:
-        yield clock.deadline_at, say(*DEADLINE)
+        yield clock.deadline_at, _(DEADLINE)
     if clock.ended_at is not None:
         if clock.end is ClockEnd.CANCELLED:
-            yield clock.ended_at, say("cancelled", "plus personne n'attend")
+            yield clock.ended_at, _("cancelled")
         elif clock.is_breached:
-            yield clock.ended_at, say("done, late", "fait, en retard")
+            yield clock.ended_at, _("done, late")
         else:
-            yield clock.ended_at, say("done in time", "fait à temps")
+            yield clock.ended_at, _("done in time")
 
 
 def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) -> Iterator[tuple[int, str]]:
     """Yield the steps of a pause, including periods when the case was closed."""
-    waiting = say("paused: waiting for the citizen", "pause : l'usager doit agir")
+    waiting = _("paused: waiting for the citizen")
     closed = [(first, last) for first, last in closures if begin <= first and (end is None or first < end)]
     if not closed or closed[0][0] > begin:
         yield begin, waiting
     for first, last in closed:
-        yield first, say("paused: closed", "pause : c'était clos")
+        yield first, _("paused: closed")
         if last is not None and last != end:
             yield last, waiting
     if end is not None and end != ended_at:
         is_reopened = bool(closed) and closed[-1][1] == end
-        yield end, say("resumed: reopened", "reprise : rouvert") if is_reopened else say("resumed", "reprise")
+        yield end, _("resumed: reopened") if is_reopened else _("resumed")
 
 
 def describe_amount(target: int, unit: Unit) -> str:
@@ -181,15 +173,15 @@ def describe_amount(target: int, unit: Unit) -> str:
     if unit is Unit.ELAPSED:
         return _seconds(target)
     if unit is Unit.OPENING_HOURS:
-        return say(f"{_seconds(target)} of opening", f"{_seconds(target)} d'ouverture")
-    return f"{target} {say(*UNITS[unit][target > 1])}"
+        return _("{seconds} of opening", seconds=_seconds(target))
+    return f"{target} {_(UNITS[unit][target > 1])}"
 
 
 def describe_counted(amount: int, unit: Unit) -> str:
     """Format counted time: hours for time units, else days."""
     if unit in TIME_UNITS:
         return _seconds(amount // 1000)
-    return say(f"{amount} d", f"{amount} j")
+    return _("{amount} d", amount=amount)
 
 
 def _seconds(seconds: int) -> str:

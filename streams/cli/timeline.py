@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from models.identities import IdentityKind
+from models.locale import C_, N_, _
 from models.sla import SLA_SOURCE
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
@@ -27,7 +28,6 @@ from streams.core.citizens.identity_resolution import IdentityCluster
 from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
-from streams.locale.i18n import say
 from streams.privacy.formatting import Formatter, format_entry
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
@@ -45,34 +45,28 @@ MAX_LINKS: Final = 1000
 SUMMARY_ENTRIES: Final = 500
 """Minimum number of latest entries read, to find open cases and deadlines."""
 STATUS_TEXTS: Final = {
-    TargetStatus.AT_RISK: ("at risk", "bientôt"),
-    TargetStatus.OVERDUE: ("overdue", "en retard"),
-    TargetStatus.PAUSED: ("paused: waiting for the citizen", "suspendu : à l'usager d'agir"),
+    TargetStatus.AT_RISK: C_("timeline", "at risk"),
+    TargetStatus.OVERDUE: N_("overdue"),
+    TargetStatus.PAUSED: C_("timeline", "paused: waiting for the citizen"),
 }
 
 
 LAZY: Final = {
     "rebuild": (
         "streams.cli.timeline_rebuild:command",
-        say("Rebuild the database from Kafka.", "Reconstruire la base à partir de Kafka."),
+        _("Rebuild the database from Kafka."),
     ),
     "erase": (
         "streams.cli.privacy:erase",
-        say(
-            "Erase a citizen's data, with proof (GDPR, article 17).",
-            "Effacer un usager, preuve à l'appui (RGPD, art. 17).",
-        ),
+        _("Erase a citizen's data, with proof (GDPR, article 17)."),
     ),
     "erasure": (
         "streams.cli.privacy:erasure",
-        say("Show the state or the proof of an erasure.", "Afficher l'état ou la preuve d'un effacement."),
+        _("Show the state or the proof of an erasure."),
     ),
     "export": (
         "streams.cli.privacy:export",
-        say(
-            "Export all data held about a citizen (GDPR, article 15).",
-            "Exporter tout ce qui est conservé sur un usager (RGPD, art. 15).",
-        ),
+        _("Export all data held about a citizen (GDPR, article 15)."),
     ),
 }
 
@@ -82,10 +76,7 @@ LAZY: Final = {
     name="timeline",
     lazy=LAZY,
     invoke_without_command=True,
-    help=say(
-        "Write citizens' timelines into the database until stopped; with a command, run that instead.",
-        "Écrire les fils des usagers dans la base jusqu'à l'arrêt ; avec une commande, exécuter celle-ci.",
-    ),
+    help=_("Write citizens' timelines into the database until stopped; with a command, run that instead."),
 )
 @click.pass_context
 def group(context: click.Context) -> None:
@@ -110,28 +101,24 @@ def run(settings: Settings) -> None:
 
 
 @group.command(
-    help=say(
-        "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, the command prompts for a "
-        "number, address or reference, which must not be on the command line.",
-        "Afficher le fil d'un usager, le plus récent d'abord. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
-        "l'adresse ou la référence est demandé, pour n'apparaître dans aucune ligne de commande.",
+    help=_(
+        "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, "
+        "the command prompts for a number, address or reference, which must not be on the command "
+        "line."
     )
 )
 @citizen_options
 @click.option(
     "--purpose",
     type=PURPOSE,
-    help=say(
-        "Purpose of the access, recorded in the audit log; prompted for by default.",
-        "Motif de l'accès, enregistré dans le journal d'audit ; demandé à défaut.",
-    ),
+    help=_("Purpose of the access, recorded in the audit log; prompted for by default."),
 )
 @click.option(
     "--limit",
     type=click.IntRange(1, 10_000),
     default=PAGE,
     show_default=True,
-    help=say("Maximum number of entries.", "Nombre maximal d'entrées."),
+    help=_("Maximum number of entries."),
 )
 @pass_running_settings
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
@@ -144,7 +131,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
         audited_sector = "" if name else choose_sector(settings, sector)
         require_timelines(settings)
         subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
-        purpose = purpose or prompt(say("purpose", "motif"), type=PURPOSE)
+        purpose = purpose or prompt(_("purpose"), type=PURPOSE)
         operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
         try:
             timeline = open_timeline(settings)
@@ -171,14 +158,12 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
         _print_open_cases(cases, formatter)
         _print_entries(sort_entries(entries[:limit])[::-1], formatter)
     if len(entries) > limit:
-        click.echo(say("earlier entries not shown (--limit)", "entrées antérieures non affichées (--limit)"), err=True)
+        click.echo(_("earlier entries not shown (--limit)"), err=True)
     _explain_links(subject_id, cluster)
     _explain_revoked(revoked, settings.web.zone)
     if not entries:
         raise OperatorError(
-            say("nothing to show", "rien à montrer")
-            if cluster.shared or revoked
-            else say("no data about this citizen", "rien n'est connu de cet usager"),
+            _("nothing to show") if cluster.shared or revoked else _("no data about this citizen"),
             EXIT_NOT_FOUND,
         )
 
@@ -187,15 +172,15 @@ def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None
     """Print open cases, their open SLA targets, and the results of the other targets."""
     cases = [contact for contact in contacts if contact.is_open]
     if not cases:
-        click.echo(say("no open case", "aucune affaire en cours"), err=True)
+        click.echo(_("no open case"), err=True)
         return
     titles = (
-        say("open case", "affaire en cours"),
+        _("open case"),
         "service",
-        say("state", "état"),
-        say("since", "depuis"),
-        say("due", "échéances"),
-        say("SLA results", "délais"),
+        _("state"),
+        _("since"),
+        _("due"),
+        _("SLA results"),
     )
     rows = [
         (
@@ -203,8 +188,8 @@ def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None
             formatter.location_with_codes(case.site, case.service),
             vocabulary_label("state", case.state),
             _format_since(case, formatter.zone),
-            ", ".join(_format_target(target, formatter.zone) for target in case.due) or say("none", "aucune"),
-            ", ".join(_format_verdict(verdict, formatter.zone) for verdict in case.promises) or say("none", "aucun"),
+            ", ".join(_format_target(target, formatter.zone) for target in case.due) or _("no deadline"),
+            ", ".join(_format_verdict(verdict, formatter.zone) for verdict in case.promises) or _("none"),
         )
         for case in cases
     ]
@@ -217,32 +202,32 @@ def _format_since(case: Summary, zone: tzinfo) -> str:
     if case.admitted_at is None:
         return since
     received = format_time(case.admitted_at, zone)
-    return say(f"{since} (received {received})", f"{since} (reçu {received})")
+    return _("{since} (received {received})", since=since, received=received)
 
 
 def _format_verdict(verdict: Verdict, zone: tzinfo) -> str:
     label = vocabulary_label("type", f"sla.{verdict.state}").lower()
     if verdict.state == ClockChangeKind.BREACHED:  # `at` is the deadline then
         at = format_deadline(verdict.at, zone)
-        label += say(f", due {at}", f", échéance {at}")
+        label += _(", due {at}", at=at)
     return f"{vocabulary_label('clock', verdict.clock)} ({label})"
 
 
 def _format_target(target: OpenTarget, zone: tzinfo) -> str:
     deadline = "" if target.due_at is None else f" {format_deadline(target.due_at, zone)}"
-    status = "" if target.state is TargetStatus.RUNNING else f" ({say(*STATUS_TEXTS[target.state])})"
+    status = "" if target.state is TargetStatus.RUNNING else f" ({_(STATUS_TEXTS[target.state])})"
     return f"{vocabulary_label('clock', target.clock)}{deadline}{status}"
 
 
 def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> None:
     print_table(
         (
-            say("when", "quand"),
-            say("event", "événement"),
-            say("service", "service"),
-            say("state", "état"),
-            say("outcome", "issue"),
-            say("contact", "contact"),
+            _("when"),
+            _("event"),
+            _("service"),
+            _("state"),
+            _("outcome"),
+            _("contact"),
         ),
         list(_rows(entries, formatter)),
     )
@@ -252,31 +237,29 @@ def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
     """Print on standard error linked, shared and omitted identities."""
     for identity, link in cluster.identities.items():
         if link is not None:
-            click.echo(say(f"{identity}: linked to {link.one}", f"{identity} : lié à {link.one}"), err=True)
+            click.echo(_("{identity}: linked to {one}", identity=identity, one=link.one), err=True)
     if not cluster.is_own:
         number, others = len(cluster.shared), ", ".join(cluster.shared)
         more = "" if cluster.is_whole else " …"
         click.echo(
-            say(
-                f"{subject_id}: shared by {number} citizens: {others}{more}",
-                f"{subject_id} : appartient à {number} usagers : {others}{more}",
+            _(
+                "{subject_id}: shared by {number} citizens: {others}{more}",
+                subject_id=subject_id,
+                number=number,
+                others=others,
+                more=more,
             ),
             err=True,
         )
         return
     for identity in cluster.shared:
         click.echo(
-            say(
-                f"{identity}: shared with other citizens, not shown",
-                f"{identity} : aussi à d'autres usagers, non affiché",
-            ),
+            _("{identity}: shared with other citizens, not shown", identity=identity),
             err=True,
         )
     if not cluster.is_whole:
         click.echo(
-            say(
-                "more linked identities exist than are shown", "il y a davantage d'identités liées que celles affichées"
-            ),
+            _("more linked identities exist than are shown"),
             err=True,
         )
 
@@ -287,18 +270,19 @@ def _explain_revoked(links: Sequence["LinkRecord"], zone: tzinfo) -> None:
         one, other = record.link
         at, ground = format_time(record.revoked_at or 0, zone), vocabulary_label("ground", record.reason or "")
         click.echo(
-            say(
-                f"{one}, {other}: linked by {record.contacts} contacts, but revoked {at} ({ground}); "
-                f"to undo: accueil links restore {one} {other}",
-                f"{one}, {other} : liés par {record.contacts} contacts, mais lien révoqué le {at} ({ground}) ; "
-                f"pour annuler : accueil links restore {one} {other}",
+            _(
+                "{one}, {other}: linked by {contacts} contacts, but revoked {at} ({ground}); to undo: "
+                "accueil links restore {one} {other}",
+                one=one,
+                other=other,
+                contacts=record.contacts,
+                at=at,
+                ground=ground,
             ),
             err=True,
         )
     if (more := len(links) - PAGE) > 0:
-        click.echo(
-            say(f"and {more} more links: accueil links list", f"et {more} autres liens : accueil links list"), err=True
-        )
+        click.echo(_("and {more} more links: accueil links list", more=more), err=True)
 
 
 def _rows(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> Iterator[tuple[str, ...]]:

@@ -8,6 +8,7 @@ import click
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
+from models.locale import _
 from models.topics import TIMELINE
 from streams.agents.timeline import with_record_time
 from streams.cli.base import confirm, pass_settings
@@ -21,7 +22,6 @@ from streams.core.timeline.entries import Entry, decode
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
-from streams.locale.i18n import say
 from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import (
     Cluster,
@@ -51,11 +51,9 @@ class Rebuilt(NamedTuple):
 
 
 @click.command(
-    help=say(
-        "Rebuild a new or restored timelines' database from Kafka. Entries that Kafka no longer holds and revoked links "
-        "can only come from a backup.",
-        "Reconstruire à partir de Kafka une base des fils neuve ou restaurée. Les entrées que Kafka n'a plus et les liens "
-        "révoqués ne peuvent venir que d'une sauvegarde.",
+    help=_(
+        "Rebuild a new or restored timelines' database from Kafka. Entries that Kafka no longer "
+        "holds and revoked links can only come from a backup."
     ),
 )
 @yes_option
@@ -63,10 +61,7 @@ class Rebuilt(NamedTuple):
 def command(settings: Settings, *, yes: bool) -> None:
     """Ask for confirmation, read, write, and print the age of the oldest record."""
     days = settings.retention.events_days
-    question = say(
-        f"read the last {days} days of {TIMELINE.name} into the timelines' database?",
-        f"lire les {days} derniers jours de {TIMELINE.name} dans la base des fils ?",
-    )
+    question = _("read the last {days} days of {name} into the timelines' database?", days=days, name=TIMELINE.name)
     if not yes and not confirm(question):
         raise click.Abort
     with operator_errors(), kafka_errors(), _cluster(settings) as cluster:
@@ -78,11 +73,13 @@ def command(settings: Settings, *, yes: bool) -> None:
                 timeline.close()
         except Unavailable as error:
             raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-    since = say("nothing", "rien") if rebuilt.first_at is None else format_time(rebuilt.first_at, settings.web.zone)
+    since = _("nothing") if rebuilt.first_at is None else format_time(rebuilt.first_at, settings.web.zone)
     click.echo(
-        say(
-            f"records of {TIMELINE.name} read again: {rebuilt.records}, the oldest of {since}",
-            f"enregistrements de {TIMELINE.name} relus : {rebuilt.records}, le plus ancien du {since}",
+        _(
+            "records of {name} read again: {records}, the oldest of {since}",
+            name=TIMELINE.name,
+            records=rebuilt.records,
+            since=since,
         )
     )
 

@@ -10,13 +10,13 @@ from typing import Final
 import click
 import msgspec
 
+from models.locale import _
 from models.timestamps import milliseconds
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.cli.audited_commands import ActionResult, audited_action
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.locale.i18n import say
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
@@ -33,49 +33,42 @@ expires_option = click.option(
     type=click.IntRange(1, 1100),
     default=EXPIRES_DAYS,
     show_default=True,
-    help=say("Validity in days.", "Durée de validité, en jours."),
+    help=_("Validity in days."),
 )
 
 
-@click.group(
-    cls=Group, name="tokens", help=say("Manage the access tokens of the API.", "Gérer les jetons d'accès à l'API.")
-)
+@click.group(cls=Group, name="tokens", help=_("Manage the access tokens of the API."))
 def group() -> None:
     """Manage API tokens."""
 
 
-@group.command(
-    help=say(
-        "Create a token. Prints its secret once, alone on standard output; only a hash of it is stored.",
-        "Créer un jeton. Affiche son secret une seule fois, seul sur la sortie standard ; seule une empreinte est conservée.",
-    )
-)
+@group.command(help=_("Create a token. Prints its secret once, alone on standard output; only a hash of it is stored."))
 @click.argument("name")
 @click.option(
     "--role",
     type=click.Choice([role.value for role in Role]),
     required=True,
-    help=say("Role of the client.", "Rôle du client."),
+    help=_("Role of the client."),
 )
 @click.option(
     "--sector",
     "sectors",
     multiple=True,
-    show_default=say("the only one", "le seul qu'il y a"),
-    help=say("Sector of the citizens; may be repeated.", "Secteur des usagers ; peut être répété."),
+    show_default=_("the only one"),
+    help=_("Sector of the citizens; may be repeated."),
 )
 @click.option(
     "--service",
     "services",
     multiple=True,
-    help=say("Service; may be repeated. By default all.", "Service ; peut être répété. Par défaut tous."),
+    help=_("Service; may be repeated. By default all."),
 )
 @click.option(
     "--rate",
     type=click.IntRange(1, 100_000),
     default=RATE_PER_MINUTE,
     show_default=True,
-    help=say("Maximum requests per minute.", "Nombre maximal de requêtes par minute."),
+    help=_("Maximum requests per minute."),
 )
 @expires_option
 @pass_running_settings
@@ -85,31 +78,20 @@ def add(
     """Add a token. The audit log records the action first."""
     if not NAME.fullmatch(name):
         raise OperatorError(
-            say(
-                f"{name!r} is not a valid name: use lower-case letters, digits, dots and dashes, at most 64 characters",
-                f"{name!r} n'est pas un nom : minuscules, chiffres, points et tirets, 64 au plus",
+            _(
+                "{name!r} is not a valid name: use lower-case letters, digits, dots and dashes, at most 64 characters",
+                name=name,
             )
         )
     if not all(sectors):
-        raise OperatorError(
-            say(
-                "--sector is empty: name a sector, or omit the option",
-                "--sector est vide : nommer un secteur, ou l'omettre",
-            )
-        )
+        raise OperatorError(_("--sector is empty: name a sector, or omit the option"))
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
     if list_sectors(settings):
         for sector in sectors:
             choose_sector(settings, sector)
     else:  # connectors have not made any keys yet, so that any name is possible
         names = ", ".join(sectors)
-        click.echo(
-            say(
-                f"no sector has a key here yet: check the name {names}",
-                f"aucun secteur n'a encore de clé ici : vérifier le nom {names}",
-            ),
-            err=True,
-        )
+        click.echo(_("no sector has a key here yet: check the name {names}", names=names), err=True)
     secret, now = make_secret(), _now()
     token = Token(
         name=name,
@@ -124,9 +106,10 @@ def add(
     with _changing(settings) as tokens:
         if any(known.name == name for known in tokens.list()):
             raise OperatorError(
-                say(
-                    f"a token named {name} exists or existed: choose another name, or run `accueil tokens rotate {name}`",
-                    f"il y a, ou il y a eu, un jeton nommé {name} : prendre un autre nom, ou `accueil tokens rotate {name}`",
+                _(
+                    "a token named {name} exists or existed: choose another name, or run `accueil tokens rotate "
+                    "{name}`",
+                    name=name,
                 )
             )
         with audited_token_change(settings, tokens, Operation.ADD_TOKEN, name):
@@ -134,7 +117,7 @@ def add(
     _print_secret(secret, token.expires_at, settings.web.zone)
 
 
-@group.command("list", help=say("List all tokens, without secrets.", "Lister tous les jetons, sans leurs secrets."))
+@group.command("list", help=_("List all tokens, without secrets."))
 @json_option
 @pass_running_settings
 def list_(settings: Settings, *, json: bool) -> None:
@@ -149,27 +132,21 @@ def list_(settings: Settings, *, json: bool) -> None:
     elif tokens:
         print_table(
             (
-                say("name", "nom"),
-                say("role", "rôle"),
-                say("sectors", "secteurs"),
-                say("services", "services"),
-                say("per minute", "par minute"),
-                say("state", "état"),
-                say("last used", "dernier usage"),
+                _("name"),
+                _("role"),
+                _("sectors"),
+                _("services"),
+                _("per minute"),
+                _("state"),
+                _("last used"),
             ),
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
-        directory = _directory(settings)
-        click.echo(say(f"no tokens in {directory}", f"aucun jeton dans {directory}"))
+        click.echo(_("no tokens in {directory}", directory=_directory(settings)))
 
 
-@group.command(
-    help=say(
-        "Replace the secret of a token and print the new one once; the old one is refused immediately.",
-        "Remplacer le secret d'un jeton et afficher le nouveau une seule fois ; l'ancien est refusé aussitôt.",
-    )
-)
+@group.command(help=_("Replace the secret of a token and print the new one once; the old one is refused immediately."))
 @click.argument("name")
 @expires_option
 @pass_running_settings
@@ -183,7 +160,7 @@ def rotate(settings: Settings, name: str, days: int) -> None:
     _print_secret(secret, expires_at, settings.web.zone)
 
 
-@group.command(help=say("Revoke a token permanently.", "Retirer définitivement un jeton."))
+@group.command(help=_("Revoke a token permanently."))
 @click.argument("name")
 @pass_running_settings
 def revoke(settings: Settings, name: str) -> None:
@@ -192,7 +169,7 @@ def revoke(settings: Settings, name: str) -> None:
         _find(tokens, name)
         with audited_token_change(settings, tokens, Operation.REVOKE_TOKEN, name):
             tokens.revoke(name, _now())
-    click.echo(say(f"{name} is revoked", f"{name} est retiré"))
+    click.echo(_("{name} is revoked", name=name))
 
 
 def open_tokens(settings: Settings) -> Tokens:
@@ -234,10 +211,7 @@ def _operator_errors() -> Iterator[None]:
 def _find(tokens: Tokens, name: str) -> None:
     if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
         raise OperatorError(
-            say(
-                f"no active token is named {name!r}",
-                f"il n'y a pas de jeton nommé {name!r}, ou il est retiré",
-            ),
+            _("no active token is named {name!r}", name=name),
             EXIT_NOT_FOUND,
         )
 
@@ -245,10 +219,7 @@ def _find(tokens: Tokens, name: str) -> None:
 def _print_secret(secret: str, expires_at: int, zone: tzinfo) -> None:
     until = format_time(expires_at, zone)
     click.echo(
-        say(
-            f"valid until {until}; this secret is shown only once:",
-            f"valable jusqu'au {until} ; ce secret n'est montré qu'une fois :",
-        ),
+        _("valid until {until}; this secret is shown only once:", until=until),
         err=True,
     )
     click.echo(secret)
@@ -259,21 +230,21 @@ def _row(token: Token, zone: tzinfo) -> tuple[str, ...]:
         token.name,
         token.role.value,
         " ".join(token.sectors),
-        " ".join(token.services) or say("all", "tous"),
+        " ".join(token.services) or _("all"),
         str(token.rate_per_minute),
         _state(token, zone),
-        token.used_on or say("never", "jamais"),
+        token.used_on or _("never"),
     )
 
 
 def _state(token: Token, zone: tzinfo) -> str:
     if token.revoked_at is not None:
         at = format_time(token.revoked_at, zone)
-        return say(f"revoked {at}", f"retiré le {at}")
+        return _("revoked {at}", at=at)
     at = format_time(token.expires_at, zone)
     if token.valid(_now()):
-        return say(f"valid until {at}", f"valable jusqu'au {at}")
-    return say(f"expired {at}", f"expiré le {at}")
+        return _("valid until {at}", at=at)
+    return _("expired {at}", at=at)
 
 
 def _now() -> int:

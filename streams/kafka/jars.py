@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from models.locale import _
+
 KAFKA_VERSION: Final = "4.2.2"
 # Resolved separately: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, which would take precedence.
 ENDPOINTS: Final = (
@@ -39,16 +41,12 @@ HEADER: Final = "# Kafka's jars: group:artifact:version and SHA-256. Written by 
 DOWNLOAD_SECONDS: Final = 60
 """Longest wait for the next bytes of a download."""
 
-Progress = Callable[[str, str], None]
-"""Callback for messages about slow steps, in English and French."""
+Progress = Callable[[str], None]
+"""Callback for messages about slow steps."""
 
 
 class JarsError(RuntimeError):
     """A jar cannot be downloaded, or differs from the locked one; the message says which and why."""
-
-    def __init__(self, english: str, french: str) -> None:
-        super().__init__(english)
-        self.french = french
 
 
 class Jar(NamedTuple):
@@ -82,8 +80,10 @@ def find_jars(progress: Progress) -> list[Path]:
     locked = read_lock()
     if missing := [jar for jar in locked if not _is_locked(store / jar.name, jar)]:
         progress(
-            f"downloading Apache Kafka {KAFKA_VERSION} (about 37 MB, the first time only)",
-            f"téléchargement d'Apache Kafka {KAFKA_VERSION} (environ 37 Mo, la première fois seulement)",
+            _(
+                "downloading Apache Kafka {kafka_version} (about 37 MB, the first time only)",
+                kafka_version=KAFKA_VERSION,
+            ),
         )
         try:
             store.mkdir(parents=True, exist_ok=True)
@@ -95,10 +95,11 @@ def find_jars(progress: Progress) -> list[Path]:
             raise
         except Exception as error:  # jgo raises errors of many classes
             raise JarsError(
-                f"Apache Kafka could not be downloaded from a Maven repository: {error} (without access to the internet: see "
-                "README, Try it)",
-                f"Apache Kafka n'a pas pu être téléchargé depuis un dépôt Maven : {error} (sans accès à internet : voir "
-                "README, Essayer)",
+                _(
+                    "Apache Kafka could not be downloaded from a Maven repository: {error} (without access to "
+                    "the internet: see README, Try it)",
+                    error=error,
+                ),
             ) from error
     return [store / jar.name for jar in locked]
 
@@ -108,10 +109,15 @@ def _fetch(jar: Jar, maven: Any, store: Path) -> None:
     found = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     if (sha256 := _hash(found)) != jar.sha256:
         raise JarsError(
-            f"{found} is not the {jar.name} of this version of Accueil (SHA-256 {sha256}, expected "
-            f"{jar.sha256}): remove the file; if that does not help, the Maven repository serves another file",
-            f"{found} n'est pas le {jar.name} prévu pour cette version d'Accueil (SHA-256 {sha256}, attendu "
-            f"{jar.sha256}) : supprimer le fichier ; si cela ne suffit pas, le dépôt Maven fournit un autre fichier",
+            _(
+                "{found} is not the {name} of this version of Accueil (SHA-256 {sha256}, expected "
+                "{sha256_2}): remove the file; if that does not help, the Maven repository serves another "
+                "file",
+                found=found,
+                name=jar.name,
+                sha256=sha256,
+                sha256_2=jar.sha256,
+            ),
         )
     new = store / f"{jar.name}.{os.getpid()}"
     shutil.copyfile(found, new)

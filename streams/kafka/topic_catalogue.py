@@ -3,57 +3,40 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from models.locale import N_
 from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
 from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
-from streams.locale.error_messages import translate
+from streams.locale.error_messages import translate_by_pattern
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import wait_for_broker
 from streams.settings.schema import Settings
 
 PHRASES: Final = {
-    r"created (?P<topic>\S+) with (?P<count>\d+) partitions": (
-        "created {topic} with {count} partitions",
-        "{topic} créé avec {count} partitions",
+    r"created (?P<topic>\S+) with (?P<count>\d+) partitions": N_("created {topic} with {count} partitions"),
+    r"set (?P<setting>.+) on (?P<topic>\S+)": N_("set {setting} on {topic}"),
+    r"(?P<topic>\S+): (?P<count>\d+) of (?P<all>\d+) replicas are in sync, min.insync.replicas is not set yet": N_(
+        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil topics apply"
     ),
-    r"set (?P<setting>.+) on (?P<topic>\S+)": ("set {setting} on {topic}", "{setting} réglé sur {topic}"),
-    r"(?P<topic>\S+): (?P<count>\d+) of (?P<all>\d+) replicas are in sync, min.insync.replicas is not set yet": (
-        "{topic}: {count} of {all} replicas are in sync, min.insync.replicas is set by a later accueil topics apply",
-        "{topic} : {count} réplicas sur {all} à jour, min.insync.replicas sera réglé par un prochain accueil topics apply",
+    r"no Kafka broker answers at (?P<place>.+)": N_("no Kafka broker answers at {place}"),
+    r"topics could not be read or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": N_(
+        "topics could not be read or changed ({why}): grant {rights} on the topics, ALTER on the "
+        "cluster (kafka-acls.sh)"
     ),
-    r"no Kafka broker answers at (?P<place>.+)": (
-        "no Kafka broker answers at {place}",
-        "aucun broker Kafka ne répond à {place}",
+    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": N_(
+        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)"
     ),
-    r"topics could not be read or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
-        "topics could not be read or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
-        "topics ni lus ni modifiés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
-    ),
-    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": (
-        "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
-        "le topic {topic} n'a pas pu être créé : accorder {rights} sur les topics (kafka-acls.sh)",
-    ),
-    r"topic (?P<topic>\S+) could not be copied to more brokers: (?P<why>.*)": (
-        "topic {topic} could not be copied to more brokers: {why}",
-        "le topic {topic} n'a pas pu être copié sur d'autres brokers : {why}",
+    r"topic (?P<topic>\S+) could not be copied to more brokers: (?P<why>.*)": N_(
+        "topic {topic} could not be copied to more brokers: {why}"
     ),
     r"topic (?P<topic>\S+) has (?P<found>\d+) replicas, the configuration says replication = (?P<wanted>\d+), but "
-    r"(?P<brokers>\d+) brokers are running: .*": (
-        (
-            "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are running: start more, or "
-            "set replication = {found}"
-        ),
-        (
-            "{topic} a {found} réplicas, les réglages disent {wanted}, mais {brokers} brokers tournent : en démarrer d'autres, "
-            "ou régler replication = {found}"
-        ),
+    r"(?P<brokers>\d+) brokers are running: .*": N_(
+        "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are "
+        "running: start more, or set replication = {found}"
     ),
-    r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": (
-        "topic {topic} could not be created: {why}",
-        "le topic {topic} n'a pas pu être créé : {why}",
-    ),
-    r"topic (?P<topic>\S+) has (?P<found>\d+) partitions, the configuration says (?P<wanted>\d+): .*": (
-        "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set partitions = {found}",
-        "{topic} a {found} partitions, les réglages disent {wanted}, ce qui déplacerait des clés : régler partitions = {found}",
+    r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": N_("topic {topic} could not be created: {why}"),
+    r"topic (?P<topic>\S+) has (?P<found>\d+) partitions, the configuration says (?P<wanted>\d+): .*": N_(
+        "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set "
+        "partitions = {found}"
     ),
 }
 """Translations of the messages of `topic_admin`, which are in English only."""
@@ -112,4 +95,4 @@ def apply_topics(
 
 
 def _translate(text: str) -> str:
-    return translate(PHRASES, text) or text
+    return translate_by_pattern(PHRASES, text) or text

@@ -13,8 +13,8 @@ from typing import Any, Final
 import httpx
 
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
+from models.locale import _, translate
 from models.timestamps import milliseconds, to_iso
 from streams.notify.incidents import ChangeKind, Incident, IncidentKind
 from streams.notify.links import Links
@@ -102,7 +102,7 @@ def make_test_alert(now: int) -> Body:
     """Return a test alert, which ends after a minute."""
     return {
         "labels": {"alertname": "AccueilTest", "severity": "info", "category": "test"},
-        "annotations": {"summary": TESTS["fr"], "summary_en": TESTS["en"]},
+        "annotations": {"summary": translate(TESTS, "fr"), "summary_en": translate(TESTS, "en")},
         "startsAt": to_iso(now),
         "endsAt": to_iso(now + 60_000),
     }
@@ -129,9 +129,7 @@ class Client:
         try:
             return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))
         except (ValueError, KeyError, TypeError):
-            raise UnavailableError(
-                say(f"{self._name} is not an Alertmanager", f"{self._name} n'est pas un Alertmanager")
-            ) from None
+            raise UnavailableError(_("{name} is not an Alertmanager", name=self._name)) from None
 
     def post(self, alerts: Sequence[Body]) -> int:
         """Send `alerts`; return the number of those refused as invalid. Raises `UnavailableError`."""
@@ -150,13 +148,10 @@ class Client:
         try:
             answer = self._client.request(method, self._url + path, json=content)
         except httpx.HTTPError:
-            raise UnavailableError(say(f"{self._name} does not answer", f"{self._name} ne répond pas")) from None
+            raise UnavailableError(_("{name} does not answer", name=self._name)) from None
         if not answer.is_success and (method == "GET" or answer.status_code != httpx.codes.BAD_REQUEST):
             raise UnavailableError(
-                say(
-                    f"{self._name} refuses alerts at present ({answer.status_code})",
-                    f"{self._name} refuse les alertes pour l'instant ({answer.status_code})",
-                ),
+                _("{name} refuses alerts at present ({status_code})", name=self._name, status_code=answer.status_code),
                 read_retry_after(answer.headers),
             )
         return answer

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
+from models.locale import _, translate
 from models.timestamps import to_datetime
 from streams.notify.links import Links
 from streams.notify.message_delivery import OutgoingMessage, RefusedError
@@ -90,42 +90,35 @@ class MailTransport:
         return message
 
     def _lines(self, outgoing: OutgoingMessage) -> Iterator[str]:
-        formatter, at = self._formatter, outgoing.at
+        formatter, at, language = self._formatter, outgoing.at, self._options.language
         yield formatter.headline(outgoing.notices)
         for notice in outgoing.notices:
             yield ""
             yield formatter.explain(notice, at) if len(outgoing.notices) == 1 else formatter.line(notice, at)
             for name, url in self._links.of(notice.incident).items():
-                yield f"{LINKS[name][self._options.language]}{STOPS[self._options.language]}{url}"
+                yield f"{translate(LINKS[name], language)}{translate(STOPS, language)}{url}"
 
 
 def _explain(error: Exception) -> str:
     match error:
         case smtplib.SMTPAuthenticationError():
-            return say("refuses the user or the password", "refuse l'utilisateur ou le mot de passe")
+            return _("refuses the user or the password")
         case smtplib.SMTPRecipientsRefused():
-            return say(f"refuses the recipient ({_code_of(error)})", f"refuse le destinataire ({_code_of(error)})")
+            return _("refuses the recipient ({code_of})", code_of=_code_of(error))
         case smtplib.SMTPSenderRefused():
-            return say("refuses the sender", "refuse l'expéditeur")
+            return _("refuses the sender")
         case smtplib.SMTPNotSupportedError():
-            return say(
-                "does not support STARTTLS or authentication", "ne connaît pas STARTTLS, ou pas d'identification"
-            )
+            return _("does not support STARTTLS or authentication")
         case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
-            return say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
+            return _("refuses the message ({smtp_code})", smtp_code=error.smtp_code)
         case smtplib.SMTPResponseException():
-            return say(
-                f"accepts no mail at present ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})"
-            )
+            return _("accepts no mail at present ({smtp_code})", smtp_code=error.smtp_code)
         case UnicodeError():
-            return say(
-                "nothing is sent: the user or the password is not ASCII",
-                "rien n'est envoyé : l'utilisateur ou le mot de passe n'est pas en ASCII",
-            )
+            return _("nothing is sent: the user or the password is not ASCII")
         case ssl.SSLError():
-            return say("its certificate is not trusted", "son certificat n'est pas reconnu")
+            return _("its certificate is not trusted")
         case _:
-            return say("does not answer", "ne répond pas")
+            return _("does not answer")
 
 
 def _code_of(error: smtplib.SMTPRecipientsRefused) -> int:

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.files import make_private_directory
-from connectors.sdk.i18n import say
+from models.locale import _
 from streams.notify import alertmanager
 from streams.notify.alertmanager import AlertWriter, Client
 from streams.notify.alertmanager_delivery import AlertmanagerDelivery
@@ -199,9 +199,4 @@ def _locked(directory: Path) -> Iterator[None]:
         with FileLock(directory / "lock", timeout=0.5):
             yield
     except Timeout:
-        raise InstanceInUseError(
-            say(
-                f"{directory} is in use by another accueil notify",
-                f"{directory} est utilisé par un autre accueil notify",
-            )
-        ) from None
+        raise InstanceInUseError(_("{directory} is in use by another accueil notify", directory=directory)) from None

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from connectors.sdk.database import Database
-from connectors.sdk.i18n import say
+from models.locale import _
 from models.sla import AnySlaEvent
 from streams.notify.incidents import (
     BROKEN,
@@ -141,10 +141,7 @@ class Store:
         self._database = Database(
             directory / FILE,
             *TABLES,
-            advice=say(
-                "move the file away; all open incidents are then sent again",
-                "déplacer le fichier ; tous les incidents en cours seront alors envoyés de nouveau",
-            ),
+            advice=_("move the file away; all open incidents are then sent again"),
         )
 
     def close(self) -> None:

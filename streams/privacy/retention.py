@@ -4,35 +4,34 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple
 
+from models.locale import C_, N_, _, translate
 from streams.settings.schema import Settings
 
 MONTH_DAYS: Final = 31
 """Longest additional time for a record of the audit log, in days, because whole files are deleted."""
-Text = tuple[str, str]
-"""English, French."""
 
 
 class RetentionRule(NamedTuple):
     """Retention period of one kind of data."""
 
-    what: Text
+    what: str
     where: str
-    personal: Text
+    personal: str
     """Kind of personal data in it."""
     days: int | None
     """None: unlimited, or as `until` says."""
-    until: Text
+    until: str
     """Start of the period, or the event that ends it."""
     setting: str
     """Name of the setting for `days`; empty if there is none."""
 
 
-PSEUDONYMS: Final = ("pseudonyms", "pseudonymes")
-CONTACT_IDS: Final = ("ids of contacts", "numéros de contacts")
-RAW: Final = ("unchanged input, perhaps names and texts", "tel quel : peut-être noms, textes")
-NOTHING: Final = ("nothing", "rien")
-SINCE_TOLD: Final = ("after the event was published", "après publication de l'événement")
-SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
+PSEUDONYMS: Final = N_("pseudonyms")
+CONTACT_IDS: Final = N_("ids of contacts")
+RAW: Final = N_("unchanged input, perhaps names and texts")
+NOTHING: Final = N_("nothing")
+SINCE_TOLD: Final = N_("after the event was published")
+SINCE_CLOSED: Final = N_("after it was closed")
 
 
 def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime | None:
@@ -55,7 +54,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
     retention, notify = settings.retention, settings.notify
     return [
         RetentionRule(
-            ("events, timeline entries, SLA events", "événements, entrées des fils, échéances"),
+            N_("events, timeline entries, SLA events"),
             "Kafka contact.*.v1, citizen.timeline.v1",
             PSEUDONYMS,
             retention.events_days,
@@ -63,7 +62,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "retention.events_days",
         ),
         RetentionRule(
-            ("unusable records", "enregistrements inutilisables"),
+            N_("unusable records"),
             "Kafka contact.deadletter.v1",
             PSEUDONYMS,
             retention.dead_letters_days,
@@ -71,7 +70,7 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "retention.dead_letters_days",
         ),
         RetentionRule(
-            ("the state of each contact", "l'état de chaque contact"),
+            N_("the state of each contact"),
             "Kafka accueil.contacts.v1",
             PSEUDONYMS,
             settings.worker.keep_closed_days,
@@ -79,21 +78,15 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "worker.keep_closed_days",
         ),
         RetentionRule(
-            ("the row for counting a citizen", "la ligne qui sert à compter un usager"),
+            N_("the row for counting a citizen"),
             "Kafka accueil.citizens.v1",
             PSEUDONYMS,
             None,
-            (
-                "until the four weeks of its contacts are counted; while a case is open, 400 days at most",
-                (
-                    "jusqu'à ce que les quatre semaines de ses contacts soient comptées ; "
-                    "tant qu'une demande est ouverte, 400 jours au plus"
-                ),
-            ),
+            N_("until the four weeks of its contacts are counted; while a case is open, 400 days at most"),
             "",
         ),
         RetentionRule(
-            ("citizens' timelines, links, open SLA targets", "fils des usagers, liens, délais en cours"),
+            N_("citizens' timelines, links, open SLA targets"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
             settings.timeline.keep_days,
@@ -101,139 +94,115 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
             "timeline.keep_days",
         ),
         RetentionRule(
-            ("revoked links", "liens révoqués"),
+            N_("revoked links"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
             None,
-            (
-                "while any data about one of the two exists, or until one is erased",
-                "tant que quelque chose est gardé de l'un des deux, ou jusqu'à l'effacement de l'un",
-            ),
+            N_("while any data about one of the two exists, or until one is erased"),
             "",
         ),
         RetentionRule(
-            ("contacts whose person was erased", "contacts dont la personne a été effacée"),
+            N_("contacts whose person was erased"),
             "timeline.db, PostgreSQL",
             CONTACT_IDS,
             erased_days(settings),
-            ("after the erasure", "après l'effacement"),
+            N_("after the erasure"),
             "timeline.keep_days",
         ),
         RetentionRule(
-            (
-                "accesses to citizens' data and their purposes; proofs of erasure",
-                "qui a lu quoi de qui, et pourquoi ; preuves d'effacement",
-            ),
+            N_("accesses to citizens' data and their purposes; proofs of erasure"),
             "data/audit, timeline.db",
             PSEUDONYMS,
             settings.audit.keep_days,
-            ("after the record, plus up to a month", "après l'acte, et un mois de plus"),
+            N_("after the record, plus up to a month"),
             "audit.keep_days",
         ),
         RetentionRule(
-            ("records that a connector could not map", "ce qu'un connecteur n'a pu lire"),
+            N_("records that a connector could not map"),
             "data/connectors/…/rejects.jsonl, *.bad",
             RAW,
             retention.rejects_days,
-            ("after it was read", "après sa lecture"),
+            N_("after it was read"),
             "retention.rejects_days",
         ),
         RetentionRule(
-            ("a switchboard's live events", "événements reçus en direct d'un standard"),
+            N_("a switchboard's live events"),
             "data/connectors/…/ami, esl",
-            ("telephone numbers", "numéros de téléphone"),
+            N_("telephone numbers"),
             None,
-            (
-                "until Kafka or the spool has them; while the connector is stopped, unlimited",
-                "jusqu'à ce que Kafka ou la file sur disque l'ait ; connecteur arrêté : sans limite",
-            ),
+            N_("until Kafka or the spool has them; while the connector is stopped, unlimited"),
             "",
         ),
         RetentionRule(
-            ("events while Kafka is unavailable", "événements pendant une panne de Kafka"),
+            N_("events while Kafka is unavailable"),
             "data/connectors/…/spool",
             PSEUDONYMS,
             None,
-            ("until Kafka has them", "jusqu'à ce que Kafka les ait"),
+            N_("until Kafka has them"),
             "",
         ),
         RetentionRule(
-            (
-                "events that connectors published, so that duplicates are identical",
-                "événements déjà publiés par les connecteurs, pour que les doublons soient identiques",
-            ),
+            N_("events that connectors published, so that duplicates are identical"),
             "data/connectors/…/told.sqlite, threads.sqlite, cursor-*",
-            ("ids, keyed digests", "numéros, empreintes à clé"),
+            N_("ids, keyed digests"),
             None,
-            ("the newest, up to a fixed number", "un nombre borné, les plus récents"),
+            N_("the newest, up to a fixed number"),
             "",
         ),
         RetentionRule(
-            (
-                "a connector's position before its source was read again",
-                "la position d'un connecteur avant une relecture",
-            ),
+            N_("a connector's position before its source was read again"),
             "data/connectors/…/before-reread",
-            ("ids, keyed digests", "numéros, empreintes à clé"),
+            N_("ids, keyed digests"),
             retention.rejects_days,
-            ("after that reading", "après celle-ci"),
+            N_("after that reading"),
             "retention.rejects_days",
         ),
         RetentionRule(
-            (
-                "registers of letters: numbers given in a mailroom, letters of Maarch reported so far",
-                "registres des courriers : numéros donnés au service courrier, courriers de Maarch déjà publiés",
-            ),
+            N_("registers of letters: numbers given in a mailroom, letters of Maarch reported so far"),
             "data/connectors/…/register.sqlite, letters.sqlite",
-            ("ids, keyed digests", "numéros, empreintes à clé"),
+            N_("ids, keyed digests"),
             None,
-            (
-                "unlimited: otherwise a number would be given twice or a letter published twice",
-                "sans limite : un numéro serait donné deux fois, ou un courrier publié deux fois",
-            ),
+            N_("unlimited: otherwise a number would be given twice or a letter published twice"),
             "",
         ),
         RetentionRule(
-            ("scans and sidecars of a mailroom", "scans et fiches d'un service courrier"),
+            N_("scans and sidecars of a mailroom"),
             "connectors.<mailroom>.archive",
-            ("the letters themselves, as they came", "les courriers mêmes, tels quels"),
+            N_("the letters themselves, as they came"),
             None,
-            (
-                'until you remove them; with afterwards = "delete", a letter is deleted after it was read',
-                'jusqu\'à ce que vous les retiriez ; avec afterwards = "delete", ce qui est lu est supprimé aussitôt',
-            ),
+            N_('until you remove them; with afterwards = "delete", a letter is deleted after it was read'),
             "",
         ),
         RetentionRule(
-            ("reported missed SLA targets", "échéances dépassées déjà signalées"),
+            N_("reported missed SLA targets"),
             "notify.db",
             CONTACT_IDS,
             notify.keep_ended_days,
-            ("after the end", "après la fin"),
+            N_("after the end"),
             "notify.keep_ended_days",
         ),
         RetentionRule(
-            ("logs", "journaux"),
+            N_("logs"),
             "data/logs",
             NOTHING,
             retention.logs_days,
-            ("after the last line", "après la dernière ligne"),
+            N_("after the last line"),
             "retention.logs_days",
         ),
         RetentionRule(
-            ("figures of each day", "chiffres de chaque jour"),
+            N_("figures of each day"),
             "Kafka accueil.figures.v1",
             NOTHING,
             settings.worker.keep_days,
-            ("after that day", "après ce jour"),
+            N_("after that day"),
             "worker.keep_days",
         ),
         RetentionRule(
-            ("figures, totals", "chiffres, totaux"),
+            N_("figures, totals"),
             "Kafka accueil.figures.v1",
             NOTHING,
             None,
-            ("unlimited", "sans limite"),
+            N_("unlimited"),
             "",
         ),
     ]
@@ -241,25 +210,25 @@ def retention_rules(settings: Settings) -> list[RetentionRule]:
 
 def describe(settings: Settings, language: str) -> str:
     """Return the table of retention periods in `en` or `fr` as Markdown, as printed in PRIVACY.md."""
-    index = ("en", "fr").index(language)
-    rows = [[title[index] for title in TITLES], ["---"] * len(TITLES)]
+    rows = [[translate(title, language) for title in TITLES], ["---"] * len(TITLES)]
     for rule in retention_rules(settings):
-        days = "" if rule.days is None else f"{rule.days} {('days', 'jours')[index]}, "
+        days = "" if rule.days is None else translate(N_("{days} days"), language, days=rule.days) + ", "
         setting = f"`{rule.setting}`" if rule.setting else ""
-        rows.append([rule.what[index], f"`{rule.where}`", rule.personal[index], f"{days}{rule.until[index]}", setting])
+        what, personal, until = (translate(text, language) for text in (rule.what, rule.personal, rule.until))
+        rows.append([what, f"`{rule.where}`", personal, f"{days}{until}", setting])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 TITLES: Final = (
-    ("data", "données"),
-    ("where", "où"),
-    ("personal data", "données personnelles"),
-    ("duration", "durée"),
-    ("setting", "réglage"),
+    N_("data"),
+    N_("where"),
+    C_("retention", "personal data"),
+    N_("duration"),
+    N_("setting"),
 )
 
 
-def find_contradictions(settings: Settings) -> Iterator[Text]:
+def find_contradictions(settings: Settings) -> Iterator[str]:
     """Yield a message for each of `CONTRADICTIONS` in the settings: a period that must be longer than another one is not."""
     retention = settings.retention
     days = {
@@ -270,44 +239,36 @@ def find_contradictions(settings: Settings) -> Iterator[Text]:
         "notify.keep_ended_days": settings.notify.keep_ended_days,
         "audit.keep_days": settings.audit.keep_days,
     }
-    for longer, shorter, english, french in CONTRADICTIONS:
+    for longer, shorter, reason in CONTRADICTIONS:
         if days[longer] <= days[shorter]:
-            yield (
-                f"{longer} = {days[longer]}, {shorter} = {days[shorter]}: {english}",
-                f"{longer} = {days[longer]}, {shorter} = {days[shorter]} : {french}",
-            )
+            yield f"{longer} = {days[longer]}, {shorter} = {days[shorter]}{_(':')} {_(reason)}"
 
 
 CONTRADICTIONS: Final = (
     (
         "worker.keep_closed_days",
         "retention.events_days",
-        "Kafka keeps events longer, so a duplicate would count again",
-        "Kafka garde les événements plus longtemps : un doublon compterait deux fois",
+        N_("Kafka keeps events longer, so a duplicate would count again"),
     ),
     (
         "worker.keep_closed_days",
         "retention.dead_letters_days",
-        "a dead letter replayed late would count again",
-        "une lettre morte rejouée tard compterait deux fois",
+        N_("a dead letter replayed late would count again"),
     ),
     (
         "timeline.keep_days",
         "retention.events_days",
-        "the marks of erased contacts would be deleted before the topics",
-        "les personnes effacées seraient oubliées avant les topics",
+        N_("the marks of erased contacts would be deleted before the topics"),
     ),
     (
         "notify.keep_ended_days",
         "retention.events_days",
-        "a duplicate event would start a new incident",
-        "une échéance signalée de nouveau passerait pour nouvelle",
+        N_("a duplicate event would start a new incident"),
     ),
     (
         "audit.keep_days",
         "timeline.keep_days",
-        "the accesses to a timeline would be deleted before the timeline",
-        "on oublierait qui a lu un fil avant le fil",
+        N_("the accesses to a timeline would be deleted before the timeline"),
     ),
 )
-"""Setting that must be larger, setting that must be smaller, reason in English and French."""
+"""Setting that must be larger, setting that must be smaller, and the reason."""

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 from unicodedata import combining, normalize
 
+from models.locale import translate
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
@@ -142,7 +143,6 @@ def _known(coverage: Coverage, report: Report, history: History, language: str) 
 
 
 def _definitions(report: Report, options: WebOptions, language: str) -> list[tuple[str, str]]:
-    number = 0 if language == "fr" else 1
     limits = {"target": options.target_seconds, "limit": options.short_abandon_seconds}
     board = BOARD[language]
     at_desks = board["desk_target"].format(target=format_span(options.desk_target_seconds, language))
@@ -153,7 +153,7 @@ def _definitions(report: Report, options: WebOptions, language: str) -> list[tup
         "service_level": f"{board[f'formula_{report.formula}'].format(**limits)} {at_desks}",
         "abandonment": board["abandonment_formula"].format(**limits),
     }
-    return [(name[number], text[number].format(**values)) for name, text in DEFINITIONS]
+    return [(translate(name, language), translate(text, language, **values)) for name, text in DEFINITIONS]
 
 
 def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebOptions, language: str) -> Chapter:
@@ -178,12 +178,15 @@ def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebO
 
 def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, language: str) -> dict[Dimensions, str]:
     """Return the display names of rows: configured labels or defaults, with the site where names are equal."""
-    number = 0 if language == "fr" else 1
     texts = TEXTS[language]
-    queues = {queue.dimensions: (queue.label_fr, queue.label_en)[number] for queue in options.queues}
+    queues = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in options.queues}
     names = {}
     for dimensions in dimension_keys:
-        service = options.service_labels(dimensions.service)[number] if dimensions.service else texts["no_service"]
+        service = (
+            options.service_labels(dimensions.service)[0 if language == "fr" else 1]
+            if dimensions.service
+            else texts["no_service"]
+        )
         if dimensions in queues:
             names[dimensions] = queues[dimensions]
         elif dimensions.channel == SLA:

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import click
 
-from streams.locale.i18n import say
-
 EXIT_CONFIGURATION: Final = 2
 """The operator must correct something before the next start."""
 EXIT_RESTART: Final = os.EX_SOFTWARE
@@ -44,4 +42,4 @@ def operator_errors() -> Iterator[None]:
         raise OperatorError(str(error)) from None
     except BrokerError as error:
         exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
-        raise OperatorError(say(str(error), error.french), exit_code) from None
+        raise OperatorError(str(error), exit_code) from None

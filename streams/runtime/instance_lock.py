@@ -16,11 +16,11 @@ import click
 from filelock import FileLock, Timeout
 
 from connectors.sdk.errors import describe_os_error
+from models.locale import _
 from streams.cli.base import pass_settings
 from streams.kafka import broker_login
 from streams.kafka.embedded_broker import is_listening
-from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate
-from streams.locale.i18n import say
+from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import DEFAULT_FILE, load
 from streams.settings.schema import ConfigError, Kafka, Settings
@@ -76,9 +76,10 @@ def lock_data_directory(data: Path) -> Iterator[None]:
         other = read(data)
         pid = f" (pid {other.pid})" if other else ""
         raise OperatorError(
-            say(
-                f"{data} is in use by another accueil up{pid}: stop it, or choose another directory with ACCUEIL_DATA",
-                f"{data} est utilisé par un autre accueil up{pid} : l'arrêter, ou choisir un autre dossier (ACCUEIL_DATA)",
+            _(
+                "{data} is in use by another accueil up{pid}: stop it, or choose another directory with ACCUEIL_DATA",
+                data=data,
+                pid=pid,
             )
         ) from None
     try:
@@ -136,15 +137,9 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
         _running_file(settings.data).open().close()  # for other accounts, raise PermissionError instead of "no broker"
     demo, hint = settings.data / DEMO, ""
     if not or_demo and read(demo):
-        hint = say(
-            f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={demo}",
-            f" ; la démonstration qui y tourne n'est pas touchée : pour la viser, ACCUEIL_DATA={demo}",
-        )
+        hint = _("; the demo that runs there is not used: to use it, set ACCUEIL_DATA={demo}", demo=demo)
     raise ConfigError(
-        say(
-            f"no broker: start accueil up (data directory {settings.data}), or set brokers or ACCUEIL_BROKERS",
-            f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
-        )
+        _("no broker: start accueil up (data directory {data}), or set brokers or ACCUEIL_BROKERS", data=settings.data)
         + hint
     )
 
@@ -164,7 +159,7 @@ def ensure_password(data: Path) -> str:
     try:
         return broker_login.ensure_password(data / broker_login.PASSWORD_FILE)
     except broker_login.PasswordError as error:
-        raise ConfigError(say(str(error), error.french)) from None
+        raise ConfigError(str(error)) from None
     except OSError as error:
         raise ConfigError(describe_os_error(error, data / broker_login.PASSWORD_FILE)) from None
 
@@ -207,7 +202,7 @@ def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, 
 
 def other_directory_hint() -> str:
     """Return a hint to use another data directory."""
-    return say("; for another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
+    return _("; for another data directory: ACCUEIL_DATA")
 
 
 def wait_for_broker(
@@ -227,10 +222,7 @@ def wait_for_broker(
     while not any(map(is_listening, brokers.split(","))):
         if time.monotonic() > deadline:
             raise OperatorError(
-                say(
-                    f"no Kafka broker answers at {brokers} after {seconds:g} s",
-                    f"aucun broker Kafka ne répond à {brokers} après {seconds:g} s",
-                ),
+                _("no Kafka broker answers at {brokers} after {seconds:g} s", brokers=brokers, seconds=seconds),
                 EXIT_RESTART,
             )
         time.sleep(0.1)
@@ -256,7 +248,7 @@ def find_refusal(
         return ""
     needed = {**dict.fromkeys(reads, authorization.READ), **dict.fromkeys(writes, authorization.WRITE)}
     refusal = authorization.find_refusal(brokers, client, authorization.RequiredRights(needed, any_of))
-    return (translate(REFUSALS, refusal.text) or refusal.text) if refusal else ""
+    return (translate_by_pattern(REFUSALS, refusal.text) or refusal.text) if refusal else ""
 
 
 @contextmanager
@@ -269,11 +261,11 @@ def kafka_errors() -> Iterator[None]:
         yield
     except UnknownRowVersion as error:
         text = f"Kafka: {error} (this is Accueil {version('accueil')})"
-        raise OperatorError(translate(LATER_RELEASE_MESSAGES, text) or text) from None
+        raise OperatorError(translate_by_pattern(LATER_RELEASE_MESSAGES, text) or text) from None
     except KafkaError as error:
         # Some messages already begin with the name of their class.
         text = str(error).removeprefix(f"{type(error).__name__}: ")
-        summary = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
+        summary = _("Kafka refuses, or does not answer:")
         code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
         raise OperatorError(f"{summary} {type(error).__name__}: {text}", code) from None
 
@@ -284,7 +276,7 @@ def _report_demo(settings: Settings, data: Path) -> None:
     if context is None or data == settings.data or _DEMO_REPORTED in context.meta:
         return
     context.meta[_DEMO_REPORTED] = True
-    text = say(f"using the running demo in {data}", f"il s'agit de la démonstration qui tourne, dans {data}")
+    text = _("using the running demo in {data}", data=data)
     click.echo(f"accueil: {text}", err=True)
 
 

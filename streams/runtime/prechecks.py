@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from models.locale import _
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.privacy.retention import find_contradictions
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import lock_data_directory
@@ -31,18 +31,21 @@ def claim_data_directory(data: Path) -> Iterator[None]:
             pass
     except OSError as error:
         raise OperatorError(
-            say(
-                f"the data directory {data} cannot be written ({os_error_cause(error)}): set data or ACCUEIL_DATA to another",
-                f"impossible d'écrire dans le dossier {data} ({os_error_cause(error)}) : en choisir un autre (ACCUEIL_DATA)",
+            _(
+                "the data directory {data} cannot be written ({os_error_cause}): set data or ACCUEIL_DATA to another",
+                data=data,
+                os_error_cause=os_error_cause(error),
             )
         ) from None
     free = shutil.disk_usage(data).free
     if free < FREE_BYTES:
         room = f"{free >> 20} MiB / {FREE_BYTES >> 20} MiB"
         raise OperatorError(
-            say(
-                f"the disk of {data} is nearly full ({room}): make room, or set data or ACCUEIL_DATA to another directory",
-                f"le disque de {data} est presque plein ({room}) : faire de la place, ou choisir un autre dossier (ACCUEIL_DATA)",
+            _(
+                "the disk of {data} is nearly full ({room}): make room, or set data or ACCUEIL_DATA to "
+                "another directory",
+                data=data,
+                room=room,
             )
         )
     with lock_data_directory(data):
@@ -67,21 +70,22 @@ def find_warnings(settings: Settings) -> list[str]:
     warnings = []
     if processes > partitions:
         warnings.append(
-            say(
-                f"worker.processes = {processes}, but partitions = {partitions}: "
-                f"{processes - partitions} of the workers will have nothing to do",
-                f"worker.processes = {processes}, mais partitions = {partitions} : "
-                f"{processes - partitions} des workers n'auront rien à faire",
+            _(
+                "worker.processes = {processes}, but partitions = {partitions}: {idle_workers} of the workers "
+                "will have nothing to do",
+                processes=processes,
+                partitions=partitions,
+                idle_workers=processes - partitions,
             )
         )
-    warnings += [say(*words) for words in find_contradictions(settings)]
+    warnings += find_contradictions(settings)
     if stale < idle:
         warnings.append(
-            say(
-                f"web.stale_after_seconds = {stale:g}: an idle worker writes less often; below {idle:g} the board appears stale "
-                "from time to time",
-                f"web.stale_after_seconds = {stale:g} : un worker sans travail écrit moins souvent, au-dessous de {idle:g} le "
-                "tableau se dira périmé de temps en temps",
+            _(
+                "web.stale_after_seconds = {stale:g}: an idle worker writes less often; below {idle:g} the "
+                "board appears stale from time to time",
+                stale=stale,
+                idle=idle,
             )
         )
     return warnings
@@ -105,9 +109,12 @@ def check_port(host: str, port: int, setting: str) -> None:
         variable = "" if setting.startswith("--") else f", ACCUEIL_{setting.replace('.', '__').upper()}"
         settings = f"{setting}{variable}"
         raise OperatorError(
-            say(
-                f"port {port} on {host} is not available ({cause}): choose another ({settings})",
-                f"le port {port} sur {host} est indisponible ({cause}) : en choisir un autre ({settings})",
+            _(
+                "port {port} on {host} is not available ({cause}): choose another ({settings})",
+                port=port,
+                host=host,
+                cause=cause,
+                settings=settings,
             )
         ) from None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.sdk.publisher import DeliveryError, deliver
 from models.events import PersonalDataErased
+from models.locale import translate
 from models.topics import DAY_MS
 from streams.access.audit import read as read_audit
 from streams.access.concealment import load_secret, recorded_forms_of, secret_path
@@ -18,7 +19,6 @@ from streams.privacy.erasures import Erasures, RetentionPeriods
 from streams.privacy.personal_data import PersonalData, RetentionRule
 from streams.privacy.privacy_requests import PrivacyRequests
 from streams.privacy.retention import MONTH_DAYS, erased_days, retention_rules
-from streams.privacy.vocabulary import LANGUAGES
 from streams.runtime.instance_lock import find_cluster
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.store import Timeline
@@ -62,16 +62,16 @@ def collect_personal_data(
 
     See `personal_data.collect_personal_data`.
     """
-    index = LANGUAGES.index(language)
     rules = [
-        RetentionRule(rule.what[index], rule.where, rule.days, rule.until[index]) for rule in retention_rules(settings)
+        RetentionRule(translate(rule.what, language), rule.where, rule.days, translate(rule.until, language))
+        for rule in retention_rules(settings)
     ]
 
     def records() -> Iterator[Mapping[str, Any]]:
         return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)
 
     services, queues = settings.web.name_services(language), settings.web.name_queues(language)
-    notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[index]
+    notice = (settings.rights.notice_en if language == "en" else "") or settings.rights.notice
     names = partial(recorded_forms_of, secret=load_secret(secret_path(settings.data)))
     now = datetime.now(UTC)
     return personal_data.collect_personal_data(

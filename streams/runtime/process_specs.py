@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from connectors.sdk.config_errors import format_key_path, suggest
 from connectors.sdk.exclusive_resources import ExclusiveResource, find_conflicts
 from connectors.sdk.signals import install_stop_handler
+from models.locale import _
 from models.topics import SOURCES
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.locale.i18n import say
 from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.runtime.errors import EXIT_RESTART
 from streams.runtime.health import State, serve_health
@@ -47,7 +47,7 @@ def run_broker(settings: Settings, health_port: int) -> int:
         settings.data / "kafka",
         settings.broker_port,
         password=ensure_password(settings.data),
-        progress=lambda *both: log.info(say(*both)),
+        progress=log.info,
     )
     kafka.start()  # until it returns, a signal ends the process immediately, even during a download
     stopping = install_stop_handler()
@@ -80,9 +80,9 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     from connectors.sdk.pseudonyms import IdentityBlocklist  # noqa: PLC0415
 
     if unknown := set(names) - set(settings.connectors):
-        known = ", ".join(settings.connectors) or say("none", "aucun")
+        known = ", ".join(settings.connectors) or _("none")
         raise ConfigError(
-            f"{format_key_path(('connectors', min(unknown)))}: {say('unknown; configured:', 'inconnu ; configurés :')} {known}"
+            _("{key}: unknown; configured: {known}", key=format_key_path(("connectors", min(unknown))), known=known)
             + suggest(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []
@@ -156,12 +156,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
 
     instances = configure_connectors(settings, names, config)
     if not instances:
-        raise ConfigError(
-            say(
-                "no connector to run: write a table [connectors.<name>] in accueil.toml",
-                "pas de connecteur à faire tourner : écrire une table [connectors.<nom>] dans accueil.toml",
-            )
-        )
+        raise ConfigError(_("no connector to run: write a table [connectors.<name>] in accueil.toml"))
     stopping = install_stop_handler()
     prepare_private_directory(settings.data)
     mark_lost_positions(instances, settings.data / "connectors")
@@ -223,11 +218,13 @@ def _describe_other_cluster(instances: "Sequence[Instance]", directory: Path) ->
 
     sources = ", ".join(instance.source for instance in instances)
     name, file = instances[0].name, directory / instances[0].source / FILE
-    return say(
-        f"{sources}: earlier events were sent to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
-        f"read the source again (accueil connectors reread {name}), or continue without them (remove {file})",
-        f"{sources} : ce qui a été lu est parti vers un autre cluster Kafka, dont les données ne sont pas ici : les restaurer "
-        f"(data/kafka), ou faire relire la source (accueil connectors reread {name}), ou continuer sans (supprimer {file})",
+    return _(
+        "{sources}: earlier events were sent to another Kafka cluster, whose data are not here: "
+        "restore them (data/kafka), or read the source again (accueil connectors reread {name}), or "
+        "continue without them (remove {file})",
+        sources=sources,
+        name=name,
+        file=file,
     )
 
 
@@ -285,10 +282,9 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
     """
     if not settings.notify.has_receivers:
         raise ConfigError(
-            say(
-                "no receiver: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or [notify.mails.<name>]",
-                "personne à prévenir : écrire une table [notify.alertmanagers.<nom>], [notify.webhooks.<nom>] ou "
-                "[notify.mails.<nom>]",
+            _(
+                "no receiver: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or "
+                "[notify.mails.<name>]"
             )
         )
     running = find(settings, or_demo=True)

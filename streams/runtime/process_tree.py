@@ -22,9 +22,9 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
+from models.locale import _
 from streams.kafka.child_processes import die_with_parent
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.runtime.console import describe_state, is_transient, parse_log_line
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART
 
@@ -146,9 +146,7 @@ class Child:
             delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
             self._report(
                 self.program.name,
-                say(
-                    f"ended ({_name(code)}), restart in {delay:g} s", f"arrêt ({_name(code)}), relance dans {delay:g} s"
-                ),
+                _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay),
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
@@ -170,7 +168,7 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), self.program.stop_seconds)
         except TimeoutError:
-            self._report(self.program.name, say("does not stop, killed", "ne s'arrête pas, tué"))
+            self._report(self.program.name, _("does not stop, killed"))
             self.kill()
             await process.wait()
 
@@ -196,7 +194,7 @@ class Child:
             )
         except (OSError, SubprocessError) as error:
             self._last_line = os_error_cause(error) if isinstance(error, OSError) else str(error)
-            self._report(self.program.name, say("cannot be started: ", "ne peut démarrer : ") + self._last_line)
+            self._report(self.program.name, _("cannot be started: ") + self._last_line)
             return EXIT_RESTART
         if self._stopping.is_set():  # `stop` was called during the start
             process.terminate()
@@ -259,7 +257,7 @@ class Child:
             result = await _get(host, port, "/healthz")
             started = started or bool(result.text)
             strikes = strikes + 1 if started and not result.passed else 0
-        self._report(self.program.name, say("makes no progress, killed", "n'avance plus, tué"))
+        self._report(self.program.name, _("makes no progress, killed"))
         process.kill()
 
     def _record_readiness(self, result: _CheckResult) -> bool:
@@ -282,8 +280,8 @@ class Child:
         """Report once on the console that the process is not ready, and why."""
         if self._reported_ready is not False and not self._stopping.is_set():
             self._reported_ready = False
-            waiting = say("waiting: ", "en attente : ")  # not a failure during the start
-            prefix = say("not ready: ", "pas prêt : ") if self.ready.is_set() else waiting
+            waiting = _("waiting: ")  # not a failure during the start
+            prefix = _("not ready: ") if self.ready.is_set() else waiting
             self._report(self.program.name, prefix + self.trouble + self._details)
 
     @property
@@ -299,9 +297,12 @@ class Child:
 
     def _describe_failure(self, code: int) -> str:
         last_line = self._last_line.removeprefix("accueil: ")
-        return say(
-            f"{self.program.name} cannot run ({_name(code)}): {last_line}\nfull log: {self.log}",
-            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {last_line}\njournal complet : {self.log}",
+        return _(
+            "{name} cannot run ({name_2}): {last_line}\nfull log: {log}",
+            name=self.program.name,
+            name_2=_name(code),
+            last_line=last_line,
+            log=self.log,
         )
 
 
@@ -320,9 +321,10 @@ class _LogFile(RotatingFileHandler):
             self._error_reported = True
             reason = os_error_cause(error) if isinstance(error, OSError) else error
             self._report(
-                say(
-                    f"{self.baseFilename} cannot be written ({reason}): further output is lost",
-                    f"impossible d'écrire {self.baseFilename} ({reason}) : la suite n'est pas gardée",
+                _(
+                    "{basefilename} cannot be written ({reason}): further output is lost",
+                    basefilename=self.baseFilename,
+                    reason=reason,
                 )
             )
 
@@ -393,7 +395,7 @@ class ProcessTree:
                 child.kill()
         else:
             self._end.set_result(None)
-            self._report("", say("stopping …", "arrêt …"))
+            self._report("", _("stopping …"))
 
 
 async def all_ready(children: Iterable[Child], seconds: float | None = None) -> list[Child]:

@@ -9,7 +9,7 @@ import click
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
-from streams.locale.i18n import say
+from models.locale import _
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import other_directory_hint
 from streams.settings.schema import Settings
@@ -23,12 +23,12 @@ kind_option = click.option(
     type=click.Choice(IDENTITY_KINDS),
     default=IdentityKind.PHONE.value,
     show_default=True,
-    help=say("Kind of identity to prompt for.", "Type d'identité à demander."),
+    help=_("Kind of identity to prompt for."),
 )
 sector_option = click.option(
     "--sector",
-    show_default=say("the only one", "le seul qu'il y a"),
-    help=say("Sector whose key makes the pseudonym.", "Secteur dont la clé fait le pseudonyme."),
+    show_default=_("the only one"),
+    help=_("Sector whose key makes the pseudonym."),
 )
 
 
@@ -55,12 +55,7 @@ def find_default(settings: Settings) -> str:
     known = list_sectors(settings)
     if len(known) > 1:
         names = ", ".join(known)
-        raise OperatorError(
-            say(
-                f"there are several sectors: name one with --sector: {names}",
-                f"il y a plusieurs secteurs : en nommer un avec --sector : {names}",
-            )
-        )
+        raise OperatorError(_("there are several sectors: name one with --sector: {names}", names=names))
     return known[0] if known else USUAL
 
 
@@ -71,18 +66,12 @@ def choose_sector(settings: Settings, named: str | None) -> str:
         return sector
     if not known:
         raise OperatorError(
-            say(
-                f"no sector has a key in {settings.data} yet: its connectors create it when they start, and no citizen is known "
-                "until then",
-                f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
-                "personne n'est connu d'ici là",
+            _(
+                "no sector has a key in {data} yet: its connectors create it when they start, and no citizen "
+                "is known until then",
+                data=settings.data,
             )
             + other_directory_hint()
         )
     names = ", ".join(known)
-    raise OperatorError(
-        say(
-            f"no sector {sector} here: {names}; --sector names one",
-            f"pas de secteur {sector} ici : {names} ; --sector en nomme un",
-        )
-    )
+    raise OperatorError(_("no sector {sector} here: {names}; --sector names one", sector=sector, names=names))

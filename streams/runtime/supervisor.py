@@ -18,11 +18,11 @@ from typing import Any, Final
 import click
 from yarl import URL
 
+from models.locale import _
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.jars import KAFKA_VERSION
 from streams.kafka.ports import free_port
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.privacy.retention import find_due
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import (
@@ -92,17 +92,11 @@ def _refuse_own_settings(config: Path | None) -> None:
     """Raise `OperatorError` if the demo would use the settings or the broker of a real installation."""
     if config:
         raise OperatorError(
-            say(
-                "the demo has its own settings: remove --config (variables such as ACCUEIL_WEB__PORT still apply)",
-                "la démo a ses propres réglages : enlever --config (les variables comme ACCUEIL_WEB__PORT restent possibles)",
-            )
+            _("the demo has its own settings: remove --config (variables such as ACCUEIL_WEB__PORT still apply)")
         )
     if os.environ.get("ACCUEIL_BROKERS"):
         raise OperatorError(
-            say(
-                "the demo has its own broker, so that its calls never mix with real ones: unset ACCUEIL_BROKERS",
-                "la démo a son propre broker, pour ne rien mêler aux vrais appels : enlever ACCUEIL_BROKERS",
-            )
+            _("the demo has its own broker, so that its calls never mix with real ones: unset ACCUEIL_BROKERS")
         )
 
 
@@ -110,11 +104,11 @@ def _warn_ignored_settings() -> Iterator[str]:
     """Yield a warning if a settings file exists, which the demo ignores."""
     if (file := find_file()) is None:
         return
-    yield say(
-        f"the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA targets, and "
-        "accueil notify, started separately, reads the file and sends messages about the demo",
-        f"la démo a ses propres réglages et ignore {file} ; ACCUEIL_SLA=sla.toml lui donne d'autres engagements, et "
-        "accueil notify, démarré à part, lit le fichier et envoie les messages de la démo",
+    yield _(
+        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA "
+        "targets, and accueil notify, started separately, reads the file and sends messages about "
+        "the demo",
+        file=file,
     )
 
 
@@ -143,20 +137,20 @@ class Plan:
 
     async def run(self, *, verbose: bool) -> None:
         """Start all programs and keep them running until a signal. Raises `GaveUp`."""
-        title = say("demonstration", "démonstration") if self._demo else "Accueil"
-        report("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
+        title = _("demonstration") if self._demo else "Accueil"
+        report("", _("{title}, data and logs in {data}", title=title, data=self._data))
         for warning in [*find_warnings(self._settings), *(_warn_ignored_settings() if self._demo else ())]:
             report("", warning)
         if not self._settings.connectors and not self._demo:
             report(
                 "",
-                say(
-                    "no connector configured, so no events arrive: write a table [connectors.<name>] in accueil.toml, see README",
-                    "aucun connecteur configuré, rien n'arrivera : écrire [connectors.<nom>] dans accueil.toml, voir README",
+                _(
+                    "no connector configured, so no events arrive: write a table [connectors.<name>] in "
+                    "accueil.toml, see README"
                 ),
             )
         await ProcessTree(self._data / "logs", report, verbose=verbose).run(self._grow)
-        report("", say("stopped", "arrêté"))
+        report("", _("stopped"))
 
     async def _grow(self, tree: ProcessTree) -> None:
         began_at = time.monotonic()
@@ -187,15 +181,12 @@ class Plan:
         if late:  # a missing source must not hide the URL of the board
             for child in late:
                 child.report_trouble()
-            report("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
+            report("", _("the board is at {url}", url=self.url))
             await all_ready(late)
         seconds = f"{time.monotonic() - began_at:.0f} s"
         report(
             "",
-            say(
-                f"ready after {seconds}: {self.url} (Ctrl-C to stop)",
-                f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
-            ),
+            _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url),
         )
         if self._demo:
             await self._name_citizen()
@@ -219,10 +210,7 @@ class Plan:
                 seconds = RETRY_SECONDS
                 report(
                     "retention",
-                    say(
-                        f"not all expired data could be removed, new attempt in an hour: {trouble}",
-                        f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {trouble}",
-                    ),
+                    _("not all expired data could be removed, new attempt in an hour: {trouble}", trouble=trouble),
                 )
             await asyncio.sleep(seconds)
 
@@ -259,12 +247,12 @@ class Plan:
 
     def _report_timelines(self) -> None:
         url = self._settings.api.url or self._address(self._settings.api)
-        report("", say(f"the citizens' timelines are at {url}", f"les fils des usagers sont sur {url}"))
+        report("", _("the citizens' timelines are at {url}", url=url))
         if self._demo:
             from streams.runtime import demo  # noqa: PLC0415 - imports the database's libraries
 
             token = demo.make_token(self._own)
-            report("", say(f"with the token in {token}", f"avec le jeton de {token}"))
+            report("", _("with the token in {token}", token=token))
 
     async def _name_citizen(self) -> None:
         """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
@@ -276,15 +264,15 @@ class Plan:
             if found and found != known:
                 known = found
                 demo.save_number(self._own, known)
-                also = [known.email, known.case and say(f"case {known.case}", f"dossier {known.case}")]
+                also = [known.email, known.case and _("case {case}", case=known.case)]
                 names = ", ".join(filter(None, (known.phone, *also)))
-                report("", say(f"a citizen with a timeline: {names}", f"un usager avec un fil : {names}"))
+                report("", _("a citizen with a timeline: {names}", names=names))
             await asyncio.sleep(CITIZEN_SECONDS)
 
     def _report_health_urls(self, programs: list[Program]) -> None:
         report(
             "",
-            say("health and metrics (/healthz /readyz /metrics):", "santé et métriques (/healthz /readyz /metrics) :"),
+            _("health and metrics (/healthz /readyz /metrics):"),
         )
         for program in programs:
             if address := program.address("/metrics"):

@@ -6,8 +6,8 @@ from typing import Final
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.keys import load_key
 from connectors.sdk.pseudonyms import IdentityBlocklist
+from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
-from streams.locale.i18n import say
 from streams.runtime.instance_lock import other_directory_hint
 from streams.runtime.prechecks import prepare_private_directory
 from streams.runtime.sector_keys import find_key_sectors
@@ -31,10 +31,7 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
         return Timeline(*_location(settings), find_caps(settings), lock_timeout_seconds)
     except TooNew:
         raise ConfigError(
-            say(
-                "the timeline database is of a newer release of Accueil: use that release, or restore a backup",
-                "la base des fils est d'une version plus récente d'Accueil : prendre celle-ci, ou restaurer une sauvegarde",
-            )
+            _("the timeline database is of a newer release of Accueil: use that release, or restore a backup")
         ) from None
 
 
@@ -50,10 +47,7 @@ def require_timelines(settings: Settings) -> None:
     """
     if not has_timelines(settings):
         raise ConfigError(
-            say(
-                f"no timelines in {settings.data} yet: accueil up, or accueil timeline, writes them",
-                f"aucun fil dans {settings.data} encore : accueil up, ou accueil timeline, les écrit",
-            )
+            _("no timelines in {data} yet: accueil up, or accueil timeline, writes them", data=settings.data)
             + other_directory_hint()
         )
 
@@ -93,11 +87,9 @@ def check_driver(settings: Settings) -> None:
         importlib.import_module("psycopg")
     except ImportError:
         raise ConfigError(
-            say(
-                "timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "
-                "pip install '.[postgresql]'",
-                "timeline.url : le pilote de PostgreSQL (psycopg) n'est pas installé : dans le clone d'Accueil, lancer "
-                "pip install '.[postgresql]'",
+            _(
+                "timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of "
+                "Accueil, run pip install '.[postgresql]'"
             )
         ) from None
 

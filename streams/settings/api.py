@@ -7,11 +7,11 @@ from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 
 from connectors.sdk.pseudonyms import Region
 from models.envelope import Label
+from models.locale import _
 from streams.access.oidc_options import Grant as GrantOptions
 from streams.access.oidc_options import OidcOptions
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, CrossSectorRule, OtherServices
-from streams.locale.i18n import say
 from streams.settings.base import Port, Section
 
 _API: Final = ApiOptions()
@@ -34,7 +34,7 @@ def _check_issuer(issuer: str) -> str:
     parsed = urlsplit(issuer)
     is_local = parsed.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parsed.hostname or (parsed.scheme != "https" and not (parsed.scheme == "http" and is_local)):
-        raise ValueError(say("must be https://…", "attend https://…"))
+        raise ValueError(_("must be https://…"))
     return issuer
 
 

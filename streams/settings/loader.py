@@ -18,8 +18,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from connectors.sdk.config_errors import allowed, error_path, format_key_path, known_keys_at, list_details, suggest
 from connectors.sdk.errors import describe_os_error
+from models.locale import _
 from streams.locale.error_messages import os_error_cause
-from streams.locale.i18n import say
 from streams.settings.schema import ConfigError, Settings
 
 CONFIG_OPTION: Final = "--config"
@@ -45,11 +45,13 @@ def find_file(config: Path | None = None) -> Path | None:
     except PermissionError as error:
         directory, cause = os.path.realpath(os.curdir), os_error_cause(error)
         raise ConfigError(
-            say(
-                f"cannot search {directory} for the settings file ({cause}): change to another directory, or name the file "
-                f"({CONFIG_OPTION} or {CONFIG_VARIABLE})",
-                f"impossible de chercher le fichier de réglages dans {directory} ({cause}) : changer de dossier, ou nommer le "
-                f"fichier ({CONFIG_OPTION} ou {CONFIG_VARIABLE})",
+            _(
+                "cannot search {directory} for the settings file ({cause}): change to another directory, or "
+                "name the file ({config_option} or {config_variable})",
+                directory=directory,
+                cause=cause,
+                config_option=CONFIG_OPTION,
+                config_variable=CONFIG_VARIABLE,
             )
         ) from None
     except OSError:
@@ -60,10 +62,12 @@ def find_file(config: Path | None = None) -> Path | None:
 def describe_settings_file(config: Path | None = None) -> str:
     """Return a line that names the settings file that `load` reads, or says that there is none."""
     if path := find_file(config):
-        return say(f"settings: {path}", f"réglages : {path}")
-    return say(
-        f"settings: no file, ./{DEFAULT_FILE} does not exist ({CONFIG_OPTION} or {CONFIG_VARIABLE} names another file)",
-        f"réglages : aucun fichier, ./{DEFAULT_FILE} n'existe pas ({CONFIG_OPTION} ou {CONFIG_VARIABLE} nomme un autre fichier)",
+        return _("settings: {path}", path=path)
+    return _(
+        "settings: no file, ./{default_file} does not exist ({config_option} or {config_variable} names another file)",
+        default_file=DEFAULT_FILE,
+        config_option=CONFIG_OPTION,
+        config_variable=CONFIG_VARIABLE,
     )
 
 
@@ -101,7 +105,7 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
         yield (
             format_key_path(keys),
             MASK if value and _is_secret(settings, keys) else mask(value, keys[-1]),
-            _find_origin(origins, keys) or say("default", "par défaut"),
+            _find_origin(origins, keys) or _("default"),
         )
 
 
@@ -161,10 +165,11 @@ def _read_file(path: Path | None, named_by: str = "") -> dict[str, Any]:
         raise ConfigError(prefix + describe_os_error(error, path)) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        reason = say(f"not UTF-8 (at line {line})", f"pas en UTF-8 (ligne {line})")
+        reason = _("not UTF-8 (at line {line})", line=line)
         raise ConfigError(f"{prefix}{path}: {reason}") from None
     except ValueError as error:  # also for integers with too many digits for Python
-        raise ConfigError(f"{prefix}{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
+        place = f"{prefix}{path}"
+        raise ConfigError(_("{place}: not valid TOML: {error}", place=place, error=error)) from None
     if isinstance(values.get("sla"), str):
         values["sla"] = str(path.parent / values["sla"])
     return values
@@ -175,7 +180,8 @@ def _read_environment() -> dict[str, Any]:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
         field = str(error).partition('"')[2].partition('"')[0]
-        raise ConfigError(f"{PREFIX}{field.upper()}: {say('must be JSON', 'attend du JSON')}") from None
+        variable = f"{PREFIX}{field.upper()}"
+        raise ConfigError(_("{variable}: must be JSON", variable=variable)) from None
 
 
 def _unknown_variables() -> dict[str, tuple[str, ...]]:
@@ -287,5 +293,6 @@ def _unknown(origin: str, keys: Sequence[int | str], known: Iterable[str]) -> st
     known = list(known)
     hint = suggest(str(last), known, f"{format_key_path(above)}." if above else "")
     if not hint and above and 0 < len(known) <= MAX_LISTED_KEYS:
-        hint = say("; known: ", " ; connues : ") + ", ".join(known)
-    return f"{origin}: {format_key_path(keys)} {say('is unknown', 'est inconnue')}{hint}"
+        hint = _("; known: ") + ", ".join(known)
+    unknown = _("is unknown")
+    return f"{origin}: {format_key_path(keys)} {unknown}{hint}"

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PositiveInt, SecretStr, StringConstr
 
 from connectors.sdk.config import Options
 from connectors.sdk.webhook.signatures import check_secret
-from streams.locale.i18n import say
+from models.locale import _
 from streams.notify.options import (
     LINK_FIELDS,
     SEVERITIES,
@@ -34,16 +34,14 @@ def _check_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or "@" in parsed.netloc or parsed.fragment:
-        raise ValueError(
-            say("must be http(s)://…, without a name or password", "attend http(s)://…, sans nom ni mot de passe")
-        )
+        raise ValueError(_("must be http(s)://…, without a name or password"))
     return url
 
 
 def _check_token(token: SecretStr) -> SecretStr:
     secret = token.get_secret_value()
     if not secret.isascii() or not secret.isprintable() or not secret or " " in secret:
-        raise ValueError(say("is empty or not a valid token", "est vide, ou n'est pas un jeton"))
+        raise ValueError(_("is empty or not a valid token"))
     return token
 
 
@@ -53,7 +51,7 @@ def _check_link(url: str) -> str:
         rest = rest.replace(f"{{{field}}}", "")
     if "{" in rest or "}" in rest:
         known = ", ".join(f"{{{field}}}" for field in LINK_FIELDS)
-        raise ValueError(say(f"may contain only the fields {known}", f"ne peut contenir que les champs {known}"))
+        raise ValueError(_("may contain only the fields {known}", known=known))
     if rest:
         _check_url(rest)
     return url
@@ -61,7 +59,7 @@ def _check_link(url: str) -> str:
 
 def _check_user(user: str) -> str:
     if not user.isascii():
-        raise ValueError(say("must be ASCII, without accents", "doit être en ASCII, sans accents"))
+        raise ValueError(_("must be ASCII, without accents"))
     return user
 
 
@@ -132,12 +130,7 @@ class Mail(Options):
     @model_validator(mode="after")
     def _keep_password_safe(self) -> "Mail":
         if self.username and self.security == "none":
-            raise ValueError(
-                say(
-                    "must not send a password unencrypted: use starttls or tls",
-                    "ne doit pas envoyer un mot de passe en clair : choisir starttls ou tls",
-                )
-            )
+            raise ValueError(_("must not send a password unencrypted: use starttls or tls"))
         return self
 
 

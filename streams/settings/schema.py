@@ -19,7 +19,6 @@ from pydantic import (
     StringConstraints,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,8 +27,8 @@ from pydantic_settings import (
 
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.pseudonyms import IdentityBlocklist, Region
+from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
-from streams.locale.i18n import say
 from streams.settings.api import Api
 from streams.settings.base import Section
 from streams.settings.notify import Notify
@@ -48,11 +47,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 def _check_database(url: str) -> str:
     if url and not any(url.startswith(scheme) and url != scheme for scheme in ("sqlite:///", "postgresql+psycopg://")):
-        raise PydanticCustomError(
-            "database_url",
-            "must begin with sqlite:/// or postgresql+psycopg://",
-            {"french": "doit commencer par sqlite:/// ou postgresql+psycopg://"},
-        )
+        raise ValueError(_("must begin with sqlite:/// or postgresql+psycopg://"))
     return url
 
 
@@ -210,9 +205,7 @@ class Citizens(Section):
 
 def _time_of_day(text: str) -> str:
     if not re.fullmatch(r"(([01]\d|2[0-3]):[0-5]\d)?", text):
-        raise ValueError(
-            say("must be a time of the day such as 02:30, or empty", "attend une heure comme 02:30, ou rien")
-        )
+        raise ValueError(_("must be a time of the day such as 02:30, or empty"))
     return text
 
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from connectors.sdk.config_errors import allowed, error_path, format_key_path, known_keys_at, list_details, suggest
 from connectors.sdk.errors import describe_os_error
+from models.locale import _
 from models.policies import Policies, SlaFile
-from streams.locale.i18n import say
 from streams.settings.schema import ConfigError
 
 CHECK_SECONDS: Final = 2.0
@@ -41,19 +41,19 @@ def load_policies(path: Path | None, named_by: str = "") -> Policies:
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path, text))) from None
     except UnicodeDecodeError:
-        reason = say(f"{path} is not UTF-8", f"{path} n'est pas en UTF-8")
+        reason = _("{path} is not UTF-8", path=path)
         raise ConfigError(f"{_error_prefix(named_by)} {reason}") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
-    if errors := [_line(path, text, keys, say(*texts)) for keys, *texts in file.mistakes()]:
+        raise ConfigError(_("{place}: not valid TOML: {error}", place=path, error=error)) from None
+    if errors := [_line(path, text, keys, message) for keys, message in file.mistakes()]:
         raise ConfigError("\n".join(errors))
     return Policies(file, sha256(content).hexdigest()[:16])
 
 
 def _error_prefix(named_by: str) -> str:
     if not named_by:
-        return say("SLA file:", "fichier SLA :")
-    return f"{named_by}: {say('sla: the SLA file', 'sla : le fichier SLA')}"
+        return _("SLA file:")
+    return _("{origin}: sla: the SLA file", origin=named_by)
 
 
 class WatchedPolicies(Collector):

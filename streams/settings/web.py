@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from models.envelope import Label
+from models.locale import _
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Formula
 from streams.core.figures.figure_schemas import WAIT_BOUNDS
-from streams.locale.i18n import say
 from streams.settings.base import Port, Section
 from streams.web import options
 from streams.web.options import BACKLOG_AGE_SECONDS, LONGEST_WAIT_SECONDS, QueueOptions, ServiceOptions, WebOptions
@@ -24,9 +24,7 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
-        raise ValueError(
-            say("must be a time zone such as Europe/Paris", "attend un fuseau comme Europe/Paris")
-        ) from None
+        raise ValueError(_("must be a time zone such as Europe/Paris")) from None
     return name
 
 
@@ -39,10 +37,7 @@ def _known_holidays(code: str) -> str:
             public_holidays(code, LAST_YEAR)
         except ValueError:
             raise ValueError(
-                say(
-                    'must be a country or a part of it, such as "FR", "FR-57" or "FR-974", or empty',
-                    'attend un pays ou une partie, comme "FR", "FR-57" ou "FR-974", ou rien',
-                )
+                _('must be a country or a part of it, such as "FR", "FR-57" or "FR-974", or empty')
             ) from None
     return code
 
@@ -51,29 +46,19 @@ def _check_wait_bound(seconds: int) -> int:
     # Figures count waits by these bounds: a target between two of them could not be evaluated.
     if seconds not in WAIT_BOUNDS:
         bounds = ", ".join(map(str, WAIT_BOUNDS))
-        raise ValueError(say(f"must be one of {bounds}", f"attend une de ces valeurs : {bounds}"))
+        raise ValueError(_("must be one of {bounds}", bounds=bounds))
     return seconds
 
 
 def _rising(thresholds: "Thresholds") -> "Thresholds":
     if thresholds.action < thresholds.attention:
-        raise ValueError(
-            say(
-                "has reversed thresholds: high values are bad, so action must be at least attention",
-                "a ses seuils inversés : il est mauvais quand il est haut, action doit valoir au moins attention",
-            )
-        )
+        raise ValueError(_("has reversed thresholds: high values are bad, so action must be at least attention"))
     return thresholds
 
 
 def _falling(thresholds: "Thresholds") -> "Thresholds":
     if thresholds.action > thresholds.attention:
-        raise ValueError(
-            say(
-                "has reversed thresholds: low values are bad, so action must be at most attention",
-                "a ses seuils inversés : il est mauvais quand il est bas, action doit valoir au plus attention",
-            )
-        )
+        raise ValueError(_("has reversed thresholds: low values are bad, so action must be at most attention"))
     return thresholds
 
 
@@ -181,9 +166,7 @@ def _check_unique(queues: dict[str, Queue]) -> dict[str, Queue]:
     for table, queue in queues.items():
         other = tables.setdefault(queue.place(table), table)
         if other != table:
-            raise ValueError(
-                say(f"has the same queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}")
-            )
+            raise ValueError(_("has the same queue twice: {other}, {table}", other=other, table=table))
     return queues
 
 

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
+from models.locale import LANGUAGES, translate
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import CITIZEN_FIGURES, SLA
@@ -36,7 +37,7 @@ from streams.runtime import http_server
 from streams.web.board.at_risk import AtRiskView
 from streams.web.board.explain_names import EXPLAIN_NAMES
 from streams.web.board.payload import DataState, Message, make_message
-from streams.web.board.texts import LANGUAGES, TEXTS
+from streams.web.board.texts import TEXTS
 from streams.web.broadcast import Broadcaster, encode
 from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
@@ -278,6 +279,7 @@ class Site:
             title=self._titles[language],
             sections=self._describe_metrics(),
             kpis=KPIS,
+            translate=translate,
         )
 
     async def _live(self, _: Request) -> Response:

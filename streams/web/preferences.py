@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.web.board.texts import LANGUAGES
+from models.locale import LANGUAGES
 
 THEMES: Final = ("dark", "light")
 """The first one is the default, for boards on wall screens."""

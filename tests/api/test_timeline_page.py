@@ -8,13 +8,14 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from models.events import Event, FeedbackScale
+from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
 from models.topics import Channel
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.api.erasure import ErasureState
-from streams.api.options import LANGUAGES, ApiOptions
+from streams.api.options import ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
 from streams.api.schemas import LookUpKind

@@ -1,19 +1,25 @@
-"""Message catalogues of click: compiled, complete, and with the same placeholders as click's texts."""
+"""Message catalogues: complete, compiled, with the same values as the messages."""
 
 import ast
 import gettext
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 import click
 import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_keywords
+from babel.messages.pofile import read_po
 
-from tests.support.compile_translations import SOURCES, compile_catalogue
+from models.locale import DIRECTORY, LANGUAGES, translate
 
-VALUES = re.compile(r"\{[^}]+\}")
-UNSAID = {
+ROOT = Path(__file__).parents[2]
+FRENCH = DIRECTORY / "fr" / "LC_MESSAGES"
+CATALOGUES = sorted(DIRECTORY.rglob("*.po"))
+UNUSED_BY_COMMANDS = {
     *("file", "directory", "path"),  # parts of messages, and placeholders in `--help`
     *("(dynamic)", "env var: {var}", "Value must be an iterable."),
     *("%(prog)s, version %(version)s", "Show the version and exit.", "Press any key to continue..."),
@@ -27,51 +33,87 @@ UNSAID = {
 """Texts of click that no command of Accueil or of a connector shows."""
 
 
-def spoken() -> Iterator[str]:
+def read(path: Path) -> Catalog:
+    with path.open("rb") as source:
+        return read_po(source)
+
+
+def key_of(message: Message) -> tuple[str | None, str]:
+    return message.context, message.id if isinstance(message.id, str) else message.id[0]
+
+
+def extract_messages() -> set[tuple[str | None, str]]:
+    """Return the context and text of every message in the code, as `make catalogues` finds them."""
+    keywords = parse_keywords(
+        ["_", *re.findall(r"-k (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))],
+    )
+    return {
+        (context, text)
+        for room in ("models", "connectors", "streams")
+        for _path, _line, text, _comments, context in extract_from_dir(ROOT / room, [("**.py", "python")], {}, keywords)
+    }
+
+
+def names_in(text: str) -> set[str]:
+    return {name for _text, name, _spec, _conversion in Formatter().parse(text) if name is not None}
+
+
+def test_every_message_is_translated_and_used() -> None:
+    catalogue = {key_of(message) for message in read(FRENCH / "accueil.po") if message.id}
+    extracted = extract_messages()
+    assert {"missing": extracted - catalogue, "unused": catalogue - extracted} == {"missing": set(), "unused": set()}, (
+        "run make catalogues, and translate the new messages"
+    )
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)
+def test_no_translation_is_empty_or_fuzzy(path: Path) -> None:
+    catalogue = read(path)
+    assert [message.id for message in catalogue if message.id and (message.fuzzy or not all([*message.string]))] == []
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)
+def test_catalogue_is_compiled(path: Path) -> None:
+    with path.with_suffix(".mo").open("rb") as source:
+        compiled = gettext.GNUTranslations(source)
+    for message in read(path):
+        if message.id and isinstance(message.id, str):
+            key = f"{message.context}\4{message.id}" if message.context else message.id
+            assert compiled.gettext(key) == message.string, "run make catalogues"
+
+
+def test_translations_have_the_values_of_their_message() -> None:
+    for message in read(FRENCH / "accueil.po"):
+        if "python-brace-format" in message.flags:
+            assert names_in(message.string) == names_in(message.id), message.id
+
+
+def test_context_chooses_the_translation_and_is_not_shown() -> None:
+    contexts = [message for message in read(FRENCH / "accueil.po") if message.context]
+    assert contexts
+    for message in contexts:
+        key = f"{message.context}\4{message.id}"
+        assert [translate(key, language) for language in LANGUAGES] == [message.string, message.id]
+
+
+def texts_of_click() -> Iterator[str]:
     """Every text that click translates."""
     for path in Path(click.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "ngettext"}:
-                yield from (part.value for part in ast.walk(node) if _is_text(part))
+                for part in ast.walk(node):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield part.value
     yield "required"
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.parts[-3])
-def test_catalogue_is_compiled(source: Path) -> None:
-    assert source.with_suffix(".mo").read_bytes() == compile_catalogue(source.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.parts[-3])
-def test_texts_are_click_s_and_keep_its_values(source: Path) -> None:
-    catalogue = gettext.GNUTranslations(io.BytesIO(compile_catalogue(source.read_text(encoding="utf-8"))))
-    texts = {key: text for key, text in catalogue._catalog.items() if key}  # type: ignore[attr-defined]
-    assert len(texts) > 20
-    originals = {key if isinstance(key, str) else key[0] for key in texts}
-    assert originals <= set(spoken())
-    for key, text in texts.items():
-        if isinstance(key, str):
-            assert set(VALUES.findall(text)) <= set(VALUES.findall(key))
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.parts[-3])
-def test_every_text_of_click_is_translated(source: Path) -> None:
-    written = source.read_text(encoding="utf-8")
-    texts = {ast.literal_eval(text) for text in re.findall(r'^msgid(?:_plural)? (".*")$', written, re.MULTILINE)}
-    assert {text for text in spoken() if text.strip("?:;,. ")} - texts == UNSAID
-
-
-def test_singular_and_plural_differ() -> None:
-    (french,) = (
-        gettext.GNUTranslations(io.BytesIO(compile_catalogue(source.read_text(encoding="utf-8"))))
-        for source in SOURCES
-        if "fr" in source.parts
-    )
-    both = "Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"
-    assert [french.ngettext(*both, count) for count in (1, 2)] == [
-        "Argument de trop ({args}).",
-        "Arguments de trop ({args}).",
-    ]
+def test_texts_of_click_are_translated() -> None:
+    translated = {
+        text
+        for message in read(FRENCH / "click.po")
+        if message.id
+        for text in ([message.id] if isinstance(message.id, str) else message.id)
+    }
+    texts = {text for text in texts_of_click() if text.strip("?:;,. ")}
+    assert texts - translated == UNUSED_BY_COMMANDS
+    assert translated <= texts

@@ -76,7 +76,7 @@ def expressions() -> Iterator[Found]:
                 for keyword in node.keywords:
                     if keyword.arg == "pattern":
                         yield Found(f"{name}:{node.lineno}", eval(ast.unparse(keyword.value), module_of(name)), 0, True)
-            elif function == "translate" and "streams.locale.error_messages" in ast.unparse(tree):
+            elif function == "translate_by_pattern" and "streams.locale.error_messages" in ast.unparse(tree):
                 for phrase in eval(ast.unparse(node.args[0]), module_of(name)):
                     yield Found(f"{name}:{node.lineno} {phrase}", phrase, 0, False)
 

@@ -27,11 +27,12 @@ from streams.core.contacts.case_event import CaseEvent
 from streams.core.contacts.contact import Contact
 from streams.core.contacts.queue_stay import QueueStay
 from streams.core.figures.figure import Dimensions
+from streams.privacy import vocabulary
 from streams.privacy.citizen_finder import SharedIdentity, UnknownSubject
 from streams.privacy.document import Document, Section
 from streams.privacy.pdf import write_pdf
 from streams.privacy.personal_data import collect_personal_data, list_facts, list_stays
-from streams.privacy.vocabulary import LANGUAGES, VOCABULARY
+from streams.privacy.vocabulary import VOCABULARY
 from streams.privacy.writer import Format, write
 from streams.runtime.privacy_backend import collect_personal_data as gather_here
 from streams.settings.schema import Rights, Settings
@@ -192,7 +193,7 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en", "fr"])
 def test_page_is_accessible_and_escaped(timeline: Timeline, language: str) -> None:
     finder = fill(timeline, events())
     page = Page(written(timeline, finder, Format.HTML, language).decode())
@@ -204,10 +205,9 @@ def test_page_is_accessible_and_escaped(timeline: Timeline, language: str) -> No
     assert names.count("caption") == names.count("table") > 5
     assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
     assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
-    assert f"{VOCABULARY['channel']['mail'][LANGUAGES.index(language)]} {NASTY}" in page.text
-    assert ("registration number: 2026A/<b>7", "numéro d’enregistrement : 2026A/<b>7")[
-        LANGUAGES.index(language)
-    ] in page.text
+    assert f"{vocabulary.name('channel', 'mail', language)} {NASTY}" in page.text
+    numbers = {"en": "registration number: 2026A/<b>7", "fr": "numéro d’enregistrement : 2026A/<b>7"}
+    assert numbers[language] in page.text
 
 
 @pytest.mark.parametrize("kind", Format)
@@ -233,7 +233,7 @@ def test_notice_of_the_controller_comes_first(timeline: Timeline, kind: Format) 
     assert "De la part du" not in without
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en", "fr"])
 def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str) -> None:
     """Names of services, kinds of identities, accesses without a token, and one label per result of an access."""
     acts = [
@@ -243,7 +243,7 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str
     names = {"mdph": "Disability office"}, "", {("call", "", "mdph"): "Disability line", ("visit", "", "mdph"): "Desk"}
     held = collect_personal_data(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, *names)
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
-    which = LANGUAGES.index(language)
+    which = ("en", "fr").index(language)
     assert ("administrator at the command line", "administrateur en ligne de commande")[which] in page
     assert (
         page.count(f"<td>{('done', 'fait')[which]}</td>") == page.count(f"<td>{('begun', 'commencé')[which]}</td>") == 1
@@ -252,8 +252,9 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str
     assert "<td>Disability line</td>" in page
     assert "<td>mdph</td>" not in page
     assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "shown"))
-    kinds = VOCABULARY["kind"]
-    assert all(kinds[kind][which][0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT)
+    assert all(
+        vocabulary.name("kind", kind, language)[0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT
+    )
 
 
 def test_words_of_table_headers_are_not_broken() -> None:
@@ -320,7 +321,7 @@ TOLD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en", "fr"])
 def test_details_are_labelled_and_in_local_time(timeline: Timeline, language: str) -> None:
     channel = {"letter": "mail", "feedback": "call"}
     exported = [
@@ -332,7 +333,7 @@ def test_details_are_labelled_and_in_local_time(timeline: Timeline, language: st
     )
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
     for english, french in WORDED.items():
-        assert (english, french)[LANGUAGES.index(language)] in page
+        assert (french if language == "fr" else english) in page
     assert not re.search(r"\d{4}-\d\d-\d\dT|lettre_|cost_cents|_at:|ces_1_7|[a-z]+_[a-z]+", page.split("<h2>")[3])
 
 

@@ -241,19 +241,21 @@ def test_vacuum_rewrites_the_tables(timeline: Timeline) -> None:
     assert len(timeline.read([PHONE], 10)) == 3
 
 
-def test_progress_and_remnants_are_in_both_languages(world: World) -> None:
+def test_progress_and_remnants_are_in_both_languages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = world.erase(PHONE)
     found = world.erasures.look(name, world.proofs.append)
     assert found is not None
     assert [*format_erasure(found, UTC)] == [
-        (f"request {name}", f"demande {name}"),
-        ("published, but not everything is erased yet", "publié, mais tout n'est pas encore effacé"),
+        f"request {name}",
+        "published, but not everything is erased yet",
     ]
     world.work()
     found = world.erasures.look(name, world.proofs.append)
     assert found is not None
     assert found.proof is not None
-    english, french = ("\n".join(lines) for lines in zip(*format_erasure(found, UTC), strict=True))
+    english = "\n".join(format_erasure(found, UTC))
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    french = "\n".join(format_erasure(found, UTC))
     assert english.startswith(f"request {name}\nerased: 2 contacts")
     assert french.startswith(f"demande {name}\neffacé : 2 contacts")
     assert "rows of the state: 2 erased, 0 with identities" in english

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.privacy.vocabulary import LANGUAGES
+from models.locale import LANGUAGES
 from streams.privacy.writer import Format
 from streams.timeline.store import Timeline
 from tests.rights.citizen import events, fill, written

@@ -10,8 +10,8 @@ from typing import Final
 from connectors.asterisk.config import Manager
 from connectors.asterisk.manager.ami_protocol import Message, MessageReader, encode_action, seconds_of
 from connectors.sdk.errors import SourceMisconfiguredError
-from connectors.sdk.i18n import say
 from connectors.sdk.socket_connection import SocketConnection
+from models.locale import N_, _
 
 START_SECONDS: Final = 20.0
 """Longest duration of login and queue status, in seconds. After 60 seconds without progress, an instance counts as stuck."""
@@ -19,10 +19,7 @@ MAX_BANNER_BYTES: Final = 512
 MAX_LISTED: Final = 50_000
 CLASSES: Final = "agent,call,dialplan,user"
 """Event classes requested at login."""
-UNREACHABLE: Final = (
-    "cannot be reached: is the manager interface enabled, and is the network available?",
-    "est injoignable : l'interface de gestion est-elle activée, et le réseau disponible ?",
-)
+UNREACHABLE: Final = N_("cannot be reached: is the manager interface enabled, and is the network available?")
 
 
 class ManagerSession:
@@ -81,9 +78,7 @@ class ManagerSession:
                 break
             banner += byte
         if not banner.startswith(b"Asterisk Call Manager/"):
-            raise self._connection.trouble(
-                "is not an Asterisk manager interface", "n'est pas une interface de gestion d'Asterisk"
-            )
+            raise self._connection.trouble(_("is not an Asterisk manager interface"))
 
     def _log_in(self, *, events: bool) -> None:
         name, secret = self._manager.username, self._manager.secret.get_secret_value()
@@ -101,9 +96,7 @@ class ManagerSession:
         while (row := self._await(_is_listed, meanwhile)).get("Event") != "QueueStatusComplete":
             lists.get(row.get("Event", ""), []).append(row)
             if len(self.members) + len(self.entries) > MAX_LISTED:
-                raise self._connection.trouble(
-                    "lists too many agents and callers", "énumère trop d'agents et d'appelants"
-                )
+                raise self._connection.trouble(_("lists too many agents and callers"))
         self._inbox.extendleft(reversed(meanwhile))
 
     def _ask(self, action: str, **headers: str) -> Message:
@@ -111,8 +104,7 @@ class ManagerSession:
         answer = self._await(lambda message: message.get("ActionID") == action and "Response" in message, self.before)
         if answer["Response"] != "Success":
             raise self._connection.refusal(
-                f"refuses {action}: are username and secret correct, and is this machine permitted?",
-                f"refuse {action} : l'utilisateur et son mot de passe sont-ils corrects, et cette machine est-elle autorisée ?",
+                _("refuses {action}: are username and secret correct, and is this machine permitted?", action=action),
             )
         return answer
 
@@ -126,7 +118,7 @@ class ManagerSession:
                 skipped.append(message)
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise self._connection.trouble("does not answer in time", "ne répond pas à temps")
+                raise self._connection.trouble(_("does not answer in time"))
             self._receive(left)
 
     def _receive(self, wait_seconds: float) -> None:
@@ -137,9 +129,9 @@ def _trust(manager: Manager) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=manager.authorities)
     except OSError:
-        problem = say(
-            f"cannot be verified: {manager.authorities} is unreadable or contains no certificates",
-            f"ne peut être vérifiée : {manager.authorities} est illisible ou ne contient pas de certificats",
+        problem = _(
+            "cannot be verified: {authorities} is unreadable or contains no certificates",
+            authorities=manager.authorities,
         )
         raise SourceMisconfiguredError("{}:{} ".format(*manager.address) + problem) from None
 

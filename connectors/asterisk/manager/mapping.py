@@ -17,17 +17,15 @@ from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import QueueLogRecord
 from connectors.asterisk.record_interpreter import RecordInterpreter
 from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.i18n import say
 from connectors.sdk.journaled_stream import JournalEntry
 from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import PseudonymKey
+from models.locale import _
 from models.reasons import Reason
 
 HANDLED_BY_AGENT: Final = frozenset({"AgentConnect", "AgentComplete"})
-TOO_LONG: Final = say(
-    f"more than {ami_protocol.MAX_MESSAGE_BYTES} bytes", f"plus de {ami_protocol.MAX_MESSAGE_BYTES} octets"
-)
+TOO_LONG: Final = _("more than {max_message_bytes} bytes", max_message_bytes=ami_protocol.MAX_MESSAGE_BYTES)
 
 _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 

@@ -14,8 +14,8 @@ from connectors.asterisk.manager.call_tracker import CallTracker, Leaving, Progr
 from connectors.asterisk.manager.manager_event import ManagerEvent, record
 from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import MESSAGE_LEFT, QueueLogRecord
-from connectors.sdk.i18n import say
 from models.codec import UnusableRecord
+from models.locale import _
 from models.reasons import Reason
 
 EXIT_EVENTS: Final = {
@@ -70,13 +70,13 @@ class MessageTranslator:
         """
         if handler := self._queue_handlers.get(ami_event.name):
             if not ami_event.call:
-                raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no call", "il ne nomme pas d'appel"))
+                raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no call"))
             if not ami_event.queue:
-                raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no queue", "il ne nomme pas de file"))
+                raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no queue"))
             return handler(ami_event)
         if handler := self._agent_handlers.get(ami_event.name):
             if not ami_event.agent:
-                raise UnusableRecord(Reason.UNREADABLE_LINE, say("it names no agent", "il ne nomme pas d'agent"))
+                raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
             return handler(ami_event)
         handler = self._call_handlers.get(ami_event.name)
         return handler(ami_event) if handler and ami_event.call else ()
@@ -102,10 +102,7 @@ class MessageTranslator:
         if not self._tracker.hears_dialplan:
             raise UnusableRecord(
                 Reason.UNKNOWN_RECORD,
-                say(
-                    "how the wait ended is in events of the class dialplan, which this user may not read",
-                    "la fin de l'attente figure dans les événements de la classe dialplan, que cet utilisateur ne peut pas lire",
-                ),
+                _("how the wait ended is in events of the class dialplan, which this user may not read"),
             )
         numbers = ami_event.number("Position"), ami_event.number("OriginalPosition"), ami_event.number("HoldTime")
         progress.given_up = Leaving(ami_event.second, ami_event.queue, *numbers)

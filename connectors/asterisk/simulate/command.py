@@ -12,7 +12,6 @@ from connectors.asterisk.simulate.ami_events import AmiEventWriter
 from connectors.asterisk.simulate.ledger import Ledger
 from connectors.asterisk.simulate.manager import SECRET, USERNAME, ManagerServer
 from connectors.asterisk.simulate.simulation_run import Publish, simulate_day, simulate_live
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     ABOVE_ZERO,
@@ -22,74 +21,59 @@ from connectors.sdk.simulation.cli_options import (
     seed_option,
     speed_option,
 )
+from models.locale import _
 
 
 @click.command(
     "asterisk",
-    help=say(
-        "Write the queue_log of a simulated switchboard.",
-        "Écrit le queue_log d'un standard simulé.",
-    ),
+    help=_("Write the queue_log of a simulated switchboard."),
 )
 @click.option(
     "--into",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help=say("Path of the queue_log to write.", "Chemin du queue_log à écrire."),
+    help=_("Path of the queue_log to write."),
 )
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
-    help=say("Write this whole day immediately.", "Écrire cette journée entière immédiatement."),
+    help=_("Write this whole day immediately."),
 )
 @click.option(
     "--append",
     is_flag=True,
-    help=say(
-        "Append the day to the file; --live always appends.",
-        "Ajouter la journée à la fin du fichier ; --live le fait toujours.",
-    ),
+    help=_("Append the day to the file; --live always appends."),
 )
 @click.option(
     "--live",
     is_flag=True,
-    help=say("Write in real time, until stopped.", "Écrire en temps réel, jusqu'à l'arrêt."),
+    help=_("Write in real time, until stopped."),
 )
-@seed_option("The same seed gives the same day.", "La même graine donne la même journée.")
+@seed_option(_("The same seed gives the same day."))
 @click.option(
     "--calls",
     type=click.IntRange(min=1),
     default=1_500,
     show_default=True,
-    help=say("Calls on a usual day, with --day.", "Appels d'une journée ordinaire, avec --day."),
+    help=_("Calls on a usual day, with --day."),
 )
 @click.option(
     "--rate",
     type=ABOVE_ZERO,
     default=300,
     show_default=True,
-    help=say(
-        "Calls in a usual hour, with --live. The volume varies over the day, and is never below 0.6 times this.",
-        "Appels d'une heure ordinaire, avec --live. Le volume varie dans la journée, sans descendre sous 0,6 fois ce nombre.",
-    ),
+    help=_("Calls in a usual hour, with --live. The volume varies over the day, and is never below 0.6 times this."),
 )
-@speed_option("Speed relative to real time, with --live.", "Vitesse par rapport au temps réel, avec --live.")
+@speed_option(_("Speed relative to real time, with --live."))
 @click.option(
     "--catch-up",
     is_flag=True,
-    help=say(
-        "With --live: first write the day up to now.",
-        "Avec --live : écrire d'abord la journée jusqu'à maintenant.",
-    ),
+    help=_("With --live: first write the day up to now."),
 )
 @click.option(
     "--ami-port",
     type=click.IntRange(0, 65_535),
-    help=say(
-        "With --live: also serve a manager interface on this port, on this machine only, and print its settings.",
-        "Avec --live : servir aussi une interface de gestion sur ce port, sur cette machine seulement, et afficher ses "
-        "réglages.",
-    ),
+    help=_("With --live: also serve a manager interface on this port, on this machine only, and print its settings."),
 )
 @ledger_option()
 def command(
@@ -108,14 +92,14 @@ def command(
 ) -> None:
     """Write lines as Asterisk would."""
     if live == (day is not None):
-        raise click.UsageError(say("use either --day or --live", "utiliser soit --day, soit --live"))
+        raise click.UsageError(_("use either --day or --live"))
     if day is not None and ami_port is not None:
-        raise click.UsageError(say("--ami-port requires --live", "--ami-port exige --live"))
+        raise click.UsageError(_("--ami-port requires --live"))
     try:
         if day is not None:
             totals = _write_day(into, day.date(), seed, calls, append=append)
         else:
-            click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
+            click.echo(_("writing to {into}, until stopped", into=into))
             stop = install_stop_handler()
             with _manager_server(ami_port) as publish:
                 totals = simulate_live(
@@ -125,9 +109,7 @@ def command(
             ledger.write_text(totals.to_json(), encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         folder = Path(error.filename).parent
-        raise click.ClickException(
-            say(f"{folder} is not a folder: create it first", f"{folder} n'est pas un dossier : le créer d'abord")
-        ) from None
+        raise click.ClickException(_("{folder} is not a folder: create it first", folder=folder)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or into}: {error.strerror}") from None
 
@@ -148,15 +130,10 @@ def _manager_server(port: int | None) -> Iterator[Publish | None]:
 def _write_day(into: Path, day: date, seed: int, calls: int, *, append: bool) -> Ledger:
     size = into.stat().st_size if into.exists() else 0
     if size and not append:
-        raise click.ClickException(
-            say(
-                f"{into} is not empty: use --append to append the day",
-                f"{into} n'est pas vide : utiliser --append pour ajouter la journée à la fin",
-            )
-        )
+        raise click.ClickException(_("{into} is not empty: use --append to append the day", into=into))
     totals = simulate_day(into, day=day, seed=seed, calls=calls)
     with into.open("rb") as log:
         log.seek(size)
         lines = sum(1 for _ in log)
-    click.echo(say(f"{lines} lines written to {into}", f"{lines} lignes écrites dans {into}"))
+    click.echo(_("{lines} lines written to {into}", lines=lines, into=into))
     return totals

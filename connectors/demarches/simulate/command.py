@@ -8,7 +8,6 @@ import click
 
 from connectors.demarches.simulate.scenarios import PROCEDURES
 from connectors.demarches.simulate.server import PATH, TOKEN, SimulatedDossiers, create_app
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     click_port_errors,
@@ -19,19 +18,17 @@ from connectors.sdk.simulation.cli_options import (
     seed_option,
 )
 from connectors.sdk.simulation.http_app import serving
+from models.locale import _
 
 
 @click.command(
     "demarches",
-    help=say(
-        "Serve the dossiers of simulated procedures, and print the configuration that reads them.",
-        "Sert les dossiers de démarches simulées, et affiche la configuration qui les lit.",
-    ),
+    help=_("Serve the dossiers of simulated procedures, and print the configuration that reads them."),
 )
 @port_option(8483)
-@seed_option("The same seed gives the same dossiers.", "La même graine donne les mêmes dossiers.")
-@days_option("Age of the first dossiers, in days.", "Âge des premiers dossiers, en jours.")
-@rate_option("Dossiers per hour, on average.", "Dossiers par heure, en moyenne.")
+@seed_option(_("The same seed gives the same dossiers."))
+@days_option(_("Age of the first dossiers, in days."))
+@rate_option(_("Dossiers per hour, on average."))
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve dossiers until stopped."""
     stop = install_stop_handler()

@@ -8,7 +8,6 @@ import click
 from connectors.freeswitch.simulate.call_simulation import CallSimulation, configuration, tables
 from connectors.freeswitch.simulate.callcenter import Callcenter
 from connectors.freeswitch.simulate.server import EventSocket
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     click_port_errors,
@@ -17,18 +16,16 @@ from connectors.sdk.simulation.cli_options import (
     rate_option,
     seed_option,
 )
+from models.locale import _
 
 
 @click.command(
     "freeswitch",
-    help=say(
-        "Simulate a FreeSWITCH with callers and agents, and print the settings that read its event socket.",
-        "Simule un FreeSWITCH avec des appelants et des agents, et affiche les réglages qui lisent son event socket.",
-    ),
+    help=_("Simulate a FreeSWITCH with callers and agents, and print the settings that read its event socket."),
 )
 @port_option(8487)
-@seed_option("The same seed gives the same calls.", "La même graine donne les mêmes appels.")
-@rate_option("Calls per hour, on average.", "Appels par heure, en moyenne.", default=200, most=3_600)
+@seed_option(_("The same seed gives the same calls."))
+@rate_option(_("Calls per hour, on average."), default=200, most=3_600)
 def command(*, port: int, seed: int, rate: float) -> None:
     """Serve until stopped."""
     stop = install_stop_handler()

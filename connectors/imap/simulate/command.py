@@ -11,7 +11,6 @@ from connectors.imap.simulate.mailbox import Mailbox
 from connectors.imap.simulate.scenarios import Step, steps
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     INSTANCE,
@@ -20,42 +19,38 @@ from connectors.sdk.simulation.cli_options import (
     rate_option,
     seed_option,
 )
+from models.locale import _
 
 
 @click.command(
     "imap",
-    help=say(
-        "Fill a dedicated mailbox with invented mail, and print the configuration that reads it.",
-        "Remplit une boîte réservée à cet usage de courriels fictifs, et affiche la configuration qui la lit.",
-    ),
+    help=_("Fill a dedicated mailbox with invented mail, and print the configuration that reads it."),
 )
-@click.option("--host", required=True, help=say("Host name of the IMAP server.", "Nom du serveur IMAP."))
-@click.option("--port", type=click.IntRange(1, 65_535), help=say("Port of the server.", "Port du serveur."))
+@click.option("--host", required=True, help=_("Host name of the IMAP server."))
+@click.option("--port", type=click.IntRange(1, 65_535), help=_("Port of the server."))
 @click.option(
     "--tls",
     type=click.Choice(["implicit", "starttls", "none"]),
     default="implicit",
     show_default=True,
-    help=say("Encryption of the connection.", "Chiffrement de la connexion."),
+    help=_("Encryption of the connection."),
 )
 @click.option(
     "--ca-file",
     type=click.Path(),
-    help=say("PEM file of the server's certificate authority.", "Fichier PEM de l'autorité du certificat du serveur."),
+    help=_("PEM file of the server's certificate authority."),
 )
-@click.option("--username", required=True, help=say("User name of the mailbox.", "Nom d'utilisateur de la boîte."))
-@click.option(
-    "--password-file", required=True, help=say("File with the password.", "Fichier qui contient le mot de passe.")
-)
+@click.option("--username", required=True, help=_("User name of the mailbox."))
+@click.option("--password-file", required=True, help=_("File with the password."))
 @click.option(
     "--address",
     default="accueil@example.org",
     show_default=True,
-    help=say("Address that citizens write to.", "Adresse à laquelle les usagers écrivent."),
+    help=_("Address that citizens write to."),
 )
-@seed_option("The same seed gives the same mail.", "La même graine donne le même courrier.")
-@days_option("Age of the first mail, in days.", "Âge du premier courriel, en jours.")
-@rate_option("Conversations per hour, on average.", "Conversations par heure, en moyenne.")
+@seed_option(_("The same seed gives the same mail."))
+@days_option(_("Age of the first mail, in days."))
+@rate_option(_("Conversations per hour, on average."))
 def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
     """Write messages until stopped."""
     stop = install_stop_handler()

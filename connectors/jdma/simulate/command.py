@@ -7,7 +7,6 @@ import click
 
 from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
 from connectors.jdma.simulate.server import TOKEN, JdmaServer, served
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     click_port_errors,
@@ -17,6 +16,7 @@ from connectors.sdk.simulation.cli_options import (
     rate_option,
     seed_option,
 )
+from models.locale import _
 
 STEP_SECONDS: Final = 0.5
 BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
@@ -24,15 +24,12 @@ BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
 
 @click.command(
     "jdma",
-    help=say(
-        "Serve invented opinions, and print the configuration that reads them.",
-        "Sert des avis fictifs, et affiche la configuration qui les lit.",
-    ),
+    help=_("Serve invented opinions, and print the configuration that reads them."),
 )
 @port_option(8486)
-@seed_option("The same seed gives the same opinions.", "La même graine donne les mêmes avis.")
-@days_option("Age of the first opinions, in days.", "Âge des premiers avis, en jours.")
-@rate_option("Opinions per hour, on average.", "Avis par heure, en moyenne.")
+@seed_option(_("The same seed gives the same opinions."))
+@days_option(_("Age of the first opinions, in days."))
+@rate_option(_("Opinions per hour, on average."))
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve opinions until stopped."""
     stop = install_stop_handler()

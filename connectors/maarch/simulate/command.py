@@ -8,7 +8,6 @@ import click
 from connectors.maarch.simulate.maarch import SimulatedMaarch
 from connectors.maarch.simulate.scenarios import CLASS_FIELD, COST_FIELD, ENTITIES, LetterSimulation
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, MaarchRestApi
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     click_port_errors,
@@ -19,6 +18,7 @@ from connectors.sdk.simulation.cli_options import (
     seed_option,
 )
 from connectors.sdk.simulation.http_app import serving
+from models.locale import _
 
 STEP_SECONDS: Final = 1.0
 CLASSES: Final = {
@@ -30,15 +30,12 @@ CLASSES: Final = {
 
 @click.command(
     "maarch",
-    help=say(
-        "Serve the letters of a simulated Maarch, and print the configuration that reads them.",
-        "Sert les courriers d'un Maarch simulé, et affiche la configuration qui les lit.",
-    ),
+    help=_("Serve the letters of a simulated Maarch, and print the configuration that reads them."),
 )
 @port_option(8485)
-@seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
-@days_option("Age of the first letters, in days.", "Âge des premiers courriers, en jours.")
-@rate_option("Letters per hour, on average.", "Courriers par heure, en moyenne.")
+@seed_option(_("The same seed gives the same letters."))
+@days_option(_("Age of the first letters, in days."))
+@rate_option(_("Letters per hour, on average."))
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve letters until stopped."""
     stop = install_stop_handler()

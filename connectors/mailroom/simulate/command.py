@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from connectors.sdk.files import make_private_directory
-from connectors.sdk.i18n import say
 from connectors.sdk.simulation.cli_options import click_errors, directory_option, print_settings, seed_option
+from models.locale import _
 
 SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
 STACK_EVERY: Final = 10
@@ -18,23 +18,17 @@ STACK_EVERY: Final = 10
 
 @click.command(
     "mailroom",
-    help=say(
-        "Drop scans of invented letters, and print the configuration that reads them.",
-        "Dépose les scans de courriers fictifs, et affiche la configuration qui les lit.",
-    ),
+    help=_("Drop scans of invented letters, and print the configuration that reads them."),
 )
-@directory_option("Directory for the hot folder and its archive.", "Dossier du dépôt et de son archive.")
+@directory_option(_("Directory for the hot folder and its archive."))
 @click.option(
     "--letters",
     type=click.IntRange(1, 100_000),
     default=20,
     show_default=True,
-    help=say(
-        "Number of letters with a sidecar; stacks are added to them.",
-        "Nombre de courriers avec fiche ; les piles s'y ajoutent.",
-    ),
+    help=_("Number of letters with a sidecar; stacks are added to them."),
 )
-@seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
+@seed_option(_("The same seed gives the same letters."))
 @click_errors()
 def command(*, into: Path, letters: int, seed: int) -> None:
     """Drop all letters."""

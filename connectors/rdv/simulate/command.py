@@ -8,7 +8,6 @@ import click
 from connectors.rdv.simulate.scenarios import ORGANISATIONS, AppointmentScenarios
 from connectors.rdv.simulate.server import RdvServer, WebhookSender, configuration
 from connectors.rdv.simulate.service import RdvService
-from connectors.sdk.i18n import say
 from connectors.sdk.signals import install_stop_handler
 from connectors.sdk.simulation.cli_options import (
     HOST,
@@ -19,6 +18,7 @@ from connectors.sdk.simulation.cli_options import (
     seed_option,
 )
 from connectors.sdk.simulation.http_app import serving
+from models.locale import _
 
 STEP_SECONDS: Final = 1.0
 PAST: Final = timedelta(days=14)
@@ -26,25 +26,21 @@ PAST: Final = timedelta(days=14)
 
 @click.command(
     "rdv",
-    help=say(
-        "Simulate RDV Service Public with invented appointments: send webhooks, serve the API, and print the configuration "
-        "that reads both.",
-        "Simule RDV Service Public avec des rendez-vous fictifs : envoie des webhooks, sert l'API, et affiche la configuration "
-        "qui lit les deux.",
+    help=_(
+        "Simulate RDV Service Public with invented appointments: send webhooks, serve the API, and "
+        "print the configuration that reads both."
     ),
 )
-@port_option(8484, "Port of the API, on this machine only.", "Port de l'API, sur cette machine seulement.")
+@port_option(8484, _("Port of the API, on this machine only."))
 @click.option(
     "--to",
     type=click.IntRange(1, 65_535),
     default=8702,
     show_default=True,
-    help=say("Port on this machine that receives the webhooks.", "Port de cette machine qui reçoit les webhooks."),
+    help=_("Port on this machine that receives the webhooks."),
 )
-@seed_option("The same seed draws the same appointments.", "La même graine tire les mêmes rendez-vous.")
-@rate_option(
-    "New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne.", default=20, most=200
-)
+@seed_option(_("The same seed draws the same appointments."))
+@rate_option(_("New appointments per hour, on average."), default=20, most=200)
 def command(*, port: int, to: int, seed: int, rate: float) -> None:
     """Serve the API and send webhooks until stopped."""
     stop = install_stop_handler()

@@ -18,7 +18,7 @@ from connectors.sdk.errors import InstanceInUseError
 from connectors.sdk.files import PRIVATE_DIRECTORY, make_private_directory, write_new
 from connectors.sdk.folder.config import FolderConfig
 from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
-from connectors.sdk.i18n import say
+from models.locale import _
 
 STAMP: Final = "%Y%m%dT%H%M%S.%f"
 """Format of a claim's name: the time of claiming, in UTC."""
@@ -165,7 +165,5 @@ def _lock(archive: Path) -> int:
         os.close(descriptor)
         if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
             raise
-        raise InstanceInUseError(
-            say(f"{archive} is the archive of another instance", f"{archive} est l'archive d'une autre instance")
-        ) from None
+        raise InstanceInUseError(_("{archive} is the archive of another instance", archive=archive)) from None
     return descriptor

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, source_error
-from connectors.sdk.i18n import say
+from models.locale import _
 
 
 class FolderConfig(ConnectorConfig):
@@ -47,9 +47,7 @@ class FolderConfig(ConnectorConfig):
     def _apart(cls, archive: Path, info: ValidationInfo) -> Path:
         inbox = info.data.get("inbox")
         if inbox and overlap(inbox, archive):
-            raise ValueError(
-                say("must be outside the inbox and not contain it", "ne doit ni contenir inbox ni s'y trouver")
-            )
+            raise ValueError(_("must be outside the inbox and not contain it"))
         return archive
 
 
@@ -60,9 +58,9 @@ def check_folders(config: FolderConfig, context: Context) -> None:
     """
     if overlap(config.inbox, config.archive) or overlap(config.inbox, context.directory):
         raise ConfigError(
-            say(
-                f"{config.inbox} overlaps the archive or the data directory: archived files would be read again",
-                f"{config.inbox} chevauche archive ou le dossier des données : les fichiers archivés seraient relus",
+            _(
+                "{inbox} overlaps the archive or the data directory: archived files would be read again",
+                inbox=config.inbox,
             )
         )
     try:
@@ -71,18 +69,14 @@ def check_folders(config: FolderConfig, context: Context) -> None:
     except OSError as error:
         raise source_error(error, config.inbox) from None
     if not os.access(config.inbox, os.W_OK | os.X_OK):
-        raise SourceMisconfiguredError(
-            say(
-                f"no permission to move files out of {config.inbox}",
-                f"pas le droit d'ôter des fichiers de {config.inbox}",
-            )
-        )
+        raise SourceMisconfiguredError(_("no permission to move files out of {inbox}", inbox=config.inbox))
     nearest = next(path for path in (config.archive, *config.archive.absolute().parents) if path.exists())
     if nearest.stat().st_dev != device:
         raise ConfigError(
-            say(
-                f"{config.archive} is on another file system than {config.inbox}: files can only be renamed within one",
-                f"{config.archive} n'est pas sur le système de fichiers de {config.inbox} : y renommer est impossible",
+            _(
+                "{archive} is on another file system than {inbox}: files can only be renamed within one",
+                archive=config.archive,
+                inbox=config.inbox,
             )
         )
 

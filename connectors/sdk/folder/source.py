@@ -24,9 +24,9 @@ from connectors.sdk.errors import (
 from connectors.sdk.folder.archive import Archive, Claim
 from connectors.sdk.folder.config import FolderConfig, check_folders
 from connectors.sdk.folder.inbox import Group, Inbox, Suffixes
-from connectors.sdk.i18n import say
 from models.codec import UnusableRecord
 from models.events import Event
+from models.locale import _
 from models.reasons import Reason
 
 LIST_SECONDS: Final = 0.25
@@ -207,16 +207,16 @@ class FolderSource(Source[ReadClaim, int]):
 
     def _explain_held(self) -> str:
         count, inbox = self._inbox.held, self._config.inbox
-        return say(
-            f"{count} of the files in {inbox} may not be moved: another program holds them, or they belong to another user",
-            f"{count} des fichiers de {inbox} ne peuvent être déplacés : un autre programme les tient, ou ils sont à un autre",
+        return _(
+            "{count} of the files in {inbox} may not be moved: another program holds them, or they "
+            "belong to another user",
+            count=count,
+            inbox=inbox,
         )
 
     def _hide_name(self, error: OSError) -> ConnectorError:
         """Return the error to raise in place of `error`, whose file name may be a person's name."""
-        return ConnectorError(
-            describe_os_error(error, say(f"a file of {self._config.inbox}", f"un fichier de {self._config.inbox}"))
-        )
+        return ConnectorError(describe_os_error(error, _("a file of {inbox}", inbox=self._config.inbox)))
 
 
 def _check_parts(claim: Claim) -> None:

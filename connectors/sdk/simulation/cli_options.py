@@ -9,7 +9,7 @@ import click
 import tomli_w
 
 from connectors.sdk.errors import ConnectorError, describe_os_error
-from connectors.sdk.i18n import say
+from models.locale import _
 
 HOST: Final = "127.0.0.1"
 INSTANCE: Final = "simulation"
@@ -17,50 +17,50 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def port_option(default: int, *text: str) -> Callable[[F], F]:
-    """Return `--port`. `text` is its help text in English and French, if not the usual one."""
-    usual = "Port to listen on, on this machine only.", "Port d'écoute, sur cette machine seulement."
+def port_option(default: int, text: str = "") -> Callable[[F], F]:
+    """Return `--port`. `text` is its help text, if not the usual one."""
+    usual = _("Port to listen on, on this machine only.")
     return click.option(
-        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=say(*(text or usual))
+        "--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=text or usual
     )
 
 
-def seed_option(english: str, french: str) -> Callable[[F], F]:
+def seed_option(text: str) -> Callable[[F], F]:
     """Return `--seed`."""
-    return click.option("--seed", type=int, default=1, show_default=True, help=say(english, french))
+    return click.option("--seed", type=int, default=1, show_default=True, help=text)
 
 
-def days_option(english: str, french: str) -> Callable[[F], F]:
+def days_option(text: str) -> Callable[[F], F]:
     """Return `--days`: length of the simulated past."""
-    return click.option("--days", type=click.IntRange(0, 365), default=14, show_default=True, help=say(english, french))
+    return click.option("--days", type=click.IntRange(0, 365), default=14, show_default=True, help=text)
 
 
-def rate_option(english: str, french: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
+def rate_option(text: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
     """Return `--rate`: number per hour."""
     return click.option(
         "--rate",
         type=click.FloatRange(min=0, max=most, min_open=True),
         default=default,
         show_default=True,
-        help=say(english, french),
+        help=text,
     )
 
 
-def directory_option(english: str, french: str) -> Callable[[F], F]:
+def directory_option(text: str) -> Callable[[F], F]:
     """Return `--into`: the directory to write to."""
     path = click.Path(file_okay=False, path_type=Path)
-    return click.option("--into", type=path, required=True, help=say(english, french))
+    return click.option("--into", type=path, required=True, help=text)
 
 
-def speed_option(english: str, french: str) -> Callable[[F], F]:
+def speed_option(text: str) -> Callable[[F], F]:
     """Return `--speed`: ratio of simulated time to real time."""
-    return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=say(english, french))
+    return click.option("--speed", type=ABOVE_ZERO, default=1, show_default=True, help=text)
 
 
 def ledger_option() -> Callable[[F], F]:
     """Return `--ledger`: the file with the expected figures."""
-    english, french = "File for the expected figures, as JSON.", "Fichier des chiffres attendus, en JSON."
-    return click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help=say(english, french))
+    text = _("File for the expected figures, as JSON.")
+    return click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help=text)
 
 
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:

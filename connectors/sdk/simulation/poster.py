@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.sender import NotAcceptedError
+from models.locale import _
 
 RETRY_SECONDS: Final = 1.0
 """Pause before a message is sent again."""
@@ -47,14 +47,14 @@ class MessagePoster:
         now = time.monotonic()
         if self._trouble or now - self._reported_at >= PROGRESS_SECONDS:
             self._trouble, self._reported_at = "", now
-            click.echo(say(f"messages accepted: {self.taken}", f"messages acceptés : {self.taken}"))
+            click.echo(_("messages accepted: {taken}", taken=self.taken))
 
 
 @contextmanager
 def posting(url: str, stop: threading.Event) -> Iterator[MessagePoster]:
     """Yield a `MessagePoster`; print a message before, and the number of accepted messages after the block."""
-    click.echo(say(f"posting to {url} until stopped (Ctrl-C)", f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"))
+    click.echo(_("posting to {url} until stopped (Ctrl-C)", url=url))
     poster = MessagePoster(stop)
     yield poster
     taken = poster.taken
-    click.echo(say(f"stopped, messages accepted: {taken}", f"arrêté, messages acceptés : {taken}"))
+    click.echo(_("stopped, messages accepted: {taken}", taken=taken))

@@ -121,7 +121,9 @@ class Conformance(ABC):
     def test_configuration_errors_name_the_option_but_not_its_value(self, tmp_path: Path) -> None:
         options = self.options(tmp_path)
         for name, option in self.connector.config.model_fields.items():
-            wrong = "a-secret-value" if kind_of(option.annotation)[0] == "table" else {"no_such_key": "a-secret-value"}
+            wrong = (
+                "a-secret-value" if kind_of(option.annotation, "en") == "table" else {"no_such_key": "a-secret-value"}
+            )
             refusal = self.refusal(options | {name: wrong})
             assert all(re.match(rf"{INSTANCE}\.{name}[. ]", line) for line in refusal.splitlines()), refusal
             assert "a-secret-value" not in refusal

@@ -9,15 +9,15 @@ import click
 from pydantic import SecretStr
 
 from connectors.sdk.errors import describe_os_error
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.signatures import check_secret
+from models.locale import _
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def url_option() -> Callable[[F], F]:
     """Return `--url`: the address to send messages to."""
-    text = say("Address of the connector.", "Adresse du connecteur.")
+    text = _("Address of the connector.")
     return click.option("--url", required=True, callback=_check_url, help=text)
 
 
@@ -32,29 +32,29 @@ def secret_option(option: str = "secret_file", flag: str = "") -> Callable[[F], 
         type=click.Path(dir_okay=False, path_type=Path),
         required=True,
         callback=_read_secret,
-        help=say(f"Same file as the connector's {option}.", f"Même fichier que l'option {option} du connecteur."),
+        help=_("Same file as the connector's {option}.", option=option),
     )
 
 
-def _check_url(_: click.Context, __: click.Parameter, url: str) -> str:
+def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise click.BadParameter(say("must be http://… or https://…", "attend http://… ou https://…"))
+        raise click.BadParameter(_("must be http://… or https://…"))
     return url
 
 
-def _read_secret(_: click.Context, __: click.Parameter, path: Path) -> SecretStr:
+def _read_secret(_context: click.Context, _parameter: click.Parameter, path: Path) -> SecretStr:
     try:
         secret = SecretStr(path.read_text(encoding="utf-8").strip())
         check_secret(secret)
     except OSError as error:
         raise click.BadParameter(describe_os_error(error, path)) from None
     except UnicodeDecodeError:
-        raise click.BadParameter(say(f"{path} is not a text file", f"{path} n'est pas un fichier texte")) from None
+        raise click.BadParameter(_("{path} is not a text file", path=path)) from None
     except ValueError as error:
         raise click.BadParameter(f"{path} {error}") from None
     return secret

@@ -8,9 +8,9 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
 from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.webhook.signatures import StandardWebhooks
+from models.locale import _
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
 """Longer than a connector waits for its broker before it responds."""
@@ -55,7 +55,7 @@ class Sender:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
             raise NotAcceptedError(
-                say(f"{self._name} does not answer", f"{self._name} ne répond pas")  # for any reason: send again
+                _("{name} does not answer", name=self._name)  # for any reason: send again
             ) from None
         if not answer.is_success:
             status = answer.status_code
@@ -68,21 +68,19 @@ class Sender:
     def _explain(self, status: int) -> str:
         match status:
             case 401:
-                return say(
-                    f"{self._name} refuses the signature (401): is the secret the same there, and are both clocks right?",
-                    f"{self._name} refuse la signature (401) : le secret y est-il le même, et les deux horloges à l'heure ?",
+                return _(
+                    "{name} refuses the signature (401): is the secret the same there, and are both clocks right?",
+                    name=self._name,
                 )
             case 404 | 405:
-                return say(
-                    f"{self._name} accepts no messages at this path ({status}): is the address right?",
-                    f"{self._name} n'accepte pas de message à cette adresse ({status}) : est-elle juste ?",
+                return _(
+                    "{name} accepts no messages at this path ({status}): is the address right?",
+                    name=self._name,
+                    status=status,
                 )
             case 410:
-                return say(f"{self._name} no longer exists (410)", f"{self._name} n'existe plus (410)")
+                return _("{name} no longer exists (410)", name=self._name)
             case _ if httpx.codes.is_client_error(status) and status not in PASSING:
-                return say(f"{self._name} refuses the message ({status})", f"{self._name} refuse le message ({status})")
+                return _("{name} refuses the message ({status})", name=self._name, status=status)
             case _:
-                return say(
-                    f"{self._name} accepts no messages now ({status})",
-                    f"{self._name} n'accepte pas de message en ce moment ({status})",
-                )
+                return _("{name} accepts no messages now ({status})", name=self._name, status=status)

@@ -18,13 +18,13 @@ from starlette.routing import Route
 
 from connectors.sdk import http_server
 from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe_os_error, safe_error_text
-from connectors.sdk.i18n import say
 from connectors.sdk.sockets import listen
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake, NameTakenError
 from connectors.sdk.webhook.rate_limiter import RateLimiter
 from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.signatures import SignatureError
+from models.locale import _
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
@@ -155,7 +155,7 @@ class Server:
         self._thread.start()
         if not started.wait(START_SECONDS):
             self.close()
-            raise SourceUnavailableError(say("the server did not start", "le serveur n'a pas démarré"))
+            raise SourceUnavailableError(_("the server did not start"))
         log.info("webhook_listens", host=config.host, port=self.port)
 
     @property

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from connectors.sdk.i18n import say
+from models.locale import _
 
 TOLERANCE_SECONDS: Final = 300
 """Longest difference between a message's time and the clock."""
@@ -36,10 +36,7 @@ def check_secret(secret: SecretStr | None) -> SecretStr | None:
         long_enough = False
     if not long_enough:
         raise ValueError(
-            say(
-                f"must be {PREFIX} and {KEY_BYTES} random bytes or more in Base64",
-                f"attend {PREFIX} et {KEY_BYTES} octets aléatoires ou plus en Base64",
-            )
+            _("must be {prefix} and {key_bytes} random bytes or more in Base64", prefix=PREFIX, key_bytes=KEY_BYTES)
         )
     return secret
 

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.i18n import say
 from connectors.sdk.webhook.config import PushConfig, SignedConfig
 from connectors.sdk.webhook.intake import Intake, Message
 from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.server import Gate, Server
 from connectors.sdk.webhook.signatures import StandardWebhooks
+from models.locale import _
 from models.reasons import Reason
 
 
@@ -76,7 +76,7 @@ class PushSource(Source[Message, int]):
         """
         self.listen()
         if self._server is not None and not self._server.alive:
-            raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
+            raise ConnectorError(_("the server has ended"))
         self._response_counts.log_refusals()
         return self.intake.take(wait_seconds)
 

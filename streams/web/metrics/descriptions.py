@@ -7,6 +7,7 @@ Formulas consist of event types, names of the SLA file and PromQL. `french_formu
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from models.locale import N_
 from streams.core.figures.figure_schemas import CONTACT_CHANNELS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 
@@ -26,16 +27,12 @@ class MetricText(NamedTuple):
 
 
 class Kpi(NamedTuple):
-    """A KPI computed from metrics: its name in both languages, and its query."""
+    """A KPI computed from metrics, and its query."""
 
-    english: str
-    french: str
+    name: str
     promql: str
 
 
-_DELAY: Final = (
-    "t({0}) − t(letter.arrived.admitted_at, or the earliest of letter.arrived, email.received, form.submitted)"
-)
 _CHANNEL: Final = {"channel": tuple(map(str, CONTACT_CHANNELS))}
 _ANY_INSTANCE: Final = "max without (instance, job)"
 
@@ -166,21 +163,29 @@ TEXTS: Final[Mapping[str, MetricText]] = {
         "as contact_first_response_business_seconds, for clock resolution",
     ),
     "contact_registration_seconds": MetricText(
-        "De la réception au numéro du registre.", _DELAY.format("letter.registered")
+        "De la réception au numéro du registre.",
+        "t(letter.registered) − t(letter.arrived.admitted_at, or the earliest of letter.arrived,"
+        " email.received, form.submitted)",
     ),
     "contact_assignment_seconds": MetricText(
-        "De la réception à l’attribution à un service.", _DELAY.format("letter.assigned or form.taken_up")
+        "De la réception à l’attribution à un service.",
+        "t(letter.assigned or form.taken_up) − t(letter.arrived.admitted_at, or the earliest of letter.arrived,"
+        " email.received, form.submitted)",
     ),
     "contact_acknowledgement_seconds": MetricText(
-        "De la réception à l’accusé de réception.", _DELAY.format("letter.acknowledged or email.acknowledged")
+        "De la réception à l’accusé de réception.",
+        "t(letter.acknowledged or email.acknowledged) − t(letter.arrived.admitted_at, or the earliest of letter.arrived,"
+        " email.received, form.submitted)",
     ),
     "contact_first_response_seconds": MetricText(
         "De la réception à la première réponse d’une personne, ou demande de correction ; nuits et jours fériés compris.",
-        _DELAY.format("first of letter.answered, email.answered, form.decided, form.correction_requested"),
+        "t(first of letter.answered, email.answered, form.decided, form.correction_requested)"
+        " − t(letter.arrived.admitted_at, or the earliest of letter.arrived, email.received, form.submitted)",
     ),
     "contact_resolution_seconds": MetricText(
         "De la réception à la réponse ou décision qui l’a clos ; nuits et jours fériés compris.",
-        _DELAY.format("the event that closed it"),
+        "t(the event that closed it) − t(letter.arrived.admitted_at, or the earliest of letter.arrived,"
+        " email.received, form.submitted)",
     ),
     # ------------------------------------------------------------------------------------------------ appointments
     "contact_appointment": MetricText(
@@ -390,89 +395,74 @@ def _true_increase(counter: str, window: str, **labels: str) -> str:
 _NET: Final = 'formula="net_of_short"'
 KPIS: Final = (
     Kpi(
-        "Service level of today, by one of four formulas",
-        "Niveau de service du jour, selon une des quatre formules",
+        N_("Service level of today, by one of four formulas"),
         f"sum by (queue) ({_ANY_INSTANCE} (contact_today_service_level_numerator{{{_NET}}}))"
         f" / sum by (queue) ({_ANY_INSTANCE} (contact_today_service_level_denominator{{{_NET}}}))",
     ),
     Kpi(
-        "Service level of the last half hour",
-        "Niveau de service de la dernière demi-heure",
+        N_("Service level of the last half hour"),
         f"sum by (queue) ({_true_increase('contact_service_level_numerator_total', '30m', formula='net_of_short')})"
         f" / sum by (queue) ({_true_increase('contact_service_level_denominator_total', '30m', formula='net_of_short')})",
     ),
     Kpi(
-        "Answer rate (Services Publics+: taux de décroché)",
-        "Taux de décroché (Services Publics+)",
+        N_("Answer rate (Services Publics+: taux de décroché)"),
         f'sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow="answered"}}))'
         f' / sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))',
     ),
     Kpi(
-        "Abandon rate, without short abandons",
-        "Taux d’abandon, abandons courts à part",
+        N_("Abandon rate, without short abandons"),
         f'(sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow="abandoned"}}))'
         f' - sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow="abandoned_short"}})))'
         f' / (sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))'
         f' - sum({_ANY_INSTANCE} (contact_today_items{{channel="call",flow="abandoned_short"}})))',
     ),
     Kpi(
-        "ASA, average speed of answer, of today",
-        "ASA, attente moyenne avant réponse, du jour",
+        N_("ASA, average speed of answer, of today"),
         f'sum by (channel) ({_ANY_INSTANCE} (contact_today_duration_seconds{{duration="wait"}}))'
         f' / sum by (channel) ({_ANY_INSTANCE} (contact_today_duration_items{{duration="wait"}}))',
     ),
     Kpi(
-        "AHT, average handling time, of today",
-        "DMT, durée moyenne de traitement, du jour",
+        N_("AHT, average handling time, of today"),
         f'sum by (channel) ({_ANY_INSTANCE} (contact_today_duration_seconds{{duration="handle"}}))'
         f' / sum by (channel) ({_ANY_INSTANCE} (contact_today_duration_items{{duration="handle"}}))',
     ),
     Kpi(
-        "Occupancy, where a switchboard reports agents",
-        "Taux d’occupation, là où un standard communique l’état des agents",
+        N_("Occupancy, where a switchboard reports agents"),
         f'sum by (site) ({_ANY_INSTANCE} (avg_over_time(contact_agents{{queue="",state="on_contact"}}[30m])))'
         f' / sum by (site) ({_ANY_INSTANCE} (avg_over_time(contact_agents{{queue="",state=~"on_contact|available"}}[30m])))',
     ),
     Kpi(
-        "Longest wait, in seconds",
-        "Plus longue attente, en secondes",
+        N_("Longest wait, in seconds"),
         "time() - min by (channel) (contact_oldest_item_timestamp_seconds)",
     ),
     Kpi(
-        "Share of online forms among letters, e-mails and forms",
-        "Part des démarches en ligne parmi les courriers, courriels et formulaires",
+        N_("Share of online forms among letters, e-mails and forms"),
         f"sum({_true_increase('contact_received_total', '28d', channel='form')})"
         f" / sum({_true_increase('contact_received_total', '28d', channel='~form|mail|email')})",
     ),
     Kpi(
-        "No-show rate over four weeks",
-        "Taux d’absence aux rendez-vous, sur quatre semaines",
+        N_("No-show rate over four weeks"),
         f"sum by (service) ({_true_increase('contact_appointment_total', '28d', outcome='missed')})"
         f" / sum by (service) ({_true_increase('contact_appointment_total', '28d', outcome='~missed|attended')})",
     ),
     Kpi(
-        "Mean lead time of appointments, in days",
-        "Délai moyen avant rendez-vous, en jours",
+        N_("Mean lead time of appointments, in days"),
         f"sum by (service) ({_true_increase('contact_appointment_lead_seconds_sum', '28d')})"
         f" / sum by (service) ({_true_increase('contact_appointment_lead_seconds_count', '28d')}) / 86400",
     ),
     Kpi(
-        "Announced delay met, over four weeks",
-        "Délai annoncé tenu, sur quatre semaines",
+        N_("Announced delay met, over four weeks"),
         f"sum by (service) ({_true_increase('contact_sla_completed_total', '28d', clock='announced', result='met')})"
         " / sum by (service)"
         f" ({_true_increase('contact_sla_completed_total', '28d', clock='announced', result='~met|breached')})",
     ),
     Kpi(
-        "CSAT after a missed deadline, over four weeks",
-        "CSAT après un délai dépassé, sur quatre semaines",
+        N_("CSAT after a missed deadline, over four weeks"),
         f'sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="promise_missed",satisfied="true"}}))'
         f' / sum({_ANY_INSTANCE} (contact_satisfaction_after_items{{experience="promise_missed"}}))',
     ),
     Kpi(
-        "Mail: mean days from receipt to scan, to registration, to assignment and to answer, over four weeks",
-        "Courrier : jours, en moyenne, de la réception à la numérisation, au registre, au service et à la réponse, quatre"
-        " semaines",
+        N_("Mail: mean days from receipt to scan, to registration, to assignment and to answer, over four weeks"),
         " or ".join(
             f"label_replace(sum({_true_increase(f'contact_{step}_seconds_sum', '28d', channel='mail')})"
             f" / sum({_true_increase(f'contact_{step}_seconds_count', '28d', channel='mail')})"
@@ -481,14 +471,12 @@ KPIS: Final = (
         ),
     ),
     Kpi(
-        "Postage over four weeks, in euros",
-        "Affranchissement de quatre semaines, en euros",
+        N_("Postage over four weeks, in euros"),
         f"sum by (service, postage) ({_ANY_INSTANCE} (increase(contact_postage_euros_total[28d]))"
         f" - {_ANY_INSTANCE} (increase(contact_postage_corrected_euros_total[28d])))",
     ),
     Kpi(
-        "CSAT below 70 %, even at its upper bound",
-        "CSAT sous 70 %, même à sa borne supérieure",
+        N_("CSAT below 70 %, even at its upper bound"),
         f'{_ANY_INSTANCE} (contact_satisfaction_upper_ratio{{measure="csat",window="28d"}}) < 0.7',
     ),
 )

@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple
 from prometheus_client.core import Metric
 
 from models.calendars import Unit
+from models.locale import N_, translate
 from models.policies import ClockKind, Policies
 from streams.web.citizens import DisclosedFigures
 from streams.web.collector import FiguresCollector
 from streams.web.metrics import sample_figures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS, TEXTS, MetricText
-from streams.web.metrics.french_formulas import FRENCH_FORMULAS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
@@ -55,9 +55,10 @@ class MetricDescription(NamedTuple):
     english: str
     french: str
     formula: str
-    formula_french: str
     buckets: tuple[str, ...]
     """Inclusive upper bounds of a histogram."""
+    formula_values: Mapping[str, str] = {}
+    """Values for the names in braces of `formula`."""
 
 
 def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list[MetricDescription]:
@@ -91,7 +92,6 @@ def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> Metri
         metric.documentation,
         f"{text.french}{note}",
         text.formula,
-        FRENCH_FORMULAS.get(text.formula, text.formula),
         _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
     )
 
@@ -105,9 +105,9 @@ def _describe_correction(metric: Metric) -> MetricDescription:
         dict.fromkeys(_labels_of(metric), ()),
         metric.documentation,
         f"Comptes de {other}{suffix} corrigés ensuite ; {other}{suffix} les garde.",
-        f"true count = {other}{suffix} − {metric.name}{suffix}",
-        f"compte vrai = {other}{suffix} − {metric.name}{suffix}",
+        N_("true count = {counter} − {corrected}"),
         (),
+        {"counter": f"{other}{suffix}", "corrected": f"{metric.name}{suffix}"},
     )
 
 
@@ -129,7 +129,7 @@ def write_markdown(language: str, sections: Mapping[str, Iterable[MetricDescript
         lines.append("")
     lines += [f"## {words['kpis']}", ""]
     for kpi in KPIS:
-        about = kpi.french if language == "fr" else kpi.english
+        about = translate(kpi.name, language)
         lines += [f"{about}{words['colon']}", "", "```promql", kpi.promql, "```", ""]
     return "\n".join(lines)
 
@@ -180,7 +180,7 @@ def _write_row(metric: MetricDescription, language: str) -> str:
     about = metric.french if language == "fr" else metric.english
     colon = PAGE_TEXTS[language]["colon"]
     buckets = f"<br>{PAGE_TEXTS[language]['buckets']}{colon} {', '.join(metric.buckets)}" if metric.buckets else ""
-    formula = metric.formula_french if language == "fr" else metric.formula
+    formula = translate(metric.formula, language, **metric.formula_values)
     cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, f"{formula}{buckets}")
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 

@@ -75,16 +75,15 @@ def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
     ],
 )
 def test_unsupported_events_are_rejected(text: str, reason: str) -> None:
-    with pytest.raises(CalendarError, match=reason) as refused:
+    with pytest.raises(CalendarError, match=reason):
         read_days(text, "Europe/Paris")
-    assert refused.value.french != str(refused.value)
 
 
 def test_error_messages_do_not_contain_texts_of_events() -> None:
     text = feed("UID:camille@example.org", "SUMMARY:Absence de Camille", "DTSTART:20260810T120000Z", "RRULE:FREQ=DAILY")
     with pytest.raises(CalendarError) as refused:
         read_days(text, "Europe/Paris")
-    assert "amille" not in str(refused.value) + refused.value.french
+    assert "amille" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ OPEN = {"monday": "09:00-12:00"}
     ],
 )
 def test_invalid_rules_are_rejected_with_key_and_reason(
-    change: dict[str, Any], key: str, reason: str, french: str
+    change: dict[str, Any], key: str, reason: str, french: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         CalendarRules.model_validate({"versions": [OPEN]} | change)
@@ -117,7 +117,10 @@ def test_invalid_rules_are_rejected_with_key_and_reason(
     assert {other["type"] for other in others} <= {"too_short"}  # raised for a list without valid items
     assert ".".join(map(str, detail["loc"])) == key
     assert reason in detail["msg"]
-    assert french in detail.get("ctx", {}).get("french", "")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    with pytest.raises(ValidationError) as refused:
+        CalendarRules.model_validate({"versions": [OPEN]} | change)
+    assert french in refused.value.errors()[0]["msg"]
 
 
 def test_invalid_toml_is_rejected_with_its_line() -> None:

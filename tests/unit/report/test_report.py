@@ -13,16 +13,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.locale import LANGUAGES
 from streams.cli.figure_labels import figure_label
 from streams.core.figures.figure import Dimensions, Formula, day_key, encode_figure, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.privacy import vocabulary
 from streams.privacy.vocabulary import VOCABULARY
 from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
-from streams.report.texts import LANGUAGES, TEXTS, format_number, format_period, format_span
+from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
 from streams.web.board.texts import TEXTS as BOARD
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
@@ -306,9 +308,9 @@ def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.M
 
 
 def test_names_of_clocks_are_those_of_the_board_everywhere() -> None:
-    for number, language in enumerate(("en", "fr")):
-        for clock, words in VOCABULARY["clock"].items():
-            assert words[number] == BOARD[language][f"clock_{clock}"].lower()
+    for language in LANGUAGES:
+        for clock in VOCABULARY["clock"]:
+            assert vocabulary.name("clock", clock, language) == BOARD[language][f"clock_{clock}"].lower()
 
 
 def test_html_is_self_contained_with_formula_and_definitions(documents: dict[str, Document]) -> None:

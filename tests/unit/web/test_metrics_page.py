@@ -16,7 +16,6 @@ from streams.engine.metrics import REGISTRY
 from streams.web.app import create_app
 from streams.web.metrics import descriptions
 from streams.web.metrics.descriptions import KPIS
-from streams.web.metrics.french_formulas import FRENCH_FORMULAS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.metrics.reference_page import MetricDescription, write_markdown
 from streams.web.options import WebOptions
@@ -83,15 +82,6 @@ def test_each_description_is_in_both_languages() -> None:
         assert metric.french
         assert metric.formula
         assert metric.english != metric.french, metric.name
-
-
-def test_each_formula_with_words_is_in_both_languages() -> None:
-    formulas = {metric.formula for metric in NAMES.values()}
-    assert formulas >= FRENCH_FORMULAS.keys(), "a translation of nothing"
-    formulas = {metric.formula for metric in NAMES.values() if metric.formula_french == metric.formula}
-    for formula in formulas - FRENCH_FORMULAS.keys():
-        names = re.split(r"[,+ ]+", formula)
-        assert all("." in name or "_" in name or name.isdigit() or name == "exceptions" for name in names), formula
 
 
 def selectors(node: object) -> list[promql_parser.VectorSelector]:

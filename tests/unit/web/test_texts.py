@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.events import FeedbackScale
+from models.locale import LANGUAGES
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.core.figures.figure import Formula
@@ -13,7 +14,7 @@ from streams.web import app
 from streams.web.board.explain_names import EXPLAIN_NAMES
 from streams.web.board.payload import DataState
 from streams.web.board.queues import CHANNELS
-from streams.web.board.texts import LANGUAGES, TEXTS
+from streams.web.board.texts import TEXTS
 from streams.web.options import WALL_VIEWS
 from streams.web.preferences import THEMES
 

@@ -9,8 +9,5 @@ CONNECTOR = Connector(
     "twilio_taskrouter",
     TwilioTaskrouterConfig,
     TwilioTaskrouterSource,
-    descriptions=(
-        "Twilio TaskRouter: calls in its queues, from the event callbacks of a workspace",
-        "Twilio TaskRouter : appels dans ses files, par les rappels d'événements d'un espace de travail",
-    ),
+    description="Twilio TaskRouter: calls in its queues, from the event callbacks of a workspace",
 )
