@@ -6,7 +6,6 @@ import click
 
 from models.locale import _
 from streams.cli.base import pass_settings, start_logging
-from streams.runtime.errors import operator_errors
 from streams.settings.schema import Settings
 
 
@@ -20,5 +19,4 @@ def command(settings: Settings) -> None:
     from streams.runtime import api_process  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(api_process.run(settings))
+    sys.exit(api_process.run(settings))

@@ -34,7 +34,7 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
 from streams.settings.schema import Settings
@@ -285,21 +285,20 @@ def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector:
     from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timeline.erasures import find_contacts, find_sectors  # noqa: PLC0415
 
-    with operator_errors():
-        chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
-        require_timelines(settings)
-        given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
-        try:
-            with closing(open_timeline(settings)) as timeline:
-                entries = timeline.read_contact(given, 1)
-                owner = entries[0]["owner"] if entries else given
-                cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
-                with timeline.read_connection() as connection:
-                    sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
-                    own = {given, *(cluster.identities if cluster.is_own else [owner])}
-                    contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
+    require_timelines(settings)
+    given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
+    try:
+        with closing(open_timeline(settings)) as timeline:
+            entries = timeline.read_contact(given, 1)
+            owner = entries[0]["owner"] if entries else given
+            cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
+            with timeline.read_connection() as connection:
+                sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
+                own = {given, *(cluster.identities if cluster.is_own else [owner])}
+                contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
+    except Unavailable as error:
+        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
     hint = ""
     if not cluster.is_own:
         shared = ", ".join(cluster.shared)

@@ -14,7 +14,7 @@ import click
 
 from models import locale
 from models.locale import N_, _
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.runtime.errors import OperatorError
 
 # click translates its own messages with gettext, which prefers LANGUAGE to the locale; `models.locale` ignores LANGUAGE.
 os.environ.pop("LANGUAGE", None)
@@ -153,10 +153,9 @@ def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     def run(context: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
         from streams.settings.loader import load  # noqa: PLC0415
 
-        with operator_errors():
-            settings = load(config_file(context))
-            _start_console(settings)
-            return context.invoke(command, settings, *args, **kwargs)
+        settings = load(config_file(context))
+        _start_console(settings)
+        return context.invoke(command, settings, *args, **kwargs)
 
     return run
 

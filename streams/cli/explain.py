@@ -40,7 +40,6 @@ from streams.core.figures.figure_explanation import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.kafka.state_reader import read_events, scan_contacts
-from streams.runtime.errors import operator_errors
 from streams.runtime.instance_lock import kafka_errors, pass_running_settings
 from streams.settings.schema import MAX_DAYS, Settings
 
@@ -133,7 +132,7 @@ def command(
     since, until, span = _choose_time(options["day"], options["days"], options["since"], options["until"], zone)
     _check_channels(figure, formula, channels)
     query = FigureQuery(channels, options["site"], options["service"], options["queue"], since, until)
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         counted, scan = _count(settings, formula, query)
         _check_dimensions(settings, query, scan.dimensions)
         shown = counted[:limit]

@@ -15,7 +15,7 @@ from streams.cli.audited_commands import audited_action, check_subject, conceal_
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
 
@@ -170,16 +170,15 @@ def _opened(settings: Settings) -> "Iterator[Timeline]":
     from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
-    with operator_errors():
-        require_timelines(settings)
+    require_timelines(settings)
+    try:
+        timeline = open_timeline(settings)
         try:
-            timeline = open_timeline(settings)
-            try:
-                yield timeline
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            raise OperatorError(
-                _("the timelines' database cannot be used: {error}", error=error),
-                EXIT_RESTART,
-            ) from None
+            yield timeline
+        finally:
+            timeline.close()
+    except Unavailable as error:
+        raise OperatorError(
+            _("the timelines' database cannot be used: {error}", error=error),
+            EXIT_RESTART,
+        ) from None

@@ -10,7 +10,7 @@ import click
 
 from models.locale import N_, _
 from streams.cli.base import Group, config_file, pass_settings, start_logging
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.runtime.errors import OperatorError
 
 if TYPE_CHECKING:
     from streams.settings.schema import Settings
@@ -154,8 +154,7 @@ def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
     """Run broker, topics, workers, connectors and board as one process tree."""
     from streams.runtime import supervisor  # noqa: PLC0415
 
-    with operator_errors():
-        sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
+    sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
 
 
 @main.command(help=_("Run one stream worker."))
@@ -166,8 +165,7 @@ def worker(settings: "Settings", context: click.Context) -> None:
     from streams.runtime import worker as program  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(program.run(settings, config_file(context)))
+    sys.exit(program.run(settings, config_file(context)))
 
 
 @main.command(help=_("Run the named connectors, or all."))
@@ -179,8 +177,7 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.connect(settings, names, config_file(context)))
+    sys.exit(process_specs.connect(settings, names, config_file(context)))
 
 
 @main.command(help=_("Serve the live board and its metrics."))
@@ -191,8 +188,7 @@ def web(settings: "Settings", context: click.Context) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.serve(settings, config_file(context)))
+    sys.exit(process_specs.serve(settings, config_file(context)))
 
 
 @main.command(help=_("Run the embedded Kafka broker alone."))
@@ -208,8 +204,7 @@ def broker(settings: "Settings", health_port: int) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.run_broker(settings, health_port))
+    sys.exit(process_specs.run_broker(settings, health_port))
 
 
 @main.group(help=_("Manage the Kafka topics."))
@@ -230,9 +225,8 @@ def apply(settings: "Settings", wait: float) -> None:
     from streams.kafka.topic_catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
 
-    with operator_errors():
-        brokers, client = find_cluster(settings)
-        changes = apply_topics(settings, brokers, wait, client=client)
+    brokers, client = find_cluster(settings)
+    changes = apply_topics(settings, brokers, wait, client=client)
     count = len(specs(settings))
     for line in changes or [_("{count} topics are up to date", count=count)]:
         click.echo(line)
@@ -285,15 +279,14 @@ def check(context: click.Context) -> None:
     from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415
     from streams.settings.sla_file import load_policies  # noqa: PLC0415
 
-    with operator_errors():
-        settings = load(config_file(context))
-        process_specs.configure_connectors(settings, config=config_file(context))
-        settings.kafka.client_options()
-        if settings.timeline.url:
-            from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
+    settings = load(config_file(context))
+    process_specs.configure_connectors(settings, config=config_file(context))
+    settings.kafka.client_options()
+    if settings.timeline.url:
+        from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
 
-            check_driver(settings)
-        load_policies(settings.sla, find_origin("sla", config_file(context)))
+        check_driver(settings)
+    load_policies(settings.sla, find_origin("sla", config_file(context)))
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
         for key, value, origin in describe(settings, config_file(context))

@@ -16,7 +16,6 @@ from models.timestamps import day_ending_at
 from streams.cli.base import config_file
 from streams.privacy.formatting import Formatter
 from streams.privacy.vocabulary import name
-from streams.runtime.errors import operator_errors
 from streams.settings.loader import load
 from streams.settings.schema import Settings
 
@@ -80,8 +79,7 @@ class TimeParam(click.ParamType):
 def _moment_of(value: Any, ctx: click.Context | None) -> float:
     time_at = datetime.fromisoformat(value)
     if time_at.tzinfo is None and ctx is not None:
-        with operator_errors():
-            time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
+        time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
     return time_at.timestamp()
 
 

@@ -30,7 +30,7 @@ from streams.cli.output_tables import (
     yes_option,
 )
 from streams.locale.error_messages import os_error_cause
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, find_refusal, pass_running_settings
 from streams.runtime.sector_keys import choose_sector
 from streams.settings.schema import Settings
@@ -210,41 +210,40 @@ def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]"
     from streams.runtime.timeline_database import open_timeline  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
-    with operator_errors():
+    try:
+        timeline = open_timeline(settings)
         try:
-            timeline = open_timeline(settings)
-            try:
-                yield timeline, open_erasures(settings, timeline)
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-        except citizen_finder.KafkaUnavailable as error:
-            reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
-            if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
-                raise OperatorError(refusal) from None
-            raise OperatorError(
-                _("Kafka does not answer ({error}): the next attempt finishes the pending erasures", error=error),
-                EXIT_RESTART,
-            ) from None
-        except citizen_finder.SharedIdentity:
-            raise OperatorError(
-                _("several people share this identity: use a case or a contact, which belong to one person")
-            ) from None
-        except citizen_finder.TooManyIdentities:
-            raise OperatorError(
-                _(
-                    "too many linked identities, some data would stay: use `accueil links revoke`, or erase "
-                    "contact by contact"
-                )
-            ) from None
-        except citizen_finder.AmbiguousSector as error:
-            sectors = ", ".join(error.args)
-            raise OperatorError(
-                _("known in several sectors ({sectors}): choose one with --sector", sectors=sectors)
-            ) from None
-        except citizen_finder.UnknownSubject:
-            raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
+            yield timeline, open_erasures(settings, timeline)
+        finally:
+            timeline.close()
+    except Unavailable as error:
+        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    except citizen_finder.KafkaUnavailable as error:
+        reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
+        if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
+            raise OperatorError(refusal) from None
+        raise OperatorError(
+            _("Kafka does not answer ({error}): the next attempt finishes the pending erasures", error=error),
+            EXIT_RESTART,
+        ) from None
+    except citizen_finder.SharedIdentity:
+        raise OperatorError(
+            _("several people share this identity: use a case or a contact, which belong to one person")
+        ) from None
+    except citizen_finder.TooManyIdentities:
+        raise OperatorError(
+            _(
+                "too many linked identities, some data would stay: use `accueil links revoke`, or erase "
+                "contact by contact"
+            )
+        ) from None
+    except citizen_finder.AmbiguousSector as error:
+        sectors = ", ".join(error.args)
+        raise OperatorError(
+            _("known in several sectors ({sectors}): choose one with --sector", sectors=sectors)
+        ) from None
+    except citizen_finder.UnknownSubject:
+        raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import Cluster, find_cluster, kafka_errors, pass_running_settings, wait_for_broker
 from streams.runtime.worker import times
 from streams.settings.schema import Settings
@@ -62,7 +62,7 @@ class _Comparison(NamedTuple):
 @pass_running_settings
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     """Recompute, compare, print. If all differences may be transient, wait and recompute once more."""
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         cluster = find_cluster(settings, or_demo=True)

@@ -15,7 +15,7 @@ from streams.report.history import History, HistoryError, read_history
 from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.writer import Format, write
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, pass_running_settings, wait_for_broker
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
@@ -80,9 +80,8 @@ def command(
     is_piped = output == Path("-")
     if is_piped and len(kinds) > 1:
         raise click.UsageError(_("--output - writes a single file: choose it with --format"))
-    with operator_errors():
-        period = _choose(periods, datetime.now(settings.web.zone).date())
-        history, options = read_figures(settings, period.first, period.last)
+    period = _choose(periods, datetime.now(settings.web.zone).date())
+    history, options = read_figures(settings, period.first, period.last)
     document = build_document(make_report(history, period, options), history, options, lang or user_language())
     if is_piped:
         click.get_binary_stream("stdout").write(write(document, period, kinds[0]))

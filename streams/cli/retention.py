@@ -15,7 +15,7 @@ import click
 from models.locale import _
 from streams.cli.base import Group
 from streams.cli.output_tables import dry_run_option, print_table
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
 
@@ -88,9 +88,8 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
     rewrite = () if no_rewrite else (_rewrite_tables,)
     for step in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewrite, _set_topics):
         try:
-            with operator_errors():
-                for line in step(settings, dry_run=dry_run):
-                    click.echo(line)
+            for line in step(settings, dry_run=dry_run):
+                click.echo(line)
         except OperatorError as error:
             failed = True
             error.show()

@@ -29,7 +29,7 @@ from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find, kafka_errors
 from streams.settings.loader import describe_settings_file, find_origin
 from streams.settings.schema import ConfigError, Settings
@@ -72,8 +72,7 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
     path = find_file(settings, file)
     if not file:
         print_settings_file()
-    with operator_errors():
-        policies = load_policies(path, find_sla_origin(file))
+    policies = load_policies(path, find_sla_origin(file))
     click.echo(_sla_file_text(path))
     if policies.empty:
         click.echo(_("{path} has no targets", path=path))
@@ -200,7 +199,7 @@ def _opening_text(calendar: Calendar) -> str:
 @click.pass_context
 def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     """Print the SLA clocks of a contact, step by step. Exit with code 1 if the contact is unknown."""
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         row = read_contact(settings, contact)
@@ -256,7 +255,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
             and service in {None, clock.dimensions.service}
         ]
 
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         found = read_contacts(settings, lambda row: bool(due_clocks(row)))

@@ -12,7 +12,7 @@ from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from models.locale import _
 from streams.cli.base import Group, pass_settings
 from streams.cli.sla import find_file, find_sla_origin
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.runtime.errors import OperatorError
 from streams.settings.schema import Settings
 from streams.settings.sla_file import load_policies
 
@@ -53,8 +53,7 @@ def group() -> None:
 @pass_settings
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
     """Print a calendar as iCalendar."""
-    with operator_errors():
-        calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
+    calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
     if name not in calendars:
         known = ", ".join(calendars) or _("none")
         raise OperatorError(_("unknown calendar {name}; known: {known}", name=name, known=known))

@@ -29,7 +29,7 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
 from streams.privacy.formatting import Formatter, format_entry
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector
 from streams.settings.schema import Settings
@@ -93,11 +93,10 @@ def run(settings: Settings) -> None:
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        try:
-            sys.exit(timeline_process.run(settings))
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    try:
+        sys.exit(timeline_process.run(settings))
+    except Unavailable as error:
+        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
 
 
 @group.command(
@@ -126,33 +125,32 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
     from streams.runtime.timeline_database import find_sector, open_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.database import Unavailable  # noqa: PLC0415
 
-    with operator_errors():
-        check_subject(name or "")
-        audited_sector = "" if name else choose_sector(settings, sector)
-        require_timelines(settings)
-        subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
-        purpose = purpose or prompt(_("purpose"), type=PURPOSE)
-        operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+    check_subject(name or "")
+    audited_sector = "" if name else choose_sector(settings, sector)
+    require_timelines(settings)
+    subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
+    purpose = purpose or prompt(_("purpose"), type=PURPOSE)
+    operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+    try:
+        timeline = open_timeline(settings)
         try:
-            timeline = open_timeline(settings)
-            try:
-                audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
-                most = max(limit + 1, SUMMARY_ENTRIES)
-                entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
-                if not entries:
-                    cluster = timeline.resolve_identities(subject_id)
-                    entries = timeline.read(cluster.identities, most)
-                    links = timeline.read_links(subject_id, MAX_LINKS)
-                    revoked = [link for link in links if link.revoked_at and link.contacts]
-                cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-        is_known = bool(entries or cluster.shared or revoked)
-        result = Result.SHOWN if is_known else Result.NOT_FOUND
-        record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
+            audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
+            most = max(limit + 1, SUMMARY_ENTRIES)
+            entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
+            if not entries:
+                cluster = timeline.resolve_identities(subject_id)
+                entries = timeline.read(cluster.identities, most)
+                links = timeline.read_links(subject_id, MAX_LINKS)
+                revoked = [link for link in links if link.revoked_at and link.contacts]
+            cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
+        finally:
+            timeline.close()
+    except Unavailable as error:
+        record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
+        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    is_known = bool(entries or cluster.shared or revoked)
+    result = Result.SHOWN if is_known else Result.NOT_FOUND
+    record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
     if entries:
         formatter = make_formatter(settings)
         _print_open_cases(cases, formatter)

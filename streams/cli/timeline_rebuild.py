@@ -22,9 +22,10 @@ from streams.core.timeline.entries import Entry, decode
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import (
     Cluster,
+    broker_errors,
     embedded_broker_login,
     ensure_password,
     find,
@@ -64,7 +65,7 @@ def command(settings: Settings, *, yes: bool) -> None:
     question = _("read the last {days} days of {name} into the timelines' database?", days=days, name=TIMELINE.name)
     if not yes and not confirm(question):
         raise click.Abort
-    with operator_errors(), kafka_errors(), _cluster(settings) as cluster:
+    with kafka_errors(), _cluster(settings) as cluster:
         try:
             timeline = open_timeline(settings)
             try:
@@ -96,7 +97,8 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
         if not (settings.data / "kafka").exists():
             find_cluster(settings)  # raises the error: no broker
         kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data))
-        kafka.start()
+        with broker_errors():
+            kafka.start()
         try:
             yield Cluster(kafka.bootstrap, embedded_broker_login(settings.data / PASSWORD_FILE).client_options())
         finally:

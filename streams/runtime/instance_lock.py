@@ -19,7 +19,7 @@ from connectors.sdk.errors import describe_os_error
 from models.locale import _
 from streams.cli.base import pass_settings
 from streams.kafka import broker_login
-from streams.kafka.embedded_broker import is_listening
+from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import DEFAULT_FILE, load
@@ -249,6 +249,16 @@ def find_refusal(
     needed = {**dict.fromkeys(reads, authorization.READ), **dict.fromkeys(writes, authorization.WRITE)}
     refusal = authorization.find_refusal(brokers, client, authorization.RequiredRights(needed, any_of))
     return (translate_by_pattern(REFUSALS, refusal.text) or refusal.text) if refusal else ""
+
+
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """Turn errors of the embedded broker into an `OperatorError`."""
+    try:
+        yield
+    except BrokerError as error:
+        exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
+        raise OperatorError(str(error), exit_code) from None
 
 
 @contextmanager
