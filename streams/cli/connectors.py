@@ -1,7 +1,6 @@
 """`accueil connectors`: list, check, document, re-read and create connectors."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -17,22 +16,17 @@ from connectors.sdk.config import table
 from connectors.sdk.contract import Context
 from connectors.sdk.errors import (
     ConfigError,
-    ConnectorError,
     InstanceInUseError,
-    SourceMisconfiguredError,
-    SourceRefusedError,
-    SourceUnavailableError,
 )
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
-from streams.cli.base import Group, config_file, confirm, pass_settings
+from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.locale.error_messages import os_error_cause
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
-from streams.runtime.errors import EXIT_RESTART, OperatorError
+from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_cluster, find_connectors
 from streams.runtime.process_specs import configure_one_connector
 from streams.settings.loader import describe_settings_file
@@ -41,7 +35,7 @@ from streams.settings.schema import Settings
 
 
 @click.group(
-    cls=Group,
+    cls=ConnectorGroup,
     help=_("Manage connectors, which read the source systems."),
 )
 def group() -> None:
@@ -116,12 +110,11 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and count its first records by type. Print no values."""
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
-    with operator_errors():
-        try:
-            found = probe(instance, settings.data / "connectors")
-        except InstanceInUseError:
-            _report_running(instance.source)
-            return
+    try:
+        found = probe(instance, settings.data / "connectors")
+    except InstanceInUseError:
+        _report_running(instance.source)
+        return
     rejected = found.rejected.total()
     reached = _("the settings are valid, the source is readable")
     if found.mostly_rejected:
@@ -194,13 +187,8 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
     instance = configure_one_connector(settings, name, config)
     if not instance.connector.position_files(instance.config):
         raise OperatorError(_("{name}: this source sends its records only once; they cannot be read again", name=name))
-    with operator_errors():
-        try:
-            with instance.locked(settings.data / "connectors") as own:
-                _reread(settings, instance, own, yes=yes)
-        except InstanceInUseError as error:
-            hint = _("stop it first")
-            raise OperatorError(f"{error}{_(':')} {hint}") from None
+    with instance.locked(settings.data / "connectors") as own:
+        _reread(settings, instance, own, yes=yes)
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
@@ -274,21 +262,20 @@ def _explain_reread(
 )
 def docs(name: str, *, write: bool) -> None:
     """Print the table of options, or write it into the READMEs, between the two markers."""
-    with operator_errors():
-        connector = registry.load(name)
-        if not write:
-            click.echo(table(connector.config, user_language()))
-            return
-        readmes = readme_docs.find_readmes(connector)
-        if not readmes:
-            raise OperatorError(
-                _("{name} has no README.md next to its code", name=name),
-                EXIT_NOT_FOUND,
-            )
-        for path, language in readmes.items():
-            changed = readme_docs.update(path, connector.config, language)
-            result = _("updated") if changed else _("up to date")
-            click.echo(f"{path}: {result}")
+    connector = registry.load(name)
+    if not write:
+        click.echo(table(connector.config, user_language()))
+        return
+    readmes = readme_docs.find_readmes(connector)
+    if not readmes:
+        raise OperatorError(
+            _("{name} has no README.md next to its code", name=name),
+            EXIT_NOT_FOUND,
+        )
+    for path, language in readmes.items():
+        changed = readme_docs.update(path, connector.config, language)
+        result = _("updated") if changed else _("up to date")
+        click.echo(f"{path}: {result}")
 
 
 @group.command(
@@ -314,8 +301,7 @@ def docs(name: str, *, write: bool) -> None:
 )
 def new(name: str, kind: Kind, into: Path) -> None:
     """Write the package, and print the next steps."""
-    with operator_errors():
-        root = begin(name, kind, into)
+    root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)
     click.echo()
@@ -324,18 +310,3 @@ def new(name: str, kind: Kind, into: Path) -> None:
     click.echo(f"  pytest {root}")
     package = root / f"accueil_{name}"
     click.echo(_("  then edit config.py, source.py and mapping.py in {package}", package=package))
-
-
-@contextmanager
-def operator_errors() -> Iterator[None]:
-    """Turn errors of connectors and files into `OperatorError`."""
-    try:
-        yield
-    except (SourceRefusedError, SourceMisconfiguredError) as error:
-        raise OperatorError(str(error)) from None
-    except SourceUnavailableError as error:
-        raise OperatorError(str(error), EXIT_RESTART) from None
-    except ConnectorError as error:
-        raise OperatorError(str(error)) from None
-    except OSError as error:
-        raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None

@@ -5,7 +5,6 @@ They are in the data directory of the connectors' machine, and are sent nowhere.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import tzinfo
 from json import dumps
 from pathlib import Path
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, StoredReject, read
 from models.locale import _
 from models.timestamps import milliseconds
-from streams.cli.base import Group, config_file, confirm
+from streams.cli.base import ConnectorGroup, config_file, confirm
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     filtered_by,
@@ -81,7 +79,7 @@ class Listed(NamedTuple):
 
 
 @click.group(
-    cls=Group,
+    cls=ConnectorGroup,
     help=_("Source records that connectors rejected."),
 )
 def group() -> None:
@@ -185,7 +183,7 @@ def replay(
     instances = configure_connectors(settings, [*names], config)
     if not dry_run:
         for instance in instances:
-            with _operator_errors(instance.name), instance.locked(_directory(settings)):
+            with instance.locked(_directory(settings)):
                 pass  # fail before the question if the connector is running
         if not yes and not confirm(_("map them again?")):
             raise click.Abort
@@ -223,26 +221,13 @@ def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run
     from connectors.sdk.replay import replay as map_rejected  # noqa: PLC0415
 
     name = instance.name
-    with _operator_errors(name):
-        result = map_rejected(
-            instance, _directory(settings), lambda stored: wanted.matches(name, stored), dry_run=dry_run
-        )
+    result = map_rejected(instance, _directory(settings), lambda stored: wanted.matches(name, stored), dry_run=dry_run)
     click.echo(
         _("{name}: {used} records accepted now, events: {events}", name=name, used=result.used, events=result.events)
         + ("" if dry_run or not result.events else _(" (published at its next start)"))
     )
     for reason, count in result.unusable.most_common():
         click.echo(_("{name}: {count} still rejected: {reason}", name=name, count=count, reason=reason))
-
-
-@contextmanager
-def _operator_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except InstanceInUseError as error:
-        raise OperatorError(_("{name}: {error}: stop it first", name=name, error=error)) from None
-    except ConnectorError as error:
-        raise OperatorError(_("{name}: {error}", name=name, error=error)) from None
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, StoredReject]]:
