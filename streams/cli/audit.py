@@ -8,7 +8,6 @@ import json as json_codec
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,7 +23,7 @@ from streams.access.hash_chain import ChainPosition, Damage, Finding
 from streams.access.permissions import Operation
 from streams.cli.audited_commands import audit_directory, conceal_typed, record_command
 from streams.cli.base import Group
-from streams.cli.citizen_arguments import database_unavailable_text, prompt_pseudonym
+from streams.cli.citizen_arguments import prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     format_time,
@@ -34,7 +33,7 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.runtime.errors import EXIT_RESTART, OperatorError
+from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
 from streams.settings.schema import Settings
@@ -281,24 +280,20 @@ class _Citizen(NamedTuple):
 def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector: str | None) -> _Citizen:
     """Look up a citizen in the timelines; for a contact, its owner. The caller must record the lookup before printing."""
     from streams.privacy.citizen_finder import MAX_IDENTITIES  # noqa: PLC0415 - imports the database libraries
-    from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
+    from streams.runtime.timeline_database import opened_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.erasures import find_contacts, find_sectors  # noqa: PLC0415
 
     chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
     require_timelines(settings)
     given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
-    try:
-        with closing(open_timeline(settings)) as timeline:
-            entries = timeline.read_contact(given, 1)
-            owner = entries[0]["owner"] if entries else given
-            cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
-            with timeline.read_connection() as connection:
-                sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
-                own = {given, *(cluster.identities if cluster.is_own else [owner])}
-                contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
-    except Unavailable as error:
-        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    with opened_timeline(settings) as timeline:
+        entries = timeline.read_contact(given, 1)
+        owner = entries[0]["owner"] if entries else given
+        cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
+        with timeline.read_connection() as connection:
+            sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
+            own = {given, *(cluster.identities if cluster.is_own else [owner])}
+            contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
     hint = ""
     if not cluster.is_own:
         shared = ", ".join(cluster.shared)

@@ -28,8 +28,3 @@ def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str
     if not normalised:
         raise OperatorError(_("not valid: {label}", label=label))
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
-
-
-def database_unavailable_text(error: Exception) -> str:
-    """Return the error message for an unavailable database."""
-    return _("the timelines' database cannot be used: {error}", error=error)

@@ -12,11 +12,18 @@ from typing import Final
 
 import click
 
+from connectors.sdk import rejects
 from models.locale import _
+from streams.access.audit import AuditError
+from streams.cli.audited_commands import open_audit
 from streams.cli.base import Group
 from streams.cli.output_tables import dry_run_option, print_table
+from streams.cli.privacy import erasure_session, record_proof
+from streams.kafka.topic_catalogue import apply_topics
+from streams.privacy.retention import find_contradictions, retention_rules
 from streams.runtime.errors import EXIT_RESTART, OperatorError
-from streams.runtime.instance_lock import pass_running_settings
+from streams.runtime.instance_lock import find_cluster, pass_running_settings
+from streams.runtime.timeline_database import has_timelines, opened_timeline
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0
@@ -41,8 +48,6 @@ def group() -> None:
 @pass_running_settings
 def show(settings: Settings) -> None:
     """Print the retention periods, and warn of contradictions between them."""
-    from streams.privacy.retention import find_contradictions, retention_rules  # noqa: PLC0415
-
     titles = (
         _("data"),
         _("location"),
@@ -133,8 +138,6 @@ def _remove(path: Path) -> None:
 
 
 def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from connectors.sdk import rejects  # noqa: PLC0415
-
     before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
     homes = sorted({path.parent for path in settings.data.glob("connectors/*/*/rejects*.jsonl")})
     removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
@@ -147,25 +150,17 @@ def _count(label: str, number: int, *, dry_run: bool) -> str:
 
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.access.audit import AuditError  # noqa: PLC0415
-    from streams.cli.audited_commands import open_audit  # noqa: PLC0415
-
     if dry_run or not (settings.data / "audit").exists():
         return
-    audit = open_audit(settings)
-    try:
-        removed = audit.prune()
-    except AuditError as error:
-        raise OperatorError(str(error)) from None
-    finally:
-        audit.close()
+    with closing(open_audit(settings)) as audit:
+        try:
+            removed = audit.prune()
+        except AuditError as error:
+            raise OperatorError(str(error)) from None
     yield _("files of the audit log: {removed}", removed=removed)
 
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.cli.privacy import erasure_session, record_proof  # noqa: PLC0415
-    from streams.runtime.timeline_database import has_timelines  # noqa: PLC0415
-
     if not dry_run and has_timelines(settings):
         with erasure_session(settings) as (_timeline, erasures):
             # Prove before publishing more, which workers need time to process.
@@ -176,26 +171,16 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.cli.citizen_arguments import database_unavailable_text  # noqa: PLC0415
-    from streams.runtime.timeline_database import has_timelines, open_timeline  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
     if dry_run or not has_timelines(settings):
         return
-    try:
-        with closing(open_timeline(settings)) as timeline:
-            is_whole = timeline.vacuum()
-        yield _("tables of the timelines: rewritten")
-        if not is_whole:
-            yield _("log of the timelines: still in use; accueil timeline or the next run empties it later")
-    except Unavailable as error:
-        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    with opened_timeline(settings) as timeline:
+        is_whole = timeline.vacuum()
+    yield _("tables of the timelines: rewritten")
+    if not is_whole:
+        yield _("log of the timelines: still in use; accueil timeline or the next run empties it later")
 
 
 def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.kafka.topic_catalogue import apply_topics  # noqa: PLC0415
-    from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
-
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
     would = _("would be: ") if dry_run else ""

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -15,7 +15,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.audited_commands import check_subject, record_command
 from streams.cli.base import Group, pass_settings, prompt, start_logging
-from streams.cli.citizen_arguments import citizen_options, database_unavailable_text, prompt_pseudonym
+from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     format_deadline,
@@ -29,13 +29,12 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
 from streams.privacy.formatting import Formatter, format_entry
-from streams.runtime.errors import EXIT_RESTART, OperatorError
+from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector
+from streams.runtime.timeline_database import database_errors, find_sector, opened_timeline, require_timelines
 from streams.settings.schema import Settings
-
-if TYPE_CHECKING:
-    from streams.timeline.links import LinkRecord
+from streams.timeline.links import LinkRecord
 
 PURPOSE: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
@@ -89,14 +88,11 @@ def group(context: click.Context) -> None:
 @pass_settings
 def run(settings: Settings) -> None:
     """Read `citizen.timeline.v1` and write the database."""
-    from streams.runtime import timeline_process  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
+    from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
 
     start_logging(settings)
-    try:
+    with database_errors():
         sys.exit(timeline_process.run(settings))
-    except Unavailable as error:
-        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
 
 
 @group.command(
@@ -122,9 +118,6 @@ def run(settings: Settings) -> None:
 @pass_running_settings
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
     """Find the entries, record the access, then print: nothing is shown before the access is recorded."""
-    from streams.runtime.timeline_database import find_sector, open_timeline, require_timelines  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
     check_subject(name or "")
     audited_sector = "" if name else choose_sector(settings, sector)
     require_timelines(settings)
@@ -132,8 +125,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
     purpose = purpose or prompt(_("purpose"), type=PURPOSE)
     operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     try:
-        timeline = open_timeline(settings)
-        try:
+        with opened_timeline(settings) as timeline:
             audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
             most = max(limit + 1, SUMMARY_ENTRIES)
             entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
@@ -143,11 +135,9 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
                 links = timeline.read_links(subject_id, MAX_LINKS)
                 revoked = [link for link in links if link.revoked_at and link.contacts]
             cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
-        finally:
-            timeline.close()
-    except Unavailable as error:
+    except OperatorError:
         record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
-        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+        raise
     is_known = bool(entries or cluster.shared or revoked)
     result = Result.SHOWN if is_known else Result.NOT_FOUND
     record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
@@ -262,7 +252,7 @@ def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
         )
 
 
-def _explain_revoked(links: Sequence["LinkRecord"], zone: tzinfo) -> None:
+def _explain_revoked(links: Sequence[LinkRecord], zone: tzinfo) -> None:
     """Print on standard error the revoked links, whose contacts are not shown, and the command that restores them."""
     for record in links[:PAGE]:
         one, other = record.link

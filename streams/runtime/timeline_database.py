@@ -1,6 +1,8 @@
 """Access to the timeline database named in the settings."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 from connectors.sdk.errors import describe_os_error
@@ -8,10 +10,12 @@ from connectors.sdk.keys import load_key
 from connectors.sdk.pseudonyms import IdentityBlocklist
 from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
+from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import other_directory_hint
 from streams.runtime.prechecks import prepare_private_directory
 from streams.runtime.sector_keys import find_key_sectors
 from streams.settings.schema import ConfigError, Settings
+from streams.timeline.database import Unavailable
 from streams.timeline.erasures import find_sectors
 from streams.timeline.reader import Reader
 from streams.timeline.schema_upgrade import TooNew
@@ -33,6 +37,23 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
         raise ConfigError(
             _("the timeline database is of a newer release of Accueil: use that release, or restore a backup")
         ) from None
+
+
+@contextmanager
+def opened_timeline(settings: Settings) -> Iterator[Timeline]:
+    """Open the timeline database for a command, and close it. Raises `OperatorError` if it does not answer."""
+    with database_errors(), closing(open_timeline(settings)) as timeline:
+        yield timeline
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn errors of the timeline database into an `OperatorError`."""
+    try:
+        yield
+    except Unavailable as error:
+        text = _("the timelines' database cannot be used: {error}", error=error)
+        raise OperatorError(text, EXIT_RESTART) from None
 
 
 def has_timelines(settings: Settings) -> bool:
