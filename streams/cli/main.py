@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from streams.settings.schema import Settings
 
 LAZY = {
-    "api": (
-        "streams.cli.api:command",
-        _("Serve the timeline API and its web page."),
-    ),
     "audit": (
         "streams.cli.audit:group",
         _("Audit log of accesses to citizens' data: show, verify."),
@@ -189,6 +185,16 @@ def web(settings: "Settings", context: click.Context) -> None:
 
     start_logging(settings)
     sys.exit(process_specs.serve(settings, config_file(context)))
+
+
+@main.command(help=_("Serve the timeline API and its web page."))
+@pass_settings
+def api(settings: "Settings") -> None:
+    """Serve citizens' timelines over HTTP."""
+    from streams.runtime import api_process  # noqa: PLC0415
+
+    start_logging(settings)
+    sys.exit(api_process.run(settings))
 
 
 @main.command(help=_("Run the embedded Kafka broker alone."))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from math import inf
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from connectors.sdk.config_errors import suggest
 from models.locale import SOURCE_LANGUAGE, _, user_language
 from models.reasons import Reason
 from models.timestamps import day_ending_at
@@ -108,6 +109,17 @@ _all_option = click.option(
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help=_("Only print what would be done."))
 yes_option = click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
+
+
+def check_known(option: str, value: str, known: Collection[str]) -> None:
+    """Raise `click.UsageError` with the known names, unless `value` of `--option` is empty or one of them."""
+    if value and value not in known:
+        names = sorted(filter(None, known))
+        listed = ", ".join(names) or _("none")
+        raise click.UsageError(
+            _("unknown --{option} {value}; known: {listed}", option=option, value=value, listed=listed)
+            + suggest(value, names)
+        )
 
 
 def filtered_by(source_option: Callable[[F], F]) -> Callable[[F], F]:

@@ -1,13 +1,12 @@
 """`accueil sla`: check the SLA file, list open deadlines, explain the SLA clocks of a contact."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
 
 import click
 
-from connectors.sdk.config_errors import suggest
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
@@ -18,6 +17,7 @@ from streams.cli.base import Group, config_file, pass_settings, print_settings_f
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     DurationParam,
+    check_known,
     format_deadline,
     format_time,
     limit_option,
@@ -262,7 +262,9 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     clocks = [(clock, name) for name, row in found.items() for clock in due_clocks(row)]
     shown = nsmallest(limit, clocks, key=lambda item: (item[0].deadline_at, item[1]))
     if not clocks:
-        _check_service(settings, service, services)
+        web = settings.web
+        services.update(queue.service for queue in web.queues.values())
+        check_known("service", service or "", services.union(web.services))
         click.echo(_nothing_text(overdue=overdue, due_within=due_within, service=service))
         if file is None:
             click.echo(_unset_hint())
@@ -280,18 +282,6 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     )
     if len(shown) < len(clocks):
         click.echo(_("{count} of {total}", count=len(shown), total=len(clocks)))
-
-
-def _check_service(settings: Settings, service: str | None, with_clocks: Collection[str]) -> None:
-    """Raise `click.UsageError` for a service that is neither in the settings nor among `with_clocks`."""
-    web = settings.web
-    known = sorted(filter(None, {*with_clocks, *(queue.service for queue in web.queues.values()), *web.services}))
-    if service is None or service in known:
-        return
-    listed = ", ".join(known) or _("none")
-    raise click.UsageError(
-        _("unknown --service {service}; known: {listed}", service=service, listed=listed) + suggest(service, known)
-    )
 
 
 def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
