@@ -64,11 +64,7 @@ class _Checkpoint(click.ParamType):
         """Return the position in the hash chain that `verify` printed."""
         found = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", value)
         if not found:
-            self.fail(
-                _("use the number:hash that verify printed"),
-                param,
-                ctx,
-            )
+            self.fail(_("use the number:hash that verify printed"), param, ctx)
         return ChainPosition(int(found[1]), found[2])
 
 
@@ -84,11 +80,7 @@ def group() -> None:
         "prints on another system: a complete rewrite of the log is only detected with --checkpoint."
     ),
 )
-@click.option(
-    "--checkpoint",
-    type=_Checkpoint(),
-    help=_("Checkpoint that an earlier run printed."),
-)
+@click.option("--checkpoint", type=_Checkpoint(), help=_("Checkpoint that an earlier run printed."))
 @pass_running_settings
 def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     """Print the damages, the first one first; exit with code 1 if any was found."""
@@ -111,10 +103,7 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
             err=True,
         )
     if checkpoint is not None and checkpoint.sequence <= report.begun.sequence and not report.findings:
-        click.echo(
-            _("the record of the checkpoint was removed by retention and cannot be compared"),
-            err=True,
-        )
+        click.echo(_("the record of the checkpoint was removed by retention and cannot be compared"), err=True)
     if report.findings:
         raise SystemExit(EXIT_NOT_FOUND)
     if not report.lines:
@@ -138,15 +127,8 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     )
 )
 @since_option
-@click.option(
-    "--client",
-    help=_("Only accesses by this token or account."),
-)
-@click.option(
-    "--subject",
-    "subject_id",
-    help=_("Only accesses to this pseudonym or contact."),
-)
+@click.option("--client", help=_("Only accesses by this token or account."))
+@click.option("--subject", "subject_id", help=_("Only accesses to this pseudonym or contact."))
 @click.option(
     "--citizen",
     is_flag=True,
@@ -158,10 +140,7 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     show_default=IdentityKind.PHONE.value,
     help=_("Kind of identity for --citizen."),
 )
-@click.option(
-    "--sector",
-    help=_("Only records of this sector; with --citizen, the sector to search in."),
-)
+@click.option("--sector", help=_("Only records of this sector; with --citizen, the sector to search in."))
 @limit_option
 @json_option
 @pass_running_settings
@@ -213,16 +192,10 @@ def show(
     if not (found.lines or found.findings):
         click.echo(_describe_empty(settings), err=True)
     if unreadable:
-        click.echo(
-            _("{unreadable} lines cannot be read: run accueil audit verify", unreadable=unreadable),
-            err=True,
-        )
+        click.echo(_("{unreadable} lines cannot be read: run accueil audit verify", unreadable=unreadable), err=True)
     if found.findings:
         click.echo(_describe(directory, found.findings[0]), err=True)
-        click.echo(
-            _("the audit log is damaged, these records may be false: run accueil audit verify"),
-            err=True,
-        )
+        click.echo(_("the audit log is damaged, these records may be false: run accueil audit verify"), err=True)
         raise SystemExit(EXIT_NOT_FOUND)
 
 
@@ -243,24 +216,13 @@ def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int,
             click.echo(json_codec.dumps(record, ensure_ascii=False))
     elif shown:
         print_table(
-            (
-                _("when"),
-                _("client"),
-                _("operation"),
-                _("sector"),
-                _("subject"),
-                _("purpose"),
-                _("result"),
-            ),
+            (_("when"), _("client"), _("operation"), _("sector"), _("subject"), _("purpose"), _("result")),
             [(format_time(_milliseconds(record), zone), *_cells(record)) for record in shown],
         )
     elif not left_out:
         click.echo(_("none"))
     if left_out:
-        click.echo(
-            _("{left_out} earlier records not shown (--limit)", left_out=left_out),
-            err=True,
-        )
+        click.echo(_("{left_out} earlier records not shown (--limit)", left_out=left_out), err=True)
 
 
 class _Citizen(NamedTuple):

@@ -14,10 +14,7 @@ from connectors.sdk import reread as rereading
 from connectors.sdk.cluster_id import is_elsewhere
 from connectors.sdk.config import table
 from connectors.sdk.contract import Context
-from connectors.sdk.errors import (
-    ConfigError,
-    InstanceInUseError,
-)
+from connectors.sdk.errors import ConfigError, InstanceInUseError
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
@@ -34,18 +31,12 @@ from streams.settings.schema import ConfigError as SettingsError
 from streams.settings.schema import Settings
 
 
-@click.group(
-    cls=ConnectorGroup,
-    help=_("Manage connectors, which read the source systems."),
-)
+@click.group(cls=ConnectorGroup, help=_("Manage connectors, which read the source systems."))
 def group() -> None:
     """Manage connectors."""
 
 
-@group.command(
-    "list",
-    help=_("List installed connectors and their instances."),
-)
+@group.command("list", help=_("List installed connectors and their instances."))
 @json_option
 @click.pass_context
 @pass_settings
@@ -61,12 +52,7 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
         if json:
             click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
     if not json:
-        titles = (
-            _("connector"),
-            _("package"),
-            _("instances"),
-            _("description"),
-        )
+        titles = (_("connector"), _("package"), _("instances"), _("description"))
         print_table(titles, rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
@@ -255,11 +241,7 @@ def _explain_reread(
 
 @group.command(help=_("Print the options of a connector, as in its README."))
 @click.argument("name")
-@click.option(
-    "--write",
-    is_flag=True,
-    help=_("Update the options table of its READMEs."),
-)
+@click.option("--write", is_flag=True, help=_("Update the options table of its READMEs."))
 def docs(name: str, *, write: bool) -> None:
     """Print the table of options, or write it into the READMEs, between the two markers."""
     connector = registry.load(name)
@@ -268,10 +250,7 @@ def docs(name: str, *, write: bool) -> None:
         return
     readmes = readme_docs.find_readmes(connector)
     if not readmes:
-        raise OperatorError(
-            _("{name} has no README.md next to its code", name=name),
-            EXIT_NOT_FOUND,
-        )
+        raise OperatorError(_("{name} has no README.md next to its code", name=name), EXIT_NOT_FOUND)
     for path, language in readmes.items():
         changed = readme_docs.update(path, connector.config, language)
         result = _("updated") if changed else _("up to date")
@@ -287,11 +266,7 @@ def docs(name: str, *, write: bool) -> None:
 )
 @click.argument("name")
 @click.option(
-    "--kind",
-    type=click.Choice(get_args(Kind)),
-    default="tail",
-    show_default=True,
-    help=_("Access to the source."),
+    "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
 @click.option(
     "--into",

@@ -59,18 +59,12 @@ class PositionParam(click.ParamType):
         return str(value)
 
 
-@click.group(
-    cls=Group,
-    help=_("Dead letters: records of Kafka that the workers rejected."),
-)
+@click.group(cls=Group, help=_("Dead letters: records of Kafka that the workers rejected."))
 def group() -> None:
     """List, show and replay dead letters."""
 
 
-@group.command(
-    "list",
-    help=_("List the latest dead letters, and count them by reason."),
-)
+@group.command("list", help=_("List the latest dead letters, and count them by reason."))
 @filters
 @limit_option
 @json_option
@@ -106,10 +100,7 @@ def list_(
         )
         for letter in latest
     ]
-    titles = (
-        *("position", _("when"), _("reason"), _("origin")),
-        *(_("replayed"), _("detail")),
-    )
+    titles = (*("position", _("when"), _("reason"), _("origin")), *(_("replayed"), _("detail")))
     print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))

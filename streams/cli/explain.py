@@ -80,32 +80,19 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.argument("figure", required=False)
 @click.option("--list", "as_list", is_flag=True, help=_("List all figures."))
+@click.option("--day", callback=_parse_day, metavar="2026-11-25", help=_("Day to explain, by default today."))
 @click.option(
-    "--day",
-    callback=_parse_day,
-    metavar="2026-11-25",
-    help=_("Day to explain, by default today."),
-)
-@click.option(
-    "--since",
-    type=TimeParam(),
-    help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day."),
+    "--since", type=TimeParam(), help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day.")
 )
 @click.option("--until", type=TimeParam(), help=_("Before a time."))
 @click.option(
-    "--channel",
-    "channels",
-    type=click.Choice(CHANNELS),
-    multiple=True,
-    help=_("Only this channel; may be repeated."),
+    "--channel", "channels", type=click.Choice(CHANNELS), multiple=True, help=_("Only this channel; may be repeated.")
 )
 @click.option("--site", help=_("Only this site."))
 @click.option("--service", help=_("Only this service."))
 @click.option("--queue", help=_("Only this queue."))
 @click.option(
-    "--formula",
-    type=click.Choice([formula.value for formula in Formula]),
-    help=_("Formula of the service level."),
+    "--formula", type=click.Choice([formula.value for formula in Formula]), help=_("Formula of the service level.")
 )
 @click.option("--events", is_flag=True, help=_("Show the events of each contact."))
 @json_option

@@ -25,11 +25,7 @@ MAX_LINKS: Final = 10_000
 """Largest `--limit`."""
 
 
-@click.group(
-    cls=Group,
-    name="links",
-    help=_("Manage the links between a citizen's identities."),
-)
+@click.group(cls=Group, name="links", help=_("Manage the links between a citizen's identities."))
 def group() -> None:
     """Manage links."""
 
@@ -41,11 +37,7 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @group.command(name="list", help=_("List the links of a pseudonym."))
 @click.argument("identity")
 @click.option(
-    "--limit",
-    type=click.IntRange(1, MAX_LINKS),
-    default=50,
-    show_default=True,
-    help=_("Maximum number of lines."),
+    "--limit", type=click.IntRange(1, MAX_LINKS), default=50, show_default=True, help=_("Maximum number of lines.")
 )
 @pass_running_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
@@ -71,19 +63,11 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         )
         for record in known
     ]
-    titles = (
-        _("identity"),
-        _("linked to"),
-        _("contacts"),
-        _("since"),
-        _("revoked"),
-        _("reason"),
-    )
+    titles = (_("identity"), _("linked to"), _("contacts"), _("since"), _("revoked"), _("reason"))
     print_table(titles, rows)
     if more > 0:
         click.echo(
-            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more),
-            err=True,
+            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more), err=True
         )
 
 

@@ -16,74 +16,23 @@ if TYPE_CHECKING:
     from streams.settings.schema import Settings
 
 LAZY = {
-    "audit": (
-        "streams.cli.audit:group",
-        _("Audit log of accesses to citizens' data: show, verify."),
-    ),
-    "bench": (
-        "streams.cli.bench:command",
-        _("Compare throughput and latency with other engines."),
-    ),
-    "connectors": (
-        "streams.cli.connectors:group",
-        _("Connectors: list, check, document, create."),
-    ),
-    "dead-letters": (
-        "streams.cli.dead_letters:group",
-        _("Records that workers rejected: list, show, replay."),
-    ),
-    "kiosk": (
-        "connectors.kiosk.command:command",
-        _("Serve a front desk's ticket kiosk and agent page."),
-    ),
-    "explain": (
-        "streams.cli.explain:command",
-        _("List the contacts and events behind a figure."),
-    ),
-    "forecast": (
-        "streams.cli.forecast:command",
-        _("Forecast today's contacts and the agents needed."),
-    ),
-    "links": (
-        "streams.cli.links:group",
-        _("Links between a citizen's identities: list, revoke, restore."),
-    ),
-    "metrics": (
-        "streams.cli.metrics:command",
-        _("Print the reference of all Prometheus metrics."),
-    ),
-    "notify": (
-        "streams.cli.notify:group",
-        _("Send SLA alerts to Alertmanager, webhooks and mailboxes."),
-    ),
-    "recompute": (
-        "streams.cli.recompute:command",
-        _("Recompute all figures from events, report differences."),
-    ),
-    "rejects": (
-        "streams.cli.rejects:group",
-        _("Source records that connectors rejected: list, show, replay."),
-    ),
-    "report": (
-        "streams.cli.report:command",
-        _("Write a report for a day, week, month or year."),
-    ),
-    "retention": (
-        "streams.cli.retention:group",
-        _("Retention periods of all data: show, apply."),
-    ),
-    "sla": (
-        "streams.cli.sla:group",
-        _("SLA targets and deadlines: check, list, explain."),
-    ),
-    "timeline": (
-        "streams.cli.timeline:group",
-        _("Citizens' timelines: write, show, export, erase."),
-    ),
-    "tokens": (
-        "streams.cli.tokens:group",
-        _("API tokens: add, list, rotate, revoke."),
-    ),
+    "audit": ("streams.cli.audit:group", _("Audit log of accesses to citizens' data: show, verify.")),
+    "bench": ("streams.cli.bench:command", _("Compare throughput and latency with other engines.")),
+    "connectors": ("streams.cli.connectors:group", _("Connectors: list, check, document, create.")),
+    "dead-letters": ("streams.cli.dead_letters:group", _("Records that workers rejected: list, show, replay.")),
+    "kiosk": ("connectors.kiosk.command:command", _("Serve a front desk's ticket kiosk and agent page.")),
+    "explain": ("streams.cli.explain:command", _("List the contacts and events behind a figure.")),
+    "forecast": ("streams.cli.forecast:command", _("Forecast today's contacts and the agents needed.")),
+    "links": ("streams.cli.links:group", _("Links between a citizen's identities: list, revoke, restore.")),
+    "metrics": ("streams.cli.metrics:command", _("Print the reference of all Prometheus metrics.")),
+    "notify": ("streams.cli.notify:group", _("Send SLA alerts to Alertmanager, webhooks and mailboxes.")),
+    "recompute": ("streams.cli.recompute:command", _("Recompute all figures from events, report differences.")),
+    "rejects": ("streams.cli.rejects:group", _("Source records that connectors rejected: list, show, replay.")),
+    "report": ("streams.cli.report:command", _("Write a report for a day, week, month or year.")),
+    "retention": ("streams.cli.retention:group", _("Retention periods of all data: show, apply.")),
+    "sla": ("streams.cli.sla:group", _("SLA targets and deadlines: check, list, explain.")),
+    "timeline": ("streams.cli.timeline:group", _("Citizens' timelines: write, show, export, erase.")),
+    "tokens": ("streams.cli.tokens:group", _("API tokens: add, list, rotate, revoke.")),
     "survey-reference": (
         "connectors.survey.reference_command:command",
         _("Print contact references for survey links."),
@@ -92,17 +41,11 @@ LAZY = {
 """Commands imported when they are called: name → import path and line of help."""
 
 SECTIONS = (
-    (
-        N_("Start and run"),
-        ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate"),
-    ),
+    (N_("Start and run"), ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate")),
     (N_("Look at figures"), ("explain", "forecast", "report", "sla", "metrics")),
     (N_("Connect sources"), ("connectors", "survey-reference")),
     (N_("Check and repair"), ("config", "topics", "rejects", "dead-letters", "recompute")),
-    (
-        N_("Citizens' data and rights"),
-        ("timeline", "links", "retention", "audit", "tokens"),
-    ),
+    (N_("Citizens' data and rights"), ("timeline", "links", "retention", "audit", "tokens")),
     (N_("Other"), ("bench", "version")),
 )
 """Sections of `accueil --help`: title, and commands in order."""
@@ -124,9 +67,7 @@ SIMULATORS = "accueil.simulators"
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=_("Settings file, by default ./accueil.toml."),
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help=_("Settings file, by default ./accueil.toml.")
 )
 def main(config: Path | None) -> None:
     """Run a command."""
@@ -140,11 +81,7 @@ def main(config: Path | None) -> None:
     ),
 )
 @click.option("--demo", is_flag=True, help=_("Use simulated source systems."))
-@click.option(
-    "--verbose",
-    is_flag=True,
-    help=_("Show the full log of every process."),
-)
+@click.option("--verbose", is_flag=True, help=_("Show the full log of every process."))
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
     """Run broker, topics, workers, connectors and board as one process tree."""
@@ -198,12 +135,7 @@ def api(settings: "Settings") -> None:
 
 
 @main.command(help=_("Run the embedded Kafka broker alone."))
-@click.option(
-    "--health-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help=_("Port of /readyz; 0: none."),
-)
+@click.option("--health-port", type=click.IntRange(0, 65535), default=0, help=_("Port of /readyz; 0: none."))
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:
     """Run Apache Kafka on 127.0.0.1, with its data in the data directory."""
@@ -219,12 +151,7 @@ def topics() -> None:
 
 
 @topics.command(help=_("Create missing topics and correct the settings of the others."))
-@click.option(
-    "--wait",
-    default=30.0,
-    show_default=True,
-    help=_("Seconds to wait for the broker."),
-)
+@click.option("--wait", default=30.0, show_default=True, help=_("Seconds to wait for the broker."))
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
     """Bring all topics in line with the topic catalogue."""
@@ -263,10 +190,7 @@ class Simulators(Group):
             raise OperatorError(str(error)) from None
 
 
-@main.group(
-    cls=Simulators,
-    help=_("Simulate a source system."),
-)
+@main.group(cls=Simulators, help=_("Simulate a source system."))
 def simulate() -> None:
     """Run a simulator."""
 

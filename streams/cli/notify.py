@@ -35,9 +35,7 @@ def run(settings: Settings) -> None:
     sys.exit(process_specs.notify(settings))
 
 
-@group.command(
-    help=_("Send a test alert to every receiver."),
-)
+@group.command(help=_("Send a test alert to every receiver."))
 @pass_settings
 def test(settings: Settings) -> None:
     """Print the result per receiver; exit with code 70 if one failed."""

@@ -27,18 +27,10 @@ LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
 """Bounds of accepted times."""
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-json_option = click.option(
-    "--json",
-    is_flag=True,
-    help=_("Print one JSON object per line."),
-)
+json_option = click.option("--json", is_flag=True, help=_("Print one JSON object per line."))
 
 limit_option = click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help=_("Maximum number of lines."),
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help=_("Maximum number of lines.")
 )
 
 
@@ -84,29 +76,16 @@ def _moment_of(value: Any, ctx: click.Context | None) -> float:
     return time_at.timestamp()
 
 
-value_option = click.option(
-    "--value",
-    is_flag=True,
-    help=_("Show the content too: may be personal data."),
-)
+value_option = click.option("--value", is_flag=True, help=_("Show the content too: may be personal data."))
 
-since_option = click.option(
-    "--since",
-    type=TimeParam(),
-    help=_("Since a time, or a duration ago (90m, 7d)."),
-)
+since_option = click.option("--since", type=TimeParam(), help=_("Since a time, or a duration ago (90m, 7d)."))
 _reason_option = click.option(
     "--reason",
     type=click.Choice([reason.value for reason in Reason]),
     metavar="REASON",
     help=_("Only this reason, as shown by list."),
 )
-_all_option = click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help=_("All, or all that match the filters."),
-)
+_all_option = click.option("--all", "everything", is_flag=True, help=_("All, or all that match the filters."))
 dry_run_option = click.option("--dry-run", is_flag=True, help=_("Only print what would be done."))
 yes_option = click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
 

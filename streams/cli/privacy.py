@@ -153,11 +153,7 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     help=_("JSON for programs, HTML (accessible) and PDF for people."),
 )
 @click.option(
-    "--language",
-    type=click.Choice(LANGUAGES),
-    default="fr",
-    show_default=True,
-    help=_("Language of the export."),
+    "--language", type=click.Choice(LANGUAGES), default="fr", show_default=True, help=_("Language of the export.")
 )
 @pass_running_settings
 def export(

@@ -60,12 +60,7 @@ class Filter(NamedTuple):
         )
 
 
-filters = filtered_by(
-    click.option(
-        "--connector",
-        help=_("Only this instance, as in accueil.toml."),
-    )
-)
+filters = filtered_by(click.option("--connector", help=_("Only this instance, as in accueil.toml.")))
 
 
 class Listed(NamedTuple):
@@ -78,18 +73,12 @@ class Listed(NamedTuple):
     """Number of rejections: one each time its source was read."""
 
 
-@click.group(
-    cls=ConnectorGroup,
-    help=_("Source records that connectors rejected."),
-)
+@click.group(cls=ConnectorGroup, help=_("Source records that connectors rejected."))
 def group() -> None:
     """List, show and replay rejected records."""
 
 
-@group.command(
-    "list",
-    help=_("List the latest rejected records, and count them by reason."),
-)
+@group.command("list", help=_("List the latest rejected records, and count them by reason."))
 @filters
 @limit_option
 @json_option
@@ -109,10 +98,7 @@ def list_(
         time, cause, detail = _("when"), _("reason"), _("detail")
         print_table(("place", time, cause, detail), [_row(listed, zone) for listed in latest])
         click.echo()
-        print_table(
-            (_("connector"), cause, _("count"), _("last"), detail),
-            _totals(found, zone),
-        )
+        print_table((_("connector"), cause, _("count"), _("last"), detail), _totals(found, zone))
     click.echo(_("{count} rejected records in {directory}", count=len(found), directory=_directory(settings)))
 
 

@@ -60,10 +60,7 @@ def _period_option(kind: PeriodKind, metavar: str, text: str) -> Callable[[F], F
     help=_("Only this format; may be repeated."),
 )
 @click.option(
-    "--lang",
-    type=click.Choice(LANGUAGES),
-    show_default=_("that of the locale"),
-    help=_("Language of the report."),
+    "--lang", type=click.Choice(LANGUAGES), show_default=_("that of the locale"), help=_("Language of the report.")
 )
 @click.option(
     "--output",

@@ -35,11 +35,7 @@ OLD_POSITIONS: Final = "connectors/*/*/before-reread/*"
 """Saved positions of sources that were re-read."""
 
 
-@click.group(
-    cls=Group,
-    name="retention",
-    help=_("Show and apply the retention periods."),
-)
+@click.group(cls=Group, name="retention", help=_("Show and apply the retention periods."))
 def group() -> None:
     """Show and apply retention periods."""
 
@@ -48,23 +44,9 @@ def group() -> None:
 @pass_running_settings
 def show(settings: Settings) -> None:
     """Print the retention periods, and warn of contradictions between them."""
-    titles = (
-        _("data"),
-        _("location"),
-        _("personal data"),
-        _("days"),
-        _("counted from"),
-        _("setting"),
-    )
+    titles = (_("data"), _("location"), _("personal data"), _("days"), _("counted from"), _("setting"))
     rows = [
-        (
-            _(rule.what),
-            rule.where,
-            _(rule.personal),
-            str(rule.days or ""),
-            _(rule.until),
-            rule.setting,
-        )
+        (_(rule.what), rule.where, _(rule.personal), str(rule.days or ""), _(rule.until), rule.setting)
         for rule in retention_rules(settings)
     ]
     print_table(titles, rows)
@@ -81,11 +63,7 @@ def show(settings: Settings) -> None:
     )
 )
 @dry_run_option
-@click.option(
-    "--no-rewrite",
-    is_flag=True,
-    help=_("Do not rewrite the timelines' tables: timelines stay readable."),
-)
+@click.option("--no-rewrite", is_flag=True, help=_("Do not rewrite the timelines' tables: timelines stay readable."))
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
     """Run all steps, even if some fail, and print their results. Exit with `EXIT_RESTART` if one failed."""
@@ -107,11 +85,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     data, retention = settings.data, settings.retention
     for label, days, paths in (
         (_("logs"), retention.logs_days, data.glob("logs/*")),
-        (
-            _("damaged files of connectors"),
-            retention.rejects_days,
-            chain.from_iterable(map(data.glob, DAMAGED_FILES)),
-        ),
+        (_("damaged files of connectors"), retention.rejects_days, chain.from_iterable(map(data.glob, DAMAGED_FILES))),
         (_("saved positions"), retention.rejects_days, data.glob(OLD_POSITIONS)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]

@@ -41,12 +41,7 @@ EXAMPLE = Path(__file__).parents[1] / "settings" / "example_sla.toml"
 @click.group(
     cls=Group,
     name="sla",
-    lazy={
-        "calendar": (
-            "streams.cli.sla_calendar:group",
-            _("Export and import iCalendar files."),
-        )
-    },
+    lazy={"calendar": ("streams.cli.sla_calendar:group", _("Export and import iCalendar files."))},
     help=_("Check the SLA file and inspect deadlines."),
 )
 def group() -> None:
@@ -62,9 +57,7 @@ def example() -> None:
 @group.command(help=_("Check FILE, by default the configured SLA file, and print its targets."))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--year",
-    type=click.IntRange(FIRST_YEAR, LAST_YEAR),
-    help=_("Also print the holidays and closures of this year."),
+    "--year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), help=_("Also print the holidays and closures of this year.")
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
@@ -172,10 +165,7 @@ def _exceptions(calendar: Calendar, year: int) -> list[str]:
     language, custom = user_language(), rules.customary_holidays
     holidays = name_holidays(rules.holidays, year, language, customary=custom) if rules.holidays else {}
     lines = [f"{day}  {name}" for day, name in holidays.items()]
-    for label, exceptions in (
-        (_("closed"), rules.closures),
-        (_("extra opening"), rules.extra),
-    ):
+    for label, exceptions in ((_("closed"), rules.closures), (_("extra opening"), rules.extra)):
         for days in exceptions:
             if days.from_.year <= year <= days.to.year:
                 last = "" if days.from_ == days.to else _(" to {to}", to=days.to)
@@ -222,16 +212,9 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
             click.echo(f"  {reason}")
 
 
-@group.command(
-    name="list",
-    help=_("List the open SLA deadlines, soonest first."),
-)
+@group.command(name="list", help=_("List the open SLA deadlines, soonest first."))
 @click.option("--overdue", is_flag=True, help=_("Only overdue deadlines."))
-@click.option(
-    "--due-within",
-    type=DurationParam(),
-    help=_("Only deadlines within 90m, 2h or 3d."),
-)
+@click.option("--due-within", type=DurationParam(), help=_("Only deadlines within 90m, 2h or 3d."))
 @click.option("--service", help=_("Only this service."))
 @limit_option
 @pass_settings
@@ -270,14 +253,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
             click.echo(_unset_hint())
         return
     print_table(
-        (
-            "contact",
-            "service",
-            _("clock"),
-            _("policy"),
-            _("deadline"),
-            _("time left or late"),
-        ),
+        ("contact", "service", _("clock"), _("policy"), _("deadline"), _("time left or late")),
         [_row(name, clock, policies, settings, now) for clock, name in shown],
     )
     if len(shown) < len(clocks):

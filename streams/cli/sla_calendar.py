@@ -25,31 +25,16 @@ year_option = click.option(
 )
 
 
-@click.group(
-    cls=Group,
-    name="calendar",
-    help=_("Export and import iCalendar files (RFC 5545)."),
-)
+@click.group(cls=Group, name="calendar", help=_("Export and import iCalendar files (RFC 5545)."))
 def group() -> None:
     """Export and import iCalendar."""
 
 
-@group.command(
-    name="export",
-    help=_("Print the opening hours of a calendar in the SLA file, as iCalendar."),
-)
+@group.command(name="export", help=_("Print the opening hours of a calendar in the SLA file, as iCalendar."))
 @click.argument("name")
 @year_option
-@click.option(
-    "--closures",
-    is_flag=True,
-    help=_("Print the closed days instead."),
-)
-@click.option(
-    "--file",
-    type=click.Path(path_type=Path),
-    help=_("SLA file, by default that of the settings."),
-)
+@click.option("--closures", is_flag=True, help=_("Print the closed days instead."))
+@click.option("--file", type=click.Path(path_type=Path), help=_("SLA file, by default that of the settings."))
 @pass_settings
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
     """Print a calendar as iCalendar."""
@@ -62,8 +47,7 @@ def export(settings: Settings, name: str, year: int, *, closures: bool, file: Pa
 
 
 @group.command(
-    name="import",
-    help=_("Print the days of an iCalendar file as closures in TOML, to paste into the SLA file."),
+    name="import", help=_("Print the days of an iCalendar file as closures in TOML, to paste into the SLA file.")
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--extra", is_flag=True, help=_("Print extra openings instead."))

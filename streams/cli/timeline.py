@@ -51,22 +51,10 @@ STATUS_TEXTS: Final = {
 
 
 LAZY: Final = {
-    "rebuild": (
-        "streams.cli.timeline_rebuild:command",
-        _("Rebuild the database from Kafka."),
-    ),
-    "erase": (
-        "streams.cli.privacy:erase",
-        _("Erase a citizen's data, with proof (GDPR, article 17)."),
-    ),
-    "erasure": (
-        "streams.cli.privacy:erasure",
-        _("Show the state or the proof of an erasure."),
-    ),
-    "export": (
-        "streams.cli.privacy:export",
-        _("Export all data held about a citizen (GDPR, article 15)."),
-    ),
+    "rebuild": ("streams.cli.timeline_rebuild:command", _("Rebuild the database from Kafka.")),
+    "erase": ("streams.cli.privacy:erase", _("Erase a citizen's data, with proof (GDPR, article 17).")),
+    "erasure": ("streams.cli.privacy:erasure", _("Show the state or the proof of an erasure.")),
+    "export": ("streams.cli.privacy:export", _("Export all data held about a citizen (GDPR, article 15).")),
 }
 
 
@@ -104,16 +92,10 @@ def run(settings: Settings) -> None:
 )
 @citizen_options
 @click.option(
-    "--purpose",
-    type=PURPOSE,
-    help=_("Purpose of the access, recorded in the audit log; prompted for by default."),
+    "--purpose", type=PURPOSE, help=_("Purpose of the access, recorded in the audit log; prompted for by default.")
 )
 @click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=PAGE,
-    show_default=True,
-    help=_("Maximum number of entries."),
+    "--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True, help=_("Maximum number of entries.")
 )
 @pass_running_settings
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
@@ -151,8 +133,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
     _explain_revoked(revoked, settings.web.zone)
     if not entries:
         raise OperatorError(
-            _("nothing to show") if cluster.shared or revoked else _("no data about this citizen"),
-            EXIT_NOT_FOUND,
+            _("nothing to show") if cluster.shared or revoked else _("no data about this citizen"), EXIT_NOT_FOUND
         )
 
 
@@ -162,14 +143,7 @@ def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None
     if not cases:
         click.echo(_("no open case"), err=True)
         return
-    titles = (
-        _("open case"),
-        "service",
-        _("state"),
-        _("since"),
-        _("due"),
-        _("SLA results"),
-    )
+    titles = (_("open case"), "service", _("state"), _("since"), _("due"), _("SLA results"))
     rows = [
         (
             case.contact,
@@ -209,15 +183,7 @@ def _format_target(target: OpenTarget, zone: tzinfo) -> str:
 
 def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> None:
     print_table(
-        (
-            _("when"),
-            _("event"),
-            _("service"),
-            _("state"),
-            _("outcome"),
-            _("contact"),
-        ),
-        list(_rows(entries, formatter)),
+        (_("when"), _("event"), _("service"), _("state"), _("outcome"), _("contact")), list(_rows(entries, formatter))
     )
 
 
@@ -241,15 +207,9 @@ def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
         )
         return
     for identity in cluster.shared:
-        click.echo(
-            _("{identity}: shared with other citizens, not shown", identity=identity),
-            err=True,
-        )
+        click.echo(_("{identity}: shared with other citizens, not shown", identity=identity), err=True)
     if not cluster.is_whole:
-        click.echo(
-            _("more linked identities exist than are shown"),
-            err=True,
-        )
+        click.echo(_("more linked identities exist than are shown"), err=True)
 
 
 def _explain_revoked(links: Sequence[LinkRecord], zone: tzinfo) -> None:

@@ -53,7 +53,7 @@ class Rebuilt(NamedTuple):
     help=_(
         "Rebuild a new or restored timelines' database from Kafka. Entries that Kafka no longer "
         "holds and revoked links can only come from a backup."
-    ),
+    )
 )
 @yes_option
 @pass_settings

@@ -29,11 +29,7 @@ RATE_PER_MINUTE: Final = 120
 """Default of `--rate`."""
 
 expires_option = click.option(
-    "--days",
-    type=click.IntRange(1, 1100),
-    default=EXPIRES_DAYS,
-    show_default=True,
-    help=_("Validity in days."),
+    "--days", type=click.IntRange(1, 1100), default=EXPIRES_DAYS, show_default=True, help=_("Validity in days.")
 )
 
 
@@ -44,12 +40,7 @@ def group() -> None:
 
 @group.command(help=_("Create a token. Prints its secret once, alone on standard output; only a hash of it is stored."))
 @click.argument("name")
-@click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    required=True,
-    help=_("Role of the client."),
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help=_("Role of the client."))
 @click.option(
     "--sector",
     "sectors",
@@ -57,12 +48,7 @@ def group() -> None:
     show_default=_("the only one"),
     help=_("Sector of the citizens; may be repeated."),
 )
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    help=_("Service; may be repeated. By default all."),
-)
+@click.option("--service", "services", multiple=True, help=_("Service; may be repeated. By default all."))
 @click.option(
     "--rate",
     type=click.IntRange(1, 100_000),
@@ -131,15 +117,7 @@ def list_(settings: Settings, *, json: bool) -> None:
             click.echo(json_codec.dumps(fields, ensure_ascii=False))
     elif tokens:
         print_table(
-            (
-                _("name"),
-                _("role"),
-                _("sectors"),
-                _("services"),
-                _("per minute"),
-                _("state"),
-                _("last used"),
-            ),
+            (_("name"), _("role"), _("sectors"), _("services"), _("per minute"), _("state"), _("last used")),
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
@@ -210,18 +188,12 @@ def _operator_errors() -> Iterator[None]:
 
 def _find(tokens: Tokens, name: str) -> None:
     if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
-        raise OperatorError(
-            _("no active token is named {name!r}", name=name),
-            EXIT_NOT_FOUND,
-        )
+        raise OperatorError(_("no active token is named {name!r}", name=name), EXIT_NOT_FOUND)
 
 
 def _print_secret(secret: str, expires_at: int, zone: tzinfo) -> None:
     until = format_time(expires_at, zone)
-    click.echo(
-        _("valid until {until}; this secret is shown only once:", until=until),
-        err=True,
-    )
+    click.echo(_("valid until {until}; this secret is shown only once:", until=until), err=True)
     click.echo(secret)
 
 

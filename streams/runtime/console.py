@@ -223,9 +223,7 @@ class Console(TextIOBase):
         return len(text)
 
 
-STARTING: Final = {
-    "silent": N_("the worker is still starting"),
-}
+STARTING: Final = {"silent": N_("the worker is still starting")}
 """Texts for answers of /readyz before a process has been ready for the first time, where they differ from `MESSAGES`."""
 
 

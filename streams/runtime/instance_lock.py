@@ -206,11 +206,7 @@ def other_directory_hint() -> str:
 
 
 def wait_for_broker(
-    brokers: str,
-    seconds: float | None = None,
-    *,
-    client: Mapping[str, Any] | None = None,
-    reads: Iterable[str] = (),
+    brokers: str, seconds: float | None = None, *, client: Mapping[str, Any] | None = None, reads: Iterable[str] = ()
 ) -> None:
     """Wait until a broker accepts connections, the login of `client`, and its read access to the topics `reads`.
 

@@ -44,10 +44,7 @@ def run_broker(settings: Settings, health_port: int) -> int:
     """
     prepare_private_directory(settings.data)
     kafka = EmbeddedKafka(
-        settings.data / "kafka",
-        settings.broker_port,
-        password=ensure_password(settings.data),
-        progress=log.info,
+        settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data), progress=log.info
     )
     with broker_errors():
         kafka.start()  # until it returns, a signal ends the process immediately, even during a download

@@ -144,10 +144,7 @@ class Child:
             if code == EXIT_CONFIGURATION or (failures > len(RESTART_SECONDS) and not proven):
                 raise GaveUp(self._describe_failure(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
             delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
-            self._report(
-                self.program.name,
-                _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay),
-            )
+            self._report(self.program.name, _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
                 return

@@ -26,9 +26,7 @@ kind_option = click.option(
     help=_("Kind of identity to prompt for."),
 )
 sector_option = click.option(
-    "--sector",
-    show_default=_("the only one"),
-    help=_("Sector whose key makes the pseudonym."),
+    "--sector", show_default=_("the only one"), help=_("Sector whose key makes the pseudonym.")
 )
 
 

@@ -184,10 +184,7 @@ class Plan:
             report("", _("the board is at {url}", url=self.url))
             await all_ready(late)
         seconds = f"{time.monotonic() - began_at:.0f} s"
-        report(
-            "",
-            _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url),
-        )
+        report("", _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url))
         if self._demo:
             await self._name_citizen()
 
@@ -270,10 +267,7 @@ class Plan:
             await asyncio.sleep(CITIZEN_SECONDS)
 
     def _report_health_urls(self, programs: list[Program]) -> None:
-        report(
-            "",
-            _("health and metrics (/healthz /readyz /metrics):"),
-        )
+        report("", _("health and metrics (/healthz /readyz /metrics):"))
         for program in programs:
             if address := program.address("/metrics"):
                 report(program.name, address)
