@@ -169,7 +169,9 @@ def export(
 ) -> None:
     """Collect the data, record the export, write the file."""
     if output.is_file() and not force:
-        raise OperatorError(_exists_text(output))
+        raise OperatorError(
+            _("{output} already exists: choose another name, or use --force to replace it", output=output)
+        )
     with erasure_session(settings) as (timeline, erasures):
         with _recorded_lookup(
             settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)
@@ -197,10 +199,6 @@ def _private_file(output: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         cause = os_error_cause(error)
         raise OperatorError(_("{output} cannot be written: {cause}", output=output, cause=cause)) from None
-
-
-def _exists_text(output: Path) -> str:
-    return _("{output} already exists: choose another name, or use --force to replace it", output=output)
 
 
 @contextmanager
