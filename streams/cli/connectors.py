@@ -41,7 +41,6 @@ def group() -> None:
 @click.pass_context
 @pass_settings
 def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
-    """Print one line per installed connector; on standard error, instances whose connector is not installed."""
     settings, _file = _find_settings(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
@@ -168,7 +167,6 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
 @click.pass_context
 @pass_settings
 def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
-    """Print the consequences, ask for confirmation, and move the position to a backup directory."""
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     if not instance.connector.position_files(instance.config):
@@ -243,7 +241,6 @@ def _explain_reread(
 @click.argument("name")
 @click.option("--write", is_flag=True, help=_("Update the options table of its READMEs."))
 def docs(name: str, *, write: bool) -> None:
-    """Print the table of options, or write it into the READMEs, between the two markers."""
     connector = registry.load(name)
     if not write:
         click.echo(table(connector.config, user_language()))
@@ -275,7 +272,6 @@ def docs(name: str, *, write: bool) -> None:
     help=_("Parent directory, by default the current one."),
 )
 def new(name: str, kind: Kind, into: Path) -> None:
-    """Write the package, and print the next steps."""
     root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)

@@ -72,7 +72,6 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line for each of the latest dead letters, and the number of all matching ones by reason."""
     counts: Counter[str] = Counter()
     latest: list[DeadLetter] = []
     replayed: dict[str, int] = {}
@@ -112,7 +111,6 @@ def list_(
 @json_option
 @pass_settings
 def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
-    """Print one dead letter."""
     letter, replayed_at = None, None
     for found in _read(settings, Filter(positions=frozenset({position}))):
         if isinstance(found, DeadLetter):

@@ -101,7 +101,6 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def command(
     settings: Settings, /, *, figure: str | None, as_list: bool, limit: int, events: bool, **options: Any
 ) -> None:
-    """Print a figure and the facts that it counts; without FIGURE, print the names of all figures."""
     if as_list or figure is None:
         width = max(map(len, figure_names()))
         labels = ((name, figure_label(name)) for name in figure_names())

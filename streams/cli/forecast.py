@@ -24,7 +24,6 @@ from streams.web.options import WebOptions
 )
 @pass_running_settings
 def command(settings: Settings, /) -> None:
-    """Print a row per queue, and notes on the data used."""
     now = datetime.now(UTC)
     today = now.astimezone(settings.web.zone).date()
     history, options = read_figures(settings, today - timedelta(weeks=WEEKS), today)

@@ -41,7 +41,6 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @pass_running_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
-    """Print the links of a pseudonym, with their state."""
     check_subject(identity)
     require_timelines(settings)
     with opened_timeline(settings) as timeline:
@@ -81,7 +80,6 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 )
 @pass_running_settings
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
-    """Revoke a link."""
     ground = RevocationReason(reason)
 
     def change(timeline: Timeline, link: Link) -> bool:
@@ -96,7 +94,6 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 @_pair
 @pass_running_settings
 def restore(settings: Settings, one: str, other: str) -> None:
-    """Restore a link."""
     if not _change(settings, Operation.RESTORE_LINK, Link(one, other), Timeline.restore):
         raise OperatorError(_("this link was not revoked"), EXIT_NOT_FOUND)
     click.echo(_("restored"))

@@ -84,7 +84,6 @@ def main(config: Path | None) -> None:
 @click.option("--verbose", is_flag=True, help=_("Show the full log of every process."))
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
-    """Run broker, topics, workers, connectors and board as one process tree."""
     from streams.runtime import supervisor  # noqa: PLC0415
 
     sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
@@ -94,7 +93,6 @@ def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
 @click.pass_context
 @pass_settings
 def worker(settings: "Settings", context: click.Context) -> None:
-    """Read events, write rows and figures."""
     from streams.runtime import worker as program  # noqa: PLC0415
 
     start_logging(settings)
@@ -106,7 +104,6 @@ def worker(settings: "Settings", context: click.Context) -> None:
 @click.pass_context
 @pass_settings
 def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]) -> None:
-    """Read source systems and publish their events."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -117,7 +114,6 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
 @click.pass_context
 @pass_settings
 def web(settings: "Settings", context: click.Context) -> None:
-    """Serve figures to browsers and to Prometheus."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -127,7 +123,6 @@ def web(settings: "Settings", context: click.Context) -> None:
 @main.command(help=_("Serve the timeline API and its web page."))
 @pass_settings
 def api(settings: "Settings") -> None:
-    """Serve citizens' timelines over HTTP."""
     from streams.runtime import api_process  # noqa: PLC0415
 
     start_logging(settings)
@@ -138,7 +133,6 @@ def api(settings: "Settings") -> None:
 @click.option("--health-port", type=click.IntRange(0, 65535), default=0, help=_("Port of /readyz; 0: none."))
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:
-    """Run Apache Kafka on 127.0.0.1, with its data in the data directory."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -154,7 +148,6 @@ def topics() -> None:
 @click.option("--wait", default=30.0, show_default=True, help=_("Seconds to wait for the broker."))
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
-    """Bring all topics in line with the topic catalogue."""
     from streams.kafka.topic_catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
 
@@ -230,7 +223,6 @@ def check(context: click.Context) -> None:
 
 @main.command(help=_("Print the version."))
 def version() -> None:
-    """Print the installed version."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
     click.echo(f"accueil {version_of('accueil')}")

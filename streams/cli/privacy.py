@@ -121,7 +121,6 @@ def erase(
 @json_option
 @pass_running_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
-    """Publish pending records, and print the state."""
     with erasure_session(settings) as (_, erasures):
         erasures.publish_pending()
         _print_erasure(_wait(settings, erasures, request, wait), settings, json=json)
@@ -167,7 +166,6 @@ def export(
     *,
     force: bool,
 ) -> None:
-    """Collect the data, record the export, write the file."""
     if output.is_file() and not force:
         raise OperatorError(
             _("{output} already exists: choose another name, or use --force to replace it", output=output)

@@ -61,7 +61,6 @@ class _Comparison(NamedTuple):
 @limit_option
 @pass_running_settings
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
-    """Recompute, compare, print. If all differences may be transient, wait and recompute once more."""
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)

@@ -86,7 +86,6 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line per record, without its content, and the totals."""
     found = _distinct((name, stored) for name, _, stored in _read(settings, Filter(connector, reason, since)))
     latest = found[-limit:] if limit else []
     if json:
@@ -108,7 +107,6 @@ def list_(
 @json_option
 @pass_running_settings
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
-    """Print one record, or each record at that place."""
     found = [*_read(settings, Filter(places=frozenset({place})))]
     if not found:
         raise OperatorError(_describe_missing([place]), EXIT_NOT_FOUND)

@@ -72,7 +72,6 @@ def _period_option(kind: PeriodKind, metavar: str, text: str) -> Callable[[F], F
 def command(
     settings: Settings, /, *, formats: tuple[str, ...], lang: str | None, output: Path, **periods: Period | None
 ) -> None:
-    """Write the files and print their names, or write one file to standard output."""
     kinds = [*map(Format, dict.fromkeys(formats) or Format)]
     is_piped = output == Path("-")
     if is_piped and len(kinds) > 1:

@@ -43,7 +43,6 @@ def group() -> None:
 @group.command(help=_("Print all stored data with their retention periods."))
 @pass_running_settings
 def show(settings: Settings) -> None:
-    """Print the retention periods, and warn of contradictions between them."""
     titles = (_("data"), _("location"), _("personal data"), _("days"), _("counted from"), _("setting"))
     rows = [
         (_(rule.what), rule.where, _(rule.personal), str(rule.days or ""), _(rule.until), rule.setting)

@@ -50,7 +50,6 @@ def group() -> None:
 
 @group.command(help=_("Print an example SLA file."))
 def example() -> None:
-    """Print the example file."""
     click.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
 
@@ -61,7 +60,6 @@ def example() -> None:
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
-    """Print the targets and calendars of an SLA file. Raise `OperatorError` with its mistakes."""
     path = find_file(settings, file)
     if not file:
         print_settings_file()
@@ -188,7 +186,6 @@ def _opening_text(calendar: Calendar) -> str:
 @pass_settings
 @click.pass_context
 def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
-    """Print the SLA clocks of a contact, step by step. Exit with code 1 if the contact is unknown."""
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)

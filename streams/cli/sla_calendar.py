@@ -37,7 +37,6 @@ def group() -> None:
 @click.option("--file", type=click.Path(path_type=Path), help=_("SLA file, by default that of the settings."))
 @pass_settings
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
-    """Print a calendar as iCalendar."""
     calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
     if name not in calendars:
         known = ", ".join(calendars) or _("none")
@@ -53,7 +52,6 @@ def export(settings: Settings, name: str, year: int, *, closures: bool, file: Pa
 @click.option("--extra", is_flag=True, help=_("Print extra openings instead."))
 @pass_settings
 def import_days(settings: Settings, file: Path, *, extra: bool) -> None:
-    """Print the days of an iCalendar file as a TOML list."""
     try:
         days = read_days(file.read_text(encoding="utf-8"), settings.web.time_zone)
     except OSError as error:

@@ -58,7 +58,6 @@ class Rebuilt(NamedTuple):
 @yes_option
 @pass_settings
 def command(settings: Settings, *, yes: bool) -> None:
-    """Ask for confirmation, read, write, and print the age of the oldest record."""
     days = settings.retention.events_days
     question = _("read the last {days} days of {name} into the timelines' database?", days=days, name=TIMELINE.name)
     if not yes and not confirm(question):

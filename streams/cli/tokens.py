@@ -61,7 +61,6 @@ def group() -> None:
 def add(
     settings: Settings, name: str, role: str, sectors: tuple[str, ...], services: tuple[str, ...], rate: int, days: int
 ) -> None:
-    """Add a token. The audit log records the action first."""
     if not NAME.fullmatch(name):
         raise OperatorError(
             _(
@@ -107,7 +106,6 @@ def add(
 @json_option
 @pass_running_settings
 def list_(settings: Settings, *, json: bool) -> None:
-    """Print the tokens by name."""
     with _operator_errors():
         tokens = open_tokens(settings).list()
     if json:
@@ -129,7 +127,6 @@ def list_(settings: Settings, *, json: bool) -> None:
 @expires_option
 @pass_running_settings
 def rotate(settings: Settings, name: str, days: int) -> None:
-    """Replace the secret of a token, whose validity begins again, and print the new secret."""
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
