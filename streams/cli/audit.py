@@ -210,7 +210,6 @@ def _check_arguments(subject_id: str | None, kind: str | None, *, citizen: bool)
 
 
 def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int, *, json: bool) -> None:
-    """Print records, and the number of earlier ones left out."""
     if json:
         for record in shown:
             click.echo(json_codec.dumps(record, ensure_ascii=False))

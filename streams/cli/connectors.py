@@ -67,7 +67,6 @@ def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings
 
 
 def _report_running(source: str) -> None:
-    """Print that another process runs the instance, and where its state is."""
     text = _("the settings are valid; this instance is running, so its source is not read a second time")
     click.echo(f"{source}{_(':')} {text}")
     click.echo(_("for its state, see /readyz of connect; accueil up prints that address when it starts"))
@@ -124,7 +123,6 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
 
 
 def _describe_read(found: ProbeResult) -> str:
-    """Describe the records that were read, at least one."""
     number, is_single = found.records, found.records == 1
     if found.has_more:
         return _("read the oldest {number} records only; newer ones exist", number=number)

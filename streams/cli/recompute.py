@@ -168,7 +168,6 @@ def _describe_new_figures(counted: Recount, found: _Comparison, settings: Settin
 
 
 def _describe_period(counted: Recount, settings: Settings) -> str:
-    """Describe the period that was checked."""
     days = settings.retention.events_days
     if not counted.begins_at:
         return _(

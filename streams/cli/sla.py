@@ -258,7 +258,6 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
 
 
 def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
-    """Return the message for an empty list."""
     if due_within is not None and overdue:
         text = _("no overdue or upcoming deadline in this period")
     elif due_within is not None:

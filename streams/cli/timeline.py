@@ -138,7 +138,6 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
 
 
 def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None:
-    """Print open cases, their open SLA targets, and the results of the other targets."""
     cases = [contact for contact in contacts if contact.is_open]
     if not cases:
         click.echo(_("no open case"), err=True)

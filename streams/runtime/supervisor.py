@@ -101,7 +101,6 @@ def _refuse_own_settings(config: Path | None) -> None:
 
 
 def _warn_ignored_settings() -> Iterator[str]:
-    """Yield a warning if a settings file exists, which the demo ignores."""
     if (file := find_file()) is None:
         return
     yield _(
