@@ -20,6 +20,7 @@ from connectors.sdk.errors import (
 )
 from models import locale
 from models.locale import N_, _
+from streams.locale.error_messages import os_error_cause
 from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 
 # click translates its own messages with gettext, which prefers LANGUAGE to the locale; `models.locale` ignores LANGUAGE.
@@ -127,7 +128,7 @@ class Group(click.Group):
 
 
 class ConnectorGroup(Group):
-    """A group whose commands end with one line for an error of a connector."""
+    """A group whose commands end with one line for an error of a connector or of its files."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. The exit code says whether a later attempt may succeed."""
@@ -142,6 +143,10 @@ class ConnectorGroup(Group):
                 EXIT_RESTART if isinstance(error, SourceUnavailableError) and not is_permanent else EXIT_CONFIGURATION
             )
             raise OperatorError(str(error), code) from None
+        except BrokenPipeError:
+            raise  # click ends the process
+        except OSError as error:
+            raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None
 
 
 def config_file(context: click.Context) -> Path | None:
