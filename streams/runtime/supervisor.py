@@ -39,7 +39,7 @@ from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, al
 from streams.settings.api import Api
 from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
 from streams.settings.notify import Notify
-from streams.settings.schema import Connect, Settings, Timeline, Worker
+from streams.settings.schema import Process, Settings
 from streams.settings.sla_file import load_policies
 from streams.settings.web import Web
 
@@ -375,7 +375,7 @@ class Plan:
     def _background(
         self,
         command: str,
-        section: Worker | Connect | Timeline | Notify,
+        section: Process | Notify,
         *,
         name: str = "",
         environment: Mapping[str, str] | None = None,

@@ -275,7 +275,7 @@ def test_changes_of_the_readiness_are_shown(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
-    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
+    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
 
     async def grow(tree: ProcessTree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
@@ -293,7 +293,7 @@ def test_changes_of_the_readiness_are_shown(
 def test_late_children_are_named_once_with_their_url(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
+    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
     journal = tmp_path / "journal"
     late = server("connect", journal, "never ready")
 
