@@ -45,7 +45,7 @@ CATALOGUES = $(patsubst %.po,%.mo,$(wildcard models/locale/*/LC_MESSAGES/*.po))
 catalogues: $(VENV)/.test  ## Relever les messages à traduire / Update the message catalogues
 	@mkdir -p build
 	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k C_:1c,2 -k translate -k MetricText:2 \
-		--sort-by-file --add-location=file -o build/accueil.pot models connectors streams
+		--sort-by-file --add-location=file -o build/accueil.pot models connectors streams grafana
 	@$(BIN)/pybabel -q update -i build/accueil.pot -d models/locale -D accueil \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
 	@$(MAKE) --no-print-directory $(CATALOGUES)

@@ -11,20 +11,21 @@ from grafana_foundation_sdk.models import dashboard as parts
 from grafana.palette import ACTION
 from grafana.panels import SOURCE, Context, Panel, uid_of
 from grafana.promql import Scope
-from grafana.texts import LANGUAGES, Language, LocalizedText, board_text
+from grafana.texts import LANGUAGES, Language, LocalizedText, _, board_text, untranslated
+from models.locale import C_
 
 TAG: Final = "accueil"
 WIDTH: Final = 24
-_SOURCE_NAME: Final = LocalizedText("Source de données", "Data source")
-_OTHER_PAGES: Final = LocalizedText("Accueil", "Accueil")
-_ALL: Final = LocalizedText("Tous", "All")
+_SOURCE_NAME: Final = _("Data source")
+_OTHER_PAGES: Final = untranslated("Accueil")
+_ALL: Final = _(C_("dashboard", "All"))
 _VARIABLES: Final = {
-    "channel": (LocalizedText("Canal", "Channel"), "contact_received_total"),
-    "site": (LocalizedText("Site", "Site"), "contact_received_total"),
+    "channel": (_("Channel"), "contact_received_total"),
+    "site": (untranslated("Site"), "contact_received_total"),
     "service": (board_text("service"), "contact_received_total"),
     "queue": (board_text("queue"), "contact_wait_seconds_count"),
-    "policy": (LocalizedText("Politique", "Policy"), "contact_sla_policy_info"),
-    "connector": (LocalizedText("Connecteur", "Connector"), "connector_events_published_total"),
+    "policy": (_("Policy"), "contact_sla_policy_info"),
+    "connector": (_("Connector"), "connector_events_published_total"),
 }
 """Variable, named like its label → title, and the metric whose series have its values."""
 
@@ -134,7 +135,7 @@ def _alerts(language: Language) -> dashboard.AnnotationQuery:
     query = prometheus.Dataquery().expr('ALERTS{alertstate="firing"}').ref_id("Anno").datasource(SOURCE).range()
     return (
         dashboard.AnnotationQuery()
-        .name(LocalizedText("Alertes", "Alerts").in_language(language))
+        .name(_("Alerts").in_language(language))
         .datasource(SOURCE)
         .target(query)
         .expr('ALERTS{alertstate="firing"}')

@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models import prometheus as queries
 
 from grafana.palette import NORMAL, SCHEME, STATES, STROKES, Stroke
-from grafana.texts import Language, LocalizedText, ValueNames, board_text, untranslated
+from grafana.texts import Language, LocalizedText, ValueNames, _, board_text, untranslated
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import Thresholds
 
@@ -37,7 +37,7 @@ SHARE: Final = untranslated("percentunit")
 CLOCK: Final = untranslated("dthms")
 """Seconds, shown as hours:minutes:seconds."""
 SECONDS: Final = untranslated("s")
-DAYS: Final = LocalizedText("suffix: j", "suffix: d")
+DAYS: Final = _("suffix: d")
 HOURS: Final = untranslated("suffix: h")
 EUROS: Final = untranslated("currencyEUR")
 PER_SECOND: Final = untranslated("suffix: /s")
@@ -89,24 +89,16 @@ class Panel(ABC):
     no_value_text: LocalizedText = NOTHING
     """Text shown without samples."""
 
-    @property
-    @abstractmethod
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-
     @abstractmethod
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return the panel for a context."""
 
     def _describe(self) -> LocalizedText:
         """Return the description, with a note if the queries leave out corrected counts."""
-        if CORRECTED_SUFFIX in self.description.en or not any(
-            f"{CORRECTED_SUFFIX}_" in query for query in self.expressions
-        ):
+        if CORRECTED_SUFFIX in self.description.en or f"{CORRECTED_SUFFIX}_" not in repr(self):  # with all queries
             return self.description
-        return LocalizedText(
-            f"{self.description.fr} Hors corrections (…{CORRECTED_SUFFIX}).",
-            f"{self.description.en} Without corrected counts (…{CORRECTED_SUFFIX}).",
+        return _(
+            "{description} Without corrected counts (…{suffix}).", description=self.description, suffix=CORRECTED_SUFFIX
         )
 
     def _frame(self, panel: _Panel, context: Context) -> _Panel:
@@ -129,11 +121,6 @@ class StatPanel(Panel):
 
     query: str
     thresholds: Thresholds | None = None
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return (self.query,)
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a stat panel."""
@@ -164,11 +151,6 @@ class TimeSeriesPanel(Panel):
     """Label that names the series; empty if each query has a single series with a name of its own."""
     width: int = 12
     height: int = 8
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [query.expr for query in self.queries]
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a time series panel; series differ by colour and dash."""
@@ -207,11 +189,6 @@ class BarGaugePanel(Panel):
     width: int = 8
     height: int = 8
 
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [query.expr for query in self.queries]
-
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return horizontal bars of one colour, with names and numbers."""
         panel = (
@@ -242,11 +219,6 @@ class HeatmapPanel(Panel):
     unit: LocalizedText = SECONDS
     width: int = 12
     height: int = 8
-
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return (self.query,)
 
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a heatmap in which higher counts are lighter."""
@@ -293,11 +265,6 @@ class TablePanel(Panel):
     width: int = 24
     height: int = 9
 
-    @property
-    def expressions(self) -> Sequence[str]:
-        """All queries of the panel."""
-        return [column.query for column in self.columns]
-
     def draw(self, context: Context) -> Builder[parts.Panel]:
         """Return a table with a row for each combination of keys in any of the columns."""
         panel = self._frame(table.Panel(), context).cell_height(looks.TableCellHeight.SM)
@@ -324,7 +291,7 @@ class TablePanel(Panel):
             title = column.title.in_language(language)
             yield title, column.query, _as_column(column, language)
             if column.thresholds:
-                state = LocalizedText(f"{column.title.fr} : état", f"{column.title.en}: state").in_language(language)
+                state = _("{title}: state", title=column.title).in_language(language)
                 yield state, judge(column.query, column.thresholds), [*_as_state(language), _COLOURED]
 
 

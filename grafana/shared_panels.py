@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.panels import CLOCK, COUNT, SHARE, BarGaugePanel, HeatmapPanel, Query, StatPanel, TimeSeriesPanel
 from grafana.promql import Scope, ratio, since
-from grafana.texts import CHANNELS, FORMULAS, LocalizedText, board_text
+from grafana.texts import CHANNELS, FORMULAS, _, board_text
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
 
@@ -35,12 +35,11 @@ def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
 
 
 FRESHNESS: Final = StatPanel(
-    title=LocalizedText("Âge des chiffres", "Age of figures"),
-    description=LocalizedText(
-        "Maintenant − l’heure des chiffres de la partition la moins avancée"
-        f" (contact_figures_timestamp_seconds). Périmés dès {FRESH.attention:.0f} s.",
+    title=_("Age of figures"),
+    description=_(
         "Now − the time of the figures in the partition that is furthest behind"
-        f" (contact_figures_timestamp_seconds). Out of date from {FRESH.attention:.0f} s on.",
+        " (contact_figures_timestamp_seconds). Out of date from {seconds:.0f} s on.",
+        seconds=FRESH.attention,
     ),
     unit=CLOCK,
     query=since("min(max by (partition) (contact_figures_timestamp_seconds))"),
@@ -54,10 +53,9 @@ FRESHNESS: Final = StatPanel(
 def overdue(scope: Scope) -> StatPanel:
     """Return the tile of overdue SLA clocks."""
     return StatPanel(
-        title=LocalizedText("Délais en retard", "Promises overdue"),
-        description=LocalizedText(
-            'Délais promis dont l’échéance est passée et qui restent à tenir : contact_sla_open_items{state="overdue"}.',
-            'Promises past their deadline, with the work still to be done: contact_sla_open_items{state="overdue"}.',
+        title=_("SLA targets overdue"),
+        description=_(
+            'SLA targets past their deadline, with the work still to be done: contact_sla_open_items{state="overdue"}.'
         ),
         unit=COUNT,
         query=scope.gauge_sum("contact_sla_open_items", 'state="overdue"'),
@@ -70,10 +68,7 @@ def waiting(scope: Scope) -> StatPanel:
     """Return the tile of waiting calls."""
     return StatPanel(
         title=board_text("tile_waiting"),
-        description=LocalizedText(
-            'Appels en file en ce moment : contact_backlog_items{channel="call", state="waiting"}.',
-            'Calls in a queue now: contact_backlog_items{channel="call", state="waiting"}.',
-        ),
+        description=_('Calls in a queue now: contact_backlog_items{channel="call", state="waiting"}.'),
         query=scope.gauge_sum("contact_backlog_items", CALLS, 'state="waiting"'),
         thresholds=WAITING_THRESHOLDS,
         width=4,
@@ -84,10 +79,7 @@ def longest_wait(scope: Scope) -> StatPanel:
     """Return the tile of the longest wait of calls."""
     return StatPanel(
         title=board_text("longest_wait"),
-        description=LocalizedText(
-            "Maintenant − l’arrivée du plus ancien appel en file (contact_oldest_item_timestamp_seconds).",
-            "Now − the arrival of the oldest call in a queue (contact_oldest_item_timestamp_seconds).",
-        ),
+        description=_("Now − the arrival of the oldest call in a queue (contact_oldest_item_timestamp_seconds)."),
         unit=CLOCK,
         query=scope.age("contact_oldest_item_timestamp_seconds", CALLS),
         thresholds=LONGEST_WAIT_SECONDS[Channel.CALL],
@@ -100,12 +92,11 @@ def service_level(scope: Scope) -> StatPanel:
     """Return the tile of the service level of calls."""
     return StatPanel(
         title=board_text("service_level"),
-        description=LocalizedText(
-            f"Appels répondus en {BOARD_DEFAULTS.target_seconds} s ou moins ÷ (répondus + abandonnés après plus de"
-            f" {BOARD_DEFAULTS.short_abandon_seconds} s), exact depuis minuit."
-            " Cible et abandon court : valeurs par défaut de [web].",
-            f"Calls answered within {BOARD_DEFAULTS.target_seconds} s ÷ (answered + abandoned after more than"
-            f" {BOARD_DEFAULTS.short_abandon_seconds} s), exact since midnight. Target and short abandon: defaults of [web].",
+        description=_(
+            "Calls answered within {target} s ÷ (answered + abandoned after more than {short} s), exact since midnight."
+            " Target and short abandon: defaults of [web].",
+            target=BOARD_DEFAULTS.target_seconds,
+            short=BOARD_DEFAULTS.short_abandon_seconds,
         ),
         unit=SHARE,
         query=scope.service_level_today(CALLS, BOARD_FORMULA),
@@ -118,14 +109,11 @@ def service_level(scope: Scope) -> StatPanel:
 def service_levels(scope: Scope) -> BarGaugePanel:
     """Return bars of the service level today, one for each formula."""
     return BarGaugePanel(
-        title=LocalizedText("Niveau de service du jour, quatre formules", "Service level today, four formulas"),
-        description=LocalizedText(
-            "Exact depuis minuit ; t est la cible. Hors abandons courts : répondus ≤ t ÷ (répondus + abandons non"
-            " courts). Des répondus : répondus ≤ t ÷ répondus. Abandons rapides compris : (répondus + abandonnés) ≤ t ÷"
-            " (répondus + abandonnés). De tous les reçus : répondus ≤ t ÷ (répondus + abandonnés + autres sorties).",
+        title=_("Service level today, four formulas"),
+        description=_(
             "Exact since midnight; t is the target. Without short abandons: answered ≤ t ÷ (answered + abandons not"
             " short). Of answered: answered ≤ t ÷ answered. Quick abandons included: (answered + abandoned) ≤ t ÷"
-            " (answered + abandoned). Of all received: answered ≤ t ÷ (answered + abandoned + left otherwise).",
+            " (answered + abandoned). Of all received: answered ≤ t ÷ (answered + abandoned + left otherwise)."
         ),
         unit=SHARE,
         queries=(Query(scope.service_level_today(QUEUED, by="formula")),),
@@ -138,12 +126,10 @@ def service_levels(scope: Scope) -> BarGaugePanel:
 def recent_service_level(scope: Scope) -> TimeSeriesPanel:
     """Return a graph of the service level of the last 30 minutes, by channel."""
     return TimeSeriesPanel(
-        title=LocalizedText("Niveau de service, 30 minutes", "Service level, 30 minutes"),
-        description=LocalizedText(
-            "Répondus dans la cible ÷ (répondus + abandons non courts), sur 30m, par canal :"
-            " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
+        title=_("Service level, 30 minutes"),
+        description=_(
             "Answered within the target ÷ (answered + abandoned later than a short abandon), over 30m, by channel:"
-            " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
+            " contact_service_level_numerator_total ÷ contact_service_level_denominator_total."
         ),
         unit=SHARE,
         queries=(Query(scope.service_level("30m", BOARD_FORMULA, by="channel")),),
@@ -156,11 +142,9 @@ def abandonment(scope: Scope, *matchers: str) -> StatPanel:
     """Return the tile of the abandon rate since midnight, for series that fit `matchers`."""
     return StatPanel(
         title=board_text("abandonment"),
-        description=LocalizedText(
-            f"Abandonnés après plus de {BOARD_DEFAULTS.short_abandon_seconds} s"
-            " ÷ (répondus + ces abandonnés), exact depuis minuit.",
-            f"Abandoned after more than {BOARD_DEFAULTS.short_abandon_seconds} s"
-            " ÷ (answered + those abandoned), exact since midnight.",
+        description=_(
+            "Abandoned after more than {short} s ÷ (answered + those abandoned), exact since midnight.",
+            short=BOARD_DEFAULTS.short_abandon_seconds,
         ),
         unit=SHARE,
         query=abandonment_today(scope, *matchers),
@@ -174,9 +158,8 @@ def mean_wait(scope: Scope) -> StatPanel:
     """Return the tile of the mean wait (ASA)."""
     return StatPanel(
         title=board_text("mean_wait"),
-        description=LocalizedText(
-            "Somme des attentes des répondus ÷ répondus (ASA), exact depuis minuit : contact_today_duration_seconds.",
-            "Sum of the waits of answered contacts ÷ their number (ASA), exact since midnight: contact_today_duration_seconds.",
+        description=_(
+            "Sum of the waits of answered contacts ÷ their number (ASA), exact since midnight: contact_today_duration_seconds."
         ),
         unit=CLOCK,
         query=scope.mean_today("wait", QUEUED),
@@ -189,9 +172,8 @@ def mean_handle(scope: Scope) -> StatPanel:
     """Return the tile of the mean handle time (AHT)."""
     return StatPanel(
         title=board_text("mean_handle"),
-        description=LocalizedText(
-            "Somme des durées ÷ leur nombre (AHT), exact depuis minuit : contact_today_duration_seconds.",
-            "Sum of handle times ÷ their number (AHT), exact since midnight: contact_today_duration_seconds.",
+        description=_(
+            "Sum of handle times ÷ their number (AHT), exact since midnight: contact_today_duration_seconds."
         ),
         unit=CLOCK,
         query=scope.mean_today("handle", QUEUED),
@@ -203,11 +185,8 @@ def mean_handle(scope: Scope) -> StatPanel:
 def waits(scope: Scope) -> HeatmapPanel:
     """Return a heatmap of the waits of answered contacts."""
     return HeatmapPanel(
-        title=LocalizedText("Attentes des répondus", "Waits of answered contacts"),
-        description=LocalizedText(
-            "Nombre de répondus, par attente : croissance des classes de contact_wait_seconds.",
-            "Answered contacts by wait: increase of the buckets of contact_wait_seconds.",
-        ),
+        title=_("Waits of answered contacts"),
+        description=_("Answered contacts by wait: increase of the buckets of contact_wait_seconds."),
         unit=CLOCK,
         query=scope.buckets("contact_wait_seconds"),
     )

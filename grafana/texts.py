@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from models.locale import C_, translate
 from models.topics import Channel
 from streams.web.board.texts import TEXTS
 
@@ -24,6 +25,15 @@ class LocalizedText(NamedTuple):
     def in_language(self, language: Language) -> str:
         """Return the text in one language; French with no-break spaces."""
         return _NO_BREAK.sub("\N{NO-BREAK SPACE}", self.fr) if language == "fr" else self.en
+
+
+def _(message: str, /, **values: Any) -> LocalizedText:
+    """Return a message of the catalogues in both languages; `values`, which may be localized, replace the names in braces."""
+    french, english = (
+        translate(message, language, **{name: getattr(value, language, value) for name, value in values.items()})
+        for language in LANGUAGES
+    )
+    return LocalizedText(french, english)
 
 
 def untranslated(text: str) -> LocalizedText:
@@ -48,7 +58,7 @@ BACKLOG_STATES: Final[ValueNames] = {
     "pending_citizen": board_text("pending_citizen"),
 }
 AGENT_STATES: Final[ValueNames] = {
-    "available": LocalizedText("Disponibles", "Available"),
+    "available": _(C_("dashboard", "Available")),
     "on_contact": board_text("on_contact"),
     "paused": board_text("paused"),
 }

@@ -1,4 +1,4 @@
-"""Encoding and decoding of events as CloudEvents JSON."""
+"""Encoding and decoding of events as CloudEvents JSON; decides how old or far ahead of the clock an event may be."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
-from models.calendars import Calendar, CalendarRules, Unit, compile_calendar
+from models.calendars import Calendar, CalendarRules, Unit
 from models.calendars.compiled import TIME_UNITS
 from models.calendars.local_time import instant_of
 from models.calendars.rules import KnownDate
@@ -211,7 +211,7 @@ class Policies:
         """Hash of the file's content; empty without a file. If it changes, deadlines may change."""
         self.empty: Final = not file.policy
         self.calendars: Final[Mapping[str, Calendar]] = {
-            name: compile_calendar(rules) for name, rules in file.calendars.items()
+            name: Calendar(rules) for name, rules in file.calendars.items()
         }
         self._versions: Final = [(self._compile(version), version) for version in file.policy]
         self._by_name: Final = [

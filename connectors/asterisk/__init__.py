@@ -1,7 +1,4 @@
-"""Asterisk connector: calls and agents of its queues, from `queue_log`, the manager interface, or both.
-
-Imports `connectors.sdk` and `models` only.
-"""
+"""Asterisk connector: calls and agents of its queues, from `queue_log`, the manager interface, or both."""
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.probe import probe

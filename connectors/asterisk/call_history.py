@@ -13,7 +13,6 @@ import msgspec
 CALL_SECONDS: Final = 6 * 3600
 """A call is forgotten after this time without a record about it."""
 MAX_CALLS: Final = 20_000
-"""Calls remembered at the same time."""
 MAX_STAYS: Final = 500
 """Queue stays per call. Stays with an entry get numbers 1 to this; refused stays get the next numbers, up to twice this."""
 MAX_KINDS: Final = 200
@@ -21,7 +20,6 @@ MAX_KINDS: Final = 200
 TALK_SECONDS: Final = 2 * 3600
 """A conversation older than this no longer keeps its agent busy, because the log does not report every end."""
 MAX_TALKS: Final = 100
-"""Open conversations remembered per agent."""
 MAX_SECONDS: Final = 8
 """Seconds for which lines are counted: a busy switchboard may write lines out of order by a second."""
 _T = TypeVar("_T")
@@ -49,10 +47,7 @@ class Call(msgspec.Struct, array_like=True):
     """Stays that began with an entry; stay number 1 comes first."""
 
     def enter(self, queue: str, second: int) -> int:
-        """Start a stay and return its ordinal; a repeated line returns the same ordinal.
-
-        After `MAX_STAYS` stays, start none and return the last ordinal.
-        """
+        """Start a stay and return its ordinal; for a repeated line, and beyond `MAX_STAYS`, return a known one."""
         for ordinal, stay in enumerate(self.stays, 1):
             if stay.queue == queue and stay.since == second:
                 return ordinal
@@ -80,10 +75,7 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the last stay in `queue` that began by `second`.
-
-        Return 0 if there is none, or if the caller no longer waited in it and it did not end at `second`.
-        """
+        """Return the ordinal of the last stay in `queue` if the caller waited in it at `second`, otherwise 0."""
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -94,12 +86,6 @@ class Call(msgspec.Struct, array_like=True):
         """Record the end of a stay, unless an end was recorded before."""
         stay = self.stays[ordinal - 1]
         stay.ended = stay.ended or second
-
-    def rename(self, previous: str, queue: str) -> None:
-        """Change the queue key of stays from `previous`, as written by an earlier version, to `queue`."""
-        for stay in self.stays:
-            if stay.queue == previous:
-                stay.queue = queue
 
     def _find(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that a record of `second` is about; 0 if none.
@@ -136,7 +122,6 @@ class Second(msgspec.Struct, array_like=True):
 
     lines: int = 0
     changes: dict[str, int] = {}
-    """Occurrences of each agent change."""
 
 
 class CallHistory(msgspec.Struct):
@@ -195,10 +180,7 @@ class CallHistory(msgspec.Struct):
         return number
 
     def call(self, name: str, second: int) -> Call:
-        """Return the call `name`, created if unknown, and set its last record to `second`.
-
-        A new call also removes up to two old ones.
-        """
+        """Return the call `name`, created if unknown, and set its last record to `second`."""
         call = self.calls.pop(name, None)
         if call is None:
             self._forget(second)

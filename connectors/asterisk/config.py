@@ -65,8 +65,6 @@ class Manager(Options):
     """Whether to use TLS (`tlsenable` in `manager.conf`). Default: yes, unless the host is this machine."""
     authorities: Path | None = None
     """PEM file of the CA certificates that sign the server certificate. Default: the system's."""
-    log_elsewhere: bool = False
-    """Whether another Accueil reads the log of this Asterisk. Calls that began before the connection are then left to it."""
 
     french_descriptions: ClassVar = {
         "host": "Nom ou adresse de l'interface de gestion.",
@@ -77,8 +75,6 @@ class Manager(Options):
         "certaines passerelles.",
         "tls": "Utiliser TLS ou non (`tlsenable` dans `manager.conf`). À défaut : oui, sauf si l'hôte est cette machine.",
         "authorities": "Fichier PEM des autorités qui signent le certificat du serveur. À défaut : celles du système.",
-        "log_elsewhere": "Un autre Accueil lit-il le journal de cet Asterisk ? Les appels commencés avant la connexion lui sont "
-        "alors laissés.",
     }
 
     @property

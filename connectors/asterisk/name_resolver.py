@@ -1,12 +1,12 @@
 """Conversion of names in Asterisk to names in events: configured labels, or pseudonyms and hashes."""
 
 import re
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.queue_log import UNNAMED, normalise_queue_name
-from connectors.sdk.telephony import LABEL, PhoneLine, PhoneNumbers, QueueOptions, as_label, keyed_hash
+from connectors.sdk.telephony import CACHED, LABEL, PhoneNames, QueueOptions, as_label
 from models.identities import IdentityKind, PseudonymKey
 
 UNIQUE_ID: Final = re.compile(
@@ -18,10 +18,6 @@ The second does not begin with 0, unlike phone numbers. Eight digits suffice for
 ID_AGE_SECONDS: Final = range(-86_400, 30 * 86_400)
 """Accepted age of a call id in a record, in seconds. Outside this range, the id may be another number, such as a phone
 number."""
-CACHED: Final = 8_192
-"""Names of each kind kept in the cache."""
-CALLERS: Final = 65_536
-"""Callers kept in the cache. Normalising a number is slow, and in a large log the same callers return after weeks."""
 
 
 class ResolvedName(str):
@@ -35,29 +31,22 @@ class QueuePlace(NamedTuple):
 
     key: str
     """See `NameResolver.queue_key`."""
-    previous_key: str
-    """See `NameResolver.previous_queue_key`."""
     label: str
     service: str
     site: str
 
 
-class NameResolver:
-    """Converts queues, agents, callers, call ids and dialled numbers of one Asterisk to their names in events."""
+class NameResolver(PhoneNames):
+    """Converts the names of one Asterisk."""
 
     def __init__(self, config: AsteriskConfig, key: PseudonymKey) -> None:
-        self._config = config
-        self._key = key
-        self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
+        super().__init__(config.queues, config.dids, config.region, (config.service, config.site), key)
+        self._menu_options = config.menu_options
         self._cached_second = lru_cache(CACHED)(self._second)
         self._cached_queue = lru_cache(CACHED)(self._queue)
         self._cached_queue_key = lru_cache(CACHED)(self._queue_key)
         self._cached_place = lru_cache(CACHED, typed=True)(self._place)  # a `ResolvedName` and its text are equal
         self._cached_agent = lru_cache(CACHED)(self._agent)
-        numbers = PhoneNumbers(config.dids, config.region, key)
-        self.caller = lru_cache(CALLERS)(numbers.caller)
-        self.keyed_hash = lru_cache(CACHED)(partial(keyed_hash, key))
-        self.line = lru_cache(CACHED)(numbers.line)
         self._queues: dict[str, QueueOptions] = {}
         for name, queue in config.queues.items():
             label = queue.label or as_label(name)
@@ -71,25 +60,15 @@ class NameResolver:
         return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return the options of a queue, with its label in events; by default its own name.
-
-        An empty name means all queues, and its label is empty.
-        """
+        """Return the options of a queue, with its label in events. An empty name means all queues, without a label."""
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name that identifies a queue in the memory: the same for all its spellings, and not its label.
-
-        Empty if `name` means no queue.
-        """
+        """Return the name of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
-    def previous_queue_key(self, name: str) -> str:
-        """Return the key that earlier versions saved, which kept the spelling; empty if it is the same."""
-        return self.queue_place(name).previous_key
-
     def queue_place(self, name: str) -> QueuePlace:
-        """Return a queue with its keys, label, service and site."""
+        """Return a queue with its key, label, service and site."""
         return self._cached_place(name)
 
     def agent(self, name: str) -> str:
@@ -104,14 +83,7 @@ class NameResolver:
 
     def menu_option(self, chosen: str) -> str:
         """Return the label of a menu choice: the configured one, or the key if it is one digit, else empty."""
-        return self._config.menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
-
-    def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line; what it does not set is the connector's.
-
-        For events in a queue pass the queue, never the line, so that one queue has one place.
-        """
-        return (scope and scope.service) or self._config.service, (scope and scope.site) or self._config.site
+        return self._menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
 
     def _second(self, unique_id: str) -> int:
         """Return when Asterisk created an id, in seconds since 1970; 0 if the id is not one of Asterisk's."""
@@ -127,16 +99,14 @@ class NameResolver:
         return known.model_copy(update={"label": known.label or shown or hidden})
 
     def _queue_key(self, name: str) -> str:
-        return "" if name in UNNAMED else self._as_one_word(normalise_queue_name(name))
+        if name in UNNAMED:
+            return ""
+        name = normalise_queue_name(name)
+        return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.keyed_hash('queue', name)}"
 
     def _place(self, name: str) -> QueuePlace:
-        key = self.queue_key(name)
-        previous_key = self._as_one_word(name) if key and not isinstance(name, ResolvedName) else key
         queue = self.queue(name)
-        return QueuePlace(key, "" if previous_key == key else previous_key, queue.label, *self.place(queue))
-
-    def _as_one_word(self, name: str) -> str:
-        return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.keyed_hash('queue', name)}"
+        return QueuePlace(self.queue_key(name), queue.label, *self.place(queue))
 
     def _agent(self, name: str) -> str:
         name = name.strip()

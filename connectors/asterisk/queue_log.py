@@ -90,10 +90,7 @@ _LONGEST_AGENT: Final = 80
 
 
 def normalise_queue_name(queue: str) -> str:
-    """Return a queue name with A to Z in lower case; other letters are unchanged.
-
-    Asterisk compares queue names with `strcasecmp`, which folds A to Z only.
-    """
+    """Return a queue name with A to Z in lower case, as `strcasecmp` in Asterisk; other letters are unchanged."""
     return queue.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
@@ -121,10 +118,7 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the parameter at index `place` as seconds; None if it is missing or not a duration.
-
-        A record remains useful without its numbers. Negative durations, logged if the clock was set back, give None too.
-        """
+        """Return the parameter at index `place` as seconds; None if it is missing, negative or not a duration."""
         parameters = self.parameters
         if place is None or not -len(parameters) <= place < len(parameters):
             return None

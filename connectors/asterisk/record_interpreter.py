@@ -10,15 +10,15 @@ same Asterisk, whose times differ by some milliseconds.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
-from connectors.asterisk.agent_events import AgentEvents, Envelope, QueueStay
 from connectors.asterisk.call_history import Call, CallHistory
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
-from connectors.asterisk.name_resolver import CACHED, NameResolver
+from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import (
     AGENTS,
     COMPLETED,
@@ -32,9 +32,11 @@ from connectors.asterisk.queue_log import (
     UNNAMED,
     QueueLogRecord,
 )
-from connectors.sdk.telephony import PhoneLine
+from connectors.sdk.telephony import CACHED, LABEL, PhoneLine, event_type
 from models.codec import UnusableRecord
 from models.events import (
+    AgentChange,
+    AgentStateChanged,
     CallAbandoned,
     CallAnswered,
     CallArrived,
@@ -50,7 +52,7 @@ from models.events import (
     LeaveReason,
     TransferKind,
 )
-from models.ids import contact_id, event_id
+from models.ids import agent_id, contact_id, event_id
 from models.locale import _
 from models.reasons import Reason
 from models.topics import Channel
@@ -59,8 +61,26 @@ LEAVES: Final = "LEAVE"
 """Prefix of the dialplan's own events about a caller who left the queue, such as `LEAVEEMPTY` and `LEAVEUNAVAIL`."""
 AFTER_A_WAIT: Final = frozenset({LeaveReason.TIMEOUT, LeaveReason.KEY, LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE})
 """Reasons that only apply to calls that waited in the queue; a queue never refuses a call for them."""
+Envelope = dict[str, Any]
+"""Fields shared by the events of one record. Each new event overwrites its own fields here, so build one at a time."""
 _CallEvent = TypeVar("_CallEvent", bound=CallEvent)
 _Handler = Callable[[QueueLogRecord, Envelope], Sequence[Event]]
+
+
+class QueueStay(msgspec.Struct, frozen=True):
+    """A call's stay in a queue. It also stands for a call outside queues: `queue` and `queue_key` are then empty."""
+
+    stored: Call
+    """The call in the memory, with all its stays."""
+    call_id: str
+    subject: str
+    queue_key: str
+    """See `NameResolver.queue_key`."""
+    queue: str
+    ordinal: int
+    """Number of this stay in the call; 0 outside queues."""
+    service: str
+    site: str
 
 
 class RecordInterpreter:
@@ -71,7 +91,6 @@ class RecordInterpreter:
         self._config = config
         self._names = names
         self._history = history
-        self._agents = AgentEvents(source, names, history)
         self._subject = lru_cache(CACHED)(partial(contact_id, Channel.CALL, source))
         custom: dict[str, CustomOutcome] = {"DID": "did", **config.custom_events}
         self._handlers: dict[str, _Handler] = {
@@ -82,7 +101,7 @@ class RecordInterpreter:
             **{event: partial(self._left, reason, place) for event, (reason, place) in LEFT.items()},
             **{event: partial(self._ended, by) for event, by in COMPLETED.items()},
             **{event: partial(self._transferred, kind) for event, kind in TRANSFERRED.items()},
-            **{event: partial(self._agents.changed, change) for event, change in AGENTS.items()},
+            **{event: partial(self._agent_changed, change) for event, change in AGENTS.items()},
             **dict.fromkeys(IGNORED, _ignore),
             **{event: partial(self._turned_away, reason, 0) for event, reason in TURNED_AWAY.items()},
             CONVERSATION_OVER: partial(self._ended, EndedBy.SYSTEM),
@@ -90,13 +109,8 @@ class RecordInterpreter:
             **{event: self._custom(event, outcome) for event, outcome in custom.items()},
         }
 
-    def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event] | None:
-        """Return the events of `record`, and count its line.
-
-        Return None if its event has neither a standard nor a configured meaning.
-
-        Raises `UnusableRecord`.
-        """
+    def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event]:
+        """Return the events of `record`, and count its line. Raises `UnusableRecord`, also for an event without a meaning."""
         envelope: Envelope = {
             "source": self._source,
             "time": record.time,
@@ -107,7 +121,7 @@ class RecordInterpreter:
         handler = self._handlers.get(record.event)
         if handler is None:
             self._reserve(record)
-            return None
+            raise UnusableRecord(Reason.UNKNOWN_RECORD, _missing_meaning(record.event))
         return handler(record, envelope)
 
     # --------------------------------------------------------------------------------------------------- outside queues
@@ -136,35 +150,25 @@ class RecordInterpreter:
     def _queued(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._stay(record, Call.enter)
         number, position = record.entry()
-        data = {"queue": stay.queue, "visit": stay.ordinal, "position": position}
         envelope["identities"] = self._names.caller(number)
-        return (self._event(CallQueued, stay, envelope, data),)
+        return (self._event(CallQueued, stay, envelope, _here(stay, position=position)),)
 
     def _answered(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         stay = self._stay(record)
         stay.stored.stays[stay.ordinal - 1].answered = record.second
-        data = {
-            "queue": stay.queue,
-            "visit": stay.ordinal,
-            "agent": self._names.agent(record.agent),
-            "wait_seconds": record.seconds(0),
-            "ring_seconds": record.seconds(2),
-        }
-        return (
-            self._event(CallAnswered, stay, envelope, data),
-            *self._agents.started(stay, record, envelope),
-        )
+        agent = self._names.agent(record.agent)
+        data = _here(stay, agent=agent, wait_seconds=record.seconds(0), ring_seconds=record.seconds(2))
+        answered = self._event(CallAnswered, stay, envelope, data)
+        if not agent:
+            return (answered,)
+        self._history.begin_talk(agent, stay.call_id, stay.ordinal, record.second)
+        return answered, self._agent_in_call(agent, AgentChange.CONTACT_STARTED, stay, envelope)
 
     def _abandoned(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
         # The record names an agent if the caller hung up just as the agent answered. The conversation did not begin.
         stay = self._end_stay(record)
-        data = {
-            "queue": stay.queue,
-            "visit": stay.ordinal,
-            "position": record.position(0),
-            "original_position": record.position(1),
-            "wait_seconds": record.seconds(2),
-        }
+        position, original = record.position(0), record.position(1)
+        data = _here(stay, position=position, original_position=original, wait_seconds=record.seconds(2))
         return (self._event(CallAbandoned, stay, envelope, data),)
 
     def _left(
@@ -191,42 +195,68 @@ class RecordInterpreter:
     def _left_event(
         self, stay: QueueStay, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        data = {"queue": stay.queue, "visit": stay.ordinal, "reason": reason, "wait_seconds": record.seconds(wait)}
+        data = _here(stay, reason=reason, wait_seconds=record.seconds(wait))
         return (self._event(CallLeftQueue, stay, envelope, data, reason.value),)
 
     def _ended(self, by: EndedBy, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        stay, busy = self._conversation(record)
-        data = {
-            "queue": stay.queue,
-            "visit": stay.ordinal,
-            "ended_by": by,
-            "wait_seconds": record.seconds(0),
-            "handle_seconds": record.seconds(1),
-        }
-        return (
-            self._event(CallEnded, stay, envelope, data),
-            *self._agents.ended(stay, record, envelope, busy=busy),
-        )
+        stay, agent = self._conversation(record)
+        data = _here(stay, ended_by=by, wait_seconds=record.seconds(0), handle_seconds=record.seconds(1))
+        return self._over(self._event(CallEnded, stay, envelope, data), agent, stay, envelope)
 
     def _transferred(self, kind: TransferKind, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        stay, busy = self._conversation(record)
+        stay, agent = self._conversation(record)
         waited, talked = record.transfer_seconds()
-        data = {
-            "queue": stay.queue,
-            "visit": stay.ordinal,
-            "kind": kind,
-            "to_queue": "" if kind is TransferKind.ATTENDED else self._names.queue_of_extension(record.text(0)),
-            "wait_seconds": waited,
-            "handle_seconds": talked,
-        }
-        return (
-            self._event(CallTransferred, stay, envelope, data),
-            *self._agents.ended(stay, record, envelope, busy=busy),
-        )
+        target = "" if kind is TransferKind.ATTENDED else self._names.queue_of_extension(record.text(0))
+        data = _here(stay, kind=kind, to_queue=target, wait_seconds=waited, handle_seconds=talked)
+        return self._over(self._event(CallTransferred, stay, envelope, data), agent, stay, envelope)
 
+    def _over(self, event: Event, agent: str, stay: QueueStay, envelope: Envelope) -> Sequence[Event]:
+        """Return the event of the end of a conversation, and the one of the `agent` who is now free, if any."""
+        return (event, self._agent_in_call(agent, AgentChange.CONTACT_ENDED, stay, envelope)) if agent else (event,)
+
+    # ----------------------------------------------------------------------------------------------------------- agents
     def _ring_unanswered(self, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        return self._agents.ring_unanswered(self._stay(record), record, envelope)
+        stay, agent = self._stay(record), self._names.agent(record.agent)
+        if not agent:
+            return ()
+        occurrence = self._history.ordinal(stay.call_id, f"{agent}|{stay.ordinal}", record.second)
+        return (self._agent_in_call(agent, AgentChange.RING_UNANSWERED, stay, envelope, f"|{occurrence}"),)
 
+    def _agent_changed(self, change: AgentChange, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
+        """Return the events of an agent's own action. An agent who logs in paused gives two events."""
+        agent = self._names.agent(record.agent)
+        if not agent:
+            raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
+        queue = self._names.queue(record.queue)
+        changes = [change]
+        if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
+            changes.append(AgentChange.PAUSED)
+        events = []
+        for index, single_change in enumerate(changes):
+            change_key = f"{agent}|{queue.label}|{single_change}"
+            native = f"{change_key}|{record.second}|{self._history.count_change(record.second, change_key)}"
+            if index:
+                envelope["sequence"] = f"{envelope['sequence']}.{index}"
+            place = (queue.label, *self._names.place(queue))
+            events.append(self._agent_event(agent, single_change, place, native, envelope))
+        return events
+
+    def _agent_in_call(
+        self, agent: str, change: AgentChange, stay: QueueStay, envelope: Envelope, note: str = ""
+    ) -> Event:
+        native = f"{agent}|{stay.queue}|{change}|{stay.call_id}|{stay.ordinal}{note}"
+        return self._agent_event(agent, change, (stay.queue, stay.service, stay.site), native, envelope)
+
+    def _agent_event(
+        self, agent: str, change: AgentChange, place: tuple[str, str, str], native: str, envelope: Envelope
+    ) -> Event:
+        queue, envelope["service"], envelope["site"] = place
+        envelope["id"] = event_id(self._source, native)
+        envelope["subject"] = agent_id(self._source, agent)
+        envelope["data"] = {"change": change, "queue": queue}
+        return AgentStateChanged.make(envelope)
+
+    # ---------------------------------------------------------------------------------------------------- configuration
     def _custom(self, event: str, outcome: CustomOutcome) -> _Handler:
         match outcome:
             case "did":
@@ -247,10 +277,8 @@ class RecordInterpreter:
         name = self._call_of(record)
         if record.queue in UNNAMED:
             raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no queue"))
-        queue_key, previous_key, label, service, site = self._names.queue_place(record.queue)
+        queue_key, label, service, site = self._names.queue_place(record.queue)
         call = self._history.call(name, record.second)
-        if previous_key:
-            call.rename(previous_key, queue_key)
         ordinal = find(call, queue_key, record.second)
         return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 
@@ -260,17 +288,16 @@ class RecordInterpreter:
         stay.stored.end(stay.ordinal, record.second)
         return stay
 
-    def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, bool]:
-        """Record the end of a conversation. Return its stay, and whether the agent has another conversation."""
+    def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, str]:
+        """Record the end of a conversation. Return its stay, and the agent; empty if the agent has another conversation."""
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
             ordinal, busy = self._history.end_talk(agent, stay.call_id, record.second)
             if ordinal not in {0, stay.ordinal} and stay.stored.stays[ordinal - 1].queue == stay.queue_key:
                 stay = replace(stay, ordinal=ordinal)
-        else:
-            busy = False
+            agent = "" if busy else agent
         stay.stored.end(stay.ordinal, record.second)
-        return stay, busy
+        return stay, agent
 
     def _outside(self, record: QueueLogRecord, line: PhoneLine | None = None) -> QueueStay:
         """Return the call of a record as a stay in no queue, at the place of `line` or the default place."""
@@ -279,10 +306,7 @@ class RecordInterpreter:
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
 
     def _reserve(self, record: QueueLogRecord) -> None:
-        """Count an unknown event in every way it may count later.
-
-        Ordinals then stay the same if its meaning is configured later.
-        """
+        """Count an unknown event in every way it may count, so that ordinals stay if its meaning is configured later."""
         if record.call in NO_CALL:
             return
         name = self._call_of(record)
@@ -300,9 +324,9 @@ class RecordInterpreter:
         self, kind: type[_CallEvent], stay: QueueStay, envelope: Envelope, data: dict[str, Any], id_suffix: str = ""
     ) -> _CallEvent:
         native = (
-            f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}|{id_suffix}"
+            f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}|{id_suffix}"
             if id_suffix
-            else f"{stay.call_id}|{stay.ordinal}|{_type_of(kind)}"
+            else f"{stay.call_id}|{stay.ordinal}|{event_type(kind)}"
         )
         envelope["id"] = event_id(self._source, native)
         envelope["subject"] = stay.subject
@@ -312,10 +336,16 @@ class RecordInterpreter:
         return kind.make(envelope)
 
 
-@cache
-def _type_of(kind: type[CallEvent]) -> str:
-    name: str = kind.model_fields["type"].default
-    return name
+def _missing_meaning(event: str) -> str:
+    """Return a hint about an event without a meaning; empty if its name may not be shown."""
+    if not LABEL.fullmatch(event):
+        return ""
+    return _("{event} has no meaning in custom_events", event=event)
+
+
+def _here(stay: QueueStay, **data: Any) -> dict[str, Any]:
+    """Return the data of an event in a queue."""
+    return {"queue": stay.queue, "visit": stay.ordinal, **data}
 
 
 def _ignore(_: QueueLogRecord, __: Envelope) -> Sequence[Event]:

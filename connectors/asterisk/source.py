@@ -4,57 +4,48 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from connectors.asterisk.call_history import CallHistory
-from connectors.asterisk.config import AsteriskConfig
-from connectors.asterisk.interface_comparison import InterfaceComparison
-from connectors.asterisk.manager.manager_input import ManagerCheckpoint, ManagerInput
+from connectors.asterisk.config import AsteriskConfig, Manager
+from connectors.asterisk.manager.call_tracker import CallTracker
+from connectors.asterisk.manager.manager_session import ManagerSession
 from connectors.asterisk.manager.mapping import Context as ManagerContext
+from connectors.asterisk.manager.mapping import ManagerMapping
+from connectors.asterisk.manager.message_filter import ManagerRecord
 from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.journaled_stream import JournalEntry
-from connectors.sdk.reconcile import ReconcileChanges, ReconcileStats
-from connectors.sdk.spool import SpoolPosition
+from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream, StreamPosition
 from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
 LOOK_SECONDS: Final = 0.05
 """Longest wait for one interface while the other is read too, in seconds."""
+ManagerInput = MappedStream[ManagerRecord, CallTracker]
 
 
 class _Saved(msgspec.Struct):
     tail: TailPosition | None
     memory: CallHistory
-    manager: ManagerCheckpoint = msgspec.field(default_factory=ManagerCheckpoint)
+    manager: Checkpoint[CallTracker] = msgspec.field(default_factory=lambda: Checkpoint(0, CallTracker()))
 
 
-class Position(NamedTuple):
-    """Position of the source in both interfaces."""
-
-    saved: bytes
-    """Content of the cursor file."""
-    journal_position: SpoolPosition | None
-    """Position up to which the journal of the manager interface can be deleted."""
-    changes: ReconcileChanges | None
-    """New results of the comparison of the two interfaces."""
-
-
-class LogPart:
+class LogInput:
     """Lines of `queue_log`, across rotation and restart."""
 
     def __init__(self, path: Path, config: AsteriskConfig, context: Context, saved: _Saved) -> None:
-        self.memory = saved.memory
         self.tail = LineTail(path, saved.tail, config.start)
         self.is_behind = True
         """True until the end of the log is first reached. False for a log that could not be opened at the start."""
         self._was_read = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
-        self._mapping = self._mapping_with(self.memory)
+        mapping = self._mapping_with(saved.memory)
+        self.map, self.reject, self.close = mapping.map, mapping.reject, self.tail.close
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
         """Return the next lines; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
@@ -68,25 +59,13 @@ class LogPart:
         now = datetime.now(UTC)
         return [LogLine(line, now) for line in lines]
 
-    def map(self, raw: LogLine) -> Outcome:
-        """Return the outcome of a line."""
-        return self._mapping.map(raw)
-
-    def reject(self, raw: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a line, with the memory of its call."""
-        return self._mapping.reject(raw, reason, detail)
-
-    def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected line, mapped again with the memory saved in its rejection."""
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+        """Return the outcome of a rejected line, mapped with the memory saved in its rejection."""
         memory = msgspec.json.decode(reject.context, type=CallHistory)
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
-    def close(self) -> None:
-        """Close the log."""
-        self.tail.close()
 
-
-class AsteriskSource(Source[LogLine | JournalEntry, Position]):
+class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
     """Source for one Asterisk. If one of its two interfaces is unavailable, the other is still read.
 
     After a start, the log is read to its end before the manager interface is connected. Otherwise new events would make
@@ -98,19 +77,10 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
         self._cursor = context.cursor
         self._saved = saved = self._cursor.load_as(_Saved) or _Saved(None, CallHistory())
-        self._log = LogPart(config.path, config, context, saved) if config.path else None
-        self._manager = ManagerInput(config, config.ami, context, saved.manager) if config.ami else None
-        self._comparison = InterfaceComparison(context.directory) if self._log and self._manager else None
+        self._log = LogInput(config.path, config, context, saved) if config.path else None
+        self._manager = _open_manager(config, config.ami, context, saved.manager) if config.ami else None
         self._trouble = ""
-        self._parts: list[LogPart | ManagerInput] = [part for part in (self._log, self._manager) if part is not None]
-
-    @property
-    def reconcile_stats(self) -> ReconcileStats | None:
-        """Totals of the comparison: how completely the manager interface reports the events of the log.
-
-        None unless both interfaces are configured.
-        """
-        return self._comparison.reconcile_stats if self._comparison else None
+        self._inputs: list[LogInput | ManagerInput] = [part for part in (self._log, self._manager) if part is not None]
 
     @property
     def trouble(self) -> str:
@@ -120,13 +90,13 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
         """Return the new records of both interfaces. Raises `SourceUnavailableError` if neither can be read."""
         found: list[LogLine | JournalEntry] = []
-        readable: list[LogPart | ManagerInput] = []
+        readable: list[LogInput | ManagerInput] = []
         troubles: list[SourceUnavailableError] = []
-        for part in self._parts:
-            if part is self._manager and self._is_behind:
+        for part in self._inputs:
+            if part is self._manager and self._log is not None and self._log.is_behind:
                 break
-            idle = part is self._parts[-1] and not found
-            longest = wait_seconds if len(self._parts) == 1 else min(wait_seconds, LOOK_SECONDS)
+            idle = part is self._inputs[-1] and not found
+            longest = wait_seconds if len(self._inputs) == 1 else min(wait_seconds, LOOK_SECONDS)
             try:
                 found += part.read(longest if idle else 0.0)
                 readable.append(part)
@@ -138,63 +108,53 @@ class AsteriskSource(Source[LogLine | JournalEntry, Position]):
         return readable[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | JournalEntry) -> Outcome:
-        """Return the outcome of a line or a message, and record it for the comparison of the interfaces."""
-        if isinstance(raw, LogLine):
-            assert self._log is not None
-            outcome = self._log.map(raw)
-            if self._comparison is not None and self._manager is not None:
-                # The manager interface does not report events from before its connection.
-                self._comparison.add_log_outcome(outcome, 0 if self._is_behind else self._manager.state.tracker.since)
-            return outcome
-        assert self._manager is not None
-        outcome = self._manager.map(raw)
-        if self._comparison is not None:
-            self._comparison.add_manager_outcome(outcome)
+        """Return the outcome of a line or a message."""
+        outcome: Outcome = self._input_of(raw).map(raw)
         return outcome
 
     def reject(self, raw: LogLine | JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a line or a message."""
-        if isinstance(raw, LogLine):
-            assert self._log is not None
-            return self._log.reject(raw, reason, detail)
-        assert self._manager is not None
-        return self._manager.reject(raw, reason, detail)
+        rejected: Reject = self._input_of(raw).reject(raw, reason, detail)
+        return rejected
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected line or message, mapped again.
-
-        Return the rejection itself if its interface is no longer configured.
-        """
+        """Return the outcome of a rejected record; the rejection itself if its interface is no longer configured."""
         if reject.context.startswith(b'{"manager"'):
             tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
-            return self._manager.map_rejected(reject.record, tracker, read_at) if self._manager else reject
-        return self._log.map_rejected(reject, read_at) if self._log else reject
+            return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject
+        return self._log.map_again(reject, read_at) if self._log else reject
 
-    def position(self) -> Position:
-        """Return the position in the log and in the journal, with the memory and the new comparison results."""
+    def position(self) -> StreamPosition:
+        """Return the position in the log and in the journal, with the memory of both."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
-        return Position(
-            msgspec.json.encode(self._saved),
-            self._manager.journal_position if self._manager else None,
-            self._comparison.take_changes() if self._comparison else None,
+        return StreamPosition(
+            msgspec.json.encode(self._saved), self._manager.journal_position if self._manager else None
         )
 
-    def acknowledge(self, position: Position) -> None:
-        """Save the position and its comparison results, and delete the journal up to the position."""
+    def acknowledge(self, position: StreamPosition) -> None:
+        """Save the position, and delete the journal up to it."""
         self._cursor.save(position.saved)
-        if self._comparison is not None and position.changes is not None:
-            self._comparison.keep(position.changes)
         if self._manager is not None and position.journal_position is not None:
             self._manager.drop(position.journal_position)
 
     def close(self) -> None:
         """Close both interfaces."""
-        for part in self._parts:
+        for part in self._inputs:
             part.close()
-        if self._comparison is not None:
-            self._comparison.close()
 
-    @property
-    def _is_behind(self) -> bool:
-        return self._log is not None and self._log.is_behind
+    def _input_of(self, raw: LogLine | JournalEntry) -> Any:
+        return self._log if isinstance(raw, LogLine) else self._manager
+
+
+def _open_manager(
+    config: AsteriskConfig, manager: Manager, context: Context, state: Checkpoint[CallTracker]
+) -> ManagerInput:
+    key = context.pseudonym_key(config.sector)
+    return MappedStream(
+        context.directory / "ami",
+        ManagerRecord,
+        partial(ManagerSession, manager, NameResolver(config, key)),
+        state,
+        partial(ManagerMapping, context.source, config, key),
+    )

@@ -1,10 +1,6 @@
-"""FreeSWITCH connector: calls and agents of mod_callcenter queues, live through the event socket (ESL).
-
-Imports `connectors.sdk` and `models` only.
-"""
+"""FreeSWITCH connector: calls and agents of mod_callcenter queues, live through the event socket (ESL)."""
 
 from connectors.freeswitch.config import FreeswitchConfig
-from connectors.freeswitch.probe import probe
 from connectors.freeswitch.simulate.command import command
 from connectors.freeswitch.source import FreeswitchSource
 from connectors.sdk.contract import Connector
@@ -15,7 +11,6 @@ CONNECTOR = Connector(
     FreeswitchConfig,
     FreeswitchSource,
     simulate=command,
-    probe=probe,
     description=N_(
         "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)"
     ),

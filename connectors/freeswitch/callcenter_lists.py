@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.freeswitch.event_factory import SECOND_US, EventFactory
 from connectors.freeswitch.event_filter import EventSocketRecord
-from connectors.freeswitch.event_socket_protocol import Message
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import Agent, StayTracker
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.telephony import epoch
 from models.events import EndedBy, Event, LeaveReason
 

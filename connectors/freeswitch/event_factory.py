@@ -10,25 +10,18 @@ from typing import Any, Final
 
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import Agent, QueueStay
-from connectors.sdk.telephony import PhoneLine
+from connectors.sdk.telephony import PhoneLine, QueueOptions, event_type
 from models.events import (
     AgentChange,
     AgentStateChanged,
-    AgentStateChangedData,
     CallAbandoned,
-    CallAbandonedData,
     CallAnswered,
-    CallAnsweredData,
     CallArrived,
-    CallArrivedData,
     CallEnded,
-    CallEndedData,
+    CallEvent,
     CallLeftQueue,
-    CallLeftQueueData,
     CallQueued,
-    CallQueuedData,
     CallTransferred,
-    CallTransferredData,
     EndedBy,
     Event,
     LeaveReason,
@@ -41,8 +34,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US: Final = 1_000_000
 LONGEST_US: Final = 86_400 * SECOND_US
 """Upper limit for a wait, a ring or a conversation, in microseconds."""
-Envelope = dict[str, Any]
-"""Fields of an event, except its data."""
 
 
 class EventFactory:
@@ -57,38 +48,29 @@ class EventFactory:
 
     def arrived(self, call: str, line: PhoneLine | None, at: int) -> Event:
         """Return the event of a call that reached the switchboard."""
-        envelope = self._call_envelope(call, f"{call}|call.arrived", self._names.place(line), at)
-        return CallArrived(**envelope, data=CallArrivedData(line=line.line if line else ""))
+        subject = contact_id(Channel.CALL, self._source, call)
+        data = {"line": line.line if line else ""}
+        return CallArrived.make(self._envelope(f"{call}|call.arrived", subject, line, at) | {"data": data})
 
     def queued(self, stay: QueueStay, caller: str) -> Event:
         """Return the event of a call that began to wait."""
-        data = CallQueuedData(queue=self._label(stay), visit=stay.ordinal)
-        return CallQueued(**self._stay_envelope(stay, "call.queued", stay.since), identities=caller, data=data)
+        return self._stay_event(CallQueued, stay, stay.since, identities=caller)
 
     def answered(self, stay: QueueStay) -> Iterator[Event]:
         """Yield the events of a call that an agent answered: one of the call, and one of the agent if known."""
-        data = CallAnsweredData(
-            queue=self._label(stay),
-            visit=stay.ordinal,
-            agent=stay.agent,
-            wait_seconds=seconds_between(stay.since, stay.answered_at),
-            ring_seconds=stay.ring_seconds,
-        )
-        yield CallAnswered(**self._stay_envelope(stay, "call.answered", stay.answered_at), data=data)
+        waited = seconds_between(stay.since, stay.answered_at)
+        data = {"agent": stay.agent, "wait_seconds": waited, "ring_seconds": stay.ring_seconds}
+        yield self._stay_event(CallAnswered, stay, stay.answered_at, data)
         yield from self._conversation_event(stay, AgentChange.CONTACT_STARTED, stay.answered_at)
 
     def abandoned(self, stay: QueueStay, at: int) -> Event:
         """Return the event of a caller who hung up while waiting."""
-        data = CallAbandonedData(
-            queue=self._label(stay), visit=stay.ordinal, wait_seconds=seconds_between(stay.since, at)
-        )
-        return CallAbandoned(**self._stay_envelope(stay, "call.abandoned", at), data=data)
+        return self._stay_event(CallAbandoned, stay, at, {"wait_seconds": seconds_between(stay.since, at)})
 
     def left(self, stay: QueueStay, reason: LeaveReason, at: int, *, observed: bool = True) -> Event:
         """Return the event of a wait that ended otherwise; if not `observed`, the wait is unknown."""
         waited = seconds_between(stay.since, at) if observed else None
-        data = CallLeftQueueData(queue=self._label(stay), visit=stay.ordinal, reason=reason, wait_seconds=waited)
-        return CallLeftQueue(**self._stay_envelope(stay, "call.left_queue", at), data=data)
+        return self._stay_event(CallLeftQueue, stay, at, {"reason": reason, "wait_seconds": waited})
 
     def ended(self, stay: QueueStay, by: EndedBy, at: int, *, busy: bool, observed: bool = True) -> Iterator[Event]:
         """Yield the events of the end of a conversation.
@@ -96,33 +78,18 @@ class EventFactory:
         `busy`: the agent has another conversation, so the end is not an event of the agent. Not `observed`: the duration
         is unknown.
         """
-        data = CallEndedData(
-            queue=self._label(stay),
-            visit=stay.ordinal,
-            ended_by=by,
-            wait_seconds=seconds_between(stay.since, stay.answered_at),
-            handle_seconds=seconds_between(stay.answered_at, at) if observed else None,
-        )
-        yield CallEnded(**self._stay_envelope(stay, "call.ended", at), data=data)
+        talked = seconds_between(stay.answered_at, at) if observed else None
+        yield self._talk_event(CallEnded, stay, at, {"ended_by": by, "handle_seconds": talked})
         if not busy:
             yield from self._conversation_event(stay, AgentChange.CONTACT_ENDED, at)
 
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent.
-
-        `busy`: the agent has another conversation, so the end is not an event of the agent.
-        """
-        data = CallTransferredData(
-            queue=self._label(stay),
-            visit=stay.ordinal,
-            kind=kind,
-            to_queue=self._names.queue_of_extension(extension),
-            wait_seconds=seconds_between(stay.since, stay.answered_at),
-            handle_seconds=seconds_between(stay.answered_at, at),
-        )
-        yield CallTransferred(**self._stay_envelope(stay, "call.transferred", at), data=data)
+        """Yield the events of a transfer by the agent. `busy` as for `ended`."""
+        target, talked = self._names.queue_of_extension(extension), seconds_between(stay.answered_at, at)
+        data = {"kind": kind, "to_queue": target, "handle_seconds": talked}
+        yield self._talk_event(CallTransferred, stay, at, data)
         if not busy:
             yield from self._conversation_event(stay, AgentChange.CONTACT_ENDED, at)
 
@@ -135,21 +102,18 @@ class EventFactory:
         """Yield the events from state `before` to `after`, queue by queue: logged in, paused, unpaused, logged out."""
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
-            was_paused, is_paused = (
-                queue in old_queues and before.status == "break",
-                queue in new_queues and after.status == "break",
-            )
+            changes = []
+            was_paused = queue in old_queues and before.status == "break"
+            is_paused = queue in new_queues and after.status == "break"
             if queue not in old_queues:
-                yield self._agent_action(name, AgentChange.LOGGED_IN, queue, after.at)
+                changes.append(AgentChange.LOGGED_IN)
             if was_paused != is_paused:
-                yield self._agent_action(
-                    name, AgentChange.PAUSED if is_paused else AgentChange.UNPAUSED, queue, after.at
-                )
+                changes.append(AgentChange.PAUSED if is_paused else AgentChange.UNPAUSED)
             if queue not in new_queues:
-                yield self._agent_action(name, AgentChange.LOGGED_OUT, queue, after.at)
-
-    def _agent_action(self, agent: str, change: AgentChange, queue: str, at: int) -> Event:
-        return self._agent_event(agent, change, queue, f"{agent}|{queue}|{change.value}|{at}", at)
+                changes.append(AgentChange.LOGGED_OUT)
+            for change in changes:
+                native = f"{name}|{queue}|{change.value}|{after.at}"
+                yield self._agent_event(name, change, queue, native, after.at)
 
     def _conversation_event(self, stay: QueueStay, change: AgentChange, at: int) -> Iterator[Event]:
         if stay.agent:
@@ -158,20 +122,25 @@ class EventFactory:
 
     def _agent_event(self, agent: str, change: AgentChange, queue: str, native: str, at: int) -> Event:
         options = self._names.queue(queue)
-        return AgentStateChanged(
-            **self._envelope(native, agent_id(self._source, agent), self._names.place(options), at),
-            data=AgentStateChangedData(change=change, queue=options.label),
-        )
+        data = {"change": change, "queue": options.label}
+        subject = agent_id(self._source, agent)
+        return AgentStateChanged.make(self._envelope(native, subject, options, at) | {"data": data})
 
-    def _stay_envelope(self, stay: QueueStay, kind: str, at: int) -> Envelope:
-        place = self._names.place(self._names.queue(stay.queue))
-        return self._call_envelope(stay.call, f"{stay.call}|{stay.member}|{stay.attempt}|{kind}", place, at)
+    def _talk_event(self, kind: type[CallEvent], stay: QueueStay, at: int, data: dict[str, Any]) -> Event:
+        return self._stay_event(kind, stay, at, data | {"wait_seconds": seconds_between(stay.since, stay.answered_at)})
 
-    def _call_envelope(self, call: str, native: str, place: tuple[str, str], at: int) -> Envelope:
-        return self._envelope(native, contact_id(Channel.CALL, self._source, call), place, at)
+    def _stay_event(
+        self, kind: type[CallEvent], stay: QueueStay, at: int, data: dict[str, Any] | None = None, **more: Any
+    ) -> Event:
+        queue = self._names.queue(stay.queue)
+        native = f"{stay.call}|{stay.member}|{stay.attempt}|{event_type(kind)}"
+        envelope = self._envelope(native, contact_id(Channel.CALL, self._source, stay.call), queue, at)
+        here = {"queue": queue.label, "visit": stay.ordinal}
+        event: Event = kind.make(envelope | more | {"data": here | (data or {})})  # type: ignore[assignment]
+        return event
 
-    def _envelope(self, native: str, subject: str, place: tuple[str, str], at: int) -> Envelope:
-        service, site = place
+    def _envelope(self, native: str, subject: str, place: QueueOptions | PhoneLine | None, at: int) -> dict[str, Any]:
+        service, site = self._names.place(place)
         self._count += 1
         return {
             "id": event_id(self._source, native),
@@ -184,9 +153,6 @@ class EventFactory:
             "service": service,
             "site": site,
         }
-
-    def _label(self, stay: QueueStay) -> str:
-        return self._names.queue(stay.queue).label
 
 
 def seconds_between(since: int, at: int) -> float | None:

@@ -1,14 +1,11 @@
 """Filter for events and lists: only the required fields are stored."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from connectors.freeswitch.event_socket_protocol import Message
-from connectors.freeswitch.event_socket_session import OVERSIZED
 from connectors.freeswitch.name_resolver import NameResolver
-from connectors.sdk import journaled_stream
+from connectors.sdk.journaled_stream import Message, StreamRecord, select_fields
 
 AT: Final = "Event-Date-Timestamp"
 """Time of an event in microseconds since 1970."""
@@ -38,25 +35,19 @@ ARRIVED: Final = "=arrived"
 TRANSFER: Final = "Transfer"
 """Last entry of `variable_transfer_history`: `1773651600|bl_xfer|610`; with the extension only if it leads to a queue."""
 TRANSFERS: Final = ("bl_xfer", "att_xfer")
-LONGEST: Final = 300
-"""Longest retained value, in characters. Required values are shorter."""
+OVERSIZED: Final = "=oversized"
+"""`Event-Name` and internal action that replaces an event longer than `MAX_EVENT_BYTES`."""
 
 
-class EventSocketRecord(journaled_stream.StreamRecord, array_like=True):
+class EventSocketRecord(StreamRecord, array_like=True):
     """Retained fields of an event, or the lists."""
 
-    message: Message
     members: list[Message] | None = None
     """Rows of waiting and talking callers, for `LISTED`; None if only agents were listed."""
     agents: list[Message] = msgspec.field(default_factory=list)
     tiers: list[Message] = msgspec.field(default_factory=list)
     reported: list[str] = msgspec.field(default_factory=list)
     """Subjects of the events received during the listing, for `LISTED`."""
-
-
-def select_fields(message: Message, names: Sequence[str]) -> Message:
-    """Return those of the given fields that a message has, each cut to `LONGEST`."""
-    return {name: message[name][:LONGEST] for name in names if name in message}
 
 
 def filter_event(event: Message, names: NameResolver) -> Message | None:
@@ -91,10 +82,7 @@ def subject(message: Message) -> str:
 
 
 def _last_transfer(history: str, names: NameResolver) -> str:
-    """Return the last transfer in a history of `epoch:uuid:kind:extension/context/dialplan` entries.
-
-    The result has the format of `TRANSFER`; empty if there is none.
-    """
+    """Return the last of the `epoch:uuid:kind:extension/context/dialplan` entries, as for `TRANSFER`; empty if none."""
     last = ""
     for transfer in history.removeprefix("ARRAY::").split("|:"):
         epoch, _, kind, *destination = [*transfer.split(":", 3), "", ""][:4]

@@ -7,7 +7,8 @@ libraries are not used, because they require a web framework and telemetry, or g
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from connectors.sdk.socket_connection import read_headers
+from connectors.sdk.journaled_stream import Message
+from connectors.sdk.socket_session import read_headers
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
@@ -20,9 +21,6 @@ MAX_EVENT_BYTES: Final = 262_144
 END: Final = b"\n\n"
 EVENT: Final = "text/event-plain"
 NULL: Final = "(null)"
-
-Message = dict[str, str]
-"""Headers of a message. Of a repeated name, the first value is used."""
 
 
 class UnreadableError(Exception):
@@ -58,16 +56,14 @@ class FrameReader:
         self._pending += content
         frames = []
         while self._begin() and self._headers is not None:
-            taken = min(self._missing, len(self._pending))
             if self._skipping:
-                del self._pending[:taken]
-                self._missing -= taken
-            if (self._missing if self._skipping else self._missing - taken) > 0:
+                skipped = min(self._missing, len(self._pending))
+                del self._pending[:skipped]
+                self._missing -= skipped
+            if len(self._pending) < self._missing:
                 break
-            body = b"" if self._skipping else bytes(self._pending[: self._missing])
-            if not self._skipping:
-                del self._pending[: self._missing]
-            frames.append(Frame(self._headers, body, self._skipping))
+            frames.append(Frame(self._headers, bytes(self._pending[: self._missing]), self._skipping))
+            del self._pending[: self._missing]
             self._headers = None
         return frames
 

@@ -5,7 +5,7 @@ from its end. A caller who hangs up is reported as `Cancel` with `BREAK_OUT`, an
 queue. The state of the channel distinguishes the two.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,12 +16,11 @@ from connectors.freeswitch.callcenter_lists import CallcenterListComparison
 from connectors.freeswitch.config import FreeswitchConfig
 from connectors.freeswitch.event_factory import SECOND_US, EventFactory, seconds_between
 from connectors.freeswitch.event_filter import EventSocketRecord
-from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES, Message
-from connectors.freeswitch.event_socket_session import OVERSIZED
+from connectors.freeswitch.event_socket_protocol import MAX_EVENT_BYTES
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import Agent, QueueStay, StayTracker
-from connectors.sdk.contract import Outcome, Reject
-from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.contract import Reject
+from connectors.sdk.journaled_stream import JournalEntry, Message
 from connectors.sdk.telephony import epoch
 from models.codec import UnusableRecord
 from models.events import EndedBy, Event, LeaveReason, TransferKind
@@ -96,13 +95,9 @@ class EventMapping:
             "agent-state-change": self._connected,
         }
 
-    def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a record, or its rejection. Never raises."""
-        record = _decode(raw.content)
-        try:
-            return list(self._map_record(record, raw.read_at))
-        except UnusableRecord as error:
-            return self.reject(raw, error.reason, error.detail)
+    def map(self, raw: JournalEntry) -> Sequence[Event]:
+        """Return the events of a record. Raises `UnusableRecord`."""
+        return list(self._map_record(_decode(raw.content), raw.read_at))
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the record mapped last, with the state before it."""
@@ -117,7 +112,7 @@ class EventMapping:
         is_listed = action == event_filter.LISTED
         tracked = self._tracker if is_listed else self._tracker.excerpt(event.call, event.member, event.agent)
         self._context = msgspec.json.encode(Context(tracked))
-        if action == OVERSIZED:
+        if action == event_filter.OVERSIZED:
             raise UnusableRecord(Reason.OVERSIZED, TOO_LONG)
         if is_listed:
             return self._lists.compare(record, at, factory)

@@ -23,7 +23,6 @@ class QueueStay(msgspec.Struct, array_like=True):
     """Number of times that this member has waited in this call, including this time."""
     since: int
     agent: str = ""
-    """Agent who answers, if any."""
     answered_at: int = 0
     ring_seconds: float | None = None
     talks: bool = False
@@ -31,7 +30,6 @@ class QueueStay(msgspec.Struct, array_like=True):
     given_up_at: int = 0
     """Time when the caller hung up while an agent answered; it is not known yet whether they were connected."""
     hung_up_by: str = ""
-    """Party who ended the conversation, if reported."""
 
     @property
     def key(self) -> str:
@@ -55,7 +53,6 @@ class Agent(msgspec.Struct, array_like=True):
     queues: list[str] = msgspec.field(default_factory=list)
     """Keys of the queues that the agent serves."""
     at: int = 0
-    """Time of the last change."""
 
 
 class StayTracker(msgspec.Struct):
@@ -64,7 +61,6 @@ class StayTracker(msgspec.Struct):
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last stay."""
     stays: dict[str, QueueStay] = {}
-    """Current stays."""
     answering: dict[str, str] = {}
     """Agent → key of the stay that the agent answers, until the connection."""
     agents: dict[str, Agent] = {}

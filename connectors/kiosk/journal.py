@@ -4,7 +4,6 @@ Each line is an action with its sequence number. The number of the last action s
 left by a power failure, is cut off, since no page got a response for it.
 """
 
-import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,8 +14,8 @@ import msgspec
 
 from connectors.kiosk.waiting_room import Action
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import ConnectorError, InstanceInUseError, describe_os_error
-from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory
+from connectors.sdk.errors import ConnectorError, describe_os_error
+from connectors.sdk.files import PRIVATE_FILE, lock, make_private_directory, replace, sync_directory
 from models.locale import _
 
 NAME: Final = "desk.jsonl"
@@ -111,10 +110,5 @@ class Journal:
 
 
 def _lock(directory: Path) -> int:
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InstanceInUseError(_("{directory} is in use by another process", directory=directory)) from None
-    return descriptor
+    in_use = _("{directory} is in use by another process", directory=directory)
+    return lock(directory / "lock", in_use)

@@ -64,14 +64,8 @@ class Attempts:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Note a batch for the duration of the block; then reset the counts if the instance has run for `STEADY_SECONDS`."""
-        self._set(BATCH)
-        try:
+        with self._noted(BATCH):
             yield
-        except Exception:
-            self._set("")
-            raise
-        # After any other exception the note stays, since the process ends.
-        self._set("")
         if self._ends and time.monotonic() - self._began_at > STEADY_SECONDS:
             self._forget()
 
@@ -86,15 +80,8 @@ class Attempts:
         if self._ends.get(digest, 0) >= MOST_ATTEMPTS:
             log.error("record_ends_process", count=self._ends[digest])
             return otherwise()
-        before = self._note
-        self._set(digest)
-        try:
-            result = work()
-        except Exception:
-            self._set(before)
-            raise
-        self._set(before)
-        return result
+        with self._noted(digest):
+            return work()
 
     def close(self) -> None:
         """Close the file."""
@@ -110,6 +97,17 @@ class Attempts:
             log.warning("process_ended_at_work", count=self._ends[note])
             replace(self._counts, json.dumps(self._ends).encode())
             self._set("")
+
+    @contextmanager
+    def _noted(self, note: str) -> Iterator[None]:
+        before = self._note
+        self._set(note)
+        try:
+            yield
+        except Exception:
+            self._set(before)
+            raise
+        self._set(before)  # after any other exception the note stays, since the process ends
 
     def _set(self, note: str) -> None:
         self._note = note

@@ -1,7 +1,11 @@
-"""File operations that are durable when they return."""
+"""Locks, and file operations that are durable when they return."""
 
+import errno
+import fcntl
 import os
 from pathlib import Path
+
+from connectors.sdk.errors import InstanceInUseError
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
@@ -42,3 +46,20 @@ def replace(path: Path, content: bytes) -> None:
     write_new(fresh, content)
     fresh.replace(path)
     sync_directory(path.parent)
+
+
+def lock(path: Path, in_use: str) -> int:
+    """Lock a directory, or a file that is created if necessary, and return a descriptor that holds the lock until it is closed.
+
+    The kernel closes it when the process ends. Raises `InstanceInUseError` with the text `in_use`.
+    """
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            raise InstanceInUseError(in_use) from None
+        raise
+    return descriptor

@@ -37,15 +37,16 @@ def reference_for(text: str, key: PseudonymKey) -> str:
     `2026-000123` and `MAARCH/2026A/17` stay unchanged. A digest from this function stays unchanged too.
     """
     is_plain = REFERENCE.fullmatch(text) or _DIGEST.fullmatch(text)
-    return text if not text or (is_plain and not may_be_phone_number(text)) else _digest("REF", text, key)
+    return text if not text or (is_plain and not may_be_phone_number(text)) else keyed_digest("REF", text, key)
 
 
 def number_for(number: int, key: PseudonymKey) -> str:
     """Return a record number in the form that an id may contain: unchanged, or a keyed digest above eight digits."""
-    return str(number) if number <= MAX_PLAIN_NUMBER else _digest("ID", str(number), key)
+    return str(number) if number <= MAX_PLAIN_NUMBER else keyed_digest("ID", str(number), key)
 
 
-def _digest(kind: str, text: str, key: PseudonymKey) -> str:
-    # With the sector's key: telephone numbers can be guessed from a plain hash.
-    digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:15]
+def keyed_digest(kind: str, text: str, key: PseudonymKey, size: int = 15) -> str:
+    """Return `<kind>-<keyed digest>` of `size` bytes as an identifier that does not reveal `text`."""
+    # With the sector's key, as for pseudonyms: telephone numbers can be guessed from a plain hash.
+    digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:size]
     return f"{kind}-{urlsafe_b64encode(digest).decode()}"

@@ -4,12 +4,11 @@ After any error the runner closes the source and opens it again at the last ackn
 way of recovery is therefore exercised often.
 """
 
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,8 +19,8 @@ from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, safe_error_text
-from connectors.sdk.files import PRIVATE_FILE, make_private_directory
+from connectors.sdk.errors import SourceUnavailableError, safe_error_text
+from connectors.sdk.files import lock, make_private_directory
 from connectors.sdk.files import replace as replace_file
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
@@ -83,18 +82,14 @@ class Instance(NamedTuple):
         return Context(self.source, home, Cursor(home), keys.pseudonym_key)
 
     @contextmanager
-    def locked(self, directory: Path) -> Iterator[Context]:
-        """Lock the instance below `directory` for this process. Raises `InstanceInUseError`."""
-        context = self.context(directory)
-        with _lock_file(context.directory / LOCK):
-            yield context
-
-    @contextmanager
-    def locked_read_only(self, directory: Path) -> Iterator[Context]:
-        """Lock the instance for reading, without creating any file. Raises `InstanceInUseError`."""
-        context = self.context(directory, lasting=False)
-        lock = context.directory / LOCK
-        with _lock_file(lock) if lock.exists() else nullcontext():
+    def locked(self, directory: Path, *, lasting: bool = True) -> Iterator[Context]:
+        """Lock the instance below `directory` for this process; `lasting` is that of `context`. Raises `InstanceInUseError`."""
+        context = self.context(directory, lasting=lasting)
+        path = context.directory / LOCK
+        with ExitStack() as stack:
+            if lasting or path.exists():
+                in_use = _("{directory} is in use by another process", directory=path.parent)
+                stack.callback(os.close, lock(path, in_use))
             yield context
 
     def home(self, directory: Path) -> Path:
@@ -131,7 +126,6 @@ class InstanceRunner:
         self._step_at = self._reported_at = self._began_at = time.monotonic()
         self._stuck_file = instance.home(directory) / STUCK
         self._times_stuck = _count(self._stuck_file)
-        self._reported_stall = False
         self._log_throttle = LogThrottle()  # for rejections; kept when the source is reopened
         meter.spool_limit.set(spool_limit_bytes)
 
@@ -150,28 +144,16 @@ class InstanceRunner:
         """True if restarts because of the instance have not helped."""
         return self._times_stuck >= MOST_STARTS
 
-    @property
-    def state(self) -> str:
-        """Value of `trouble`; while the instance is stalled, a text for the operator about that."""
-        if not self.is_stalled:
-            return self.trouble
-        return _("makes no progress, as before the last restarts; the other instances continue")
-
     def note_stuck(self) -> None:
         """Count, in the file `STUCK`, a restart of the process because of this instance."""
         with suppress(OSError):  # the process exits in any case
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
-    def log_stall(self) -> None:
-        """Log at intervals that the instance is stalled."""
-        now = time.monotonic()
-        if (
-            self.is_stalled
-            and not self.stuck
-            and (not self._reported_stall or now - self._reported_at > REMIND_SECONDS)
-        ):
-            self._reported_stall, self._reported_at = True, now
-            log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
+    def report_stall(self) -> None:
+        """Report that the instance is stalled. Called in another thread, since its own makes no progress."""
+        trouble = _("makes no progress, as before the last restarts; the other instances continue")
+        if self.is_stalled and not self.stuck:
+            self._report(trouble, connector=self.instance.source)
 
     @property
     def _patience(self) -> float:
@@ -224,8 +206,7 @@ class InstanceRunner:
                 self._report(flow.refusal, event="connector_refused")
             else:
                 self._report(flow.trouble, event="connector_takes_in_part")
-        if fields := self._log_throttle.take():
-            log.warning("records_rejected", **fields)
+        self._log_throttle.log_due("records_rejected")
 
     def _report(self, trouble: str, *, event: str = "connector_in_trouble", **details: Any) -> None:
         now = time.monotonic()
@@ -243,13 +224,12 @@ class InstanceRunner:
             self.instance.locked(self._directory) as context,
             closing(Attempts(context.directory)) as attempts,
             closing(Rejects(context.directory, log_throttle=self._log_throttle)) as rejects,
-            closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
+            closing(
+                self._open_publisher(context.source, Spool(context.directory / "spool", self._spool_limit), self._meter)
+            ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):
             yield Flow(source, publisher, rejects, self._meter, attempts)
-
-    def _spool(self, context: Context) -> Spool:
-        return Spool(context.directory / "spool", self._spool_limit)
 
 
 def _count(path: Path) -> int:
@@ -257,17 +237,3 @@ def _count(path: Path) -> int:
         return min(int(path.read_bytes()), 20)
     except (OSError, ValueError):
         return 0
-
-
-@contextmanager
-def _lock_file(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, so that no other process runs the instance. The kernel releases it when the process ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InstanceInUseError(_("{parent} is in use by another process", parent=path.parent)) from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -5,34 +5,49 @@ records of the journal were confirmed already.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
+from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
 from connectors.sdk.pull import Backoff
 from connectors.sdk.spool import Spool, SpoolPosition
+from models.reasons import Reason
 
 JOURNAL_BYTES: Final = 64 << 20
-"""Limit of the journal's size."""
 SEGMENT_BYTES: Final = 256 << 10
-"""Size of the journal's segments."""
 READ_AT_ONCE: Final = 1_000
-"""Limit of records read from the journal at a time."""
 STEADY_SECONDS: Final = 10.0
 """The end of a connection that lasted longer does not count as a failure."""
+LONGEST: Final = 300
+"""Longest stored value of a message, in characters. Required values are shorter."""
+Message = dict[str, str]
+"""Headers of a message. Of a repeated name, the first value is used."""
 
 
 class StreamRecord(msgspec.Struct, array_like=True):
-    """Base class of journaled records; a system's own subclass adds the data."""
+    """Retained headers of a message; a system's own subclass adds its lists."""
 
     number: int
     """Sequence number of the record; 0 until it is in the journal."""
     received_at: float
     """Seconds since 1970, by this machine's clock."""
+    message: Message
+
+    @classmethod
+    def filtered(cls, messages: Iterable[Message], select: Callable[[Message], Message | None]) -> list[Self]:
+        """Return records of what `select` retains of messages received now; it returns None for those not needed."""
+        now = time.time()
+        return [cls(0, now, retained) for message in messages if (retained := select(message)) is not None]
+
+
+def select_fields(message: Message, names: Sequence[str]) -> Message:
+    """Return those of the given headers that a message has, each cut to `LONGEST`."""
+    return {name: message[name][:LONGEST] for name in names if name in message}
 
 
 class JournalEntry(NamedTuple):
@@ -43,8 +58,18 @@ class JournalEntry(NamedTuple):
     number: int = 0
 
 
+class StreamPosition(NamedTuple):
+    """Position of a source that reads a journal."""
+
+    saved: bytes
+    """Content of the cursor file."""
+    journal_position: SpoolPosition | None
+    """Position up to which the journal can be deleted."""
+
+
 RecordT = TypeVar("RecordT", bound=StreamRecord)
 RecordT_co = TypeVar("RecordT_co", bound=StreamRecord, covariant=True)
+TrackerT = TypeVar("TrackerT")
 
 
 class Connection(Protocol[RecordT_co]):
@@ -55,63 +80,25 @@ class Connection(Protocol[RecordT_co]):
         """Records of the state at the time of connecting."""
 
     def receive(self, wait_seconds: float) -> Sequence[RecordT_co]:
-        """Return received records in order; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+        """Return received records in order; none after `wait_seconds` without any."""
 
     def close(self) -> None:
         """Close the connection."""
-
-
-class ReconnectingConnection(Generic[RecordT]):
-    """A connection that is opened again when it is lost. `connect` opens one."""
-
-    def __init__(self, connect: Callable[[], Connection[RecordT]]) -> None:
-        self._connect = connect
-        self._connection: Connection[RecordT] | None = None
-        self._backoff = Backoff()
-        self._began_at = 0.0
-
-    def receive(self, wait_seconds: float) -> list[RecordT]:
-        """Return received records, after the initial records of a new connection; none after `wait_seconds` without any.
-
-        Raises `SourceUnavailableError`, also during a pause. After an error the next call connects again, once the pause is over.
-        """
-        if self._connection is None and self._backoff.is_paused:
-            raise SourceUnavailableError(self._backoff.trouble)
-        records: list[RecordT] = []
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-                self._began_at = time.monotonic()
-                records += self._connection.initial_records
-                wait_seconds = 0.0
-            records += self._connection.receive(wait_seconds)
-        except SourceUnavailableError as error:
-            self.close()
-            self._backoff.record_failure(str(error))
-            if not records:
-                raise
-        else:
-            if time.monotonic() - self._began_at > STEADY_SECONDS:
-                self._backoff.record_success()
-        return records
-
-    def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
 
 class JournaledStream(Generic[RecordT]):
-    """Records of a connection, by way of a journal in `directory`. Records with numbers up to `confirmed` are skipped."""
+    """Records of connections that `connect` opens, from a journal in `directory`. Numbers up to `confirmed` are skipped."""
 
     def __init__(
-        self, directory: Path, kind: type[RecordT], line: ReconnectingConnection[RecordT], confirmed: int
+        self, directory: Path, kind: type[RecordT], connect: Callable[[], Connection[RecordT]], confirmed: int
     ) -> None:
         self.journal_position: SpoolPosition | None = None
         """Position in the journal after the records read; None before the first."""
         self._journal = Spool(directory, JOURNAL_BYTES, SEGMENT_BYTES)
-        self._line = line
+        self._connect = connect
+        self._connection: Connection[RecordT] | None = None
+        self._connected_at = 0.0
+        self._backoff = Backoff()
         self._confirmed = self._last = confirmed
         self._decode = msgspec.json.Decoder(kind).decode
         self._unread = True
@@ -119,22 +106,21 @@ class JournaledStream(Generic[RecordT]):
         """Received records that are not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[JournalEntry]:
-        """Return received records in order, which are then in the journal; none after `wait_seconds` without any.
+        """Return records in order, once they are in the journal; none after `wait_seconds` without any.
 
-        Raises `SourceUnavailableError`, also while the journal is full.
+        Raises `SourceUnavailableError`, also during a pause and while the journal is full.
         """
         if entries := self._read_journal():
             return entries
-        self._held = self._held or self._line.receive(wait_seconds)
+        self._held = self._held or self._receive(wait_seconds)
         if not self._held:
             return []
         for number, record in enumerate(self._held, self._last + 1):
             record.number = number
         try:
             self._journal.append([msgspec.json.encode(record) for record in self._held])
-        except (
-            SpoolFullError
-        ) as error:  # held in memory until there is room: the system does not send these records again
+        except SpoolFullError as error:
+            # Held in memory until there is room: the system does not send these records again.
             raise SourceUnavailableError(str(error)) from None
         self._held = []
         self._unread = True
@@ -146,8 +132,35 @@ class JournaledStream(Generic[RecordT]):
 
     def close(self) -> None:
         """Close the connection and the journal."""
-        self._line.close()
+        self._disconnect()
         self._journal.close()
+
+    def _receive(self, wait_seconds: float) -> list[RecordT]:
+        """Return received records, after the initial records of a new connection."""
+        if self._connection is None and self._backoff.is_paused:
+            raise SourceUnavailableError(self._backoff.trouble)
+        records: list[RecordT] = []
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+                self._connected_at = time.monotonic()
+                records += self._connection.initial_records
+                wait_seconds = 0.0
+            records += self._connection.receive(wait_seconds)
+        except SourceUnavailableError as error:
+            self._disconnect()
+            self._backoff.record_failure(str(error))
+            if not records:
+                raise
+        else:
+            if time.monotonic() - self._connected_at > STEADY_SECONDS:
+                self._backoff.record_success()
+        return records
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _read_journal(self) -> list[JournalEntry]:
         while self._unread:
@@ -166,3 +179,51 @@ class JournaledStream(Generic[RecordT]):
             if entries:
                 return entries
         return []
+
+
+class RecordMapping(Protocol):
+    """Mapping of records in order."""
+
+    def map(self, raw: JournalEntry) -> Outcome:
+        """Return the events of a record. Raises `UnusableRecord`."""
+
+    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of the record mapped last, with the memory needed to map it again."""
+
+
+class Checkpoint(msgspec.Struct, Generic[TrackerT]):
+    """Saved state of a `MappedStream`."""
+
+    number: int
+    tracker: TrackerT = msgspec.field(name="watch")
+    """Memory of the records up to this one. Saved as `watch`."""
+
+
+class MappedStream(JournaledStream[RecordT], Generic[RecordT, TrackerT]):
+    """A `JournaledStream` whose records are mapped with the memory of earlier ones. `mapping_with` takes this memory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        kind: type[RecordT],
+        connect: Callable[[], Connection[RecordT]],
+        state: Checkpoint[TrackerT],
+        mapping_with: Callable[[TrackerT], RecordMapping],
+    ) -> None:
+        super().__init__(directory, kind, connect, state.number)
+        self.state = state
+        self._mapping_with = mapping_with
+        self._mapping = mapping_with(state.tracker)
+
+    def map(self, raw: JournalEntry) -> Outcome:
+        """Return the events of a record, and store its number in the state. Raises `UnusableRecord`."""
+        self.state.number = raw.number
+        return self._mapping.map(raw)
+
+    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of the record mapped last."""
+        return self._mapping.reject(raw, reason, detail)
+
+    def map_again(self, content: bytes, tracker: TrackerT, read_at: datetime) -> Outcome:
+        """Return the outcome of a rejected record, mapped with the memory saved in its rejection."""
+        return self._mapping_with(tracker).map(JournalEntry(content, read_at))

@@ -2,20 +2,16 @@
 
 import time
 from collections import Counter
-from typing import Final, TypedDict
+from typing import Final
+
+import structlog
 
 GATHER_SECONDS: Final = 5.0
 """Time of counting events before they are logged."""
 INTERVAL_SECONDS: Final = 300.0
 """Shortest interval between two log messages."""
 
-
-class LogFields(TypedDict, total=False):
-    """Fields of the log message."""
-
-    count: int
-    reason: str
-    """The reasons in alphabetical order, separated by commas."""
+log = structlog.get_logger(__name__)
 
 
 class LogThrottle:
@@ -32,11 +28,9 @@ class LogThrottle:
             self._due_at = max(time.monotonic() + GATHER_SECONDS, self._next_at)
         self._counts[reason] += number
 
-    def take(self) -> LogFields:
-        """Return the fields of the log message that is due, and reset the counts; empty if none is due."""
+    def log_due(self, event: str) -> None:
+        """Log a warning with the number of events and their reasons, and reset the counts, if a message is due."""
         now = time.monotonic()
-        if now < self._due_at:
-            return {}
-        fields = LogFields(count=self._counts.total(), reason=", ".join(sorted(self._counts)))
-        self._counts, self._due_at, self._next_at = Counter(), float("inf"), now + INTERVAL_SECONDS
-        return fields
+        if now >= self._due_at:
+            log.warning(event, count=self._counts.total(), reason=", ".join(sorted(self._counts)))
+            self._counts, self._due_at, self._next_at = Counter(), float("inf"), now + INTERVAL_SECONDS

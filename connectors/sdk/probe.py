@@ -68,13 +68,8 @@ def probe(instance: Instance, directory: Path) -> ProbeResult:
     Raises `SourceUnavailableError` where a run would try again, `InstanceInUseError` if the instance runs, and other
     `ConnectorError`s.
     """
-    with instance.locked_read_only(directory) as context:
-        try:
-            return probe_with_context(instance.connector, instance.config, context)
-        except ConnectorError:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in a run; the error's own text may contain values of records
-            raise SourceUnavailableError(safe_error_text(error)) from None
+    with instance.locked(directory, lasting=False) as context:
+        return probe_with_context(instance.connector, instance.config, context)
 
 
 def probe_with_context(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbeResult:
@@ -83,8 +78,13 @@ def probe_with_context(connector: Connector[Any], config: ConnectorConfig, conte
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the first records from the position of `context`, and change nothing."""
-    return (connector.probe or partial(_open_and_read, connector))(config, context)
+    """Return the outcomes of the first records from the position of `context`, and change nothing. Raises `ConnectorError`."""
+    try:
+        return (connector.probe or partial(_open_and_read, connector))(config, context)
+    except ConnectorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in a run; the error's own text may contain values of records
+        raise SourceUnavailableError(safe_error_text(error)) from None
 
 
 def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbedOutcomes:
@@ -105,12 +105,15 @@ def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutco
 
 
 @contextmanager
-def scratch(context: Context) -> Iterator[Context]:
-    """Yield a context with a temporary copy of the instance's directory, for a source that writes there when it is opened."""
+def scratch(context: Context, *without: str) -> Iterator[Context]:
+    """Yield a context with a temporary copy of the instance's directory, for a source that writes there when it is opened.
+
+    Files with the names `without` are not copied.
+    """
     with TemporaryDirectory() as name:
         directory = Path(name)
         if context.directory.exists():
-            copytree(context.directory, directory, ignore=ignore_patterns(*NOT_COPIED), dirs_exist_ok=True)
+            copytree(context.directory, directory, ignore=ignore_patterns(*NOT_COPIED, *without), dirs_exist_ok=True)
         yield replace(context, directory=directory, cursor=Cursor(directory))
 
 

@@ -28,6 +28,8 @@ from connectors.sdk.retry_after import read_retry_after
 from models.locale import _
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+LIMITS: Final = httpx.Limits(keepalive_expiry=1.0)
+"""An idle connection is reused for one second. Servers close theirs after two seconds or more, possibly as a request arrives."""
 TOTAL_SECONDS: Final = 30.0
 """Longest duration of one request, from name resolution to the last byte. It is less than `instance.STUCK_SECONDS`."""
 LIMIT_BYTES: Final = 16 << 20
@@ -158,7 +160,9 @@ class HttpClient:
         self._limit_bytes = limit_bytes
         self._backoff = Backoff()
         # Redirects are not followed: personal data and the token go to the configured server only.
-        self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT, verify=ssl.create_default_context())
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=TIMEOUT, limits=LIMITS, verify=ssl.create_default_context()
+        )
         self._runner = asyncio.Runner()  # any wait in it can be interrupted
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
@@ -166,24 +170,21 @@ class HttpClient:
         return self.ask("GET", path, params=params).content
 
     def post(self, body: Any, path: str = "") -> bytes:
-        """Return the response to a POST request with `body` as JSON; it must not change data. Raises `SourceUnavailableError`."""
-        return self.ask("POST", path, safe=True, json=body).content
+        """Return the response to a POST request with `body` as JSON. Raises `SourceUnavailableError`."""
+        return self.ask("POST", path, json=body).content
 
-    def ask(
-        self, method: str, path: str = "", *, safe: bool | None = None, refusals: Mapping[int, str] = {}, **request: Any
-    ) -> Answer:
+    def ask(self, method: str, path: str = "", *, refusals: Mapping[int, str] = {}, **request: Any) -> Answer:
         """Return the response to a request; `params`, `json` and `headers` are those of httpx.
 
-        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator. A `safe` request changes no
-        data; GET requests are safe by default. A safe request is sent again if the server closes a kept-alive connection at the
-        moment of its reuse. Raises `SourceUnavailableError`.
+        `refusals` maps statuses that mean a wrong configuration to descriptions for the operator.
+
+        Raises `SourceUnavailableError`.
         """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble, self._backoff.retry_after_seconds)
         try:
             built = self._client.build_request(method, self._url + path, **request)
-            tries = 2 if (method == "GET" if safe is None else safe) else 1
-            answer = self._runner.run(self._fetch_in_time(built, tries))
+            answer = self._runner.run(self._fetch_in_time(built))
         except _RefusedError as error:
             self._backoff.record_failure(f"{self._name} {refusals.get(error.status, error)}", error.retry_after_seconds)
             if error.status in FORBIDDEN | refusals.keys():
@@ -200,28 +201,12 @@ class HttpClient:
         with self._runner:
             self._runner.run(self._client.aclose())
 
-    async def _fetch_in_time(self, request: httpx.Request, tries: int) -> Answer:
+    async def _fetch_in_time(self, request: httpx.Request) -> Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._fetch(await self._send(request, tries))
+                return await self._fetch(await self._client.send(request, stream=True))
         except TimeoutError:
             raise _RefusedError(_("answers too slowly")) from None
-
-    async def _send(self, request: httpx.Request, tries: int) -> httpx.Response:
-        """Send `request`; repeat it up to `tries` times if the server closed the kept-alive connection."""
-        is_new = False
-
-        async def note(event: str, _: Mapping[str, Any]) -> None:
-            nonlocal is_new
-            is_new = is_new or event.startswith("connection.connect")
-
-        request.extensions["trace"] = note
-        try:
-            return await self._client.send(request, stream=True)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            if is_new or tries == 1:
-                raise
-        return await self._send(request, tries - 1)
 
     async def _fetch(self, response: httpx.Response) -> Answer:
         try:

@@ -22,37 +22,93 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.sdk.reconcile_store import (
-    Finding,
-    KeyHistory,
-    Observation,
-    Observations,
-    ReconcileChanges,
-    ReconcileStats,
-    ReconcileStore,
+import msgspec
+
+from connectors.sdk.database import Database
+from models.locale import _
+
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS known (
+        key TEXT PRIMARY KEY, until REAL NOT NULL, listed_in TEXT, tellings BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS known_until ON known (until)",
+    "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
 )
-
-__all__ = [
-    "Finding",
-    "Observation",
-    "ObservationChange",
-    "Observations",
-    "PollScope",
-    "ReconcileChanges",
-    "ReconcileStats",
-    "Reconciler",
-    "Round",
-    "microseconds",
-]
-
+KEEP: Final = "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)"
+RECALL: Final = "SELECT tellings, until, listed_in FROM known WHERE key = ?"
+LISTED: Final = "SELECT key FROM known WHERE listed_in IS NOT NULL AND until > ?"
+BETWEEN: Final = "SELECT key FROM known WHERE key >= ? AND key < ?"
+FORGET: Final = """
+DELETE FROM known WHERE key IN (
+    SELECT key FROM known ORDER BY until LIMIT max(0, (SELECT count(*) FROM known) - ?)
+)
+"""
+COMPARED: Final = "compared_at"
+SINCE: Final = "since "
 MOST_KEYS: Final = 200_000
 """Limit of stored keys; each takes about 200 bytes on disk."""
 MAX_OBSERVATIONS: Final = 16
 """Limit of observations per key. The first and the latest stay; repetitions of a state are removed before changes."""
+
+
+class Finding(StrEnum):
+    """Difference between a source's messages and polling it."""
+
+    MISSING = "missing"
+    """Polled, but not pushed before."""
+    LATE = "late"
+    """Pushed after this or a newer state was known."""
+    DUPLICATE = "duplicate"
+    """Pushed again."""
+    CORRECTED = "corrected"
+    """Polled with another state than the one known."""
+
+
+class Observation(msgspec.Struct, frozen=True, array_like=True):
+    """Observation of a key's state."""
+
+    at: int
+    """Time of the state, in microseconds since 1970 by the source's clock."""
+    state: str
+    """State in the connector's own format; contains no personal data."""
+    pushed: bool
+    """True if pushed in a message, False if polled."""
+
+
+Observations = tuple[Observation, ...]
+"""Observations of one key in order of time."""
+
+
+class ReconcileStats(NamedTuple):
+    """Findings since the first start, up to the acknowledged position."""
+
+    counts: Mapping[Finding, int]
+    compared_at: float
+    """Time of the last complete poll, in seconds since 1970; 0 if there was none."""
+    since: Mapping[str, int] = {}
+    """Time of the first complete poll by group, in the unit of `PollScope.as_of`."""
+
+
+class KeyHistory(NamedTuple):
+    """Stored history of one key."""
+
+    observations: Observations = ()
+    until: float = 0.0
+    """End of the key's object, in seconds since 1970; keys that end first are dropped first."""
+    group: str | None = None
+    """Group that listed the key; None if no poll listed it, or it is no longer listed."""
+
+
+class ReconcileChanges(NamedTuple):
+    """Changes since the previous ones, to be stored once their events are safe."""
+
+    known: Mapping[str, KeyHistory]
+    reconcile_stats: ReconcileStats
 
 
 class ObservationChange(NamedTuple):
@@ -74,6 +130,7 @@ class PollScope(NamedTuple):
 
 
 EVERYTHING: Final = PollScope()
+_decode: Final = msgspec.json.Decoder(Observations).decode
 
 
 class Round(NamedTuple):
@@ -86,29 +143,31 @@ class Round(NamedTuple):
 
 
 class Reconciler:
-    """History of a source's keys in `directory`, an SQLite file that drops the keys that end first. For one thread.
+    """History of a source's keys in the file `told.sqlite` in `directory`. For one thread.
 
-    Observations are on disk only after `keep`. After a crash before that, they are observed again and count once. Raises
-    `ConnectorError` if the file cannot be used.
+    Above `most_keys` it drops the keys that end first. Observations are on disk only after `keep`. After a crash before that,
+    they are observed again and count once. Raises `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
-        self._store = ReconcileStore(directory, most_keys)
+        advice = _("remove it; events that the source reports again keep their ids")
+        self._most, self._added = most_keys, 0
+        self._database = Database(directory / "told.sqlite", *TABLES, advice=advice)
+        try:
+            self.stored_stats = self._read_stats()
+            """Findings that are on disk."""
+        except BaseException:
+            self.close()
+            raise
         self._recent: dict[str, KeyHistory] = {}
         self._unsaved: dict[str, KeyHistory] = {}
         self._seen: set[str] = set()
         self._listing: set[str] = set()
         self._readable = True
         self._unseen: set[str] = set()
-        reconcile_stats = self._store.reconcile_stats
-        self._counts = Counter(reconcile_stats.counts)
-        self._compared_at, self._since = reconcile_stats.compared_at, reconcile_stats.since
+        self._counts = Counter(self.stored_stats.counts)
+        self._compared_at, self._since = self.stored_stats.compared_at, self.stored_stats.since
         self._reported = Counter(self._counts)
-
-    @property
-    def stored_stats(self) -> ReconcileStats:
-        """Findings that are on disk."""
-        return self._store.reconcile_stats
 
     def record_pushed(self, key: str, at: int, state: str, until: datetime) -> ObservationChange:
         """Record a pushed message, count it if it is a duplicate or late, and return the observations before and after.
@@ -130,8 +189,9 @@ class Reconciler:
         return self._recall(key).observations
 
     def stored_keys(self, prefix: str) -> set[str]:
-        """Return the keys on disk that begin with `prefix`."""
-        return self._store.list_keys(prefix)
+        """Return the keys on disk that begin with `prefix` (ASCII, not ending with the highest character)."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return {key for (key,) in self._database.execute(BETWEEN, prefix, end)}
 
     def note(self, key: str, at: int, state: str, until: datetime) -> None:
         """Record a pushed state as `record_pushed` does, but count and return nothing."""
@@ -189,23 +249,52 @@ class Reconciler:
 
     def take_changes(self) -> ReconcileChanges:
         """Return the changes since the previous call."""
-        changes = ReconcileChanges(self._unsaved, self._stats())
+        stats = ReconcileStats(dict(self._counts), self._compared_at, self._since)
+        changes = ReconcileChanges(self._unsaved, stats)
         self._unsaved = {}
         return changes
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes` to disk in one transaction; call in the order of `take_changes`."""
-        self._store.keep(changes)
+        """Write `changes` to disk in one transaction, and drop keys above the limit; call in the order of `take_changes`."""
+        if changes.known or changes.reconcile_stats != self.stored_stats:
+            with self._database.transaction():
+                self._write(changes)
+            self.stored_stats = changes.reconcile_stats
         for key, known in changes.known.items():
             if self._recent.get(key) is known:
                 del self._recent[key]
 
     def close(self) -> None:
         """Close the file. Unsaved changes are lost."""
-        self._store.close()
+        self._database.close()
+
+    def _read_stats(self) -> ReconcileStats:
+        values = dict(self._database.execute("SELECT name, value FROM tally").fetchall())
+        return ReconcileStats(
+            {finding: int(values.get(finding, 0)) for finding in Finding},
+            values.get(COMPARED, 0.0),
+            {name.removeprefix(SINCE): int(at) for name, at in values.items() if name.startswith(SINCE)},
+        )
+
+    def _write(self, changes: ReconcileChanges) -> None:
+        for key, known in changes.known.items():
+            self._database.execute(KEEP, key, known.until, known.group, msgspec.json.encode(known.observations))
+        counts, compared_at, since = changes.reconcile_stats
+        self._database.execute("DELETE FROM tally")
+        for name, value in (*counts.items(), (COMPARED, compared_at)):
+            self._database.execute("INSERT INTO tally VALUES (?, ?)", name, value)
+        for group, at in since.items():
+            self._database.execute("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
+        self._added += len(changes.known)
+        if self._added > self._most // 100:
+            self._database.execute(FORGET, self._most)
+            self._added = 0
 
     def _recall(self, key: str) -> KeyHistory:
-        return self._recent.get(key) or self._store.recall(key)
+        if known := self._recent.get(key):
+            return known
+        row = self._database.execute(RECALL, key).fetchone()
+        return KeyHistory(_decode(row[0]), row[1], row[2]) if row else KeyHistory()
 
     def _learn(self, key: str, known: KeyHistory, observation: Observation, until: datetime) -> ObservationChange:
         before = known.observations
@@ -227,7 +316,7 @@ class Reconciler:
 
     def _find_gone(self, complete_from: datetime) -> Mapping[str, Mapping[str, str]]:
         begin = complete_from.timestamp()
-        expected = self._store.list_from(begin) - self._recent.keys()
+        expected = {key for (key,) in self._database.execute(LISTED, begin)} - self._recent.keys()
         expected |= {key for key, known in self._recent.items() if known.group is not None and known.until > begin}
         unseen = expected - self._seen
         twice, self._unseen = unseen & self._unseen, unseen
@@ -237,9 +326,6 @@ class Reconciler:
             if known.group in self._listing:
                 gone[known.group][key] = known.observations[-1].state
         return gone
-
-    def _stats(self) -> ReconcileStats:
-        return ReconcileStats(dict(self._counts), self._compared_at, self._since)
 
 
 def microseconds(at: datetime) -> int:

@@ -8,19 +8,14 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace as changed
+from contextlib import suppress
 from pathlib import Path
-from shutil import copytree, ignore_patterns
-from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from connectors.sdk.contract import Context, Outcome, Reject
-from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError, safe_error_text
 from connectors.sdk.files import make_private_directory, replace, sync_directory
 from connectors.sdk.instance import Instance
-from connectors.sdk.probe import NOT_COPIED, read_first
+from connectors.sdk.probe import read_first, scratch
 from models.timestamps import milliseconds
 
 MARK: Final = "reread.json"
@@ -59,13 +54,9 @@ def find_position_files(instance: Instance, context: Context) -> list[Path]:
 
 def read_beginning(instance: Instance, context: Context) -> FirstRecords:
     """Read the first records from the source's beginning, and change nothing. Raises `ConnectorError`."""
-    try:
-        with _without_position(instance, context) as own:
-            outcomes = read_first(instance.connector, instance.config, own)
-    except ConnectorError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the error's own text may contain values of records
-        raise SourceUnavailableError(safe_error_text(error)) from None
+    position = [path.name for path in find_position_files(instance, context)]
+    with scratch(context, ASIDE, MARK, *position) as own:
+        outcomes = read_first(instance.connector, instance.config, own)
     return FirstRecords(len(outcomes), min(_times(outcomes), default=None))
 
 
@@ -88,15 +79,3 @@ def _times(outcomes: Sequence[Outcome]) -> Iterator[int]:
     for outcome in outcomes:
         if not isinstance(outcome, Reject):
             yield from (milliseconds(event.time) for event in outcome)
-
-
-@contextmanager
-def _without_position(instance: Instance, context: Context) -> Iterator[Context]:
-    """Yield a context with a copy of the instance's directory, without its position."""
-    names = [path.name for path in find_position_files(instance, context)]
-    with TemporaryDirectory() as name:
-        directory = Path(name)
-        copytree(
-            context.directory, directory, ignore=ignore_patterns(*NOT_COPIED, ASIDE, MARK, *names), dirs_exist_ok=True
-        )
-        yield changed(context, directory=directory, cursor=Cursor(directory))

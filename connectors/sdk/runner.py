@@ -94,7 +94,10 @@ class ConnectorRunner:
             running = {runner: _start(runner, stop) for runner in self._runners}
             stuck: list[str] = []
             while running:
-                _wait_for_thread(running.values(), stop)
+                if not stop.is_set():
+                    stop.wait(WATCH_SECONDS)
+                else:
+                    next(iter(running.values())).join(WATCH_SECONDS)
                 ended = [runner for runner, thread in running.items() if not thread.is_alive()]
                 if stop.is_set():
                     running = {runner: thread for runner, thread in running.items() if runner not in ended}
@@ -102,7 +105,7 @@ class ConnectorRunner:
                 else:  # a thread that ended before `stop` was set has failed
                     found = _find_stuck(running, ended)
                     for runner in running:
-                        runner.log_stall()
+                        runner.report_stall()
                     for runner in found:
                         runner.note_stuck()
                         if runner in ended:
@@ -121,7 +124,7 @@ class ConnectorRunner:
 
     def ready(self) -> State:
         """Return whether every instance reads its source; the line names the ones that do not, with reasons."""
-        troubles = [f"{runner.instance.source}: {state}" for runner in self._runners if (state := runner.state)]
+        troubles = [f"{runner.instance.source}: {runner.trouble}" for runner in self._runners if runner.trouble]
         return not troubles, "; ".join(troubles) or "ok"
 
 
@@ -137,15 +140,6 @@ def _find_stuck(runners: Iterable[InstanceRunner], ended: Collection[InstanceRun
     if not set(runners) - set(stalled):
         return stalled  # no instance gains by a longer wait
     return [runner for runner in stalled if runner.stuck or (runner in ended and not runner.was_stuck)]
-
-
-def _wait_for_thread(threads: Iterable[threading.Thread], stop: threading.Event) -> None:
-    """Wait up to `WATCH_SECONDS` for one of the threads to end."""
-    alive = next((thread for thread in threads if thread.is_alive()), None)
-    if alive is None:
-        stop.wait(WATCH_SECONDS)
-    else:
-        alive.join(WATCH_SECONDS)
 
 
 def _list_names(stuck: Iterable[str]) -> str:

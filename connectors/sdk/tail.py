@@ -1,7 +1,8 @@
 """Reader that follows a log file line by line, across rotation, truncation and restart.
 
 A file is identified by its first bytes. If a rotation renames or copies it, or another file gets its inode, its unread lines are
-still found: in the same directory, under its name or a name that a rotation gives. They are read before the next file.
+still found: in the same directory, under its name or a name that a rotation gives. They are read before the next file, which is
+the one with the next modification time.
 
 Any file system call may fail, above all on a network share. Calls that may fail therefore precede changes of the position.
 """
@@ -12,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -37,11 +37,6 @@ ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII
 """Suffix that a rotation adds to a log's name: a number or a date. Names of other logs may begin like this log's name."""
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of compressed rotated files, which are not read."""
-NUMBERED: Final = re.compile(r"\.(\d{1,4})", re.ASCII)
-DATED: Final = re.compile(
-    r"[.-](?:(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d*)|\d{10})", re.ASCII
-)
-"""Date suffixes: year first, or seconds since 1970. Within one format, names sort in the order of the files."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,30 +51,14 @@ class TailPosition(msgspec.Struct, frozen=True):
     """SHA-256 of the first bytes; the bytes themselves may contain personal data."""
     inode: int
     modified_ns: int
-    """Modification time at the last read, or at an earlier read if that was later. Files that were begun later have later times,
-    unless a clock was set back."""
+    """Modification time at the last read, or at an earlier read if that was later; the next files have later times."""
     skipping: bool = False
     """True if the position is inside a line that is too long."""
 
 
-class _Identity(NamedTuple):
-    """Identity of a file within this process; not saved, since a device may have another number after a restart."""
-
-    device: int
-    inode: int
-
-
-class _Candidate(NamedTuple):
+class _File(NamedTuple):
     path: Path
-    identity: _Identity
-    size: int
-    modified_ns: int
-
-
-class _Opened(NamedTuple):
-    file: int
-    identity: _Identity
-    modified_ns: int
+    status: os.stat_result
 
 
 class LineTail:
@@ -93,13 +72,11 @@ class LineTail:
         self._saved = position
         self._start = start
         self._file = -1
-        self._identity = _Identity(0, 0)
+        self._status = os.stat_result((0,) * 10)
         self._modified_ns = 0
         self._offset = 0
         self._head = b""
         self._skipping = False
-        self._newest_at = float("-inf")
-        """Monotonic time at which the file last had the log's own name. Shortly afterwards, at most one rotation was missed."""
         self._whole_at = float("-inf")
         """Monotonic time at which the file last had no unread lines."""
 
@@ -169,30 +146,29 @@ class LineTail:
 
     def _finish_file(self, unfinished: bytes) -> list[bytes]:
         """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines."""
+        position = self._current_position()
         newest: os.stat_result | None = None
         with suppress(FileNotFoundError):  # the log was not created again yet, but a rotated file may be the next
             newest = self._path.stat()
-        if newest and _identify(newest) == self._identity:
-            self._newest_at = time.monotonic()
+        if newest and os.path.samestat(newest, self._status):
             return []
-        other_device = newest is not None and newest.st_dev != self._identity.device
-        if other_device and any(file.path == self._path for file in self._matching(self._current_position())):
-            self._find(self._current_position())  # the same log on another mount
+        if any(file.path == self._path for file in self._matching(position)):
+            self._find(position)  # the same log, copied or on another mount
             return []
         # Programs still write to a rotated file until the file after it is written to.
-        successor, doubtful = self._successor(self._current_position(), self._identity)
+        successor = self._successor(position, self._status)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
         modified_ns = os.fstat(self._file).st_mtime_ns
-        opened = _open(successor)
+        opened, status = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        if doubtful and time.monotonic() - self._newest_at > JUST_SECONDS:
-            log.warning("log_lost", file=", ".join(doubtful), next_file=successor.name)
+        if successor == self._path and status.st_mtime_ns < position.modified_ns:
+            log.warning("log_lost", file=self._path.name)  # the clock was set back, which may hide a rotated file
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
-        self._enter(opened, self.position)
+        self._enter((opened, status), self.position)
         return rest or self._read_some()
 
     def _was_rewritten(self) -> bool:
@@ -209,7 +185,7 @@ class LineTail:
         except FileNotFoundError:
             # A file created later is read from its beginning.
             files = self._files() if self._path.parent.exists() else ()
-            self._saved = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in files), default=0))
+            self._saved = TailPosition(0, 0, _digest(b""), 0, max(map(_modified_ns, files), default=0))
             raise
         if self._start == "end":
             self._seek_end()
@@ -221,13 +197,13 @@ class LineTail:
             return False
         if compressed := [*self._compressed()]:
             log.warning("log_compressed", file=", ".join(sorted(compressed)), count=len(compressed))
-        files = [file for file in self._files() if file.size]
+        files = [file for file in self._files() if file.status.st_size]
         rotated = [file for file in files if file.path != self._path and not _is_copied(file, files)]
         if not rotated:
             return False
-        oldest = min(rotated, key=lambda file: (file.modified_ns, self._ending(file)))
+        oldest = min(rotated, key=_modified_ns)
         # Until a line is read, the position is just before the file: it is the next file by modification time.
-        before = TailPosition(0, 0, _digest(b""), 0, oldest.modified_ns - 1)
+        before = TailPosition(0, 0, _digest(b""), 0, _modified_ns(oldest) - 1)
         self._enter(_open(oldest.path), before)
         return True
 
@@ -243,83 +219,43 @@ class LineTail:
         If it is gone and was not `read_whole`, lines may be lost.
         """
         if matching := self._matching(position):
-            best = max(matching, key=lambda file: (file.identity.inode == position.inode, file.path == self._path))
+            best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))
             self._enter(_open(best.path), position)
             self._skipping = position.skipping
             self._jump(position.offset)
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
-            self._enter(_open(self._successor(position)[0]), position)
+            self._enter(_open(self._successor(position)), position)
 
-    def _matching(self, position: TailPosition) -> list[_Candidate]:
-        return [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
+    def _matching(self, position: TailPosition) -> list[_File]:
+        return [file for file in self._files() if file.status.st_size >= position.offset and _is_of(file, position)]
 
-    def _successor(self, position: TailPosition, opened: _Identity | None = None) -> tuple[Path, list[str]]:
-        """Return the file after that of `position`, which may be open, and the names of other possible next files.
-
-        Modification times decide, unless a clock was set back or a file was touched; then the names decide, if possible.
-        """
-        files = list(self._files())
+    def _successor(self, position: TailPosition, opened: os.stat_result | None = None) -> Path:
+        """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""
         later = [
             file
-            for file in files
-            if file.modified_ns > position.modified_ns and file.identity != opened and not _is_of(file, position)
+            for file in self._files()
+            if _modified_ns(file) > position.modified_ns
+            and not (opened and os.path.samestat(file.status, opened))
+            and not _is_of(file, position)
         ]
-        own = next((file for file in files if file.identity == opened), None)
-        named = None if own is None else self._after_by_name(own, files, position)
-        for file in named or ():
-            if not _is_of(file, position):
-                return file.path, []
-        if own is not None and named is not None:  # exclude earlier files that were touched since
-            form = self._form(own)
-            later = [file for file in later if self._form(file) != form]
-        if later:
-            return min(later, key=lambda file: file.modified_ns).path, []
-        others = () if own is None or named is not None else files
-        return self._path, sorted(file.path.name for file in others if file != own and file.path != self._path)
+        return min(later, key=_modified_ns).path if later else self._path
 
-    def _after_by_name(
-        self, own: _Candidate, files: list[_Candidate], position: TailPosition
-    ) -> list[_Candidate] | None:
-        """Return the rotated files after `own` in order; None if their names do not show the order."""
-        ending, form = self._ending(own), self._form(own)
-        alike = [file for file in files if self._form(file) == form]
-        if DATED.fullmatch(ending):
-            return sorted((file for file in alike if self._ending(file) > ending), key=self._ending)
-        if not NUMBERED.fullmatch(ending):
-            return None
-        by_number = {int(self._ending(file)[1:]): file for file in alike}
-        # Most rotations give the newest file the lowest number; Asterisk's default counts up from 0. The other files decide.
-        rest = [by_number[number] for number in sorted(by_number) if by_number[number] != own]
-        votes = sum(1 if a.modified_ns > b.modified_ns else -1 for a, b in pairwise(rest))
-        clock_set_back = any(file.path == self._path and file.modified_ns < position.modified_ns for file in files)
-        if votes < 0 or (votes == 0 and (not clock_set_back or 0 in by_number)):
-            return None
-        return [by_number[number] for number in sorted(by_number, reverse=True) if number < int(ending[1:])]
-
-    def _ending(self, file: _Candidate) -> str:
-        return file.path.name.removeprefix(self._path.name)
-
-    def _form(self, file: _Candidate) -> str:
-        ending = self._ending(file)
-        return ".number" if NUMBERED.fullmatch(ending) else re.sub(r"\d", "0", ending)
-
-    def _files(self) -> Iterator[_Candidate]:
+    def _files(self) -> Iterator[_File]:
         name = self._path.name
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
                 if entry.name.startswith(name) and ROTATED.fullmatch(entry.name, len(name)) and entry.is_file():
-                    status = entry.stat()
-                    yield _Candidate(Path(entry.path), _identify(status), status.st_size, status.st_mtime_ns)
+                    yield _File(Path(entry.path), entry.stat())
 
-    def _enter(self, opened: _Opened, saved: TailPosition | None) -> None:
+    def _enter(self, opened: tuple[int, os.stat_result], saved: TailPosition | None) -> None:
         """Go to the beginning of a file; `saved` is the position until a line is read. Nothing here can fail."""
         self.close()
-        self._file, self._identity, modified_ns = opened
+        self._file, self._status = opened
         # Never decreased: after a clock was set back, a file read before would otherwise look like the next one.
-        self._modified_ns = max(modified_ns, saved.modified_ns if saved else 0)
-        self._saved, self._newest_at = saved, float("-inf")
+        self._modified_ns = max(self._status.st_mtime_ns, saved.modified_ns if saved else 0)
+        self._saved = saved
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
 
@@ -335,14 +271,8 @@ class LineTail:
         self._offset = offset
 
     def _current_position(self) -> TailPosition:
-        return TailPosition(
-            self._offset,
-            len(self._head),
-            _digest(self._head),
-            self._identity.inode,
-            self._modified_ns,
-            self._skipping,
-        )
+        identity = len(self._head), _digest(self._head), self._status.st_ino
+        return TailPosition(self._offset, *identity, self._modified_ns, self._skipping)
 
     def _seek_end(self) -> None:
         size = os.fstat(self._file).st_size
@@ -352,21 +282,20 @@ class LineTail:
         self._jump(size if self._skipping else size - unfinished)
 
 
-def _open(path: Path) -> _Opened:
+def _open(path: Path) -> tuple[int, os.stat_result]:
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        status = os.fstat(file)
+        return file, os.fstat(file)
     except OSError:
         os.close(file)
         raise
-    return _Opened(file, _identify(status), status.st_mtime_ns)
 
 
-def _identify(status: os.stat_result) -> _Identity:
-    return _Identity(status.st_dev, status.st_ino)
+def _modified_ns(file: _File) -> int:
+    return file.status.st_mtime_ns
 
 
-def _is_of(file: _Candidate, position: TailPosition) -> bool:
+def _is_of(file: _File, position: TailPosition) -> bool:
     """Return whether `file` begins like the file of `position`. A position without bytes read matches no file."""
     if position.head_bytes == 0:
         return False
@@ -374,13 +303,13 @@ def _is_of(file: _Candidate, position: TailPosition) -> bool:
         return _digest(opened.read(position.head_bytes)) == position.head
 
 
-def _is_copied(file: _Candidate, files: list[_Candidate]) -> bool:
+def _is_copied(file: _File, files: list[_File]) -> bool:
     """Return whether a longer file in `files` begins with the head of `file`: a copied file is read once."""
     head = _head(file)
-    return any(other.size > file.size and _head(other)[: len(head)] == head for other in files)
+    return any(other.status.st_size > file.status.st_size and _head(other)[: len(head)] == head for other in files)
 
 
-def _head(file: _Candidate) -> bytes:
+def _head(file: _File) -> bytes:
     with file.path.open("rb") as opened:
         return opened.read(HEAD_BYTES)
 

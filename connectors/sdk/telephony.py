@@ -1,11 +1,9 @@
 """Common options and functions of switchboard connectors, and names without personal data."""
 
-import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from ipaddress import ip_address
 from typing import Annotated, ClassVar, Final
 from unicodedata import combining, normalize
@@ -13,8 +11,10 @@ from unicodedata import combining, normalize
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from connectors.sdk.config import Options
+from connectors.sdk.identifiers import keyed_digest
 from connectors.sdk.pseudonyms import citizen_identities
 from models.envelope import Label
+from models.events import CallEvent
 from models.identities import PseudonymKey, normalise_phone
 from models.locale import _
 
@@ -29,7 +29,9 @@ SECONDS: Final = range(1_000_000_000, 4_000_000_000)
 AHEAD_SECONDS: Final = 86_400
 """Longest time that a switchboard's clock may be ahead, in seconds."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
-_CACHED: Final = 8_192
+CACHED: Final = 8_192
+CALLERS: Final = 65_536
+"""Callers kept in a cache. Normalising a number is slow, and in a large log the same callers return after weeks."""
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
 
 
@@ -83,19 +85,42 @@ class PhoneLine(Options):
     }
 
 
-class PhoneNumbers:
-    """Lines and callers' numbers of a switchboard in one country."""
+class PhoneNames:
+    """Converts callers, dialled numbers and extensions of one switchboard to their names in events.
 
-    def __init__(self, lines: Mapping[str, PhoneLine], region: str, key: PseudonymKey) -> None:
+    `place` is the service and site of queues and lines without one.
+    """
+
+    def __init__(
+        self,
+        queues: Mapping[str, QueueOptions],
+        lines: Mapping[str, PhoneLine],
+        region: str,
+        place: tuple[str, str],
+        key: PseudonymKey,
+    ) -> None:
+        self._extensions = {extension: name for name, queue in queues.items() for extension in queue.extensions}
         self._lines = lines
         self._region = region
+        self._place_otherwise = place
         self._key = key
+        self.keyed_hash = lru_cache(CACHED)(partial(keyed_hash, key))
+        self.caller = lru_cache(CALLERS)(self._caller)
+        self.line = lru_cache(CACHED)(self._line)
 
-    def caller(self, number: str) -> str:
+    def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
+        """Return the service and site of a queue or a line; what it does not set is the connector's.
+
+        For events in a queue pass the queue, never the line, so that one queue has one place.
+        """
+        service, site = self._place_otherwise
+        return (scope and scope.service) or service, (scope and scope.site) or site
+
+    def _caller(self, number: str) -> str:
         """Return the pseudonym of a caller; empty if the number is withheld or is an extension."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
-    def line(self, dialled: str) -> PhoneLine | None:
+    def _line(self, dialled: str) -> PhoneLine | None:
         """Return the configured line of a dialled number; None if it is not configured."""
         normalised = self._normalise(dialled)
         for pattern, line in self._lines.items():
@@ -111,20 +136,14 @@ class PhoneNumbers:
         return normalise_phone(number, self._region) or number
 
 
-@lru_cache(_CACHED)
+@lru_cache(CACHED)
 def whole(text: str, highest: int) -> int | None:
-    """Return `text` as a whole number; None if it is not one, or above `highest` (ten digits at most).
-
-    Numbers with a leading 0, such as telephone numbers, are not accepted.
-    """
+    """Return `text` as a whole number of at most ten digits; None if it is not one, begins with 0, or is above `highest`."""
     return number if _WHOLE.fullmatch(text) and (number := int(text)) <= highest else None
 
 
 def epoch(text: str, now: float) -> int:
-    """Return `text` as a time in seconds since 1970; 0 if it is outside `SECONDS` or more than `AHEAD_SECONDS` after `now`.
-
-    A number of ten digits may be a telephone number.
-    """
+    """Return `text` as seconds since 1970; 0 if it is implausible at `now`: it may be a telephone number."""
     second = whole(text, SECONDS[-1])
     return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 
@@ -139,6 +158,13 @@ def decode_text(content: bytes) -> str:
     return content.decode("iso-8859-1")
 
 
+@cache
+def event_type(kind: type[CallEvent]) -> str:
+    """Return the `type` of a class of events."""
+    name: str = kind.model_fields["type"].default
+    return name
+
+
 def is_here(host: str) -> bool:
     """Return whether `host` is this machine."""
     try:
@@ -149,9 +175,7 @@ def is_here(host: str) -> bool:
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
     """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
-    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
-    digest = hmac.digest(key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
-    return f"{kind}-{urlsafe_b64encode(digest).decode()}"
+    return keyed_digest(kind, name, key, 9)
 
 
 def as_label(name: str) -> str:

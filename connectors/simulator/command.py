@@ -34,7 +34,7 @@ CITIZENS_FILE: Final = "citizens.tsv"
 NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 USUAL_HOURS: Final = 9
-"""Usual hours per day, as in `accueil simulate asterisk`."""
+"""Usual hours per day."""
 
 
 @click.command(

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 from zlib import crc32
 
-from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.sdk.simulation.call_profile import CallProfile
 from connectors.simulator.actions import Action, CitizenCase
 from connectors.simulator.ledger import Ledger
 from connectors.simulator.office_hours import WORKING_DAYS_PER_YEAR, OfficeHours

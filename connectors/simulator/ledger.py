@@ -5,8 +5,8 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Final
 
-from connectors.asterisk.simulate import Ledger as CallLedger
-from connectors.asterisk.simulate import QueueTotals
+from connectors.sdk.simulation.call_ledger import Ledger as CallLedger
+from connectors.sdk.simulation.call_ledger import QueueTotals
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.case_tallies import (
     CaseTally,

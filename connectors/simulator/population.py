@@ -4,7 +4,7 @@ from functools import lru_cache
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.asterisk.simulate import CALLER_RANGES
+from connectors.sdk.simulation.call_profile import CALLER_RANGES
 
 NUMBERS_PER_RANGE: Final = 10_000
 CITIZENS: Final = NUMBERS_PER_RANGE * len(CALLER_RANGES)

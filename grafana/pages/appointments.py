@@ -17,7 +17,8 @@ from grafana.panels import (
     TimeSeriesPanel,
 )
 from grafana.promql import Scope, ratio
-from grafana.texts import LocalizedText, ValueNames, board_text
+from grafana.texts import LocalizedText, ValueNames, _, board_text, untranslated
+from models.locale import C_
 
 SCOPE: Final = Scope("site", "service")
 _APPOINTMENTS: Final = 'channel="appointment"'
@@ -26,12 +27,12 @@ _LEAD: Final = "contact_appointment_lead_seconds"
 OUTCOMES: Final[ValueNames] = {
     "attended": board_text("attended"),
     "missed": board_text("missed"),
-    "cancelled_by_citizen": LocalizedText("Annulés par l’usager", "Cancelled by the citizen"),
-    "cancelled_by_service": LocalizedText("Annulés par le service", "Cancelled by the service"),
+    "cancelled_by_citizen": _("Cancelled by the citizen"),
+    "cancelled_by_service": _("Cancelled by the service"),
 }
 PARTIES: Final[ValueNames] = {
-    "citizen": LocalizedText("Par l’usager", "By the citizen"),
-    "service": LocalizedText("Par le service", "By the service"),
+    "citizen": _("By the citizen"),
+    "service": _("By the service"),
 }
 
 
@@ -47,10 +48,7 @@ def _today(title: LocalizedText, *flows: str) -> StatPanel:
     chosen = "|".join(flows)
     return StatPanel(
         title=title,
-        description=LocalizedText(
-            f'Depuis minuit, exact : contact_today_items{{flow=~"{chosen}"}}.',
-            f'Since midnight, exact: contact_today_items{{flow=~"{chosen}"}}.',
-        ),
+        description=_('Since midnight, exact: contact_today_items{{flow=~"{flow}"}}.', flow=chosen),
         query=SCOPE.gauge_sum("contact_today_items", _APPOINTMENTS, f'flow=~"{chosen}"'),
         width=4,
     )
@@ -59,10 +57,7 @@ def _today(title: LocalizedText, *flows: str) -> StatPanel:
 PAGE: Final = Page(
     name="appointments",
     title=board_text("channel_appointment"),
-    description=LocalizedText(
-        "Les rendez-vous : pris, honorés, manqués, annulés et par qui, et combien de temps à l’avance.",
-        "Appointments: booked, attended, missed, cancelled and by whom, and lead times.",
-    ),
+    description=_("Appointments: booked, attended, missed, cancelled and by whom, and lead times."),
     scope=SCOPE,
     since="now-7d",
     sections=(
@@ -75,18 +70,16 @@ PAGE: Final = Page(
                 _today(board_text("cancelled"), "cancelled_by_citizen", "cancelled_by_service"),
                 StatPanel(
                     title=board_text("upcoming"),
-                    description=LocalizedText(
-                        'Pris et à venir, quel que soit le jour : contact_backlog_items{state="pending_citizen"}.',
-                        'Booked and yet to come, on any day: contact_backlog_items{state="pending_citizen"}.',
+                    description=_(
+                        'Booked and yet to come, on any day: contact_backlog_items{state="pending_citizen"}.'
                     ),
                     query=SCOPE.gauge_sum("contact_backlog_items", _APPOINTMENTS, 'state="pending_citizen"'),
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Venus, en attente", "Here, waiting"),
-                    description=LocalizedText(
-                        'Usagers arrivés et pas encore reçus : contact_backlog_items{state="waiting"}.',
-                        'Citizens who have come and are not seen yet: contact_backlog_items{state="waiting"}.',
+                    title=_("Here, waiting"),
+                    description=_(
+                        'Citizens who have come and are not seen yet: contact_backlog_items{state="waiting"}.'
                     ),
                     query=SCOPE.gauge_sum("contact_backlog_items", _APPOINTMENTS, 'state="waiting"'),
                     width=4,
@@ -94,50 +87,39 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Manqués et annulés", "Missed and cancelled"),
+            _("Missed and cancelled"),
             (
                 StatPanel(
-                    title=LocalizedText("Taux de rendez-vous manqués", "No-show rate"),
-                    description=LocalizedText(
-                        "Manqués ÷ (honorés + manqués), sur la période : contact_appointment_total.",
-                        "Missed ÷ (attended + missed), over the time range: contact_appointment_total.",
-                    ),
+                    title=_("No-show rate"),
+                    description=_("Missed ÷ (attended + missed), over the time range: contact_appointment_total."),
                     unit=SHARE,
                     query=missed(window="$__range"),
                     height=8,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Ce qu’ils sont devenus", "What became of them"),
-                    description=LocalizedText(
-                        "Rendez-vous passés ou annulés sur la période, par issue : contact_appointment_total.",
-                        "Appointments that ended in the time range, by outcome: contact_appointment_total.",
-                    ),
+                    title=_("What became of them"),
+                    description=_("Appointments that ended in the time range, by outcome: contact_appointment_total."),
                     queries=(Query(SCOPE.increase(_ENDED, by="outcome")),),
                     by="outcome",
                     names=OUTCOMES,
                     width=10,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Pris par qui", "Booked by whom"),
-                    description=LocalizedText(
-                        "Rendez-vous pris sur la période, par qui : contact_appointment_booked_total.",
-                        "Appointments booked in the time range, by whom: contact_appointment_booked_total.",
-                    ),
+                    title=_("Booked by whom"),
+                    description=_("Appointments booked in the time range, by whom: contact_appointment_booked_total."),
                     queries=(Query(SCOPE.increase("contact_appointment_booked_total", by="by")),),
                     by="by",
                     names=PARTIES,
                 ),
                 TablePanel(
                     title=board_text("services"),
-                    description=LocalizedText(
-                        "Sur la période. Taux de manqués : manqués ÷ (honorés + manqués). Délai moyen : de la prise à"
-                        " la date fixée d’abord. Déplacés : au moins une fois.",
+                    description=_(
                         "Over the time looked at. No-show rate: missed ÷ (attended + missed). Mean lead time: from the"
-                        " booking to the time booked first. Moved: at least once.",
+                        " booking to the time booked first. Moved: at least once."
                     ),
                     keys=(
                         KeyColumn("service", board_text("service"), page="channel"),
-                        KeyColumn("site", LocalizedText("Site", "Site")),
+                        KeyColumn("site", untranslated("Site")),
                     ),
                     columns=(
                         Column(
@@ -148,16 +130,16 @@ PAGE: Final = Page(
                         ),
                         Column(board_text("missed"), SCOPE.increase(_ENDED, 'outcome="missed"', by="service, site")),
                         Column(
-                            LocalizedText("Taux de manqués", "No-show rate"),
+                            _(C_("appointments", "No-show rate")),
                             missed(by="service, site", window="$__range"),
                             SHARE,
                         ),
                         Column(
-                            LocalizedText("Déplacés", "Moved"),
+                            _("Moved"),
                             SCOPE.increase("contact_appointment_moved_total", by="service, site"),
                         ),
                         Column(
-                            LocalizedText("Délai moyen", "Mean lead time"),
+                            _(C_("appointments", "Mean lead time")),
                             f"{SCOPE.mean(_LEAD, by='service, site')} / {DAY}",
                             DAYS,
                         ),
@@ -166,25 +148,21 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Dans le temps", "Over time"),
+            _("Over time"),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Taux de rendez-vous manqués", "No-show rate"),
-                    description=LocalizedText(
-                        "Manqués ÷ (honorés + manqués), sur 1d et sur 28d.",
-                        "Missed ÷ (attended + missed), over 1d and over 28d.",
-                    ),
+                    title=_("No-show rate"),
+                    description=_("Missed ÷ (attended + missed), over 1d and over 28d."),
                     unit=SHARE,
                     queries=(
-                        Query(missed(window="1d"), LocalizedText("1 jour", "1 day")),
-                        Query(missed(window="28d"), LocalizedText("28 jours", "28 days")),
+                        Query(missed(window="1d"), _("1 day")),
+                        Query(missed(window="28d"), _("28 days")),
                     ),
                 ),
                 HeatmapPanel(
-                    title=LocalizedText("Combien de temps à l’avance", "Lead times"),
-                    description=LocalizedText(
-                        "De la prise à la date fixée d’abord : croissance des classes de contact_appointment_lead_seconds.",
-                        "From booking to the first booked start: increase of the buckets of contact_appointment_lead_seconds.",
+                    title=_("Lead times"),
+                    description=_(
+                        "From booking to the first booked start: increase of the buckets of contact_appointment_lead_seconds."
                     ),
                     query=SCOPE.buckets(_LEAD),
                 ),

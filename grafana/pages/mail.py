@@ -20,22 +20,23 @@ from grafana.panels import (
 )
 from grafana.promql import Scope
 from grafana.shared_panels import OVERDUE_THRESHOLDS
-from grafana.texts import BACKLOG_STATES, LocalizedText, ValueNames, board_text
+from grafana.texts import BACKLOG_STATES, LocalizedText, ValueNames, _, board_text, untranslated
+from models.locale import C_
 
 SCOPE: Final = Scope("site", "service")
 _MAIL: Final = 'channel="mail"'
 POSTAGE: Final[ValueNames] = {
-    "lettre_verte": LocalizedText("Lettre verte", "Lettre verte"),
-    "lettre_services_plus": LocalizedText("Lettre services plus", "Lettre services plus"),
-    "lettre_en_ligne": LocalizedText("Lettre en ligne", "Lettre en ligne"),
-    "lettre_recommandee": LocalizedText("Recommandée", "Registered"),
-    "lettre_recommandee_avec_avis": LocalizedText("Recommandée avec avis", "Registered, with receipt"),
-    "economique": LocalizedText("Économique", "Economy"),
+    "lettre_verte": untranslated("Lettre verte"),
+    "lettre_services_plus": untranslated("Lettre services plus"),
+    "lettre_en_ligne": untranslated("Lettre en ligne"),
+    "lettre_recommandee": _("Registered"),
+    "lettre_recommandee_avec_avis": _("Registered, with receipt"),
+    "economique": _("Economy"),
 }
 STEPS: Final[ValueNames] = {
-    "scan": LocalizedText("Numérisation", "Scan"),
-    "registration": LocalizedText("Enregistrement", "Registration"),
-    "assignment": LocalizedText("Attribution", "Assignment"),
+    "scan": _("Scan"),
+    "registration": _("Registration"),
+    "assignment": _("Assignment"),
     "acknowledgement": board_text("clock_acknowledge"),
     "first_response": board_text("clock_first_response"),
     "resolution": board_text("clock_resolution"),
@@ -45,10 +46,7 @@ STEPS: Final[ValueNames] = {
 def _today(title: LocalizedText, flow: str) -> StatPanel:
     return StatPanel(
         title=title,
-        description=LocalizedText(
-            f'Depuis minuit, exact : contact_today_items{{flow="{flow}"}}.',
-            f'Since midnight, exact: contact_today_items{{flow="{flow}"}}.',
-        ),
+        description=_('Since midnight, exact: contact_today_items{{flow="{flow}"}}.', flow=flow),
         query=SCOPE.today(flow, _MAIL),
         width=4,
     )
@@ -60,11 +58,9 @@ def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> 
     )
     return BarGaugePanel(
         title=title,
-        description=LocalizedText(
-            "Euros d’affranchissement sur la période, hors corrections : contact_postage_euros_total −"
-            " contact_postage_corrected_euros_total.",
+        description=_(
             "Euros of postage in the time range, without corrected counts: contact_postage_euros_total −"
-            " contact_postage_corrected_euros_total.",
+            " contact_postage_corrected_euros_total."
         ),
         unit=EUROS,
         queries=(Query(f"{spent}\n-\n{corrected}"),),
@@ -76,10 +72,7 @@ def _postage(title: LocalizedText, by: str, names: ValueNames | None = None) -> 
 PAGE: Final = Page(
     name="mail",
     title=board_text("channel_mail"),
-    description=LocalizedText(
-        "Le courrier : de l’arrivée à l’enregistrement, à l’attribution, à la réponse ; et ce qui part, avec l’affranchissement.",
-        "Letters: from arrival to registration, assignment and answer; letters sent, and their postage.",
-    ),
+    description=_("Letters: from arrival to registration, assignment and answer; letters sent, and their postage."),
     scope=SCOPE,
     since="now-7d",
     sections=(
@@ -87,32 +80,26 @@ PAGE: Final = Page(
             board_text("today"),
             (
                 _today(board_text("received"), "received"),
-                _today(LocalizedText("Enregistrés", "Registered"), "registered"),
-                _today(LocalizedText("Attribués", "Assigned"), "assigned"),
+                _today(_(C_("mail", "Registered")), "registered"),
+                _today(_("Assigned"), "assigned"),
                 _today(board_text("answered"), "answered"),
                 _today(board_text("closed"), "closed"),
-                _today(LocalizedText("Envoyés", "Sent"), "sent"),
+                _today(_("Sent"), "sent"),
             ),
         ),
         Section(
-            LocalizedText("Ce qui attend", "Backlog"),
+            _("Backlog"),
             (
                 BarGaugePanel(
-                    title=LocalizedText("Ouverts, par état", "Open, by state"),
-                    description=LocalizedText(
-                        "Courriers ouverts en ce moment, par état : contact_backlog_items.",
-                        "Letters open now, by state: contact_backlog_items.",
-                    ),
+                    title=_("Open, by state"),
+                    description=_("Letters open now, by state: contact_backlog_items."),
                     queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
                     by="state",
                     names=BACKLOG_STATES,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("À traiter", "To do"),
-                    description=LocalizedText(
-                        "Courriers que personne n’a pris en charge, et courriers en cours : contact_backlog_items.",
-                        "Letters not taken up yet, and letters in progress: contact_backlog_items.",
-                    ),
+                    title=_("To do"),
+                    description=_("Letters not taken up yet, and letters in progress: contact_backlog_items."),
                     queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
                     by="state",
                     names=BACKLOG_STATES,
@@ -120,12 +107,9 @@ PAGE: Final = Page(
                 ),
                 TablePanel(
                     title=board_text("services"),
-                    description=LocalizedText(
-                        "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours, et en heures"
-                        " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en"
-                        " jours.",
+                    description=_(
                         "To do, overdue: now. Oldest: now − arrival, in days, and in opening hours. Registration,"
-                        " first answer: sum of delays ÷ number, over the time range, in days.",
+                        " first answer: sum of delays ÷ number, over the time range, in days."
                     ),
                     keys=(KeyColumn("service", board_text("service"), page="channel"),),
                     columns=(
@@ -139,7 +123,7 @@ PAGE: Final = Page(
                             DAYS,
                         ),
                         Column(
-                            LocalizedText("Plus ancien, heures ouvrées", "Oldest, opening hours"),
+                            _("Oldest, opening hours"),
                             f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _MAIL)}) / {HOUR}",
                             HOURS,
                         ),
@@ -163,59 +147,52 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Délais depuis l’arrivée", "Delays since arrival"),
+            _("Delays since arrival"),
             (
                 BarGaugePanel(
-                    title=LocalizedText("Délai moyen du jour, par étape", "Mean delay today, by step"),
-                    description=LocalizedText(
-                        "Somme des délais depuis l’arrivée ÷ nombre, exact depuis minuit : contact_today_duration_seconds.",
-                        "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds.",
+                    title=_("Mean delay today, by step"),
+                    description=_(
+                        "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds."
                     ),
                     unit=DAYS,
                     queries=[Query(f"{SCOPE.mean_today(step, _MAIL)} / {DAY}", words) for step, words in STEPS.items()],
                     width=12,
                 ),
                 HeatmapPanel(
-                    title=LocalizedText("Enregistrement", "Registration"),
-                    description=LocalizedText(
-                        "De l’arrivée au numéro de registre : croissance des classes de contact_registration_seconds.",
-                        "From arrival to the number in the register: increase of the buckets of contact_registration_seconds.",
+                    title=_("Registration"),
+                    description=_(
+                        "From arrival to the number in the register: increase of the buckets of contact_registration_seconds."
                     ),
                     query=SCOPE.buckets("contact_registration_seconds"),
                 ),
                 HeatmapPanel(
-                    title=LocalizedText("Attribution", "Assignment"),
-                    description=LocalizedText(
-                        "De l’arrivée au service qui s’en occupe : croissance des classes de contact_assignment_seconds.",
-                        "From arrival to the assignment to a service: increase of the buckets of contact_assignment_seconds.",
+                    title=_("Assignment"),
+                    description=_(
+                        "From arrival to the assignment to a service: increase of the buckets of contact_assignment_seconds."
                     ),
                     query=SCOPE.buckets("contact_assignment_seconds", _MAIL),
                 ),
                 HeatmapPanel(
                     title=board_text("clock_first_response"),
-                    description=LocalizedText(
-                        "De l’arrivée à la réponse d’une personne : croissance des classes de contact_first_response_seconds.",
-                        "From arrival to the first personal answer: increase of the buckets of contact_first_response_seconds.",
+                    description=_(
+                        "From arrival to the first personal answer: increase of the buckets of contact_first_response_seconds."
                     ),
                     query=SCOPE.buckets("contact_first_response_seconds", _MAIL),
                 ),
             ),
         ),
         Section(
-            LocalizedText("Ce qui part", "Letters sent"),
+            _(C_("mail", "Letters sent")),
             (
                 BarGaugePanel(
-                    title=LocalizedText("Envoyés, par affranchissement", "Sent, by postage"),
-                    description=LocalizedText(
-                        "Courriers envoyés sur la période, par classe : contact_sent_total.",
-                        "Letters sent in the time range, by class: contact_sent_total.",
-                    ),
+                    title=_("Sent, by postage"),
+                    description=_("Letters sent in the time range, by class: contact_sent_total."),
                     queries=(Query(SCOPE.increase("contact_sent_total", by="postage")),),
                     by="postage",
                     names=POSTAGE,
                 ),
-                _postage(LocalizedText("Affranchissement, par classe", "Postage, by class"), "postage", POSTAGE),
-                _postage(LocalizedText("Affranchissement, par service", "Postage, by service"), "service"),
+                _postage(_("Postage, by class"), "postage", POSTAGE),
+                _postage(_("Postage, by service"), "service"),
             ),
         ),
     ),

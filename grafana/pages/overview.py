@@ -29,7 +29,7 @@ from grafana.shared_panels import (
     service_level,
     waiting,
 )
-from grafana.texts import CHANNELS, LocalizedText, board_text
+from grafana.texts import CHANNELS, _, board_text
 
 AT_RISK: Final = Stroke(ATTENTION.colour, (10, 6))
 OVERDUE: Final = Stroke(ACTION.colour)
@@ -41,11 +41,8 @@ _HANDLED: Final = "contact_citizen_handled"
 
 PAGE: Final = Page(
     name="overview",
-    title=LocalizedText("Vue d’ensemble", "Overview"),
-    description=LocalizedText(
-        "Tous les canaux et services : ce qui attend, ce que la journée a apporté, et ce qui est en retard.",
-        "All channels and services: backlog, flows of today, and overdue contacts.",
-    ),
+    title=_("Overview"),
+    description=_("All channels and services: backlog, flows of today, and overdue contacts."),
     scope=SCOPE,
     sections=(
         Section(
@@ -55,23 +52,18 @@ PAGE: Final = Page(
                 waiting(SCOPE),
                 longest_wait(SCOPE),
                 StatPanel(
-                    title=LocalizedText("Écrits à traiter", "Letters, e-mails and forms to do"),
-                    description=LocalizedText(
-                        "Courriers, courriels et démarches ouverts dont le service doit s’occuper :"
-                        " contact_backlog_items, waiting + in_progress.",
+                    title=_("Letters, e-mails and forms to do"),
+                    description=_(
                         "Open letters, e-mails and forms that the service has to act on: contact_backlog_items, waiting"
-                        " + in_progress.",
+                        " + in_progress."
                     ),
                     query=_TO_DO,
                     width=4,
                 ),
                 overdue(SCOPE),
                 StatPanel(
-                    title=LocalizedText("Alertes en cours", "Alerts firing"),
-                    description=LocalizedText(
-                        "Alertes de Prometheus qui sont déclenchées, sans Watchdog (deploy/prometheus/rules).",
-                        "Alerts of Prometheus that fire, without Watchdog (deploy/prometheus/rules).",
-                    ),
+                    title=_("Alerts firing"),
+                    description=_("Alerts of Prometheus that fire, without Watchdog (deploy/prometheus/rules)."),
                     query='count(ALERTS{alertstate="firing", alertname!="Watchdog"}) or vector(0)',
                     thresholds=OVERDUE_THRESHOLDS,
                     width=4,
@@ -84,30 +76,21 @@ PAGE: Final = Page(
                 replace(service_level(SCOPE), width=6, height=4),
                 replace(abandonment(SCOPE, CALLS), width=6, height=4),
                 StatPanel(
-                    title=LocalizedText("Part en ligne", "Online share"),
-                    description=LocalizedText(
-                        "Démarches en ligne ÷ (démarches en ligne + courriers), reçues depuis minuit, exact.",
-                        "Online procedures ÷ (online procedures + letters), received since midnight, exact.",
-                    ),
+                    title=_("Online share"),
+                    description=_("Online procedures ÷ (online procedures + letters), received since midnight, exact."),
                     unit=SHARE,
                     query=_ONLINE,
                     height=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Courriers et courriels traités", "Letters and e-mails done"),
-                    description=LocalizedText(
-                        'Traités depuis minuit, exact : contact_today_items{flow="closed"}.',
-                        'Done since midnight, exact: contact_today_items{flow="closed"}.',
-                    ),
+                    title=_("Letters and e-mails done"),
+                    description=_('Done since midnight, exact: contact_today_items{flow="closed"}.'),
                     query=SCOPE.today("closed", 'channel=~"mail|email"'),
                     height=4,
                 ),
                 BarGaugePanel(
                     title=board_text("received"),
-                    description=LocalizedText(
-                        'Arrivés depuis minuit, par canal, exact : contact_today_items{flow="received"}.',
-                        'Received since midnight, by channel, exact: contact_today_items{flow="received"}.',
-                    ),
+                    description=_('Received since midnight, by channel, exact: contact_today_items{flow="received"}.'),
                     queries=(Query(SCOPE.today("received", by="channel")),),
                     by="channel",
                     names=CHANNELS,
@@ -115,9 +98,8 @@ PAGE: Final = Page(
                 ),
                 BarGaugePanel(
                     title=board_text("answered"),
-                    description=LocalizedText(
-                        'Répondus par une personne depuis minuit, par canal, exact : contact_today_items{flow="answered"}.',
-                        'Answered by a person since midnight, by channel, exact: contact_today_items{flow="answered"}.',
+                    description=_(
+                        'Answered by a person since midnight, by channel, exact: contact_today_items{flow="answered"}.'
                     ),
                     queries=(Query(SCOPE.today("answered", by="channel")),),
                     by="channel",
@@ -127,45 +109,35 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Dans le temps", "Over time"),
+            _("Over time"),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Arrivées du jour, par canal", "Arrivals of the day, by channel"),
-                    description=LocalizedText(
-                        'Cumul depuis minuit, exact : contact_today_items{flow="received"}.',
-                        'Total since midnight, exact: contact_today_items{flow="received"}.',
-                    ),
+                    title=_("Arrivals of the day, by channel"),
+                    description=_('Total since midnight, exact: contact_today_items{flow="received"}.'),
                     queries=(Query(SCOPE.today("received", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Aujourd’hui et il y a une semaine", "Today and a week ago"),
-                    description=LocalizedText(
-                        "Arrivées depuis minuit, tous canaux : ce jour, et le même jour de la semaine passée (offset 1w).",
-                        "Arrivals since midnight, all channels: this day, and the same weekday of last week (offset 1w).",
+                    title=_("Today and a week ago"),
+                    description=_(
+                        "Arrivals since midnight, all channels: this day, and the same weekday of last week (offset 1w)."
                     ),
                     queries=(
                         Query(SCOPE.today("received"), board_text("chart_today")),
-                        Query(SCOPE.today("received", ago="1w"), LocalizedText("il y a une semaine", "a week ago")),
+                        Query(SCOPE.today("received", ago="1w"), _("a week ago")),
                     ),
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Ce qui attend, par canal", "Backlog by channel"),
-                    description=LocalizedText(
-                        'Ouverts et à prendre en charge : contact_backlog_items{state="waiting"}.',
-                        'Open and not taken up yet: contact_backlog_items{state="waiting"}.',
-                    ),
+                    title=_("Backlog by channel"),
+                    description=_('Open and not taken up yet: contact_backlog_items{state="waiting"}.'),
                     queries=(Query(SCOPE.gauge_sum("contact_backlog_items", 'state="waiting"', by="channel")),),
                     by="channel",
                     names=CHANNELS,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Délais : à risque et en retard", "Promises: at risk and overdue"),
-                    description=LocalizedText(
-                        "Délais promis encore à tenir, par état : contact_sla_open_items.",
-                        "Open promises, by state: contact_sla_open_items.",
-                    ),
+                    title=_("SLA targets: at risk and overdue"),
+                    description=_("Open SLA targets, by state: contact_sla_open_items."),
                     queries=(
                         Query(
                             SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"'), board_text("at_risk"), AT_RISK
@@ -182,11 +154,9 @@ PAGE: Final = Page(
             (
                 TablePanel(
                     title=board_text("services"),
-                    description=LocalizedText(
-                        "Reçus, répondus : depuis minuit (contact_today_items). À traiter, en retard : maintenant. Plus"
-                        " ancien : maintenant − l’arrivée de ce que le service n’a pas encore traité, en jours.",
+                    description=_(
                         "Received, answered: since midnight (contact_today_items). To do, overdue: now. Oldest:"
-                        " now − the arrival of the oldest case that waits for the service, in days.",
+                        " now − the arrival of the oldest case that waits for the service, in days."
                     ),
                     keys=(KeyColumn("service", board_text("service"), page="channel"),),
                     columns=(
@@ -211,27 +181,23 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Usagers, semaine close", "Citizens, last completed week"),
+            _("Citizens, last completed week"),
             (
                 StatPanel(
-                    title=LocalizedText("Usagers", "Citizens"),
-                    description=LocalizedText(
-                        "Usagers (pseudonymes) qui ont pris contact la dernière semaine close :"
-                        " contact_citizens_of_all_services. Rien sous 5.",
+                    title=_("Citizens"),
+                    description=_(
                         "Citizens (pseudonyms) who made contact in the last completed week:"
-                        " contact_citizens_of_all_services. Nothing below 5.",
+                        " contact_citizens_of_all_services. Nothing below 5."
                     ),
                     query='max(contact_citizens_of_all_services{period="week"})',
                     width=4,
                     height=6,
                 ),
                 StatPanel(
-                    title=LocalizedText("Revenus", "Recontacts"),
-                    description=LocalizedText(
-                        "Contacts suivis d’un autre avec le service dans le délai de réitération ÷ contacts traités"
-                        " (contact_citizen_handled).",
+                    title=_("Recontacts"),
+                    description=_(
                         "Contacts followed by another with the service within the recontact window ÷ contacts"
-                        " handled (contact_citizen_handled).",
+                        " handled (contact_citizen_handled)."
                     ),
                     unit=SHARE,
                     query=ratio(OF_CITIZENS.gauge_sum(_HANDLED, 'recontact="true"'), OF_CITIZENS.gauge_sum(_HANDLED)),
@@ -239,10 +205,9 @@ PAGE: Final = Page(
                     height=6,
                 ),
                 StatPanel(
-                    title=LocalizedText("Résolus au premier contact", "Resolved at first contact"),
-                    description=LocalizedText(
-                        "Traités au premier contact et sans réitération ÷ contacts traités (contact_citizen_handled).",
-                        "Handled at first contact and without a recontact ÷ contacts handled (contact_citizen_handled).",
+                    title=_("Resolved at first contact"),
+                    description=_(
+                        "Handled at first contact and without a recontact ÷ contacts handled (contact_citizen_handled)."
                     ),
                     unit=SHARE,
                     query=ratio(
@@ -253,20 +218,18 @@ PAGE: Final = Page(
                     height=6,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Contacts évitables", "Avoidable contacts"),
-                    description=LocalizedText(
-                        "Contacts de la dernière semaine close, par la raison pour laquelle ils n’auraient pas été"
-                        " nécessaires (contact_citizen_contacts).",
-                        "Contacts of the last completed week, by the reason that made them avoidable (contact_citizen_contacts).",
+                    title=_("Avoidable contacts"),
+                    description=_(
+                        "Contacts of the last completed week, by the reason that made them avoidable (contact_citizen_contacts)."
                     ),
                     queries=(Query(OF_CITIZENS.gauge_sum("contact_citizen_contacts", 'reason!="other"', by="reason")),),
                     by="reason",
                     names={
-                        "letter_unanswered": LocalizedText("Courrier sans réponse", "Letter not answered"),
-                        "form_unanswered": LocalizedText("Démarche sans réponse", "Procedure not answered"),
-                        "email_unanswered": LocalizedText("Courriel sans réponse", "E-mail not answered"),
-                        "no_show": LocalizedText("Rendez-vous manqué", "Appointment missed"),
-                        "abandoned": LocalizedText("Appel abandonné", "Call abandoned"),
+                        "letter_unanswered": _("Letter not answered"),
+                        "form_unanswered": _("Procedure not answered"),
+                        "email_unanswered": _("E-mail not answered"),
+                        "no_show": _("Appointment missed"),
+                        "abandoned": _("Call abandoned"),
                     },
                     width=12,
                     height=6,

@@ -18,8 +18,9 @@ from grafana.panels import (
 )
 from grafana.promql import RANGE, RATE, Scope, since
 from grafana.shared_panels import FRESHNESS
-from grafana.texts import CHANNELS, LocalizedText, ValueNames, board_text, untranslated
+from grafana.texts import CHANNELS, ValueNames, _, board_text, untranslated
 from models import topics
+from models.locale import C_
 from streams.web.options import Thresholds
 
 ALL: Final = Scope()
@@ -29,12 +30,12 @@ SILENT: Final = Thresholds(attention=120, action=600)
 FILLING: Final = Thresholds(attention=0.25, action=0.5)
 """Thresholds for the used share of a spool; the alert SpoolFilling fires from a half on."""
 RESULTS: Final[ValueNames] = {
-    "ok": LocalizedText("Comptés", "Counted"),
-    "duplicate": LocalizedText("Déjà connus", "Duplicates"),
-    "dead": LocalizedText("Inutilisables", "Not usable"),
+    "ok": _("Counted"),
+    "duplicate": _("Duplicates"),
+    "dead": _("Not usable"),
 }
 TOPICS: Final[ValueNames] = {
-    topic.name: CHANNELS.get(channel, LocalizedText("Avis", "Opinions")) for channel, topic in topics.SOURCES.items()
+    topic.name: CHANNELS.get(channel, _("Opinions")) for channel, topic in topics.SOURCES.items()
 }
 JOBS: Final[ValueNames] = {
     "accueil-worker": untranslated("worker"),
@@ -58,11 +59,8 @@ def _quantile(share: float, histogram: str, label: str) -> str:
 
 PAGE: Final = Page(
     name="pipeline",
-    title=LocalizedText("Chaîne technique", "Pipeline"),
-    description=LocalizedText(
-        "Si les événements arrivent, sont comptés, et si tout répond.",
-        "Whether events arrive and are counted, and whether all processes answer.",
-    ),
+    title=_("Pipeline"),
+    description=_("Whether events arrive and are counted, and whether all processes answer."),
     scope=ALL,
     since="now-6h",
     sections=(
@@ -71,52 +69,44 @@ PAGE: Final = Page(
             (
                 FRESHNESS,
                 StatPanel(
-                    title=LocalizedText("Processus muets", "Processes that do not answer"),
-                    description=LocalizedText(
-                        'Processus dont Prometheus n’obtient rien : up{job=~"accueil-.+"} == 0.',
-                        'Processes that Prometheus cannot scrape: up{job=~"accueil-.+"} == 0.',
-                    ),
+                    title=_("Processes that do not answer"),
+                    description=_('Processes that Prometheus cannot scrape: up{job=~"accueil-.+"} == 0.'),
                     query='sum(up{job=~"accueil-.+"} == bool 0)',
                     thresholds=Thresholds(attention=1, action=1),
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Partitions sans worker", "Partitions without a worker"),
-                    description=LocalizedText(
-                        "Partitions attendues − partitions dont un worker s’occupe : pipeline_expected_partitions −"
-                        " pipeline_active_partitions.",
+                    title=_("Partitions without a worker"),
+                    description=_(
                         "Partitions expected − partitions assigned to a worker: pipeline_expected_partitions −"
-                        " pipeline_active_partitions.",
+                        " pipeline_active_partitions."
                     ),
                     query='max(pipeline_expected_partitions) - sum(pipeline_active_partitions{job="accueil-worker"})',
                     thresholds=Thresholds(attention=1, action=1),
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Événements à traiter", "Events to be processed"),
-                    description=LocalizedText(
-                        "Enregistrements des sources qu’aucune étape n’a validés, tous workers : pipeline_consumer_lag_records.",
-                        "Records of the sources that no step has committed, all workers: pipeline_consumer_lag_records.",
+                    title=_("Events to be processed"),
+                    description=_(
+                        "Records of the sources that no step has committed, all workers: pipeline_consumer_lag_records."
                     ),
                     query='sum(pipeline_consumer_lag_records{job="accueil-worker"})',
                     thresholds=Thresholds(attention=1000, action=10_000),
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Inutilisables", "Not usable"),
-                    description=LocalizedText(
-                        "Événements mis de côté avec une raison, sur la période : croissance de pipeline_dead_letters_total.",
-                        "Events set aside with a reason, in the time range: increase of pipeline_dead_letters_total.",
+                    title=_("Not usable"),
+                    description=_(
+                        "Events set aside with a reason, in the time range: increase of pipeline_dead_letters_total."
                     ),
                     query=ALL.increase("pipeline_dead_letters_total"),
                     thresholds=ANY,
                     width=4,
                 ),
                 StatPanel(
-                    title=LocalizedText("Fichier SLA refusé", "SLA file refused"),
-                    description=LocalizedText(
-                        "Processus qui n’ont pu relire le fichier SLA : pipeline_sla_file_last_reload_successful == 0.",
-                        "Processes that could not reload the SLA file: pipeline_sla_file_last_reload_successful == 0.",
+                    title=_("SLA file refused"),
+                    description=_(
+                        "Processes that could not reload the SLA file: pipeline_sla_file_last_reload_successful == 0."
                     ),
                     query="sum(pipeline_sla_file_last_reload_successful == bool 0)",
                     thresholds=Thresholds(attention=1, action=1),
@@ -125,37 +115,29 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Événements", "Events"),
+            _(C_("dashboard", "Events")),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Traités, par résultat", "Processed, by result"),
-                    description=LocalizedText(
-                        "Événements par seconde, par résultat : pipeline_events_processed_total.",
-                        "Events per second, by result: pipeline_events_processed_total.",
-                    ),
+                    title=_("Processed, by result"),
+                    description=_("Events per second, by result: pipeline_events_processed_total."),
                     unit=PER_SECOND,
                     queries=(Query(ALL.rate("pipeline_events_processed_total", by="result")),),
                     by="result",
                     names=RESULTS,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Lus, par canal", "Read, by channel"),
-                    description=LocalizedText(
-                        "Enregistrements validés par seconde, par topic : pipeline_records_total.",
-                        "Records committed per second, by topic: pipeline_records_total.",
-                    ),
+                    title=_("Read, by channel"),
+                    description=_("Records committed per second, by topic: pipeline_records_total."),
                     unit=PER_SECOND,
                     queries=(Query(_each(f'rate(pipeline_records_total{{job="accueil-worker"}}[{RATE}])', "topic")),),
                     by="topic",
                     names=TOPICS,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Inutilisables, par raison", "Not usable, by reason"),
-                    description=LocalizedText(
-                        "Mis de côté sur la période, par raison : pipeline_dead_letters_total. `accueil dead-letters"
-                        " list` les montre.",
+                    title=_("Not usable, by reason"),
+                    description=_(
                         "Set aside in the time range, by reason: pipeline_dead_letters_total. `accueil"
-                        " dead-letters list` shows them.",
+                        " dead-letters list` shows them."
                     ),
                     queries=(Query(ALL.increase("pipeline_dead_letters_total", by="reason")),),
                     by="reason",
@@ -163,10 +145,9 @@ PAGE: Final = Page(
                     height=12,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("Durée d’une transaction, 95 %", "Time of a transaction, 95 %"),
-                    description=LocalizedText(
-                        "95 % des transactions durent au plus : histogram_quantile(0,95) de pipeline_commit_seconds.",
-                        "95% of transactions take at most: histogram_quantile(0.95) of pipeline_commit_seconds.",
+                    title=_("Time of a transaction, 95 %"),
+                    description=_(
+                        "Transactions last at most this long in 95%: histogram_quantile(0.95) of pipeline_commit_seconds."
                     ),
                     unit=SECONDS,
                     queries=(Query(_quantile(0.95, "pipeline_commit_seconds", "job")),),
@@ -177,15 +158,13 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Délais", "Delays"),
+            _("Delays"),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Du dépôt dans Kafka à la validation, 95 %", "From Kafka to the commit, 95%"),
-                    description=LocalizedText(
-                        "Délai du plus ancien enregistrement de chaque lot, 95 % sont au plus :"
-                        " histogram_quantile(0,95) de pipeline_event_delay_seconds, par topic.",
+                    title=_("From Kafka to the commit, 95%"),
+                    description=_(
                         "Delay of the oldest record of each batch, 95% are at most: histogram_quantile(0.95) of"
-                        " pipeline_event_delay_seconds, by topic.",
+                        " pipeline_event_delay_seconds, by topic."
                     ),
                     unit=SECONDS,
                     queries=(Query(_quantile(0.95, "pipeline_event_delay_seconds", "topic")),),
@@ -196,72 +175,63 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Processus", "Processes"),
+            _("Processes"),
             (
                 TablePanel(
-                    title=LocalizedText("Processus", "Processes"),
-                    description=LocalizedText(
-                        "Répond : up. Répartitions, erreurs internes, lots relus : sur la période. À traiter :"
-                        " pipeline_consumer_lag_records, maintenant.",
+                    title=_("Processes"),
+                    description=_(
                         "Answers: up. Rebalances, internal errors, batches fetched again: in the time range. To"
-                        " process: pipeline_consumer_lag_records, now.",
+                        " process: pipeline_consumer_lag_records, now."
                     ),
                     keys=(
-                        KeyColumn("job", LocalizedText("Processus", "Process")),
-                        KeyColumn("instance", LocalizedText("Adresse", "Address")),
+                        KeyColumn("job", _("Process")),
+                        KeyColumn("instance", _("Address")),
                     ),
                     columns=(
                         Column(
-                            LocalizedText("Répond", "Answers"),
+                            _(C_("dashboard", "Answers")),
                             'max by (job, instance) (up{job=~"accueil-.+"})',
-                            states={"1": LocalizedText("● oui", "● yes"), "0": LocalizedText("■ non", "■ no")},
+                            states={"1": _("● yes"), "0": _("■ no")},
                         ),
                         Column(
-                            LocalizedText("Répartitions", "Rebalances"),
+                            _("Rebalances"),
                             _counts("pipeline_rebalances_total", "job, instance"),
                         ),
                         Column(
-                            LocalizedText("Erreurs internes", "Internal errors"),
+                            _("Internal errors"),
                             _counts("pipeline_internal_errors_total", "job, instance"),
                             thresholds=ANY,
                         ),
                         Column(
-                            LocalizedText("Lots relus", "Batches fetched again"),
+                            _("Batches fetched again"),
                             _counts("pipeline_delivery_gaps_total", "job, instance"),
                         ),
                         Column(
-                            LocalizedText("À traiter", "To process"),
+                            _("To process"),
                             "sum by (job, instance) (pipeline_consumer_lag_records)",
                         ),
                     ),
                 ),
                 StatPanel(
-                    title=LocalizedText("Coût d’une collecte", "Cost of a scrape"),
-                    description=LocalizedText(
-                        "Temps de collecte de ces métriques : contact_collect_duration_seconds.",
-                        "Time to collect these metrics: contact_collect_duration_seconds.",
-                    ),
+                    title=_("Cost of a scrape"),
+                    description=_("Time to collect these metrics: contact_collect_duration_seconds."),
                     unit=SECONDS,
                     query="max(contact_collect_duration_seconds)",
                     thresholds=Thresholds(attention=0.5, action=1),
                     width=8,
                 ),
                 StatPanel(
-                    title=LocalizedText("Chiffres illisibles", "Figures that could not be read"),
-                    description=LocalizedText(
-                        "Lignes de chiffres que le tableau n’a pu lire, sur la période : contact_collect_errors_total.",
-                        "Rows of figures that the board could not read, in the time range: contact_collect_errors_total.",
+                    title=_("Figures that could not be read"),
+                    description=_(
+                        "Rows of figures that the board could not read, in the time range: contact_collect_errors_total."
                     ),
                     query=ALL.increase("contact_collect_errors_total"),
                     thresholds=ANY,
                     width=8,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Version", "Version"),
-                    description=LocalizedText(
-                        "Versions utilisées : contact_pipeline_build_info.",
-                        "Running versions: contact_pipeline_build_info.",
-                    ),
+                    title=untranslated("Version"),
+                    description=_("Running versions: contact_pipeline_build_info."),
                     queries=(Query("count by (version) (contact_pipeline_build_info)"),),
                     by="version",
                     height=5,
@@ -269,52 +239,49 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Connecteurs", "Connectors"),
+            _("Connectors"),
             (
                 TablePanel(
-                    title=LocalizedText("Sources", "Sources"),
-                    description=LocalizedText(
-                        "Publiés, erreurs : sur la période. Dernier événement, dernière lecture : maintenant − cet"
-                        " instant. Tampon : octets en attente ÷ limite.",
+                    title=untranslated("Sources"),
+                    description=_(
                         "Published, errors: in the time range. Last event, last read: now − its time. Spool: bytes"
-                        " waiting ÷ limit.",
+                        " waiting ÷ limit."
                     ),
-                    keys=(KeyColumn("connector", LocalizedText("Connecteur", "Connector")),),
+                    keys=(KeyColumn("connector", _("Connector")),),
                     columns=(
                         Column(
-                            LocalizedText("Publiés", "Published"),
+                            _("Published"),
                             _counts("connector_events_published_total", "connector"),
                         ),
                         Column(
-                            LocalizedText("Erreurs", "Errors"),
+                            _("Errors"),
                             _counts("connector_errors_total", "connector"),
                             thresholds=ANY,
                         ),
                         Column(
-                            LocalizedText("Dernier événement", "Last event"),
+                            _(C_("dashboard", "Last event")),
                             since("max by (connector) (connector_last_event_timestamp_seconds > 0)"),
                             CLOCK,
                         ),
                         Column(
-                            LocalizedText("Dernière lecture", "Last read"),
+                            _("Last read"),
                             since("max by (connector) (connector_last_success_timestamp_seconds)"),
                             CLOCK,
                             thresholds=SILENT,
                         ),
-                        Column(LocalizedText("Tampon", "Spool"), _SPOOL, SHARE, thresholds=FILLING),
+                        Column(_("Spool"), _SPOOL, SHARE, thresholds=FILLING),
                         Column(
-                            LocalizedText("Refusés jetés", "Rejects dropped"),
+                            _("Rejects dropped"),
                             _counts("connector_rejects_dropped_total", "connector"),
                         ),
                     ),
                     height=10,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Enregistrements refusés, par raison", "Records rejected, by reason"),
-                    description=LocalizedText(
-                        "Refusés par les connecteurs sur la période : connector_errors_total. `accueil rejects list` les montre.",
+                    title=_("Records rejected, by reason"),
+                    description=_(
                         "Rejected by connectors in the time range: connector_errors_total. `accueil rejects"
-                        " list` shows them.",
+                        " list` shows them."
                     ),
                     queries=(Query(_counts("connector_errors_total", "reason")),),
                     by="reason",
@@ -322,50 +289,40 @@ PAGE: Final = Page(
                     height=12,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText("En attente de Kafka", "Waiting for Kafka"),
-                    description=LocalizedText(
-                        "Enregistrements dans les tampons de tous les connecteurs : connector_spool_records.",
-                        "Records in the spools of all connectors: connector_spool_records.",
-                    ),
-                    queries=(Query("sum(connector_spool_records)", LocalizedText("En attente", "Waiting")),),
+                    title=_("Waiting for Kafka"),
+                    description=_("Records in the spools of all connectors: connector_spool_records."),
+                    queries=(Query("sum(connector_spool_records)", _("Waiting")),),
                     height=12,
                 ),
             ),
         ),
         Section(
-            LocalizedText("Fils des usagers, notifications aux équipes", "Timelines, notifications"),
+            _("Timelines, notifications"),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Lignes écrites", "Rows written"),
-                    description=LocalizedText(
-                        "Lignes par seconde dans la base des fils : timeline_written_total.",
-                        "Rows per second into the timelines’ database: timeline_written_total.",
-                    ),
+                    title=_("Rows written"),
+                    description=_("Rows per second into the timelines’ database: timeline_written_total."),
                     unit=PER_SECOND,
                     queries=(Query(_each(f"rate(timeline_written_total[{RATE}])", "what")),),
                     by="what",
                     names={
-                        "entries": LocalizedText("Entrées", "Entries"),
-                        "links": LocalizedText("Liens", "Links"),
-                        "adopted": LocalizedText("Rattachées", "Adopted"),
+                        "entries": _("Entries"),
+                        "links": _("Links"),
+                        "adopted": _("Adopted"),
                     },
                 ),
                 StatPanel(
-                    title=LocalizedText("Demandes sans jeton", "Requests without a token"),
-                    description=LocalizedText(
-                        "Demandes à l’API sans jeton valable, sur la période : api_unauthenticated_requests_total.",
+                    title=_("Requests without a token"),
+                    description=_(
                         "Requests to the API without a valid token, in the time range:"
-                        " api_unauthenticated_requests_total.",
+                        " api_unauthenticated_requests_total."
                     ),
                     query="sum(increase(api_unauthenticated_requests_total[$__range]))",
                     height=8,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("À remettre, par destinataire", "Notifications to send, by receiver"),
-                    description=LocalizedText(
-                        "Notifications qu’accueil notify n’a pas encore remises : notify_waiting.",
-                        "Notifications that accueil notify has not sent yet: notify_waiting.",
-                    ),
+                    title=_("Notifications to send, by receiver"),
+                    description=_("Notifications that accueil notify has not sent yet: notify_waiting."),
                     queries=(Query("max by (receiver) (notify_waiting)"),),
                     by="receiver",
                     width=6,

@@ -30,7 +30,8 @@ from grafana.shared_panels import (
     service_levels,
     waits,
 )
-from grafana.texts import AGENT_STATES, LocalizedText, ValueNames, board_text
+from grafana.texts import AGENT_STATES, LocalizedText, ValueNames, _, board_text, untranslated
+from models.locale import C_
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds
 
@@ -40,16 +41,16 @@ IN_A_QUEUE: Final = 'queue!=""'
 """Matcher of agents by queue; an agent of several queues counts in each."""
 AT_WORK: Final = 'state=~"available|on_contact"'
 LEFT: Final[ValueNames] = {
-    "full": LocalizedText("File pleine", "Queue full"),
-    "closed": LocalizedText("Fermée", "Closed"),
-    "diverted": LocalizedText("Renvoi", "Diverted"),
-    "timeout": LocalizedText("Délai dépassé", "Timed out"),
+    "full": _("Queue full"),
+    "closed": _(C_("dashboard", "Closed")),
+    "diverted": _("Diverted"),
+    "timeout": _("Timed out"),
     "empty": board_text("no_agent"),
-    "key": LocalizedText("Touche", "Key"),
-    "withdrawn": LocalizedText("Retirés", "Withdrawn"),
-    "forgotten": LocalizedText("Sans nouvelles", "No end reported"),
-    "incompatible": LocalizedText("Incompatibles", "Incompatible"),
-    "other": LocalizedText("Autres", "Other"),
+    "key": _("Key"),
+    "withdrawn": _("Withdrawn"),
+    "forgotten": _("No end reported"),
+    "incompatible": _("Incompatible"),
+    "other": _(C_("dashboard", "Other")),
 }
 
 
@@ -57,16 +58,13 @@ def _queues(title: LocalizedText, matcher: str, longest: Thresholds, *further: C
     """Return a table of queues; `longest` are the thresholds of the longest wait."""
     return TablePanel(
         title=title,
-        description=LocalizedText(
-            "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus,"
-            " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), taux d’abandon : depuis minuit,"
-            " exact.",
+        description=_(
             "Waiting, longest (now − arrival of the oldest), agents: now. Received, answered, service level"
             " (answered within the target ÷ (answered + abandons that were not short)), abandon rate: since midnight,"
-            " exact.",
+            " exact."
         ),
         keys=(
-            KeyColumn("site", LocalizedText("Site", "Site")),
+            KeyColumn("site", untranslated("Site")),
             KeyColumn("service", board_text("service"), page="channel"),
             KeyColumn("queue", board_text("queue"), page="queue"),
         ),
@@ -104,10 +102,7 @@ def _queues(title: LocalizedText, matcher: str, longest: Thresholds, *further: C
 PAGE: Final = Page(
     name="queue",
     title=board_text("queue"),
-    description=LocalizedText(
-        "Les files du téléphone et des guichets : qui attend, qui répond, à quel niveau de service.",
-        "Queues of the telephone and front desks: waits, answers and service levels.",
-    ),
+    description=_("Queues of the telephone and front desks: waits, answers and service levels."),
     scope=SCOPE,
     refresh="10s",
     sections=(
@@ -115,7 +110,7 @@ PAGE: Final = Page(
             board_text("queues"),
             (
                 _queues(
-                    LocalizedText("Files du téléphone", "Queues of the telephone"),
+                    _("Queues of the telephone"),
                     CALL_QUEUES,
                     LONGEST_WAIT_SECONDS[Channel.CALL],
                     Column(
@@ -132,12 +127,10 @@ PAGE: Final = Page(
                 service_levels(SCOPE),
                 mean_wait(SCOPE),
                 StatPanel(
-                    title=LocalizedText("90 % attendent au plus", "90% wait at most"),
-                    description=LocalizedText(
-                        "Neuvième décile des attentes des répondus, sur la période, estimé dans sa classe :"
-                        " histogram_quantile(0,9) de contact_wait_seconds.",
+                    title=_("90% wait at most"),
+                    description=_(
                         "Ninth decile of the waits of answered contacts, over the time range, estimated within its"
-                        " bucket: histogram_quantile(0.9) of contact_wait_seconds.",
+                        " bucket: histogram_quantile(0.9) of contact_wait_seconds."
                     ),
                     unit=CLOCK,
                     query=SCOPE.quantile(0.9, "contact_wait_seconds"),
@@ -146,10 +139,9 @@ PAGE: Final = Page(
                 ),
                 mean_handle(SCOPE),
                 StatPanel(
-                    title=LocalizedText("Occupation", "Occupancy"),
-                    description=LocalizedText(
-                        "Agents en ligne ÷ (disponibles + en ligne), en ce moment ; les pauses n’y sont pas : contact_agents.",
-                        "Agents on contact ÷ (available + on contact), now; without paused agents: contact_agents.",
+                    title=_("Occupancy"),
+                    description=_(
+                        "Agents on contact ÷ (available + on contact), now; without paused agents: contact_agents."
                     ),
                     unit=SHARE,
                     query=ratio(
@@ -163,15 +155,13 @@ PAGE: Final = Page(
             ),
         ),
         Section(
-            LocalizedText("Dans le temps", "Over time"),
+            _("Over time"),
             (
                 TimeSeriesPanel(
-                    title=LocalizedText("Reçus, répondus, abandonnés", "Received, answered, abandoned"),
-                    description=LocalizedText(
-                        "Croissance des compteurs contact_received_total, contact_answered_total,"
-                        " contact_abandoned_total entre deux points.",
+                    title=_("Received, answered, abandoned"),
+                    description=_(
                         "Increase of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
-                        " between two points.",
+                        " between two points."
                     ),
                     queries=(
                         Query(SCOPE.increase_per_step("contact_received_total", QUEUED), board_text("received")),
@@ -181,9 +171,8 @@ PAGE: Final = Page(
                 ),
                 TimeSeriesPanel(
                     title=board_text("agents"),
-                    description=LocalizedText(
-                        "Agents par état ; qui sert plusieurs des files choisies compte dans chacune : contact_agents.",
-                        "Agents by state; an agent of several selected queues counts in each: contact_agents.",
+                    description=_(
+                        "Agents by state; an agent of several selected queues counts in each: contact_agents."
                     ),
                     queries=(Query(SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, by="state")),),
                     by="state",
@@ -192,20 +181,18 @@ PAGE: Final = Page(
                 recent_service_level(SCOPE),
                 waits(SCOPE),
                 HeatmapPanel(
-                    title=LocalizedText("Attentes des abandonnés", "Waits of abandoned contacts"),
-                    description=LocalizedText(
-                        "Nombre d’abandonnés, par attente : croissance des classes de contact_abandon_wait_seconds.",
-                        "Abandoned contacts by wait: increase of the buckets of contact_abandon_wait_seconds.",
+                    title=_("Waits of abandoned contacts"),
+                    description=_(
+                        "Abandoned contacts by wait: increase of the buckets of contact_abandon_wait_seconds."
                     ),
                     unit=CLOCK,
                     query=SCOPE.buckets("contact_abandon_wait_seconds"),
                 ),
                 BarGaugePanel(
                     title=board_text("left"),
-                    description=LocalizedText(
-                        "Sortis de la file sans réponse ni abandon, sur la période, par raison : contact_left_queue_total.",
+                    description=_(
                         "Left the queue neither answered nor abandoned, in the time range, by reason:"
-                        " contact_left_queue_total.",
+                        " contact_left_queue_total."
                     ),
                     queries=(Query(SCOPE.increase("contact_left_queue_total", by="reason")),),
                     by="reason",

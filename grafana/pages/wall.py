@@ -21,7 +21,8 @@ from grafana.shared_panels import (
     service_level,
     waiting,
 )
-from grafana.texts import CHANNELS, LocalizedText, board_text
+from grafana.texts import CHANNELS, _, board_text
+from models.locale import C_
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS
 
@@ -30,11 +31,8 @@ _EACH: Final = "service, queue"
 
 PAGE: Final = Page(
     name="wall",
-    title=LocalizedText("Mur", "Wall"),
-    description=LocalizedText(
-        "Un écran de 1920 × 1080, sans défilement : /d/accueil-wall?kiosk&theme=dark.",
-        "One screen of 1920 × 1080, without scrolling: /d/accueil-wall-en?kiosk&theme=dark.",
-    ),
+    title=_(C_("dashboard", "Wall")),
+    description=_("One screen of 1920 × 1080, without scrolling: /d/accueil-wall-en?kiosk&theme=dark."),
     scope=SCOPE,
     refresh="10s",
     without_navigation=True,
@@ -50,13 +48,10 @@ PAGE: Final = Page(
                 FRESHNESS,
                 TablePanel(
                     title=board_text("queues"),
-                    description=LocalizedText(
-                        "En attente, la plus longue (maintenant − arrivée), agents : en ce moment. Niveau de service :"
-                        " répondus dans la cible ÷ (répondus + abandons non courts) ; taux d’abandon : abandons non courts ÷"
-                        " (répondus + eux) ; depuis minuit.",
+                    description=_(
                         "Waiting, longest (now − arrival), agents: now. Service level: answered within the target"
                         " ÷ (answered + abandons that were not short); abandon rate: abandons that were not short ÷"
-                        " (answered + these); since midnight.",
+                        " (answered + these); since midnight."
                     ),
                     keys=(
                         KeyColumn("service", board_text("service")),
@@ -94,27 +89,17 @@ PAGE: Final = Page(
                     height=11,
                 ),
                 TimeSeriesPanel(
-                    title=LocalizedText(
-                        "Appels et visites, aujourd’hui et il y a une semaine", "Calls and visits, today and a week ago"
-                    ),
-                    description=LocalizedText(
-                        "Arrivés depuis minuit : ce jour, et le même jour de la semaine passée (offset 1w).",
-                        "Received since midnight: this day, and the same weekday of last week (offset 1w).",
-                    ),
+                    title=_("Calls and visits, today and a week ago"),
+                    description=_("Received since midnight: this day, and the same weekday of last week (offset 1w)."),
                     queries=(
                         Query(SCOPE.today("received", QUEUED), board_text("chart_today")),
-                        Query(
-                            SCOPE.today("received", QUEUED, ago="1w"), LocalizedText("il y a une semaine", "a week ago")
-                        ),
+                        Query(SCOPE.today("received", QUEUED, ago="1w"), _("a week ago")),
                     ),
                     height=9,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Écrits à traiter", "Letters, e-mails, forms to do"),
-                    description=LocalizedText(
-                        'Ouverts et à prendre en charge, par canal : contact_backlog_items{state="waiting"}.',
-                        'Open and not taken up yet, by channel: contact_backlog_items{state="waiting"}.',
-                    ),
+                    title=_("Letters, e-mails, forms to do"),
+                    description=_('Open and not taken up yet, by channel: contact_backlog_items{state="waiting"}.'),
                     queries=(
                         Query(SCOPE.gauge_sum("contact_backlog_items", WRITTEN, 'state="waiting"', by="channel")),
                     ),
@@ -124,14 +109,11 @@ PAGE: Final = Page(
                     height=9,
                 ),
                 BarGaugePanel(
-                    title=LocalizedText("Alertes en cours", "Alerts firing"),
-                    description=LocalizedText(
-                        "Alertes de Prometheus qui sont déclenchées, sans Watchdog (deploy/prometheus/rules).",
-                        "Alerts of Prometheus that fire, without Watchdog (deploy/prometheus/rules).",
-                    ),
+                    title=_("Alerts firing"),
+                    description=_("Alerts of Prometheus that fire, without Watchdog (deploy/prometheus/rules)."),
                     queries=(Query('count by (alertname) (ALERTS{alertstate="firing", alertname!="Watchdog"})'),),
                     by="alertname",
-                    no_value_text=LocalizedText("● aucune", "● none"),
+                    no_value_text=_("● none"),
                     width=6,
                     height=9,
                 ),

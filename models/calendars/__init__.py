@@ -4,7 +4,7 @@ Instants are milliseconds since 1970 (UTC), as in `streams.core`. Local time is 
 `models.calendars.ical` reads and writes iCalendar.
 """
 
-from models.calendars.compiled import Calendar, Deadline, OpeningChange, Pause, compile_calendar
+from models.calendars.compiled import Calendar, Deadline, OpeningChange, Pause
 from models.calendars.errors import BeyondCalendarError, CalendarError
 from models.calendars.rules import CalendarRules, DateRange, Version, read_rules
 from models.calendars.units import Unit
@@ -20,6 +20,5 @@ __all__ = [
     "Pause",
     "Unit",
     "Version",
-    "compile_calendar",
     "read_rules",
 ]

@@ -38,11 +38,6 @@ class OpeningChange(NamedTuple):
     opens: bool
 
 
-def compile_calendar(rules: CalendarRules) -> "Calendar":
-    """Return the calendar that `rules` describe."""
-    return Calendar(rules)
-
-
 class Calendar:
     """Opening hours, working days and deadlines by the rules of one calendar.
 

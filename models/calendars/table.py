@@ -4,7 +4,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Protocol
 
 from models.calendars.years import Dates, Instants, Year, instants
 
@@ -17,24 +16,13 @@ class OutOfRangeError(Exception):
         self.earlier = earlier
 
 
-class Scale(Protocol):
-    """Conversion between instants and counted time of one unit, in milliseconds or days.
-
-    The position of an instant is the counted time up to it: it grows while time counts, and is constant while it does not.
-    """
-
-    def begin(self, at: int) -> int:
-        """Return the instant at which the counting of a delay that begins at `at` starts."""
-
-    def position(self, at: int) -> int:
-        """Return the time counted from the start of the table to `at`."""
-
-    def instant(self, position: int) -> int:
-        """Return the first instant with this position: the inverse of `position`."""
-
-
 class Elapsed:
-    """Scale of `Unit.ELAPSED`: all time counts."""
+    """Scale of `Unit.ELAPSED`: all time counts.
+
+    A scale converts instants to counted time of one unit, in milliseconds or days. `begin` is the instant at which the counting
+    of a delay starts. `position` is the time counted up to an instant: constant while time does not count. `instant` is the
+    inverse of `position`: the first instant with that position.
+    """
 
     def begin(self, at: int) -> int:
         """Return `at`."""
@@ -91,6 +79,9 @@ class CountedDays:
         if position > len(self._days):
             raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])
+
+
+Scale = Elapsed | OpeningHours | CountedDays
 
 
 class Table:

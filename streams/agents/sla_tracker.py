@@ -1,13 +1,13 @@
-"""SLA clocks of one partition's contacts: updated when a contact changes, and by ticks when a deadline is near or passes.
+"""SLA clocks of one partition's contacts; decides when a passed deadline is reported, as its event may still arrive.
 
 `streams.core.sla.clock_changes` has the rules.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from models import topics
-from models.policies import ClockKind, Policies
+from models.policies import Policies
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_counts import EditFigure, count_clocks, count_contact
@@ -15,9 +15,10 @@ from streams.core.sla import events
 from streams.core.sla import open_targets as targets
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import ClockChange, advance, advance_time
-from streams.core.sla.clock_intervals import clock_intervals
+from streams.core.sla.clock_intervals import EndedIntervals, clock_intervals
 from streams.core.sla.deadlines import DeadlineIndex
 from streams.core.sla.open_targets import open_targets
+from streams.core.sla.renewal import Renewal, renew
 from streams.core.timeline import entries
 from streams.engine.job import Step, Table
 
@@ -29,10 +30,6 @@ LATE_MS: Final = 5_000
 not treated as an outage."""
 CHECKED_PER_TICK: Final = 5000
 """Maximum number of contacts with due clocks checked per tick."""
-RENEWED_PER_TICK: Final = 2000
-"""Maximum number of contacts whose clocks are renewed per tick after a change of policies."""
-RENEWAL_PENDING: Final = "-"
-"""Result of `SlaTracker.renew` in place of a fingerprint while the renewal is not complete."""
 
 
 class SlaDelays(NamedTuple):
@@ -73,20 +70,17 @@ class SlaTracker:
         self._next_targets_time: Final = next_targets_time
         self._deadlines: Final = DeadlineIndex(self._lag)
         self._ticking_since = self._ticked_at = 0
-        self._renewal: Iterator[bytes] | None = None
-        """Contacts whose clocks must still be renewed after a change of policies; None if complete."""
-        self._renewing = ""
-        """Fingerprint of the policies that the current renewal applies."""
+        self._renewal: Final = Renewal()
 
     def restore(self) -> None:
         """Rebuild the index of deadlines from the loaded rows, and end a renewal without completing it."""
         self._ticked_at = 0
         self._deadlines.rebuild(self._contacts.rows)
-        self._renewal = None
+        self._renewal.cancel()
 
     def undo(self) -> None:
         """Restore the deadlines of the rows that a failed step changed, and restart a renewal."""
-        self._renewal = None
+        self._renewal.cancel()
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))
 
@@ -106,7 +100,7 @@ class SlaTracker:
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of `after`, a row that this step changed, count them, and report the changes that its events cause."""
-        had_ended = _HadEnded(before)
+        had_ended = EndedIntervals(before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
         )
@@ -116,40 +110,17 @@ class SlaTracker:
         """Renew the clocks of open contacts, some per tick, after a change of policies or calendars.
 
         `known` is the fingerprint of the policies that the clocks have. Returns the fingerprint of the current policies once all
-        clocks have them, until then `RENEWAL_PENDING`.
+        clocks have them, until then `renewal.RENEWAL_PENDING`.
         """
         self._policies = self._load_policies()
-        wanted = self._policies.fingerprint_at(step.now)
-        if self._renewal is None and known == wanted:
-            return known
-        if self._renewal is None or self._renewing != wanted:
-            self._renewal, self._renewing = iter(list(self._contacts.rows)), wanted
-        rows = self._contacts.rows
-        for _ in range(RENEWED_PER_TICK):
-            key = next(self._renewal, None)
-            if key is None:
-                self._renewal = None
-                return wanted
-            before = rows.get(key)
-            if before is not None and not before.is_closed:
-                self._renew(key, before, step)
-        return RENEWAL_PENDING
-
-    def _renew(self, key: bytes, before: Contact, step: Step) -> None:
-        known, had_ended = before.clocks, _HadEnded(before)
-        complete_until = max(before.last_own_event_at, *(clock.breach_reported_at or 0 for clock in known), 0)
-        clocks, news = advance(
-            known, clock_intervals(before), self._policies, step.now, complete_until, renew=True, had_ended=had_ended
-        )
-        if clocks is not known:
-            after = before.__copy__()
-            self._contacts.put(key, after)
-            self._put(key, before, after, clocks, step, news)
-            count_contact(before, after, self._edit)
-        elif open_targets(known) and not before.stays and not before.is_erased:
-            self._send_open_targets(
-                key, before, step
-            )  # a new timeline database lacks them, as does an earlier release's
+        for key, row in self._renewal.take(known, self._policies.fingerprint_at(step.now), self._contacts.rows):
+            clocks, news = renew(row, self._policies, step.now)
+            if clocks is not row.clocks:
+                self._put_changed(key, row, clocks, step, news)
+            elif open_targets(clocks) and not row.stays and not row.is_erased:
+                # A new timeline database lacks them, as does an earlier release's.
+                self._send_open_targets(key, row, step)
+        return self._renewal.fingerprint
 
     def check_deadlines(self, step: Step, history: History) -> None:
         """Report deadlines that have passed, and targets that became at risk, once earlier events would have arrived."""
@@ -170,14 +141,20 @@ class SlaTracker:
                 self._deadlines.postpone(key, clear_at)
                 continue
             clocks, news = advance_time(before.clocks, now, step.as_of - lag)
-            after = before.__copy__()
-            self._contacts.put(key, after)
-            self._put(key, before, after, clocks, step, news)
-            count_contact(before, after, self._edit)
+            self._put_changed(key, before, clocks, step, news)
 
     def _lag(self, row: Contact) -> int:
         """Return the delay of reports of a contact's passed deadlines, in milliseconds: the usual delay of its events."""
         return LAG_MS if row.stays else self._delays.news
+
+    def _put_changed(
+        self, key: bytes, before: Contact, clocks: tuple[SlaClock, ...], step: Step, news: list[ClockChange]
+    ) -> None:
+        """Set the clocks of a contact that did not change otherwise."""
+        after = before.__copy__()
+        self._contacts.put(key, after)
+        self._put(key, before, after, clocks, step, news)
+        count_contact(before, after, self._edit)
 
     def _put(
         self,
@@ -209,19 +186,3 @@ class SlaTracker:
         """Add the record with the open SLA targets of a case to the step's outputs for the timelines."""
         record = targets.record(row, key.decode(), self._next_targets_time(step.now))
         step.outputs[topics.TIMELINE.name].append(record)
-
-
-class _HadEnded:
-    """Function that says whether a clock's interval had ended in `row`, computed at the first call."""
-
-    def __init__(self, row: Contact | None) -> None:
-        self._row = row
-        self._ended: frozenset[tuple[ClockKind, int]] | None = None
-
-    def __call__(self, kind: ClockKind, number: int) -> bool:
-        if self._row is None:
-            return False
-        if self._ended is None:
-            ended = (interval for interval in clock_intervals(self._row) if interval.ended_at is not None)
-            self._ended = frozenset((interval.kind, interval.number) for interval in ended)
-        return (kind, number) in self._ended

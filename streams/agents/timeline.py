@@ -24,8 +24,9 @@ from streams.core.contacts.contact import ERASED
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
-from streams.engine.job import Job, Record, Step, Table
+from streams.engine.job import Job, Step, Table
 from streams.engine.recovery import UnrecoverableStateError
+from streams.kafka.record import Record
 
 GROUP: Final = "timeline"
 

@@ -24,6 +24,7 @@ from starlette.responses import Response
 
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
+from connectors.sdk.rate_limiter import RateLimiter
 from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
@@ -31,7 +32,6 @@ from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES
-from streams.access.rate_limit import Limiter
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
 from streams.api.options import ApiOptions
@@ -146,7 +146,7 @@ class Api:
         self.secret: Final = secret
         self.access_metrics: Final = access_metrics
         self.privacy_requests: Final = privacy_requests
-        self.limiter: Final = Limiter()
+        self.limiter: Final = RateLimiter()
         self._tokens, self._provider = tokens, provider
         self._reader = reader
         self._keys = keys

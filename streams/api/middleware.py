@@ -99,7 +99,8 @@ class AuthMiddleware:
 
     async def _limit(self, client: AuthenticatedClient, path: str) -> None:
         name = client.token.name
-        wait = self._api.limiter.take(name, time.monotonic(), client.token.rate_per_minute)
+        per_second = client.token.rate_per_minute / 60
+        wait = self._api.limiter.take(name, time.monotonic(), per_second, burst_seconds=60 - 1 / per_second)
         if not wait:
             self._limited.discard(name)
             return

@@ -12,7 +12,7 @@ from connectors.sdk.config_errors import suggest
 from models.events import Event
 from models.locale import _
 from models.timestamps import milliseconds
-from models.topics import Channel
+from models.topics import CONTACTS, SOURCES, Channel
 from streams.cli.figure_labels import figure_label
 from streams.cli.output_tables import (
     EARLIEST,
@@ -26,22 +26,20 @@ from streams.cli.output_tables import (
     print_table,
 )
 from streams.core.contacts.contact import Contact
-from streams.core.figures.figure import Dimensions, Formula
+from streams.core.figures.figure import Dimensions, FigureFormula, Formula, FormulaTerm
 from streams.core.figures.figure_explanation import (
     ABANDONMENT,
     QUEUE_CHANNELS,
     SERVICE_LEVEL,
     CountedFact,
-    FigureFormula,
     FigureQuery,
-    FormulaTerm,
     counted_facts,
     figure_names,
     formula_of,
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.kafka.state_reader import read_events, scan_contacts
-from streams.runtime.instance_lock import kafka_errors, pass_running_settings
+from streams.runtime.instance_lock import find_readable_cluster, kafka_errors, pass_running_settings
 from streams.settings.schema import Settings
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
@@ -116,7 +114,10 @@ def command(
         counted, scan = _count(settings, formula, query)
         _check_dimensions(settings, query, scan.dimensions)
         shown = counted[:limit]
-        events_by_contact = read_events(settings, {fact.contact for fact in shown}) if events else {}
+        events_by_contact = {}
+        if events:
+            cluster = find_readable_cluster(settings, SOURCES.values())
+            events_by_contact = read_events(*cluster, {fact.contact for fact in shown})
     if not counted and not scan.in_time:
         days = settings.worker.keep_closed_days
         click.echo(
@@ -243,7 +244,7 @@ def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tu
             counted[contact] = own
         return False
 
-    scan_contacts(settings, add)
+    scan_contacts(*find_readable_cluster(settings, [CONTACTS]), add)
     return sorted((fact for facts in counted.values() for fact in facts), key=_sort_key), _Scan(dimensions, in_time)
 
 

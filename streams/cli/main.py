@@ -148,8 +148,8 @@ def topics() -> None:
 @click.option("--wait", default=30.0, show_default=True, help=_("Seconds to wait for the broker."))
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
-    from streams.kafka.topic_catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
+    from streams.runtime.topic_catalogue import apply_topics, specs  # noqa: PLC0415
 
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, wait, client=client)

@@ -19,7 +19,7 @@ from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, pass_running_settings, wait_for_broker
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 
 F = TypeVar("F", bound=Callable[..., Any])
 READ_SECONDS: Final = 120.0

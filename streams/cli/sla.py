@@ -13,6 +13,7 @@ from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from models.locale import SOURCE_LANGUAGE, _, translate, user_language
 from models.policies import Policies, TargetTerms
 from models.timestamps import milliseconds
+from models.topics import CONTACTS
 from streams.cli.base import Group, config_file, pass_settings, print_settings_file
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
@@ -30,7 +31,7 @@ from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
 from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import find, kafka_errors
+from streams.runtime.instance_lock import find, find_readable_cluster, kafka_errors
 from streams.settings.loader import describe_settings_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.settings.sla_file import load_policies
@@ -189,7 +190,7 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
-        row = read_contact(settings, contact)
+        row = read_contact(*find_readable_cluster(settings, [CONTACTS]), contact)
     if row is None:
         click.echo(_("unknown contact {contact}", contact=contact), err=True)
         ctx.exit(EXIT_NOT_FOUND)
@@ -238,7 +239,8 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
-        found = read_contacts(settings, lambda row: bool(due_clocks(row)))
+        cluster = find_readable_cluster(settings, [CONTACTS])
+        found = read_contacts(*cluster, lambda row: bool(due_clocks(row)))
     clocks = [(clock, name) for name, row in found.items() for clock in due_clocks(row)]
     shown = nsmallest(limit, clocks, key=lambda item: (item[0].deadline_at, item[1]))
     if not clocks:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from models.locale import _
 from models.topics import TIMELINE
@@ -20,7 +20,7 @@ from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.kafka.topic_reader import open_consumer, read_until
 from streams.runtime.instance_lock import (
     Cluster,
     broker_errors,
@@ -101,9 +101,7 @@ def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt
     Raise `KafkaError` and `Unavailable`.
     """
     count, first_at = 0, None
-    with open_client(
-        KafkaConsumer, {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    ) as consumer:
+    with open_consumer(brokers, client) as consumer:
         numbers = consumer.partitions_for_topic(TIMELINE.name) or ()
         ends = consumer.end_offsets([TopicPartition(TIMELINE.name, number) for number in sorted(numbers)])
         for _, records in read_until(consumer, ends):

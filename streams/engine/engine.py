@@ -8,67 +8,39 @@ act, and else `EX_FAILED`.
 import asyncio
 import gc
 import math
-import os
 import signal
-import ssl
-import sys
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiokafka.producer.sender
 import faust
-import structlog
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
-    AuthenticationFailedError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    InvalidProducerEpoch,
-    InvalidProducerIdMapping,
-    InvalidSessionTimeoutError,
-    InvalidTxnState,
     KafkaError,
-    ProducerFenced,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
 )
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
 from streams.engine import fetcher, metrics, stack_dump
 from streams.engine.batch import Batch
-from streams.engine.job import Job, KeyValue
+from streams.engine.job import Job
 from streams.engine.options import Options
 from streams.engine.partition_task import PartitionTask
-from streams.engine.producer import StepProducer
-from streams.engine.recovery import UnrecoverableStateError
 from streams.engine.timeouts import wait_for_event
+from streams.engine.worker import EX_FAILED, EX_FINAL, Worker
 from streams.kafka.embedded_broker import is_listening
-from streams.kafka.partitioner import partition_of
 
 if TYPE_CHECKING:
     from streams.kafka.authorization import RequiredRights
 
-EX_FENCED: Final = os.EX_TEMPFAIL
-EX_FAILED: Final = os.EX_SOFTWARE
-EX_FINAL: Final = 2
-"""Exit code for errors that a restart cannot fix, so that the supervisor does not restart the worker.
-
-Examples: too many internal errors, records that retention deleted unprocessed, rows of a later release, missing rights."""
 WAITING_LOG_SECONDS: Final = 10
 """Seconds between two log lines about a broker that does not answer."""
 RIGHTS_CHECK_SECONDS: Final = 1.0
 """Seconds between two checks of missing rights."""
 RIGHTS_LOG_SECONDS: Final = 60.0
 """Seconds between two log lines about the same missing rights."""
-ANSWER_MS: Final = 3000
-"""Longest wait for a broker's answer at startup, in milliseconds."""
-HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
 """The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive one."""
 EXIT_TIMEOUT_SECONDS: Final = 30
@@ -77,45 +49,18 @@ GC_THRESHOLDS: Final = (100_000, 20, 50)
 """Thresholds of Python's garbage collector. Rows are long-lived, so collections that visit them are rare."""
 LATE_SECONDS: Final = 1.5
 """Interval between two heartbeats that counts as late; normally it is one second."""
-FENCED_ERRORS: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
-REFUSALS: Final = (
-    AuthenticationFailedError,
-    SaslAuthenticationFailed,
-    InvalidSessionTimeoutError,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
-"""Errors that persist until the operator changes a setting of Accueil or of the broker."""
 
 
-class Engine:
-    """State and services of one worker process, shared by its partition tasks, its consumer and its watchdog."""
+class Engine(Worker):
+    """One worker process: its partition tasks and its watchdog."""
 
     def __init__(self, job: Job, options: Options, clock: Callable[[], float] = time.time) -> None:
-        self.job: Final = job
-        self.options: Final = options
-        self.log: Final = structlog.get_logger("engine")
-        self.consumer: Any = None
-        """Faust's consumer, once it exists."""
+        super().__init__(job, options, clock)
         self.partition_tasks: dict[int, PartitionTask] = {}
-        self.room_freed: Final = asyncio.Event()
-        """Set when a partition task may have room for another batch."""
-        self.step_lock: Final[AbstractAsyncContextManager[None]] = (
-            asyncio.Lock() if options.serialize_steps else nullcontext()
-        )
-        """Lock held during each step and each tick with `Options.serialize_steps`; without effect otherwise."""
-        self._clock = clock
         self._sources = frozenset(job.sources)
         self._parked: dict[int, PartitionTask] = {}
         """Closed tasks of the latest assignment, whose rows a new task of the same partition reuses."""
-        self.partitions = 0
-        """Number of partitions of each topic; 0 until the first partition task opens."""
-        self._internal_errors: deque[float] = deque(maxlen=options.internal_errors + 1)
-        """Times of the latest internal errors, on the monotonic clock."""
         self._joined = False
-        self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
         self._fetched_at = self._beat_at
         self._closing: dict[int, PartitionTask] = {}
@@ -124,10 +69,6 @@ class Engine:
         self.stopping = False
         self.refusal = ""
         """Message about missing rights in Kafka; empty if none is missing."""
-
-    def now(self) -> int:
-        """Return the time in milliseconds since 1970."""
-        return int(self._clock() * 1000)
 
     # -------------------------------------------------------------------------------------------------- partition tasks
     def has_room_for(self, tp: TopicPartition) -> bool:
@@ -189,77 +130,6 @@ class Engine:
             number: partition_task for number, partition_task in partition_tasks.items() if partition_task.recovered
         }
         self.log.info("partitions_closed", partitions=sorted(partition_tasks))
-
-    # ---------------------------------------------------------------------------------------------------------- outputs
-    def route(self, pairs: Sequence[KeyValue]) -> Mapping[int, list[KeyValue]]:
-        """Return the records grouped by the partition of their key."""
-        routed: defaultdict[int, list[KeyValue]] = defaultdict(list)
-        for pair in pairs:
-            key = pair[0]
-            assert key is not None, "outputs have keys"
-            routed[partition_of(key, self.partitions)].append(pair)
-        return routed
-
-    async def load_partition_count(self, producer: StepProducer) -> None:
-        """Load the topics' number of partitions into `partitions`, unless it is known already.
-
-        Raises `UnrecoverableStateError` unless all topics of the job have the same number.
-        """
-        if self.partitions:
-            return
-        job = self.job
-        topics = [*job.sources, *job.states, *job.outputs, job.dead_letters]
-        counts = {topic: await producer.count_partitions(topic) for topic in topics}
-        if len(set(counts.values())) != 1:
-            raise UnrecoverableStateError(f"not all topics have the same number of partitions: {counts}")
-        self.partitions = counts[topics[0]]
-
-    # ---------------------------------------------------------------------------------------------------------- failure
-    def note_internal_error(self, error: Exception) -> None:
-        """Count a record that failed because of a defect of the job.
-
-        Exit if there are too many, so that a defective release does not turn a whole topic into dead letters.
-        """
-        now = time.monotonic()
-        self._internal_errors.append(now)
-        metrics.INTERNAL_ERRORS.inc()
-        self.log.error("internal_error", error=type(error).__name__, exc_info=error)
-        if len(self._internal_errors) > self.options.internal_errors and now - self._internal_errors[0] < HOUR_SECONDS:
-            self.exit_process(
-                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL
-            )
-
-    def note_tick_error(self, error: Exception) -> None:
-        """Count and log a tick that failed because of a defect of the job; it is retried later."""
-        metrics.INTERNAL_ERRORS.inc()
-        self.log.error("tick_failed", error=type(error).__name__, exc_info=error)
-
-    def exit_process(self, error: BaseException, code: int = EX_FAILED) -> None:
-        """Exit immediately: no code may run after a step that was fenced or whose outcome is unknown.
-
-        `code` applies unless the error determines the exit code: `EX_FENCED` for `FENCED_ERRORS`, `EX_FINAL` for `REFUSALS` and
-        for `UnrecoverableStateError`.
-        """
-        fenced = isinstance(error, FENCED_ERRORS)
-        if isinstance(error, (UnrecoverableStateError, *REFUSALS)):
-            code = EX_FINAL
-        self.log.error("leaving", error=_describe(error), exc_info=None if fenced else error)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(EX_FENCED if fenced else code)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a background coroutine; its failure ends the process."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not task.cancelled() and (error := task.exception()):
-                self.exit_process(error)
-
-        task.add_done_callback(done)
-        return task
 
     # --------------------------------------------------------------------------------------------------------- watchdog
     async def watch(self) -> None:
@@ -342,11 +212,6 @@ class Engine:
         ), f"partitions {ready} of {sorted(self.partition_tasks)} recovered"
 
 
-def _describe(error: BaseException) -> str:
-    """Return the message of one of our own errors, else the error with the name of its class."""
-    return str(error) if isinstance(error, UnrecoverableStateError | RuntimeError) and str(error) else repr(error)
-
-
 def build_app(engine: Engine) -> faust.App:
     """Return the Faust app, whose one agent passes each batch to its partition task.
 
@@ -410,10 +275,10 @@ def _credentials(client: Mapping[str, Any]) -> Any:
 
 
 def wait_for_broker(engine: Engine, signals: Sequence[int] = ()) -> None:
-    """Wait until Kafka answers at one of the bootstrap addresses, or until `signals` is not empty; log the wait."""
+    """Wait until one of the bootstrap addresses accepts connections, or until `signals` is not empty; log the wait."""
     logged_at = -math.inf
     addresses = engine.options.bootstrap.split(",")
-    while not any(signals or (is_listening(address) and _answers(address, engine.options)) for address in addresses):
+    while not any(signals or is_listening(address) for address in addresses):
         if time.monotonic() - logged_at > WAITING_LOG_SECONDS:
             logged_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
@@ -459,32 +324,6 @@ def _required_rights(job: Job) -> "RequiredRights":
         for name in names:
             topics[name] |= operations
     return RequiredRights(topics, group=job.name, transactional_ids=job.name)
-
-
-def _answers(address: str, options: Options) -> bool:
-    """Return whether Kafka answers at `address`; a load balancer may accept connections while its broker is down."""
-    host, _, port = address.strip().rpartition(":")
-    client = options.client
-    connecting = create_conn(
-        host.strip("[]"),
-        int(port),
-        request_timeout_ms=ANSWER_MS,
-        security_protocol=client.get("security_protocol", "PLAINTEXT").removeprefix("SASL_"),
-        ssl_context=client.get("ssl_context"),
-    )
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(connecting).close()
-    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        return False
-    except ssl.SSLError:
-        return True  # the consumer reports wrong TLS settings better
-    except (OSError, KafkaError, TimeoutError):
-        return False
-    finally:
-        loop.run_until_complete(asyncio.sleep(0))  # let the cancelled tasks of the connection end
-        loop.close()
-    return True
 
 
 class _Worker(faust.Worker):

@@ -7,21 +7,7 @@ commits these changes and the records' offsets in one transaction, or discards a
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from streams.kafka.record import Record
-
-__all__ = [
-    "Busy",
-    "ChecksPositions",
-    "Codec",
-    "DeadLetter",
-    "Job",
-    "KeyValue",
-    "PartitionJob",
-    "Record",
-    "Step",
-    "Table",
-    "Unavailable",
-]
+from streams.kafka.record import Header, Record
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -123,6 +109,20 @@ class DeadLetter(NamedTuple):
     record: Record
     reason: str
     detail: str
+
+    def headers(self, now: int) -> list[Header]:
+        """Return its headers: its reason, its origin, and those of the original record."""
+        record = self.record
+        return [
+            ("reason", self.reason.encode()),
+            ("detail", self.detail.encode()),
+            ("origin_topic", self.topic.encode()),
+            ("origin_partition", str(self.partition).encode()),
+            ("origin_offset", str(record.offset).encode()),
+            ("origin_timestamp", str(record.timestamp).encode()),
+            ("dead_at", str(now).encode()),
+            *((f"original.{name}", value) for name, value in record.headers),
+        ]
 
 
 class Step:

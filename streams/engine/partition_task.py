@@ -1,4 +1,4 @@
-"""Task that processes one assigned partition number: its rows, its transactional producer and its steps.
+"""Task that processes one partition number; detects records that were fetched and not delivered (`check_delivery`).
 
 Exactly-once does not depend on group membership, which only selects the worker that should try. Only the producer with the newest
 epoch of the transactional id `<job>-<partition>` can commit. Every task obtains its epoch first, and then rebuilds rows and
@@ -7,12 +7,11 @@ offsets.
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Final
 
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
@@ -23,89 +22,24 @@ from streams.engine.checkpoints import reach_checkpoint
 from streams.engine.job import (
     Busy,
     ChecksPositions,
-    DeadLetter,
-    Job,
     KeyValue,
     PartitionJob,
-    Record,
     Step,
     Unavailable,
 )
-from streams.engine.options import Options
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
+from streams.engine.schedule import StepSchedule, TickSchedule, halve
 from streams.engine.timeouts import wait_for_event
-from streams.kafka.record import Header
+from streams.engine.worker import Worker
+from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
 """Maximum size of an encoded row."""
-MAX_BACKLOG_BYTES: Final = 16 << 20
-"""Maximum size of the batches fetched ahead of the steps, unless `Options.max_records` is large."""
-MIN_LINGER_BACKLOG: Final = 1000
-"""Minimum number of unfetched records in Kafka that makes a step linger."""
-MAX_LINGER_MULTIPLE: Final = 10
-"""Longest wait for more records, in multiples of `linger_seconds`; records known to be in Kafka may not arrive soon."""
-ASSUMED_RECORD_BYTES: Final = 1 << 10
-"""Assumed size of one record, used to bound the backlog of jobs with large steps."""
-MIN_PAUSE_SECONDS: Final = 0.05
-"""Minimum pause between two ticks."""
 BUSY_SECONDS: Final = 0.5
 """Pause before a step is tried again after `Busy`."""
-MIN_DELAY_SECONDS: Final = 0.5
-"""Minimum lateness of a wake-up that indicates a long step of another task, which also delays incoming batches."""
-MAX_DELAY_SECONDS: Final = 60.0
-"""Maximum total extension of a linger because of such delays; on an overloaded machine every wake-up is late."""
 _LOSS_CHECKS: Final = 2
 """Number of consecutive checks that must find a batch missing before it is fetched again."""
-
-
-class Worker(Protocol):
-    """The services of the worker process that a partition task uses; `Engine` implements them."""
-
-    @property
-    def job(self) -> Job: ...  # noqa: D102
-    @property
-    def options(self) -> Options: ...  # noqa: D102
-    @property
-    def log(self) -> Any:
-        """Structlog logger."""
-
-    @property
-    def consumer(self) -> Any:
-        """`streams.engine.transport.Consumer`, set before the first task starts."""
-
-    @property
-    def partitions(self) -> int:
-        """Number of partitions of each topic."""
-
-    @property
-    def room_freed(self) -> asyncio.Event:
-        """Event to set when this task may have room for another batch."""
-
-    @property
-    def step_lock(self) -> AbstractAsyncContextManager[Any]:
-        """Lock to hold during each step and each tick."""
-
-    def now(self) -> int:
-        """Return the time in milliseconds since 1970."""
-
-    def route(self, pairs: Sequence[KeyValue]) -> Mapping[int, list[KeyValue]]:
-        """Return the records grouped by the partition of their key."""
-
-    async def load_partition_count(self, producer: StepProducer) -> None:
-        """Load `partitions`."""
-
-    def note_internal_error(self, error: Exception) -> None:
-        """Count a record that failed because of a defect of the job."""
-
-    def note_tick_error(self, error: Exception) -> None:
-        """Count a tick that failed because of a defect of the job."""
-
-    def exit_process(self, error: BaseException) -> None:
-        """Exit the process immediately."""
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a background coroutine whose failure ends the process."""
 
 
 class PartitionTask:
@@ -118,8 +52,8 @@ class PartitionTask:
         self.sources: Final = [TopicPartition(topic, number) for topic in worker.job.sources]
         self.job: PartitionJob = earlier.job if earlier else worker.job.open(number)
         self.ready = False
-        self._backlog = _Volume()
-        """Fetched batches that no step has taken yet, including those that Faust has not delivered."""
+        self._steps: Final = StepSchedule(worker.options)
+        self._ticks: Final = TickSchedule(worker.options.tick_seconds)
         self.positions: dict[TopicPartition, int] = {}
         """Next offset to receive of each source."""
         self._latest_timestamps: Final[dict[TopicPartition, int]] = {}
@@ -127,15 +61,6 @@ class PartitionTask:
         self._recovery: Recovery = earlier._recovery if earlier else Recovery()
         self._committed: dict[TopicPartition, int] = {}
         """Offset after the last committed record of each source."""
-        self._tick_after: dict[TopicPartition, int] | None = None
-        """Offsets that must be committed before the next tick; None until a tick is due."""
-        self._queue: deque[Batch] = deque()
-        self._put_at = 0.0
-        """Arrival time of the latest batch in the queue, or time of the latest delay (`_note_delay`)."""
-        self._first_at = 0.0
-        """Arrival time of the first batch in the queue, or time of the last step, plus the delays since."""
-        self._queued_at = 0.0
-        """The same time without the delays."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
@@ -144,7 +69,6 @@ class PartitionTask:
         self._seeking = False
         self._missing_count = 0
         """Number of consecutive checks that found a batch missing."""
-        self._failed_ticks = 0
         self._producer: StepProducer | None = None
         self._task: asyncio.Task[None] | None = None
         self.stepped_at = time.monotonic()
@@ -172,7 +96,7 @@ class PartitionTask:
 
         False while the task waits for the step lock.
         """
-        return not self.ready or (not self._is_waiting and (self._stepping or bool(self._queue)))
+        return not self.ready or (not self._is_waiting and (self._stepping or bool(self._steps)))
 
     @property
     def recovered(self) -> bool:
@@ -182,56 +106,29 @@ class PartitionTask:
     async def _run(self) -> None:
         try:
             await self._open()
-            step_at = tick_at = 0.0
             while not self._closing:
                 self._stepping = True
-                now = time.monotonic()
-                if self._queue and now >= self._due_at(step_at):
+                if self._is_step_due():
                     async with self._locked_step():
-                        if self._closing:
-                            break
-                        if time.monotonic() >= self._due_at(step_at):  # check again after the wait for the lock
-                            step_at = time.monotonic() + self._worker.options.linger_seconds
+                        if self._is_step_due():  # check again after the wait for the lock
                             await self._step(self._take())
-                if self._tick_after is None and time.monotonic() >= tick_at:
-                    self._tick_after = {tp: self._end(tp) for tp in self.sources}
-                if self._tick_after and all(self._committed[tp] >= end for tp, end in self._tick_after.items()):
+                if not self._closing and self._ticks.is_due(time.monotonic(), self._find_ends, self._committed):
                     async with self._locked_step():
-                        if self._closing:
-                            break
-                        pause = await self._tick()
-                    tick_at = (
-                        time.monotonic() + pause
-                    )  # counted from its end, so that slow ticks do not follow each other
-                    self._tick_after = None
+                        if not self._closing:
+                            await self._tick()
                 self._stepping = False
-                self.stepped_at = time.monotonic()
-                await self._wait(self._wake_at(step_at, tick_at) - self.stepped_at)
+                now = self.stepped_at = time.monotonic()
+                await self._wait((self._steps.due_at(self.lag) if self._steps else self._ticks.wake_at(now)) - now)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and self._closing:
                 raise
             self._worker.exit_process(error)  # crash-only: the process must not continue after any error
 
-    def _wake_at(self, step_at: float, tick_at: float) -> float:
-        """Return the time of the next work if no batch arrives."""
-        if self._queue:
-            return self._due_at(step_at)
-        return tick_at if self._tick_after is None else self.stepped_at + 0.05
+    def _is_step_due(self) -> bool:
+        return not self._closing and bool(self._steps) and time.monotonic() >= self._steps.due_at(self.lag)
 
-    def _due_at(self, step_at: float) -> float:
-        """Return when to process the queue: immediately if it is large enough, else from `step_at` on.
-
-        The step lingers while many more records are known to be in Kafka.
-        """
-        options = self._worker.options
-        enough = min(options.full_step_records, options.max_records)
-        if self._backlog.records >= enough or not self.has_room:
-            return 0.0
-        unfetched = self.lag - self._backlog.records
-        if unfetched < MIN_LINGER_BACKLOG:
-            return step_at
-        linger = options.linger_seconds
-        return max(step_at, min(self._put_at + linger, self._first_at + MAX_LINGER_MULTIPLE * linger))
+    def _find_ends(self) -> dict[TopicPartition, int]:
+        return {tp: self._end(tp) for tp in self.sources}
 
     @asynccontextmanager
     async def _locked_step(self) -> AsyncIterator[None]:
@@ -240,7 +137,7 @@ class PartitionTask:
         try:
             waiting_since = time.monotonic()
             async with self._worker.step_lock:
-                self._note_delay(waiting_since)
+                self._steps.note_wake_up(waiting_since, time.monotonic())
                 self.stepped_at, self._is_waiting = time.monotonic(), False
                 yield
         finally:
@@ -253,14 +150,7 @@ class PartitionTask:
         self._wake.clear()
         wake_at = time.monotonic() + seconds
         await wait_for_event(self._wake, seconds)
-        self._note_delay(wake_at)
-
-    def _note_delay(self, expected_at: float) -> None:
-        """Extend the linger if the event loop was blocked since `expected_at`: batches could not arrive in that time."""
-        now = time.monotonic()
-        if now - expected_at > MIN_DELAY_SECONDS:
-            self._first_at = min(self._first_at + now - expected_at, self._queued_at + MAX_DELAY_SECONDS)
-            self._put_at = now
+        self._steps.note_wake_up(wake_at, time.monotonic())
 
     # -------------------------------------------------------------------------------------------------------- recovery
     async def _open(self) -> None:
@@ -288,7 +178,7 @@ class PartitionTask:
         reach_checkpoint("compared")
         await self._worker.consumer.seek_partition(self.positions)
         self._committed = dict(self.positions)
-        self._backlog = _Volume()  # batches fetched before the seek are dropped
+        self._steps.drop_expected()  # batches fetched before the seek
         self.ready = True
         self._worker.room_freed.set()
         reach_checkpoint("opened")
@@ -321,16 +211,11 @@ class PartitionTask:
     @property
     def has_room(self) -> bool:
         """Whether another batch may be fetched: not during recovery, nor while the backlog is full."""
-        backlog = self._backlog
-        return self.ready and backlog.records < self._worker.options.max_records and backlog.size < self._most_bytes
-
-    @property
-    def _most_bytes(self) -> int:
-        return max(MAX_BACKLOG_BYTES, self._worker.options.max_records * ASSUMED_RECORD_BYTES)
+        return self.ready and self._steps.has_room
 
     def expect(self, batch: Batch) -> None:
         """Add a batch that Faust is about to deliver to the backlog."""
-        self._backlog.add(batch)
+        self._steps.expect(batch)
 
     def put(self, batch: Batch) -> None:
         """Queue a batch from the Faust agent; drop it while the task recovers, closes or seeks.
@@ -339,22 +224,18 @@ class PartitionTask:
         rebalances.
         """
         if self._closing or not self.ready or self._seeking:
-            self._backlog.remove(batch)  # it is fetched again after the next seek
+            self._steps.drop(batch)  # it is fetched again after the next seek
         elif batch.start != self.positions[batch.tp]:
             self.seek_again(f"{batch.tp.topic} continued at {batch.start}")
         else:
             self.positions[batch.tp] = batch.next
-            self._put_at = time.monotonic()
-            if not self._queue:
-                self._first_at = self._queued_at = self._put_at
-            self._queue.append(batch)
+            self._steps.put(batch, time.monotonic())
             self._wake.set()
 
     @property
     def lag(self) -> int:
         """Number of known records and markers in the sources that no step has taken yet."""
-        queued = sum(len(batch.records) for batch in self._queue)
-        return queued + sum(max(0, self._end(tp) - self.positions[tp]) for tp in self.sources)
+        return self._steps.queued_records + sum(max(0, self._end(tp) - self.positions[tp]) for tp in self.sources)
 
     def _end(self, tp: TopicPartition) -> int:
         return max(self._recovery.ends[tp.topic], self._worker.consumer.stable_end(tp) or 0)
@@ -370,7 +251,7 @@ class PartitionTask:
                 await self._worker.consumer.seek_partition(self.positions)
             except IllegalStateError:
                 return  # the partition was revoked
-            self._backlog = _Volume(self._queue)
+            self._steps.drop_expected()
             self._seeking = False
             self._worker.room_freed.set()
 
@@ -378,7 +259,7 @@ class PartitionTask:
 
     def check_delivery(self) -> None:
         """Fetch again if a fetched batch was never delivered; called every second, for a loss that no later batch reveals."""
-        if not self.ready or self._stepping or self._queue or self._seeking:
+        if not self.ready or self._stepping or self._steps or self._seeking:
             return
         cursors = self._worker.consumer.cursors
         lost = any(cursors.get(tp) != position for tp, position in self.positions.items())
@@ -388,21 +269,8 @@ class PartitionTask:
             self.seek_again("a batch was not delivered")
 
     def _take(self) -> list[Batch]:
-        """Remove batches from the queue for one step: at most `max_records` records, and none beyond the size limit."""
-        room, most_bytes = self._worker.options.max_records, self._most_bytes
-        taken = _Volume()
-        batches: list[Batch] = []
-        while self._queue and taken.records < room and taken.size < most_bytes:
-            batch = self._queue.popleft()
-            if len(batch.records) > room - taken.records:
-                batch, rest = batch.split(room - taken.records)
-                self._queue.appendleft(rest)
-            batches.append(batch)
-            taken.add(batch)
-            self._backlog.remove(batch)
-        if batches:
-            self._first_at = self._queued_at = time.monotonic()
-            self._worker.room_freed.set()
+        batches = self._steps.take(time.monotonic())
+        self._worker.room_freed.set()
         return batches
 
     # ------------------------------------------------------------------------------------------------------------ step
@@ -440,9 +308,8 @@ class PartitionTask:
             raise  # not caused by a record
         except Exception as error:  # noqa: BLE001 - any other exception of a fold is a defect of the job
             self._roll_back()
-            count = sum(len(batch.records) for batch in batches)
-            if count > 1:
-                for half in _halves(batches, count // 2):
+            if sum(len(batch.records) for batch in batches) > 1:
+                for half in halve(batches):
                     await self._step(half)
                 return
             step = self._new_step(batches)
@@ -462,27 +329,26 @@ class PartitionTask:
         for tp, group in groupby(batches, attrgetter("tp")):
             yield tp.topic, [*chain.from_iterable(batch.records for batch in group)]
 
-    async def _tick(self) -> float:
-        """Run a tick and return the pause before the next one in seconds, which grows with repeated failures."""
-        pause = self._worker.options.tick_seconds
+    async def _tick(self) -> None:
+        """Run a tick; after a defect of the job, which can still fold records, later ticks are rarer."""
         step = self._new_step()
+        wanted_in = None
         try:
             wanted_at = self.job.tick(step)
             writes = self._collect()
         except Busy:
             await self._pause_busy()
-            return pause
-        except Exception as error:  # noqa: BLE001 - a defect of the job, which can still fold records
+        except Exception as error:  # noqa: BLE001 - any other exception of a tick is a defect of the job
             self._roll_back()
-            self._failed_ticks += 1
             self._worker.note_tick_error(error)
-            return pause * (1 << min(self._failed_ticks, 6))
-        self._failed_ticks = 0
-        if step.dead_letters or any(writes.values()) or any(step.outputs.values()):
-            await self._commit(step, (), writes)
-        if wanted_at is None:
-            return pause
-        return min(pause, max((wanted_at - self._worker.now()) / 1000, MIN_PAUSE_SECONDS))
+            self._ticks.fail(time.monotonic())
+            return
+        else:
+            if step.dead_letters or any(writes.values()) or any(step.outputs.values()):
+                await self._commit(step, (), writes)
+            if wanted_at is not None:
+                wanted_in = (wanted_at - self._worker.now()) / 1000
+        self._ticks.end(time.monotonic(), wanted_in)
 
     def _new_step(self, batches: Sequence[Batch] = ()) -> Step:
         now = self._worker.now()
@@ -541,54 +407,8 @@ class PartitionTask:
                 await producer.send(TopicPartition(topic, partition), own, step.now)
         if letters := step.dead_letters:
             pairs = [(letter.record.key, letter.record.value) for letter in letters]
-            headers = [_dead_letter_headers(letter, step.now) for letter in letters]
+            headers = [letter.headers(step.now) for letter in letters]
             await producer.send(TopicPartition(job.dead_letters, self.number), pairs, step.now, headers)
         for tp, next_ in (await producer.commit(offsets, job.name)).items():
             if tp.topic in writes:  # a lower bound is enough: a warm recovery may replay some rows again
                 self._recovery.replayed[tp.topic] = next_
-
-
-class _Volume:
-    """Number of records and of bytes in a set of batches."""
-
-    def __init__(self, batches: Iterable[Batch] = ()) -> None:
-        self.records = self.size = 0
-        for batch in batches:
-            self.add(batch)
-
-    def add(self, batch: Batch) -> None:
-        self.records += max(1, len(batch.records))  # bounds the number of batches that hold only markers
-        self.size += batch.size
-
-    def remove(self, batch: Batch) -> None:
-        self.records = max(0, self.records - max(1, len(batch.records)))
-        self.size = max(0, self.size - batch.size)
-
-
-def _dead_letter_headers(letter: DeadLetter, now: int) -> list[Header]:
-    """Return the headers of a dead letter: its reason, its origin, and the headers of the original record."""
-    record = letter.record
-    return [
-        ("reason", letter.reason.encode()),
-        ("detail", letter.detail.encode()),
-        ("origin_topic", letter.topic.encode()),
-        ("origin_partition", str(letter.partition).encode()),
-        ("origin_offset", str(record.offset).encode()),
-        ("origin_timestamp", str(record.timestamp).encode()),
-        ("dead_at", str(now).encode()),
-        *((f"original.{name}", value) for name, value in record.headers),
-    ]
-
-
-def _halves(batches: Sequence[Batch], count: int) -> tuple[list[Batch], list[Batch]]:
-    """Split batches after `count` records, into two non-empty parts."""
-    first: list[Batch] = []
-    rest = deque(batches)
-    while count > 0:
-        batch = rest.popleft()
-        if len(batch.records) > count:
-            batch, remainder = batch.split(count)
-            rest.appendleft(remainder)
-        first.append(batch)
-        count -= len(batch.records)
-    return first, list(rest)

@@ -1,4 +1,4 @@
-"""Recovery of a partition before its first step: its rows, its offsets, and the offset ranges of its sources."""
+"""Recovery of a partition: rows and offsets; detects input that retention deleted, or a topic created again (`find_start`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,18 +1,15 @@
 """Stack dump of a stuck process: its threads, and the awaits of each asyncio task."""
 
 import asyncio
-import contextlib
 import faulthandler
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 
 def dump(loops: Iterable[asyncio.AbstractEventLoop]) -> None:
-    """Write the stack and CPU use of every thread, and the chain of awaits of every task of `loops`, to standard error.
+    """Write the stack of every thread, and the chain of awaits of every task of `loops`, to standard error.
 
     Callable from any thread. The output contains only places in the code, no values. An error during the dump is printed, not
     raised.
@@ -22,24 +19,9 @@ def dump(loops: Iterable[asyncio.AbstractEventLoop]) -> None:
         for loop in loops:
             for task in asyncio.all_tasks(loop):
                 print(f"Task {task.get_name()}:", *_await_chain(task.get_coro()), sep="\n  ", file=sys.stderr)
-        _print_cpu_use(1.0)
     except Exception:  # noqa: BLE001 - the loops keep running during the dump
         traceback.print_exc()
     sys.stderr.flush()
-
-
-def _print_cpu_use(seconds: float) -> None:
-    """Print the CPU time that each thread uses during `seconds`.
-
-    A busy loop and a sleep inside the same loop have the same stack; the CPU time distinguishes them.
-    """
-    clocks = {thread: time.pthread_getcpuclockid(thread.ident) for thread in threading.enumerate() if thread.ident}
-    before = {thread: time.clock_gettime(clock) for thread, clock in clocks.items()}
-    time.sleep(seconds)
-    for thread, clock in clocks.items():
-        with contextlib.suppress(OSError):  # the thread has ended
-            used = time.clock_gettime(clock) - before[thread]
-            print(f"Thread 0x{thread.ident:016x}, {thread.name}: {used:.3f} s of CPU in {seconds} s", file=sys.stderr)
 
 
 def _await_chain(awaited: Any) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""Readers of committed rows in the workers' state topic, and of the events in the source topics."""
+"""Readers of committed rows in the workers' state topic, and of the events in the source topics; all raise `KafkaError`."""
 
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 
 from models.codec import UnusableRecord, decode
@@ -15,52 +15,38 @@ from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.kafka.authorization import READ, RequiredRights, find_refusal
 from streams.kafka.partitioner import partition_of
-from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
-from streams.runtime.instance_lock import find_cluster, wait_for_broker
-from streams.settings.schema import Settings
+from streams.kafka.topic_reader import open_consumer, read_until
 
 _OTHER_ROWS: Final = (b"\0", b"agent:")
 """Key prefixes of rows that are not contacts: committed offsets and agents."""
 
 
-def read_contact(settings: Settings, name: str) -> Contact | None:
-    """Return the row of a contact, or None; without an `accueil up` here, that of the running demo.
-
-    It reads the whole partition, which takes long with a million rows. Raises the errors of `read_rows`, and `OperatorError`
-    if no broker answers.
-    """
+def read_contact(brokers: str, client: Mapping[str, Any], name: str) -> Contact | None:
+    """Return the row of a contact, or None. It reads the whole partition, which takes long with a million rows."""
     key = name.encode()
-    found = _read(settings, lambda other, _: other == key, key).get(key)
+    found = read_rows(brokers, client, lambda other, _: other == key, key).get(key)
     return contact.decode(found) if found else None
 
 
-def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
-    """Return the rows of all contacts that are `wanted`, by name, as in `read_contact`.
+def read_contacts(brokers: str, client: Mapping[str, Any], wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
+    """Return the rows of all contacts that are `wanted`, by name. It reads all rows, about a million per minute."""
 
-    It reads all rows, about a million per minute. Raises the errors of `read_contact`.
-    """
-    found = _read(settings, lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value)))
+    def is_wanted(key: bytes, value: bytes) -> bool:
+        return not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value))
+
+    found = read_rows(brokers, client, is_wanted)
     return {key.decode(): contact.decode(value) for key, value in found.items()}
 
 
-def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) -> None:
-    """Call `note` with the name and row of each contact, as in `read_contact`.
-
-    A contact that has changed recently may come several times, with its latest row last. Raises the errors of `read_contact`.
-    """
+def scan_contacts(brokers: str, client: Mapping[str, Any], note: Callable[[str, Contact], object]) -> None:
+    """Call `note` with the name and row of each contact; a changed contact may come several times, its latest row last."""
 
     def pass_on(key: bytes, value: bytes) -> bool:
         if not key.startswith(_OTHER_ROWS):
             note(key.decode(), contact.decode(value))
         return False
 
-    _read(settings, pass_on)
-
-
-def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
-    brokers, client = find_cluster(settings, or_demo=True)
-    wait_for_broker(brokers, client=client, reads=[CONTACTS.name])
-    return read_rows(brokers, client, wanted, key)
+    read_rows(brokers, client, pass_on)
 
 
 def read_rows(
@@ -73,8 +59,7 @@ def read_rows(
     `client` holds security options of kafka-python. Raises `KafkaError` if the brokers stop answering or refuse access.
     """
     found: dict[bytes, bytes] = {}
-    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    with open_client(KafkaConsumer, config) as consumer:
+    with open_consumer(brokers, client) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
             refusal = find_refusal(brokers, client, RequiredRights({CONTACTS.name: READ}))
@@ -93,16 +78,13 @@ def read_rows(
     return found
 
 
-def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[Event]]:
+def read_events(brokers: str, client: Mapping[str, Any], contacts: Container[str]) -> dict[str, list[Event]]:
     """Return the published events of `contacts` by contact, without duplicates, in the order of time and sequence.
 
-    It reads the source topics completely, and skips records that are not events. Raises the errors of `read_contact`.
+    It reads the source topics completely, and skips records that are not events.
     """
-    brokers, client = find_cluster(settings, or_demo=True)
-    wait_for_broker(brokers, client=client, reads=[topic.name for topic in SOURCES.values()])
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    with open_client(KafkaConsumer, config) as consumer:
+    with open_consumer(brokers, client) as consumer:
         partitions = [
             TopicPartition(topic.name, partition)
             for topic in SOURCES.values()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from threading import Event
 from typing import Any, Final, NamedTuple, Protocol
@@ -194,6 +195,11 @@ class TopicReader:
         if not topic["partitions"]:
             raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
         return _Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
+
+
+def open_consumer(brokers: str, client: Mapping[str, Any]) -> AbstractContextManager[KafkaConsumer]:
+    """Open a consumer for a command that reads once; `client` holds security options of kafka-python."""
+    return open_client(KafkaConsumer, {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client})
 
 
 def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:

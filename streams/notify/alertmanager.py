@@ -17,7 +17,6 @@ from connectors.sdk.retry_after import read_retry_after
 from models.locale import _, translate
 from models.timestamps import milliseconds, to_iso
 from streams.notify.incidents import ChangeKind, Incident, IncidentKind
-from streams.notify.links import Links
 from streams.notify.options import AlertmanagerOptions, NotifyOptions
 from streams.notify.store import Notice
 from streams.notify.texts import TESTS, make_incident_formatter
@@ -45,7 +44,7 @@ class AlertWriter:
     """Convert incidents to alerts."""
 
     def __init__(self, options: NotifyOptions) -> None:
-        self._links = Links(options.dashboard_url, options.runbook_url)
+        self._links_of = options.settings.links_of
         self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
@@ -58,7 +57,7 @@ class AlertWriter:
 
     def _write(self, notice: Notice, now: int, ends_at: int) -> Body:
         incident = notice.incident
-        links = self._links.of(incident)
+        links = self._links_of(incident)
         annotations = {
             "summary": self._fr.summarise(incident),
             "description": self._fr.explain(notice, now),

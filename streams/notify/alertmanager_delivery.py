@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 class AlertmanagerDelivery:
     """A delivery (`streams.notify.delivery.Delivery`) to an Alertmanager."""
 
-    def __init__(self, options: AlertmanagerOptions, writer: AlertWriter) -> None:
-        self.name = options.name
+    def __init__(self, name: str, options: AlertmanagerOptions, writer: AlertWriter) -> None:
+        self.name = name
         self.sent = 0
         self._client = Client(options)
         self._writer = writer

@@ -12,7 +12,6 @@ from typing import Final
 from connectors.sdk.errors import ConnectorError
 from models.locale import _, translate
 from models.timestamps import to_datetime
-from streams.notify.links import Links
 from streams.notify.message_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import MailOptions, NotifyOptions
 from streams.notify.texts import LINKS, STOPS, make_incident_formatter
@@ -37,7 +36,7 @@ class MailTransport:
     def __init__(self, options: MailOptions, recipient: str, common: NotifyOptions) -> None:
         self._options = options
         self._recipient = recipient
-        self._links = Links(common.dashboard_url, common.runbook_url)
+        self._links_of = common.settings.links_of
         self._formatter = make_incident_formatter(common, options.language)
 
     def close(self) -> None:
@@ -95,7 +94,7 @@ class MailTransport:
         for notice in outgoing.notices:
             yield ""
             yield formatter.explain(notice, at) if len(outgoing.notices) == 1 else formatter.line(notice, at)
-            for name, url in self._links.of(notice.incident).items():
+            for name, url in self._links_of(notice.incident).items():
                 yield f"{translate(LINKS[name], language)}{translate(STOPS, language)}{url}"
 
 

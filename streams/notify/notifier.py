@@ -32,27 +32,32 @@ HOUR_MS: Final = 3_600_000
 
 def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]:
     """Yield the name and transport of each receiver of messages."""
-    for webhook in options.webhooks:
-        yield webhook.name, WebhookTransport(webhook, options)
-    for mail in options.mails:
-        for name, recipient in mail.mailboxes.items():
+    for name, webhook in options.settings.webhooks.items():
+        yield f"webhooks.{name}", WebhookTransport(webhook, options)
+    for table, mail in options.settings.mails.items():
+        for name, recipient in mail.mailboxes(f"mails.{table}").items():
             yield name, MailTransport(mail, recipient, options)
 
 
 def receivers(options: NotifyOptions) -> Receivers:
     """Return all receivers and the kinds of incidents that they receive."""
-    queued = {webhook.name: _kinds(webhook.severities) for webhook in options.webhooks}
-    mailboxes = {name: _kinds(mail.severities) for mail in options.mails for name in mail.mailboxes}
-    names = tuple(receiver.name for receiver in options.alertmanagers)
+    settings = options.settings
+    queued = {f"webhooks.{name}": _kinds(webhook.severities) for name, webhook in settings.webhooks.items()}
+    mailboxes = {
+        name: _kinds(mail.severities)
+        for table, mail in settings.mails.items()
+        for name in mail.mailboxes(f"mails.{table}")
+    }
+    names = tuple(f"alertmanagers.{name}" for name in settings.alertmanagers)
     return Receivers(names, queued | mailboxes, mailboxes.keys())
 
 
 def send_test_messages(options: NotifyOptions) -> Iterator[tuple[str, str]]:
     """Send a test to each receiver; yield its name and the error, for people (empty if none)."""
     now = round(time.time() * 1000)
-    for receiver in options.alertmanagers:
+    for name, receiver in options.settings.alertmanagers.items():
         with closing(Client(receiver)) as client:
-            yield receiver.name, _trouble_of(partial(client.post, [alertmanager.make_test_alert(now)]))
+            yield f"alertmanagers.{name}", _trouble_of(partial(client.post, [alertmanager.make_test_alert(now)]))
     for name, transport in transports(options):
         with closing(transport):
             yield name, _trouble_of(partial(transport.send, OutgoingMessage(f"test-{now}", now, ())))
@@ -82,7 +87,7 @@ class Notifier:
                 self._options.brokers,
                 self._options.client,
                 changed=self._wake,
-                keep_ended_days=self._options.keep_ended_days,
+                keep_ended_days=self._options.settings.keep_ended_days,
                 topic=self._options.topic,
             )
             for thread in self._threads:
@@ -156,13 +161,15 @@ class Notifier:
 
     def _deliveries(self) -> Iterator[Delivery]:
         writer = AlertWriter(self._options)
-        for receiver in self._options.alertmanagers:
-            yield AlertmanagerDelivery(receiver, writer)
+        for name, receiver in self._options.settings.alertmanagers.items():
+            yield AlertmanagerDelivery(f"alertmanagers.{name}", receiver, writer)
         for name, transport in transports(self._options):
-            yield MessageDelivery(name, transport, self._options.digest_above)
+            yield MessageDelivery(name, transport, self._options.settings.digest_above)
 
     def _open(self) -> Store:
-        return Store(self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS))
+        return Store(
+            self._options.directory, receivers(self._options), round(self._options.settings.max_age_hours * HOUR_MS)
+        )
 
     def _wake(self) -> None:
         for thread in self._threads:

@@ -8,7 +8,6 @@ import msgspec
 from connectors.sdk.webhook.sender import NotAcceptedError, Sender
 from models.timestamps import to_iso
 from streams.notify.delivery import GoneError
-from streams.notify.links import Links
 from streams.notify.message_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.store import Notice
@@ -24,7 +23,7 @@ class WebhookTransport:
 
     def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
         self._sender = Sender(options.url, options.secret)
-        self._links = Links(common.dashboard_url, common.runbook_url)
+        self._links_of = common.settings.links_of
         self._fr, self._en = make_incident_formatter(common, "fr"), make_incident_formatter(common, "en")
 
     def close(self) -> None:
@@ -90,5 +89,5 @@ class WebhookTransport:
             "description": self._fr.explain(notice, at),
             "summary_en": self._en.headline((notice,)),
             "description_en": self._en.explain(notice, at),
-            **self._links.of(incident),
+            **self._links_of(incident),
         }

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from models.topics import DEAD_LETTERS, REPLAYED_FROM_HEADER
-from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.kafka.topic_reader import ONE_SHOT_CLIENT, open_client, open_consumer, read_until
 
 ORIGINAL: Final = "original."
 """Prefix of header names copied from the original record."""
@@ -101,14 +101,7 @@ def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) 
     The marks of all replays are among them, also for other dead letters. `client` holds security options of kafka-python. Raises
     `KafkaError` if the brokers do not answer.
     """
-    config = {
-        "bootstrap_servers": brokers,
-        "client_id": CLIENT_ID,
-        **ONE_SHOT_CLIENT,
-        **CONSUMER_OPTIONS,
-        **(client or {}),
-    }
-    with open_client(KafkaConsumer, config) as consumer:
+    with open_consumer(brokers, {"client_id": CLIENT_ID, **(client or {})}) as consumer:
         for found in _read(consumer, wanted):
             if isinstance(found, ReplayResult) or wanted.takes(found):
                 yield found

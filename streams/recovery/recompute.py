@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from models.policies import Policies
 from models.reasons import Reason
 from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
-from streams.agents.contacts import HISTORY_AGE_MS, ContactJob, WorkerTimings
+from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.contacts.contact import Contact
+from streams.core.contacts.history import HISTORY_AGE_MS
 from streams.core.figures.figure import PROGRESS_KEY, Progress, local_time
 from streams.core.figures.recompute_diff import (
     ChangedVerdicts,
@@ -28,9 +29,10 @@ from streams.core.figures.recompute_diff import (
     find_changed_verdicts,
     sum_by_day,
 )
-from streams.engine.job import Record, Step, Table
+from streams.engine.job import Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
-from streams.kafka.topic_reader import CONSUMER_OPTIONS, ONE_SHOT_CLIENT, open_client, read_until
+from streams.kafka.record import Record
+from streams.kafka.topic_reader import open_consumer, read_until
 
 _OFFSETS_LOOKBACK: Final = 20_000
 """Number of records at the end of a state topic that are searched first for the committed offsets; each step writes them."""
@@ -93,9 +95,7 @@ def recount(
     judged: list[ChangedVerdicts] = []
     added: dict[str, list[tuple[int, int]]] = {}
     events, covered, cut_at, history_at, begins_at = 0, list[int](), 0, 0, 0
-    with open_client(
-        KafkaConsumer, {"bootstrap_servers": brokers, **ONE_SHOT_CLIENT, **CONSUMER_OPTIONS, **client}
-    ) as consumer:
+    with open_consumer(brokers, client) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
             log = _Log(consumer, number, retention_ms)

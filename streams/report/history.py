@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from streams.core.figures.figure import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.figures_reader import FiguresReader
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState, TopicView
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -57,57 +57,66 @@ class History:
     """Number of rows that could not be decoded, due to a defect or a newer release."""
 
 
-@dataclass(slots=True)
-class HistoryView:
-    """View for `FiguresReader` that collects all rows, then returns the figures of the civil days from `first` to `last`."""
+class _Rows:
+    """The rows of one reading, by partition and key; not thread-safe."""
 
-    zone: ZoneInfo
-    first: date
-    last: date
-    reader_state: ReaderState = ReaderState.NO_BROKER
-    ended: threading.Event = field(default_factory=threading.Event)
-    """Set at the end of the reading: all existing rows are read, the topic does not exist, or Kafka refuses access."""
-    _partitions: tuple[int, ...] = ()
-    _rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    def __init__(self, partitions: Iterable[int]) -> None:
+        self.partitions = tuple(partitions)
+        self.values: dict[tuple[int, bytes], bytes] = {}
 
-    def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader, and set `ended` if the reading is over. Ignored from then on."""
-        if self.ended.is_set():
-            return
-        self.reader_state = reader_state
-        if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:
-            self.ended.set()
-
-    def begin(self, partitions: Iterable[int]) -> None:
-        """Start a new reading: forget all rows."""
-        self._partitions = tuple(partitions)
-        self._rows.clear()
-
-    def apply_all(
+    def put_all(
         self,
         partition: int,
         rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - part of the protocol
+        written_at: int,  # noqa: ARG002 - part of the protocol
     ) -> None:
-        """Apply rows of one partition; a value of None removes a row. Ignored once `ended` is set."""
-        if self.ended.is_set():
-            return  # later rows would be newer than `as_of`
         for key, value in rows:
             if key is None:
                 continue
             if value is None:
-                self._rows.pop((partition, key), None)
+                self.values.pop((partition, key), None)
             else:
-                self._rows[partition, key] = value
+                self.values[partition, key] = value
+
+
+class HistoryView(TopicView[_Rows]):
+    """View that collects all rows, then returns the figures of the civil days from `first` to `last`.
+
+    `ended` is set at the end of the reading: all existing rows are read, the topic does not exist, or Kafka refuses access.
+    Later states and rows are ignored: they would be newer than `History.as_of`.
+    """
+
+    def __init__(self, zone: ZoneInfo, first: date, last: date) -> None:
+        super().__init__(_Rows(()))
+        self.ended = threading.Event()
+        self._zone = zone
+        self._first = first
+        self._last = last
+
+    def set_state(self, reader_state: ReaderState) -> None:
+        """Record the state of the reader, and set `ended` if the reading is over."""
+        if not self.ended.is_set():
+            super().set_state(reader_state)
+            if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:
+                self.ended.set()
+
+    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
+        """Apply rows of one partition."""
+        if not self.ended.is_set():
+            super().apply_all(partition, rows, written_at)
+
+    def _new_reading(self, partitions: Iterable[int]) -> _Rows:
+        return _Rows(partitions)
 
     def history(self) -> History:
         """Return the figures of the collected rows. Rows that cannot be decoded are only counted, in `unreadable`."""
+        reading = self._current if self._loading is None else self._loading
         days: dict[tuple[date, Dimensions], Figure] = {}
         totals: dict[Dimensions, Figure] = {}
         began_on: dict[str, date] = {}
         progress: dict[int, Progress] = {}
         unreadable = 0
-        for (partition, key), value in self._rows.items():
+        for (partition, key), value in reading.values.items():
             try:
                 kind, start, dimensions = parse_key(key)
                 if dimensions is None:
@@ -118,11 +127,11 @@ class HistoryView:
                 if kind == "total":
                     merge(totals.setdefault(dimensions, new_figure(figure_schema)), figure)
                     continue
-                begins_at = local_time(start, self.zone) if kind == "bucket" else None
+                begins_at = local_time(start, self._zone) if kind == "bucket" else None
                 day = begins_at.date() if begins_at else date.fromordinal(start)
                 if figure.counts[ARRIVALS_INDEX]:
                     began_on[dimensions.channel] = min(day, began_on.get(dimensions.channel, day))
-                if not self.first <= day <= self.last:
+                if not self._first <= day <= self._last:
                     continue
                 target = days.setdefault((day, dimensions), new_day(figure_schema))
                 if begins_at:
@@ -131,19 +140,19 @@ class HistoryView:
                     merge(target, figure)
             except _UNREADABLE:
                 unreadable += 1
-        steps = [progress[number].step_at if number in progress else 0 for number in self._partitions]
+        steps = [progress[number].step_at if number in progress else 0 for number in reading.partitions]
         as_of = min(steps, default=0)
         history_read_until: dict[str, int] = {}
         for part in progress.values():
             for channel, at in part.history.items():
                 history_read_until[channel] = min(at, history_read_until.get(channel, at))
         return History(
-            zone=self.zone,
+            zone=self._zone,
             days=days,
             totals=totals,
             began_on=began_on,
-            as_of=_moment(as_of, self.zone) if as_of else None,
-            history_read_until={channel: _moment(at, self.zone) for channel, at in history_read_until.items()},
+            as_of=_moment(as_of, self._zone) if as_of else None,
+            history_read_until={channel: _moment(at, self._zone) for channel, at in history_read_until.items()},
             unreadable=unreadable,
         )
 

@@ -213,19 +213,19 @@ class _FigureCells:
     def count(self, *names: str) -> Value:
         return Value(self.number(*names), "count")
 
-    def mean(self, duration: str, *, in_days: bool = False) -> Value:
+    def measured(self, duration: str) -> int:
+        """Return the number of facts with this duration."""
         start = self._schema.start(duration)
-        slots = len(self._schema.durations[duration].bounds) + 1
-        number = sum(self.figure.counts[start : start + slots])
+        return sum(self.figure.counts[start : start + len(self._schema.durations[duration].bounds) + 1])
+
+    def mean(self, duration: str, *, in_days: bool = False) -> Value:
+        number = self.measured(duration)
         seconds = self.number(f"{duration}_milliseconds") / 1000
         amount, unit = (seconds / 86_400, "days") if in_days else (seconds, "seconds")
         return Value(amount / number if number else None, unit, amount, number)
 
     def within(self, duration: str, seconds: int) -> Value:
-        start = self._schema.start(duration)
-        slots = len(self._schema.durations[duration].bounds) + 1
-        total = sum(self.figure.counts[start : start + slots])
-        return share(within(self.figure, duration, seconds, self._schema), total)
+        return share(within(self.figure, duration, seconds, self._schema), self.measured(duration))
 
 
 def share(numerator: int, denominator: int) -> Value:

@@ -46,8 +46,8 @@ _TEXTS: Final = {
     "what": N_("Where"),
     "feedback": N_("Opinions"),
     "sent": N_("Letters sent"),
-    "sla": N_("Promises"),
-    "sla_by_service": N_("Promises, by service"),
+    "sla": N_("SLA targets"),
+    "sla_by_service": N_("SLA targets, by service"),
     "csat": N_("Satisfaction (CSAT)"),
     "nps": N_("Recommendation (NPS)"),
     "ces_1_5": N_("Ease (CES of 5)"),
@@ -81,9 +81,9 @@ _TEXTS: Final = {
     "no_show": N_("No-show rate"),
     "mean_lead": N_("Mean lead time"),
     "promised": N_("Promised"),
-    "met": N_("Kept"),
+    "met": N_("Met"),
     "met_late": N_("Done late"),
-    "breached": N_("Broken"),
+    "breached": C_("SLA targets", "Missed"),
     "invited": N_("Invitations"),
     "response_rate": N_("Response rate"),
     # plots
@@ -169,10 +169,10 @@ DEFINITIONS: Final = (
         N_("No-show rate = missed / (missed + attended). Lead time: from booking to the start that was first booked."),
     ),
     (
-        N_("Promises"),
+        N_("SLA targets"),
         N_(
-            "By policy of sla.toml, in opening hours where the policy says so. Share kept = kept / (kept "
-            "+ broken): a broken one counts once, on the day of its deadline, even if it was done later."
+            "By policy of sla.toml, in opening hours where the policy says so. SLA targets met = met / (met + missed): "
+            "a missed one counts once, on the day of its deadline, even if it was done later."
         ),
     ),
     (

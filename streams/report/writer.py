@@ -182,22 +182,16 @@ def _fill_chapter(sheet: Any, chapter: Chapter, language: str, head: Any, format
 
 
 def _days(document: Document) -> list[list[Any]]:
-    t = TEXTS[document.language]
-    days = [day.day for day in document.arrival_profiles[0].by_day] if document.arrival_profiles else []
-    rows: list[list[Any]] = [
-        [t["date"], *(t[arrival_profile.channel] for arrival_profile in document.arrival_profiles)]
-    ]
-    return rows + [
-        [day, *(arrival_profile.by_day[number].number for arrival_profile in document.arrival_profiles)]
-        for number, day in enumerate(days)
-    ]
+    days = [[day.day for day in profile.by_day] for profile in document.arrival_profiles[:1]]
+    numbers = [[day.number for day in profile.by_day] for profile in document.arrival_profiles]
+    return [_head(document, "date"), *map(list, zip(*days, *numbers, strict=True))]
 
 
 def _hours(document: Document) -> list[list[Any]]:
+    numbers = [profile.by_hour for profile in document.arrival_profiles]
+    return [_head(document, "hour"), *map(list, zip(range(24), *numbers, strict=True))]
+
+
+def _head(document: Document, first: str) -> list[Any]:
     t = TEXTS[document.language]
-    rows: list[list[Any]] = [
-        [t["hour"], *(t[arrival_profile.channel] for arrival_profile in document.arrival_profiles)]
-    ]
-    return rows + [
-        [hour, *(arrival_profile.by_hour[hour] for arrival_profile in document.arrival_profiles)] for hour in range(24)
-    ]
+    return [t[first], *(t[profile.channel] for profile in document.arrival_profiles)]

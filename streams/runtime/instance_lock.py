@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from connectors.sdk.errors import describe_os_error
 from models.locale import _
+from models.topics import Topic
 from streams.cli.base import pass_settings
 from streams.kafka import broker_login
 from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
@@ -142,6 +143,13 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
         _("no broker: start accueil up (data directory {data}), or set brokers or ACCUEIL_BROKERS", data=settings.data)
         + hint
     )
+
+
+def find_readable_cluster(settings: Settings, topics: Iterable[Topic]) -> Cluster:
+    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`."""
+    cluster = find_cluster(settings, or_demo=True)
+    wait_for_broker(cluster.brokers, client=cluster.client, reads=[topic.name for topic in topics])
+    return cluster
 
 
 def embedded_broker_login(password_file: Path) -> Kafka:

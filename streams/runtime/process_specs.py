@@ -287,7 +287,8 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
         )
     running = find(settings, or_demo=True)
     cluster = find_cluster(settings, or_demo=True) if brokers is None else Cluster(brokers, {})
-    return settings.notify.to_notify_options(
+    return NotifyOptions(
+        settings=settings.notify,
         brokers=cluster.brokers,
         client=cluster.client,
         directory=(running[0] if running else settings.data) / "notify",

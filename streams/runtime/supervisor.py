@@ -23,6 +23,7 @@ from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.jars import KAFKA_VERSION
 from streams.kafka.ports import free_port
 from streams.locale.error_messages import os_error_cause
+from streams.notify.options import Notify
 from streams.privacy.retention import find_due
 from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import (
@@ -38,7 +39,6 @@ from streams.runtime.process_specs import configure_connectors
 from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, all_ready
 from streams.settings.api import Api
 from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
-from streams.settings.notify import Notify
 from streams.settings.schema import Process, Settings
 from streams.settings.sla_file import load_policies
 from streams.settings.web import Web

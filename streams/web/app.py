@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from anyio.to_thread import current_default_thread_limiter, run_sync
@@ -32,7 +32,7 @@ from yarl import URL
 from models.locale import LANGUAGES, translate
 from models.policies import Policies
 from models.timestamps import milliseconds
-from models.topics import CITIZEN_FIGURES, SLA
+from models.topics import CITIZEN_FIGURES, FIGURES, SLA
 from streams.runtime import http_server
 from streams.web.board.at_risk import AtRiskView
 from streams.web.board.explain_names import EXPLAIN_NAMES
@@ -104,33 +104,6 @@ class Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-class Reader(Protocol):
-    """A background task that keeps a view up to date with a Kafka topic."""
-
-    def start(self) -> None:
-        """Start without blocking."""
-
-    def stop(self) -> None:
-        """Stop, and wait until it has ended."""
-
-
-class Readers:
-    """Several readers behind the interface of one."""
-
-    def __init__(self, *readers: Reader) -> None:
-        self._readers = readers
-
-    def start(self) -> None:
-        """Start all readers."""
-        for reader in self._readers:
-            reader.start()
-
-    def stop(self) -> None:
-        """Stop all readers, one after the other."""
-        for reader in self._readers:
-            reader.stop()
-
-
 class Stream:
     """The `/events` endpoint: serves at most `max_viewers` streams, and answers 503 beyond."""
 
@@ -144,7 +117,7 @@ class Stream:
         """Stream until the viewer leaves or the server stops."""
         if self._open >= self._max_viewers:
             if not self._is_limit_logged:
-                log.warning("%s boards are open, no more may be", self._open)
+                log.warning("%s boards are open (web.max_viewers): refusing more", self._open)
             self._is_limit_logged = True
             await PlainTextResponse("too many boards are open\n", 503)(scope, receive, send)
             return
@@ -164,7 +137,7 @@ class Site:
     def __init__(
         self,
         view: FiguresView,
-        reader: Reader,
+        readers: Sequence[FiguresReader],
         options: WebOptions,
         now: Callable[[], datetime],
         citizens: CitizensView,
@@ -173,7 +146,7 @@ class Site:
         risks: AtRiskView,
     ) -> None:
         self._view = view
-        self._reader = reader
+        self._readers = readers
         self._options = options
         self._now = now
         self._version = _version()
@@ -182,8 +155,8 @@ class Site:
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
-        registry.register(FiguresCollector(view, options, now))
-        registry.register(CitizensCollector(citizens, options.time_zone))
+        registry.register(FiguresCollector(view.snapshot, options, now))
+        registry.register(CitizensCollector(citizens.disclosed_figures, options.time_zone))
         for collector in collectors:
             registry.register(collector)
         ProcessCollector(registry=registry)
@@ -208,13 +181,15 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Run the reader and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
+        """Run the readers and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
         publishing = asyncio.create_task(self.broadcaster.run())
-        self._reader.start()
+        for reader in self._readers:
+            reader.start()
         yield
-        await run_sync(self._reader.stop)
+        for reader in self._readers:
+            await run_sync(reader.stop)
         publishing.cancel()
 
     def _message(self) -> Message:
@@ -296,21 +271,21 @@ def _utc_now() -> datetime:
 
 def create_app(
     view: FiguresView,
-    reader: Reader,
     options: WebOptions,
+    readers: Sequence[FiguresReader] = (),
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
     describe_metrics: DescribeMetrics = dict,
     risks: AtRiskView | None = None,
 ) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and that starts and stops `reader`.
+    """Return the application that shows `view` and `citizens`, and that starts and stops `readers`.
 
     `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
-    `reader` must also keep `citizens` and `risks` up to date; without them, their figures are left out.
+    `readers` must keep `view`, `citizens` and `risks` up to date; without the latter, their figures are left out.
     """
     site = Site(
-        view, reader, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
+        view, readers, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
     )
     middleware = [
         Middleware(Headers),
@@ -358,17 +333,16 @@ def serve(
     gc.set_threshold(*GC_THRESHOLDS)
     with http_server.listen(options.host, options.port) as listener:
         view, citizens, risks = FiguresView(options.time_zone, _utc_now(), policies), CitizensView(), AtRiskView()
-        reader = Readers(
-            FiguresReader(view, options.brokers, options.client),
-            FiguresReader(citizens, options.brokers, options.client, topic=CITIZEN_FIGURES.name),
-            FiguresReader(risks, options.brokers, options.client, topic=SLA.name),
-        )
+        readers = [
+            FiguresReader(fed, options.brokers, options.client, topic=topic.name)
+            for fed, topic in ((view, FIGURES), (citizens, CITIZEN_FIGURES), (risks, SLA))
+        ]
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
         app = create_app(
             view,
-            reader,
             options,
+            readers,
             citizens=citizens,
             collectors=collectors,
             describe_metrics=describe_metrics,

@@ -92,7 +92,7 @@ class Broadcaster:
                     await self._publish()
                 await asyncio.sleep(COALESCE_SECONDS)
         except Exception:
-            log.exception("the board can no longer be made")
+            log.exception("making the board failed")
             self.failed = True
 
     async def close(self) -> None:

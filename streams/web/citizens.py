@@ -12,7 +12,6 @@ A late event does change the figures of a period that is already published.
 """
 
 import logging
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ from streams.core.figures.figure_schemas import (
     RECONTACT_REASONS,
     handled_count_name,
 )
-from streams.web.view import ReaderState
+from streams.web.topic_view import TopicView
 
 log = logging.getLogger(__name__)
 
@@ -79,50 +78,11 @@ class DisclosedFigures:
     """Name of a figure, such as `active` or `hops` → how many of its numbers are withheld."""
 
 
-class CitizensView:
-    """Thread-safe view of the topic of citizen figures, which returns only publishable figures.
-
-    As in `FiguresView`, a new reading of the topic replaces the previous one when it is complete.
-    """
+class CitizensView(TopicView["_Rows"]):
+    """Thread-safe view of the topic of citizen figures, which returns only publishable figures."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._source = ReaderState.NO_BROKER
-        self._shown: _Rows | None = None
-        self._filled: _Rows | None = None
-
-    @property
-    def reader_state(self) -> ReaderState:
-        """State of the reader that feeds this view."""
-        return self._source
-
-    def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader; at `FOLLOWING`, the rows read since `begin` replace those shown before."""
-        with self._lock:
-            self._source = reader_state
-            if reader_state is ReaderState.FOLLOWING and self._filled is not None:
-                self._shown, self._filled = self._filled, None
-
-    def begin(self, partitions: Iterable[int]) -> None:
-        """Start a new reading, from the beginning of a topic with these partitions."""
-        with self._lock:
-            self._filled = _Rows(partitions)
-
-    def apply_all(
-        self,
-        partition: int,
-        rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - part of the protocol
-    ) -> None:
-        """Apply rows of one partition; a value of None removes a row. Unreadable rows are logged and skipped."""
-        with self._lock:
-            target = self._filled or self._shown
-            assert target is not None, "begin() comes first"
-            for key, value in rows:
-                try:
-                    target.put(partition, key or b"", value)
-                except _UNREADABLE as error:
-                    log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
+        super().__init__(_Rows(()))
 
     def disclosed_figures(self) -> DisclosedFigures | None:
         """Return the publishable figures.
@@ -131,7 +91,10 @@ class CitizensView:
         windows of the partitions differ.
         """
         with self._lock:
-            return self._shown.disclosed_figures() if self._shown else None
+            return self._current.disclosed_figures()
+
+    def _new_reading(self, partitions: Iterable[int]) -> "_Rows":
+        return _Rows(partitions)
 
 
 class _Rows:
@@ -142,7 +105,19 @@ class _Rows:
         self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         """Period, first day → services that have rows."""
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
+    def put_all(
+        self,
+        partition: int,
+        rows: Iterable[tuple[bytes | None, bytes | None]],
+        written_at: int,  # noqa: ARG002 - part of the protocol
+    ) -> None:
+        for key, value in rows:
+            try:
+                self._put(partition, key or b"", value)
+            except _UNREADABLE as error:
+                log.warning("ignored an unreadable row of citizens' figures: %s", type(error).__name__)
+
+    def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
         parsed = load_key(key)
         if parsed is None:
             assert key == PROGRESS_KEY

@@ -8,7 +8,7 @@ first complete reading nothing is exported: a jump from zero to the counts of ye
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -19,18 +19,13 @@ from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
 
-class View(Protocol):
-    """Source of snapshots, such as `FiguresView`."""
-
-    def snapshot(self, now: datetime) -> Snapshot:
-        """Return all figures as of `now`."""
-
-
 class FiguresCollector(Collector):
-    """Exports the figures of a view. It caches samples, so only one thread at a time may collect it."""
+    """Exports snapshots of figures. It caches samples, so only one thread at a time may collect it."""
 
-    def __init__(self, view: View, options: WebOptions, now: Callable[[], datetime]) -> None:
-        self._view = view
+    def __init__(
+        self, take_snapshot: Callable[[datetime], Snapshot], options: WebOptions, now: Callable[[], datetime]
+    ) -> None:
+        self._take_snapshot = take_snapshot
         self._options = options
         self._now = now
         self._rows = FigureRowsBuilder()
@@ -55,7 +50,7 @@ class FiguresCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics that have samples; nothing before the first complete reading."""
         started = time.perf_counter()
-        snapshot = self._view.snapshot(self._now())
+        snapshot = self._take_snapshot(self._now())
         if not snapshot.loaded:
             return
         known = dict.fromkeys([*self._options.known, *snapshot.totals])

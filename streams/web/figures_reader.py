@@ -2,36 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 
 from models.topics import FIGURES
 from streams.kafka.topic_reader import RETRY_SECONDS, Phase, Record, TopicReader
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState, TopicView
 
 log = logging.getLogger(__name__)
 
 MAX_POLL_RECORDS: Final = 50_000
 """Limit of records per poll, above what one fetch returns: the rows of one step then reach the view together."""
-
-
-class View(Protocol):
-    """State built from the rows of a topic, such as `FiguresView`."""
-
-    @property
-    def reader_state(self) -> ReaderState:
-        """State of the reader that feeds this view."""
-
-    def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader."""
-
-    def begin(self, partitions: Iterable[int]) -> None:
-        """Start a new reading, from the beginning of a topic with these partitions."""
-
-    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Apply rows of one partition; the last one was written at `written_at` (milliseconds since 1970)."""
 
 
 class FiguresReader:
@@ -42,7 +25,7 @@ class FiguresReader:
     """
 
     def __init__(
-        self, view: View, brokers: str, client: Mapping[str, Any] | None = None, *, topic: str = FIGURES.name
+        self, view: TopicView[Any], brokers: str, client: Mapping[str, Any] | None = None, *, topic: str = FIGURES.name
     ) -> None:
         self._view = view
         self._topic = topic
@@ -85,6 +68,6 @@ class FiguresReader:
             try:
                 self._reader.run(self._stopping)
             except Exception:
-                log.exception("%s: the Kafka client failed, it is started anew", self._topic)
+                log.exception("%s: the Kafka client failed and is restarted", self._topic)
                 self.set_state(Phase.NO_BROKER, "client failed")
                 self._stopping.wait(RETRY_SECONDS)

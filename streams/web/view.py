@@ -1,11 +1,9 @@
 """Merged state of all figures, and its snapshots for the board and the metrics."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,25 +11,11 @@ from models.policies import Policies
 from streams.core.figures.figure import Dimensions, Figure, Progress
 from streams.core.forecast.arrivals import PastDay
 from streams.web.merged_rows import Day, MergedRows
+from streams.web.topic_view import ReaderState, TopicView
 
 log = logging.getLogger(__name__)
 
 NO_POLICIES: Final = Policies()
-
-
-class ReaderState(StrEnum):
-    """State of the thread that reads the topic of figures."""
-
-    NO_BROKER = "no_broker"
-    """No broker answers."""
-    REFUSED = "refused"
-    """Kafka refuses the login, or read access to the topic."""
-    NO_TOPIC = "no_topic"
-    """The topic of figures does not exist."""
-    LOADING = "loading"
-    """Reading the existing rows."""
-    FOLLOWING = "following"
-    """All existing rows are read; new rows follow after each commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,56 +81,19 @@ class Snapshot:
         return max((part.event_at for part in self.progress.values()), default=0) or None
 
 
-class FiguresView:
-    """Thread-safe view that applies rows of figures and returns snapshots.
-
-    A new reading of the topic replaces the previous one only when it is complete. Restarting the reader therefore never
-    lowers the counts.
-    """
+class FiguresView(TopicView[MergedRows]):
+    """Thread-safe view that applies rows of figures and returns snapshots."""
 
     def __init__(self, zone: ZoneInfo, now: datetime, policies: Callable[[], Policies] = lambda: NO_POLICIES) -> None:
         """Create an empty view; `policies` returns the SLA policies at each call."""
-        self.on_change: Callable[[], None] = lambda: None
-        """Called after each change, by the thread that made it."""
         self._zone = zone
         self._policies = policies
-        self._lock = threading.Lock()
-        self._reader_state = ReaderState.NO_BROKER
         self._unreadable = 0
-        self._current = MergedRows((), zone, now, self._report_unreadable)
-        self._loading: MergedRows | None = None
-
-    @property
-    def reader_state(self) -> ReaderState:
-        """State of the reader that feeds this view."""
-        return self._reader_state
-
-    def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader; at `FOLLOWING`, the rows read since `begin` replace those shown before."""
-        with self._lock:
-            self._reader_state = reader_state
-            if reader_state is ReaderState.FOLLOWING and self._loading is not None:
-                self._current, self._loading = self._loading, None
-        self.on_change()
-
-    def begin(self, partitions: Iterable[int]) -> None:
-        """Start a new reading, from the beginning of a topic with these partitions."""
-        with self._lock:
-            self._loading = MergedRows(partitions, self._zone, self._current.now, self._report_unreadable)
+        super().__init__(MergedRows((), zone, now, self._report_unreadable))
 
     def apply(self, partition: int, key: bytes | None, value: bytes | None, written_at: int = 0) -> None:
         """Apply one row; a value of None removes it. Unreadable rows are counted, not raised."""
         self.apply_all(partition, [(key, value)], written_at)
-
-    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Apply rows of one partition; the last one was written at `written_at` (milliseconds since 1970, 0 if unknown).
-
-        Snapshots contain all of these rows or none.
-        """
-        with self._lock:
-            target = self._current if self._loading is None else self._loading
-            target.put_all(partition, rows, written_at)
-        self.on_change()
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return all figures as of `now`. Drop rows from memory that are not needed at or after `now`."""
@@ -176,6 +123,9 @@ class FiguresView:
                 unreadable=self._unreadable,
             )
 
+    def _new_reading(self, partitions: Iterable[int]) -> MergedRows:
+        return MergedRows(partitions, self._zone, self._current.now, self._report_unreadable)
+
     def _report_unreadable(self, error: Exception) -> None:
         self._unreadable += 1
-        log.warning("a row of figures cannot be read: %s", type(error).__name__)
+        log.warning("ignored an unreadable row of figures: %s", type(error).__name__)

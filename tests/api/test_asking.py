@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from models.identities import IdentityKind
+from models.locale import translate
 from streams.access.audit import Access, Purpose, Result, verify
 from streams.access.oidc import Provider
 from streams.access.oidc_options import Grant, OidcOptions
@@ -373,7 +374,7 @@ def test_unknown_sector_is_refused_and_not_recorded(known: ApiHarness, operation
     path, body = requests_in(known, SECTOR)[operation]
     for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
         answer = known.ask(path, **body | {"sector": typed})
-        assert (answer.status_code, answer.json()["detail"] in DETAILS["sector"]) == (403, True)
+        assert (answer.status_code, answer.json()["detail"] == translate(DETAILS["sector"], "fr")) == (403, True)
         (*_, record) = known.recorded()
         assert (record["operation"], record["sector"], record["result"]) == (operation, recorded, "refused")
 
@@ -415,7 +416,7 @@ def test_other_media_types_are_refused(known: ApiHarness) -> None:
 def test_errors_are_in_the_preferred_language(known: ApiHarness, accepted: str, language: str) -> None:
     answer = known.ask("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
     assert answer.headers["content-language"] == language
-    _, french, english = TITLES["invalid"]
+    french, english = (translate(TITLES["invalid"][1], code) for code in ("fr", "en"))
     assert answer.json()["title"] == {"fr": french, "en": english}[language]
     assert (
         answer.json()["errors"][0]["message"]

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from models import topics
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import apply_specs
-from streams.kafka.topic_catalogue import specs
+from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
 from tests.bench.measuring import cpu_seconds

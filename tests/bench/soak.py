@@ -19,7 +19,7 @@ import psutil
 
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import apply_specs
-from streams.kafka.topic_catalogue import specs
+from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import EVENTS_PER_CALL, TOPIC, Calls, Ledger
 from tests.bench.measuring import MIB, describe_machine, forget_settings, slope_per_hour

@@ -17,7 +17,8 @@ from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from streams.web.figures_reader import FiguresReader
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.support import kafka_io
 from tests.support.processes import wait_until
 from tests.web.rows import ROADS, SOCIAL, Worker

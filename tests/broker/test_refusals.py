@@ -15,7 +15,7 @@ from streams.kafka.state_reader import read_rows
 from streams.kafka.topic_admin import TopicError, TopicSpec, apply_specs
 from streams.kafka.topic_reader import AuthorizationError
 from tests.support.processes import Child, wait_until
-from tests.support.secured_kafka import ADMIN, client, environment, grant, running
+from tests.support.secured_kafka import ADMIN, PASSWORD, client, environment, grant, running
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 LOGIN_REFUSED = "Kafka refuses the user accueil or its password"
@@ -139,6 +139,7 @@ def test_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> 
         grant(secured, "WRITE", "TRANSACTIONAL_ID", ["accueil"], prefixed=True)
         worker.wait_for('"event": "partition_opened"', 2)
         wait_until(lambda: answer(port)[0] == 200, "its readiness", otherwise=lambda: answer(port))
+        assert PASSWORD not in worker.text
         assert worker.stop() == 0
 
 

@@ -99,119 +99,106 @@ class Faultless(Conformance):
         assert table(self.config)
 
 
+class ParsesInRead(Lines):
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        new = super().read(wait_seconds)
+        for line in new:
+            with suppress(ValueError):
+                json.loads(line)
+        return new
+
+
+class IsQuadratic(Lines):
+    def map(self, raw: bytes) -> Outcome:
+        if raw.startswith(b"aaa"):  # one record is enough
+            re.findall(rb"[^@]+@x", raw)
+        return super().map(raw)
+
+
+class AcknowledgesInRead(Lines):
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        new = super().read(wait_seconds)
+        self.context.cursor.save(str(self.read_lines).encode())
+        return new
+
+
+class AcknowledgesMoreThanWasConfirmed(Lines):
+    def acknowledge(self, position: int) -> None:
+        super().acknowledge(self.read_lines)
+
+
+class ReadsAhead(Lines):
+    ahead: Sequence[bytes] = ()
+
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        now, self.ahead = self.ahead or super().read(wait_seconds), super().read(wait_seconds)
+        return now
+
+
+class OverwritesItsPosition(Lines):
+    def __init__(self, config: Config, context: Context) -> None:
+        super().__init__(config, context)
+        self.saved = context.directory / "position"
+        self.read_lines = int(self.saved.read_text() if self.saved.exists() else 0)
+
+    def acknowledge(self, position: int) -> None:
+        with self.saved.open("w", opener=lambda path, flags: os.open(path, flags, PRIVATE_FILE)) as file:
+            file.write(str(position))
+
+
+class NumbersByReading(Lines):
+    numbers = count()
+
+    def id_of(self, number: str) -> str:
+        return event_id(self.context.source, str(next(self.numbers)))
+
+
+class MapRaises(Lines):
+    def map(self, raw: bytes) -> Outcome:
+        raw.decode().split(",")[2]
+        return super().map(raw)
+
+
+class DropsInvalidRecords(Lines):
+    def map(self, raw: bytes) -> Outcome:
+        outcome = super().map(raw)
+        return () if isinstance(outcome, Reject) else outcome
+
+
+class PublishesNames(Lines):
+    def visit_number(self, number: str, name: str) -> str:
+        return f"{name}-{number}"
+
+
+class PublishesHashesOfNames(Lines):
+    def visit_number(self, number: str, name: str) -> str:
+        return f"{number}-{sha256(name.encode()).hexdigest()[:20]}"
+
+
+class LogsNames(Lines):
+    def visit_number(self, number: str, name: str) -> str:
+        structlog.get_logger().info("visitor", name=name)
+        return number
+
+
+class RejectsWithNames(Lines):
+    def map(self, raw: bytes) -> Outcome:
+        outcome = super().map(raw)
+        return Reject(outcome.reason, raw, str(raw)) if isinstance(outcome, Reject) else outcome
+
+
 class TestFaultless(Faultless):
     """Passes."""
 
 
-class TestParsesInRead(Faultless):
-    class source(Lines):  # noqa: N801
-        def read(self, wait_seconds: float) -> Sequence[bytes]:
-            new = super().read(wait_seconds)
-            for line in new:
-                with suppress(ValueError):
-                    json.loads(line)
-            return new
-
-
-class TestIsQuadratic(Faultless):
-    class source(Lines):  # noqa: N801
-        def map(self, raw: bytes) -> Outcome:
-            if raw.startswith(b"aaa"):  # one record is enough
-                re.findall(rb"[^@]+@x", raw)
-            return super().map(raw)
-
-
-class TestAcknowledgesInRead(Faultless):
-    class source(Lines):  # noqa: N801
-        def read(self, wait_seconds: float) -> Sequence[bytes]:
-            new = super().read(wait_seconds)
-            self.context.cursor.save(str(self.read_lines).encode())
-            return new
-
-
-class TestAcknowledgesMoreThanWasConfirmed(Faultless):
-    class source(Lines):  # noqa: N801
-        def acknowledge(self, position: int) -> None:
-            super().acknowledge(self.read_lines)
-
-
-class TestReadsAhead(Faultless):
-    class source(Lines):  # noqa: N801
-        ahead: Sequence[bytes] = ()
-
-        def read(self, wait_seconds: float) -> Sequence[bytes]:
-            now, self.ahead = self.ahead or super().read(wait_seconds), super().read(wait_seconds)
-            return now
-
-
-class TestOverwritesItsPosition(Faultless):
-    class source(Lines):  # noqa: N801
-        def __init__(self, config: Config, context: Context) -> None:
-            super().__init__(config, context)
-            self.saved = context.directory / "position"
-            self.read_lines = int(self.saved.read_text() if self.saved.exists() else 0)
-
-        def acknowledge(self, position: int) -> None:
-            with self.saved.open("w", opener=lambda path, flags: os.open(path, flags, PRIVATE_FILE)) as file:
-                file.write(str(position))
-
-
-class TestNumbersByReading(Faultless):
-    numbers = count()
-
-    class source(Lines):  # noqa: N801
-        def id_of(self, number: str) -> str:
-            return event_id(self.context.source, str(next(TestNumbersByReading.numbers)))
-
-
-class TestMapRaises(Faultless):
-    class source(Lines):  # noqa: N801
-        def map(self, raw: bytes) -> Outcome:
-            raw.decode().split(",")[2]
-            return super().map(raw)
-
-
-class TestDropsInvalidRecords(Faultless):
-    class source(Lines):  # noqa: N801
-        def map(self, raw: bytes) -> Outcome:
-            outcome = super().map(raw)
-            return () if isinstance(outcome, Reject) else outcome
-
-
-class TestPublishesNames(Faultless):
-    class source(Lines):  # noqa: N801
-        def visit_number(self, number: str, name: str) -> str:
-            return f"{name}-{number}"
-
-
-class TestPublishesNamesInCapitals(Faultless):
-    class source(Lines):  # noqa: N801
-        def visit_number(self, number: str, name: str) -> str:
-            return f"{name.upper()}-{number}"
-
-
-class TestPublishesHashesOfNames(Faultless):
-    class source(Lines):  # noqa: N801
-        def visit_number(self, number: str, name: str) -> str:
-            return f"{number}-{sha256(name.encode()).hexdigest()[:20]}"
+for fault in Lines.__subclasses__():
+    globals()[f"Test{fault.__name__}"] = type(
+        f"Test{fault.__name__}", (Faultless,), {"source": fault, "__module__": __name__}
+    )
 
 
 class TestHasNoNames(Faultless):
     personal = (NAME, "Jean Modele")
-
-
-class TestLogsNames(Faultless):
-    class source(Lines):  # noqa: N801
-        def visit_number(self, number: str, name: str) -> str:
-            structlog.get_logger().info("visitor", name=name)
-            return number
-
-
-class TestRejectsWithNames(Faultless):
-    class source(Lines):  # noqa: N801
-        def map(self, raw: bytes) -> Outcome:
-            outcome = super().map(raw)
-            return Reject(outcome.reason, raw, str(raw)) if isinstance(outcome, Reject) else outcome
 
 
 class TestShowsItsSecret(Faultless):

@@ -24,7 +24,6 @@ FOUND_BY = {
     "MapRaises": "invalid_records_are_stored_with_a_reason",
     "DropsInvalidRecords": "invalid_records_are_stored_with_a_reason",
     "PublishesNames": "nothing_personal_leaves",
-    "PublishesNamesInCapitals": "nothing_personal_leaves",
     "PublishesHashesOfNames": "nothing_personal_leaves",
     "HasNoNames": "nothing_personal_leaves",
     "LogsNames": "nothing_personal_leaves",

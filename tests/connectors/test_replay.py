@@ -24,6 +24,7 @@ from models.topics import REPLAYED_FROM_HEADER
 
 MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
 UNREADABLE = b"no line at all"
+SURVEY = b"1773650000|1773650000.1|600|NONE|SURVEY|5"
 
 
 class Switchboard:
@@ -45,6 +46,10 @@ class Switchboard:
 
     def replay(self, custom_events: dict[str, str], *, dry_run: bool = False) -> ReplayResult:
         return replay(self.instance(custom_events), self.directory / "data", lambda _: True, dry_run=dry_run)
+
+    def read_line(self, line: bytes) -> list[Event]:
+        self.log.write_bytes(line + b"\n")
+        return self.harness({}).read_all(confirm=True)
 
     @property
     def home(self) -> Path:
@@ -77,9 +82,13 @@ def busy_day(log: Path) -> None:
     log.write_bytes(b"\n".join([*lines, UNREADABLE, b""]))
 
 
-def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, tmp_path: Path) -> None:
+def read_busy_day(switchboard: Switchboard) -> list[Event]:
     busy_day(switchboard.log)
-    told = switchboard.harness({}).read_all(confirm=True)
+    return switchboard.harness({}).read_all(confirm=True)
+
+
+def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, tmp_path: Path) -> None:
+    told = read_busy_day(switchboard)
     unknown = [kept for kept in switchboard.kept() if kept.reject.reason is Reason.UNKNOWN_RECORD]
     assert len(unknown) > 50
     result = switchboard.replay(MENDED)
@@ -97,8 +106,7 @@ def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, 
 
 
 def test_what_is_told_late_says_that_it_is_and_so_is_no_history(switchboard: Switchboard) -> None:
-    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|FULL|\n")
-    switchboard.harness({}).read_all(confirm=True)
+    switchboard.read_line(b"1773650000|1773650000.1|600|NONE|FULL|")
     assert switchboard.replay(MENDED).events == 1
     with switchboard.log.open("ab") as log:
         log.write(b"1773650001|1773650001.1|600|NONE|ENTERQUEUE||0639980000|1\n")
@@ -110,8 +118,7 @@ def test_what_is_told_late_says_that_it_is_and_so_is_no_history(switchboard: Swi
 
 
 def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard) -> None:
-    busy_day(switchboard.log)
-    switchboard.harness({}).read_all(confirm=True)
+    read_busy_day(switchboard)
     before = switchboard.kept()
     assert switchboard.replay({"FULL": "full"}).unusable[Reason.UNKNOWN_RECORD] > 0
     after = switchboard.kept()
@@ -121,8 +128,7 @@ def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard)
 
 
 def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switchboard) -> None:
-    busy_day(switchboard.log)
-    switchboard.harness({}).read_all(confirm=True)
+    read_busy_day(switchboard)
     before = switchboard.kept()
     assert switchboard.replay(MENDED, dry_run=True).events > 0
     assert switchboard.replay({"NOTHING": "full"}).used == 0
@@ -131,8 +137,7 @@ def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switch
 
 
 def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> None:
-    busy_day(switchboard.log)
-    switchboard.harness({}).read_all(confirm=True)
+    read_busy_day(switchboard)
     before = {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()}
     elsewhere = configure(INSTANCE, "asterisk", configuration(switchboard.log) | {"sector": "elsewhere"})
     assert replay(elsewhere, switchboard.directory / "data", lambda _: True, dry_run=True).unusable
@@ -140,8 +145,7 @@ def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> 
 
 
 def test_what_was_ignored_for_good_is_kept_no_longer(switchboard: Switchboard) -> None:
-    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.harness({}).read_all(confirm=True)
+    switchboard.read_line(SURVEY)
     assert switchboard.replay({"SURVEY": "ignore"}) == (1, 0, {})
     assert not (switchboard.home / "rejects.jsonl").exists()
     assert switchboard.harness({}).read_all(confirm=True) == []
@@ -150,8 +154,7 @@ def test_what_was_ignored_for_good_is_kept_no_longer(switchboard: Switchboard) -
 def test_a_line_from_the_future_is_told_when_its_time_has_come(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    switchboard.log.write_bytes(b"3900000000|3900000000.1|600|NONE|ENTERQUEUE||0639980000|1\n")
-    assert switchboard.harness({}).read_all(confirm=True) == []
+    assert switchboard.read_line(b"3900000000|3900000000.1|600|NONE|ENTERQUEUE||0639980000|1") == []
     assert switchboard.replay({}).unusable == {Reason.TIME_IN_FUTURE: 1}
     monkeypatch.setattr("connectors.sdk.flow.check_event_time", lambda happened_at, now: None)
     assert switchboard.replay({}).events == 1
@@ -159,33 +162,18 @@ def test_a_line_from_the_future_is_told_when_its_time_has_come(
     assert (event.type, event.time.year) == ("call.queued", 2093)
 
 
-def test_it_does_not_disturb_one_that_runs(switchboard: Switchboard) -> None:
-    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.harness({}).read_all(confirm=True)
-    with (
-        switchboard.instance({}).locked(switchboard.directory / "data"),
-        pytest.raises(InstanceInUseError, match="in use by another process"),
-    ):
-        switchboard.replay({"SURVEY": "full"})
-    assert len(switchboard.kept()) == 1
-
-
-def test_what_it_would_do_can_be_asked_while_the_connector_runs(switchboard: Switchboard) -> None:
-    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.harness({}).read_all(confirm=True)
+def test_a_running_connector_is_not_disturbed_but_can_be_asked(switchboard: Switchboard) -> None:
+    switchboard.read_line(SURVEY)
     with switchboard.instance({}).locked(switchboard.directory / "data"):
+        with pytest.raises(InstanceInUseError, match="in use by another process"):
+            switchboard.replay({"SURVEY": "full"})
         assert switchboard.replay({"SURVEY": "full"}, dry_run=True) == (1, 1, {})
     assert len(switchboard.kept()) == 1
 
 
 def test_without_room_nothing_is_changed(switchboard: Switchboard) -> None:
-    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
-    switchboard.harness({}).read_all(confirm=True)
+    switchboard.read_line(SURVEY)
+    instance = switchboard.instance({"SURVEY": "full"})
     with pytest.raises(SpoolFullError):
-        replay(
-            switchboard.instance({"SURVEY": "full"}),
-            switchboard.directory / "data",
-            lambda _: True,
-            spool_limit_bytes=9,
-        )
+        replay(instance, switchboard.directory / "data", lambda _: True, spool_limit_bytes=9)
     assert len(switchboard.kept()) == 1

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from connectors.asterisk.simulate import CALLER_RANGES
 from connectors.sdk.keys import load_key
+from connectors.sdk.simulation.call_profile import CALLER_RANGES
 from connectors.simulator.actions import CitizenCase
 from connectors.simulator.citizen_contacts import CitizenContact, Counts, count
 from connectors.simulator.plan import Plan

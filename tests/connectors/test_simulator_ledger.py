@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.sdk.simulation.call_profile import CallProfile
 from connectors.sdk.testing import ConnectorHarness
 from connectors.simulator.case_tallies import RETENTION
 from connectors.simulator.ledger import Ledger
@@ -21,6 +21,7 @@ from models.events import Event
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
+from streams.core.contacts.expiry import LIVE_CHANNELS
 from streams.core.figures.figure import Dimensions, Figure, merge, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
 from streams.report.history import History, HistoryView
@@ -241,14 +242,14 @@ def test_old_contacts_are_deleted_and_logs_are_not_counted_again(months: Simulat
         event
         for event in months.span.events
         if event.time < months.span.since + timedelta(days=7)
-        and event.channel in contacts.LIVE_CHANNELS
+        and event.channel in LIVE_CHANNELS
         and event.type != "agent.state_changed"
     ]
     before = months.workers.numbers()
     told_at = months.workers.now + timedelta(seconds=5)
     months.workers.process([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
     assert months.workers.dead == {Reason.DUPLICATE: len(first_week)}
-    assert {event.channel for event in first_week} == contacts.LIVE_CHANNELS
+    assert {event.channel for event in first_week} == LIVE_CHANNELS
     assert figure_differences(months.workers.numbers(), before) == []
 
 

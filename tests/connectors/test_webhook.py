@@ -22,6 +22,7 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import ConnectorHarness
+from connectors.sdk.webhook import server
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.source import PushSource
@@ -135,11 +136,11 @@ def test_response_follows_the_acknowledgement(desk: Desk) -> None:
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(desk.status, "msg_1", BODY)
         wait_until(lambda: desk.taken, "a message")
-        assert desk.source.waiting == 1
+        assert desk.source.intake.waiting == 1
         assert not answer.done()
         desk.acknowledges = True
         assert answer.result(30) == 204
-    assert desk.source.waiting == 0
+    assert desk.source.intake.waiting == 0
 
 
 def test_repeated_message_is_accepted_once_and_answered_twice(desk: Desk) -> None:
@@ -265,7 +266,8 @@ def test_idle_connections_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_above_the_limit_the_connection_that_waited_longest_is_closed(tmp_path: Path) -> None:
     """Half requests do not displace a whole request."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(http_server.Server.__init__.__kwdefaults__, "connections", 3)
+        patch.setattr(PushSource, "most_waiting", 2)
+        patch.setattr(server, "SPARE_CONNECTIONS", 1)
         desk = Desk(tmp_path)
     with closing(desk), ExitStack() as stack:
         half = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)]
@@ -284,32 +286,12 @@ def test_messages_are_refused_while_the_intake_is_full(tmp_path: Path, monkeypat
     with closing(Desk(tmp_path)) as desk, ThreadPoolExecutor(2) as pool:
         desk.acknowledges = False
         answers = [pool.submit(desk.status, f"msg_{n}", BODY) for n in range(2)]
-        wait_until(lambda: desk.source.waiting == 2, "two waiting messages")
+        wait_until(lambda: desk.source.intake.waiting == 2, "two waiting messages")
         status, headers = post(desk.port, BODY, sign("msg_3", BODY))
         assert (status, int(headers["retry-after"]) > 0) == (503, True)
         desk.acknowledges = True
         assert [answer.result(30) for answer in answers] == [204, 204]
         assert desk.status("msg_3", BODY) == 204
-
-
-def test_slow_body_is_displaced_by_a_new_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of incomplete bodies is bounded before any signature check, and a new message displaces the oldest."""
-    monkeypatch.setattr(PushSource, "most_waiting", 2)
-    with closing(Desk(tmp_path, body_seconds=60)) as desk, ExitStack() as stack:
-        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(2)]
-        for number, client in enumerate(slow, 1):
-            client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
-            wait_until(lambda number=number: len(desk.source.intake._coming) == number, "a place")  # type: ignore[misc]
-        assert desk.status("msg_1", BODY) == 204
-        assert answer(slow[0]).startswith(b"HTTP/1.1 408 ")
-        slow[1].sendall(b"}")
-        assert slow[1].recv(12) == b"HTTP/1.1 401"
-        gone = stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30))
-        gone.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
-        wait_until(lambda: desk.source.intake._coming, "its place")
-        gone.close()
-        wait_until(lambda: desk.source.response_counts[400] == 1, "the disconnected sender to be noticed")
-    assert desk.taken == [BODY]
 
 
 def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,7 +368,7 @@ def test_message_that_waits_too_long_is_refused_and_can_be_sent_again(
         desk.acknowledges = False
         assert desk.status("msg_1", BODY) == 503
         desk.acknowledges = True
-        wait_until(lambda: desk.source.waiting == 0, "the acknowledgement")
+        wait_until(lambda: desk.source.intake.waiting == 0, "the acknowledgement")
         assert desk.status("msg_1", BODY) == 204
         assert desk.taken == [BODY]
 

@@ -49,7 +49,7 @@ def extract_messages() -> set[tuple[str | None, str]]:
     )
     return {
         (context, text)
-        for room in ("models", "connectors", "streams")
+        for room in ("models", "connectors", "streams", "grafana")
         for _path, _line, text, _comments, context in extract_from_dir(ROOT / room, [("**.py", "python")], {}, keywords)
     }
 

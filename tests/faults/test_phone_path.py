@@ -13,7 +13,8 @@ import pytest
 import tomli_w
 from confluent_kafka import Message
 
-from connectors.asterisk.simulate import TARGET_SECONDS, Ledger, configuration, simulate_day
+from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.simulation.call_ledger import TARGET_SECONDS, Ledger
 from models import topics
 from streams.core.figures.figure import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL

@@ -68,14 +68,6 @@ def test_test_command_names_unreachable_receivers(tmp_path: Path, locale: str, a
     assert [line.endswith(answer) for line in text.splitlines()] == [True, True]
 
 
-def test_command_without_receivers_ends(tmp_path: Path) -> None:
-    path = tmp_path / "accueil.toml"
-    path.write_text("", encoding="utf-8")
-    code, text = accueil(path, "notify")
-    assert code == 2
-    assert "accueil: no receiver: write a table [notify.alertmanagers.<name>]" in text
-
-
 def test_command_serves_health_and_locks_its_directory(tmp_path: Path) -> None:
     path, port = settings(tmp_path, "http://127.0.0.1:9", WebhookReceiver())
 

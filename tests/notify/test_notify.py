@@ -155,7 +155,7 @@ def test_incident_during_an_outage_is_sent_afterwards(stage: Stage) -> None:
         wait_until(lambda: notifier.ready()[0] and notifier.ready()[1].count("127.0.0.1") == 2, "both to be missed")
         stage.publish([*breaches(promises[10:]), *(promise.met(0.1) for promise in promises)])
         wait_until(
-            lambda: waiting(notifier) == {"one": 30, "desk": 60},
+            lambda: waiting(notifier) == {"alertmanagers.one": 30, "webhooks.desk": 60},
             "all to be read",
             20,
             lambda: waiting(notifier),
@@ -187,12 +187,17 @@ def test_refusing_receiver_delays_no_other_and_is_retried_at_start(stage: Stage)
         stage.publish(breaches([first, second]))
         stage.wait_for_firing(2)
         stage.wait_for_messages(1)
-        wait_until(lambda: figure(notifier, "notify_refused") == {"one": 0, "desk": 1}, "the refusal to be counted")
+        wait_until(
+            lambda: figure(notifier, "notify_refused") == {"alertmanagers.one": 0, "webhooks.desk": 1},
+            "the refusal to be counted",
+        )
         assert notifier.ready()[1].endswith("refuses the message (422)")
     stage.webhook.unwanted = 410, lambda _: True
     with stage.notifier() as notifier:
-        wait_until(lambda: figure(notifier, "notify_disabled") == {"one": 0, "desk": 1}, "it to be gone")
-        assert figure(notifier, "notify_refused") == {"one": 0, "desk": 0}
+        wait_until(
+            lambda: figure(notifier, "notify_disabled") == {"alertmanagers.one": 0, "webhooks.desk": 1}, "it to be gone"
+        )
+        assert figure(notifier, "notify_refused") == {"alertmanagers.one": 0, "webhooks.desk": 0}
         stage.publish(breaches(stage.promises[2:3]))
         stage.wait_for_firing(3)
     stage.webhook.unwanted = 200, lambda _: True

@@ -36,7 +36,7 @@ def hook() -> Iterator[WebhookReceiver]:
 
 
 def bring(hook: WebhookReceiver, directory: Path) -> WebhookTransport:
-    options = WebhookOptions("desk", hook.url, SecretStr(SECRET))
+    options = WebhookOptions(url=hook.url, secret=SecretStr(SECRET))
     return WebhookTransport(options, NotifyOptions(brokers="", directory=directory))
 
 
@@ -133,17 +133,6 @@ def test_requested_pause_is_kept(
     assert second - first >= 3
 
 
-def test_refused_message_is_set_aside(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:
-    hook.unwanted = 422, is_about(2)
-    report_breaches(store, 1, 2, 3)
-    MessageDelivery("desk", transport, 10).deliver(store, NOW)
-    assert accepted(hook) == [("started", "1"), ("started", "3")]
-    assert store.waiting() == {}
-    refused = store.refused()["desk"]
-    assert refused.number == 1
-    assert refused.reason.endswith(("refuses the message (422)", "refuse le message (422)"))
-
-
 @pytest.mark.parametrize("unwanted", [(7,), (1, 30), range(1, 31)])
 def test_partly_refused_digest_is_split(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store, unwanted: tuple[int, ...]
@@ -213,13 +202,3 @@ def test_gone_receiver_receives_nothing_until_the_next_start(
     with closing(bring(hook, tmp_path)) as anew:
         MessageDelivery("desk", anew, 10).deliver(store, NOW)
     assert accepted(hook) == [("started", "1"), ("started", "2")]
-
-
-def test_old_refused_messages_are_deleted(hook: WebhookReceiver, transport: WebhookTransport, store: Store) -> None:
-    hook.status = 422
-    report_breaches(store, 1)
-    MessageDelivery("desk", transport, 10).deliver(store, NOW)
-    store.forget(NOW)
-    assert store.refused()["desk"].number == 1
-    store.forget(NOW + 1)
-    assert store.refused() == {}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from models.calendars import Calendar, CalendarRules, Unit, compile_calendar
+from models.calendars import Calendar, CalendarRules, Unit
 from tests.support.plain_calendar import NAMES, PlainCalendar, TooShortError
 
 CASES = int(os.environ.get("CALENDAR_CASES", "300"))
@@ -173,7 +173,7 @@ def test_calendar_matches_the_plain_calendar() -> None:
     @given(calendars(), st.lists(QUESTION, min_size=QUESTIONS, max_size=QUESTIONS))
     def compare(both: tuple[dict[str, Any], date], questions: list[Question]) -> None:
         described, first = both
-        calendar = compile_calendar(CalendarRules.model_validate(described))
+        calendar = Calendar(CalendarRules.model_validate(described))
         plain = PlainCalendar(described, first, WINDOW_DAYS)
         for question in questions:
             asked["all"] += 1
@@ -194,7 +194,7 @@ def test_calendar_matches_the_plain_calendar() -> None:
 def test_calendar_matches_the_plain_calendar_at_clock_changes(zone: str, changed: date) -> None:
     hours = ["00:10-00:50", "01:30-01:40", "01:50-02:10", "02:20-02:25", "02:45-04:00"]
     described = {"timezone": zone, "versions": [{"from": changed, "sunday": hours}]}
-    calendar = compile_calendar(CalendarRules.model_validate(described))
+    calendar = Calendar(CalendarRules.model_validate(described))
     plain = PlainCalendar(described, changed - timedelta(days=2), 25)
     for start in range(DAY_MINUTES, 3 * DAY_MINUTES, 180):
         for unit, amount in ((Unit.OPENING_HOURS, 0.02), (Unit.WORKING_DAYS, 0), (Unit.CALENDAR_DAYS, 0.1)):

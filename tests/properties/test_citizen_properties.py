@@ -16,7 +16,8 @@ from streams.agents.citizens import CitizenCounter
 from streams.agents.timeline import TimelineWriter
 from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_figures
-from streams.core.citizens.citizen import COUNTED_TYPES, Citizen, facts, forget
+from streams.core.citizens.citizen import COUNTED_TYPES, Citizen
+from streams.core.citizens.citizen_facts import close, erase, facts, forget
 from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey, Period
 from streams.core.contacts import contact
 from streams.core.contacts.contact import ERASED, Contact
@@ -144,7 +145,7 @@ def test_erasure_changes_no_figure_and_later_ones_match_the_remaining_contacts(
     count(None, row, figures.__getitem__)
     counted = named(figures)
     erased = {fingerprint(item.contact) for item in entries if data.draw(st.booleans())}
-    closed, left = citizens.close(row, day), citizens.close(citizens.erase(row, erased), day)
+    closed, left = close(row, day), close(erase(row, erased), day)
     until = {fact for fact in facts(row) if fact[0] <= day}
     count(closed, left, figures.__getitem__)
     if until == {*facts(row)}:

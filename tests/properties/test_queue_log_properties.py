@@ -1,7 +1,4 @@
-"""The connector's events of a random `queue_log` match a plain count that follows Asterisk's code.
-
-`python -m tests.support.compare_queue_logs --logs 2000` compares many more.
-"""
+"""The connector's events of a random `queue_log` match a plain count that follows Asterisk's code."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.calendars import Calendar, CalendarRules, compile_calendar
+from models.calendars import Calendar, CalendarRules
 
 HOUR = 3_600_000
 OFFICE = ["08:30-12:00", "13:30-17:00"]
@@ -14,7 +14,7 @@ ALWAYS = dict.fromkeys((*WEEK, "saturday", "sunday"), "00:00-24:00")
 
 def make(**changes: Any) -> Calendar:
     rules = {"timezone": "Europe/Paris", "holidays": "FR", "versions": [WEEK]} | changes
-    return compile_calendar(CalendarRules.model_validate(rules))
+    return Calendar(CalendarRules.model_validate(rules))
 
 
 def at(text: str, zone: str = "Europe/Paris", *, fold: int = 0) -> int:

@@ -1,28 +1,23 @@
-"""Comparison of the connector's figures from random `queue_log` files with a plain count of the same lines.
+"""Comparison of the connector's figures from random `queue_log` files with a plain count of the same lines."""
 
-python -m tests.support.compare_queue_logs --logs 2000
-"""
-
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
-
-import click
 
 from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Reject
+from models.codec import UnusableRecord
 from models.events import AgentChange, Event
 from models.identities import IdentityKind, PseudonymKey
 from streams.core.contacts import agent, contact
 from streams.core.contacts.queue_stay import stay_result
 from tests.support.plain_queue_count import REFUSED, Count, count
-from tests.support.random_queue_log import QUEUES, make
+from tests.support.random_queue_log import QUEUES
 
 KEY: Final = PseudonymKey("general", bytes(range(32)))
 NOW: Final = datetime(2026, 3, 17, tzinfo=UTC)
@@ -42,9 +37,8 @@ def read(lines: Iterable[bytes]) -> list[Event]:
     mapping = QueueLogMapping("asterisk/essai", config, KEY, CallHistory())
     events: list[Event] = []
     for line in lines:
-        outcome = mapping.map(LogLine(line, NOW))
-        if not isinstance(outcome, Reject):
-            events += outcome
+        with suppress(UnusableRecord):
+            events += mapping.map(LogLine(line, NOW))
     return events
 
 
@@ -115,24 +109,3 @@ def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
         for name in [_native_id(_pseudonym(person))]
     }
     return ours - theirs, theirs - ours
-
-
-@click.command()
-@click.option("--logs", default=2_000, show_default=True, help="How many logs are compared.")
-@click.option("--first", default=0, show_default=True, help="The first seed.")
-def main(logs: int, first: int) -> None:
-    """Compare, and print the differences."""
-    lines, stays, differ = 0, 0, 0
-    for seed in range(first, first + logs):
-        log, set_back = make(seed)
-        lines += len(log)
-        stays += sum(map(len, count(log).stays.values()))
-        if differences := compare(log, set_back=set_back):
-            differ += 1
-            click.echo(f"{seed}: {differences}")
-    click.echo(f"{logs} logs, {lines} lines, {stays} stays: {differ} logs differ")
-    sys.exit(1 if differ else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.asterisk.simulate.services import SERVICES
+from connectors.sdk.simulation.call_profile import SERVICES
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from connectors.simulator.case_tallies import DimensionKey, FigureCounts
 from connectors.simulator.ledger import Ledger

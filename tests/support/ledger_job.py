@@ -16,9 +16,10 @@ import msgspec
 
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine, run
-from streams.engine.job import Codec, Job, Record, Step, Table
+from streams.engine.job import Codec, Job, Step, Table
 from streams.engine.options import Options
 from streams.kafka import topic_admin
+from streams.kafka.record import Record
 from streams.runtime import logs
 
 PARTITIONS = 4

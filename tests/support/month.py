@@ -27,7 +27,8 @@ from streams.settings.sla_file import WatchedPolicies
 from streams.web.app import create_app
 from streams.web.board.at_risk import AtRiskView
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.support.expected_history import ActionHistory, HistorySnapshot
 from tests.support.expected_metrics import PARIS
 from tests.support.month_sla import SLA_FILE, ExpectedSla
@@ -108,16 +109,6 @@ def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -
     return workers
 
 
-class NoReader:
-    """Reader without function: the test writes to the view."""
-
-    def start(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-
 def run_month(
     directory: Path,
     per_year: float,
@@ -190,5 +181,5 @@ def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
     risks.apply_all(0, workers.clocks)
     for reader_view in (view, risks):
         reader_view.set_state(ReaderState.FOLLOWING)
-    app = create_app(view, NoReader(), OPTIONS, lambda: now, collectors=[policies], risks=risks)
+    app = create_app(view, OPTIONS, now=lambda: now, collectors=[policies], risks=risks)
     return TestClient(app, base_url="http://127.0.0.1")

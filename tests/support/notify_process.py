@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
 from connectors.sdk.database import Database
 from connectors.sdk.signals import install_stop_handler
 from streams.notify.notifier import Notifier
-from streams.notify.options import AlertmanagerOptions, MailOptions, NotifyOptions, WebhookOptions
+from streams.notify.options import Notify, NotifyOptions
 from streams.notify.store import Receivers, Store
 from streams.runtime import logs
 from tests.support.sla_events import SlaClockStub
@@ -45,34 +44,21 @@ def options(
     digest_above: int = 10,
 ) -> str:
     """Return the OPTIONS argument."""
-    return json.dumps(
-        {
-            "brokers": brokers,
-            "directory": str(directory),
-            "topic": topic,
-            "alertmanagers": alertmanagers or {},
-            "webhooks": webhooks or {},
-            "mails": mails or {},
-            "digest_above": digest_above,
-        }
-    )
+    hooks = {name: {"url": url, "secret": SECRET} for name, url in (webhooks or {}).items()}
+    settings = {
+        "alertmanagers": alertmanagers or {},
+        "webhooks": hooks,
+        "mails": mails or {},
+        "digest_above": digest_above,
+        "runbook_url": "https://example.org/runbook",
+    }
+    return json.dumps({"brokers": brokers, "directory": str(directory), "topic": topic, "settings": settings})
 
 
 def read(text: str) -> NotifyOptions:
-    settings = json.loads(text)
-    return NotifyOptions(
-        brokers=settings["brokers"],
-        directory=Path(settings["directory"]),
-        topic=settings["topic"],
-        alertmanagers=tuple(AlertmanagerOptions(name, **entry) for name, entry in settings["alertmanagers"].items()),
-        webhooks=tuple(WebhookOptions(name, url, SecretStr(SECRET)) for name, url in settings["webhooks"].items()),
-        mails=tuple(
-            MailOptions(name, **(entry | {"recipients": tuple(entry["recipients"])}))
-            for name, entry in settings["mails"].items()
-        ),
-        runbook_url="https://example.org/runbook",
-        digest_above=settings["digest_above"],
-    )
+    options = json.loads(text)
+    settings = Notify.model_validate(options["settings"])
+    return NotifyOptions(options["brokers"], Path(options["directory"]), settings, options["topic"])
 
 
 @contextmanager

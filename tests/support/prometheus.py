@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from streams.kafka.embedded_broker import die_with_parent
+from streams.kafka.child_processes import die_with_parent
 from streams.kafka.ports import free_port
 from tests.support.processes import ROOT, wait_until
 

@@ -33,14 +33,9 @@ class RuleScenario:
     step: str = "1m"
     shows: Samples | None = None
     """Expected result of the rule's query at the end, by labels; None: any result with as many samples as alerts fire."""
-    since: int | None = None
-    """Step at which the condition becomes true, if the alert fires exactly at the end; None: not checked."""
 
     def write(self, alerts: Iterable[str]) -> dict[str, Any]:
-        """Return a promtool test in which each of `alerts` fires `fires` times, and not before its waiting time."""
-        moments = [(self._at(self.steps), self.fires)]
-        if self.since is not None and self.steps:
-            moments.append((self._at(self.steps - 1), 0))
+        """Return a promtool test in which each of `alerts` fires `fires` times at the end."""
         return {
             "name": self.name,
             "interval": self.step,
@@ -48,11 +43,10 @@ class RuleScenario:
             "promql_expr_test": [
                 {
                     "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) # {self.name}',
-                    "eval_time": moment,
-                    "exp_samples": [{"labels": "{}", "value": fires}] if fires else [],
+                    "eval_time": self._at(self.steps),
+                    "exp_samples": [{"labels": "{}", "value": self.fires}] if self.fires else [],
                 }
                 for alert in alerts
-                for moment, fires in moments
             ],
         }
 
@@ -110,22 +104,6 @@ def run_scenarios(
         "tests": [scene.write(alerts) for scene in scenes],
     }
     return _run(directory, [test], r'alertname=\\?"(\w+)\\?"')
-
-
-def wait(directory: Path, alerts: Iterable[tuple[dict[str, str], RuleScenario]]) -> tuple[set[str], str]:
-    """Run each alert (name, expression and `for`) with its scenario in one promtool; return like `run_scenarios`."""
-    tests = []
-    for number, (alert, scene) in enumerate(alerts):
-        rules = directory / f"{number}.rules.yml"
-        rules.write_text(json.dumps({"groups": [{"name": "alone", "rules": [alert]}]}), encoding="utf-8")
-        tests.append(
-            {
-                "rule_files": [str(rules)],
-                "evaluation_interval": scene.step,
-                "tests": [scene.write([alert["alert"]])],
-            }
-        )
-    return _run(directory, tests, r'alertname=\\?"(\w+)\\?"')
 
 
 def ask(directory: Path, scenes: Iterable[tuple[RuleScenario, Mapping[str, str]]]) -> tuple[set[str], str]:

@@ -1,6 +1,6 @@
 """Lines of a queue_log, and the mapping used to test them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
+from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 
@@ -38,7 +39,34 @@ OPTIONS = {
 }
 
 
-class Log:
+class Mapper:
+    """Maps records in order. `outcome` is the subclass's own."""
+
+    mapping: Any
+    outcome: Callable[..., Any]
+
+    def map_or_reject(self, raw: Any) -> Any:
+        try:
+            return self.mapping.map(raw)
+        except UnusableRecord as error:
+            return self.mapping.reject(raw, error.reason, error.detail)
+
+    def events(self, *records: Any) -> list[Event]:
+        """Return the events of records that are not rejected."""
+        events: list[Event] = []
+        for one in records:
+            outcome = self.outcome(one)
+            assert not isinstance(outcome, Reject), outcome
+            events += outcome
+        return events
+
+    def last(self, *records: Any) -> list[Event]:
+        """Return the events of the last record."""
+        self.events(*records[:-1])
+        return self.events(records[-1])
+
+
+class Log(Mapper):
     """A mapping of lines with its memory."""
 
     def __init__(self, memory: CallHistory | None = None, **options: Any) -> None:
@@ -47,21 +75,8 @@ class Log:
         assert isinstance(config, AsteriskConfig)
         self.mapping = QueueLogMapping("asterisk/essai", config, KEY, self.memory)
 
-    def outcome(self, line: str | bytes) -> Sequence[Event] | Reject:
-        return self.mapping.map(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))
-
-    def events(self, *lines: str) -> list[Event]:
-        events: list[Event] = []
-        for line in lines:
-            outcome = self.outcome(line)
-            assert not isinstance(outcome, Reject), outcome
-            events += outcome
-        return events
-
-    def last(self, *lines: str) -> list[Event]:
-        """Return the events of the last line."""
-        self.events(*lines[:-1])
-        return self.events(lines[-1])
+    def outcome(self, line: str | bytes) -> Sequence[Event] | Reject:  # type: ignore[override]
+        return self.map_or_reject(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))  # type: ignore[no-any-return]
 
 
 def line(

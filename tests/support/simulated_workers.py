@@ -16,7 +16,7 @@ from models.events import Event
 from models.policies import Policies
 from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.citizens import reattribution
-from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.expiry import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA

@@ -1,11 +1,17 @@
 """Tests with connectors of live event sockets."""
 
+import socket
 import threading
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from connectors.sdk.simulation.event_server import EventServer
-from connectors.sdk.testing import ConnectorHarness
+from connectors.sdk.testing import Conformance, ConnectorHarness
 from models.events import Event
 from tests.support.processes import wait_until
 
@@ -30,6 +36,40 @@ def listen(
     return events
 
 
+class SocketConformance(Conformance):
+    """Conformance of a connector with one simulated server for each directory."""
+
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        self._started: dict[Path, Any] = {}
+        with ExitStack() as self._stack:
+            yield
+
+    @abstractmethod
+    def serve(self, directory: Path) -> AbstractContextManager[Any]:
+        """Return the server for a directory."""
+
+    @abstractmethod
+    def send(self, server: Any, item: Any) -> None:
+        """Let the server send one of `items`."""
+
+    @abstractmethod
+    def items(self, directory: Path) -> Sequence[Any]:
+        """Return a small day, with malformed messages and personal data in between."""
+
+    def server(self, directory: Path) -> Any:
+        if directory not in self._started:
+            self._started[directory] = self._stack.enter_context(self.serve(directory))
+        return self._started[directory]
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        server, items = self.server(directory), self.items(directory)
+        wait_until_disconnected(server)
+        size = -(-len(items) // parts)
+        for item in items[part * size : (part + 1) * size]:
+            self.send(server, item)
+
+
 def wait_until_disconnected(event_server: EventServer) -> None:
     """Wait until no client is connected."""
     wait_until(lambda: not event_server.listeners, "all clients to disconnect")
@@ -38,3 +78,19 @@ def wait_until_disconnected(event_server: EventServer) -> None:
 def has_stored(listener: Path) -> bool:
     """Return whether the connector with the directory `listener` has stored any event."""
     return any(listener.rglob("*.spool")) or any(listener.rglob("cursor-*.json"))
+
+
+@contextmanager
+def greeting_server(greeting: bytes) -> Iterator[int]:
+    """Send `greeting` to one client and disconnect it; yield the port."""
+
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(greeting)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()

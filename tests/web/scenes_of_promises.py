@@ -27,7 +27,7 @@ class Burn:
         return self.long + 6
 
     def scenes(self) -> Iterator[RuleScenario]:
-        """Series that make all rules fire; thresholds are in `UNITS`."""
+        """Series through all recording rules, a little above and below each threshold."""
         allowed = self.factor * (1 - self.objective)
         over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
         yield self.scene("broken a little too often", 1, self.shares(over, over))
@@ -133,6 +133,8 @@ def more_due() -> Iterator[RuleScenario]:
 
     yield scene("more than that", 1, due=31, done=20)
     yield two_webs(scene("more than that, from two instances", 1, due=31, done=20))
+    yield scene("half as much again", 0, due=30, done=20)
+    yield scene("too few to say so", 0, due=9, done=0)
     yield scene("closed", 0, due=31, done=20, is_open=0)
     read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
     yield add(scene("history is read", 0, due=31, done=20), read)
@@ -160,126 +162,3 @@ SCENES: Final = {burn.alert: list(burn.scenes()) for burn in BURNS} | {
     "SlaMoreDueThanDone": list(more_due()),
     "SlaOverdueLeft": list(overdue_left()),
 }
-PLACES: Final = {
-    channel: f'channel="{channel}",site="siege",service="rsa",queue="q",policy="p",clock="c"'
-    for channel in ("call", "visit", "mail", "email", "form")
-}
-OPEN, HISTORY = "policy_clock:contact_sla_open:max", "channel:contact_history_age_seconds:max"
-BEHIND: Final = "channel:contact_behind_seconds:max"
-IS_OPEN: Final[dict[str, Values]] = {f'{OPEN}{{policy="p",clock="c"}}': 1}
-OTHERS_ARE_OPEN: Final[dict[str, Values]] = {
-    f'{OPEN}{{policy="p",clock="c"}}': 0,
-    f'{OPEN}{{policy="p",clock="d"}}': 1,
-    f'{OPEN}{{policy="q",clock="c"}}': 1,
-}
-AN_HOUR_OF_ANOTHER_CHANNEL: Final[dict[str, Values]] = {f'{HISTORY}{{channel="appointment"}}': 3600}
-
-
-@dataclass(frozen=True)
-class Window:
-    """A burn rate alert on recorded series; a step is a sixth of its long window."""
-
-    alert: str
-    long: str
-    short: str
-    step: str
-    factor: float
-    floor: int
-    waits: str
-    """Durations of one and three steps."""
-    channels: tuple[str, ...] = ("call", "visit", "mail", "email", "form")
-    is_live: bool = False
-    """Whether calls read late mute it."""
-
-    def scenes(self) -> Iterator[RuleScenario]:
-        over = 1.01 * self.factor
-        yield self.scene("broken a little too often", self.channels, over, over)
-        yield self.scene("as often as may be in the long window", (), self.factor, over)
-        yield self.scene("as often as may be in the short window", (), over, self.factor)
-        yield self.scene("more and more often", self.channels, over, 2 * over)
-        yield self.scene("too few to say so", (), over, over, number=self.floor - 1)
-        yield add(self.scene("closed", (), over, over), OTHERS_ARE_OPEN)
-        yield add(self.scene("history is read elsewhere", self.channels, over, over), AN_HOUR_OF_ANOTHER_CHANNEL)
-        yield add(self.scene("history was read meanwhile", (), over, over), self.history(4))
-        yield add(self.scene("history was read before", self.channels, over, over), self.history(1))
-        if self.is_live:
-            elsewhere = {f'{BEHIND}{{channel="appointment"}}': 3600}
-            yield add(self.scene("others are read late", self.channels, over, over), elsewhere)
-            yield add(self.scene("they were read late meanwhile", (), over, over), self.history(4, BEHIND))
-            yield add(self.scene("they were read late before", self.channels, over, over), self.history(1, BEHIND))
-        steps = 2 if self.waits == "1m" else 1
-        lasting = self.scene("for some time", self.channels, over, over)
-        yield replace(lasting, step=self.waits, steps=steps, since=0)
-
-    def history(self, step: int, metric: str = HISTORY) -> dict[str, Values]:
-        """Steps in which history was read; the long window covers the fourth to the tenth."""
-        return {f'{metric}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
-
-    def scene(
-        self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None
-    ) -> RuleScenario:
-        """Return a scene; `number` clocks in the long window, by default the minimum."""
-        of, counts = "place_policy_clock", (2, (number or self.floor) - 2)
-        series: dict[str, Values] = {}
-        for place in PLACES.values():
-            series[f"{of}:contact_sla_burnrate:ratio{self.long}{{{place}}}"] = long
-            series[f"{of}:contact_sla_burnrate:ratio{self.short}{{{place}}}"] = short
-            for result, count in zip(("breached", "met"), counts, strict=True):
-                series[f'{of}_result:contact_sla_completed:delta{self.long}{{{place},result="{result}"}}'] = count
-        shows = {f"{of}:contact_sla_burnrate:ratio{self.long}{{{PLACES[channel]}}}": long for channel in fires}
-        return RuleScenario(f"{self.alert}: {name}", series | IS_OPEN, len(shows), 10, self.step, shows)
-
-
-WRITTEN: Final = ("mail", "email", "form")
-
-
-def due() -> Iterator[RuleScenario]:
-    of = "place_policy_clock"
-
-    def scene(name: str, fires: bool, number: int, done: int) -> RuleScenario:
-        """Return a scene with `number` clocks due within a week and `done` in the last one; more are due later."""
-        series: dict[str, Values] = {}
-        for place in PLACES.values():
-            series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="7d"}}'] = number
-            series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="30d"}}'] = 4 * number
-            series[f"{of}:contact_sla_done:delta7d{{{place}}}"] = done
-        shows = {f"{{{PLACES[channel]}}}": number for channel in WRITTEN if fires}
-        return RuleScenario(f"SlaMoreDueThanDone: {name}", series | IS_OPEN, len(shows), 1, "15m", shows)
-
-    over = scene("more than half as much again", True, 31, 20)
-    yield replace(over, since=0)
-    yield scene("half as much again", False, 30, 20)
-    yield scene("just enough to say so", True, 10, 0)
-    yield scene("too few to say so", False, 9, 0)
-    closed = add(scene("closed", False, 31, 20), OTHERS_ARE_OPEN)
-    yield closed
-    yield add(over, AN_HOUR_OF_ANOTHER_CHANNEL)
-    yield add(scene("history is read", False, 31, 20), {f'{HISTORY}{{channel="{one}"}}': 3600 for one in PLACES})
-
-
-def overdue() -> Iterator[RuleScenario]:
-    def scene(name: str, fires: bool, seconds: int, steps: int, step: str) -> RuleScenario:
-        """Return a scene in which the earliest deadline passed this long ago at the end."""
-        metric = "place_policy_clock:contact_sla_oldest_overdue_timestamp_seconds:min"
-        ends_at = steps * {"15m": 900, "12h": 43_200}[step]
-        series: dict[str, Values] = {f"{metric}{{{place}}}": ends_at - seconds for place in PLACES.values()}
-        shows = {f"{{{PLACES[channel]}}}": seconds for channel in WRITTEN if fires}
-        return RuleScenario(f"SlaOverdueLeft: {name}", series | IS_OPEN, len(shows), steps, step, shows)
-
-    three_days = 259_200
-    yield scene("for longer than three days", True, three_days + 1, 6, "12h")
-    yield scene("for three days", False, three_days, 6, "12h")
-    yield add(scene("closed", False, three_days + 1, 6, "12h"), OTHERS_ARE_OPEN)
-    yield replace(scene("it stays so", True, three_days + 901, 1, "15m"), since=0)
-
-
-UNITS: Final = {
-    window.alert: list(window.scenes())
-    for window in (
-        Window("SlaBurnRateFast", "30m", "5m", "5m", 2.5, 20, "1m", is_live=True),
-        Window("SlaBurnRateSlow", "2h", "30m", "20m", 1.5, 50, "15m", is_live=True),
-        Window("SlaBurnRateDays", "5d", "1d", "20h", 4, 10, "15m", WRITTEN),
-        Window("SlaObjectiveMissed", "28d", "5d", "112h", 1, 20, "15m"),
-    )
-} | {"SlaMoreDueThanDone": list(due()), "SlaOverdueLeft": list(overdue())}
-"""Scenes on recorded series; `SCENES` contains those on exported series."""

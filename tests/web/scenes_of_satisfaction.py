@@ -37,8 +37,6 @@ def drops() -> Iterator[RuleScenario]:
     yield scene("too few answers", 0, 0.79, answers=29)
     yield two_webs(scene("too few answers, from two instances", 0, 0.79, answers=29))
     yield scene("fewer who answer are no drop of satisfaction", 0, 0.79, measure="response")
-    lasting = scene("for half an hour", 1, [*[0.9] * (WEEK + 1), 0.79])
-    yield replace(lasting, since=WEEK + 1)
 
 
 SCENES: Final = {"SatisfactionDrop": list(drops())}

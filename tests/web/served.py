@@ -11,20 +11,19 @@ from streams.runtime.http_server import listen
 from streams.web.app import Server, create_app
 from streams.web.board.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
-from streams.web.citizens import CitizensView
+from streams.web.citizens import CitizensView, DisclosedFigures
+from streams.web.metrics.sample_figures import sample_disclosed_figures
 from streams.web.options import WebOptions
-from streams.web.view import NO_POLICIES, FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import NO_POLICIES, FiguresView
 from tests.web.rows import Worker
 
 
-class NoReader:
-    """Reader that does nothing: the test fills the view."""
+class SampleCitizens(CitizensView):
+    """Citizen figures with a number of each kind."""
 
-    def start(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
+    def disclosed_figures(self) -> DisclosedFigures:
+        return sample_disclosed_figures()
 
 
 class Served:
@@ -43,7 +42,7 @@ class Served:
         self.worker = Worker(self.view)
         self.risks = AtRiskView()
         app = create_app(
-            self.view, NoReader(), options, self.now, citizens, describe_metrics=describe_processes, risks=self.risks
+            self.view, options, now=self.now, citizens=citizens, describe_metrics=describe_processes, risks=self.risks
         )
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)

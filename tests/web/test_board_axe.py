@@ -1,31 +1,27 @@
 """axe-core tests of the board in all states: WCAG 2.2 AA and best practices."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
-from tests.web.channels import OPTIONS as ALL_CHANNELS
-from tests.web.channels import fill
 from tests.web.live import AFTERNOON
-from tests.web.promises import POLICIES, promise
+from tests.web.promises import promise
 from tests.web.served import Served, serving
 from tests.web.telephone import OPTIONS, alarm
 from tests.web.telephone import fill as fill_queues
+from tests.web.wall import organisation
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def organisation() -> Iterator[Served]:
+def board() -> Iterator[Served]:
     """A board with all channels and all kinds of targets."""
-    with serving(replace(ALL_CHANNELS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_filled=True) as served:
         promise(served.worker)
         yield served
 
@@ -36,9 +32,9 @@ def organisation() -> Iterator[Served]:
     ids=["1920", "1366", "820", "390"],
 )
 def test_board_with_all_channels_and_targets(
-    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
+    board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     axe.check(page)
     page.run("document.querySelector('details').open = true")
@@ -48,8 +44,7 @@ def test_board_with_all_channels_and_targets(
 
 @LOOKS
 def test_board_with_alerts_and_stale_board(page: Page, language: str, theme: str) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
-        served.follow()
+    with organisation(OPTIONS, is_promised=False) as served:
         fill_queues(served)
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("live")
@@ -70,9 +65,9 @@ def test_board_without_figures(page: Page, language: str, theme: str) -> None:
 
 
 @LOOKS
-def test_metrics_page(organisation: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
+def test_metrics_page(board: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
     axe.check(page)
     page.picture(f"metrics-{language}-{theme}")
-    page.open(f"{organisation.url}/metrics/help?lang={language}&theme={theme}", PHONE)
+    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", PHONE)
     axe.check(page)

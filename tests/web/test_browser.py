@@ -8,14 +8,13 @@ from datetime import timedelta
 
 import pytest
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.browser import CONTRASTS, DESK, LAPTOP, PHONE, WALL, Page
 from tests.web.listener import listening
 from tests.web.live import AFTERNOON, be_live, stay_live
 from tests.web.rows import ROADS, SOCIAL
@@ -48,15 +47,6 @@ def hasty() -> Iterator[Served]:
         yield hasty
 
 
-def test_page_contains_the_figures(served: Served, page: Page) -> None:
-    """A browser that loads the page once does not wait for the stream."""
-    served.broadcaster.listen = nothing  # type: ignore[method-assign]
-    for _ in range(5):
-        page.open(served.url)
-        assert page.state() in {"live", "stale"}, "stale: a slow machine, which has figures all the same"
-        assert page.run("return document.querySelectorAll('#rows tr').length") == len(PLACES)
-
-
 async def nothing() -> AsyncIterator[bytes]:
     """A stream without messages."""
     await asyncio.Event().wait()
@@ -82,21 +72,6 @@ def test_figures_are_updated(served: Served, page: Page) -> None:
     be_live(served, page)
     wait_until(lambda: "1:01" <= page.text("#tile-longest_wait .value") < "2", "the wait to be counted on")
     assert page.text("#tile-longest_wait .detail") == "Aide sociale"
-    page.assert_quiet()
-
-
-def test_board_fits_a_wall_without_scrolling(served: Served, page: Page) -> None:
-    page.open(served.url, WALL)
-    be_live(served, page)
-    assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == list(
-        WALL
-    )
-    assert page.run("const box = document.querySelector('.scroll'); return box.scrollHeight - box.clientHeight") == 0
-    assert page.run("return document.querySelectorAll('#rows tr').length") == len(PLACES)
-    assert page.run("return document.querySelector('#chart canvas').width") > 1500
-    assert "reçus" in page.run("return document.querySelector('#chart').getAttribute('aria-label')")
-    stay_live(served)
-    page.picture("wall")
     page.assert_quiet()
 
 
@@ -131,49 +106,6 @@ def test_twelve_queues_fit_without_scrolling(page: Page, size: tuple[int, int], 
         page.is_in("stale")
         assert page.run(FITS) == [*size, 0, 0], "nor with a banner"
         page.picture(f"dozen-{size[0]}-{language}-stale")
-
-
-FADES = """
-const box = document.querySelector("#queues .scroll");
-return [box.scrollWidth > box.clientWidth, getComputedStyle(box).maskImage !== "none"];
-"""
-
-
-def test_wide_table_fades_at_its_edge_until_scrolled_to_the_end(page: Page) -> None:
-    place = OPTIONS.queues[0].dimensions
-    options = replace(
-        OPTIONS, queues=(QueueOptions(place, *["Aide sociale du Département et de ses communes " * 3] * 2),)
-    )
-    with serving(options, AFTERNOON) as served:
-        served.follow()
-        page.open(served.url, (1366, 768))
-        be_live(served, page)
-        assert page.run(FADES) == [True, True]
-        page.picture("too-wide")
-        page.run("document.querySelector('#queues .scroll').scrollLeft = 10_000")
-        wait_until(lambda: page.run(FADES) == [True, False], "nothing to fade any more")
-        page.assert_quiet()
-
-
-@LOOKS
-@pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
-def test_narrow_screen_shows_each_figure_with_its_heading(
-    served: Served, page: Page, size: tuple[int, int], language: str, theme: str
-) -> None:
-    page.open(f"{served.url}/?lang={language}&theme={theme}", size)
-    be_live(served, page)
-    alarm(served)
-    wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm")
-    assert page.run("return document.documentElement.scrollWidth") == size[0]
-    assert page.run(BESIDE) == []
-    headings = page.run(
-        "return [...document.querySelectorAll('#rows tr:first-child td.number')]"
-        ".map((cell) => getComputedStyle(cell, '::before').content)"
-    )
-    assert len(headings) == 15
-    assert all(heading.startswith('"') and len(heading) > 5 for heading in headings)
-    stay_live(served)
-    page.picture(f"{size[0]}-{language}-{theme}")
 
 
 def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> None:
@@ -270,29 +202,6 @@ def test_silent_site_is_reported(page: Page) -> None:
         wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call")
 
 
-def test_day_without_calls_is_reported(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
-        served.follow()
-        page.open(f"{served.url}/?lang=en", WALL)
-        assert page.text("#quiet").startswith("▲ No call today. If the service is open")
-        served.worker.offered(SOCIAL, served.now())
-        wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call")
-
-
-def test_levels_have_word_symbol_and_colour(served: Served, page: Page) -> None:
-    page.open(served.url, WALL)
-    be_live(served, page)
-    alarm(served)
-    page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
-    page.shows("#rows tr:nth-child(1) .state", "■ Agir")
-    page.shows("#rows tr:nth-child(5) .state", "▲ Attention")
-    page.shows("#tile-waiting .level", "■ Agir")
-    page.shows("#tile-longest_wait .level", "■ Agir")
-    assert page.text("#announce"), "screen readers get an announcement"
-    stay_live(served)
-    page.picture("alarm")
-
-
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_each_text_has_enough_contrast(served: Served, page: Page, size: tuple[int, int], theme: str) -> None:
@@ -305,18 +214,6 @@ def test_each_text_has_enough_contrast(served: Served, page: Page, size: tuple[i
     served.view.set_state(ReaderState.NO_BROKER)
     page.is_in("stale")
     assert page.run(CONTRASTS) == []
-
-
-def test_board_is_usable_on_a_phone(served: Served, page: Page) -> None:
-    page.open(served.url, PHONE)
-    be_live(served, page)
-    stay_live(served)
-    wait_until(lambda: page.run("return document.querySelector('#last-event').checkVisibility()"), "the event")
-    assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
-    cell = "document.querySelector('#rows td.longest').getBoundingClientRect().right"
-    assert page.run(f"return {cell}") <= PHONE[0], "waiting contacts are visible without scrolling sideways"
-    stay_live(served)
-    page.picture("phone")
 
 
 def test_language_can_be_switched(served: Served, page: Page) -> None:
@@ -333,20 +230,6 @@ def test_language_can_be_switched(served: Served, page: Page) -> None:
     stay_live(served)
     page.picture("english")
     page.assert_quiet()
-
-
-def test_keyboard_reaches_everything(served: Served, page: Page) -> None:
-    page.open(served.url)
-    be_live(served, page)
-    reached = []
-    for _ in range(15):
-        page.driver.switch_to.active_element.send_keys(Keys.TAB)
-        reached.append(
-            page.run("const e = document.activeElement; return e.className || e.getAttribute('href') || e.localName")
-        )
-    head, tiles, table = ["skip", "/wall", "/?theme=light", "/?lang=en"], ["explains"] * 6, ["scroll", "explains"]
-    assert reached == [*head, *tiles, *table, "summary", "/api/board", "/metrics"]
-    assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 def test_page_sends_no_requests_to_other_hosts(served: Served, page: Page) -> None:
@@ -370,29 +253,6 @@ def test_old_figures_are_shown_as_old(hasty: Served, page: Page) -> None:
     page.picture("stale")
     hasty.view.set_state(ReaderState.FOLLOWING)
     be_live(hasty, page)
-
-
-def test_figures_of_a_lagging_worker_show_their_time(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
-        served.follow()
-        fill(served)
-        alarm(served)
-        behind = AFTERNOON - timedelta(minutes=42)
-        served.worker.progress(behind, written_at=served.now(), event_at=milliseconds(behind))
-        for theme in ("dark", "light"):
-            page.open(f"{served.url}/?theme={theme}", WALL)
-            page.is_in("catching_up")
-            assert page.text("#stale-title") == page.text("#status .word") == "Lecture de l’historique"  # noqa: RUF001
-            assert page.text("#stale-detail")[2:].startswith("on en est à 14:55:12, il y a 42:")
-            assert "rattrape son retard" in page.text("#stale-detail")
-            assert_no_alarm(page)
-            assert page.run(FITS) == [*WALL, 0, 0]
-            assert page.run(CONTRASTS) == []
-            page.picture(f"catching-up-{theme}")
-        served.worker.progress(served.now())
-        page.is_in("live")
-        page.shows("#rows tr:nth-child(1) .state", "■ Agir")
-        page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
 
 
 def assert_no_alarm(page: Page) -> None:
@@ -436,18 +296,6 @@ def test_history_being_read_shows_its_date_and_no_alerts(
         stay_live(served)
         page.is_in("live")
         assert "■" in page.text("#rows tr:nth-child(1) .state")
-
-
-def test_queue_shows_its_site_once_another_has_the_same_name(served: Served, page: Page) -> None:
-    served.worker.offered(Dimensions("call", "siege", "", "rsa"), served.now())
-    page.open(served.url, WALL)
-    page.shows("#rows tr:last-child th", "rsa")
-    served.worker.offered(Dimensions("call", "annexe", "", "rsa"), served.now())
-    page.shows("#rows tr:last-child th", "rsa (siege)")
-    page.shows("#rows tr:nth-last-child(2) th", "rsa (annexe)")
-    assert page.run(FITS) == [*WALL, 0, 0]
-    stay_live(served)
-    page.picture("namesakes")
 
 
 def test_time_of_the_last_event_distinguishes_silence_from_disconnection(served: Served, page: Page) -> None:

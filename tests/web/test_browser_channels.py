@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from selenium.webdriver.common.keys import Keys
 
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions
@@ -14,9 +13,10 @@ from streams.web.options import WebOptions
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
 from tests.web.channels import DAY, OPTIONS, SERVICES, fill
-from tests.web.layout import FOCUSED, ROOM, SMALLEST, STRUCTURE, UNFOLD, VISIBLE
+from tests.web.layout import ROOM, SMALLEST, UNFOLD, VISIBLE
 from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
+from tests.web.wall import organisation
 
 pytestmark = pytest.mark.browser
 
@@ -27,18 +27,15 @@ ROWS = 1 + len(SERVICES) + 1
 
 
 @pytest.fixture(scope="module")
-def organisation() -> Iterator[Served]:
+def board() -> Iterator[Served]:
     """A board shared by the tests that do not change it."""
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_promised=False, is_filled=True) as served:
         yield served
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
-        served.follow()
+    with organisation(is_promised=False) as served:
         yield served
 
 
@@ -59,10 +56,6 @@ def names(page: Page, body: str) -> list[str]:
     return list(page.run(f"return [...document.querySelectorAll('#{body} tr')].map((r) => r.children[0].textContent)"))
 
 
-AGES = """
-const cells = [...document.querySelectorAll("#services-rows td")].filter((cell) => cell.dataset.heading === "Plus ancien");
-return cells.map((cell) => cell.textContent);
-"""
 GROUPS = """
 const shown = (row) => [...row.querySelectorAll(".group")].filter((group) => group.checkVisibility()).length;
 return [...document.querySelectorAll("#services-rows tr")].map(shown);
@@ -70,10 +63,10 @@ return [...document.querySelectorAll("#services-rows tr")].map(shown);
 
 
 @LOOKS
-def test_all_channels_fit_a_wall_without_scrolling(organisation: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
+def test_all_channels_fit_a_wall_without_scrolling(board: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
-    organisation.worker.progress(organisation.now())
+    board.worker.progress(board.now())
     page.picture(f"channels-wall-{language}-{theme}")
     assert len(names(page, "services-rows")) == ROWS
     assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
@@ -84,36 +77,10 @@ def test_all_channels_fit_a_wall_without_scrolling(organisation: Served, page: P
     page.assert_quiet()
 
 
-def test_banner_fits_the_wall(page: Page) -> None:
-    with serving(OPTIONS, AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
-        page.open(served.url, WALL)
-        page.is_in("stale")
-        page.picture("channels-wall-stale")
-        assert page.run(ROOM)[:2] == list(WALL)
-        assert page.run("return document.querySelector('footer').getBoundingClientRect().bottom") <= WALL[1]
-        assert page.run(CONTRASTS) == []
-        assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "its age is unknown"
-
-
-def test_all_sites_may_be_silent_together(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=2)) as served:
-        served.follow()
-        fill(served.worker)
-        page.open(served.url, WALL)
-        page.is_in("live")
-        page.picture("channels-wall-quiet")
-        assert page.text("#quiet").count("15:40") == 5, "the telephone and four desks"
-        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
-
-
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK, (1120, 800)], ids=["1920", "1366", "1280", "1120"])
-def test_desk_screen_never_scrolls_sideways(
-    organisation: Served, page: Page, size: tuple[int, int], language: str
-) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme=light", size)
+def test_desk_screen_never_scrolls_sideways(board: Served, page: Page, size: tuple[int, int], language: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme=light", size)
     page.is_in("live")
     page.picture(f"channels-{size[0]}-{language}")
     wide, _, *boxes, cut = page.run(ROOM)
@@ -127,9 +94,9 @@ def test_desk_screen_never_scrolls_sideways(
 @LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_narrow_screen_shows_each_service_by_channel(
-    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
+    board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
+    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(BESIDE) == []
@@ -146,8 +113,8 @@ def test_narrow_screen_shows_each_service_by_channel(
     page.picture(f"channels-{size[0]}-{language}-{theme}-services")
 
 
-def test_service_shows_flows_open_cases_and_feedback(organisation: Served, page: Page) -> None:
-    page.open(f"{organisation.url}/?lang=fr", WALL)
+def test_service_shows_flows_open_cases_and_feedback(board: Served, page: Page) -> None:
+    page.open(f"{board.url}/?lang=fr", WALL)
     page.is_in("live")
     listed = names(page, "services-rows")
     assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
@@ -179,28 +146,6 @@ def test_service_shows_flows_open_cases_and_feedback(organisation: Served, page:
     assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {
         f"{n} min" for n in range(50, 60)
     }  # depends on the time of the test
-
-
-def test_minimum_of_answers_for_a_score_is_configurable(page: Page) -> None:
-    with serving(replace(OPTIONS, fewest_answers=4), AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
-        page.open(f"{served.url}/?lang=fr", WALL)
-        page.shows("#status .word", "En direct")
-        rsa = cells(page, names(page, "services-rows").index("RSA et insertion"))
-        assert rsa["Avis du jour: Satisfaits"].endswith(" % (4)")
-        assert rsa["Avis du jour: NPS"] == "(3)"
-        assert "moins de 4, pas de note" in page.text("#opinions-rule")
-
-
-def test_total_row_is_the_sum(organisation: Served, page: Page) -> None:
-    page.open(f"{organisation.url}/?lang=en", WALL)
-    page.is_in("live")
-    total, *others = (cells(page, row) for row in range(ROWS))
-    for name in ("Letters: Received", "E-mails: To do", "Online procedures: With citizen", "Appointments: To come"):
-        numbers = [int(row[name].replace(",", "")) for row in others if name in row]
-        assert int(total[name].replace(",", "")) == sum(numbers), name
-    assert total["Letters: Oldest"] == "25 d"
 
 
 def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -> None:
@@ -251,18 +196,6 @@ def test_board_without_telephone_does_not_mention_calls(page: Page) -> None:
             page.picture(f"letters-only-{size[0]}")
 
 
-def test_board_of_calls_alone_shows_no_other_parts(page: Page) -> None:
-    queue = OPTIONS.queues[0]
-    with serving(WebOptions(brokers="", stale_after_seconds=600, queues=(queue,)), AFTERNOON) as served:
-        served.follow()
-        served.worker.offered(queue.dimensions, served.now())
-        page.open(served.url, WALL)
-        page.is_in("live")
-        assert names(page, "rows") == ["Accueil général"]
-        assert not page.run("return document.querySelector('#services').checkVisibility()")
-        assert "guichets" not in page.text("#formula")
-
-
 def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> None:
     desk = Dimensions("visit", "nord", "accueil", "accueil")
     mail = Dimensions("mail", "siege", "rsa", "")
@@ -270,8 +203,7 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
     morning = AFTERNOON.replace(hour=9, minute=1)
 
     def quiet(options: WebOptions) -> Any:
-        with serving(options, AFTERNOON) as served:
-            served.follow()
+        with organisation(options, is_promised=False) as served:
             served.worker.offered(desk, morning)
             served.worker.count(mail, morning, "received")
             page.open(served.url, WALL)
@@ -284,21 +216,6 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
     assert quiet(replace(options, quiet_after_seconds=DAY)) == ""
 
 
-def test_keyboard_reaches_the_table_of_services(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, WALL)
-    page.is_in("live")
-    reached = []
-    for _ in range(17):
-        page.driver.switch_to.active_element.send_keys(Keys.TAB)
-        reached.append(page.run(FOCUSED))
-    head, tiles, foot = (
-        ["skip", "/wall", "/?theme=light", "/?lang=en"],
-        ["explains"] * 6,
-        ["summary", "/api/board", "/metrics"],
-    )
-    assert reached == [*head, *tiles, "queues-title", "explains", "services-title", "explains", *foot]
-
-
 @pytest.mark.parametrize(
     ("language", "ages"),
     [
@@ -306,8 +223,8 @@ def test_keyboard_reaches_the_table_of_services(organisation: Served, page: Page
         ("en", ["\N{EN DASH}", "0 min", "59 min", "1 h", "23 h", "1 d 0 h", "9 d 23 h", "10 d", "1,204 d"]),
     ],
 )
-def test_age_has_a_useful_precision(organisation: Served, page: Page, language: str, ages: list[str]) -> None:
-    page.open(organisation.url)
+def test_age_has_a_useful_precision(board: Served, page: Page, language: str, ages: list[str]) -> None:
+    page.open(board.url)
     texts = page.run(
         f"const {{ Format }} = await import('/static/format.js'); const format = new Format('{language}', 'UTC');"
         "return [null, 59, 3599, 3600, 86399, 86400, 863999, 864000, 1204 * 86400].map((age) => format.age(age));"
@@ -315,17 +232,9 @@ def test_age_has_a_useful_precision(organisation: Served, page: Page, language: 
     assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in texts] == ages
 
 
-def test_each_cell_is_under_its_heading(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, WALL)
-    page.is_in("live")
-    assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
-    twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
-    assert page.run(twice) == 0
-
-
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_definitions_are_available_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
+def test_definitions_are_available_on_the_wall(board: Served, page: Page, theme: str) -> None:
+    page.open(f"{board.url}/?lang=fr&theme={theme}", WALL)
     page.is_in("live")
     assert page.run(VISIBLE) == []
     page.driver.find_element("css selector", "summary").click()
@@ -436,36 +345,3 @@ def test_desks_with_history_being_read_have_no_alerts(served: Served, page: Page
     served.worker.progress(served.now())
     page.shows(f"{row} .state", "■ Agir")
     page.assert_quiet()
-
-
-def test_response_rate_is_shown_with_enough_invitations(served: Served, page: Page) -> None:
-    answers, rate = "Opinions today: Answers", "Opinions today: Rate"
-    opinion = Dimensions("feedback", "siege", "rsa", "call")
-    served.worker.count(opinion._replace(service="archives"), served.now(), given_jdma_0_10_9=6)
-    page.open(f"{served.url}/?lang=en", WALL)
-    page.is_in("live")
-    assert cells(page, 0)[answers] == "6"
-    assert rate not in cells(page, 0), "nobody is invited"
-    served.worker.count(opinion, served.now(), invited=4, given_csat_1_5_5=1)
-    wait_until(lambda: names(page, "services-rows") == ["All", "Income support (RSA)", "Archives"], "its row")
-    wait_until(lambda: cells(page, 1)[answers] == "1", "its answer")
-    rsa, archives = cells(page, 1), cells(page, 2)
-    assert rsa[rate] == "\N{EN DASH}", "too few were invited"
-    assert archives[rate] == "\N{EN DASH}", "nobody was"
-    served.worker.count(opinion, served.now(), invited=6, given_csat_1_5_5=1)
-    wait_until(lambda: cells(page, 1)[rate] == "20%", "a rate")
-    titles = "return [...document.querySelectorAll('#services-rows td:not(.group)')].map((cell) => cell.title)"
-    assert {"2 answered, of 10 invited", "nobody is invited to answer"} <= set(page.run(titles))
-
-
-def test_history_being_read_shows_no_age(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
-        at = AFTERNOON - timedelta(days=30)
-        served.worker.progress(at, written_at=served.now(), event_at=milliseconds(at))
-        page.open(served.url, WALL)
-        page.is_in("catching_up")
-        page.picture("channels-history")
-        assert cells(page, 0)["Courrier: Plus ancien"] == "\N{EN DASH}"
-        assert page.run(CONTRASTS) == []

@@ -14,11 +14,12 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
-from tests.web.channels import OPTIONS, fill
-from tests.web.layout import FOCUSED, ROOM, STRUCTURE, UNFOLD, VISIBLE
+from tests.web.channels import OPTIONS
+from tests.web.layout import FOCUSED, ROOM, STRUCTURE, UNFOLD
 from tests.web.live import AFTERNOON
-from tests.web.promises import DAY, FILE, LATE, MIDNIGHT, POLICIES, promise
+from tests.web.promises import DAY, FILE, LATE, MIDNIGHT, promise
 from tests.web.served import Served, serving
+from tests.web.wall import organisation
 
 pytestmark = pytest.mark.browser
 
@@ -27,17 +28,15 @@ ANSWER = Dimensions(SLA, "siege", "rsa", "telephone:answer:call")
 
 
 @pytest.fixture(scope="module")
-def organisation() -> Iterator[Served]:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+def board() -> Iterator[Served]:
+    with organisation(is_filled=True) as served:
         promise(served.worker)
         yield served
 
 
 @LOOKS
-def test_promises_are_next_to_the_queues_on_a_wall(organisation: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", WALL)
+def test_promises_are_next_to_the_queues_on_a_wall(board: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
     page.picture(f"promises-wall-{language}-{theme}")
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
@@ -56,9 +55,7 @@ def overdue_at(served: Served, number: int) -> None:
 
 
 def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_filled=True) as served:
         overdue_at(served, 9)
         for size, least in ((WALL, 5), ((2560, 1440), 5)):
             page.open(f"{served.url}/?lang=en", size)
@@ -76,15 +73,15 @@ def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) ->
 
 
 FREE = """
-const [panel, table, row] = ["#promises", "#deadlines-table", "#deadlines-rows tr"].map((one) => document.querySelector(one));
+const [panel, table, row] = ["#targets", "#deadlines-table", "#deadlines-rows tr"].map((one) => document.querySelector(one));
 const rows = panel.getBoundingClientRect().bottom - table.getBoundingClientRect().bottom - 6;
 return rows / row.getBoundingClientRect().height;
 """
 
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(f"{organisation.url}/?lang=fr&service=rsa", size)
+def test_link_to_a_service_scrolls_to_its_promises(board: Served, page: Page, size: tuple[int, int]) -> None:
+    page.open(f"{board.url}/?lang=fr&service=rsa", size)
     page.is_in("live")
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
     assert len(marked) >= 2
@@ -92,7 +89,7 @@ def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: P
     seen = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
     assert page.run(f"{seen} return top >= 0 && bottom <= innerHeight")
     page.picture(f"promises-of-a-service-{size[0]}")
-    page.open(f"{organisation.url}/?lang=fr&service=nulle-part", size)
+    page.open(f"{board.url}/?lang=fr&service=nulle-part", size)
     page.is_in("live")
     assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
     page.assert_quiet()
@@ -101,38 +98,19 @@ def test_link_to_a_service_scrolls_to_its_promises(organisation: Served, page: P
 def test_closed_queue_reports_no_silence(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):
-        at = AFTERNOON + timedelta(hours=hours)
-        with serving(replace(OPTIONS, stale_after_seconds=600), at, policies=POLICIES) as served:
-            served.follow()
-            fill(served.worker)
+        with organisation(hours=hours, is_filled=True) as served:
             page.open(served.url, WALL)
             page.is_in("live")
             quiet[hours] = page.run("return document.querySelector('#quiet').checkVisibility()")
     assert quiet == {1.5: True, 2: False}, "it closes at 17:30"
 
 
-def test_banner_fits_together_with_promises(page: Page) -> None:
-    with serving(
-        replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=1.5), policies=POLICIES
-    ) as served:
-        served.follow()
-        fill(served.worker)
-        promise(served.worker)
-        page.open(served.url, WALL)
-        page.is_in("live")
-        assert page.run("return document.querySelector('#quiet').checkVisibility()")
-        page.picture("promises-wall-quiet")
-        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
-
-
 @LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
-def test_promises_fit_any_screen(
-    organisation: Served, page: Page, size: tuple[int, int], language: str, theme: str
-) -> None:
-    page.open(f"{organisation.url}/?lang={language}&theme={theme}", size)
+def test_promises_fit_any_screen(board: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
+    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
-    page.run("document.querySelector('#promises').scrollIntoView()")
+    page.run("document.querySelector('#targets').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     if size in {LAPTOP, DESK}:
@@ -146,7 +124,7 @@ def test_promises_fit_any_screen(
 
 PLAIN = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}", "  '")
 STANDING = """
-return [...document.querySelectorAll("#promises-rows tr")].map((row) => [
+return [...document.querySelectorAll("#targets-rows tr")].map((row) => [
   row.querySelector("th span").textContent,
   ...[...row.querySelectorAll("td")].map((cell) => [cell.textContent, cell.dataset.level]),
 ]);
@@ -163,8 +141,7 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
-        served.follow()
+    with organisation() as served:
         yield served
 
 
@@ -190,7 +167,7 @@ def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page)
         ["2 j ouvrés", "normal"],
         ["85,0 %", "attention"],
     ]
-    title = page.run("return document.querySelector('#promises-rows tr:last-child .kept').title")
+    title = page.run("return document.querySelector('#targets-rows tr:last-child .kept').title")
     assert plain(title) == "17 tenus sur 20 aujourd'hui. Objectif : 90 %."
     worker.stocks(LATE, running=1204, at_risk=0, overdue=0, paused=7)
     wait_until(lambda: plain(page.run(STANDING))[1][3] == ["0", "normal"], "all done")
@@ -198,48 +175,7 @@ def test_promise_shows_its_states_and_the_share_kept(served: Served, page: Page)
     page.assert_quiet()
 
 
-@pytest.mark.parametrize(
-    ("language", "late", "due"),
-    [
-        (
-            "fr",
-            [
-                "RSA et insertion",
-                "Courrier \N{EN DASH} délai annoncé",
-                "3",
-                "fin de journée, jeudi 5 mars",
-                "■en retard de 2 j ouvrés",
-            ],
-            [
-                ["attention", "1", "aujourd'hui, 15:40", "▲échéance dans les 5 minutes"],
-                ["attention", "2", "aujourd'hui, 16:45", "▲à risque, reste 1 h 07 ouvrée"],
-                ["normal", "4", "fin de journée, aujourd'hui", "●reste 1 h 52 ouvrée"],
-                ["normal", "5", "mercredi 11 mars, dès 16:45", "●reste 9 h 07 ouvrées"],
-                ["normal", "6", "fin de journée, vendredi 13 mars", "●reste 3 j ouvrés"],
-            ],
-        ),
-        (
-            "en",
-            [
-                "Income support (RSA)",
-                "Letters \N{EN DASH} announced delay",
-                "3",
-                "end of the day, Thursday 5 March",
-                "■late by 2 working days",
-            ],
-            [
-                ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
-                ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
-                ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
-                ["normal", "5", "Wednesday 11 March, from 16:45 on", "●9 h 07 of opening left"],
-                ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
-            ],
-        ),
-    ],
-)
-def test_overdue_and_due_lines_show_working_time(
-    served: Served, page: Page, language: str, late: list[str], due: list[list[str]]
-) -> None:
+def test_overdue_and_due_lines_show_working_time(served: Served, page: Page) -> None:
     worker = served.worker
     worker.count(LATE, AFTERNOON, "started")
     worker.stocks(LATE, MIDNIGHT - 4 * DAY, overdue=3)
@@ -253,16 +189,20 @@ def test_overdue_and_due_lines_show_working_time(
     for number, when in zip((1, 2, 4, 5, 6), at, strict=True):
         worker.count(FORMS, when, started=number, due=number)
     worker.stocks(FORMS, running=15, at_risk=3)
-    page.open(f"{served.url}/?lang={language}", LAPTOP)
+    page.open(f"{served.url}/?lang=en", LAPTOP)
     page.is_in("live")
-    first_heading, told_late, second_heading, *told_due = plain(page.run(LINES))
-    assert [heading[1:] for heading in (first_heading, second_heading)] in [
-        [["En retard, le plus long d'abord"], ["Prochaines échéances"]],
-        [["Overdue, the longest first"], ["Next deadlines"]],
+    first_heading, late, second_heading, *due = plain(page.run(LINES))
+    assert [first_heading[1:], second_heading[1:]] == [["Overdue, the longest first"], ["Next deadlines"]]
+    letters = ["Income support (RSA)", "Letters \N{EN DASH} announced delay", "3"]
+    assert late == ["action", *letters, "end of the day, Thursday 5 March", "■late by 2 working days"]
+    assert [[line[0], *line[3:]] for line in due] == [
+        ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
+        ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
+        ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
+        ["normal", "5", "Wednesday 11 March, from 16:45 on", "●9 h 07 of opening left"],
+        ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
     ]
-    assert told_late == ["action", *late]
-    assert [[line[0], *line[3:]] for line in told_due] == due
-    assert {line[1] for line in told_due} == {"Disability office (MDPH)" if language == "en" else "MDPH, handicap"}
+    assert {line[1] for line in due} == {"Disability office (MDPH)"}
 
 
 def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> None:
@@ -281,22 +221,15 @@ def test_done_work_leaves_the_list_immediately(served: Served, page: Page) -> No
 def test_opening_state_and_next_change_are_shown(page: Page) -> None:
     shown = {}
     for hours in (0, 2, 80):
-        with serving(
-            replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=hours), policies=POLICIES
-        ) as at:
-            at.follow()
-            for language in ("fr", "en"):
-                page.open(f"{at.url}/?lang={language}", WALL)
-                page.is_in("live")
-                shown[hours, language] = plain(page.text("#openings"))
+        with organisation(hours=hours) as at:
+            page.open(f"{at.url}/?lang=en", WALL)
+            page.is_in("live")
+            shown[hours] = plain(page.text("#openings"))
             assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
     assert shown == {
-        (0, "fr"): "● Ouvert jusqu'à 17:30",
-        (0, "en"): "● Open until 17:30",
-        (2, "fr"): "○ Fermé, ouvre mercredi 11 mars à 08:30",
-        (2, "en"): "○ Closed, opens Wednesday 11 March, 08:30",
-        (80, "fr"): "○ Fermé, ouvre lundi 16 mars à 08:30",
-        (80, "en"): "○ Closed, opens Monday 16 March, 08:30",
+        0: "● Open until 17:30",
+        2: "○ Closed, opens Wednesday 11 March, 08:30",
+        80: "○ Closed, opens Monday 16 March, 08:30",
     }
 
 
@@ -347,60 +280,25 @@ def test_promises_of_a_channel_with_history_being_read_raise_no_alerts(served: S
     assert len(page.run(LINES)) == 4
 
 
-@pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
-def test_promises_of_calls_alone_are_below_the_queues(page: Page, size: tuple[int, int]) -> None:
-    options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
-    with serving(options, AFTERNOON, policies=POLICIES) as served:
-        served.follow()
-        for queue in options.queues:
-            served.worker.offered(queue.dimensions, AFTERNOON)
-        served.worker.count(ANSWER, AFTERNOON, started=90, met=80, breached=10)
-        served.worker.stocks(ANSWER, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
-        page.open(served.url, size)
-        page.is_in("live")
-        page.picture(f"promises-telephone-{size[0]}")
-        room = page.run(ROOM)
-        assert (room[0], room[2:]) == (size[0], [0, 0, 0, 0, 0])
-        if size != PHONE:
-            assert room[1] == size[1]
-        assert page.run(CONTRASTS) == []
-        page.assert_quiet()
-
-
 def test_board_without_targets_does_not_mention_promises(page: Page) -> None:
-    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(is_promised=False, is_filled=True) as served:
         page.open(served.url, WALL)
         page.is_in("live")
-        assert not page.run("return document.querySelector('#promises').checkVisibility()")
-        assert not page.run("return document.body.hasAttribute('data-promises')")
+        assert not page.run("return document.querySelector('#targets').checkVisibility()")
+        assert not page.run("return document.body.hasAttribute('data-targets')")
 
 
-def test_each_cell_of_promises_is_under_its_heading(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, LAPTOP)
+def test_each_cell_of_promises_is_under_its_heading(board: Served, page: Page) -> None:
+    page.open(board.url, LAPTOP)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_counting_of_promises_is_explained_on_the_wall(organisation: Served, page: Page, theme: str) -> None:
-    page.open(f"{organisation.url}/?lang=fr&theme={theme}", WALL)
-    page.is_in("live")
-    page.driver.find_element("css selector", "summary").click()
-    rules = page.run(VISIBLE)
-    for words in ("Dans les temps", "Temps ouvré"):
-        assert any(rule.startswith(words) for rule, _, _ in rules), words
-    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "visible together"
-    assert page.run(CONTRASTS) == []
-    page.picture(f"promises-wall-definitions-{theme}")
-
-
-def test_keyboard_reaches_the_promises(organisation: Served, page: Page) -> None:
-    page.open(organisation.url, WALL)
+def test_keyboard_reaches_the_promises(board: Served, page: Page) -> None:
+    page.open(board.url, WALL)
     page.is_in("live")
     reached = []
     for _ in range(15):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
-    assert reached[10:] == ["queues-title", "explains", "promises-title", "explains", "services-title"]
+    assert reached[10:] == ["queues-title", "explains", "targets-title", "explains", "services-title"]

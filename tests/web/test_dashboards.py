@@ -8,9 +8,7 @@ from typing import Final
 import pytest
 
 from grafana.generator import DASHBOARDS
-from streams.core.citizens.citizen_figures import Period
 from streams.kafka.ports import free_port
-from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.options import WebOptions
 from tests.support import demo
 from tests.support.dashboards import PanelQuery, asked, unanswered
@@ -18,7 +16,7 @@ from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
 from tests.unit.web.exported_promises import KEPT
 from tests.web.rows import OPINION
-from tests.web.served import serving
+from tests.web.served import SampleCitizens, serving
 
 ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
 """Queries are the same in all languages (`tests/unit/grafana`)."""
@@ -75,32 +73,12 @@ def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
             wait_until(lambda: not missing(), "data for each query", 240, otherwise=missing)
 
 
-class Week(CitizensView):
-    """Citizen figures of a completed week, with a number of each kind."""
-
-    def disclosed_figures(self) -> DisclosedFigures:
-        week, place = Period.WEEK, ("rsa", "call")
-        return DisclosedFigures(
-            recontact_days=7,
-            starts={week: 739_936},
-            handled_start=739_929,
-            active={(week, "rsa"): 9},
-            active_of_all={week: 9},
-            contacts_by_reason={(*place, "letter_unanswered"): 9},
-            contacts_by_previous_channel={},
-            unidentified={},
-            handled={(*place, True, False): 9, (*place, False, True): 9},
-            pending={},
-            withheld={},
-        )
-
-
 def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) -> None:
     rules = tmp_path / "firing.yml"
     rules.write_text(json.dumps(FIRING), encoding="utf-8")
     assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "each listed query exists"
     with (
-        serving(WebOptions(brokers=""), citizens=Week()) as served,
+        serving(WebOptions(brokers=""), citizens=SampleCitizens()) as served,
         running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=[rules]) as prometheus,
     ):
         served.follow()

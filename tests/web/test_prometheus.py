@@ -13,7 +13,7 @@ from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
 from tests.unit.web.exported_promises import KEPT, POLICIES
-from tests.web.rows import APPOINTMENT, FORM, MAIL, OPINION, ROADS, SOCIAL
+from tests.web.rows import MAIL, ROADS, SOCIAL
 from tests.web.served import Served, serving
 
 ANSWERED = Dimensions(SLA, "siege", "routes", "telephone:answer:call")
@@ -65,40 +65,6 @@ def test_prometheus_returns_the_figures_of_the_board(served: Served, prometheus:
     )
     assert prometheus.value("up") == 1
     assert prometheus.value("scrape_samples_scraped") == prometheus.value("scrape_samples_post_metric_relabeling")
-
-
-def test_prometheus_returns_the_figures_of_all_channels(served: Served, prometheus: Prometheus) -> None:
-    now, worker = served.now(), served.worker
-    worker.count(MAIL, now, received=4)
-    for days in (1, 6):
-        worker.count(MAIL, now, "responded", "closed_answered", amount=days * 86_400)
-    worker.count(MAIL, now, "sent_lettre_verte", postage_cents_lettre_verte=139)
-    worker.stocks(MAIL, now - timedelta(days=3), waiting=2)
-    worker.count(FORM, now, "received", "correction_requested")
-    worker.stocks(FORM, pending_citizen=1)
-    worker.count(APPOINTMENT, now, attended=3, missed=1)
-    worker.count(OPINION, now, invited=9, given_csat_1_5_5=3, given_csat_1_5_1=1)
-
-    wait_until(lambda: prometheus.value('contact_received_total{channel="mail"}') == 4, "a scrape of the figures")
-    wait_until(lambda: prometheus.value('sum({__name__=~"contact_.+_score_count"})') == 4, "a scrape of all of them")
-
-    (service,) = httpx.get(f"{served.url}/api/board").json()["board"]["services"]
-    mail, appointment, csat = service["mail"], service["appointment"], service["feedback"]["scores"]["csat_1_5"]
-    assert prometheus.value('sum(contact_closed_total{channel="mail"})') == mail["closed"] == 2
-    mean = "contact_first_response_seconds_sum{channel='mail'} / contact_first_response_seconds_count{channel='mail'}"
-    assert prometheus.value(mean) == mail["mean_first_response_seconds"] == 3.5 * 86_400
-    assert prometheus.value('contact_first_response_seconds_bucket{channel="mail",le="432000.0"}') == 1
-    assert prometheus.value('contact_backlog_items{channel="mail",state="waiting"}') == mail["waiting"] == 2
-    oldest = prometheus.value('contact_oldest_item_timestamp_seconds{channel="mail"}')
-    assert oldest == pytest.approx(mail["oldest_open_at"] / 1000)
-    assert prometheus.value('contact_backlog_items{channel="form",state="pending_citizen"}') == 1
-    assert prometheus.value("sum(contact_postage_euros_total)") == 1.39
-    missed = 'contact_appointment_total{outcome="missed"}'
-    shown = appointment["missed"] / (appointment["missed"] + appointment["attended"])
-    assert prometheus.value(f'sum({missed}) / sum(contact_appointment_total{{outcome=~"missed|attended"}})') == shown
-    score, which = "contact_satisfaction_score", 'channel="call"'
-    ratio = f'1 - sum({score}_bucket{{{which},le="3.0"}}) / sum({score}_count{{{which}}})'
-    assert prometheus.value(ratio) == csat["numerator"] / csat["denominator"] == 0.75
 
 
 def test_prometheus_evaluates_the_recording_rules(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -19,16 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from connectors.sdk.metrics import Meter, Metrics
 from models.events import FeedbackScale
 from streams.api.metrics import AccessMetrics
-from streams.core.citizens.citizen_figures import Period
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.kafka.ports import free_port
 from streams.settings.sla_file import WatchedPolicies
-from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS
-from tests.support.alertmanager import EXAMPLE, webhook_receiver
+from streams.web.metrics.sample_figures import sample_disclosed_figures
+from tests.support.alertmanager import EXAMPLE
 from tests.support.alertmanager import find as find_amtool
-from tests.support.alertmanager import running as running_alertmanager
 from tests.support.dashboards import walk
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
@@ -96,27 +94,6 @@ def test_alerts_reach_their_receivers() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_partial_figures_mute_alerts_on_services(tmp_path: Path) -> None:
-    def alert(name: str, category: str) -> dict[str, Any]:
-        return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
-
-    sent = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
-    with webhook_receiver() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
-
-        def tell(*alerts: dict[str, Any]) -> None:
-            httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
-
-        def muted() -> set[str]:
-            return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
-
-        tell(*sent)
-        wait_until(lambda: len(manager.alerts()) == len(sent), "the alerts")
-        assert muted() == set()
-        tell(alert("StreamStopped", "pipeline"))
-        expected = {"SlaBurnRateDays", "FiguresBehind"}
-        wait_until(lambda: muted() == expected, "them to be muted", otherwise=muted)
-
-
 Samples = dict[str, dict[str, set[str]]]
 """Name → label → its values."""
 
@@ -162,26 +139,6 @@ def tell_of_notify(directory: Path) -> list[Metric]:
     return found
 
 
-class Told(CitizensView):
-    """Citizen figures of a completed week, with a number of each kind."""
-
-    def disclosed_figures(self) -> DisclosedFigures:
-        week, place, some = Period.WEEK, ("rsa", "call"), 9
-        return DisclosedFigures(
-            recontact_days=7,
-            starts={week: 739_936},
-            handled_start=739_929,
-            active={(week, "rsa"): some},
-            active_of_all={week: some},
-            contacts_by_reason={(*place, "other"): some},
-            contacts_by_previous_channel={(*place, "none"): some},
-            unidentified={place: some},
-            handled={(*place, True, False): some},
-            pending={place: some},
-            withheld={"hops": 2},
-        )
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """Metrics exported by the processes of Accueil."""
@@ -193,7 +150,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
+    citizens = CitizensCollector(sample_disclosed_figures, ZoneInfo("Europe/Paris"))
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     families = (registry.collect() for registry in registries)

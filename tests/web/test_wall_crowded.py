@@ -10,39 +10,19 @@ import pytest
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.web.browser import BESIDE, LOOKS, PHONE, PORTRAIT, WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.layout import ROOM, SMALLEST
-from tests.web.live import AFTERNOON
-from tests.web.promises import POLICIES, promise
+from tests.web.promises import promise
 from tests.web.rows import Worker
-from tests.web.served import Served, serving
+from tests.web.served import Served
 from tests.web.wall import BEYOND, SMALL, alerts, open_wall, organisation, turn_all
 
 pytestmark = pytest.mark.browser
 
-CALLS = [
-    ("accueil", "Accueil général", "Switchboard"),
-    ("mdph", "MDPH – handicap", "Disability office (MDPH)"),
-    ("rsa", "RSA et insertion", "Income support (RSA)"),
-    ("pmi", "PMI – petite enfance", "Mother and child care (PMI)"),
-    ("transports", "Transports scolaires", "School transport"),
-    ("routes", "Routes", "Roads"),
-    ("archives", "Archives", "Archives"),
-]
-DESKS = [
-    ("nord", "CDAS Nord – guichet", "Centre North – front desk"),
-    ("sud", "CDAS Sud – guichet", "Centre South – front desk"),
-    ("est", "CDAS Est – guichet", "Centre East – front desk"),
-    ("ouest", "CDAS Ouest – guichet", "Centre West – front desk"),
-]
 CROWDED = replace(
     OPTIONS,
-    queues=(
-        *(QueueOptions(Dimensions("call", "siege", name, name), french, english) for name, french, english in CALLS),
-        *(QueueOptions(Dimensions("visit", site, "accueil", "accueil"), *labels) for site, *labels in DESKS),
-    ),
     services=(*OPTIONS.services, ServiceOptions("enfance", "Aide sociale à l’enfance", "Child welfare and adoption")),
 )
 CUT = """
@@ -136,9 +116,7 @@ return [...document.querySelectorAll("#rows tr:not(.channel)")]
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
-    options = replace(CROWDED, stale_after_seconds=600)
-    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
-        served.follow()
+    with organisation(CROWDED, hours=3) as served:
         for name, agents in (("waiting", 1), ("waiting", 0), ("in_progress", 1)):
             for queue in CROWDED.queues:
                 free = {"agents_available": agents} if queue.dimensions.channel == "call" else {}
@@ -153,33 +131,8 @@ def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_no_arrow_covers_a_name_on_a_phone(crowded: Served, page: Page, language: str) -> None:
-    page.open(f"{crowded.url}/?lang={language}", PHONE)
-    page.is_in("live")
-    heads = "[...document.querySelectorAll('tbody tr:not(.channel) > th:has(.fold)')]"
-    free = f"return {heads}.map((th) => parseFloat(getComputedStyle(th).paddingRight))"
-    assert min(page.run(free)) >= 18
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_mark_of_a_single_queue_does_not_make_a_tile_higher(page: Page, language: str) -> None:
-    with organisation(CROWDED) as served:
-        fill(served.worker)
-        promise(served.worker)
-        for _ in range(60):
-            served.worker.abandoned(CROWDED.queues[3].dimensions, served.now(), 90)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.is_in("live")
-        page.picture(f"crowded-board-alone-{language}")
-        assert page.run("return document.documentElement.scrollHeight") == WALL[1]
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
 def test_contacts_in_closed_queues_do_not_make_the_board_higher(page: Page, language: str) -> None:
-    options = replace(CROWDED, stale_after_seconds=600)
-    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
+    with organisation(CROWDED, hours=3, is_filled=True) as served:
         promise(served.worker)
         press_all(served.worker, served)
         page.open(f"{served.url}/?lang={language}", WALL)
@@ -193,27 +146,6 @@ def test_contacts_in_closed_queues_do_not_make_the_board_higher(page: Page, lang
 
 
 NOBODY = {"waiting": 0, "in_progress": 0}
-INSIDE = [{"waiting": 14}, {"in_progress": 12}, {"waiting": 114, "in_progress": 12}, {}]
-"""Contacts in each closed queue."""
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_no_panel_scrolls_with_contacts_in_closed_queues(page: Page, language: str) -> None:
-    options = replace(CROWDED, stale_after_seconds=600)
-    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
-        served.follow()
-        fill(served.worker)
-        promise(served.worker)
-        press_all(served.worker, served)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.is_in("live")
-        for number, inside in enumerate(INSIDE):
-            for queue in CROWDED.queues:
-                served.worker.stocks(queue.dimensions, served.now() - timedelta(hours=1), **NOBODY | inside)
-            for name in NOBODY:
-                page.shows(f"#rows tr:last-child .{name}", str(inside.get(name, 0)))
-            page.picture(f"crowded-board-closed-{number}-{language}")
-            assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0], inside
 
 
 MORE_CALLS = [
@@ -224,7 +156,6 @@ MORE_CALLS = [
 ]
 SIXTEEN = replace(
     CROWDED,
-    stale_after_seconds=600,
     queues=(
         *CROWDED.queues,
         *(QueueOptions(Dimensions("call", "siege", name, name), *labels) for name, *labels in MORE_CALLS),
@@ -241,8 +172,7 @@ SIXTEEN = replace(
 @pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with services"])
 def test_sixteen_queues_fit_without_scrolling(page: Page, language: str, hours: int, is_alone: bool) -> None:
     options = replace(SIXTEEN, services=()) if is_alone else SIXTEEN
-    with serving(options, AFTERNOON + timedelta(hours=hours), policies=POLICIES) as served:
-        served.follow()
+    with organisation(options, hours=hours) as served:
         if not is_alone:
             fill(served.worker)
             promise(served.worker)

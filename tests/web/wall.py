@@ -9,7 +9,8 @@ from datetime import timedelta
 from selenium.webdriver.common.by import By
 
 from streams.web.options import Thresholds, WebOptions
-from streams.web.view import NO_POLICIES, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import NO_POLICIES
 from tests.unit.web.clock_events import clock_event
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
@@ -68,10 +69,16 @@ def press(served: Served) -> None:
 
 
 @contextmanager
-def organisation(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
+def organisation(
+    options: WebOptions = OPTIONS, *, is_promised: bool = True, is_filled: bool = False, hours: float = 0
+) -> Iterator[Served]:
+    """Serve an organisation so many hours after `AFTERNOON`; `is_filled`: with the figures of a working day."""
     policies = POLICIES if is_promised else NO_POLICIES
-    with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
+    at = AFTERNOON + timedelta(hours=hours)
+    with serving(replace(options, stale_after_seconds=600), at, policies=policies) as served:
         served.follow()
+        if is_filled:
+            fill(served.worker)
         yield served
 
 

@@ -5,7 +5,8 @@ Format: the AMI v2 specification in the Asterisk documentation, and `main/manage
 
 from typing import Final
 
-from connectors.sdk.socket_connection import read_headers
+from connectors.sdk.journaled_stream import Message
+from connectors.sdk.socket_session import read_headers
 from connectors.sdk.telephony import AHEAD_SECONDS, SECONDS
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -15,9 +16,6 @@ CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
 """Internal events for a new connection: its start, and then the status of the queues."""
 END: Final = b"\r\n\r\n"
-
-Message = dict[str, str]
-"""Headers of a message. Of a repeated key, the first value is used."""
 
 
 def encode_action(action: str, **headers: str) -> bytes:
@@ -33,10 +31,7 @@ class MessageReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Message]:
-        """Add received bytes, and return the messages that they complete.
-
-        A message longer than `MAX_MESSAGE_BYTES` is returned as an `OVERSIZED` event.
-        """
+        """Add received bytes, and return the messages that they complete; for too long ones, an `OVERSIZED` event."""
         self._pending += content
         messages = []
         *complete, rest = self._pending.split(END)
@@ -53,10 +48,7 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970.
-
-    Return `received_at` if it has none, or one before 2001 or more than `AHEAD_SECONDS` after `received_at`.
-    """
+    """Return the timestamp of a message in seconds since 1970; `received_at` if it has none or an implausible one."""
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

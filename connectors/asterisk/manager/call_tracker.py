@@ -23,7 +23,6 @@ class Progress(msgspec.Struct, array_like=True):
     """Current state of a call. Queues are named by their key (`NameResolver.queue_key`)."""
 
     waiting: str = ""
-    """Queue in which the call waits."""
     since: int = 0
     """Second when it entered that queue."""
     place: str = ""
@@ -51,34 +50,16 @@ class CallTracker(msgspec.Struct):
     calls: dict[str, Progress] = {}
     """Calls by id, ordered by their last message."""
     talks: dict[str, tuple[str, str]] = {}
-    """Conversations: call → queue and agent."""
     members: dict[str, dict[str, bool]] = {}
     """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return the state of a call, created if unknown, and mark it as the most recent one.
-
-        Beyond `MAX_CALLS`, the least recent call is forgotten.
-        """
+        """Return the state of a call, created if unknown. Beyond `MAX_CALLS`, forget the least recent call."""
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:
             del self.calls[next(iter(self.calls))]
         return progress
-
-    def rename(self, previous: str, queue: str) -> None:
-        """Change the key of a queue from `previous`, as written by an earlier version, to `queue`."""
-        if previous in self.members:
-            self.members[queue] = self.members.pop(previous) | self.members.get(queue, {})
-        for progress in self.calls.values():
-            progress.waiting = queue if progress.waiting == previous else progress.waiting
-            progress.requested = queue if progress.requested == previous else progress.requested
-            for leaving in filter(None, (progress.given_up, progress.gone)):
-                leaving.queue = queue if leaving.queue == previous else leaving.queue
-        for call, (name, agent) in self.talks.items():
-            self.talks[call] = (queue if name == previous else name), agent
-        for known in self.memory.calls.values():
-            known.rename(previous, queue)
 
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
         """Return the part needed to map the last message again: its second, its `call` and its `agent`."""

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from connectors.asterisk.manager.ami_protocol import Message
 from connectors.asterisk.name_resolver import NameResolver, ResolvedName
 from connectors.asterisk.queue_log import NO_CALL, QueueLogRecord
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.telephony import LAST_POSITION, LONGEST_SECONDS, whole
 
 TRANSFERS: Final = frozenset({"BlindTransfer", "AttendedTransfer"})
@@ -35,10 +35,6 @@ class ManagerEvent(NamedTuple):
         """Return the text of a header that is a duration or a position; empty if it is missing or neither."""
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
-
-    def at(self, *, queue: str, second: int | None = None) -> "ManagerEvent":
-        """Return a copy for the same call in another queue, and optionally at another time."""
-        return self._replace(queue=queue, second=self.second if second is None else second)
 
 
 def read_message(message: Message, second: int, names: NameResolver) -> ManagerEvent:

@@ -3,18 +3,17 @@
 import hashlib
 import ssl
 import time
-from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 from connectors.asterisk.config import Manager
-from connectors.asterisk.manager.ami_protocol import Message, MessageReader, encode_action, seconds_of
+from connectors.asterisk.manager.ami_protocol import CONNECTED, LISTED, MessageReader, encode_action, seconds_of
+from connectors.asterisk.manager.message_filter import ENTRY, MEMBER, ManagerRecord, filter_message
+from connectors.asterisk.name_resolver import NameResolver
 from connectors.sdk.errors import SourceMisconfiguredError
-from connectors.sdk.socket_connection import SocketConnection
+from connectors.sdk.journaled_stream import Message, select_fields
+from connectors.sdk.socket_session import SocketSession
 from models.locale import N_, _
 
-START_SECONDS: Final = 20.0
-"""Longest duration of login and queue status, in seconds. After 60 seconds without progress, an instance counts as stuck."""
 MAX_BANNER_BYTES: Final = 512
 MAX_LISTED: Final = 50_000
 CLASSES: Final = "agent,call,dialplan,user"
@@ -22,107 +21,81 @@ CLASSES: Final = "agent,call,dialplan,user"
 UNREACHABLE: Final = N_("cannot be reached: is the manager interface enabled, and is the network available?")
 
 
-class ManagerSession:
-    """A connection to the manager interface. Close it after an error.
+class ManagerSession(SocketSession[Message]):
+    """A connection to the manager interface, whose messages are reduced to the retained headers."""
 
-    Construction and `receive` raise `SourceUnavailableError`.
-    """
+    ping = encode_action("Ping")
+    farewell = encode_action("Logoff")
+    unreachable = UNREACHABLE
 
-    def __init__(self, manager: Manager, *, events: bool = True) -> None:
-        self._manager = manager
+    def __init__(self, manager: Manager, names: NameResolver) -> None:
+        self._names = names
         self._reader = MessageReader()
-        self._deadline = time.monotonic() + START_SECONDS
-        self._inbox = deque[Message]()
-        self._connection = SocketConnection(
-            manager.address, UNREACHABLE, _trust(manager) if manager.encrypted else None
-        )
+        super().__init__(manager.address, _trust(manager) if manager.encrypted else None)
         try:
             self._greet()
-            self.before: list[Message] = []
-            """Events received before the queue status."""
-            self._log_in(events=events)
-            self.now = seconds_of(self._ask("Ping"), time.time())
-            """Switchboard time at the start of the connection, in seconds since 1970."""
-            self.members: list[Message] = []
-            """One row for each agent in each queue."""
-            self.entries: list[Message] = []
-            """One row for each waiting caller."""
-            self._list_queues()
+            self._log_in(manager)
+            self.initial_records = self._list_queues()
         except BaseException:
             self.close()
             raise
 
-    def receive(self, wait_seconds: float) -> list[Message]:
-        """Return messages received after the queue status, in order; none after `wait_seconds` without any.
+    def receive(self, wait_seconds: float) -> list[ManagerRecord]:
+        """Return new messages in order; none after `wait_seconds` without any, which also checks the connection."""
+        return self._filtered(self.receive_messages(wait_seconds))
 
-        Without messages, also check that the connection is alive.
-        """
-        if not self._inbox:
-            self._receive(wait_seconds)
-        if not self._inbox:
-            self._connection.check_alive(encode_action("Ping"))
-        messages = [*self._inbox]
-        self._inbox.clear()
-        return messages
+    def feed(self, content: bytes) -> list[Message]:
+        """Add received bytes, and return the messages that they complete."""
+        return self._reader.feed(content)
 
-    def close(self) -> None:
-        """Log off and close the connection."""
-        self._connection.close(encode_action("Logoff"))
-
-    # -------------------------------------------------------------------------------------------------------- beginning
     def _greet(self) -> None:
         banner = b""
         while not banner.endswith(b"\r\n") and len(banner) < MAX_BANNER_BYTES:
-            byte = self._connection.receive(self._deadline - time.monotonic(), 1)
+            byte = self.read(self._deadline - time.monotonic(), 1)
             if not byte:
                 break
             banner += byte
         if not banner.startswith(b"Asterisk Call Manager/"):
-            raise self._connection.trouble(_("is not an Asterisk manager interface"))
+            raise self.trouble(_("is not an Asterisk manager interface"))
 
-    def _log_in(self, *, events: bool) -> None:
-        name, secret = self._manager.username, self._manager.secret.get_secret_value()
+    def _log_in(self, manager: Manager) -> None:
+        secret = manager.secret.get_secret_value()
         shown = {"Secret": secret}
-        if self._manager.auth == "md5":
+        if manager.auth == "md5":
             challenge = self._ask("Challenge", AuthType="MD5").get("Challenge", "")
             key = hashlib.md5(f"{challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
             shown = {"AuthType": "MD5", "Key": key}
-        self._ask("Login", Username=name, Events=CLASSES if events else "off", **shown)
+        self._ask("Login", Username=manager.username, Events=CLASSES, **shown)
 
-    def _list_queues(self) -> None:
+    def _list_queues(self) -> list[ManagerRecord]:
+        """Return a record of the connection, the events before the queue status, and the queue status."""
+        timestamp = {"Timestamp": f"{seconds_of(self._ask('Ping'), time.time()):.6f}"}
         self._ask("QueueStatus")
-        meanwhile: list[Message] = []
-        lists = {"QueueMember": self.members, "QueueEntry": self.entries}
-        while (row := self._await(_is_listed, meanwhile)).get("Event") != "QueueStatusComplete":
-            lists.get(row.get("Event", ""), []).append(row)
-            if len(self.members) + len(self.entries) > MAX_LISTED:
-                raise self._connection.trouble(_("lists too many agents and callers"))
-        self._inbox.extendleft(reversed(meanwhile))
+        before = self._filtered(self.take_skipped())
+        members: list[Message] = []
+        entries: list[Message] = []
+        while (row := self.await_message(_is_listed)).get("Event") != "QueueStatusComplete":
+            if row.get("Event") == "QueueMember":
+                members.append(select_fields(row, MEMBER))
+            elif row.get("Event") == "QueueEntry":
+                entries.append(select_fields(row, ENTRY))
+            if len(members) + len(entries) > MAX_LISTED:
+                raise self.trouble(_("lists too many agents and callers"))
+        now = time.time()
+        connected = ManagerRecord(0, now, {"Event": CONNECTED} | timestamp)
+        return [connected, *before, ManagerRecord(0, now, {"Event": LISTED} | timestamp, members, entries)]
 
     def _ask(self, action: str, **headers: str) -> Message:
-        self._connection.send(encode_action(action, ActionID=action, **headers))
-        answer = self._await(lambda message: message.get("ActionID") == action and "Response" in message, self.before)
+        self.send(encode_action(action, ActionID=action, **headers))
+        answer = self.await_message(lambda message: message.get("ActionID") == action and "Response" in message)
         if answer["Response"] != "Success":
-            raise self._connection.refusal(
-                _("refuses {action}: are username and secret correct, and is this machine permitted?", action=action),
+            raise self.refusal(
+                _("refuses {action}: are username and secret correct, and is this machine permitted?", action=action)
             )
         return answer
 
-    def _await(self, wanted: Callable[[Message], bool], skipped: list[Message]) -> Message:
-        """Return the first message that is `wanted`, and append the messages before it to `skipped`."""
-        while True:
-            while self._inbox:
-                message = self._inbox.popleft()
-                if wanted(message):
-                    return message
-                skipped.append(message)
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise self._connection.trouble(_("does not answer in time"))
-            self._receive(left)
-
-    def _receive(self, wait_seconds: float) -> None:
-        self._inbox += self._reader.feed(self._connection.receive(wait_seconds))
+    def _filtered(self, messages: list[Message]) -> list[ManagerRecord]:
+        return ManagerRecord.filtered(messages, lambda message: filter_message(message, self._names))
 
 
 def _trust(manager: Manager) -> ssl.SSLContext:

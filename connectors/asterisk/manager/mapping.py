@@ -16,7 +16,7 @@ from connectors.asterisk.manager.queue_status import QueueStatusComparison
 from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import QueueLogRecord
 from connectors.asterisk.record_interpreter import RecordInterpreter
-from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.contract import Reject
 from connectors.sdk.journaled_stream import JournalEntry
 from models.codec import UnusableRecord
 from models.events import Event
@@ -31,29 +31,19 @@ _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 
 
 class ManagerMapping:
-    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages.
+    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
 
-    `with_log` means that the log is read too, here or by another Accueil.
-    """
-
-    def __init__(
-        self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker, *, with_log: bool
-    ) -> None:
+    def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker) -> None:
         self._names = NameResolver(config, key)
         self._tracker = tracker
-        self._queue_status = QueueStatusComparison(self._names, tracker, with_log=with_log)
+        self._queue_status = QueueStatusComparison(self._names, tracker, with_log=config.path is not None)
         self._translator = MessageTranslator(config, self._names, tracker)
         self._interpreter = RecordInterpreter(source, config, self._names, tracker.memory)
 
-    def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a message, or its rejection. Never raises."""
-        events: list[Event] = []
-        try:
-            for record in self._records(_decode(raw.content)):
-                events += self._interpreter.interpret(record, raw.read_at) or ()
-        except UnusableRecord as error:
-            return self.reject(raw, error.reason, error.detail)
-        return events
+    def map(self, raw: JournalEntry) -> Sequence[Event]:
+        """Return the events of a message. Raises `UnusableRecord`."""
+        records = self._records(_decode(raw.content))
+        return [event for record in records for event in self._interpreter.interpret(record, raw.read_at)]
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the message mapped last, with the memory needed to map it again."""

@@ -1,14 +1,13 @@
 """Filter for manager interface messages: only the required fields are stored."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from connectors.asterisk.manager.ami_protocol import OVERSIZED, Message
+from connectors.asterisk.manager.ami_protocol import OVERSIZED
 from connectors.asterisk.name_resolver import NameResolver
-from connectors.sdk import journaled_stream
+from connectors.sdk.journaled_stream import Message, StreamRecord, select_fields
 
 CALLS: Final = ("Uniqueid", "Queue")
 AGENTS: Final = (*CALLS, "MemberName", "Interface")
@@ -40,23 +39,15 @@ ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
 """Retained fields of `QueueStatus` rows."""
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,6}")
 """Keys by which a caller may leave a queue; shorter than any phone number."""
-LONGEST: Final = 300
-"""Longest retained value, in characters. Required values are shorter."""
 
 
-class ManagerRecord(journaled_stream.StreamRecord, array_like=True):
+class ManagerRecord(StreamRecord, array_like=True):
     """Retained fields of a message, or an internal event with the queue status."""
 
-    message: Message
     members: list[Message] = msgspec.field(default_factory=list)
     """Rows of agents in queues; only for `LISTED`."""
     entries: list[Message] = msgspec.field(default_factory=list)
     """Rows of waiting callers; only for `LISTED`."""
-
-
-def select_fields(message: Message, keys: Sequence[str]) -> Message:
-    """Return those of the given fields that a message has, each cut to `LONGEST`."""
-    return {key: message[key][:LONGEST] for key in keys if key in message}
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:

@@ -136,7 +136,7 @@ class MessageTranslator:
                 progress.given_up = progress.gone = None
                 return [_exit_record(ami_event, leaving, event)]
         elif progress.requested and (event := REFUSAL_EVENTS.get(status)):
-            return [record(ami_event.at(queue=progress.requested), event)]
+            return [record(ami_event._replace(queue=progress.requested), event)]
         return ()
 
     def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
@@ -221,7 +221,7 @@ def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> Queue
     """Return the record of the end of a wait, at the time when it ended."""
     numbers = [leaving.position, leaving.first_position, leaving.wait_seconds]
     key = [""] if event == "EXITWITHKEY" else []
-    return record(ami_event.at(second=leaving.second, queue=leaving.queue), event, *key, *numbers)
+    return record(ami_event._replace(second=leaving.second, queue=leaving.queue), event, *key, *numbers)
 
 
 def abandonment_records(ami_event: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:

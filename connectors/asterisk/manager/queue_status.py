@@ -8,12 +8,12 @@ unknown reason, and an agent who no longer talks has ended the conversation.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from connectors.asterisk.manager.ami_protocol import Message
 from connectors.asterisk.manager.call_tracker import CallTracker, Progress
 from connectors.asterisk.manager.manager_event import ManagerEvent, read_message, record
 from connectors.asterisk.manager.message_translator import abandonment_records
 from connectors.asterisk.name_resolver import UNIQUE_ID, NameResolver, ResolvedName
 from connectors.asterisk.queue_log import CONVERSATION_OVER, QueueLogRecord
+from connectors.sdk.journaled_stream import Message
 
 LEFT_UNSEEN: Final = "=other"
 
@@ -34,13 +34,7 @@ class QueueStatusComparison:
             self._tracker.talks.clear()
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[QueueLogRecord]:
-        """Yield records for the differences between the `QueueStatus` rows, made at `second`, and the tracked state.
-
-        The state is updated to the rows. If the log is read too, only agents are compared.
-        """
-        for name in {row.get("Queue", "") for row in (*members, *entries)}:
-            if previous := self._names.previous_queue_key(name):
-                self._tracker.rename(previous, self._names.queue_key(name))
+        """Yield records for the differences between the `QueueStatus` rows of `second` and the state, and update the state."""
         rows = [read_message(row, second, self._names) for row in members]
         if not self._with_log:
             yield from self._compare_waits(second, [read_message(row, second, self._names) for row in entries])
@@ -48,10 +42,7 @@ class QueueStatusComparison:
         yield from self._compare_members(second, [row for row in rows if row.queue and row.agent])
 
     def is_watched(self, unique_id: str) -> bool:
-        """Return whether messages about a call are used.
-
-        True without the log. If the log is read too, only for calls that began after the start of the connection.
-        """
+        """Return whether messages about a call are used; with the log, only if it began after the connection."""
         made = UNIQUE_ID.fullmatch(unique_id)
         return not self._with_log or (made is not None and int(made["second"]) > self._tracker.since)
 
@@ -62,16 +53,16 @@ class QueueStatusComparison:
             if progress.given_up:
                 yield from abandonment_records(ami_event, progress)
             elif progress.gone:
-                ami_event = ami_event.at(queue=progress.gone.queue, second=progress.gone.second)
+                ami_event = ami_event._replace(queue=progress.gone.queue, second=progress.gone.second)
                 progress.gone = None
                 yield record(ami_event, LEFT_UNSEEN, "")
             elif progress.waiting and (call not in waiting or waiting[call].queue != progress.waiting):
-                ami_event = ami_event.at(queue=progress.waiting)
+                ami_event = ami_event._replace(queue=progress.waiting)
                 progress.waiting = ""
                 yield record(ami_event, LEFT_UNSEEN, "")
         for call, entry in waiting.items():
             if self._tracker.progress(call).waiting != entry.queue:
-                joined = entry.at(queue=entry.queue, second=second - int(entry.number("Wait") or 0))
+                joined = entry._replace(queue=entry.queue, second=second - int(entry.number("Wait") or 0))
                 self._tracker.calls[call] = Progress(entry.queue, joined.second)
                 yield record(joined, "ENTERQUEUE", "", entry.get("CallerIDNum"), entry.number("Position"))
 
@@ -87,20 +78,19 @@ class QueueStatusComparison:
     def _compare_members(self, second: int, members: Sequence[ManagerEvent]) -> Iterator[QueueLogRecord]:
         before, now = self._tracker.members, dict[str, dict[str, bool]]()
         for row in members:
-            paused = row.get("Paused") == "1"
-            ami_event = before.get(row.queue, {}).get(row.agent)
-            now.setdefault(row.queue, {})[row.agent] = paused
-            if ami_event is None:
-                yield record(row, "ADDMEMBER", "PAUSED" if paused else "")
-            elif ami_event != paused:
-                yield record(row, "PAUSE" if paused else "UNPAUSE")
+            now.setdefault(row.queue, {})[row.agent] = row.get("Paused") == "1"
         self._tracker.members = now
         for queue, agents in before.items():
             for agent in agents.keys() - now.get(queue, {}).keys():
-                yield record(
-                    _unreported(second, "")._replace(queue=ResolvedName(queue), agent=ResolvedName(agent)),
-                    "REMOVEMEMBER",
-                )
+                left = _unreported(second, "")._replace(queue=ResolvedName(queue), agent=ResolvedName(agent))
+                yield record(left, "REMOVEMEMBER")
+        for row in members:
+            paused = now[row.queue][row.agent]
+            known = before.get(row.queue, {}).get(row.agent)
+            if known is None:
+                yield record(row, "ADDMEMBER", "PAUSED" if paused else "")
+            elif known != paused:
+                yield record(row, "PAUSE" if paused else "UNPAUSE")
 
 
 def _unreported(second: int, call: str) -> ManagerEvent:

@@ -65,27 +65,14 @@ class AmiEventWriter:
         rows = []
         for queue in sorted(self._members.keys() | self._waiting.keys()):
             members, waiting = self._members.get(queue, {}), self._waiting.get(queue, {})
-            rows.append(
-                {"Event": "QueueParams", "Queue": queue, "Max": "0", "Strategy": "rrmemory", "Calls": str(len(waiting))}
-            )
+            rows.append({"Event": "QueueParams", "Queue": queue, "Max": "0", "Calls": str(len(waiting))})
             for name, member in members.items():
-                rows.append(
-                    {"Event": "QueueMember", "Queue": queue, "Name": name, "Location": name, "StateInterface": name}
-                    | {"Membership": "dynamic", "Penalty": "0", "CallsTaken": "0", "LastCall": "0"}
-                    | {
-                        "InCall": str(int(member.in_call)),
-                        "Status": "1",
-                        "Paused": str(int(member.paused)),
-                        "PausedReason": "",
-                    }
-                )
+                row = {"Event": "QueueMember", "Queue": queue, "Name": name, "Location": name, "Membership": "dynamic"}
+                rows.append(row | {"InCall": _flag(member.in_call), "Status": "1", "Paused": _flag(member.paused)})
             for position, (call, entry) in enumerate(waiting.items(), 1):
-                rows.append(
-                    {"Event": "QueueEntry", "Queue": queue, "Position": str(position), "Channel": _channel_of(call)}
-                    | {"Uniqueid": call, "CallerIDNum": entry.number or "unknown", "CallerIDName": "unknown"}
-                    | {"ConnectedLineNum": "unknown", "ConnectedLineName": "unknown"}
-                    | {"Wait": str(int(self.now) - entry.since), "Priority": "0"}
-                )
+                row = {"Event": "QueueEntry", "Queue": queue, "Position": str(position), "Channel": _channel_of(call)}
+                row |= {"Uniqueid": call, "CallerIDNum": entry.number or "unknown", "CallerIDName": "unknown"}
+                rows.append(row | {"Wait": str(int(self.now) - entry.since), "Priority": "0"})
         return rows
 
     def _call_events(self, second: int, call: str, queue: str, event: str, parameters: list[str]) -> Iterator[Event]:
@@ -99,12 +86,11 @@ class AmiEventWriter:
                 waiting = self._waiting.setdefault(queue, {})
                 waiting[call] = _Waiting(second, parameters[1])
                 count, snapshot = str(len(waiting)), self._channel(call) | {"Context": "queues", "Exten": queue}
-                yield self._event(
-                    "QueueCallerJoin", "agent", snapshot, Queue=queue, Position=parameters[2], Count=count
-                )
+                where = {"Queue": queue, "Position": parameters[2], "Count": count}
+                yield self._event("QueueCallerJoin", "agent", snapshot, **where)
             case "ABANDON":
                 yield from self._give_up(call, queue, parameters)
-                yield self._event("Hangup", "call", self._channel(call), Cause="16", **{"Cause-txt": "Normal Clearing"})
+                yield self._hang_up(call)
             case "EXITWITHKEY":
                 yield self._leave(call, queue)
                 yield self._step(call, "queue-keys", parameters[0], "NoOp", "")
@@ -153,7 +139,7 @@ class AmiEventWriter:
                 member.in_call = False
                 talked = {"HoldTime": parameters[0], "TalkTime": parameters[1], "Reason": REASONS[event]}
                 yield self._event("AgentComplete", "agent", both, **talked)
-                yield self._event("Hangup", "call", self._channel(call), Cause="16", **{"Cause-txt": "Normal Clearing"})
+                yield self._hang_up(call)
 
     def _member_event(self, queue: str, agent: str, event: str, parameters: list[str]) -> Event:
         members = self._members.setdefault(queue, {})
@@ -163,8 +149,11 @@ class AmiEventWriter:
             del members[agent]
         member.paused = event == "PAUSE" or "PAUSED" in parameters
         headers = {"Queue": queue, "MemberName": agent, "Interface": agent, "StateInterface": agent}
-        state = {"Membership": "dynamic", "InCall": str(int(member.in_call)), "Status": "1"}
-        return self._event(name, "agent", headers | state, Paused=str(int(member.paused)), PausedReason="")
+        state = {"Membership": "dynamic", "InCall": _flag(member.in_call), "Status": "1"}
+        return self._event(name, "agent", headers | state, Paused=_flag(member.paused), PausedReason="")
+
+    def _hang_up(self, call: str) -> Event:
+        return self._event("Hangup", "call", self._channel(call), Cause="16")
 
     def _set(self, call: str, variable: str, value: str) -> Event:
         return self._event("VarSet", "dialplan", self._channel(call), Variable=variable, Value=value)
@@ -187,14 +176,16 @@ class AmiEventWriter:
             "CallerIDName": "<unknown>",
             "ConnectedLineNum": "<unknown>",
             "ConnectedLineName": "<unknown>",
-            "Language": "fr",
-            "AccountCode": "",
             "Context": "from-trunk",
             "Exten": "s",
             "Priority": "1",
             "Uniqueid": call,
             "Linkedid": call,
         }
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001 - like str()
+    return str(int(value))
 
 
 def _channel_of(call: str) -> str:

@@ -1,16 +1,13 @@
-"""Simulated manager interface on this machine, with Asterisk's responses and refusals.
-
-Before login, a client can do nothing else. A wrong secret ends the connection. Only requested event classes are sent.
-Events without a connected client are lost.
-"""
+"""Simulated manager interface on this machine, with Asterisk's responses and refusals."""
 
 import hashlib
 import secrets
 import ssl
 from typing import Final
 
-from connectors.asterisk.manager.ami_protocol import Message, MessageReader
+from connectors.asterisk.manager.ami_protocol import MessageReader
 from connectors.asterisk.simulate.ami_events import AmiEventWriter, Event
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 
 USERNAME: Final = "accueil"
@@ -84,10 +81,8 @@ class _Connection(ClientConnection):
                     return False
                 self._logged_in = True
                 self.send_message({"Response": "Success"} | action_id | {"Message": "Authentication accepted"})
-                mask = action.get("Events", "on")
-                if mask != "off":
-                    self._classes = {"agent", "call", "dialplan", "user"} if mask == "on" else set(mask.split(","))
-                    self.event_server.subscribe(self)
+                self._classes = set(action["Events"].split(","))
+                self.event_server.subscribe(self)
             case "logoff":
                 self.send_message({"Response": "Goodbye"} | action_id | {"Message": "Thanks for all the fish."})
                 return False

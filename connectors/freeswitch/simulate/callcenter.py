@@ -4,35 +4,27 @@ Headers, their order and the tables: `mod_callcenter.c`. Times are seconds since
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from connectors.freeswitch.event_socket_protocol import Message
+from connectors.sdk.journaled_stream import Message
 
 DOMAIN: Final = "default"
+RING_SECONDS: Final = 4
 AVAILABLE, ON_BREAK, LOGGED_OUT = "Available", "On Break", "Logged Out"
 MEMBER: Final = (
-    *("queue", "instance_id", "uuid", "session_uuid", "cid_number", "cid_name", "system_epoch", "joined_epoch"),
-    *(
-        "rejoined_epoch",
-        "bridge_epoch",
-        "abandoned_epoch",
-        "base_score",
-        "skill_score",
-        "serving_agent",
-        "serving_system",
-    ),
-    *("state", "score"),
+    "queue|instance_id|uuid|session_uuid|cid_number|cid_name|system_epoch|joined_epoch|rejoined_epoch|bridge_epoch|"
+    "abandoned_epoch|base_score|skill_score|serving_agent|serving_system|state|score"
 )
 AGENT: Final = (
-    *("name", "instance_id", "uuid", "type", "contact", "status", "state", "max_no_answer", "wrap_up_time"),
-    *("reject_delay_time", "busy_delay_time", "no_answer_delay_time", "last_bridge_start", "last_bridge_end"),
-    *("last_offered_call", "last_status_change", "no_answer_count", "calls_answered", "talk_time", "ready_time"),
-    "external_calls_count",
+    "name|instance_id|uuid|type|contact|status|state|max_no_answer|wrap_up_time|reject_delay_time|busy_delay_time|"
+    "no_answer_delay_time|last_bridge_start|last_bridge_end|last_offered_call|last_status_change|no_answer_count|"
+    "calls_answered|talk_time|ready_time|external_calls_count"
 )
-TIER: Final = ("queue", "agent", "state", "level", "position")
+TIER: Final = "queue|agent|state|level|position"
+"""Columns of the tables."""
 
 
 class CallcenterChange(NamedTuple):
@@ -47,7 +39,7 @@ class CallcenterChange(NamedTuple):
 class Tables:
     """The tables of mod_callcenter."""
 
-    def __init__(self, queues: Sequence[str], agents: dict[str, Sequence[str]]) -> None:
+    def __init__(self, queues: Sequence[str], agents: Mapping[str, Sequence[str]]) -> None:
         self.queues = [f"{queue}@{DOMAIN}" for queue in queues]
         self.members: dict[str, Message] = {}
         self.agents: dict[str, Message] = {}
@@ -55,9 +47,7 @@ class Tables:
         for agent, serves in agents.items():
             contact = f"[leg_timeout=20]user/{agent}|error/user_busy"
             self.agents[agent] = {"name": agent, "type": "callback", "contact": contact, "status": LOGGED_OUT}
-            for queue in serves:
-                row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
-                self.tiers[f"{queue}|{agent}"] = row
+            self.tiers |= {f"{queue}|{agent}": _tier(queue, agent) for queue in serves}
 
     def change(self, change: CallcenterChange) -> None:
         """Apply a change to the tables; its events are not sent here."""
@@ -72,9 +62,7 @@ class Tables:
         """Return the answer to a `callcenter_config` command."""
         match command.split(" "):
             case ["queue", "list"]:
-                return _list(
-                    ("name", "strategy"), [{"name": member, "strategy": "longest-idle-agent"} for member in self.queues]
-                )
+                return _list("name|strategy", [{"name": queue, "strategy": "rrmemory"} for queue in self.queues])
             case ["queue", "list", "members", queue]:
                 return _list(MEMBER, [row for row in self.members.values() if row["queue"] == queue])
             case ["agent", "list"]:
@@ -120,56 +108,28 @@ class Callcenter:
         """Put a call into a queue."""
         member = self._calls[call]
         member.uuid, member.queue, member.joined, member.agent = self._uuid(), f"{queue}@{DOMAIN}", at, ""
-        joined = {"queue": member.queue, "uuid": member.uuid, "session_uuid": call, "state": "Waiting"}
-        caller = {"cid_number": member.caller, "cid_name": _name(member), "joined_epoch": str(int(at))}
-        self._emit(
-            at, [("members", member.uuid, joined | caller)], self._member_event(member, "member-queue-start", {})
-        )
+        row = {"queue": member.queue, "uuid": member.uuid, "session_uuid": call, "state": "Waiting"}
+        row |= {"cid_number": member.caller, "cid_name": _name(member), "joined_epoch": str(int(at))}
+        self._emit(at, [("members", member.uuid, row)], self._member_event(member, "member-queue-start", {}))
 
-    def ring_out(self, at: float, call: str, agent: str, cause: str = "NO_ANSWER") -> None:
+    def ring_out(self, at: float, call: str, agent: str) -> None:
         """Record a ring that the agent did not answer."""
-        details = {"CC-Hangup-Cause": cause, "CC-Agent": agent, "CC-Agent-System": "single_box"}
+        details = {"CC-Hangup-Cause": "NO_ANSWER", "CC-Agent": agent, "CC-Agent-System": "single_box"}
         self._emit(at, [], self._info("bridge-agent-fail", {}, self._calls[call], details))
 
-    def pick_up(self, at: float, call: str, agent: str, *, ring_seconds: int = 4) -> None:
-        """Record that an agent answers; the caller may have hung up."""
-        member = self._calls[call]
-        member.agent, member.called, member.answered = agent, at - ring_seconds, at
-        self._emit(
-            at,
-            [("members", member.uuid, _serving(agent, "Trying"))],
-            self._agent_event(member, "bridge-agent-start", {}),
-        )
-
-    def connect(self, at: float, call: str) -> None:
-        """Connect agent and caller."""
-        member = self._calls[call]
-        state = {"CC-Agent": member.agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
-        row = _serving(member.agent, "Answered") | {"bridge_epoch": str(int(at))}
-        self._emit(at, [("members", member.uuid, row)], self._event(state))
-
-    def answer(self, at: float, call: str, agent: str, *, ring_seconds: int = 4) -> None:
+    def answer(self, at: float, call: str, agent: str) -> None:
         """Connect a waiting call to an agent."""
-        self.pick_up(at, call, agent, ring_seconds=ring_seconds)
-        self.connect(at + 0.02, call)
-
-    def miss(self, at: float, call: str) -> None:
-        """Hang up as the caller, just when an agent has answered."""
         member = self._calls[call]
-        gone = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
-        cancelled = self._cancelled(member, at, "NONE", answered="hangup")
-        parted = self._agent_event(
-            member, "bridge-agent-end", self._parted(at, "send_bye") | {"CC-Agent-Bridged": "false"}
-        )
-        self._emit(at, [("members", member.uuid, gone)], cancelled, parted)
+        member.agent, member.called, member.answered = agent, at - RING_SECONDS, at
+        row = {"state": "Trying", "serving_agent": agent, "serving_system": "single_box"}
+        self._emit(at, [("members", member.uuid, row)], self._agent_event(member, "bridge-agent-start", {}))
+        state = {"CC-Agent": agent, "CC-Action": "agent-state-change", "CC-Agent-State": "In a queue call"}
+        row = {"state": "Answered", "bridge_epoch": str(int(at))}
+        self._emit(at + 0.02, [("members", member.uuid, row)], self._event(state))
 
     def give_up(self, at: float, call: str) -> None:
         """Hang up while waiting."""
-        self._cancel(at, call, "BREAK_OUT", answered="hangup")
-
-    def take_out(self, at: float, call: str) -> None:
-        """Transfer a waiting call out of the queue."""
-        self._cancel(at, call, "BREAK_OUT")
+        self._cancel(at, call, "BREAK_OUT", "hangup")
 
     def time_out(self, at: float, call: str) -> None:
         """End a wait by timeout."""
@@ -186,18 +146,15 @@ class Callcenter:
     # ---------------------------------------------------------------------------------------------------- conversations
     def hang_up(self, at: float, call: str, *, by_agent: bool = False) -> None:
         """End a conversation; the caller hangs up, or the agent if `by_agent`."""
-        self._terminate(
-            at, call, "recv_bye" if by_agent else "send_bye", {}, answered="answered" if by_agent else "hangup"
-        )
+        disposition, answered = ("recv_bye", "answered") if by_agent else ("send_bye", "hangup")
+        self._terminate(at, call, disposition, {}, answered=answered)
 
     def transfer(self, at: float, call: str, extension: str, *, attended: bool = False) -> None:
         """End a conversation by a transfer to an extension. If a queue has this extension, call `enter` next."""
-        kind = (
-            f"att_xfer:{extension}@{DOMAIN}/{self._calls[call].caller}@{DOMAIN}"
-            if attended
-            else f"bl_xfer:{extension}/{DOMAIN}/XML"
-        )
-        bridged = f"{int(self._calls[call].joined)}:{self._uuid()}:uuid_br:{self._calls[call].agent}"
+        member = self._calls[call]
+        attended_kind = f"att_xfer:{extension}@{DOMAIN}/{member.caller}@{DOMAIN}"
+        kind = attended_kind if attended else f"bl_xfer:{extension}/{DOMAIN}/XML"
+        bridged = f"{int(member.joined)}:{self._uuid()}:uuid_br:{member.agent}"
         history = f"ARRAY::{bridged}|:{int(at)}:{self._uuid()}:{kind}"
         self._terminate(at, call, "recv_bye", {"variable_transfer_history": history}, answered="answered")
 
@@ -210,30 +167,23 @@ class Callcenter:
 
     def serve(self, at: float, agent: str, queue: str, *, serves: bool = True) -> None:
         """Add an agent to a queue, or remove the agent if not `serves`; neither causes an event."""
-        row = {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
-        self._emit(at, [("tiers", f"{queue}|{agent}", row if serves else None)])
+        self._emit(at, [("tiers", f"{queue}|{agent}", _tier(queue, agent) if serves else None)])
 
     def _cancel(self, at: float, call: str, reason: str, answered: str = "answered") -> None:
         member = self._calls[call]
-        gone = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
-        self._emit(at, [("members", member.uuid, gone)], self._cancelled(member, at, reason, answered=answered))
-
-    def _cancelled(self, member: _Member, at: float, reason: str, *, answered: str) -> Message:
-        times = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
-        cause = {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
-        return self._member_event(member, "member-queue-end", times | cause, answered=answered)
+        row = {"state": "Abandoned", "session_uuid": "", "abandoned_epoch": str(int(at))}
+        details = {"CC-Member-Leaving-Time": str(int(at)), "CC-Member-Joined-Time": str(int(member.joined))}
+        details |= {"CC-Cause": "Cancel", "CC-Cancel-Reason": reason}
+        event = self._member_event(member, "member-queue-end", details, answered=answered)
+        self._emit(at, [("members", member.uuid, row)], event)
 
     def _terminate(self, at: float, call: str, disposition: str, variables: Message, *, answered: str) -> None:
         member = self._calls[call]
-        parted = self._agent_event(
-            member, "bridge-agent-end", self._parted(at, disposition) | {"CC-Agent-Bridged": "true"}
-        )
         over = {"CC-Hangup-Cause": "SUCCESS", "CC-Cause": "Terminated", "CC-Agent": member.agent}
         ended = self._member_event(member, "member-queue-end", over | variables, answered=answered)
+        details = {"CC-Bridge-Terminated-Time": str(int(at)), "variable_sip_hangup_disposition": disposition}
+        parted = self._agent_event(member, "bridge-agent-end", details | {"CC-Agent-Bridged": "true"})
         self._emit(at, [("members", member.uuid, None)], parted, ended)
-
-    def _parted(self, at: float, disposition: str) -> Message:
-        return {"CC-Bridge-Terminated-Time": str(int(at)), "variable_sip_hangup_disposition": disposition}
 
     # ----------------------------------------------------------------------------------------------------------- events
     def _member_event(self, member: _Member, action: str, details: Message, answered: str = "answered") -> Message:
@@ -241,15 +191,15 @@ class Callcenter:
         return self._info(action, self._channel(member, state=state, answered=answered), member, details)
 
     def _agent_event(self, member: _Member, action: str, details: Message) -> Message:
-        times = {
+        agent = {
+            "CC-Agent": member.agent,
+            "CC-Agent-System": "single_box",
             "CC-Agent-Called-Time": str(int(member.called)),
             "CC-Agent-Answered-Time": str(int(member.answered)),
             "CC-Member-Joined-Time": str(int(member.joined)),
         }
         channel = {"Channel-Name": f"sofia/internal/{member.agent}", "Answer-State": "answered"}
-        return self._info(
-            action, channel, member, {"CC-Agent": member.agent, "CC-Agent-System": "single_box"} | times | details
-        )
+        return self._info(action, channel, member, agent | details)
 
     def _info(self, action: str, channel: Message, member: _Member, details: Message) -> Message:
         identity = {
@@ -293,13 +243,14 @@ def _name(member: _Member) -> str:
     return f"Usager | {member.caller}"
 
 
-def _serving(agent: str, state: str) -> Message:
-    return {"state": state, "serving_agent": agent, "serving_system": "single_box"}
+def _tier(queue: str, agent: str) -> Message:
+    return {"queue": f"{queue}@{DOMAIN}", "agent": agent, "state": "Ready", "level": "1", "position": "1"}
 
 
-def _list(columns: Sequence[str], rows: Sequence[Message]) -> str:
+def _list(header: str, rows: Sequence[Message]) -> str:
     """Return a list in wire format; without rows, it has no column names."""
+    columns = header.split("|")
     lines = [
         "|".join(row.get(column, "0" if column.endswith("_epoch") else "(null)") for column in columns) for row in rows
     ]
-    return "".join(f"{line}\n" for line in [*(["|".join(columns)] if rows else []), *lines, "+OK"])
+    return "".join(f"{line}\n" for line in [*([header] if rows else []), *lines, "+OK"])

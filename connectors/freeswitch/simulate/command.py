@@ -31,8 +31,7 @@ def command(*, port: int, seed: int, rate: float) -> None:
     stop = install_stop_handler()
     with click_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
         print_settings("freeswitch", configuration(event_socket.port))
-        simulation = CallSimulation(
-            Callcenter(event_socket.apply, seed), seed=seed, calls_per_hour=rate, begin=time.time()
-        )
+        simulation = CallSimulation(Callcenter(event_socket.apply, seed), seed=seed, calls_per_hour=rate)
+        simulation.begin(time.time())
         while not stop.wait(max(0.0, simulation.next_at - time.time())):
-            simulation.step()
+            simulation.run_until(time.time())

@@ -1,15 +1,12 @@
-"""Simulated event socket on this machine, with FreeSWITCH's responses and refusals.
-
-Before authentication, a client can do nothing else. A wrong password ends the connection. Only subscribed events are
-sent. Events without a connected client are lost.
-"""
+"""Simulated event socket on this machine, with FreeSWITCH's responses and refusals."""
 
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from connectors.freeswitch.event_socket_protocol import EVENT, Message
+from connectors.freeswitch.event_socket_protocol import EVENT
 from connectors.freeswitch.simulate.callcenter import CallcenterChange, Tables
+from connectors.sdk.journaled_stream import Message
 from connectors.sdk.simulation.event_server import ClientConnection, EventServer
 
 PASSWORD: Final = "mot-de-passe-de-simulation"  # noqa: S105 - of a simulation

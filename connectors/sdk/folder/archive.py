@@ -1,7 +1,5 @@
 """Archive of a hot folder: `work/` with claimed files, `done/` and `rejected/`."""
 
-import errno
-import fcntl
 import json
 import os
 import re
@@ -14,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.sdk.contract import Reject
-from connectors.sdk.errors import InstanceInUseError
-from connectors.sdk.files import PRIVATE_DIRECTORY, make_private_directory, write_new
+from connectors.sdk.files import PRIVATE_DIRECTORY, lock, make_private_directory, write_new
 from connectors.sdk.folder.config import FolderConfig
 from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
 from models.locale import _
@@ -50,7 +47,8 @@ class Archive:
         self._suffixes = suffixes
         self._parts: dict[str, Path] = {}
         make_private_directory(self._work)
-        self._lock = _lock(config.archive)
+        in_use = _("{archive} is the archive of another instance", archive=config.archive)
+        self._lock = lock(config.archive, in_use)
         try:
             self.found = self._recover()
             """Complete claims that were in `work/` at the start, not archived yet."""
@@ -155,15 +153,3 @@ class Archive:
             return self._finish(part)
         self._parts[Path(names[0]).stem] = part
         return None
-
-
-def _lock(archive: Path) -> int:
-    descriptor = os.open(archive, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-            raise
-        raise InstanceInUseError(_("{archive} is the archive of another instance", archive=archive)) from None
-    return descriptor

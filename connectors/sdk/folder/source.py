@@ -4,7 +4,6 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from errno import EACCES, EBUSY, EPERM, ETXTBSY
 from functools import partial
@@ -57,12 +56,6 @@ class ReadClaim(NamedTuple):
     label: str
 
 
-@dataclass(slots=True)
-class _Unsettled:
-    claim: ReadClaim
-    reject: Reject | None
-
-
 class FolderSource(Source[ReadClaim, int]):
     """A hot folder. A subclass defines the suffixes and reads a claim. File contents are not kept in memory."""
 
@@ -79,7 +72,7 @@ class FolderSource(Source[ReadClaim, int]):
         self._config = config
         self._listed_at = float("-inf")
         self._read = self._settled = 0
-        self._unsettled: deque[_Unsettled] = deque()
+        self._unsettled: deque[ReadClaim] = deque()
         self._attempts = context.attempts
         check_folders(config, context)
         suffixes = Suffixes(self.contents, self.sidecars)
@@ -119,13 +112,13 @@ class FolderSource(Source[ReadClaim, int]):
     def map(self, raw: ReadClaim) -> Outcome:
         """Return the outcome of a claim that `read` has found, and remember it for `acknowledge`."""
         self._read += 1
-        self._unsettled.append(_Unsettled(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
+        self._unsettled.append(raw)
         return raw.outcome
 
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the claim last given to `map`; its record is the path in the archive."""
         reject = _reject(raw.claim, reason, detail)
-        self._unsettled[-1].reject = reject
+        self._unsettled[-1] = raw._replace(outcome=reject)
         return reject
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the contract's
@@ -139,9 +132,9 @@ class FolderSource(Source[ReadClaim, int]):
     def acknowledge(self, position: int) -> None:
         """Archive or delete the files of the first `position` claims."""
         while self._settled < position:
-            unsettled = self._unsettled.popleft()
+            claim, outcome, label = self._unsettled.popleft()
             try:
-                self._archive.archive_claim(unsettled.claim.claim, unsettled.claim.label, unsettled.reject)
+                self._archive.archive_claim(claim, label, outcome if isinstance(outcome, Reject) else None)
             except OSError as error:
                 raise self._hide_name(error) from None
             self._settled += 1

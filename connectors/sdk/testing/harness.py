@@ -207,13 +207,23 @@ class ConnectorHarness:
         source.map = note_record  # type: ignore[method-assign]
 
 
-def run_until_idle(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
-    """Step `flow` until the source has no more records and, with a production `publisher`, all events are confirmed."""
+def run_until_idle(
+    flow: Flow,
+    records_read: Callable[[], float],
+    publisher: SpooledPublisher | None = None,
+    most_seconds: float = float("inf"),
+) -> None:
+    """Step `flow` until the source has no more records and, with a production `publisher`, all events are confirmed.
+
+    Fails if a step takes `most_seconds` of processor time.
+    """
     is_idle = False
     while not is_idle or (publisher and (publisher.pending or not publisher.ready)):
-        before, began_at = records_read(), time.monotonic()
+        before, began_at, began = records_read(), time.monotonic(), time.thread_time()
         flow.step()
-        is_idle = records_read() == before and time.monotonic() - began_at < STALLED_SECONDS
+        count, took = records_read() - before, time.thread_time() - began
+        assert took < most_seconds, f"{count:.0f} records took {took:.1f} s"
+        is_idle = not count and time.monotonic() - began_at < STALLED_SECONDS
 
 
 def comparable_form(events: Sequence[Event]) -> list[bytes]:

@@ -1,8 +1,6 @@
 """Configured paths of values in JSON messages, and safe forms of the sender's ids."""
 
-import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -11,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, StringConstraints
 
 from connectors.sdk.config import check_zone
+from connectors.sdk.identifiers import keyed_digest
 from models.codec import MAX_AGE, UnusableRecord
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -103,20 +102,14 @@ def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datet
 
 def safe_contact_id(native: str, key: PseudonymKey) -> str:
     """Return a sender's contact id in the form that events may contain: unchanged if it has no personal data, else hashed."""
-    return native if PLAIN_ID.fullmatch(native) else _hash("contact", native, key)
+    return native if PLAIN_ID.fullmatch(native) else keyed_digest("contact", native, key)
 
 
 def safe_message_id(name: str, key: PseudonymKey) -> str:
     """Return a sender's message id for use in `event_id`: unchanged if it was generated, else a keyed hash."""
-    return name if GENERATED.fullmatch(name) else _hash("message", name, key)
+    return name if GENERATED.fullmatch(name) else keyed_digest("message", name, key)
 
 
 def safe_revision(revision: str, key: PseudonymKey) -> str:
     """Return a sender's revision for use in `event_id`: unchanged if it is a number or a time, else a keyed hash."""
-    return revision if PLAIN_REVISION.fullmatch(revision) else _hash("revision", revision, key)
-
-
-def _hash(kind: str, text: str, key: PseudonymKey) -> str:
-    # With the sector's key, as for pseudonyms: phone numbers can be guessed from a plain hash.
-    digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:15]
-    return f"{kind}-{urlsafe_b64encode(digest).decode()}"
+    return revision if PLAIN_REVISION.fullmatch(revision) else keyed_digest("revision", revision, key)

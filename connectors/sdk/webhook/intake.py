@@ -9,8 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
@@ -39,7 +38,7 @@ class _Known(NamedTuple):
 
 
 class Intake:
-    """Messages between a server and an instance, at most `most_waiting`, including those whose body is still being received."""
+    """Messages between a server and an instance, at most `most_waiting`."""
 
     def __init__(self, most_waiting: int) -> None:
         self.offered = 0
@@ -48,9 +47,7 @@ class Intake:
         """Number of accepted messages that the instance has read."""
         self.stall_seconds = 2.0
         """Longest time since the instance's last read. Beyond it requests are refused, since they would wait in vain."""
-        self._most_waiting = most_waiting
-        self._coming: dict[object, Callable[[], object]] = {}
-        """Callbacks that abort the reading of incomplete bodies, the oldest first."""
+        self.most_waiting = most_waiting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
@@ -71,31 +68,8 @@ class Intake:
     @property
     def has_room(self) -> bool:
         """True if one more message may wait; False if the instance does not read, or after `close`."""
-        return self._is_read and self.waiting + len(self._coming) < self._most_waiting
-
-    @property
-    def _is_read(self) -> bool:
-        return not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
-
-    def make_room(self) -> bool:
-        """Abort the reading of the oldest incomplete body; return False if there is none, or if the instance does not read."""
-        if not (self._is_read and self._coming):
-            return False
-        self._coming.pop(next(iter(self._coming)))()
-        return True
-
-    @contextmanager
-    def place(self, end: Callable[[], object]) -> Iterator[None]:
-        """Reserve a place for a message while its body is read; `end` aborts the reading if another message needs the place.
-
-        Offer the message before the next `await`, since the place is free then.
-        """
-        place = object()
-        self._coming[place] = end
-        try:
-            yield
-        finally:
-            self._coming.pop(place, None)
+        is_read = not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
+        return is_read and self.waiting < self.most_waiting
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
         """Accept a message and return a future: True once it is safe, False if it is refused.
@@ -132,6 +106,11 @@ class Intake:
             self._waiting.popleft()[1].set_result(False)
 
     # --------------------------------------------------------------------------------- called in the instance's thread
+    @property
+    def unread(self) -> int:
+        """Number of accepted messages that were not read yet."""
+        return self.offered - self.taken
+
     def take(self, wait_seconds: float) -> list[Message]:
         """Return accepted messages in order; none after `wait_seconds` without any."""
         self._asked_at = time.monotonic()

@@ -6,15 +6,11 @@ Without the messages, a sender that is always refused (a changed secret, a wrong
 from collections import Counter
 from typing import Final
 
-import structlog
-
 from connectors.sdk.log_throttle import LogThrottle
 
 STATUSES: Final = (204, 400, 401, 408, 409, 413, 429, 500, 503)
 REFUSALS: Final = (400, 401, 408, 409, 413, 429)
 """Statuses whose cause is the sender's. Other failures are logged elsewhere."""
-
-log = structlog.get_logger(__name__)
 
 
 class ResponseCounter:
@@ -36,5 +32,4 @@ class ResponseCounter:
             if new := self.counts[status] - self._noted[status]:
                 self._log_throttle.count(str(status), new)
                 self._noted[status] += new
-        if fields := self._log_throttle.take():
-            log.warning("requests_refused", **fields)
+        self._log_throttle.log_due("requests_refused")

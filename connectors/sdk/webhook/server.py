@@ -18,10 +18,10 @@ from starlette.routing import Route
 
 from connectors.sdk import http_server
 from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe_os_error, safe_error_text
+from connectors.sdk.rate_limiter import RateLimiter
 from connectors.sdk.sockets import listen
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake, NameTakenError
-from connectors.sdk.webhook.rate_limiter import RateLimiter
 from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.signatures import SignatureError
 from models.locale import _
@@ -32,6 +32,11 @@ SPARE_SECONDS: Final = 2.0
 """Time after `body_seconds` in which the 408 response is sent before the server closes the connection."""
 DRAIN_SECONDS: Final = 0.5
 """Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
+BURST_SECONDS: Final = 1.0
+"""Length of a burst that the rate of requests allows."""
+SPARE_CONNECTIONS: Final = 16
+"""Smallest number of connections beyond those of waiting messages. They bound the memory of incomplete bodies, and let senders
+get 503."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
@@ -57,7 +62,7 @@ class Gate:
         self._response_counts = response_counts
         self._verify = verify
         self._answer_seconds = answer_seconds
-        self._rates = RateLimiter(config.requests_per_second)
+        self._rates = RateLimiter()
 
     async def receive(self, request: Request) -> Response:
         """Respond with 204 once the message is safe; raises `HTTPException` for all other responses."""
@@ -71,9 +76,9 @@ class Gate:
 
     async def _accept(self, request: Request) -> None:
         client = request.client.host if request.client else ""
-        if not self._rates.admits(client, time.monotonic()):
+        if self._rates.take(client, time.monotonic(), self._config.requests_per_second, BURST_SECONDS):
             raise HTTPException(429, headers=RETRY)
-        if not (self._intake.has_room or self._intake.make_room()):
+        if not self._intake.has_room:
             raise HTTPException(503, headers=RETRY)
         try:
             safe = self._intake.offer(*await self._message(request))  # no reference to the body remains during the wait
@@ -93,21 +98,14 @@ class Gate:
             raise HTTPException(413, headers=CLOSE)
         body = bytearray()
         size = 0
-        now = asyncio.get_running_loop().time
-
-        def end() -> None:
-            if not wait.expired():
-                wait.reschedule(now())
-
         try:
             async with asyncio.timeout(self._config.body_seconds) as wait:
-                with self._intake.place(end):
-                    async for part in request.stream():
-                        size += len(part)
-                        if size <= limit:
-                            body += part
-                        elif size - len(part) <= limit:
-                            wait.reschedule(now() + DRAIN_SECONDS)
+                async for part in request.stream():
+                    size += len(part)
+                    if size <= limit:
+                        body += part
+                    elif size - len(part) <= limit:
+                        wait.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
         except TimeoutError:
             raise HTTPException(408 if size <= limit else 413, headers=CLOSE) from None
         except ClientDisconnect:
@@ -143,6 +141,7 @@ class Server:
         app = Starlette(routes=[Route(config.path, gate.receive, methods=["POST"])], lifespan=lifespan)
         self._server = http_server.Server(
             app,
+            connections=intake.most_waiting + max(SPARE_CONNECTIONS, intake.most_waiting // 4),
             body_seconds=config.body_seconds + SPARE_SECONDS,
             stop_seconds=STOP_SECONDS,
             lifespan="on",

@@ -24,8 +24,8 @@ class PushSource(Source[Message, int]):
     """
 
     most_waiting: ClassVar[int] = 400
-    """Limit of messages that are being received or not safe yet. It is below the limit of connections, so that other senders get
-    503. Their memory is at most this number times `max_body_bytes`."""
+    """Limit of messages that are not safe yet. A quarter more connections may be open, so that other senders get 503. Together
+    they bound the memory of bodies."""
     answer_seconds = 12.0
     """Longest wait of a request for its message. It is longer than the wait for the broker before the spool is used."""
 
@@ -46,21 +46,6 @@ class PushSource(Source[Message, int]):
         Raises `SignatureError` if the signature is invalid. Called in the server's thread, so it may not use state that other
         methods change. `now` is in seconds since 1970; header names are in lower case.
         """
-
-    @property
-    def waiting(self) -> int:
-        """Number of messages accepted but not answered."""
-        return self.intake.waiting
-
-    @property
-    def arrived(self) -> int:
-        """Number of messages accepted since the source was opened."""
-        return self.intake.offered
-
-    @property
-    def unread(self) -> int:
-        """Number of accepted messages that were not read yet."""
-        return self.intake.offered - self.intake.taken
 
     def listen(self) -> int:
         """Start listening if necessary, and return the port. Raises `SourceUnavailableError`."""

@@ -62,7 +62,7 @@ class PushHarness(ConnectorHarness):
                         if publisher.ready:
                             flow.step()
                 yield flow
-                confirmed = not publisher.pending and not self._source.unread
+                confirmed = not publisher.pending and not self._source.intake.unread
         finally:
             self._check_responses(requests, confirmed=confirmed)
 
@@ -91,11 +91,11 @@ class PushHarness(ConnectorHarness):
                 yield json.loads(line).encode("utf-8", "surrogateescape")
 
     def _post(self, number: int, body: bytes) -> HTTPConnection:
-        before = self._source.arrived
+        before = self._source.intake.offered
         request = HTTPConnection("127.0.0.1", self._source.listen(), timeout=ARRIVAL_SECONDS)
         request.request("POST", self._path, body, dict(self._sign(number, body)))
         deadline = time.monotonic() + ARRIVAL_SECONDS
-        while self._source.arrived == before and not select.select([request.sock], [], [], 0.001)[0]:
+        while self._source.intake.offered == before and not select.select([request.sock], [], [], 0.001)[0]:
             assert time.monotonic() < deadline, f"message {number} was neither accepted nor answered"
         return request
 

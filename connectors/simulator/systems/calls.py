@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from connectors.asterisk.simulate import AmiEventWriter, Ledger, ManagerServer, configuration
+from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configuration
 from connectors.asterisk.simulate.ami_events import Event
-from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.asterisk.simulate.log import LogSwitchboard
 from connectors.asterisk.simulate.manager import USERNAME
-from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Queue
+from connectors.sdk.simulation.call_ledger import Ledger
+from connectors.sdk.simulation.call_profile import CallProfile
 from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation.switchboard import Agent, Call, Queue
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.organisation import HEADQUARTERS, SECTOR
 from connectors.simulator.simulation_run import SimulationRun
@@ -181,7 +183,7 @@ class _LiveEventWriter(AmiEventWriter):
         return events if time.time() - at < RECENT_SECONDS else []
 
 
-class _CitizenSwitchboard(Switchboard):
+class _CitizenSwitchboard(LogSwitchboard):
     """Switchboard with additional calls by given citizens, which reports the end of conversations."""
 
     def __init__(
@@ -206,20 +208,20 @@ class _CitizenSwitchboard(Switchboard):
     def _number(self) -> str:
         return self._caller or self._draw_caller()
 
-    def _enter(self, queue: _Queue, call: _Call) -> None:
+    def _enter(self, queue: Queue, call: Call) -> None:
         """Put a call into a queue. If its end would not be logged, plan a late end for some calls."""
         forgotten = queue.totals.forgotten
         super()._enter(queue, call)
         if queue.totals.forgotten > forgotten and self._late.random() < CLOSED_LATE_SHARE:
             self.after(self._late.uniform(*CLOSED_LATE_SECONDS), self._end_forgotten, queue, call)
 
-    def _end_forgotten(self, queue: _Queue, call: _Call) -> None:
+    def _end_forgotten(self, queue: Queue, call: Call) -> None:
         queue.totals.forgotten -= 1
         queue.totals.waiting += 1
         queue.waiting.append(call)
         self._abandon(queue, call)
 
-    def _complete(self, agent: _Agent, call: _Call) -> None:
+    def _complete(self, agent: Agent, call: Call) -> None:
         super()._complete(agent, call)
         label = agent.queue.service.label
         ended_at = datetime.fromtimestamp(int(self.now), UTC)

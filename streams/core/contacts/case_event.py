@@ -1,4 +1,4 @@
-"""Case events of a contact, folded by event type, and the contact state that follows from them.
+"""Case events of a contact, folded by event type; decides the state and outcome of a case or appointment.
 
 All times are milliseconds since 1970 UTC.
 """

@@ -1,4 +1,4 @@
-"""Row of a contact, folded from its events.
+"""Row of a contact, folded from its events; decides its sector, identities and channel, and whether an event is a duplicate.
 
 A row holds evidence that only grows, such as first times and the data of events. The same events therefore give the same row in
 any order, with or without duplicates. State, outcome and times are derived from the evidence.
@@ -12,7 +12,7 @@ All times are milliseconds since 1970 UTC, all durations milliseconds. A row is 
 
 import sys
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from models.events import Event
 from models.identities import MAX_IDENTITIES, IdentityKind
@@ -356,30 +356,6 @@ def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
     after = row.__copy__()
     after.stays = stays
     return after
-
-
-class RowRetention(NamedTuple):
-    """Retention of the rows of closed contacts, which are needed to recognise duplicates. Milliseconds."""
-
-    closed: int
-    """Time after the last event: longer than the retention of the source topics, so that these can be replayed."""
-    touched: int
-    """Time after the last change, by the worker's clock: longer than a source takes to repeat events after a failure."""
-
-
-def expires_at(row: Contact, keep: RowRetention) -> int | None:
-    """Return the earliest time at which the row may be deleted; None while the contact is open.
-
-    A call that reached no queue counts as closed here: a switchboard does not report the end of such a call. After deleting a
-    row the caller must reject its events, or they would be counted again.
-    """
-    if row.channel is Channel.CALL and not row.stays:
-        closed_at: int | None = row.last_at
-    else:
-        closed_at = row.closed_at
-    if closed_at is None:
-        return None
-    return max(max(closed_at, row.last_at) + keep.closed, row.touched_at + keep.touched)
 
 
 # -------------------------------------------------------------------------------------------------------------- evidence

@@ -1,4 +1,4 @@
-"""Queue stay of a call or a visitor: its evidence, and the result derived from it.
+"""Queue stay of a call or a visitor; decides whether it was answered, abandoned (also by a visitor who left) or left otherwise.
 
 Evidence only grows: the earliest time, the shortest duration and the earliest dimensions win. It therefore does not depend on
 the order or the repetition of events.

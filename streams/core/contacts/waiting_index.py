@@ -1,4 +1,4 @@
-"""Index of a partition's open contacts by dimensions and start time, to avoid scans of all rows.
+"""Index of a partition's open contacts by dimensions and start time, to avoid scans of all rows; decides nothing.
 
 The index is a cache: `rebuild` makes the same index from the rows.
 """

@@ -1,4 +1,4 @@
-"""Facts: the contribution of a contact to the figures, a pure function of its row.
+"""Facts: decides what a contact, as its row says, contributes to which count of the figures, and at which time.
 
 A fact is one count for the contact's dimensions, in the five minutes of its event.
 """

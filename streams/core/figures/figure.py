@@ -13,6 +13,7 @@ a day are therefore the sum of its `day` row and its remaining buckets.
 
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from operator import add
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -154,27 +155,75 @@ class Share(NamedTuple):
         return self.numerator / self.denominator if self.denominator else None
 
 
+_WAIT_OF: Final = {"answered": "wait", "abandoned": "abandon_wait"}
+"""Outcome of a queue stay → the duration before it."""
+
+
+class FormulaTerm(NamedTuple):
+    """A count or a stock of a figure schema, optionally limited by duration bounds in milliseconds."""
+
+    name: str
+    at_most: int | None = None
+    more_than: int | None = None
+
+    def count(self, figure: Figure) -> int:
+        """Return the number of facts that the term counts in a row of queue figures."""
+        duration = _WAIT_OF[self.name] if (self.at_most, self.more_than) != (None, None) else ""
+        found = figure.counts[QUEUE_SCHEMA.index[self.name]]
+        if self.at_most is not None:
+            found = within(figure, duration, self.at_most // 1000)
+        if self.more_than is not None:
+            found -= within(figure, duration, self.more_than // 1000)
+        return found
+
+    def holds(self, name: str, amount: int) -> bool:
+        """Return whether the term counts a fact with this name and duration `amount` (in milliseconds)."""
+        return (
+            name == self.name
+            and (self.at_most is None or amount <= self.at_most)
+            and (self.more_than is None or amount > self.more_than)
+        )
+
+
+class FigureFormula(NamedTuple):
+    """Formula of a figure: a number of facts, or a share."""
+
+    numerator: tuple[FormulaTerm, ...]
+    denominator: tuple[FormulaTerm, ...] = ()
+    """Empty for a figure that is a number of facts, not a share."""
+
+    def judge(self, name: str, amount: int) -> tuple[bool, bool]:
+        """Return whether the numerator counts a fact with this name and amount, and whether the denominator does."""
+        return any(term.holds(name, amount) for term in self.numerator), any(
+            term.holds(name, amount) for term in self.denominator
+        )
+
+
+@cache
+def service_level_formula(formula: Formula, target_seconds: int, short_seconds: int) -> FigureFormula:
+    """Return the formula of the service level for a target. Abandoned calls with a wait of at most `short_seconds` are short."""
+    answered, abandoned = FormulaTerm("answered"), FormulaTerm("abandoned")
+    in_time = answered._replace(at_most=target_seconds * 1000)
+    match formula:
+        case Formula.ANSWERED_SHARE:
+            return FigureFormula((in_time,), (answered,))
+        case Formula.REMOVED_SHARE:
+            return FigureFormula((in_time, abandoned._replace(at_most=target_seconds * 1000)), (answered, abandoned))
+        case Formula.OFFERED_SHARE:
+            return FigureFormula((in_time,), (answered, abandoned, *map(FormulaTerm, LEFT_COUNTS)))
+        case Formula.NET_OF_SHORT:
+            return FigureFormula((in_time,), (answered, abandoned._replace(more_than=short_seconds * 1000)))
+
+
 def service_level(
     figure: Figure, target_seconds: int, short_seconds: int, formula: Formula = Formula.NET_OF_SHORT
 ) -> Share:
-    """Return the service level for a target. Abandoned calls with a wait of at most `short_seconds` are short.
+    """Return the service level for a target, by `service_level_formula`.
 
     Raises `ValueError` if `target_seconds` or `short_seconds` is not in `WAIT_BOUNDS`.
     """
-    counts = figure.counts
-    answered, abandoned = counts[QUEUE_SCHEMA.index["answered"]], counts[QUEUE_SCHEMA.index["abandoned"]]
-    answered_in_time = within(figure, "wait", target_seconds)
-    match formula:
-        case Formula.ANSWERED_SHARE:
-            return Share(answered_in_time, answered)
-        case Formula.REMOVED_SHARE:
-            abandoned_in_time = within(figure, "abandon_wait", target_seconds)
-            return Share(answered_in_time + abandoned_in_time, answered + abandoned)
-        case Formula.OFFERED_SHARE:
-            return Share(answered_in_time, answered + abandoned + left(figure))
-        case Formula.NET_OF_SHORT:
-            short = within(figure, "abandon_wait", short_seconds)
-            return Share(answered_in_time, answered + abandoned - short)
+    numerator, denominator = service_level_formula(formula, target_seconds, short_seconds)
+    return Share(sum(term.count(figure) for term in numerator), sum(term.count(figure) for term in denominator))
 
 
 # -------------------------------------------------------------------------------------------------------------- progress

@@ -15,7 +15,14 @@ from streams.core.figures.facts import (
     stay_facts,
     transfer_facts,
 )
-from streams.core.figures.figure import BUCKET_SECONDS, Dimensions, Formula
+from streams.core.figures.figure import (
+    BUCKET_SECONDS,
+    Dimensions,
+    FigureFormula,
+    Formula,
+    FormulaTerm,
+    service_level_formula,
+)
 from streams.core.figures.figure_schemas import (
     CLOSED_COUNTS,
     FIGURE_SCHEMAS,
@@ -25,37 +32,6 @@ from streams.core.figures.figure_schemas import (
     TRANSFER_CHANNEL,
 )
 from streams.core.figures.satisfaction import score_names
-
-
-class FormulaTerm(NamedTuple):
-    """A count or a stock of a figure schema, optionally limited by duration bounds in milliseconds."""
-
-    name: str
-    at_most: int | None = None
-    more_than: int | None = None
-
-    def holds(self, name: str, amount: int) -> bool:
-        """Return whether the term counts a fact with this name and duration `amount` (in milliseconds)."""
-        return (
-            name == self.name
-            and (self.at_most is None or amount <= self.at_most)
-            and (self.more_than is None or amount > self.more_than)
-        )
-
-
-class FigureFormula(NamedTuple):
-    """Formula of a figure: a number of facts, or a share."""
-
-    numerator: tuple[FormulaTerm, ...]
-    denominator: tuple[FormulaTerm, ...] = ()
-    """Empty for a figure that is a number of facts, not a share."""
-
-    def judge(self, name: str, amount: int) -> tuple[bool, bool]:
-        """Return whether the numerator counts a fact with this name and amount, and whether the denominator does."""
-        return any(term.holds(name, amount) for term in self.numerator), any(
-            term.holds(name, amount) for term in self.denominator
-        )
-
 
 SERVICE_LEVEL: Final = "service_level"
 ABANDONMENT: Final = "abandonment"
@@ -82,23 +58,11 @@ def formula_of(name: str, formula: Formula, target_seconds: int, short_seconds: 
 
     `formula`, the target and the limit of short waits are those of `figure.service_level`.
     """
-    in_time = FormulaTerm("answered", at_most=target_seconds * 1000)
-    patient = FormulaTerm("abandoned", more_than=short_seconds * 1000)
-    if name == ABANDONMENT:
-        return FigureFormula((patient,), (FormulaTerm("answered"), patient))
     if name == SERVICE_LEVEL:
-        match formula:
-            case Formula.ANSWERED_SHARE:
-                return FigureFormula((in_time,), (FormulaTerm("answered"),))
-            case Formula.REMOVED_SHARE:
-                soon = FormulaTerm("abandoned", at_most=target_seconds * 1000)
-                return FigureFormula((in_time, soon), (FormulaTerm("answered"), FormulaTerm("abandoned")))
-            case Formula.OFFERED_SHARE:
-                return FigureFormula(
-                    (in_time,), (FormulaTerm("answered"), FormulaTerm("abandoned"), *map(FormulaTerm, LEFT_COUNTS))
-                )
-            case Formula.NET_OF_SHORT:
-                return FigureFormula((in_time,), (FormulaTerm("answered"), patient))
+        return service_level_formula(formula, target_seconds, short_seconds)
+    if name == ABANDONMENT:
+        patient = FormulaTerm("abandoned", more_than=short_seconds * 1000)
+        return FigureFormula((patient,), (FormulaTerm("answered"), patient))
     if name not in figure_names():
         raise KeyError(name)
     return FigureFormula(tuple(map(FormulaTerm, SUMS.get(name, (name,)))))

@@ -1,4 +1,4 @@
-"""Update of SLA clocks from clock intervals and the current time, and the changes to report.
+"""Update of SLA clocks; decides their deadlines, and whether a target is at risk, met or breached.
 
 The result of a clock is a function of evidence, policy and calendar. The clock stores the reported changes, so that each change
 is reported once. When late events change the result, the differences are reported.

@@ -1,4 +1,4 @@
-"""Clock intervals: start, pauses and end of each SLA clock, a pure function of the contact's row.
+"""Clock intervals: decides which events of a contact start, pause and end each SLA clock.
 
 All times are milliseconds since 1970 UTC.
 """
@@ -55,6 +55,23 @@ def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
                 end = ClockEnd.NONE if ended_at is None else ClockEnd.MET
                 pauses, closures = _until(idle, begun_at, ended_at), _until(closed, begun_at, ended_at)
                 yield ClockInterval(kind, 0, dimensions, begun_at, pauses, closures, end, ended_at)
+
+
+class EndedIntervals:
+    """Function that says whether a clock's interval had ended in `row`, computed at the first call."""
+
+    def __init__(self, row: Contact | None) -> None:
+        self._row = row
+        self._ended: frozenset[tuple[ClockKind, int]] | None = None
+
+    def __call__(self, kind: ClockKind, number: int) -> bool:
+        """Return whether the interval of the clock had ended; False without a row."""
+        if self._row is None:
+            return False
+        if self._ended is None:
+            ended = (interval for interval in clock_intervals(self._row) if interval.ended_at is not None)
+            self._ended = frozenset((interval.kind, interval.number) for interval in ended)
+        return (kind, number) in self._ended
 
 
 _ACKNOWLEDGEMENTS: Final = frozenset({"letter.acknowledged", "email.acknowledged", "form.taken_up"})

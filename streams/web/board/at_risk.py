@@ -6,7 +6,6 @@ and its deadline.
 
 import logging
 import re
-import threading
 from collections.abc import Iterable
 from datetime import datetime
 from heapq import nsmallest
@@ -16,7 +15,7 @@ import msgspec
 
 from models.policies import QUEUE_CHANNELS
 from models.timestamps import milliseconds
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState, TopicView
 
 log = logging.getLogger(__name__)
 
@@ -90,48 +89,62 @@ def _is_at_risk(event: _ClockEvent) -> bool:
     return event.type == "sla.at_risk"
 
 
-class AtRiskView:
-    """Thread-safe view that applies clock events and returns the next deadlines at risk.
+class _Risks:
+    """Clocks at risk of one reading, by contact; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._by_contact: dict[bytes, dict[tuple[str, int], AtRiskTarget]] = {}
+
+    @property
+    def all(self) -> list[AtRiskTarget]:
+        return [risk for clocks in self._by_contact.values() for risk in clocks.values()]
+
+    def put_all(
+        self,
+        partition: int,  # noqa: ARG002 - a contact is in one partition
+        rows: Iterable[tuple[bytes | None, bytes | None]],
+        written_at: int,  # noqa: ARG002 - part of the protocol
+    ) -> None:
+        for key, value in rows:
+            # Most events are of contacts that are not at risk: do not decode them.
+            if key is not None and value is not None and (key in self._by_contact or _RISK_EVENTS.search(value)):
+                self._apply(key, value)
+
+    def _apply(self, key: bytes, value: bytes) -> None:
+        try:
+            event = _decode(value)
+        except msgspec.MsgspecError:
+            return  # other consumers report it
+        if event.channel in QUEUE_CHANNELS:
+            return  # the queue of the call or visit shows it
+        clocks, clock_key = self._by_contact.get(key, {}), (event.data.clock, event.data.number)
+        clocks.pop(clock_key, None)
+        if _is_at_risk(event) and event.data.deadline_at is not None:
+            due_at = milliseconds(event.data.deadline_at)
+            place = (event.channel, event.service, event.site, event.data.queue)
+            clocks[clock_key] = AtRiskTarget(due_at, event.subject, event.data.policy, event.data.clock, *place)
+        if clocks:
+            self._by_contact[key] = clocks
+            if len(self._by_contact) > MAX_RETAINED:
+                self._drop_last()
+        else:
+            self._by_contact.pop(key, None)
+
+    def _drop_last(self) -> None:
+        log.warning("more than %s contacts are at risk: those with the latest deadlines are not listed", MAX_RETAINED)
+        first = sorted(self._by_contact, key=lambda key: min(risk.due_at for risk in self._by_contact[key].values()))
+        self._by_contact = {key: self._by_contact[key] for key in first[: MAX_RETAINED // 2]}
+
+
+class AtRiskView(TopicView[_Risks]):
+    """Thread-safe view of clock events that returns the next deadlines at risk.
 
     A clock is at risk from its `sla.at_risk` event until its next event. A clock that resumes, or gets another deadline,
     may already be at risk; no further `sla.at_risk` follows then.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._reader_state = ReaderState.NO_BROKER
-        self._risks: dict[bytes, dict[tuple[str, int], AtRiskTarget]] = {}
-
-    @property
-    def reader_state(self) -> ReaderState:
-        """State of the reader that feeds this view."""
-        return self._reader_state
-
-    def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader."""
-        with self._lock:
-            self._reader_state = reader_state
-
-    def begin(self, partitions: Iterable[int]) -> None:  # noqa: ARG002 - part of the protocol
-        """Start a new reading: forget all contacts."""
-        with self._lock:
-            self._risks.clear()
-
-    def apply_all(
-        self,
-        partition: int,  # noqa: ARG002 - a contact is in one partition
-        rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int = 0,  # noqa: ARG002 - part of the protocol
-    ) -> None:
-        """Apply clock events, keyed by contact. Calls and visits are left out: their queues show them.
-
-        Unreadable records are skipped; other consumers report them.
-        """
-        with self._lock:
-            for key, value in rows:
-                # Most events are of contacts that are not at risk: do not decode them.
-                if key is not None and value is not None and (key in self._risks or _RISK_EVENTS.search(value)):
-                    self._apply(key, value)
+        super().__init__(_Risks())
 
     def next(self, now: int, limit: int = MAX_LISTED) -> AtRiskTargets | None:
         """Return the next deadlines at risk after `now` (milliseconds since 1970); None unless `reader_state` is `FOLLOWING`.
@@ -143,30 +156,8 @@ class AtRiskView:
                 return NONE
             if self._reader_state is not ReaderState.FOLLOWING:
                 return None
-            risks = [risk for clocks in self._risks.values() for risk in clocks.values()]
+            risks = self._current.all
         return AtRiskTargets(nsmallest(limit, (risk for risk in risks if risk.due_at > now)), len(risks))
 
-    def _apply(self, key: bytes, value: bytes) -> None:
-        try:
-            event = _decode(value)
-        except msgspec.MsgspecError:
-            return
-        if event.channel in QUEUE_CHANNELS:
-            return  # the queue of the call or visit shows it
-        clocks, clock_key = self._risks.get(key, {}), (event.data.clock, event.data.number)
-        clocks.pop(clock_key, None)
-        if _is_at_risk(event) and event.data.deadline_at is not None:
-            due_at = milliseconds(event.data.deadline_at)
-            place = (event.channel, event.service, event.site, event.data.queue)
-            clocks[clock_key] = AtRiskTarget(due_at, event.subject, event.data.policy, event.data.clock, *place)
-        if clocks:
-            self._risks[key] = clocks
-            if len(self._risks) > MAX_RETAINED:
-                self._drop_last()
-        else:
-            self._risks.pop(key, None)
-
-    def _drop_last(self) -> None:
-        log.warning("more than %s contacts are at risk: those with the latest deadlines are not listed", MAX_RETAINED)
-        first = sorted(self._risks, key=lambda key: min(risk.due_at for risk in self._risks[key].values()))
-        self._risks = {key: self._risks[key] for key in first[: MAX_RETAINED // 2]}
+    def _new_reading(self, partitions: Iterable[int]) -> _Risks:  # noqa: ARG002 - a contact is in one partition
+        return _Risks()

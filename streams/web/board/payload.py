@@ -24,7 +24,8 @@ from streams.web.board.sla_targets import SlaOverview, sla_overview_of
 from streams.web.board.typical_day import TypicalDay, typical_day_of
 from streams.web.merged_rows import recent_span
 from streams.web.options import Thresholds, WebOptions
-from streams.web.view import ReaderState, Snapshot
+from streams.web.topic_view import ReaderState
+from streams.web.view import Snapshot
 
 
 class DataState(StrEnum):

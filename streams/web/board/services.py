@@ -127,10 +127,7 @@ def _channels_of(snapshot: Snapshot, dimension_keys: Collection[Dimensions]) -> 
 
 
 def _read_cases(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> Cases:
-    total, today = (
-        add_up(snapshot.totals, dimension_keys, CASE_SCHEMA),
-        add_up(snapshot.today, dimension_keys, CASE_SCHEMA),
-    )
+    total, today = (add_up(figures, dimension_keys, CASE_SCHEMA) for figures in (snapshot.totals, snapshot.today))
     count = dict(zip(CASE_SCHEMA.counts, today.counts, strict=True))
     return Cases(
         received=count["received"],
@@ -144,8 +141,7 @@ def _read_cases(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> Cas
 
 def _read_appointments(snapshot: Snapshot, dimension_keys: Sequence[Dimensions]) -> Appointments:
     total, today = (
-        add_up(snapshot.totals, dimension_keys, APPOINTMENT_SCHEMA),
-        add_up(snapshot.today, dimension_keys, APPOINTMENT_SCHEMA),
+        add_up(figures, dimension_keys, APPOINTMENT_SCHEMA) for figures in (snapshot.totals, snapshot.today)
     )
     count = dict(zip(APPOINTMENT_SCHEMA.counts, today.counts, strict=True))
     return Appointments(

@@ -288,10 +288,7 @@ def _openings(terms: _Terms, now: int) -> list[OpeningState]:
 def _status(
     snapshot: Snapshot, target: _TargetKey, dimension_keys: Sequence[Dimensions], terms: _Terms, now: int
 ) -> SlaTargetStatus:
-    total, today = (
-        add_up(snapshot.totals, dimension_keys, SLA_SCHEMA),
-        add_up(snapshot.today, dimension_keys, SLA_SCHEMA),
-    )
+    total, today = (add_up(figures, dimension_keys, SLA_SCHEMA) for figures in (snapshot.totals, snapshot.today))
     met, breached = (today.counts[SLA_SCHEMA.index[name]] for name in ("met", "breached"))
     oldest_at = total.oldest_waiting_at
     return SlaTargetStatus(

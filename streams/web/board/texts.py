@@ -181,8 +181,8 @@ _TEXTS: Final = {
         "above 100%, if earlier invitations are answered."
     ),
     # promises
-    "promises": N_("Promises"),
-    "promise": N_("Promise"),
+    "promises": N_("SLA targets"),
+    "promise": N_("SLA target"),
     "promise_of": N_("{channel} – {clock}"),
     "short_form": N_("Procedures"),
     "clock_answer": N_("Answer"),
@@ -194,8 +194,8 @@ _TEXTS: Final = {
     "at_risk": N_("At risk"),
     "overdue": N_("Overdue"),
     "longest_overdue": N_("Longest overdue"),
-    "kept": N_("Share kept"),
-    "kept_of": N_("{numerator} of {denominator} kept today."),
+    "kept": N_("SLA targets met"),
+    "kept_of": N_("{numerator} of {denominator} met today."),
     "objective": N_("Objective: {share}."),
     "number": N_("Number"),
     "deadline": N_("Deadline"),
@@ -224,11 +224,11 @@ _TEXTS: Final = {
     "shut_until_time": N_("Closed, opens at {time}"),
     "shut_until_date": N_("Closed, opens {date}, {time}"),
     "promises_rule": N_(
-        "On time, at risk, overdue, paused (the citizen has to act): right now. Share kept: promises "
-        "kept ÷ promises kept or broken, today; ▲ below the objective."
+        "On time, at risk, overdue, paused (the citizen has to act): right now. "
+        "SLA targets met: met ÷ (met + missed), today; ▲ below the objective."
     ),
     "deadlines_rule": N_(
-        "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to "
+        "Working time: hours and days of opening, by the calendar of the SLA target. Deadlines: to "
         "within 5 minutes; from tomorrow on, those of a day are one line, at its first deadline. "
         "Calls and visits are in their queues."
     ),

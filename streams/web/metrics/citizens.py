@@ -4,9 +4,9 @@ A missing number is withheld (see `streams.web.citizens`) or zero. `contact_citi
 start of the period of each metric.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,18 +17,11 @@ from streams.core.figures.disclosure import MIN_CITIZENS
 from streams.web.citizens import DisclosedFigures
 
 
-class View(Protocol):
-    """Source of publishable citizen figures, such as `CitizensView`."""
-
-    def disclosed_figures(self) -> DisclosedFigures | None:
-        """Return the publishable figures; None before the first complete reading."""
-
-
 class CitizensCollector(Collector):
-    """Exports the figures of a `CitizensView`; days begin at midnight in `zone`."""
+    """Exports the publishable figures of citizens that `disclose` returns; days begin at midnight in `zone`."""
 
-    def __init__(self, view: View, zone: ZoneInfo) -> None:
-        self._view = view
+    def __init__(self, disclose: Callable[[], DisclosedFigures | None], zone: ZoneInfo) -> None:
+        self._disclose = disclose
         self._zone = zone
 
     def describe(self) -> list[Metric]:
@@ -37,7 +30,7 @@ class CitizensCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics that have samples; nothing before the first complete reading."""
-        disclosed = self._view.disclosed_figures()
+        disclosed = self._disclose()
         if disclosed is not None:
             for metric in (*_metrics(disclosed), self._starts(disclosed)):
                 if metric.samples:

@@ -1,6 +1,6 @@
 """Texts of the metrics reference page: help texts in French, formulas, label values, and PromQL of common KPIs.
 
-Formulas consist of event types, names of the SLA file and PromQL. `french_formulas` contains their French versions.
+Formulas consist of event types, names of the SLA file and PromQL; the catalogue contains their French versions.
 """
 # ruff: noqa: RUF001 - French has typographic apostrophes
 

@@ -24,6 +24,8 @@ CORRECTED_SUFFIX: Final = "_corrected"
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
+WindowKey = tuple[Dimensions, str]
+"""Dimensions of feedback, window (`feedback_windows.WINDOWS`)."""
 Values = Mapping[tuple[str, ...], float]
 """Values of the labels after `DIMENSION_LABELS` → number."""
 ReadFigure = Callable[[Figure], Values]
@@ -43,8 +45,8 @@ class FigureRows(NamedTuple):
     """Exact counts of today."""
     corrected: Figures
     """Corrected counts in `cumulative`. They never fall either; the difference of both is the true count."""
-    feedback: Mapping[tuple[Dimensions, str], Figure]
-    """Dimensions of feedback, window (`feedback_windows.WINDOWS`) → answers in the window."""
+    feedback: Mapping[WindowKey, Figure]
+    """Answers in each window."""
 
 
 class Samples(list[Sample]):
@@ -176,12 +178,8 @@ class Measure(ABC, Generic[Key]):
         return metric
 
 
-class FigureMeasure(Measure[Dimensions]):
-    """A metric by dimensions, read from cumulative counts and current stocks."""
-
-    def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the cumulative figures."""
-        return rows.cumulative
+FigureMeasure = Measure[Dimensions]
+"""A metric by dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +221,29 @@ class Counted(FigureMeasure):
         return replace(self, name=f"{self.name}{CORRECTED_SUFFIX}", is_correction=True)
 
 
+class Numbers(FigureMeasure):
+    """Base of counters and gauges: one number for each combination of labels."""
+
+    reads: ReadByChannel
+    labels: tuple[str, ...]
+    """Labels after `DIMENSION_LABELS`."""
+
+    def applies_to(self, key: Dimensions) -> bool:
+        """Return whether the channel of the key has this metric."""
+        return key.channel in self.reads
+
+    def read(self, key: Dimensions, figure: Figure) -> Values:
+        """Return values of the labels after `DIMENSION_LABELS` → number."""
+        return self.reads[key.channel](figure)
+
+    def add(self, metric: Any, key: Dimensions, values: Values) -> None:
+        """Add one sample for each number."""
+        for label_values, number in values.items():
+            metric.add_metric((*label(key), *label_values), number)
+
+
 @dataclass(frozen=True, slots=True)
-class Counter(Counted):
+class Counter(Numbers, Counted):
     """A counter by dimensions."""
 
     reads: ReadByChannel
@@ -239,22 +258,9 @@ class Counter(Counted):
         """Return the metric without samples."""
         return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
 
-    def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel of the key has this metric."""
-        return key.channel in self.reads
-
-    def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return values of the labels after `DIMENSION_LABELS` → number."""
-        return self.reads[key.channel](figure)
-
-    def add(self, metric: CounterMetricFamily, key: Dimensions, values: Values) -> None:
-        """Add one sample for each number."""
-        for label_values, number in values.items():
-            metric.add_metric((*label(key), *label_values), number)
-
 
 @dataclass(frozen=True, slots=True)
-class Gauge(FigureMeasure):
+class Gauge(Numbers):
     """A gauge of current stocks or of today's counts."""
 
     name: str
@@ -268,22 +274,45 @@ class Gauge(FigureMeasure):
         """Return the metric without samples."""
         return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
 
-    def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel of the key has this metric."""
-        return key.channel in self.reads
-
-    def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return values of the labels after `DIMENSION_LABELS` → number."""
-        return self.reads[key.channel](figure)
-
-    def add(self, metric: GaugeMetricFamily, key: Dimensions, values: Values) -> None:
-        """Add one sample for each number."""
-        for label_values, number in values.items():
-            metric.add_metric((*label(key), *label_values), number)
-
     def select_figures(self, rows: FigureRows) -> Figures:
         """Return the figures of today if `of_today`, otherwise the cumulative ones."""
         return rows.today if self.of_today else rows.cumulative
+
+
+@dataclass(frozen=True, slots=True)
+class WindowGauge(Measure[WindowKey]):
+    """A gauge of the feedback in a window."""
+
+    name: str
+    about: str
+    labels: tuple[str, ...]
+    """Labels after `DIMENSION_LABELS`, before `window`."""
+    read_figure: ReadFigure
+    window: str = ""
+    """The only window of the metric; empty: all of them, with a label `window`."""
+
+    def family(self) -> GaugeMetricFamily:
+        """Return the metric without samples."""
+        window = () if self.window else ("window",)
+        return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels, *window))
+
+    def applies_to(self, key: WindowKey) -> bool:
+        """Return whether the metric has the window of the key."""
+        return self.window in {"", key[1]}
+
+    def select_figures(self, rows: FigureRows) -> Mapping[WindowKey, Figure]:
+        """Return the sums by window."""
+        return rows.feedback
+
+    def read(self, key: WindowKey, figure: Figure) -> Values:  # noqa: ARG002 - the same for all keys
+        """Return values of `labels` → number."""
+        return self.read_figure(figure)
+
+    def add(self, metric: GaugeMetricFamily, key: WindowKey, values: Values) -> None:
+        """Add one sample for each number."""
+        dimensions, window = key
+        for label_values, number in values.items():
+            metric.add_metric((*label(dimensions), *label_values, *(() if self.window else (window,))), number)
 
 
 @dataclass(frozen=True, slots=True)

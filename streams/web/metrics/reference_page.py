@@ -2,7 +2,6 @@
 # ruff: noqa: RUF001 - formulas have a minus sign
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import chain
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -12,14 +11,12 @@ from prometheus_client.core import Metric
 from models.calendars import Unit
 from models.locale import N_, translate
 from models.policies import ClockKind, Policies
-from streams.web.citizens import DisclosedFigures
 from streams.web.collector import FiguresCollector
 from streams.web.metrics import sample_figures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS, TEXTS, MetricText
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import WebOptions
-from streams.web.view import Snapshot
 
 OPEN_LABELS: Final = frozenset(
     {
@@ -114,8 +111,8 @@ def _describe_correction(metric: Metric) -> MetricDescription:
 def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
     """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process."""
     options = WebOptions(brokers="")
-    figures = FiguresCollector(_SampleView(policies), options, lambda: sample_figures.NOW)
-    citizens = CitizensCollector(_SampleCitizensView(), options.time_zone)
+    figures = FiguresCollector(lambda _: sample_figures.snapshot(policies), options, lambda: sample_figures.NOW)
+    citizens = CitizensCollector(sample_figures.sample_disclosed_figures, options.time_zone)
     return describe(chain(figures.collect(), citizens.collect(), others), TEXTS)
 
 
@@ -203,22 +200,3 @@ def _bounds_of(metric: Metric) -> tuple[float, ...]:
 
 def _spell(bounds: Iterable[float]) -> tuple[str, ...]:
     return tuple(f"{bound:g}" for bound in sorted(bounds))
-
-
-class _SampleView:
-    """A view of the sample figures."""
-
-    def __init__(self, policies: Policies) -> None:
-        self._policies = policies
-
-    def snapshot(self, _: datetime) -> Snapshot:
-        """Return the sample snapshot."""
-        return sample_figures.snapshot(self._policies)
-
-
-class _SampleCitizensView:
-    """A view of the sample citizen figures."""
-
-    def disclosed_figures(self) -> DisclosedFigures:
-        """Return the sample figures."""
-        return sample_figures.sample_disclosed_figures()

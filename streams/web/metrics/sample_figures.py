@@ -23,7 +23,8 @@ from streams.web.board.feedback_windows import WINDOWS
 from streams.web.citizens import DisclosedFigures
 from streams.web.merged_rows import Day
 from streams.web.metrics.sla_targets import kinds_at
-from streams.web.view import ReaderState, Snapshot
+from streams.web.topic_view import ReaderState
+from streams.web.view import Snapshot
 
 NOW: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENOUGH: Final = 1000

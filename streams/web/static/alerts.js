@@ -3,9 +3,9 @@
 
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, levelOf } from "./levels.js";
-import { sayQuiet, sources } from "./live.js";
-import { $, QUEUED, WRITTEN, areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
-import { LEVELS as PROMISED, promiseOf } from "./promises.js";
+import { describeQuiet, sources } from "./live.js";
+import { $, QUEUED, WRITTEN, areCurrent, counts, format, lasted, nameOf, t, texts } from "./page.js";
+import { LEVELS as TARGETS, targetName } from "./sla_targets.js";
 import { COLUMN, levelsOf, levelsOfAll, noAgent, sumOf, waited } from "./queues.js";
 
 const icon = document.querySelector("link[rel=icon]");
@@ -17,12 +17,12 @@ function alertOfQueue(queue, late, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
   const values = { ...counts({ n: queue.waiting }), time: duration(waited(queue)) };
   const pressing = levels.longest > levels.waiting || !levels.waiting ? "alert_longest" : "alert_waiting";
-  const words = noAgent(queue) ? texts.no_agent.toLowerCase() : say(pressing, values);
+  const words = noAgent(queue) ? texts.no_agent.toLowerCase() : t(pressing, values);
   return {
     key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]),
     level: late ? ACTION : Math.max(levels.waiting, levels.longest),
     name: nameOf(queue) || texts.no_name,
-    words: late ? say("alert_late", { words, n: format.count(late) }) : words,
+    words: late ? t("alert_late", { words, n: format.count(late) }) : words,
   };
 }
 
@@ -62,38 +62,38 @@ export function alertsOfRates(channel, board) {
     const marked = queues.filter((_, index) => each[index][rate] === level);
     const alert = (subjectName, words) => ({ key: `${rate} ${channel}`, rate, level, name: subjectName, words });
     const subject = own[rate] === level ? all : marked.length === 1 ? marked[0] : null;
-    if (!subject) return alert(texts[`channel_${channel}`], say("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
+    if (!subject) return alert(texts[`channel_${channel}`], t("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
     const subjectName = subject === all ? texts[`channel_${channel}`] : nameOf(subject) || texts.no_name;
     const share = COLUMN[rate](subject);
-    const brief = rate === "recent" ? say("alert_brief_recent", { share }) : share; // the context names the rate
-    return { ...alert(subjectName, say("alert_rate", { rate: texts[name], share })), brief };
+    const brief = rate === "recent" ? t("alert_brief_recent", { share }) : share; // the context names the rate
+    return { ...alert(subjectName, t("alert_rate", { rate: texts[name], share })), brief };
   });
 }
 
-export const levelOfOldest = (channel, matters, board) =>
-  areCurrent(channel) ? levelOf(lasted(matters.oldest_open_at, channel), board.backlog_age_seconds[channel]) : 0;
+export const levelOfOldest = (channel, cases, board) =>
+  areCurrent(channel) ? levelOf(lasted(cases.oldest_open_at, channel), board.backlog_age_seconds[channel]) : 0;
 
 function alertsOfBacklogs(board) {
   return WRITTEN.filter((channel) => board.all_services[channel]).map((channel) => {
-    const matters = board.all_services[channel];
-    const time = format.age(lasted(matters.oldest_open_at, channel));
-    return { key: `oldest ${channel}`, level: levelOfOldest(channel, matters, board), name: texts[`channel_${channel}`], words: say("alert_oldest", { time }) };
+    const cases = board.all_services[channel];
+    const time = format.age(lasted(cases.oldest_open_at, channel));
+    return { key: `oldest ${channel}`, level: levelOfOldest(channel, cases, board), name: texts[`channel_${channel}`], words: t("alert_oldest", { time }) };
   });
 }
 
 /** Return the states of SLA targets whose figures are current. */
-export const currentPromises = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
+export const currentTargets = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
 /** Return the alerts of SLA targets that the alerts of queues do not cover. */
-function alertsOfPromises(board, covered) {
-  const standing = currentPromises(board);
-  const sum = (name) => standing.reduce((total, promise) => total + promise[name], -covered[name]);
-  const alert = (name, level) => ({ key: name, level: sum(name) ? level : 0, name: "", words: say(`alert_${name}`, counts({ n: sum(name) })) });
-  const kept = standing.map((promise) => ({
-    key: JSON.stringify(["kept", promise.policy, promise.clock, promise.channel]),
-    level: PROMISED.kept(promise),
-    name: promiseOf(promise),
-    words: say("alert_kept", { share: format.percent(promise.kept) }),
+function alertsOfTargets(board, covered) {
+  const standing = currentTargets(board);
+  const sum = (name) => standing.reduce((total, target) => total + target[name], -covered[name]);
+  const alert = (name, level) => ({ key: name, level: sum(name) ? level : 0, name: "", words: t(`alert_${name}`, counts({ n: sum(name) })) });
+  const kept = standing.map((target) => ({
+    key: JSON.stringify(["kept", target.policy, target.clock, target.channel]),
+    level: TARGETS.kept(target),
+    name: targetName(target),
+    words: t("alert_kept", { share: format.percent(target.kept) }),
   }));
   return [alert("overdue", ACTION), alert("at_risk", ATTENTION), ...kept];
 }
@@ -101,7 +101,7 @@ function alertsOfPromises(board, covered) {
 function alertsOfSources(board) {
   const known = sources();
   const quiet = known.filter(({ isQuiet }) => isQuiet);
-  const alerts = quiet.map((source) => ({ key: `quiet ${source.channel} ${source.site}`, level: ATTENTION, name: "", words: sayQuiet(source, known.length > 1) }));
+  const alerts = quiet.map((source) => ({ key: `quiet ${source.channel} ${source.site}`, level: ATTENTION, name: "", words: describeQuiet(source, known.length > 1) }));
   const read = Object.keys(board.history);
   const behind = read.map((channel) => ({ key: `history ${channel}`, level: ATTENTION, name: texts[`channel_${channel}`], words: texts.reading_history }));
   return [...alerts, ...behind];
@@ -111,14 +111,14 @@ function alertsOfSources(board) {
 export function findAlerts(board) {
   if (!areCurrent()) return [];
   const { alerts: queues, covered } = alertsOfQueues(board);
-  const all = [...queues, ...QUEUED.flatMap((channel) => alertsOfRates(channel, board)), ...alertsOfPromises(board, covered), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
+  const all = [...queues, ...QUEUED.flatMap((channel) => alertsOfRates(channel, board)), ...alertsOfTargets(board, covered), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
   return all.filter(({ level }) => level >= ATTENTION).sort((one, other) => other.level - one.level);
 }
 
-export const sayAlert = ({ name, words }) => (name ? say("alert_of", { name, words }) : words);
+export const describeAlert = ({ name, words }) => (name ? t("alert_of", { name, words }) : words);
 
 /** Show the number of alerts in the title and the icon, and announce new ones to screen readers. */
-export function tellAlerts(alerts) {
+export function updateAlerts(alerts) {
   countAlerts(alerts);
   announceAlerts(alerts);
 }
@@ -136,10 +136,10 @@ function countAlerts(alerts) {
 /** Announce alerts that are new or more urgent than before; those present when the page opens are part of its text. */
 function announceAlerts(alerts) {
   if (!areCurrent()) return; // so that alerts of before an outage are not announced again after it
-  const news = announced ? alerts.filter(({ key, level }) => level > (announced.get(key) ?? 0)).map(sayAlert) : [];
+  const news = announced ? alerts.filter(({ key, level }) => level > (announced.get(key) ?? 0)).map(describeAlert) : [];
   announced = new Map(alerts.map(({ key, level }) => [key, level]));
   if (!news.length) return;
   const words = document.createElement("span"); // a new element is announced even if its text is the same
-  words.textContent = say("new_alert", { words: [...new Set(news)].join("; ") });
+  words.textContent = t("new_alert", { words: [...new Set(news)].join("; ") });
   $("announce").replaceChildren(words);
 }

@@ -1,15 +1,15 @@
 // The board: writes the messages of the stream into the page. All figures come from the server. Only durations up to now (waits,
 // age of the data) are computed here, by the server's clock.
 
-import { alertsOfRates, findAlerts, sayAlert, tellAlerts } from "./alerts.js";
+import { alertsOfRates, findAlerts, describeAlert, updateAlerts } from "./alerts.js";
 import { showDay } from "./day.js";
 import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
 import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet } from "./live.js";
 import { showOpenings } from "./openings.js";
-import { $, areCurrent, counts, format, isCall, nameOf, say, seek, texts, write } from "./page.js";
-import { countRows, showPromises } from "./promises.js";
+import { $, areCurrent, counts, format, isCall, nameOf, t, seek, texts, write } from "./page.js";
+import { countRows, showTargets } from "./sla_targets.js";
 import { aboutQueue, idle, isChannelClosed, isIdle, levelsOf, levelsOfAll, noAgent, showQueues, shut, staffed, stateOf, sumOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
 
@@ -63,7 +63,7 @@ function showTiles() {
   const levels = levelsOfAll(all, board);
   const detail = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
-  showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
+  showTile("waiting", format.count(all.waiting), "", t("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
   showTile("longest_wait", duration(waited(all)), "", detail, worst.longest);
   const rates = alertsOfRates("call", board);
   const showRate = (name, ratio, own, marks, made) => {
@@ -71,20 +71,20 @@ function showTiles() {
     const more = rates.filter(({ rate, level }) => marks.includes(rate) && level > own).sort((one, other) => other.level - one.level)[0];
     const level = more?.level ?? own;
     const state = level ? stateOf(level) : stateOfShare(ratio);
-    showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert({ ...more, words: more.brief ?? more.words }) : made, level, state);
+    showTile(name, format.hundredths(ratio), percent(ratio), more ? describeAlert({ ...more, words: more.brief ?? more.words }) : made, level, state);
     $(`tile-${name}`).toggleAttribute("data-elsewhere", Boolean(more));
   };
-  const short = today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }));
+  const short = today.abandoned_short && t("short_apart", limits({ short: today.abandoned_short }));
   const ofLevel = madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]);
   showRate("service_level", today.service_level, levels.service, ["service", "recent"], ofLevel);
   showRate("abandonment", today.abandonment, levels.abandonment, ["abandonment"], madeOf(today.abandonment, "abandoned_of", short));
-  showTile("handled", format.count(today.answered), "", say("of_received", counts(today)), null);
+  showTile("handled", format.count(today.answered), "", t("of_received", counts(today)), null);
   showTile(
     "agents_available",
     format.count(all.agents_available),
     "",
     staffed(all) || all.agents_paused
-      ? say("agents_busy", counts({ busy: all.agents_on_contact, paused: all.agents_paused }))
+      ? t("agents_busy", counts({ busy: all.agents_on_contact, paused: all.agents_paused }))
       : texts.no_agent_logged_in,
     levels.available,
     noAgent(all) ? [SYMBOLS[ACTION], texts.no_agent] : isIdle(all) ? idle : stateOf(NORMAL),
@@ -94,7 +94,7 @@ function showTiles() {
 /** Return the numerator and denominator of a share in words. */
 function madeOf(ratio, name, more) {
   if (!ratio.denominator) return areCurrent() ? texts.no_call_yet : texts.not_available;
-  return [say(name, limits(ratio)), more].filter(Boolean).join(", ");
+  return [t(name, limits(ratio)), more].filter(Boolean).join(", ");
 }
 
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
@@ -104,10 +104,10 @@ const FEW_QUEUES = 11; // above this number, rows are closer
 
 function take() {
   document.body.toggleAttribute("data-many", board.services.length > 0); // first: the font size of the chart depends on it
-  document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
+  document.body.toggleAttribute("data-targets", board.promises.openings.length + board.promises.standing.length > 0);
   document.body.toggleAttribute("data-dense", board.queues.length > FEW_QUEUES);
   showDay(board);
-  write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
+  write($("share-rule"), t("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
   write($("formula"), formulas().join(" "));
 }
 
@@ -116,32 +116,32 @@ function formulas() {
   if (!board.queues.length && board.services.length) return [];
   const desks = board.queues.some(({ channel }) => channel === "visit");
   return [
-    say(`formula_${board.formula}`, limits()),
-    desks && say("desk_target", { target: format.age(board.desk_target_seconds) }),
-    say("abandonment_formula", limits()),
+    t(`formula_${board.formula}`, limits()),
+    desks && t("desk_target", { target: format.age(board.desk_target_seconds) }),
+    t("abandonment_formula", limits()),
   ].filter(Boolean);
 }
 
-const WALL_ROWS = 31; // limit of rows on a wall, of queues or promises plus services
+const WALL_ROWS = 31; // limit of rows on a wall, of queues or SLA targets plus services
 
-/** Return the additional lines of the heading of promises, which shows the opening hours. */
+/** Return the additional lines of the heading of SLA targets, which shows the opening hours. */
 function countMoreLines() {
-  const [head, title] = [$("promises-title").parentElement, $("promises-title")].map((box) => box.getBoundingClientRect().height);
+  const [head, title] = [$("targets-title").parentElement, $("targets-title")].map((box) => box.getBoundingClientRect().height);
   return title ? Math.floor(head / title) - 1 : 0;
 }
 
-/** Set the number of rows for the style sheet, and show as many promises as fit; a banner takes three rows. */
+/** Set the number of rows for the style sheet, and show as many SLA targets as fit; a banner takes three rows. */
 function makeRoom() {
   const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
   const [queues, services] = ["rows", "services-rows"].map((body) => $(body).children.length);
   const room = Math.max(queues, WALL_ROWS - services - banner);
   const lines = countMoreLines();
-  const promises = Math.min(room, countRows(board) + lines);
-  const below = services || !promises ? 0 : promises + 2; // with their headings
-  for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, promises })) {
+  const targets = Math.min(room, countRows(board) + lines);
+  const below = services || !targets ? 0 : targets + 2; // with their headings
+  for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, targets })) {
     document.body.style.setProperty(`--${name}`, rows);
   }
-  showPromises(board, room - lines);
+  showTargets(board, room - lines);
 }
 
 /** Mark the tables with columns outside the visible area. */
@@ -163,7 +163,7 @@ function tick() {
   showServices(board);
   showQuiet();
   showIncomplete();
-  tellAlerts(findAlerts(board));
+  updateAlerts(findAlerts(board));
   makeRoom();
   showMore();
   seek();

@@ -1,10 +1,10 @@
-// Figures and cards of the wall: each card shows a channel, the promises or the satisfaction by one main figure and three more.
+// Figures and cards of the wall: each card shows a channel, the SLA targets or the satisfaction by one main figure and three more.
 
-import { currentPromises, levelOfOldest } from "./alerts.js";
+import { currentTargets, levelOfOldest } from "./alerts.js";
 import { NORMAL, isSmall } from "./levels.js";
-import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
-import { LEVELS as PROMISED } from "./promises.js";
-import { COLUMN, aboutQueue, isChannelClosed, isOfFew, levelOfChannel, levelsOf, levelsOfAll, sayLimits, shut, stateOf, sumOf } from "./queues.js";
+import { areCurrent, counts, format, lasted, nameOf, t, texts } from "./page.js";
+import { LEVELS as TARGETS } from "./sla_targets.js";
+import { COLUMN, aboutQueue, isChannelClosed, isOfFew, levelOfChannel, levelsOf, levelsOfAll, describeLimits, shut, stateOf, sumOf } from "./queues.js";
 
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
 
@@ -39,12 +39,12 @@ export function cardOfQueues(channel, board) {
   ];
 }
 
-// ------------------------------------------------------------------------------------------------------------- matters
-export const labelOfMatters = (name) => texts[name === "open" ? "open_matters" : name];
+// ------------------------------------------------------------------------------------------------------------- cases
+export const labelOfCases = (name) => texts[name === "open" ? "open_matters" : name];
 
 function aboutMatters(name, channel, value, figures, levels = "") {
   const when = ["received", "closed", "first_response"].includes(name) ? "of_today" : "of_now";
-  const title = [nameOf(figures), texts[`channel_${channel}`], labelOfMatters(name)].filter(Boolean).join(" – ");
+  const title = [nameOf(figures), texts[`channel_${channel}`], labelOfCases(name)].filter(Boolean).join(" – ");
   return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: figures.service } };
 }
 
@@ -59,9 +59,9 @@ export function figureOfMatters(name, channel, figures, board) {
   const value = MATTERS[name](figures[channel], channel);
   const limits = board.backlog_age_seconds[channel];
   const isOldest = name === "oldest";
-  const levels = isOldest ? sayLimits(say("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
+  const levels = isOldest ? describeLimits(t("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
   const level = isOldest ? levelOfOldest(channel, figures[channel], board) : NORMAL;
-  return { label: labelOfMatters(name), value, level, about: aboutMatters(name, channel, value, figures, levels) };
+  return { label: labelOfCases(name), value, level, about: aboutMatters(name, channel, value, figures, levels) };
 }
 
 export function cardOfMatters(channel, board) {
@@ -113,7 +113,7 @@ export function barOf(item) {
   const scope = service === null ? texts.all_services : nameOf(item) || texts.no_service;
   const value = ratio === null ? "–" : writeScore(measure, ratio);
   const bounds = ratio !== null && { lower: writeScore(measure, lower), upper: writeScore(measure, upper) };
-  const words = bounds ? say("interval_of", { ...bounds, n: format.count(answers) }) : say("too_few_answers", counts({ n: answers }));
+  const words = bounds ? t("interval_of", { ...bounds, n: format.count(answers) }) : t("too_few_answers", counts({ n: answers }));
   const name = `${scope} – ${texts[`measure_${measure}`]}`;
   const interval = bounds && { lower: partOf(measure, lower), at: partOf(measure, ratio), upper: partOf(measure, upper) };
   const place = { channel: "feedback", ...(service === null ? {} : { service }) };
@@ -138,7 +138,7 @@ export function cardOfSatisfaction({ satisfaction: [item] }) {
   ];
 }
 
-// ------------------------------------------------------------------------------------------------------------ promises
+// ------------------------------------------------------------------------------------------------------------ SLA targets
 export function cardOfPromises(board) {
   const { standing } = board.promises;
   if (!standing.length) return [];
@@ -153,8 +153,8 @@ export function cardOfPromises(board) {
     isOfFew: name === "kept" && isSmall(ratio),
     about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
-  const most = (name) => Math.max(NORMAL, ...currentPromises(board).map(PROMISED[name]));
-  const level = Math.max(...Object.keys(PROMISED).map(most));
+  const most = (name) => Math.max(NORMAL, ...currentTargets(board).map(TARGETS[name]));
+  const level = Math.max(...Object.keys(TARGETS).map(most));
   return [
     {
       key: "promises",

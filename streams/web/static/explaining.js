@@ -1,7 +1,7 @@
 // A click on a figure opens its explanation: meaning, formula, thresholds, and the command that lists the counted contacts. The
 // page itself holds no contacts.
 
-import { $, format, say, texts, write } from "./page.js";
+import { $, format, t, texts, write } from "./page.js";
 import { share } from "./format.js";
 
 const NAMES = JSON.parse($("figures").textContent); // figure → its names in `accueil explain`
@@ -34,8 +34,8 @@ export function openPanel(explanation) {
   const { figure, title, value, ratio, when, means, levels } = explanation;
   const commands = commandsFor(explanation);
   write($("explained-title"), title);
-  show("told", value);
-  show("made", ratio && share(ratio) !== null ? say("made_of", { numerator: format.count(ratio.numerator), denominator: format.count(ratio.denominator) }) : "");
+  show("current", value);
+  show("made", ratio && share(ratio) !== null ? t("made_of", { numerator: format.count(ratio.numerator), denominator: format.count(ratio.denominator) }) : "");
   show("means", means ?? texts[`means_${figure}`]);
   show("when", when ? texts[when] : "");
   show("levels", levels);

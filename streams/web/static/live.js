@@ -1,15 +1,14 @@
-// Common to board and wall: receives the stream, and shows whether the figures are current (if not, why) and which sources are
+// Common to board and wall: receives the stream (and reconnects after any failure), and shows whether the figures are current (if not, why) and which sources are
 // silent.
 
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
 import { isClosed } from "./openings.js";
-import { $, areCurrent, format, isCall, now, say, sayAt, setClock, setHistory, texts, version, write } from "./page.js";
-import { follow } from "./stream.js";
+import { $, areCurrent, format, isCall, now, t, describeAt, setClock, setHistory, texts, version, write } from "./page.js";
 
 export let board = null;
 let clock = null;
-let heardAt = performance.now();
+let receivedAt = performance.now();
 let lost = ""; // cause of the missing messages
 
 // Without a telephone, the page does not mention calls; before the first contact, it expects calls.
@@ -24,8 +23,8 @@ function isShut({ channel, site }) {
 
 /** Return the watched sources, each with whether it has been silent for too long. */
 export function sources() {
-  const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
-  const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
+  const none = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
+  const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [none];
   return known.map((source) => {
     const isJudged = areCurrent(source.channel) && !isShut(source); // others: arrivals may still have to be read
     const isLate = now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000;
@@ -34,9 +33,9 @@ export function sources() {
 }
 
 /** Return in words since when a source is silent, with its site if several sources exist. */
-export function sayQuiet({ channel, site, until }, isOneOfMany) {
-  const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
-  return isOneOfMany && site ? sayAt(site, words) : words;
+export function describeQuiet({ channel, site, until }, isOneOfMany) {
+  const words = until === null ? texts[`no_${channel}_today`] : t(`no_${channel}_since`, { time: format.hour(until) });
+  return isOneOfMany && site ? describeAt(site, words) : words;
 }
 
 /** Show the silent sources: a source that is no longer read looks like a quiet hour. */
@@ -45,7 +44,7 @@ export function showQuiet() {
   const quiet = known.filter(({ isQuiet }) => isQuiet);
   $("quiet").hidden = !quiet.length || document.body.dataset.state !== "live";
   const why = quiet.every(isCall) ? texts.why_no_call : texts.why_nobody;
-  const sentences = quiet.map((source) => sayQuiet(source, known.length > 1));
+  const sentences = quiet.map((source) => describeQuiet(source, known.length > 1));
   write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
 }
 
@@ -53,31 +52,31 @@ export function showQuiet() {
 const isPartlyLive = () => document.body.dataset.state === "live" && board !== null && Object.keys(board.history).length > 0;
 
 /** Return in words the channels whose history is being read: their figures are incomplete, the others are current. */
-export function sayIncomplete() {
+export function describeIncomplete() {
   if (!isPartlyLive()) return "";
-  const behind = (at) => say("behind", { when: when(at) });
+  const behind = (at) => t("behind", { when: when(at) });
   const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${behind(at)})`);
-  return say("incomplete", { channels: channels.join(", ") });
+  return t("incomplete", { channels: channels.join(", ") });
 }
 
 export function showIncomplete() {
-  const words = sayIncomplete();
+  const words = describeIncomplete();
   $("incomplete").hidden = !words;
   write($("incomplete"), `${SYMBOLS[ATTENTION]} ${words}`);
 }
 
 // ---------------------------------------------------------------------------------------------------------- freshness
 /** Return why the figures are not current, or "" if they are. */
-function trouble() {
+function staleReason() {
   const limit = clock.stale_after_seconds * 1000;
   const old = clock.as_of !== null && now() - clock.as_of > limit;
-  if (performance.now() - heardAt > limit || (lost && old)) return lost || "connection";
+  if (performance.now() - receivedAt > limit || (lost && old)) return lost || "connection";
   if (clock.state !== "live") return clock.state;
   return old ? "silent" : "";
 }
 
 export function showFreshness() {
-  const why = clock ? trouble() : lost;
+  const why = clock ? staleReason() : lost;
   const asOf = clock?.as_of ?? null;
   const old = why === "catching_up" ? why : "stale";
   const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
@@ -94,24 +93,43 @@ export function showFreshness() {
   $("stale").hidden = !why;
   write($("stale-title"), why && texts[state]);
   if (!why) return;
-  const words = asOf !== null && say(state === "stale" ? "last_figures" : "behind", { when: when(asOf) });
+  const words = asOf !== null && t(state === "stale" ? "last_figures" : "behind", { when: when(asOf) });
   write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
   write($("stale-detail"), words ? `– ${words}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
 }
 
 /** Return the time of the figures in words: their age, or the date if it is not today. */
 export function when(asOf) {
-  if (format.isToday(asOf, now())) return say("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
-  return say("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
+  if (format.isToday(asOf, now())) return t("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
+  return t("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
 }
 
 const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
+
+// ------------------------------------------------------------------------------------------------------------ stream
+const RETRY_MS = 2000;
+
+/**
+ * Call `onMessage` with each message of `/events` while the page is open, and `onLost` when messages stop: with "connection", or
+ * with "crowded" if the server refuses further boards.
+ */
+function follow(onMessage, onLost) {
+  const source = new EventSource("/events");
+  source.onmessage = (event) => onMessage(JSON.parse(event.data));
+  source.onerror = () => {
+    // The browser reconnects after a broken connection, but not after an HTTP error (502 of a proxy, 503 of the server).
+    if (source.readyState !== EventSource.CLOSED) return onLost("connection");
+    const answered = ({ ok }) => onLost(ok ? "crowded" : "connection");
+    fetch("/api/board", { cache: "no-store" }).then(answered, () => onLost("connection"));
+    setTimeout(() => follow(onMessage, onLost), RETRY_MS);
+  };
+}
 
 // ---------------------------------------------------------------------------------------------------------------- run
 /** Process the message in the page, then those of the stream: `onBoard` gets each new board, `tick` also runs each second. */
 export function run(onBoard, tick) {
   const take = (message) => {
-    heardAt = performance.now();
+    receivedAt = performance.now();
     lost = "";
     clock = message.clock;
     setClock(clock.now);

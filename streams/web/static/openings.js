@@ -1,6 +1,6 @@
 // Opening hours by the calendars of the SLA file.
 
-import { $, areCurrent, counts, format, now, say, sayAt, texts, write } from "./page.js";
+import { $, areCurrent, counts, format, now, t, describeAt, texts, write } from "./page.js";
 
 let openings = [];
 
@@ -11,13 +11,13 @@ export const isClosed = (thing) => find(thing)?.is_open === false;
 /** Return in words whether a calendar is open, and until when; "" without a calendar. */
 export function openingOf(thing) {
   const opening = find(thing);
-  return opening ? sayOpening(opening) : "";
+  return opening ? describeOpening(opening) : "";
 }
 
-function sayOpening({ is_open, changes_at }) {
+function describeOpening({ is_open, changes_at }) {
   if (changes_at === null) return is_open ? texts.open : texts.shut;
   const values = { time: format.hour(changes_at), date: format.date(changes_at, now()) };
-  return say(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
+  return t(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
 }
 
 /** Store the state of the calendars. */
@@ -26,14 +26,14 @@ export const setOpenings = (value) => {
 };
 
 /** Return in words how many contacts wait in these queues and how many are in progress, if any. */
-export function sayInside(...queues) {
+export function describeInside(...queues) {
   const sum = (name) => queues.reduce((total, queue) => total + queue[name], 0);
-  return ["waiting", "in_progress"].filter(sum).map((name) => say(`still_${name}`, counts({ n: sum(name) })));
+  return ["waiting", "in_progress"].filter(sum).map((name) => t(`still_${name}`, counts({ n: sum(name) })));
 }
 
 /** Return in words the contacts present although closed, in the queues with this calendar. */
-function sayBehind({ calendar, is_open }, queues) {
-  return is_open ? [] : sayInside(...queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel)));
+function describeBehind({ calendar, is_open }, queues) {
+  return is_open ? [] : describeInside(...queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel)));
 }
 
 /** Show the state of all calendars, with their names if there are several. */
@@ -43,8 +43,8 @@ export function showOpenings({ promises, queues }) {
   while (list.children.length > openings.length) list.lastChild.remove();
   openings.forEach((opening, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement("li"));
-    const words = [sayOpening(opening), ...sayBehind(opening, queues)].join(", ");
-    const named = openings.length > 1 ? sayAt(opening.calendar, words) : words;
+    const words = [describeOpening(opening), ...describeBehind(opening, queues)].join(", ");
+    const named = openings.length > 1 ? describeAt(opening.calendar, words) : words;
     item.classList.toggle("shut", !opening.is_open);
     write(item, `${opening.is_open ? "●" : "○"} ${named}`);
   });

@@ -8,8 +8,9 @@ export const lang = document.documentElement.lang;
 export const format = new Format(lang, timeZone);
 
 export const $ = (id) => document.getElementById(id);
-export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-export const sayAt = (site, words) => say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) });
+/** Return a text with the values of the names in braces. */
+export const t = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+export const describeAt = (site, words) => t("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) });
 export const nameOf = (thing) => thing[`label_${lang}`];
 export const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 export const counts = (values) => mapValues(values, format.count);
@@ -72,7 +73,7 @@ export function addHead(row) {
 export function nameRow(row, name) {
   const [label, fold] = row.firstChild.children;
   write(label, name);
-  const about = say("details", { name });
+  const about = t("details", { name });
   if (fold.ariaLabel !== about) fold.ariaLabel = about;
 }
 
@@ -90,7 +91,7 @@ export function point(row, service) {
   if (row.ariaCurrent !== current) row.ariaCurrent = current;
 }
 
-/** Scroll to the marked row, once; promises first, since links refer to them. */
+/** Scroll to the marked row, once; SLA targets first, since links refer to them. */
 export function seek() {
   const find = (within) => document.querySelector(`${within} [aria-current]`);
   const row = isSought && (find("#deadlines-rows") ?? find("main"));

@@ -3,9 +3,9 @@
 import { duration } from "./format.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { ACTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
-import { isClosed, openingOf, sayInside } from "./openings.js";
+import { isClosed, openingOf, describeInside } from "./openings.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues, point } from "./page.js";
-import { nameOf, nameRow, say, texts, write } from "./page.js";
+import { nameOf, nameRow, t, texts, write } from "./page.js";
 
 // ------------------------------------------------------------------------------------------------------------- levels
 export const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
@@ -108,7 +108,7 @@ export const SHARES = {
 /** Return whether a figure is a share of too few contacts for a mark. */
 export const isOfFew = (name, figures, board) => name in SHARES && isSmall(SHARES[name](figures, board)[0]);
 
-const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
+const phone = matchMedia("(max-width: 40rem)"); // as in board_layouts.css
 const HEADINGS = { service: "level_short", recent: "level_recent" }; // others: the key is the name
 const headingOf = (name) => texts[HEADINGS[name] ?? name];
 const titleOf = (name) => (AGENTS.includes(name) ? `${texts.agents} ${headingOf(name).toLowerCase()}` : headingOf(name));
@@ -141,8 +141,8 @@ export function aboutQueue(name, queue, board) {
     ratio: SHARES[name]?.(queue, board)[0],
     when: NOW.includes(name) ? "of_now" : name === "recent" ? "of_half_hour" : "of_today",
     span: name === "recent" ? board.recent : undefined,
-    means: formulas[name] && say(formulas[name], limits),
-    levels: name === "abandoned" ? sayShort(queue, board) : sayLimits(limitsOf(name, queue, board)),
+    means: formulas[name] && t(formulas[name], limits),
+    levels: name === "abandoned" ? describeShort(queue, board) : describeLimits(limitsOf(name, queue, board)),
     place: { channel, site, service, queue: id },
   };
 }
@@ -168,29 +168,29 @@ function limitsOf(name, queue, board) {
   if (name in SHARES) {
     const limits = SHARES[name](queue, board)[1];
     const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
-    return say(limits.action < limits.attention ? "below" : "from", percents);
+    return t(limits.action < limits.attention ? "below" : "from", percents);
   }
   return queue.thresholds && ["waiting", "longest"].includes(name) ? reasonFor(name, queue, board) : "";
 }
 
 /** Return the number of short abandons in words; the rate does not count them. */
-function sayShort({ today }, board) {
-  return say("abandoned_of_short", counts({ short: today.abandoned_short, limit: board.short_abandon_seconds }));
+function describeShort({ today }, board) {
+  return t("abandoned_of_short", counts({ short: today.abandoned_short, limit: board.short_abandon_seconds }));
 }
 
-export const sayLimits = (words) => (words ? say("levels_of", { words }) : "");
+export const describeLimits = (words) => (words ? t("levels_of", { words }) : "");
 
 /** Return in words the thresholds of a figure, or why a share has no mark. */
 export function reasonFor(name, queue, board) {
-  if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
-  if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
+  if (name === "waiting") return t("from", counts(queue.thresholds.waiting));
+  if (name === "longest") return t("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
   if (AGENTS.includes(name) && queue.agents_available === null) return texts.agents_unknown;
-  if (name === "abandoned") return sayShort(queue, board);
+  if (name === "abandoned") return describeShort(queue, board);
   if (!(name in SHARES)) return "";
   const [ratio] = SHARES[name](queue, board);
   if (!ratio.denominator) return texts[`no_${queue.channel}_yet`];
-  const sample = say("sample", counts(ratio));
-  if (isSmall(ratio)) return say(`small_sample_${queue.channel}`, { sample });
+  const sample = t("sample", counts(ratio));
+  if (isSmall(ratio)) return t(`small_sample_${queue.channel}`, { sample });
   if (isClosed(queue)) return `${sample} – ${texts.shut.toLowerCase()}`;
   return `${sample} – ${limitsOf(name, queue, board)}`;
 }
@@ -202,7 +202,7 @@ export function reasonFor(name, queue, board) {
 export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
   const state = noAgent(queue) ? [SYMBOLS[ACTION], texts.no_agent] : stateOf(level);
-  if (isClosed(queue)) return level ? [...state, texts.shut.toLowerCase()] : [...shut, sayInside(queue)[0]];
+  if (isClosed(queue)) return level ? [...state, texts.shut.toLowerCase()] : [...shut, describeInside(queue)[0]];
   return isIdle(queue) && !level ? idle : state;
 }
 
@@ -219,7 +219,7 @@ function showRow(entry, queue, board) {
   entry.row.classList.toggle("inside", isClosed(queue) && queue.in_progress > 0);
   write(state.firstChild, symbol);
   write(state.lastChild, word);
-  explain(state, [openingOf(queue), ...(isClosed(queue) ? sayInside(queue) : [])].filter(Boolean).join(", "));
+  explain(state, [openingOf(queue), ...(isClosed(queue) ? describeInside(queue) : [])].filter(Boolean).join(", "));
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
     write(cell.firstChild, text(queue));

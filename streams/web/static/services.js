@@ -5,7 +5,7 @@ import { explainedCell, giveStop, rove } from "./explaining.js";
 import { share } from "./format.js";
 import { NORMAL, mark } from "./levels.js";
 import { openingOf } from "./openings.js";
-import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
+import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, t, texts, unfold, write } from "./page.js";
 
 // Minimum number of answers for a score, and of invitations for a rate: few answers say more about citizens than about the service.
 let fewest = Infinity;
@@ -18,7 +18,7 @@ const oldest = (channel) => ["oldest", (f) => format.age(lasted(f.oldest_open_at
 const response = [
   "first_response",
   (f) => format.age(f.mean_first_response_seconds),
-  (f) => (f.responded ? say("mean_of", counts({ n: f.responded })) : ""),
+  (f) => (f.responded ? t("mean_of", counts({ n: f.responded })) : ""),
 ];
 // Channel → its columns: key of the heading, text of the cell, title of the cell.
 const COLUMNS = {
@@ -32,7 +32,7 @@ const COLUMNS = {
     [
       "cancelled",
       (f) => format.count(f.cancelled_by_citizen + f.cancelled_by_service),
-      (f) => say("cancelled_by", counts({ citizen: f.cancelled_by_citizen, service: f.cancelled_by_service })),
+      (f) => t("cancelled_by", counts({ citizen: f.cancelled_by_citizen, service: f.cancelled_by_service })),
     ],
     number("upcoming"),
   ],
@@ -54,7 +54,7 @@ const rateOf = (response) => (isRate(response) ? format.wholePercent(response) :
 
 function rateIsOf(response) {
   if (!response) return texts.never_invited;
-  return say(isRate(response) ? "answered_of_invited" : "few_invited", counts(response));
+  return t(isRate(response) ? "answered_of_invited" : "few_invited", counts(response));
 }
 
 const answersOn = (scale, { scores }) => scores[scale]?.denominator ?? 0;
@@ -68,7 +68,7 @@ function scoreOn(scale, f) {
   return isFew(scale, f) ? `(${format.count(answers)})` : `${score(f.scores[scale])} (${format.count(answers)})`;
 }
 
-const fewOn = (scale, f) => (isFew(scale, f) ? say("few_answers", counts({ n: answersOn(scale, f) })) : "");
+const fewOn = (scale, f) => (isFew(scale, f) ? t("few_answers", counts({ n: answersOn(scale, f) })) : "");
 
 // -------------------------------------------------------------------------------------------------------------- table
 let shape = ""; // key of the current set of columns
@@ -108,7 +108,7 @@ function makeHead(groups) {
 
 rove($("services-rows"));
 
-const KINDS = { appointment: "appointments", feedback: "opinions" }; // other channels: matters
+const KINDS = { appointment: "appointments", feedback: "opinions" }; // other channels: cases
 const MEASURES = { scale_csat_1_5: "csat", scale_nps_0_10: "nps", scale_ces_1_5: "ces_1_5", scale_ces_1_7: "ces_1_7", scale_jdma_0_10: "jdma" };
 const MEANS = ["ces_1_5", "ces_1_7", "jdma"]; // scales shown with their mean of the day instead of a share
 const TODAY = ["received", "closed", "first_response", "booked", "attended", "missed", "cancelled"];
@@ -192,5 +192,5 @@ export function showServices(board) {
   table.show(items, ({ service }) => service ?? ALL, (entry, service) => showRow(entry, service, board));
   giveStop($("services-rows"));
   unfolded.filter((key) => table.entries.has(key)).forEach((key) => unfold(table.entries.get(key).row, true));
-  write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(fewest) }) : "");
+  write($("opinions-rule"), all.feedback ? t("opinions_rule", { n: format.count(fewest) }) : "");
 }

@@ -1,14 +1,30 @@
 // Contents of the views of the wall as data: pages, each a list of parts (parts.js). A view without content has no page.
 
 import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
-import { figureOfMatters, figureOfQueue, labelOfMatters } from "./cards.js";
-import { sayUsual, showDay } from "./day.js";
+import { figureOfMatters, figureOfQueue, labelOfCases } from "./cards.js";
+import { describeUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS, isSmall } from "./levels.js";
 import { sources, when } from "./live.js";
-import { QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
-import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
+import { $, QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, t, texts } from "./page.js";
+import { COLUMN as TARGETS, LEVELS as TARGET_LEVELS, MIDNIGHT, aboutTarget, targetName, describeLeft } from "./sla_targets.js";
 import { levelOfQueue, levelsOf, levelsOfAll, shut, stateOf, stateOfQueue, sumOf } from "./queues.js";
-import { countIn, roomBeside } from "./room.js";
+
+// ---------------------------------------------------------------------------------------------------------------- room
+// How many items fit a view. Style sheets define the heights of parts in rem, unless the page scrolls.
+
+const SCROLLED = 8; // items on a page that scrolls
+const FEWEST = 3;
+const style = getComputedStyle(document.documentElement);
+const height = (part) => Number(style.getPropertyValue(`--${part}-height`));
+
+/** Return the height in rem below the title of a view and the parts named in `others`. */
+function roomBeside(...others) {
+  const all = $("views").clientHeight / parseFloat(style.fontSize);
+  return ["title", ...others].reduce((left, part) => left - height(part), all);
+}
+
+/** Return how many items of a part fit. */
+const countIn = (room, part) => (height(part) ? Math.max(FEWEST, Math.floor(room / height(part))) : SCROLLED);
 
 /** Distribute items evenly over the smallest number of pages. */
 function chunks(items, most) {
@@ -45,14 +61,14 @@ function tablesOfQueues(channel, names, board, ...others) {
 
 const phone = (board) => tablesOfQueues("call", ["waiting", "longest", "available", "service", "abandonment"], board).map((table) => [table]);
 
-// ------------------------------------------------------------------------------------------------------------- matters
+// ------------------------------------------------------------------------------------------------------------- cases
 function written(board) {
   const channels = WRITTEN.filter((channel) => board.all_services[channel]);
   if (!channels.length) return [];
   const short = { form: texts.short_form };
   const columns = [
     { label: texts.service, isName: true },
-    ...channels.flatMap((channel) => ["open", "oldest"].map((name) => ({ label: `${short[channel] ?? texts[`channel_${channel}`]} –\n${labelOfMatters(name)}` }))),
+    ...channels.flatMap((channel) => ["open", "oldest"].map((name) => ({ label: `${short[channel] ?? texts[`channel_${channel}`]} –\n${labelOfCases(name)}` }))),
   ];
   const services = board.services.filter((service) => channels.some((channel) => service[channel]));
   const all = services.length > 1 ? [{ ...board.all_services, label_fr: texts.all_services, label_en: texts.all_services }] : [];
@@ -74,17 +90,17 @@ function desk(board) {
   return tables.map((table) => [table, ...below]);
 }
 
-// ------------------------------------------------------------------------------------------------------------ promises
+// ------------------------------------------------------------------------------------------------------------ SLA targets
 const STANDING = ["running", "at_risk", "overdue", "longest_overdue", "kept"];
 
 function standing({ promises }) {
   const columns = [{ label: texts.promise, isName: true }, ...STANDING.map((name) => ({ label: texts[name] }))];
   const items = promises.standing.map((target) => ({
     key: JSON.stringify([target.policy, target.clock, target.channel]),
-    name: promiseOf(target),
+    name: targetName(target),
     cells: STANDING.map((name) => {
-      const level = areCurrent(target.channel) ? PROMISE_LEVELS[name]?.(target) : NORMAL;
-      return { value: PROMISED[name](target), level, isOfFew: name === "kept" && isSmall(target.kept), about: aboutPromise(name, target) };
+      const level = areCurrent(target.channel) ? TARGET_LEVELS[name]?.(target) : NORMAL;
+      return { value: TARGETS[name](target), level, isOfFew: name === "kept" && isSmall(target.kept), about: aboutTarget(name, target) };
     }),
   }));
   return tablesOf(columns, items, "line").map((table) => [table]);
@@ -105,12 +121,12 @@ function atRisk({ promises }) {
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
   const number = countUnknown(promises);
-  const more = number ? [{ kind: "note", text: say("at_risk_unknown", counts({ n: number })) }] : [];
+  const more = number ? [{ kind: "note", text: t("at_risk_unknown", counts({ n: number })) }] : [];
   if (!promises.next_at_risk.length) return more.length ? [[title, ...more]] : [];
   const others = ["line", "note", ...more.map(() => "note")];
   const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
-    promise: promiseOf,
+    promise: targetName,
     deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // midnight is the end of a day
     service: (item) => nameOf(item) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
@@ -119,7 +135,7 @@ function atRisk({ promises }) {
   const columns = [{ label: texts.time_remaining, isName: true }, ...Object.keys(WORDS).map((name) => ({ label: texts[name], isWords: true }))];
   const items = shown.map((item) => ({
     key: JSON.stringify([item.contact, item.policy, item.clock, item.due_at, item.channel, item.site, item.service, item.queue]),
-    name: areCurrent(item.channel) ? `${SYMBOLS[ATTENTION]} ${sayLeft(item)}` : "–",
+    name: areCurrent(item.channel) ? `${SYMBOLS[ATTENTION]} ${describeLeft(item)}` : "–",
     level: ATTENTION,
     cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(item), isWords: true, title: name === "promise" ? item.policy : "" })),
   }));
@@ -158,7 +174,7 @@ function day(board) {
   const expected = (key, label, value, words) => ({
     key,
     name: "",
-    main: { label, value, about: { figure: "queues_usual", title: label, value, means, levels: [words, sayUsual(usual)].filter(Boolean).join(" ") } },
+    main: { label, value, about: { figure: "queues_usual", title: label, value, means, levels: [words, describeUsual(usual)].filter(Boolean).join(" ") } },
     rest: [],
     note: words,
   });
@@ -168,7 +184,7 @@ function day(board) {
     usual
       ? expected("now", texts.usual_now, round(usual.by_now), "")
       : expected("none", texts.usual_now, "–", texts.no_history),
-    ...(usual ? [expected("rest", texts.still_to_come, round(usual.rest), say("between", { low: round(usual.low), high: round(usual.high) }))] : []),
+    ...(usual ? [expected("rest", texts.still_to_come, round(usual.rest), t("between", { low: round(usual.low), high: round(usual.high) }))] : []),
     figure("service", texts.level_short, "service"),
     figure("abandonment", texts.abandonment, "abandonment"),
   ];
@@ -187,7 +203,7 @@ function unwatched({ all_services: all }, isKnown) {
   const channels = Object.keys(CAME).filter((channel) => all[channel] && !isKnown(channel));
   return channels.map((channel) => {
     const number = CAME[channel](all[channel]);
-    const value = number ? say("came_today", counts({ n: number })) : texts.nothing_today;
+    const value = number ? t("came_today", counts({ n: number })) : texts.nothing_today;
     const name = texts[channel === "feedback" ? "opinions" : `channel_${channel}`];
     return { key: channel, name, level: NORMAL, state: areCurrent() ? ["○", texts.not_watched] : ["", "–"], cells: [{ value, isWords: true }] };
   });
@@ -204,7 +220,7 @@ function pipeline(board) {
   });
   const others = Object.entries(board.history)
     .filter(([channel]) => !known.some((source) => source.channel === channel))
-    .map(([channel, at]) => ({ key: channel, name: texts[`channel_${channel}`], level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.reading_history], cells: [{ value: say("behind", { when: when(at) }), isWords: true }] }));
+    .map(([channel, at]) => ({ key: channel, name: texts[`channel_${channel}`], level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.reading_history], cells: [{ value: t("behind", { when: when(at) }), isWords: true }] }));
   const more = unwatched(board, (channel) => channel in board.history || known.some((source) => source.channel === channel));
   const notes = more.length ? [{ kind: "note", text: texts.not_watched_rule }] : [];
   const items = [...rows, ...others, ...more];

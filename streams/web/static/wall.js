@@ -1,14 +1,57 @@
 // The wall: one view after the other, legible from afar, with the alerts above it.
 
-import { findAlerts, sayAlert, tellAlerts } from "./alerts.js";
+import { findAlerts, describeAlert, updateAlerts } from "./alerts.js";
 import { closePanel, isPanelOpen } from "./explaining.js";
 import { ATTENTION, NAMES, SYMBOLS, mark } from "./levels.js";
 import { board, run, showFreshness } from "./live.js";
 import { setOpenings } from "./openings.js";
-import { $, Rows, counts, explain, format, isCut, now, say, texts, write } from "./page.js";
+import { $, Rows, counts, explain, format, isCut, now, t, texts, write } from "./page.js";
 import { KINDS } from "./parts.js";
-import { Rotation } from "./rotation.js";
 import { VIEWS } from "./views.js";
+
+/** Rotation of the pages of the wall. Users pause it, or turn pages, by key or click. */
+class Rotation {
+  constructor(seconds, onTurn) {
+    this.seconds = seconds;
+    this.onTurn = onTurn;
+    this.pages = []; // keys of the pages, in order
+    this.index = 0;
+    this.elapsed = 0; // seconds that the current page has been shown
+    this.isPaused = false;
+  }
+
+  get key() {
+    return this.pages[this.index];
+  }
+
+  /** Set the current list of pages; the page shown stays, or the next one takes its place. */
+  take(keys) {
+    const next = keys.includes(this.key) ? keys.indexOf(this.key) : Math.min(this.index, Math.max(0, keys.length - 1));
+    const isOther = keys[next] !== this.key;
+    this.pages = keys;
+    this.index = next;
+    if (isOther) this.elapsed = 0;
+  }
+
+  /** Add elapsed time; pages do not turn while paused or held (`isHeld`), as by an open panel. */
+  pass(seconds, isHeld) {
+    if (this.isPaused || isHeld || this.pages.length < 2) return;
+    this.elapsed += seconds;
+    if (this.elapsed >= this.seconds) this.turn(1);
+  }
+
+  turn(by) {
+    if (!this.pages.length) return;
+    this.index = (this.index + by + this.pages.length) % this.pages.length;
+    this.elapsed = 0;
+    this.onTurn();
+  }
+
+  /** Return the elapsed share of the time of this page, from 0 to 1. */
+  get part() {
+    return this.pages.length < 2 ? 0 : Math.min(1, this.elapsed / this.seconds);
+  }
+}
 
 const LEAST_SECONDS = 5;
 const STEP_MS = 250;
@@ -22,7 +65,7 @@ function chosenViews() {
   const names = (asked.get("views") ?? "").split(",").map((name) => name.trim()).filter(Boolean);
   const others = names.filter((name) => !known(name));
   $("unknown-views").hidden = !others.length;
-  const message = say("unknown_views", { names: others.join(", "), known: Object.keys(VIEWS).join(", ") });
+  const message = t("unknown_views", { names: others.join(", "), known: Object.keys(VIEWS).join(", ") });
   write($("unknown-views"), `${SYMBOLS[ATTENTION]} ${message}`);
   const wanted = names.filter(known);
   return wanted.length ? wanted : views.split(",").filter(known);
@@ -53,18 +96,18 @@ function makeAlert() {
 
 function showAlerts() {
   const all = findAlerts(board);
-  tellAlerts(all);
+  updateAlerts(all);
   const isMore = all.length > MOST_ALERTS;
   const shown = all.slice(0, isMore ? MOST_ALERTS - 1 : MOST_ALERTS);
-  const more = { key: "more", level: all[shown.length]?.level, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
+  const more = { key: "more", level: all[shown.length]?.level, name: "", words: t("and_more", counts({ n: all.length - shown.length })) };
   alerts.show(isMore ? [...shown, more] : shown, ({ key }) => key, ({ row, symbol, name, words }, alert) => {
     mark(row, alert.level);
     write(symbol, SYMBOLS[alert.level]);
     symbol.ariaLabel = texts[NAMES[alert.level]];
     symbol.role = "img";
-    write(name, alert.name && say("alert_of", { name: alert.name, words: "" }).trimEnd());
+    write(name, alert.name && t("alert_of", { name: alert.name, words: "" }).trimEnd());
     write(words, alert.words);
-    explain(row, sayAlert(alert));
+    explain(row, describeAlert(alert));
   });
   const list = $("alert-list");
   list.removeAttribute("data-wide");
@@ -112,7 +155,7 @@ function showPage() {
   if (!page) return;
   const { section, parts } = sectionOf(page);
   section.hidden = false;
-  const title = page.of > 1 ? `${page.title} – ${say("page_of", counts({ n: page.number, all: page.of }))}` : page.title;
+  const title = page.of > 1 ? `${page.title} – ${t("page_of", counts({ n: page.number, all: page.of }))}` : page.title;
   write($("view-title"), title);
   page.parts.forEach((part, index) => parts[index].show(part));
   if (isWithin && !($("views").contains(document.activeElement) && document.activeElement.checkVisibility())) $("view-title").focus();
@@ -120,7 +163,7 @@ function showPage() {
 
 function showPlace() {
   const all = rotation.pages.length;
-  const place = say("place_in_views", counts({ n: rotation.index + 1, all }));
+  const place = t("place_in_views", counts({ n: rotation.index + 1, all }));
   write($("place"), all ? [place, rotation.isPaused && texts.is_paused].filter(Boolean).join(" – ") : "");
   write($("pause"), rotation.isPaused ? texts.go_on : texts.pause);
   write($("keys"), rotation.isPaused ? texts.key_help_paused : texts.key_help);
@@ -175,7 +218,7 @@ $("full-screen").hidden = !document.fullscreenEnabled;
 $("full-screen").addEventListener("click", fill);
 
 // ----------------------------------------------------------------------------------------------------------- attention
-const UNATTENDED_MS = 180_000; // without key or click for this long, nobody attends the wall
+const UNATTENDED_MS = 180_000; // without key or click for this long, none attends the wall
 let attendedAt = performance.now();
 for (const kind of ["keydown", "pointerdown", "wheel"]) {
   addEventListener(kind, () => (attendedAt = performance.now()), { capture: true, passive: true });

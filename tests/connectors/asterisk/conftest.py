@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.asterisk.simulate import ManagerServer
-from tests.support.asterisk_harness import NINE, AsteriskHarness
-from tests.support.asterisk_manager import serving
+from tests.support.asterisk_harness import NINE, AsteriskHarness, serving
 
 
 @pytest.fixture

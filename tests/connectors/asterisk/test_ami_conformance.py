@@ -1,20 +1,16 @@
 """Conformance of the connector with the manager interface as its source."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import connectors.asterisk as asterisk
-from connectors.asterisk.simulate import configuration, simulate_day
-from connectors.sdk.testing import Conformance
+from connectors.asterisk.simulate import ManagerServer, configuration, simulate_day
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.asterisk_harness import MONDAY, NINE
-from tests.support.asterisk_manager import BufferingManager, options, serving
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.asterisk_harness import MONDAY, NINE, options, serving
+from tests.support.socket_sources import SocketConformance
 
 PERSONAL = (
     "0639985511",
@@ -76,34 +72,23 @@ def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
     ]
 
 
-class TestConformance(Conformance):
+class TestConformance(SocketConformance):
     connector = asterisk.CONNECTOR
     readme = Path(asterisk.__file__).with_name("README.md")
     personal = PERSONAL
 
-    @pytest.fixture(autouse=True)
-    def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, BufferingManager] = {}
-        with ExitStack() as self._stack:
-            yield
+    def serve(self, directory: Path) -> AbstractContextManager[ManagerServer]:
+        return serving(NINE, listener=directory)
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._started:
-            manager = self._stack.enter_context(serving(NINE, listener=directory))
-            assert isinstance(manager, BufferingManager)
-            self._started[directory] = manager
-        return configuration(ami=options(self._started[directory]))
+        return configuration(ami=options(self.server(directory)))
 
-    def supply(self, directory: Path, part: int, parts: int) -> None:
-        manager, items = self._started[directory], self.items(directory)
-        wait_until_disconnected(manager)
-        size = -(-len(items) // parts)
-        for item in items[part * size : (part + 1) * size]:
-            if isinstance(item, str):
-                manager.publish(item, int(item.partition("|")[0]) + 0.5)
-            else:
-                for message in item:
-                    manager.send_event(message)
+    def send(self, server: ManagerServer, item: str | list[dict[str, str]]) -> None:
+        if isinstance(item, str):
+            server.publish(item, int(item.partition("|")[0]) + 0.5)
+        else:
+            for message in item:
+                server.send_event(message)
 
     def supply_hostile(self, directory: Path) -> None:
         second = int(NINE) + 3_600
@@ -113,10 +98,9 @@ class TestConformance(Conformance):
         events = ("QueueCallerJoin", "AgentConnect", "VarSet", "Newchannel", "UserEvent", "QueueMemberPause", "Hangup")
         for text, event, name in zip(texts, cycle(events), cycle([*good, "Timestamp", "Event"]), strict=False):
             message = {"Event": event, "Privilege": "agent,all", "Timestamp": f"{second}.5", **good, name: text}
-            self._started[directory].send_event({key: value.translate(NO_LINES) for key, value in message.items()})
+            self.server(directory).send_event({key: value.translate(NO_LINES) for key, value in message.items()})
 
     def items(self, directory: Path) -> list[str | list[dict[str, str]]]:
-        """Return a small day, with malformed messages and personal data in between."""
         day = directory / "day"
         if not day.exists():
             simulate_day(day, day=MONDAY, seed=3, calls=40)

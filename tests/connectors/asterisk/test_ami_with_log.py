@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk import interface_comparison
-from connectors.asterisk.simulate import Ledger, ManagerServer, configuration, simulate_day
+from connectors.asterisk.simulate import ManagerServer, configuration, simulate_day
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.reconcile import Finding
+from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
-from tests.support.asterisk_harness import MONDAY, NINE, AsteriskHarness, call_in_two_queues, queue_events
-from tests.support.asterisk_manager import options, serving
+from tests.support.asterisk_harness import (
+    MONDAY,
+    NINE,
+    AsteriskHarness,
+    call_in_two_queues,
+    options,
+    queue_events,
+    serving,
+)
 from tests.support.call_figures import fold
 from tests.support.processes import wait_until
 from tests.support.socket_sources import listen
@@ -136,12 +142,6 @@ class TestInTheMiddle:
         ]
         assert len(queue_events(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
 
-    def test_with_log_elsewhere_earlier_calls_are_left_to_the_log(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, log_elsewhere=True)
-        call = call_in_two_queues(scene.switchboard)
-        events = scene.listen(lambda: scene.switchboard.give_up(NINE + 100, call))
-        assert queue_events(events) == []
-
     def test_later_call_is_reported_by_both_interfaces(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = AsteriskHarness(tmp_path, manager, with_log=True)
         events = scene.listen(lambda: call_in_two_queues(scene.switchboard))
@@ -171,7 +171,7 @@ class TestCatchingUp:
                 flow.step()
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "the log was read in one step, so the test proves nothing"
-            scene.switchboard.arrive(NINE + 1, caller="", dialled="0199000010")
+            scene.switchboard.arrive(NINE + 1)
             wait_until(
                 lambda: flow.step() or len(publisher.events) == self.ARRIVALS + 2, "the events of both interfaces"
             )
@@ -189,49 +189,3 @@ class TestCatchingUp:
             away.rename(scene.log)
             wait_until(lambda: flow.step() or scene.manager.listeners, "its end")
             assert scene.harness.records_read() >= self.ARRIVALS
-
-    def test_log_lines_from_a_stop_are_not_counted_as_missing(
-        self, scene: AsteriskHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
-        scene.listen()
-        call_in_two_queues(scene.switchboard)
-        scene.listen()
-        missing = {"connector": scene.harness.source, "finding": Finding.MISSING.value}
-        assert scene.harness.registry.get_sample_value("connector_reconciled_total", missing) == 0
-
-
-class TestComparison:
-    @pytest.fixture(autouse=True)
-    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(interface_comparison, "GRACE_SECONDS", 0.0)
-
-    def counts(self, scene: AsteriskHarness) -> dict[str, int]:
-        """Return the stored totals of the comparison."""
-        with scene.harness.opened() as (_, publisher):
-            publisher.confirm()
-        registry = scene.harness.registry
-        found = {finding.value: {"connector": scene.harness.source, "finding": finding.value} for finding in Finding}
-        return {
-            name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
-        }
-
-    def test_events_only_in_the_log_are_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        scene.listen()
-        before = self.counts(scene)
-        send_event, manager.send_event = manager.send_event, lambda event: None  # type: ignore[method-assign]
-        scene.listen(lambda: call_in_two_queues(scene.switchboard))
-        after = self.counts(scene)
-        assert {name: after[name] - before[name] for name in after} == {
-            "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
-        }  # fmt: skip
-        manager.send_event = send_event  # type: ignore[method-assign]
-
-    def test_events_of_both_interfaces_are_never_missing(self, tmp_path: Path, manager: ManagerServer) -> None:
-        scene = AsteriskHarness(tmp_path, manager, with_log=True)
-        scene.listen()
-        scene.listen(lambda: call_in_two_queues(scene.switchboard))
-        counts = self.counts(scene)
-        assert counts["missing"] == counts["late"]
-        assert counts["duplicate"] == counts["corrected"] == 0

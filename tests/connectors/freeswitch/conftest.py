@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.freeswitch.simulate import EventSocket
-from tests.support.freeswitch import serving
-from tests.support.freeswitch_harness import NINE, FreeswitchHarness
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness, serving
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Events of calls and agents, with and without a connection."""
 
-import threading
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,18 +10,16 @@ from typing import Any
 import pytest
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.event_socket_connection import RELIST_SECONDS, EventSocketConnection
+from connectors.freeswitch.event_socket_session import RELIST_SECONDS, EventSocketSession
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.simulate import CallSimulation, configuration
 from connectors.freeswitch.simulate.server import _Connection as Connection
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.simulation.call_ledger import Ledger
 from models.events import Event
 from models.identities import PseudonymKey
 from tests.support.call_figures import fold
-from tests.support.freeswitch import serving
-from tests.support.freeswitch_harness import NINE, FreeswitchHarness, simulate_calls
-from tests.support.processes import wait_until
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.freeswitch_harness import NINE, FreeswitchHarness, serving, simulate_calls
 
 KEY = PseudonymKey("demonstration", b"k" * 32)
 
@@ -39,76 +36,69 @@ def summary(events: list[Event]) -> list[tuple[str, ...]]:
     return outcome
 
 
+def stays_of(events: list[Event]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return the events of each queue stay, in order."""
+    stays: dict[tuple[str, int], tuple[str, ...]] = {}
+    for event in events:
+        if event.type.startswith("call.") and event.type != "call.arrived":
+            stay = event.subject, event.data.visit  # type: ignore[union-attr]
+            stays[stay] = (*stays.get(stay, ()), event.type.removeprefix("call."))
+    return stays
+
+
+def is_ring(event: Event) -> bool:
+    return event.type == "agent.state_changed" and event.data.change == "ring_unanswered"
+
+
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Counter[str], list[Event]]:
+def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, list[Event]]:
     with serving(NINE) as event_socket:
         scene = FreeswitchHarness(tmp_path_factory.mktemp("day"), event_socket)
         days: list[CallSimulation] = []
-        events = scene.listen(lambda: days.append(simulate_calls(scene.callcenter, calls_per_hour=300, hours=3)))
+        events = scene.listen(lambda: days.append(simulate_calls(scene.callcenter, calls_per_hour=300, hours=5)))
         assert scene.harness.rejected() == {}
         return days[0].ledger, events
 
 
 class TestOneDay:
-    def test_events_match_the_simulation(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        ledger, events = outcome
-        types = Counter(event.type for event in events)
-        rings = sum(event.type == "agent.state_changed" and event.data.change == "ring_unanswered" for event in events)
-        assert types["call.queued"] == ledger["queued"] > 700
-        assert types["call.answered"] == ledger["answered"] > 300
-        assert types["call.abandoned"] == ledger["abandoned"] > 50
-        assert types["call.left_queue"] == ledger["left"] > 10
-        assert types["call.transferred"] == ledger["transferred"] > 20
-        assert types["call.ended"] == ledger["ended"] > 200
-        assert rings == ledger["rings"] > 10
-
-    def test_figures_match_the_simulation(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        ledger, events = outcome
-        figures = fold(events).values()
-        names = {"queued": "offered", "rings": "ring_unanswered"} | {
-            name: name for name in ("answered", "abandoned", "ended")
-        }
-        assert {name: sum(figure.get(counted, 0) for figure in figures) for name, counted in names.items()} == {
-            name: ledger[name] for name in names
-        }
-        stocks = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
-        assert not [figure for figure in figures if any(figure.get(stock) for stock in stocks)], (
-            "agents are still logged in"
+    def test_events_match_the_simulation(self, day: tuple[Ledger, list[Event]]) -> None:
+        ledger, events = day
+        counts = Counter(
+            (event.data.queue, getattr(event.data, "reason", event.type))  # type: ignore[union-attr]
+            for event in events
+            if event.type not in {"call.arrived", "agent.state_changed"} or is_ring(event)
         )
+        for queue, totals in ledger.queues.items():
+            expected = {
+                "call.answered": totals.answered,
+                "call.abandoned": totals.abandoned,
+                "call.transferred": totals.transferred,
+                "call.ended": totals.ended,
+                "agent.state_changed": totals.ring_unanswered,
+                **{reason: totals.left.get(reason, 0) for reason in ("timeout", "key", "empty")},
+            }
+            assert {name: counts[queue, name] for name in expected} == expected, queue
+        totals = ledger.queues["accueil"]
+        assert min(totals.answered, totals.abandoned, totals.transferred, totals.ended, totals.ring_unanswered) > 0
+        transfers = [event for event in events if event.type == "call.transferred" and event.data.kind == "blind"]
+        assert {event.data.to_queue for event in transfers} == ledger.queues.keys()
+        assert {event.identities[:6] for event in events if event.type == "call.queued"} == {"phone:", ""}
 
-    def test_agents_log_in_before_the_first_call(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        early = [event for event in outcome[1] if event.time.timestamp() < NINE + 9]
-        per_queue = [figure["agents_available"] for place, figure in fold(early).items() if "queue=''" not in place]
-        assert per_queue == [4, 4, 4, 4]
-
-    def test_every_stay_begins_and_ends_once(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        stays: dict[tuple[str, int], list[str]] = {}
-        for event in outcome[1]:
-            if event.type.startswith("call.") and event.type != "call.arrived":
-                stays.setdefault((event.subject, event.data.visit), []).append(event.type)  # type: ignore[union-attr]
-        endings = {
-            *(("call.queued", "call.abandoned"), ("call.queued", "call.left_queue")),
-            *(("call.queued", "call.answered", "call.ended"), ("call.queued", "call.answered", "call.transferred")),
-        }
-        assert {tuple(outcome) for outcome in stays.values()} == endings
+    def test_every_stay_begins_and_ends_once(self, day: tuple[Ledger, list[Event]]) -> None:
+        ends = {("abandoned",), ("left_queue",), ("answered", "ended"), ("answered", "transferred")}
+        stays = stays_of(day[1])
+        assert {*stays.values()} == {("queued", *end) for end in ends}
         assert max(visit for _, visit in stays) > 1
 
-    def test_transfer_names_its_target_queue(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        transfers = [event for event in outcome[1] if event.type == "call.transferred"]
-        assert {event.data.to_queue for event in transfers} == {"accueil", "mdph", "rsa", "pmi"}
-
-    def test_caller_has_a_pseudonym_unless_withheld(self, outcome: tuple[Counter[str], list[Event]]) -> None:
-        callers = {event.identities[:6] for event in outcome[1] if event.type == "call.queued"}
-        assert callers == {"phone:", ""}
-
-    def test_agents_are_on_contact_as_often_as_calls_are_answered(
-        self, outcome: tuple[Counter[str], list[Event]]
-    ) -> None:
-        ledger, events = outcome
+    def test_agents_are_on_contact_as_often_as_calls_are_answered(self, day: tuple[Ledger, list[Event]]) -> None:
+        ledger, events = day
         changes = Counter(event.data.change.value for event in events if event.type == "agent.state_changed")
-        assert changes["contact_started"] == changes["contact_ended"] == ledger["answered"]
-        assert changes["logged_in"] == changes["logged_out"] == 16
+        answered = sum(totals.answered for totals in ledger.queues.values())
+        assert changes["contact_started"] == changes["contact_ended"] == answered
+        assert changes["logged_in"] == changes["logged_out"] > 16
         assert changes["paused"] >= changes["unpaused"] > 0
+        stocks = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
+        assert not [figure for figure in fold(events).values() if any(figure.get(stock) for stock in stocks)]
 
 
 class TestAway:
@@ -138,7 +128,7 @@ class TestAway:
 
         def talk() -> None:
             calls.append(scene.waiting())
-            scene.callcenter.answer(NINE + 30, calls[0], "1001@default")
+            scene.callcenter.answer(NINE + 30, calls[0], "3101@default")
 
         scene.listen(talk)
         scene.callcenter.hang_up(NINE + 60, calls[0])
@@ -152,7 +142,7 @@ class TestAway:
     def test_call_answered_during_an_interruption_is_found(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
-        scene.callcenter.answer(NINE + 30, calls[0], "1001@default")
+        scene.callcenter.answer(NINE + 30, calls[0], "3101@default")
         assert summary(scene.listen()) == [
             ("call.answered", "accueil"),
             ("agent.state_changed", "contact_started", "accueil"),
@@ -163,72 +153,38 @@ class TestAway:
         ]
 
     def test_agent_changes_are_found_in_the_list(self, scene: FreeswitchHarness) -> None:
-        scene.callcenter.set_status(NINE + 1, "1001@default", "Available")
+        scene.callcenter.set_status(NINE + 1, "3101@default", "Available")
         assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "accueil")]
-        scene.callcenter.set_status(NINE + 2, "1001@default", "On Break")
+        scene.callcenter.set_status(NINE + 2, "3101@default", "On Break")
         (paused,) = scene.listen()
         assert summary([paused]) == [("agent.state_changed", "paused", "accueil")]
         assert paused.time == datetime.fromtimestamp(NINE + 2, UTC)
-        scene.callcenter.set_status(NINE + 3, "1001@default", "Logged Out")
+        scene.callcenter.set_status(NINE + 3, "3101@default", "Logged Out")
         assert summary(scene.listen()) == [
             ("agent.state_changed", "unpaused", "accueil"),
             ("agent.state_changed", "logged_out", "accueil"),
         ]
 
-    def test_cut_connection_is_made_again(self, scene: FreeswitchHarness) -> None:
-        with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
-            scene.event_socket.drop_all()
-            scene.waiting()
-
-            def is_found() -> bool:
-                try:
-                    flow.step()
-                except SourceUnavailableError:
-                    threading.Event().wait(0.05)
-                return bool(publisher.events)
-
-            wait_until(is_found, "the call to be found")
-            assert summary(publisher.events) == [("call.queued", "accueil")]
-
-    def test_unconfirmed_events_survive_a_kill(self, scene: FreeswitchHarness) -> None:
-        with scene.harness.opened() as (flow, publisher):
-            wait_until(lambda: flow.step() or scene.event_socket.listeners, "a connection")
-            scene.waiting()
-            wait_until(lambda: flow.step() or len(publisher.events) == 2, "the events of the call")
-        wait_until_disconnected(scene.event_socket)
-        again = scene.listen()
-        assert summary(again) == [("call.arrived",), ("call.queued", "accueil")]
-        assert again == publisher.events
-
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_known_stay_ends_once_despite_interruptions(scene: FreeswitchHarness, seed: int) -> None:
     random = Random(seed)
-    day = CallSimulation(scene.callcenter, seed=seed, calls_per_hour=400, begin=NINE)
+    day = CallSimulation(scene.callcenter, seed=seed, calls_per_hour=400)
+    day.begin(NINE)
 
     def go_on() -> None:
-        for _ in range(random.randrange(60)):
-            day.step()
+        for _ in range(random.randrange(200)):
+            day.run_until(day.next_at)
 
     events: list[Event] = []
     for _ in range(12):
         events += scene.listen(go_on)
         go_on()
-    day.close(day.next_at)
-    while day.next_at < float("inf"):
-        day.step()
+    day.end(day.next_at)
     events += scene.listen()
-    stays: dict[tuple[str, int], list[str]] = {}
-    for event in events:
-        if event.type.startswith("call.") and event.type != "call.arrived":
-            stays.setdefault((event.subject, event.data.visit), []).append(event.type.removeprefix("call."))  # type: ignore[union-attr]
     assert len({event.id for event in events}) == len(events)
-    assert {tuple(outcome) for outcome in stays.values()} <= {
-        *(("queued", "abandoned"), ("queued", "left_queue"), ("queued", "answered", "ended")),
-        *(("queued", "answered", "transferred"), ("answered", "ended"), ("answered", "transferred")),
-        *(("abandoned",), ("left_queue",)),
-    }
+    ends = {("abandoned",), ("left_queue",), ("answered", "ended"), ("answered", "transferred")}
+    assert {*stays_of(events).values()} <= ends | {("queued", *end) for end in ends}
     assert any(event.type == "call.left_queue" and event.data.reason == "other" for event in events), (
         "the test lost no events"
     )
@@ -261,20 +217,20 @@ class TestMeanwhile:
         assert summary(hasty.listen()) == [("call.abandoned", "accueil")]
 
     def test_agent_who_logs_in_during_the_listing_is_logged_in(self, hasty: FreeswitchHarness) -> None:
-        self.actions.append(lambda: hasty.callcenter.set_status(NINE + 1, "1001@default", "Available"))
+        self.actions.append(lambda: hasty.callcenter.set_status(NINE + 1, "3101@default", "Available"))
         assert summary(hasty.listen()) == [("agent.state_changed", "logged_in", "accueil")]
 
 
 class TestTiers:
     def test_change_of_tiers_is_found_within_a_minute(self, scene: FreeswitchHarness) -> None:
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
-            scene.callcenter.serve(NINE, "1001@default", "mdph")
+        with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
+            scene.callcenter.serve(NINE, "3101@default", "mdph")
             assert listening.receive(0.0) == []
             listening._listed_at -= RELIST_SECONDS
             (outcome,) = listening.receive(0.0)
             assert outcome.members is None
-            assert {"queue": "mdph@default", "agent": "1001@default"} in outcome.tiers
+            assert {"queue": "mdph@default", "agent": "3101@default"} in outcome.tiers
             listening._listed_at -= RELIST_SECONDS
             assert listening.receive(0.0) == [], "nothing has changed"
 
@@ -286,7 +242,7 @@ class TestTiers:
             scene.event_socket.drop_all()
 
         config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
-        with closing(EventSocketConnection(config, NameResolver(config, KEY))) as listening:
+        with closing(EventSocketSession(config, NameResolver(config, KEY))) as listening:
             listening._listed_at -= RELIST_SECONDS
             monkeypatch.setattr(Connection, "_run_api", break_off)
             outcome = listening.receive(0.0)
@@ -295,9 +251,9 @@ class TestTiers:
                 listening.receive(0.0)
 
     def test_change_of_tiers_logs_the_agent_in_and_out(self, scene: FreeswitchHarness) -> None:
-        scene.callcenter.set_status(NINE, "1001@default", "Available")
+        scene.callcenter.set_status(NINE, "3101@default", "Available")
         scene.listen()
-        scene.callcenter.serve(NINE, "1001@default", "mdph")
+        scene.callcenter.serve(NINE, "3101@default", "mdph")
         assert summary(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]
-        scene.callcenter.serve(NINE, "1001@default", "accueil", serves=False)
+        scene.callcenter.serve(NINE, "3101@default", "accueil", serves=False)
         assert summary(scene.listen()) == [("agent.state_changed", "logged_out", "accueil")]

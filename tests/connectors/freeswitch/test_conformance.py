@@ -1,20 +1,15 @@
 """Conformance of the FreeSWITCH connector, with a simulated event socket."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.simulate import Callcenter, CallcenterChange, configuration
-from connectors.sdk.testing import Conformance
+from connectors.freeswitch.simulate import Callcenter, CallcenterChange, EventSocket, configuration
 from connectors.sdk.testing.hostile import CONTENTS
-from tests.support.freeswitch import BufferingEventSocket, serving
-from tests.support.freeswitch_harness import NINE, simulate_calls
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.freeswitch_harness import NINE, serving, simulate_calls
+from tests.support.socket_sources import SocketConformance
 
 PERSONAL = (
     "0639985511",
@@ -77,30 +72,19 @@ def bad_events() -> list[CallcenterChange]:
     return [CallcenterChange(NINE + 600, [], group) for group in groups]
 
 
-class TestConformance(Conformance):
+class TestConformance(SocketConformance):
     connector = freeswitch.CONNECTOR
     readme = Path(freeswitch.__file__).with_name("README.md")
     personal = PERSONAL
 
-    @pytest.fixture(autouse=True)
-    def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, BufferingEventSocket] = {}
-        with ExitStack() as self._stack:
-            yield
+    def serve(self, directory: Path) -> AbstractContextManager[EventSocket]:
+        return serving(NINE, listener=directory)
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._started:
-            event_socket = self._stack.enter_context(serving(NINE, listener=directory))
-            assert isinstance(event_socket, BufferingEventSocket)
-            self._started[directory] = event_socket
-        return configuration(self._started[directory].port)
+        return configuration(self.server(directory).port)
 
-    def supply(self, directory: Path, part: int, parts: int) -> None:
-        event_socket, items = self._started[directory], self.items(directory)
-        wait_until_disconnected(event_socket)
-        size = -(-len(items) // parts)
-        for item in items[part * size : (part + 1) * size]:
-            event_socket.apply(item)
+    def send(self, server: EventSocket, item: CallcenterChange) -> None:
+        server.apply(item)
 
     def supply_hostile(self, directory: Path) -> None:
         good = {"Event-Date-Timestamp": str(int(NINE + 7_200) * 1_000_000), "CC-Queue": "accueil", "CC-Agent": "agent"}
@@ -110,12 +94,11 @@ class TestConformance(Conformance):
         names = cycle([*good, "CC-Action", "variable_transfer_history", "CC-Member-CID-Number"])
         for text, action, name in zip(contents, cycle([*actions, "agent-status-change"]), names, strict=False):
             event = {"Event-Name": "CUSTOM", "Event-Subclass": "callcenter::info", **good, "CC-Action": action}
-            self._started[directory].apply(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
+            self.server(directory).apply(CallcenterChange(NINE + 7_200, [], [event | {name: text}]))
 
     def items(self, directory: Path) -> list[CallcenterChange]:
-        """Return a small day, with malformed events and personal data in between."""
         happened: list[CallcenterChange] = []
-        simulate_calls(Callcenter(happened.append), calls_per_hour=60)
+        simulate_calls(Callcenter(happened.append), calls_per_hour=30)
         bad = bad_events()
         (directory / "bad").write_text(str(bad))
         for place, item in enumerate(bad, 1):

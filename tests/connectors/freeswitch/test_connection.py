@@ -1,24 +1,16 @@
 """Connection to an event socket: refusals, silence, and probe."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import connectors.freeswitch as freeswitch
-from connectors.freeswitch.event_socket_session import EventSocketSession
 from connectors.freeswitch.simulate import EventSocket, configuration
 from connectors.freeswitch.simulate.server import USER
-from connectors.freeswitch.simulate.server import _Connection as Connection
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.socket_connection import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.freeswitch_harness import NINE, FreeswitchHarness
-from tests.support.socket_sources import wait_until_disconnected
+from tests.support.socket_sources import greeting_server, wait_until_disconnected
 
 
 class TestLogin:
@@ -53,18 +45,8 @@ class TestLogin:
         ],
     )
     def test_other_service_and_refused_address_are_reported(self, tmp_path: Path, greeting: bytes, error: str) -> None:
-        def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(greeting)
-
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            thread = threading.Thread(target=answer)
-            thread.start()
-            given = configuration(listener.getsockname()[1])
-            with pytest.raises(SourceUnavailableError, match=error):
-                ConnectorHarness(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
-            thread.join()
+        with greeting_server(greeting) as port, pytest.raises(SourceUnavailableError, match=error):
+            ConnectorHarness(freeswitch.CONNECTOR, configuration(port), tmp_path / "data", tmp_path / "keys").probe()
 
     def test_missing_mod_callcenter_is_reported(
         self, scene: FreeswitchHarness, monkeypatch: pytest.MonkeyPatch
@@ -74,56 +56,11 @@ class TestLogin:
         with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
             scene.harness.probe()
 
-    def test_simulated_server_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
-        with closing(EventSocketSession(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
-            assert session._ask("api originate user/1001 9999").startswith("-ERR originate Command not found!")
-            assert session._ask("sendmsg") == "-ERR command not found"
-        assert event_socket.refusals == 2
-
-
-class TestSilence:
-    @pytest.fixture
-    def session(self, event_socket: EventSocket) -> Iterator[EventSocketSession]:
-        with closing(EventSocketSession(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
-            yield session
-        wait_until_disconnected(event_socket)
-
-    def pause(self, session: EventSocketSession, seconds: float) -> None:
-        """Simulate a pause of `seconds` without reading."""
-        session._connection.heard_at -= seconds
-        session._connection.asked_at -= seconds
-
-    def test_silent_server_is_pinged(self, session: EventSocketSession) -> None:
-        self.pause(session, 600)
-        assert session.receive(0.0) == []
-        assert session._connection.asked_at > session._connection.heard_at
-        assert session.receive(5.0) == []
-        assert session._connection.heard_at > session._connection.asked_at
-
-    def test_server_without_an_answer_is_disconnected(
-        self, session: EventSocketSession, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(Connection, "_run_api", lambda connection, asked: None)
-        self.pause(session, PING_SECONDS + 1)
-        assert session.receive(0.0) == []
-        self.pause(session, ANSWER_SECONDS + 1)
-        with pytest.raises(SourceUnavailableError, match="does not answer any more"):
-            session.receive(0.0)
-
 
 class TestProbe:
     def test_probe_finds_callers_without_consuming_events(self, scene: FreeswitchHarness) -> None:
         scene.waiting()
-        scene.callcenter.set_status(NINE, "1001@default", "Available")
+        scene.callcenter.set_status(NINE, "3101@default", "Available")
         assert scene.harness.probe().events == {"call.queued": 1, "agent.state_changed": 1}
         wait_until_disconnected(scene.event_socket)
         assert len(scene.listen()) == 2
-
-
-def test_command_reports_a_port_in_use() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        simulate = freeswitch.CONNECTOR.simulate
-        assert simulate is not None
-        done = CliRunner().invoke(simulate, ["--port", str(taken.getsockname()[1])])
-    assert done.exit_code == 1
-    assert "Address already in use" in done.output

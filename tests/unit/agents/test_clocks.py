@@ -1,22 +1,17 @@
 """SLA clocks in the contacts agent: ticks, restarts, and changes of the SLA file."""
 
-from collections.abc import Sequence
-
 import pytest
 
-from models import topics
 from models.calendars import Unit
-from models.events import Event
 from models.policies import Policies
-from streams.agents import contacts as agent
 from streams.agents import sla_tracker
 from streams.core.contacts.case_event import ContactState
+from streams.core.contacts.history import GRACE_MS
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
-from streams.engine.job import Step
-from tests.support.events import CALL, START_MS, answered_call, make
+from streams.core.sla import renewal
+from tests.support.events import CALL, START_MS, make
 from tests.unit.agents.clocks import FILE, PLACE, QUEUED, Worker, policies, waiting
-from tests.unit.agents.worker import TOPIC, record
 
 
 def test_breach_is_reported_once_despite_kills_and_uncommitted_steps() -> None:
@@ -55,39 +50,12 @@ def test_timeline_gets_the_results_of_clocks() -> None:
     assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
 
 
-def test_breach_during_an_outage_is_reported_late_with_its_true_time() -> None:
-    worker = Worker()
-    worker.at(1, *(waiting(number, number / 1000) for number in range(500)))
-    worker.kill()
-    assert worker.at(86_400) == []
-    assert worker.until(86_432).count("sla.breached") == 500
-    breaches = [event for event in worker.reported if event["type"] == "sla.breached"]
-    assert all(event["data"]["late"] for event in breaches)
-    assert breaches[7]["time"] == "2025-03-03T08:01:00.007Z"
-    assert worker.until(86_500) == []
-
-
 def test_contacts_checked_per_tick_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sla_tracker, "CHECKED_PER_TICK", 3)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     worker.until(34)
     assert [worker.at(35) for _ in range(3)] == [["sla.at_risk"] * 3, ["sla.at_risk"] * 2, []]
-
-
-@pytest.mark.parametrize("kills", [False, True])
-def test_changed_file_moves_the_deadlines_of_open_contacts(*, kills: bool) -> None:
-    worker = Worker()
-    worker.at(1, waiting(1), *answered_call(f"{CALL}2"))
-    worker.at(2)
-    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
-    if kills:
-        worker.kill()
-    assert worker.at(3) == ["sla.moved"]
-    assert worker.reported[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
-    assert worker.at(4) == []
-    assert worker.until(100) == ["sla.at_risk"]
-    assert worker.until(122) == ["sla.breached"]
 
 
 def test_version_for_open_contacts_applies_when_its_first_day_begins() -> None:
@@ -107,7 +75,7 @@ def test_version_for_open_contacts_applies_when_its_first_day_begins() -> None:
 def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
     monkeypatch: pytest.MonkeyPatch, *, kills: bool
 ) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 2)
     worker = Worker()
     first = worker.policies
     worker.at(1, *map(waiting, range(5)))
@@ -126,7 +94,7 @@ def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
 
 
 def test_step_undone_during_the_renewal_skips_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 2)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     for at in (2, 3, 4):
@@ -138,16 +106,6 @@ def test_step_undone_during_the_renewal_skips_no_clock(monkeypatch: pytest.Monke
     assert sum(event["type"] == "sla.moved" for event in worker.reported) == 5
 
 
-def test_no_breach_while_the_source_reads_its_history() -> None:
-    worker = Worker()
-    day = 86_400
-    worker.at(day, waiting(1))
-    assert worker.at(day + 1) == []
-    answered: Sequence[Event] = [make("call.answered", 20, subject=f"{CALL}1", **QUEUED)]
-    assert worker.at(day + 2, *answered) == ["sla.met"]
-    assert worker.figures() == {"started": 1, "met": 1}
-
-
 def test_late_event_breaches_only_after_the_grace_period() -> None:
     worker = Worker()
     late = 600
@@ -155,19 +113,9 @@ def test_late_event_breaches_only_after_the_grace_period() -> None:
     reports = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
     ((after, kinds),) = reports.items()
     assert kinds == ["sla.at_risk", "sla.breached"]
-    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
+    assert 0 < after - GRACE_MS // 1000 <= 2  # counted from the first tick, and reported by the next
     (breach,) = [event for event in worker.reported if event["type"] == "sla.breached"]
     assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
-
-
-def test_worker_that_lags_behind_uses_the_time_of_its_events() -> None:
-    worker = Worker()
-    worker.now = START_MS + 200_000
-    for at, event in ((1, waiting()), (59, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))):
-        step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name], START_MS + at * 1000)
-        worker.job.fold(TOPIC, [record(event, timestamp=START_MS + at * 1000)], step)
-        assert "sla.breached" not in worker._end(step, commit=True)
-    assert worker.figures() == {"started": 1, "met": 1}
 
 
 def test_without_policies_nothing_is_reported() -> None:

@@ -217,32 +217,6 @@ def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:
     assert max(map(len, filter(None, worker.written.values()))) < MAX_ROW_BYTES
 
 
-def test_counters_never_decrease() -> None:
-    worker = Worker()
-    where = {"queue": "mdph", "site": "siege", "service": "autonomie"}
-    events = [
-        make("call.queued", 0, **where),
-        make("call.abandoned", 30, **where, wait_seconds=30),
-        make("call.answered", 40, **where, wait_seconds=40),
-        make("call.answered", 35, **where, wait_seconds=35),
-        make("call.ended", 99, **{**where, "service": "enfance"}, handle_seconds=60, ended_by="caller"),
-    ]
-    before: dict[Any, list[int]] = {}
-    for event in events:
-        worker.fold(event)
-        worker.commit()
-        now = {
-            key: [count + row.corrected.get(index, 0) for index, count in enumerate(row.counts)]
-            for key, row in worker.job.figures.rows.items()
-        }
-        fallen = [
-            key for key, counts in before.items() if any(new < old for new, old in zip(now[key], counts, strict=True))
-        ]
-        assert not fallen
-        before = now
-    assert any(row.corrected for row in worker.job.figures.rows.values())
-
-
 @pytest.mark.parametrize("subject", [OFFSETS_KEY.decode(), "\0", "\ncall:s:1", " call:s:1"])
 def test_subject_reserved_for_the_engine_is_rejected(subject: str) -> None:
     worker = Worker()

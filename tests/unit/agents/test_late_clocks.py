@@ -10,24 +10,21 @@ from models.policies import Policies
 from streams.agents.sla_tracker import SlaDelays
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
-from tests.unit.agents import clocks
-from tests.unit.agents.clocks import FILE, QUEUED, Worker, policies, waiting
+from tests.unit.agents import worker as agent
+from tests.unit.agents.clocks import ALWAYS, FILE, QUEUED, Worker, policies, waiting
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
 DAY = 86_400
-MATTER = """
-[calendars.always]
-timezone = "Europe/Paris"
-[[calendars.always.versions]]
-from = 2020-01-01
-monday = ["00:00-24:00"]
-
+MATTER = (
+    ALWAYS
+    + """
 [[policy]]
 name = "matters"
 match = { channel = ["mail", "email", "form"] }
 calendar = "always"
 clocks.KIND = { target = 864000, unit = "elapsed", at_risk = 0.8 }
 """
+)
 WHERE = {"site": "siege", "service": "autonomie"}
 MAIL = {"subject": "email:imap/accueil:1", **WHERE}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
@@ -50,9 +47,9 @@ def test_lagging_worker_does_not_breach_beyond_its_events() -> None:
     worker.at(1, waiting())
     worker.until(50)
     worker.now = START_MS + 75_000
-    step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name], START_MS + 58_000)
+    step = worker.step(START_MS + 58_000)
     worker.job.tick(step)
-    worker._end(step, commit=True)
+    worker.commit(step)
     worker.at(75.1, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))
     assert "sla.breached" not in types(worker)
 
@@ -180,10 +177,10 @@ def test_batches_of_one_step_are_evaluated_together() -> None:
     worker = Worker()
     worker.until(100)
     worker.now = START_MS + 100_000
-    step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name])
+    step = worker.step()
     for event in (waiting(), answered(50)):
         worker.job.fold(TOPIC, [record(event, timestamp=worker.now)], step)
-    worker._end(step, commit=True)
+    worker.commit(step)
     assert_kept(worker)
 
 
@@ -230,7 +227,7 @@ def test_outage_of_the_broker_delays_breaches() -> None:
 
 @pytest.mark.parametrize("grace", [40, 120])
 def test_grace_period_follows_the_setting(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
-    monkeypatch.setattr(clocks, "TIMES", TIMES._replace(sla_delays=SlaDelays(grace * 1000)))
+    monkeypatch.setattr(agent, "TIMES", TIMES._replace(sla_delays=SlaDelays(grace * 1000)))
     worker = Worker()
     worker.at(1, waiting())
     worker.kill()

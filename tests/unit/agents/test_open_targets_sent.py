@@ -8,19 +8,15 @@ import pytest
 
 from models.policies import Policies
 from models.timestamps import milliseconds
-from streams.agents import sla_tracker
 from streams.core.figures.figure import PROGRESS_KEY
+from streams.core.sla import renewal
 from tests.support.events import START, START_MS, make
-from tests.unit.agents.clocks import FILE, Worker, policies, waiting
+from tests.unit.agents.clocks import ALWAYS, FILE, Worker, policies, waiting
 
 DAY = 86_400
-TWO = """
-[calendars.always]
-timezone = "Europe/Paris"
-[[calendars.always.versions]]
-from = 2020-01-01
-monday = ["00:00-24:00"]
-
+TWO = (
+    ALWAYS
+    + """
 [[policy]]
 name = "matters"
 match = { channel = ["mail", "form"] }
@@ -28,6 +24,7 @@ calendar = "always"
 clocks.acknowledge = { target = 86400, unit = "elapsed", at_risk = 0.5 }
 clocks.resolution = { target = 864000, unit = "elapsed", at_risk = 0.8 }
 """
+)
 WHERE = {"site": "siege", "service": "autonomie", "sector": "social"}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
 FORM = {"subject": "form:demarches/essai:1", "procedure": "apa", **WHERE}
@@ -156,7 +153,7 @@ def test_file_removed_during_the_renewal_leaves_no_trace() -> None:
 def test_later_record_has_a_later_time_despite_worker_clocks(
     clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sla_tracker, "RENEWED_PER_TICK", 1)
+    monkeypatch.setattr(renewal, "RENEWED_PER_TICK", 1)
     worker = matters()
     steps = ("letter.arrived", "letter.acknowledged", "letter.closed", "letter.assigned")
     for at, kind in zip(clocks, steps, strict=True):

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
-from unittest.mock import Mock
 
 import pytest
 
@@ -19,7 +18,7 @@ from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline import entries as timeline
 from streams.core.timeline.entries import Entry
-from streams.engine.job import Busy, Step
+from streams.engine.job import Step
 from streams.engine.recovery import UnrecoverableStateError
 from streams.timeline import positions
 from tests.support.citizens import named
@@ -164,27 +163,6 @@ def test_sweep_is_repeated_after_an_undone_tick() -> None:
     rows.commit()
     job.tick(Step(0, START_MS + 2, []))
     assert not rows.rows
-
-
-def test_failed_step_undoes_no_earlier_tick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 1)
-    store = Store()
-    job = make_job("accueil", store).open(0)
-    letters = [make("letter.arrived", 0, subject=f"mail:s:{n}") for n in range(3)]
-    records = [Record(0, 0, *timeline.record(letter, contact.fold(None, letter))) for letter in letters]
-    job.fold(topics.TIMELINE.name, records, Step(0, START_MS, []))
-    for table in job.tables:
-        table.commit()
-    store.erased = {letter.subject: START_MS for letter in letters}
-    for left in (2, 1, 0):
-        job.tick(Step(0, START_MS + 1, []))
-        for table in job.tables:
-            table.commit()
-        assert len(job.tables[0].rows) == left
-        monkeypatch.setattr(store, "write", Mock(side_effect=Busy))
-        with pytest.raises(Busy):
-            job.fold(topics.TIMELINE.name, records, Step(0, START_MS + 1, []))
-        job.undo()
 
 
 def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,21 @@
 """One partition of the contacts agent without a broker, stepped manually."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 from models import topics
 from models.codec import encode
 from models.events import Event
+from models.policies import Policies
 from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.expiry import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.figures.figure import Dimensions
-from streams.core.figures.figure_schemas import QUEUE_SCHEMA
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.core.sla import open_targets
+from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
+from streams.core.timeline.entries import Entry, decode
 from streams.engine.job import Step
 from tests.support.events import START_MS
 
@@ -31,10 +36,22 @@ PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 class Worker:
     """One partition, stepped manually. `commit` and `roll_back` replace the engine."""
 
-    def __init__(self) -> None:
-        self.job = ContactJob(0, TIMES)
+    def __init__(self, policies: Policies | None = None) -> None:
+        self.policies = policies or Policies()
+        self.job = self._open()
         self.now = START_MS + 5_000
         self.written: dict[bytes, bytes | None] = {}
+        self._topics: dict[bytes, str] = {}
+        """Topic of each key in `written`."""
+        self.reported: list[dict[str, Any]] = []
+        """Committed SLA events."""
+        self.entries: list[Entry] = []
+        """Committed timeline entries."""
+        self.promised: list[SlaTargetsEntry] = []
+        """Committed records of open SLA targets."""
+
+    def _open(self) -> ContactJob:
+        return ContactJob(0, TIMES, lambda: self.policies)
 
     def fold(self, *events: Event, step: Step | None = None) -> Step:
         step = step or self.step()
@@ -52,16 +69,47 @@ class Worker:
         self.now = before + after_ms
         step = self.step()
         self.job.tick(step)
-        self.commit()
+        self.commit(step)
         return step
 
-    def step(self) -> Step:
-        return Step(0, self.now, [topics.TIMELINE.name])
+    def at(self, seconds: float, *events: Event, commit: bool = True) -> list[str]:
+        """Fold events, or tick, `seconds` after the start. Return the types of the SLA events."""
+        self.now = START_MS + round(seconds * 1000)
+        step = self.step()
+        if events:
+            self.fold(*events, step=step)
+        else:
+            self.job.tick(step)
+        if commit:
+            self.commit(step)
+        else:
+            self.roll_back()
+        return [json.loads(value or b"")["type"] for _, value in step.outputs[topics.SLA.name]]
 
-    def commit(self) -> None:
+    def until(self, seconds: float) -> list[str]:
+        """Tick every 4 seconds, without a gap that counts as an outage. Return the types of the SLA events."""
+        types = []
+        while (now := (self.now - START_MS) / 1000) < seconds:
+            types += self.at(min(now + 4, seconds))
+        return types
+
+    def step(self, as_of: int | None = None) -> Step:
+        return Step(0, self.now, [topics.TIMELINE.name, topics.SLA.name], as_of)
+
+    def commit(self, step: Step | None = None) -> None:
         for table in self.job.tables:
-            self.written |= {key or b"": value for key, value in table.changes()}
+            changes = {key or b"": value for key, value in table.changes()}
+            self.written |= changes
+            self._topics |= dict.fromkeys(changes, table.topic)
             table.commit()
+        if step:
+            self.reported += [json.loads(value or b"") for _, value in step.outputs[topics.SLA.name]]
+            for _, value in step.outputs[topics.TIMELINE.name]:
+                entry = decode(value or b"")
+                if entry.type == SLA_TARGETS_TYPE:
+                    self.promised.append(open_targets.decode(value or b""))
+                else:
+                    self.entries.append(entry)
 
     def roll_back(self) -> None:
         for table in self.job.tables:
@@ -70,11 +118,19 @@ class Worker:
         for table in self.job.tables:
             table.commit()
 
+    def kill(self) -> None:
+        """Discard the state in memory, and restore the committed state."""
+        self.job = self._open()
+        for key, value in self.written.items():
+            loads = [table.load for table in self.job.tables if table.topic == self._topics[key]]
+            assert any(load(key, value) for load in loads)
+        self.job.restore()
+
     def total(self, dimensions: Dimensions = PLACE) -> dict[str, int]:
         """Return the non-zero numbers of the total row."""
-        figure = self.job.figures.rows[0, dimensions]
-        named = dict(zip((*QUEUE_SCHEMA.counts, *QUEUE_SCHEMA.stocks), (*figure.counts, *figure.stocks), strict=True))
-        return {name: number for name, number in named.items() if number}
+        figure, schema = self.job.figures.rows[0, dimensions], FIGURE_SCHEMAS[dimensions.channel]
+        numbers = zip((*schema.counts, *schema.stocks), (*figure.counts, *figure.stocks), strict=True)
+        return {name: number for name, number in numbers if number}
 
 
 def record(event: Event, **changes: Any) -> Any:

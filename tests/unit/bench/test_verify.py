@@ -8,7 +8,7 @@ import pytest
 
 from models import topics
 from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.contact import RowRetention
+from streams.core.contacts.expiry import RowRetention
 from streams.core.contacts.queue_stay import TimesToLive
 from streams.engine.job import Step
 from tests.bench.calls import TOPIC, Calls, Ledger

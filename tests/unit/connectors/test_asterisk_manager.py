@@ -1,7 +1,6 @@
 """Parsing, filtering and mapping of manager interface messages."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any, ClassVar
 
@@ -10,36 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.call_history import CallHistory
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.ami_protocol import (
     CONNECTED,
     LISTED,
     MAX_MESSAGE_BYTES,
     OVERSIZED,
-    Message,
     MessageReader,
-    encode_action,
 )
 from connectors.asterisk.manager.call_tracker import CallTracker
 from connectors.asterisk.manager.mapping import Context, ManagerMapping
-from connectors.asterisk.manager.message_filter import LONGEST, ManagerRecord, filter_message
-from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.manager.message_filter import ManagerRecord, filter_message
 from connectors.asterisk.name_resolver import NameResolver
-from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
-from connectors.sdk.errors import ConfigError
-from connectors.sdk.journaled_stream import JournalEntry
+from connectors.sdk.journaled_stream import LONGEST, JournalEntry, Message
 from models.codec import decode, encode
 from models.events import Event
-from models.identities import IdentityKind, PseudonymKey
+from models.identities import IdentityKind
 from models.reasons import Reason
+from tests.support.queue_log import CALL, KEY, NOW, Log, Mapper, T, data_of
 
-T = 1_773_650_000
-NOW = datetime.fromtimestamp(T + 3_600, UTC)
-KEY = PseudonymKey("social", bytes(range(32)))
-CALL = f"{T}.17"
 OPTIONS: dict[str, Any] = {
     "ami": {"host": "localhost", "username": "accueil", "secret": "mot-de-passe"},
     "sector": "social",
@@ -56,32 +46,20 @@ def config(**options: Any) -> AsteriskConfig:
     return parsed
 
 
-class MessageMapper:
+class MessageMapper(Mapper):
     """A mapping with its tracker."""
 
-    def __init__(self, tracker: CallTracker | None = None, *, with_log: bool = False, **options: Any) -> None:
+    def __init__(self, tracker: CallTracker | None = None, **options: Any) -> None:
         self.tracker = tracker or CallTracker()
-        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker, with_log=with_log)
+        self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker)
         self.names = NameResolver(config(**options), KEY)
 
-    def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
+    def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:  # type: ignore[override]
         filtered = message if message["Event"].startswith("=") else filter_message(message, self.names)
         if filtered is None:
             return ()
-        return self.mapping.map(JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW))
-
-    def map_messages(self, *messages: Message) -> list[Event]:
-        events: list[Event] = []
-        for message in messages:
-            outcome = self.outcome(message)
-            assert not isinstance(outcome, Reject), outcome
-            events += outcome
-        return events
-
-    def last(self, *messages: Message) -> list[Event]:
-        """Return the events of the last message."""
-        self.map_messages(*messages[:-1])
-        return self.map_messages(messages[-1])
+        raw = JournalEntry(msgspec.json.encode(ManagerRecord(1, T + 3_600, filtered, **rows)), NOW)
+        return self.map_or_reject(raw)  # type: ignore[no-any-return]
 
 
 def ami_message(event: str, at: float = T + 0.25, call: str = CALL, **headers: object) -> Message:
@@ -128,10 +106,6 @@ def transfer(event: str, result: str = "Success", extension: str = "610") -> Mes
         "Extension": extension,
         "Timestamp": f"{T + 60}",
     }
-
-
-def data_of(event: Event) -> dict[str, Any]:
-    return event.data.model_dump(mode="json", exclude_none=True)
 
 
 TALKED = {"wait_seconds": 9, "handle_seconds": 51}
@@ -208,13 +182,13 @@ def test_irrelevant_messages_give_no_events(messages: list[Message]) -> None:
 
 def test_abandoned_call_counts_once() -> None:
     repeated = ami_message("QueueCallerJoin", T + 20.5, Queue=610, Position=1, Exten=610)
-    events = MessageMapper().map_messages(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
+    events = MessageMapper().events(JOIN, ASKED, ABANDON, LEAVE, repeated, HANGUP)
     assert [event.type for event in events] == ["call.queued", "call.abandoned", "call.queued"]
 
 
 class TestOutsideQueues:
     def test_call_to_a_configured_number_has_arrived(self) -> None:
-        (event,) = MessageMapper().map_messages(ami_message("Newchannel", Exten="0199000010"))
+        (event,) = MessageMapper().events(ami_message("Newchannel", Exten="0199000010"))
         assert (event.type, data_of(event)) == ("call.arrived", {"line": "principale"})
 
     @pytest.mark.parametrize(
@@ -222,18 +196,18 @@ class TestOutsideQueues:
         [("2", "rsa"), ("main|1", "routes"), ("3", "3"), ("12", ""), ("0639980000", ""), ("*", ""), ("", "")],
     )
     def test_choice_has_its_configured_label(self, chosen: str, option: str) -> None:
-        (event,) = MessageMapper().map_messages(ami_message("UserEvent", UserEvent="MENU", Data=chosen))
+        (event,) = MessageMapper().events(ami_message("UserEvent", UserEvent="MENU", Data=chosen))
         assert (event.type, event.data.option) == ("call.menu_chosen", option)
         assert "0639980000" not in encode(event).decode()
 
     def test_each_choice_is_a_separate_event(self) -> None:
         choices = [ami_message("UserEvent", T + n, UserEvent="MENU", Data=chosen) for n, chosen in enumerate("2223")]
-        assert len({event.id for event in MessageMapper().map_messages(*choices)}) == 4
+        assert len({event.id for event in MessageMapper().events(*choices)}) == 4
 
     def test_voice_message_counts_once(self) -> None:
         arrived = ami_message("Newchannel", Exten="0199000010")
         by_the_dialplan = ami_message("UserEvent", T + 9, UserEvent="VOICEMAIL", Data="23")
-        events = MessageMapper().map_messages(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
+        events = MessageMapper().events(arrived, variable("VMSTATUS", "SUCCESS"), by_the_dialplan)
         assert [event.type for event in events] == ["call.arrived", "call.voicemail_left"]
 
 
@@ -251,7 +225,7 @@ class TestOutsideQueues:
     ],
 )
 def test_message_about_an_agent_gives_its_event(message: Message, changes: list[str]) -> None:
-    events = MessageMapper().map_messages(message)
+    events = MessageMapper().events(message)
     assert [event.data.change.value for event in events] == changes
     assert {event.subject for event in events} == {
         f"agent:asterisk/essai:{KEY.pseudonym(IdentityKind.AGENT, 'PJSIP/31')}"
@@ -280,9 +254,9 @@ def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> No
     assert isinstance(reject, Reject)
     assert reject.reason is reason
     tracker = msgspec.json.decode(reject.context, type=Context).manager
-    repeated = MessageMapper(tracker).mapping.map(JournalEntry(reject.record, NOW))
+    repeated = MessageMapper(tracker).map_or_reject(JournalEntry(reject.record, NOW))
     assert isinstance(repeated, Reject)
-    assert mapper.map_messages(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
+    assert mapper.events(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
 
 
 def test_invalid_number_is_omitted() -> None:
@@ -291,20 +265,20 @@ def test_invalid_number_is_omitted() -> None:
 
 
 def test_message_without_a_timestamp_has_its_receipt_time() -> None:
-    (event,) = MessageMapper().map_messages(without(JOIN, "Timestamp"))
+    (event,) = MessageMapper().events(without(JOIN, "Timestamp"))
     assert event.time == NOW
 
 
 class TestWithLog:
     def test_earlier_call_is_left_to_the_log(self) -> None:
-        mapper = MessageMapper(with_log=True)
+        mapper = MessageMapper(path="queue_log")
         mapper.outcome({"Event": CONNECTED, "Timestamp": f"{T}.5"})
-        assert mapper.map_messages(JOIN) == []
-        assert mapper.map_messages(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
-        assert mapper.map_messages(JOIN | {"Uniqueid": "made-by-hand"}) == []
+        assert mapper.events(JOIN) == []
+        assert mapper.events(JOIN | {"Uniqueid": f"{T + 1}.3"}) != []
+        assert mapper.events(JOIN | {"Uniqueid": "made-by-hand"}) == []
 
     def test_waiting_callers_are_left_to_the_log_but_agents_are_not(self) -> None:
-        mapper = MessageMapper(with_log=True)
+        mapper = MessageMapper(path="queue_log")
         row = {"Queue": "600", "Name": "PJSIP/31", "Paused": "0", "InCall": "0"}
         entry = {"Queue": "600", "Uniqueid": CALL, "Wait": "9"}
         outcome = mapper.outcome({"Event": LISTED, "Timestamp": f"{T}.5"}, members=[row], entries=[entry])
@@ -345,11 +319,11 @@ class TestBothInterfaces:
     OPTIONS: ClassVar = {"custom_events": {"FULL": "full", "EMPTY": "empty"}}
 
     def map_messages(self, *steps: Step) -> list[Event]:
-        return MessageMapper(**self.OPTIONS).map_messages(*(message for messages, _ in steps for message in messages))
+        return MessageMapper(**self.OPTIONS).events(*(message for messages, _ in steps for message in messages))
 
     def read(self, *steps: Step) -> list[Event]:
-        mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, CallHistory())
-        outcomes = [mapping.map(LogLine(line.encode(), NOW)) for _, lines in steps for line in lines]
+        log = Log(queues=OPTIONS["queues"], **self.OPTIONS)
+        outcomes = [log.outcome(line) for _, lines in steps for line in lines]
         return [event for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
 
     @pytest.mark.parametrize("by_manager", range(4))
@@ -376,88 +350,86 @@ class TestBothInterfaces:
         first, repeated = self.map_messages(([asked_for, full, written], []))
         assert (first.id, first.data.visit) == (repeated.id, repeated.data.visit)
 
-    def test_meaning_configured_later_gives_the_same_refusal_numbers(self) -> None:
-        lines = [log_line("BUSY", 600, T + n) for n in range(3)]
-        unexplained = QueueLogMapping("asterisk/essai", config(), KEY, CallHistory())
-        rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
-        explained = config(custom_events={"BUSY": "full"})
-
-        def repeated(memory: CallHistory, line: str) -> list[str]:
-            outcome = QueueLogMapping("asterisk/essai", explained, KEY, memory).map(LogLine(line.encode(), NOW))
-            assert not isinstance(outcome, Reject)
-            return [event.id for event in outcome]
-
-        memories = [
-            msgspec.json.decode(reject.context, type=CallHistory) for reject in rejects if isinstance(reject, Reject)
-        ]
-        memory_configured_first = CallHistory()
-        assert list(map(repeated, memories, lines)) == [repeated(memory_configured_first, line) for line in lines]
-
 
 class TestPrivacy:
     NAMES = NameResolver(config(), KEY)
 
     def test_only_required_fields_are_stored(self) -> None:
-        assert (
-            filter_message(
-                ami_message("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES
-            )
-            is None
-        )
         assert filter_message(step("1", Application="Set", AppData="NUMERO=0639980000"), self.NAMES) == {
             **{key: step("1")[key] for key in ("Event", "Timestamp", "Uniqueid", "Context", "Extension", "Priority")},
             "Application": "Set",
         }
-        assert filter_message(variable("NUMERO", "0639980000"), self.NAMES) is None
-        assert filter_message(ami_message("MixMonitorStart"), self.NAMES) is None
         filtered = filter_message(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
         assert filtered is not None
         assert "CallerIDName" not in filtered
         assert len(filtered["Queue"]) == LONGEST
 
     @pytest.mark.parametrize(
-        ("message", "header"),
+        ("message", "header", "stored"),
         [
-            (JOIN | {"Exten": "0639980000"}, "Exten"),
-            (step("0639980000", Application="Queue", AppData="600"), "Extension"),
-            (step("600", priority=2, Application="Queue", AppData="600"), "Extension"),
-            (transfer("BlindTransfer", extension="0639980000"), "Extension"),
+            (JOIN | {"Exten": "0639980000"}, "Exten", False),
+            (step("0639980000", Application="Queue", AppData="600"), "Extension", False),
+            (step("600", priority=2, Application="Queue", AppData="600"), "Extension", False),
+            (transfer("BlindTransfer", extension="0639980000"), "Extension", False),
+            (JOIN, "Exten", True),
+            (step("1"), "Extension", True),
+            (step("610", Application="Queue", AppData="610"), "Extension", True),
+            (transfer("BlindTransfer"), "Extension", True),
+            (ami_message("Newchannel", Exten="0199000010"), "Exten", True),
         ],
     )
-    def test_irrelevant_dialled_number_is_dropped(self, message: Message, header: str) -> None:
-        assert filter_message(message, self.NAMES) == filter_message(without(message, header), self.NAMES)
-
-    @pytest.mark.parametrize("message", [step("0639980000"), ami_message("Newchannel", Exten="0639980000")])
-    def test_irrelevant_dialplan_steps_are_dropped(self, message: Message) -> None:
-        assert filter_message(message, self.NAMES) is None
+    def test_only_keys_queues_and_lines_are_stored(self, message: Message, header: str, *, stored: bool) -> None:
+        filtered = filter_message(message, self.NAMES) or {}
+        assert filtered.get(header) == (message[header] if stored else None)
+        assert filtered.keys() >= {"Event", "Timestamp"}
 
     @pytest.mark.parametrize(
-        ("message", "header"),
+        "message",
         [
-            (JOIN, "Exten"),
-            (step("1"), "Extension"),
-            (step("610", Application="Queue", AppData="610"), "Extension"),
-            (transfer("BlindTransfer"), "Extension"),
-            (ami_message("Newchannel", Exten="0199000010"), "Exten"),
+            step("0639980000"),
+            ami_message("Newchannel", Exten="0639980000"),
+            ami_message("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"),
+            variable("NUMERO", "0639980000"),
+            ami_message("MixMonitorStart"),
         ],
     )
-    def test_keys_queues_and_lines_are_stored(self, message: Message, header: str) -> None:
-        assert (filter_message(message, self.NAMES) or {}).get(header) == message[header]
+    def test_irrelevant_messages_are_dropped(self, message: Message) -> None:
+        assert filter_message(message, self.NAMES) is None
 
     def test_memory_contains_no_number(self) -> None:
         mapper = MessageMapper(queues={"06 39 98 00 00": {"label": "permanence"}})
         moved = step("0639980000", Application="Queue", AppData="06 39 98 00 00,t")
         join = JOIN | {"Queue": "06 39 98 00 00", "Exten": "0639980000"}
-        (event,) = mapper.map_messages(moved, join, transfer("BlindTransfer", extension="0639980000"))
+        (event,) = mapper.events(moved, join, transfer("BlindTransfer", extension="0639980000"))
         assert event.data.queue == "permanence"
         assert b"39980000" not in msgspec.json.encode(mapper.tracker)
         assert b"39 98" not in msgspec.json.encode(mapper.tracker)
 
-    def test_queue_with_an_unusual_name_keeps_its_label(self) -> None:
+    @pytest.mark.parametrize("number", ["639980012", "0639980012", "33639980012", "2125551234", "inf", "nan"])
+    def test_phone_number_is_neither_a_time_nor_a_duration(self, number: str) -> None:
         mapper = MessageMapper()
-        odd = {"Queue": "Accueil général"}
-        (event,) = mapper.last(JOIN | odd, ASKED, ABANDON | odd, LEAVE | odd, HANGUP)
-        assert event.data.queue == "accueil-general"
+        gave_up = ABANDON | {"Position": number, "HoldTime": number, "OriginalPosition": number}
+        answered = CONNECT | {"HoldTime": number, "Timestamp": number}
+        events = mapper.events(JOIN | {"Position": number}, answered, ASKED, gave_up, HANGUP)
+        published = "".join(encode(event).decode() for event in events)
+        assert number not in published + msgspec.json.encode(mapper.tracker).decode()
+        assert {event.time.year for event in events} == {2026}
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [
+        (["SUPPORT", "support", "Support"], "aide"),
+        (["Accueil général"] * 3, "accueil-general"),
+    ],
+)
+def test_queue_has_one_label_for_all_spellings(names: list[str], label: str) -> None:
+    asked, joined, answered = names
+    mapper = MessageMapper(queues={"Support": {"label": "aide"}})
+    queue_step = step("600", Application="Queue", AppData=f"{asked},t")
+    talk = [JOIN | {"Queue": joined}, CONNECT | {"Queue": answered}, complete("caller") | {"Queue": joined}]
+    events = mapper.events(queue_step, *talk)
+    assert {(event.data.queue, getattr(event.data, "visit", 1)) for event in events} == {(label, 1)}
 
 
 MESSAGES = [
@@ -509,11 +481,6 @@ class TestWire:
         found = [message for piece in pieces for message in reader.feed(piece)]
         assert found == [{"Event": "A", "Key": "one: two", "Empty": ""}, {"Response": "Success"}]
 
-    def test_encoded_action_can_be_read(self) -> None:
-        assert MessageReader().feed(encode_action("Login", Username="a", Secret="b: c")) == [
-            {"Action": "Login", "Username": "a", "Secret": "b: c"}
-        ]
-
     def test_name_in_another_encoding_is_read(self) -> None:
         messages = MessageReader().feed(b"Name: Andr\xe9\r\n\r\nName: Andr\xc3\xa9\r\n\r\nName: Andr\x81\r\n\r\n")
         assert [message["Name"] for message in messages] == ["Andr\xe9", "Andr\xe9", "Andr\x81"]
@@ -529,40 +496,3 @@ class TestWire:
             found += reader.feed(content[at : at + size])
             assert len(reader._pending) <= MAX_MESSAGE_BYTES + size
         assert found == [{"Event": OVERSIZED}, {"Event": "B"}]
-
-
-class TestConfig:
-    @pytest.mark.parametrize(
-        ("options", "complaint"),
-        [
-            ({"ami": None}, r"^essai needs path, ami, or both$"),
-            ({"ami": {"host": "a", "username": "b"}}, r"^essai\.ami\.secret is missing$"),
-            ({"ami": {"host": "a b", "username": "b", "secret": "c"}}, r"essai\.ami\.host must match"),
-            ({"ami": {"host": "a", "username": "b\r\nc", "secret": "c"}}, r"essai\.ami\.username must match"),
-            (
-                {"ami": {"host": "a", "username": "b", "secret": "c\r\nAction: Originate"}},
-                r"secret is empty, or more than one",
-            ),
-            ({"ami": {"host": "a", "username": "b", "secret": "c", "port": 0}}, r"essai\.ami\.port must be at least 1"),
-        ],
-    )
-    def test_configuration_error_names_the_option(self, options: dict[str, Any], complaint: str) -> None:
-        with pytest.raises(ConfigError, match=complaint) as refusal:
-            config(**options)
-        assert "Originate" not in str(refusal.value)
-
-    @pytest.mark.parametrize(
-        ("options", "address"),
-        [
-            ({"host": "localhost"}, ("localhost", 5038)),
-            ({"host": "127.0.0.1"}, ("127.0.0.1", 5038)),
-            ({"host": "pbx.example.org"}, ("pbx.example.org", 5039)),
-            ({"host": "pbx.example.org", "tls": False}, ("pbx.example.org", 5038)),
-            ({"host": "localhost", "tls": True}, ("localhost", 5039)),
-            ({"host": "pbx.example.org", "port": 1234}, ("pbx.example.org", 1234)),
-        ],
-    )
-    def test_remote_connection_is_encrypted_by_default(self, options: dict[str, Any], address: tuple[str, int]) -> None:
-        manager = config(ami={"username": "a", "secret": "b"} | options).ami
-        assert manager is not None
-        assert manager.address == address

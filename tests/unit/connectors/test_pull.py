@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from connectors.sdk import instance, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.pull import Backoff, HttpClient, Interval, ServerUrl, Token
+from connectors.sdk.pull import HttpClient, Interval, ServerUrl, Token
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 
 SECRET = "jeton-d-essai"
@@ -215,65 +215,24 @@ def test_the_longest_answer_leaves_the_instance_alive() -> None:
     assert pull.TIMEOUT.connect + pull.TIMEOUT.read + pull.TOTAL_SECONDS < instance.STUCK_SECONDS
 
 
-def test_a_connection_that_breaks_is_told(there: Misbehaving, server: HttpClient) -> None:
-    there.answer = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
-    assert trouble(server).endswith("broke the connection off")
-
-
 def hang_up(handler: BaseHTTPRequestHandler) -> None:
-    """End the connection without a word, as a server does with one that was idle for long."""
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def break_off(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.write(b"{")
 
 
-def answer_once() -> Callable[[BaseHTTPRequestHandler], object]:
-    """Answer the first request of each connection, and end it at the second."""
-    known = set()
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        if handler.client_address in known:
-            hang_up(handler)
-        else:
-            known.add(handler.client_address)
-            reply(handler)
-
-    return answer
-
-
-@pytest.mark.parametrize("ask", [lambda server: server.get("/a"), lambda server: server.post({"a": 1}, "/a")])
-def test_a_connection_that_ends_when_it_is_used_again_is_no_failure(
-    there: Misbehaving, server: HttpClient, ask: Callable[[HttpClient], bytes]
+@pytest.mark.parametrize("ending", [hang_up, break_off])
+def test_a_connection_that_breaks_is_told(
+    there: Misbehaving, server: HttpClient, ending: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:
-    there.answer = answer_once()
-    assert [ask(server) for _ in range(3)] == [b"{}"] * 3
-    assert [path for _, path, _, _ in there.asked] == ["/a"] * 5, "one more for each connection that ended"
-    assert len({body for *_, body in there.asked}) == 1
-
-
-def test_what_may_change_something_is_sent_once(there: Misbehaving, server: HttpClient) -> None:
-    there.answer = answer_once()
-    assert server.ask("POST", "/sign_in", json={}).content == b"{}"
-    with pytest.raises(SourceUnavailableError, match="broke the connection off"):
-        server.ask("POST", "/sign_in", json={})
-    assert len(there.asked) == 2
-
-
-def test_a_new_connection_that_ends_is_a_failure_at_once(there: Misbehaving, server: HttpClient) -> None:
     assert server.get() == b"{}"
-    there.answer = hang_up
-    assert trouble(server).endswith("broke the connection off")
-    assert len(there.asked) == 3, "on the old connection, and once on a new one"
-
-
-def test_an_answer_that_breaks_off_is_not_asked_for_again(there: Misbehaving, server: HttpClient) -> None:
-    def break_off(handler: BaseHTTPRequestHandler) -> None:
-        hang_up(handler)
-        handler.send_response(200)
-        handler.send_header("Content-Length", "100")
-        handler.end_headers()
-        handler.wfile.write(b"{")
-
-    assert server.get() == b"{}"
-    there.answer = break_off
+    there.answer = ending
     assert trouble(server).endswith("broke the connection off")
     assert len(there.asked) == 2
 
@@ -329,11 +288,3 @@ def test_turns_come_at_about_their_interval(now: list[float]) -> None:
     assert not interval.due
     now[0] += 22
     assert interval.due
-
-
-def test_who_works_again_is_asked_at_once(now: list[float]) -> None:
-    backoff = Backoff()
-    backoff.record_failure("away", retry_after_seconds=60)
-    assert (backoff.is_paused, backoff.trouble) == (True, "away")
-    backoff.record_success()
-    assert (backoff.is_paused, backoff.trouble) == (False, "")

@@ -1,25 +1,15 @@
 """Detection of records that end the process."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from connectors.sdk import attempts, instance, runner
+from connectors.sdk import attempts
 from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts, content_of
-from connectors.sdk.contract import Connector
-from connectors.sdk.errors import StuckError
-from connectors.sdk.instance import MOST_STARTS, Instance
-from connectors.sdk.runner import ConnectorRunner
-from connectors.sdk.testing import ManualPublisher
 from connectors.sdk.testing.kill_injector import Killed
-from tests.connectors.faulty import Config, Lines
-from tests.support.processes import wait_until
 
 
 def kill() -> NoReturn:
@@ -94,59 +84,3 @@ def test_unreadable_counts_are_ignored(tmp_path: Path, content: bytes) -> None:
 def test_content_of_a_record_does_not_depend_on_the_time_of_reading() -> None:
     assert content_of(b"one") == content_of((b"one", datetime.now(UTC))) == content_of(("name", b"one"))
     assert content_of("\ud800") == content_of("\ud800")
-
-
-def test_repeatedly_ending_instance_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ending(Lines):
-        def read(self, wait_seconds: float) -> NoReturn:
-            raise SystemExit
-
-    def run(stop: threading.Event, *, alone: bool = False) -> None:
-        instances = [
-            Instance(name, Connector("lines", Config, kind), Config(path=tmp_path / name))  # type: ignore[arg-type]
-            for name, kind in (("nord", Ending), ("sud", Quiet))[: 1 if alone else 2]
-        ]
-        options: dict[str, Any] = {"registry": CollectorRegistry(), "open_publisher": lambda *_: Safe()}
-        ConnectorRunner(instances, brokers="", directory=tmp_path / "data", **options).run(stop)
-
-    class Safe(ManualPublisher):
-        def poll(self, wait_seconds: float) -> None:
-            self.confirm()
-
-    turns: list[float] = []
-
-    class Quiet(Lines):
-        def read(self, wait_seconds: float) -> list[bytes]:
-            threading.Event().wait(wait_seconds)
-            turns.append(wait_seconds)
-            return []
-
-    monkeypatch.setattr(instance, "STUCK_SECONDS", 2.0)
-    monkeypatch.setattr(runner, "WATCH_SECONDS", 0.05)
-    for _ in range(MOST_STARTS):
-        with pytest.raises(StuckError, match="nord"):
-            run(threading.Event())
-    turns.clear()
-    stop = threading.Event()
-    with ThreadPoolExecutor() as pool:
-        second = pool.submit(run, stop)
-        wait_until(lambda: len(turns) > 5 or second.done(), "steps of the other instance")
-        assert not second.done()
-        with pytest.raises(StuckError, match="nord"):
-            second.result(60)
-    monkeypatch.setattr(instance, "STUCK_SECONDS", 3600.0)
-    with ThreadPoolExecutor() as pool:
-        last = pool.submit(run, stop := threading.Event(), alone=True)
-        try:
-            with pytest.raises(StuckError, match="nord"):  # no other instance works, so a longer wait has no benefit
-                last.result(10)
-        finally:
-            stop.set()
-
-
-def test_attempts_work_without_a_directory() -> None:
-    notes = Attempts()
-    with notes.batch():
-        assert notes.attempt(b"one", lambda: 1, lambda: 2) == 1
-    notes.close()
-    assert not notes.is_careful

@@ -7,23 +7,19 @@ from pathlib import Path
 import pytest
 
 from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
-from connectors.sdk.journaled_stream import JournaledStream, ReconnectingConnection, StreamRecord
+from connectors.sdk.journaled_stream import JournaledStream, StreamRecord
 from connectors.sdk.spool import Spool
-
-
-class Word(StreamRecord, array_like=True):
-    word: str
 
 
 class FakeConnection:
     """A connection that sends `words` one at a time."""
 
     def __init__(self, words: list[str]) -> None:
-        self.initial_records: Sequence[Word] = [Word(0, 1.0, "here")]
+        self.initial_records: Sequence[StreamRecord] = [StreamRecord(0, 1.0, {"word": "here"})]
         self._words = words
 
-    def receive(self, wait_seconds: float) -> Sequence[Word]:
-        return [Word(0, 2.0, self._words.pop(0))] if self._words else []
+    def receive(self, wait_seconds: float) -> Sequence[StreamRecord]:
+        return [StreamRecord(0, 2.0, {"word": self._words.pop(0)})] if self._words else []
 
     def close(self) -> None:
         self._words.append("over")
@@ -31,7 +27,7 @@ class FakeConnection:
 
 def test_records_are_held_in_memory_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["one", "two"]
-    with closing(JournaledStream(tmp_path, Word, ReconnectingConnection(lambda: FakeConnection(words)), 0)) as feed:
+    with closing(JournaledStream(tmp_path, StreamRecord, lambda: FakeConnection(words), 0)) as feed:
         with monkeypatch.context() as patched:
 
             def refuse(*_: object) -> None:

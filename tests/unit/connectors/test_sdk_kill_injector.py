@@ -60,21 +60,15 @@ def test_no_action_happens_after_a_kill(kills: KillInjector, tmp_path: Path) -> 
     assert states(tmp_path, kills, job)[0] == {"there": "x"}
 
 
-def test_repeated_action_is_killed_twice(kills: KillInjector, tmp_path: Path) -> None:
+def test_repeated_action_is_killed_twice_and_another_line_separately(kills: KillInjector, tmp_path: Path) -> None:
     def job() -> None:
         for number in range(5):
             (tmp_path / f"{number}").mkdir(exist_ok=True)
+        kill_point("handed over")
+        kill_point("handed over")
 
     states(tmp_path, kills, job)
-    assert kills.count == 2
-
-
-def test_same_action_from_another_line_is_killed_separately(kills: KillInjector, tmp_path: Path) -> None:
-    def job() -> None:
-        kill_point("handed over")
-        kill_point("handed over")
-
-    assert len(states(tmp_path, kills, job)) == 3
+    assert kills.count == 4
 
 
 def test_actions_of_other_threads_and_directories_are_not_killed(

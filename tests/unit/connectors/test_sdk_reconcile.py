@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.sdk import reconcile
-from connectors.sdk.errors import ConnectorError
-from connectors.sdk.reconcile import Finding, Observation, PollScope, Reconciler, microseconds
+from connectors.sdk.reconcile import Finding, Observation, PollScope, Reconciler
 
 UNTIL = datetime(2026, 3, 16, tzinfo=UTC)
 
@@ -227,34 +226,3 @@ def test_repetitions_are_dropped_before_changes(reconciler: Reconciler) -> None:
     assert len(after) == reconcile.MAX_OBSERVATIONS
     assert [(one.at, one.state) for one in after[:3]] == [(0, "a"), (1, "b"), (2, "a")]
     assert [one.at for one in after[3:]] == [*range(53 - reconcile.MAX_OBSERVATIONS + 4, 54)]
-
-
-def test_files_are_private(tmp_path: Path, reconciler: Reconciler) -> None:
-    reconciler.record_pushed("a", 10, "open", UNTIL)
-    reconciler.keep(reconciler.take_changes())
-    assert {path.name for path in tmp_path.iterdir()} >= {"told.sqlite"}
-    assert not [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
-
-
-def test_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "told.sqlite").write_bytes(b"this is not a database at all" * 100)
-    with pytest.raises(ConnectorError, match=r"told\.sqlite is damaged: remove it"):
-        Reconciler(tmp_path)
-
-
-def test_failed_write_saves_nothing(tmp_path: Path, reconciler: Reconciler) -> None:
-    reconciler.record_pushed("a", 10, "open", UNTIL)
-    changes = reconciler.take_changes()
-    with closing(Reconciler(tmp_path)) as other:
-        other._store._database.execute("BEGIN IMMEDIATE")
-        reconciler._store._database.execute("PRAGMA busy_timeout = 0")
-        with pytest.raises(ConnectorError, match="locked"):
-            reconciler.keep(changes)
-        other._store._database.execute("COMMIT")
-        assert other.record_pushed("a", 10, "open", UNTIL).before == ()
-    reconciler.keep(changes)
-    assert reconciler.record_pushed("a", 10, "open", UNTIL).before != ()
-
-
-def test_times_are_in_microseconds() -> None:
-    assert microseconds(datetime(2026, 3, 16, 8, 0, 0, 123_457, tzinfo=UTC)) == 1_773_648_000_123_457

@@ -41,29 +41,6 @@ def test_records_are_read_in_order_and_leave_no_file_behind(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_undropped_records_survive_a_restart(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, segment_bytes=30)
-    payloads = [b"event %d" % n for n in range(10)]
-    for payload in payloads:
-        spool.append([payload])
-    _, position = spool.read(5)
-    spool.drop(position)
-    again = drain(reopened(spool, tmp_path))
-    assert again == payloads[-len(again) :]
-    assert len(again) >= 5, "a record that was not dropped is gone"
-
-
-def test_rewind_reads_undropped_records_again(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    spool.append([b"a", b"b", b"c"])
-    _, first = spool.read(1)
-    spool.read(2)
-    spool.drop(first)
-    spool.rewind()
-    assert drain(spool) == [b"b", b"c"]
-    spool.close()
-
-
 def test_full_spool_stores_no_part_of_a_batch(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=40)
     spool.append([b"x" * 20])

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connectors.sdk.webhook.rate_limiter import MANY_CLIENTS, RateLimiter
 from connectors.sdk.webhook.signatures import SignatureError, StandardWebhooks, check_secret
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -75,17 +74,3 @@ def test_weak_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="24 random bytes") as refusal:
         check_secret(SecretStr(secret))
     assert len(secret) < 7 or secret not in str(refusal.value)
-
-
-def test_each_client_has_its_rate_with_bursts_of_one_second() -> None:
-    rates = RateLimiter(10)
-    assert [rates.admits("a", 0.0) for _ in range(13)] == [True] * 11 + [False] * 2
-    assert rates.admits("b", 0.0)
-    assert [rates.admits("a", 0.1), rates.admits("a", 0.1)] == [True, False]
-    assert rates.admits("a", 60.0)
-
-
-def test_idle_clients_are_removed() -> None:
-    rates = RateLimiter(10)
-    assert all(rates.admits(str(client), client / 10) for client in range(2 * MANY_CLIENTS))
-    assert len(rates._due_at) <= MANY_CLIENTS

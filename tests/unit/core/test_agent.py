@@ -60,16 +60,6 @@ def test_state_per_queue(changes: list[tuple[str, str]], expected: dict[str, str
     assert state_after(*changes) == expected
 
 
-def test_sequence_decides_within_one_second() -> None:
-    paused, unpaused = ("paused", "mdph", 5, "0002"), ("unpaused", "mdph", 5, "0001")
-    assert state_after(paused, unpaused) == state_after(unpaused, paused) == {"mdph": "paused"}
-
-
-def test_member_added_as_paused_is_paused() -> None:
-    added, paused = ("logged_in", "mdph", 5, "0001"), ("paused", "mdph", 5, "0001.1")
-    assert state_after(added, paused) == state_after(paused, added) == {"mdph": "paused"}
-
-
 def test_row_of_a_later_release_is_rejected_with_both_versions() -> None:
     row = agent.fold(None, make("agent.state_changed", subject=AGENT, change="logged_in", queue="mdph"))
     value = agent.encode(row)

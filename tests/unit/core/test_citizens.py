@@ -7,7 +7,8 @@ import pytest
 
 from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_figures
-from streams.core.citizens.citizen import MAX_CONTACTS, RecontactTerms, facts
+from streams.core.citizens.citizen import MAX_CONTACTS, RecontactTerms
+from streams.core.citizens.citizen_facts import close, erase, facts, forget, is_empty
 from streams.core.citizens.citizen_figures import CitizenFigureKey, Period, counted_from, start_of
 from streams.core.citizens.reattribution import ADOPTED, WITHDRAWN
 from streams.core.contacts import event_order
@@ -122,16 +123,16 @@ def test_identity_with_too_many_contacts_is_not_counted() -> None:
     crowd = fold(calls[-1:], row)
     assert facts(crowd) == []
     assert fold(calls, crowd) == crowd
-    assert not citizens.is_empty(citizens.forget(crowd, START_DAY + 10))
-    assert citizens.is_empty(citizens.forget(crowd, START_DAY + 11))
+    assert not is_empty(forget(crowd, START_DAY + 10))
+    assert is_empty(forget(crowd, START_DAY + 11))
 
 
 def test_erased_contact_leaves_the_row_and_stays_counted() -> None:
     row = fold([*handled_call(0), *handled_call(2, 2)])
-    assert citizens.erase(row, {fingerprint("call:s:3")}) is row
-    left = citizens.erase(row, {fingerprint("call:s:1")})
+    assert erase(row, {fingerprint("call:s:3")}) is row
+    left = erase(row, {fingerprint("call:s:1")})
     assert [known.fingerprint for known in left.contacts] == [fingerprint("call:s:2")]
-    assert facts(citizens.close(row, START_DAY + 2)) == facts(citizens.close(left, START_DAY + 2)) == []
+    assert facts(close(row, START_DAY + 2)) == facts(close(left, START_DAY + 2)) == []
 
 
 def test_row_of_an_earlier_release_is_read_and_its_withdrawn_contact_can_return() -> None:

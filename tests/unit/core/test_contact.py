@@ -9,7 +9,8 @@ import pytest
 from models.events import Event
 from models.identities import MAX_IDENTITIES
 from streams.core.contacts import contact
-from streams.core.contacts.contact import Contact, ContactState, RowRetention
+from streams.core.contacts.contact import Contact, ContactState
+from streams.core.contacts.expiry import RowRetention, expires_at
 from streams.core.contacts.queue_stay import StayResult, TimesToLive, stay_result
 from streams.core.rows import UnknownRowVersion
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
@@ -120,20 +121,6 @@ def test_stronger_evidence_wins_in_any_order(kinds: list[str], outcome: str, fin
     }
 
 
-def test_call_that_enters_the_same_queue_twice_has_two_stays() -> None:
-    row = fold(
-        make("call.queued", 0, queue="mdph", visit=1),
-        make("call.left_queue", 60, queue="mdph", visit=1, reason="timeout"),
-        make("call.queued", 61, queue="mdph", visit=2),
-    )
-    assert [story.outcome for story in results(row)] == ["left_timeout", "waiting"]
-    assert row.state is ContactState.WAITING
-    assert fold(make("call.abandoned", 80, queue="mdph", visit=2), row=row).status() == (
-        ContactState.CLOSED,
-        "abandoned",
-    )
-
-
 def test_missing_start_is_derived_from_the_answer_and_corrected_by_a_late_event() -> None:
     answered = make("call.answered", 100, queue="mdph", wait_seconds=30)
     row = fold(answered)
@@ -151,15 +138,6 @@ def test_missing_answer_is_derived_from_the_end(kind: str) -> None:
     assert (story.outcome, story.wait_ms, story.handle_ms) == ("answered", 10_000, 60_000)
 
 
-def test_stay_has_the_earliest_complete_dimensions() -> None:
-    events = [
-        make("call.queued", 1, queue="mdph", site="siege", service=""),
-        make("call.answered", 2, queue="mdph", site="siege", service="autonomie"),
-        make("call.ended", 3, queue="mdph", site="siege", service="enfance", ended_by="caller"),
-    ]
-    assert {fold(*order).dimensions.service for order in permutations(events)} == {"autonomie"}
-
-
 # --------------------------------------------------------------------------------------------------------------- forget
 def test_call_without_an_end_leaves_the_queue_after_its_time_to_live() -> None:
     row = fold(*answered_call()[:2])
@@ -171,36 +149,20 @@ def test_call_without_an_end_leaves_the_queue_after_its_time_to_live() -> None:
     assert results(row)[0].outcome == "waiting"
 
 
-def test_late_answer_replaces_the_assumed_end_of_the_wait() -> None:
-    events = answered_call()
-    forgotten = contact.forget(fold(*events[:2]), START_MS + 10 * TTL.waiting, TTL)
-    assert results(fold(events[2], row=forgotten))[0].finish == "in_progress"
-    assert results(fold(*events[2:], row=forgotten)) == results(fold(*events))
-
-
-def test_conversation_without_an_end_gets_an_assumed_one_and_a_late_end_replaces_it() -> None:
-    events = answered_call()
-    talking = fold(*events[:3])
-    forgotten = contact.forget(talking, START_MS + 25_000 + TTL.in_progress, TTL)
-    assert forgotten.status() == (ContactState.CLOSED, "answered")
-    assert results(forgotten)[0].finish == "ended_forgotten"
-    assert results(fold(events[3], row=forgotten)) == results(fold(*events))
-
-
 # -------------------------------------------------------------------------------------------------------------- expiring
 def test_row_expires_a_retention_period_after_its_last_event() -> None:
     row = fold(*answered_call())
-    assert contact.expires_at(row, KEEP) == START_MS + 206_000
+    assert expires_at(row, KEEP) == START_MS + 206_000
     asked = fold(make("feedback.invited", 500), row=row)
-    assert contact.expires_at(asked, KEEP) == START_MS + 501_000
-    assert contact.expires_at(fold(*answered_call()[:2]), KEEP) is None
-    assert contact.expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
+    assert expires_at(asked, KEEP) == START_MS + 501_000
+    assert expires_at(fold(*answered_call()[:2]), KEEP) is None
+    assert expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
 
 
 def test_row_of_old_events_is_kept_after_its_last_change() -> None:
     row = fold(*answered_call()).__copy__()
     row.touched_at = START_MS + 10_000_000
-    assert contact.expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
+    assert expires_at(row, RowRetention(closed=1_000, touched=60_000)) == START_MS + 10_060_000
 
 
 # -------------------------------------------------------------------------------------------------------- other channels
@@ -259,13 +221,6 @@ def test_latest_detail_of_each_event_type_is_kept() -> None:
     assert msgspec.json.decode(moved.detail) == {"starts_at": "2025-03-07T09:00:00Z", "by": "citizen"}
 
 
-def test_feedback_does_not_change_the_channel_of_a_call() -> None:
-    given = make("feedback.given", 900, scale="csat_1_5", score=5)
-    assert fold(given).channel == "feedback"
-    assert fold(given, *answered_call()).channel == fold(*answered_call(), given).channel == "call"
-    assert fold(*answered_call(), given).state is ContactState.CLOSED
-
-
 # ----------------------------------------------------------------------------------------------------------- identities
 def test_identities_are_merged_strongest_first() -> None:
     row = fold(
@@ -275,24 +230,10 @@ def test_identities_are_merged_strongest_first() -> None:
     assert row.citizen == CASE
 
 
-def test_erased_contact_gets_no_identities_from_late_events() -> None:
-    events = [*answered_call(), make("personal_data.erased", 1000, channel="call")]
-    assert {fold(*order).identities for order in permutations(events)} == {""}
-
-
-def test_erasure_does_not_change_the_dimensions_of_an_opinion() -> None:
-    given = make("feedback.given", 900, scale="csat_1_5", score=5)
-    erased = make("personal_data.erased", 1000, channel="call", site="", service="")
-    for order in permutations([given, erased]):
-        assert (fold(*order).channel, fold(*order).dimensions) == ("feedback", fold(given).dimensions)
-    for order in permutations([given, erased, *answered_call()]):
-        assert (fold(*order).channel, fold(*order).dimensions) == ("call", fold(*answered_call()).dimensions)
-
-
 def test_erased_contact_is_retained_like_any_other() -> None:
     erased = make("personal_data.erased", 1000, channel="call")
     for row in (fold(*answered_call(), erased), fold(erased)):
-        assert contact.expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
+        assert expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
 
 
 def test_number_of_identities_is_limited() -> None:
@@ -311,16 +252,6 @@ def test_row_of_a_later_release_is_rejected_with_both_versions() -> None:
 def test_invalid_row_is_rejected(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         contact.decode(value)
-
-
-def test_decoded_rows_share_values_from_closed_sets() -> None:
-    first, second = (
-        contact.decode(contact.encode(fold(*answered_call(subject)))) for subject in ("call:a:1", "call:a:2")
-    )
-    assert first.stays[0].dimensions is second.stays[0].dimensions
-    assert first.case_events[0].detail is second.case_events[0].detail
-    assert first.case_events[0].type is second.case_events[0].type
-    assert first.sector is second.sector
 
 
 def size_of(value: object, seen: set[int]) -> int:

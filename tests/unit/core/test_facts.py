@@ -70,10 +70,6 @@ def test_letter_counts_for_the_service_that_answers_it() -> None:
     }
 
 
-def test_figures_of_a_letter_do_not_depend_on_the_order_of_events() -> None:
-    assert all(count(order) == count(LETTER) for order in permutations(LETTER))
-
-
 def test_letter_is_received_at_its_admission() -> None:
     friday = START - timedelta(days=3)
     late = [make("letter.arrived", 0, subject=MAIL, admitted_at=friday), LETTER[1]]
@@ -113,11 +109,6 @@ def test_outgoing_letter_is_not_received() -> None:
     cents = {"postage_cents": 574, "postage_cents_lettre_recommandee": 574}
     assert count([sent]) == {"mail/autonomie": {"sent_lettre_recommandee": 1, **cents}}
     assert count([*LETTER, sent])["mail/autonomie"]["received"] == 1
-
-
-def test_letter_counts_when_its_arrival_is_known() -> None:
-    assert count([LETTER[3]]) == {}
-    assert count([LETTER[3], LETTER[0]])["mail/autonomie"]["received"] == 1
 
 
 @pytest.mark.parametrize(

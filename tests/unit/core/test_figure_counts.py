@@ -1,7 +1,5 @@
 """Changes of the figures after changes of contact rows."""
 
-from itertools import permutations
-
 import pytest
 
 from models.events import Event
@@ -46,16 +44,6 @@ def test_each_fact_counts_in_the_bucket_of_its_time() -> None:
     }
 
 
-def test_stocks_are_only_in_the_total_row() -> None:
-    events = answered_call()
-    assert named(count(*events[:1])[1][0, PLACE]) == {}
-    assert named(count(*events[:2])[1][0, PLACE]) == {"offered": 1, "waiting": 1}
-    _, figures = count(*events[:3])
-    assert named(figures[0, PLACE])["in_progress"] == 1
-    assert "waiting" not in named(figures[0, PLACE])
-    assert "in_progress" not in named(figures[START, PLACE])
-
-
 def test_correction_moves_the_fact_and_is_recorded() -> None:
     _, figures = count(
         make("call.queued", 0, queue="mdph", site="siege", service="autonomie"),
@@ -72,16 +60,6 @@ def test_correction_moves_the_fact_and_is_recorded() -> None:
         "-abandon_wait_milliseconds": 30_000,
         "-abandon_wait_le_30": 1,
     }
-
-
-def test_stay_with_corrected_dimensions_counts_there() -> None:
-    nowhere = PLACE._replace(service="")
-    _, figures = count(
-        make("call.queued", 0, queue="mdph", site="siege"),
-        make("call.answered", 9, queue="mdph", site="siege", service="autonomie"),
-    )
-    assert named(figures[0, nowhere]) == {"-offered": 1}
-    assert named(figures[0, PLACE])["offered"] == 1
 
 
 def transferred(at: int, to: str) -> Event:
@@ -106,22 +84,6 @@ def test_transfer_counts_by_target_queue() -> None:
         assert figures[START, Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", f"call:mdph:{to}")].counts == [1]
 
 
-def test_target_queue_does_not_depend_on_the_order_of_events() -> None:
-    events = [transferred(210, ""), transferred(200, "rsa"), transferred(190, "mdph"), transferred(200, "routes")]
-    for order in permutations(events):
-        _, figures = count(*answered_call()[:3], *order)
-        counted = {
-            queue: numbers["handed_on"] for queue, numbers in handed_on(figures).items() if "handed_on" in numbers
-        }
-        assert counted == {"call:mdph:routes": 1}, "the latest known target wins, and the lesser name at equal times"
-        assert named(figures[0, PLACE])["transferred"] == 1
-
-
-def test_corrected_target_queue_replaces_the_former_one() -> None:
-    _, figures = count(*answered_call()[:3], transferred(190, "mdph"), transferred(200, "rsa"), transferred(190, "apa"))
-    assert handed_on(figures) == {"call:mdph:mdph": {"-handed_on": 1}, "call:mdph:rsa": {"handed_on": 1}}
-
-
 def test_target_queue_of_an_earlier_release_has_the_time_of_the_transfer() -> None:
     row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
     visit = row.stays[0].__copy__()
@@ -130,17 +92,6 @@ def test_target_queue_of_an_earlier_release_has_the_time_of_the_transfer() -> No
     row.stays = (visit,)
     for at, to, counted in ((210, "apa", "apa"), (190, "apa", "rsa")):
         assert contact.fold(row, transferred(at, to)).stays[0].to_queue == counted, "with the time of its transfer"
-
-
-def test_transfer_with_corrected_dimensions_counts_there() -> None:
-    nowhere = make("call.transferred", 200, queue="mdph", site="siege", kind="blind", to_queue="rsa")
-    _, figures = count(nowhere, *answered_call()[:3])
-    places = {
-        dimensions: support.named(dimensions, figure) for (start, dimensions), figure in figures.items() if not start
-    }
-    queue = "call:mdph:rsa"
-    assert places[Dimensions(TRANSFER_CHANNEL, "siege", "", queue)] == {"-handed_on": 1}
-    assert places[Dimensions(TRANSFER_CHANNEL, "siege", "autonomie", queue)] == {"handed_on": 1}
 
 
 def test_transfer_not_counted_by_an_earlier_release_is_never_subtracted() -> None:

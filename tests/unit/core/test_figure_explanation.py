@@ -5,13 +5,11 @@ from collections import defaultdict
 import pytest
 
 from streams.core.contacts.contact import Contact, fold
-from streams.core.figures.figure import Dimensions, Figure, Formula, new_figure, service_level
+from streams.core.figures.figure import Dimensions, Figure, Formula, new_figure
 from streams.core.figures.figure_counts import count_contact
 from streams.core.figures.figure_explanation import (
     ABANDONMENT,
-    SERVICE_LEVEL,
     FigureQuery,
-    FormulaTerm,
     counted_facts,
     figure_names,
     formula_of,
@@ -64,15 +62,6 @@ def count(row_list: list[Contact]) -> Figure:
     return figures[0, places.pop()]
 
 
-@pytest.mark.parametrize("formula", Formula)
-def test_service_level_matches_its_formula(formula: Formula) -> None:
-    made = formula_of(SERVICE_LEVEL, formula, TARGET, SHORT)
-    counted = [made.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
-    assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
-        count(rows()), TARGET, SHORT, formula
-    )
-
-
 def test_abandonment_excludes_short_waits() -> None:
     made = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
     counted = [made.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
@@ -115,14 +104,3 @@ def test_every_number_of_the_schemas_has_a_formula() -> None:
     } < set(figure_names())
     with pytest.raises(KeyError, match="nothing"):
         formula_of("nothing", Formula.NET_OF_SHORT, TARGET, SHORT)
-
-
-def test_bounds_of_a_term_are_inclusive_above() -> None:
-    assert [FormulaTerm("answered", at_most=20_000).holds("answered", amount) for amount in (20_000, 20_001)] == [
-        True,
-        False,
-    ]
-    assert [FormulaTerm("abandoned", more_than=10_000).holds("abandoned", amount) for amount in (10_000, 10_001)] == [
-        False,
-        True,
-    ]

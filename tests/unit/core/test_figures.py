@@ -6,7 +6,6 @@ from streams.core.figures.figure import (
     Figure,
     Formula,
     decode_figure,
-    encode_figure,
     left,
     merge,
     new_figure,
@@ -50,11 +49,6 @@ def test_formulas_give_four_service_levels_for_the_same_day(day: Figure, formula
     ratio = service_level(day, target_seconds=20, short_seconds=20, formula=formula).ratio
     assert ratio is not None
     assert round(100 * ratio, 1) == percent
-
-
-def test_default_formula_is_net_of_short(day: Figure) -> None:
-    assert service_level(day, 20, 20) == (80, 110)
-    assert service_level(day, 20, 5) == (80, 120)
 
 
 def test_other_leave_reasons_count_only_as_offered(day: Figure) -> None:
@@ -112,13 +106,6 @@ def test_merging_adds_and_keeps_the_oldest() -> None:
     merge(first, second)
     assert first.oldest_waiting_at == 50
     assert second.counts[:2] == [2, 0]
-
-
-def test_row_survives_a_round_trip() -> None:
-    row = figure(offered=3, wait_milliseconds=123_456)
-    row.corrected = {2: 5}
-    row.oldest_waiting_at = 1_740_988_800_000
-    assert decode_figure(encode_figure(row)) == row
 
 
 def test_row_with_fewer_counts_is_extended_with_zeros() -> None:

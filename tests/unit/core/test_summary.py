@@ -66,25 +66,6 @@ def test_summary_does_not_depend_on_the_order_of_entries() -> None:
     assert summary.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
 
 
-def test_call_that_changes_queue_within_one_second_waits_in_the_new_queue() -> None:
-    states = {"arrived": ContactState.WAITING, "queued": ContactState.WAITING, "left_queue": ContactState.CLOSED}
-    calls = {
-        name: entry(f"call.{kind}", at, states[kind], id=name, contact="call:a:1", channel="call")
-        for name, kind, at in (
-            ("arrived", "arrived", 0),
-            ("first", "queued", 0),
-            ("gone", "left_queue", 1000),
-            ("second", "queued", 1000),
-        )
-    }
-    for order in permutations(calls.values()):
-        (summary,) = summarise(order, NOW)
-        assert (summary.state, summary.is_open) == (ContactState.WAITING, True)
-        assert [item["id"] for item in sort_entries(order)] == [*calls]
-    left_at_once = [calls["first"], calls["gone"] | {"happened_at": NOW}]
-    assert [item["id"] for item in sort_entries(left_at_once[::-1])] == ["first", "gone"]
-
-
 @given(call_histories(longest=2, is_whole=True), st.randoms())
 def test_state_of_a_call_matches_its_events_in_order_of_time(events: list[Event], any_order: Random) -> None:
     entries = [

@@ -1,7 +1,6 @@
-"""Partition tasks: limits of a step, halving of batches that cannot be folded, and retries while the job is busy."""
+"""Partition tasks: serialized steps, retries while the job is busy, and closing."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -13,16 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine.batch import Batch
 from streams.engine.job import Busy, Unavailable
 from streams.engine.options import Options
-from streams.engine.partition_task import (
-    ASSUMED_RECORD_BYTES,
-    MAX_BACKLOG_BYTES,
-    MAX_DELAY_SECONDS,
-    MAX_LINGER_MULTIPLE,
-    MIN_DELAY_SECONDS,
-    MIN_LINGER_BACKLOG,
-    PartitionTask,
-    _halves,
-)
+from streams.engine.partition_task import PartitionTask
 
 SOURCE = TopicPartition("calls", 0)
 
@@ -32,147 +22,10 @@ def batch(start: int, count: int, size: int = 1) -> Batch:
     return Batch(SOURCE, records, start, start + count + 1)  # with a transaction marker at its end
 
 
-def open_task(max_records: int, **options: Any) -> PartitionTask:
-    """Return a task of a fake worker, ready for batches from offset 0 on."""
-    job = SimpleNamespace(sources=["calls"], open=lambda _: None)
-    worker: Any = SimpleNamespace(
-        job=job,
-        options=Options("", max_records=max_records, **options),
-        room_freed=SimpleNamespace(set=lambda: None),
-    )
-    partition_task = PartitionTask(worker, 0)
-    partition_task.ready, partition_task.positions = True, {SOURCE: 0}
-    return partition_task
-
-
 def put(partition_task: PartitionTask, *batches: Batch) -> None:
     for one in batches:
         partition_task.expect(one)
         partition_task.put(one)
-
-
-def test_step_takes_at_most_max_records_and_loses_none() -> None:
-    partition_task = open_task(max_records=10)
-    put(partition_task, batch(0, 7), batch(8, 7), batch(16, 7))
-    assert not partition_task.has_room
-    taken = [partition_task._take() for _ in range(4)]
-    assert [[(one.start, len(one.records), one.next) for one in step] for step in taken] == [
-        [(0, 7, 8), (8, 3, 11)],
-        [(11, 4, 16), (16, 6, 22)],
-        [(22, 1, 24)],
-        [],
-    ]
-    assert partition_task.has_room
-
-
-def test_step_and_backlog_are_limited_in_bytes() -> None:
-    partition_task = open_task(max_records=10_000)
-    size = MAX_BACKLOG_BYTES // 4
-    put(partition_task, *(batch(number * 2, 1, size) for number in range(6)))
-    assert not partition_task.has_room
-    assert [len(partition_task._take()) for _ in range(3)] == [4, 2, 0]
-    assert partition_task.has_room
-
-
-def due_at(partition_task: PartitionTask, step_at: float, *, behind: int) -> float:
-    """Return when a step is due, with `behind` more records in Kafka."""
-    end = partition_task.positions[SOURCE] + behind
-    partition_task._end = lambda _: end  # type: ignore[method-assign]
-    return partition_task._due_at(step_at)
-
-
-def test_step_lingers_while_many_more_records_are_in_kafka() -> None:
-    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
-    put(partition_task, batch(0, 20))
-    last_put_at = partition_task._put_at
-    assert due_at(partition_task, step_at=1.0, behind=0) == 1.0, "no more records to wait for"
-    many = MIN_LINGER_BACKLOG
-    assert due_at(partition_task, step_at=1.0, behind=many - 1) == 1.0
-    assert due_at(partition_task, step_at=1.0, behind=many) == last_put_at + 2.0, "it lingers after the latest batch"
-    assert due_at(partition_task, step_at=last_put_at + 9, behind=many) == last_put_at + 9
-    partition_task._put_at = last_put_at + 100
-    assert due_at(partition_task, step_at=1.0, behind=many) == last_put_at + MAX_LINGER_MULTIPLE * 2.0, (
-        "the linger is limited if batches trickle in"
-    )
-    put(partition_task, batch(21, 30))
-    assert due_at(partition_task, step_at=last_put_at + 9, behind=1000) == 0.0, "a full step does not linger"
-
-
-def test_long_step_of_another_task_extends_the_linger() -> None:
-    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
-    put(partition_task, batch(0, 20))
-    first_at = partition_task._first_at
-    partition_task._note_delay(time.monotonic() - MIN_DELAY_SECONDS / 2)
-    assert (partition_task._put_at, partition_task._first_at) == (first_at, first_at)
-    partition_task._note_delay(time.monotonic() - 30)
-    assert partition_task._put_at >= first_at
-    assert first_at + 30 <= partition_task._first_at < first_at + 31
-    for _ in range(10):
-        partition_task._note_delay(time.monotonic() - 30)
-    assert partition_task._first_at == first_at + MAX_DELAY_SECONDS, "the extension is limited"
-
-
-def test_batches_of_markers_alone_fill_the_backlog() -> None:
-    partition_task = open_task(max_records=3)
-    put(partition_task, *(Batch(SOURCE, [], start, start + 1) for start in range(3)))
-    assert not partition_task.has_room
-    assert len(partition_task._take()) == 3
-    assert partition_task.has_room
-
-
-def test_slow_ticks_leave_time_to_other_tasks() -> None:
-    others = 0
-
-    class Slow(RecordingTask):
-        """Task whose ticks take longer than the pause between them."""
-
-        async def _open(self) -> None:
-            self.ready = True
-
-        async def _tick(self) -> float:
-            time.sleep(0.02)  # noqa: ASYNC251 - blocks like a database
-            self.ticks = getattr(self, "ticks", 0) + 1
-            self._closing = self.ticks == 3
-            return 0.01
-
-    async def other() -> None:
-        nonlocal others
-        while True:
-            others += 1
-            await asyncio.sleep(0)
-
-    async def run() -> None:
-        background = asyncio.create_task(other())
-        await Slow(FakeJob())._run()
-        background.cancel()
-
-    asyncio.run(run())
-    assert others >= 2, "between any two ticks"
-
-
-def test_step_does_not_linger_with_a_full_backlog() -> None:
-    partition_task = open_task(max_records=100, full_step_records=50, linger_seconds=2.0)
-    put(partition_task, batch(0, 1, MAX_BACKLOG_BYTES))
-    assert due_at(partition_task, step_at=1e9, behind=1000) == 0.0
-
-
-def test_byte_limit_grows_with_max_records() -> None:
-    partition_task = open_task(max_records=100_000)
-    put(partition_task, batch(0, 1, MAX_BACKLOG_BYTES))
-    assert partition_task.has_room
-    put(partition_task, batch(2, 1, 100_000 * ASSUMED_RECORD_BYTES - MAX_BACKLOG_BYTES))
-    assert not partition_task.has_room
-    assert [len(partition_task._take()) for _ in range(2)] == [2, 0]
-
-
-@pytest.mark.parametrize("count", range(1, 12))
-def test_halves_are_not_empty_and_cover_all_records(count: int) -> None:
-    batches = [batch(0, 5), batch(6, 0), batch(7, 7)]
-    first, rest = _halves(batches, count)
-    offsets = [[record.offset for one in half for record in one.records] for half in (first, rest)]
-    assert len(offsets[0]) == count
-    assert offsets[0] + offsets[1] == [record.offset for one in batches for record in one.records]
-    assert rest[-1].next == batches[-1].next
 
 
 class FakeJob:
@@ -297,14 +150,6 @@ def test_serialized_steps_fold_consecutive_batches_of_a_topic_together() -> None
     assert folded == [("calls", [0, 1]), ("calls", [3, 4]), ("letters", [0])]
 
 
-@pytest.mark.usefixtures("_no_pause")
-def test_busy_tick_is_not_counted_as_failed() -> None:
-    job = FakeJob(Busy("locked"))
-    partition_task = RecordingTask(job)
-    assert asyncio.run(partition_task._tick()) == Options("").tick_seconds
-    assert (job.rollbacks, partition_task._failed_ticks) == (1, 0)
-
-
 def test_serialized_steps_do_not_overlap() -> None:
     steps: list[str] = []
     waiting: list[int] = []
@@ -318,10 +163,9 @@ def test_serialized_steps_do_not_overlap() -> None:
             self.ready, self.positions = True, {SOURCE: 0}
             put(self, batch(0, 5))
 
-        async def _tick(self) -> float:
+        async def _tick(self) -> None:
             steps.append("tick")
             self._closing = True
-            return 0.0
 
         async def _commit(self, step: Any, batches: Any, writes: Any) -> None:
             steps.append("begun")
@@ -370,30 +214,3 @@ def test_task_closed_while_waiting_for_the_step_lock_commits_nothing() -> None:
 def test_unavailable_system_ends_the_step() -> None:
     with pytest.raises(Unavailable):
         asyncio.run(RecordingTask(FakeJob(Unavailable("away")))._step([batch(0, 5)]))
-
-
-def test_only_one_busy_task_retries_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pausing, most = 0, 0
-
-    async def sleep(_seconds: float, really: Callable[[float], Any] = asyncio.sleep) -> None:
-        nonlocal pausing, most
-        pausing += 1
-        most = max(most, pausing)
-        await really(0)
-        pausing -= 1
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    step_lock = asyncio.Lock()
-    partition_tasks = [RecordingTask(FakeJob(*[Busy("locked")] * 5), step_lock) for _ in range(4)]
-
-    async def step(partition_task: RecordingTask) -> None:
-        async with partition_task._locked_step():
-            await partition_task._step([batch(0, 5)])
-
-    async def run() -> None:
-        await asyncio.gather(*map(step, partition_tasks))
-
-    asyncio.run(run())
-    assert (len([partition_task for partition_task in partition_tasks if partition_task.committed]), most) == (4, 1)

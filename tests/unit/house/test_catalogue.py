@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from models.topics import Topic
-from streams.kafka import topic_catalogue
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_catalogue import apply_topics
+from streams.runtime import topic_catalogue
 from streams.runtime.errors import EXIT_CONFIGURATION, OperatorError
+from streams.runtime.topic_catalogue import apply_topics
 from streams.settings.loader import load
 from streams.settings.schema import Settings
 

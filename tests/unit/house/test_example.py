@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.asterisk.simulate import SERVICES
-from connectors.asterisk.simulate.call_profile import CallProfile
+from connectors.sdk.simulation.call_profile import SERVICES, CallProfile
 from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,

@@ -40,7 +40,7 @@ def rows() -> dict[str, Contact]:
 
 @pytest.fixture(autouse=True)
 def _known_contacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def scan(settings: Any, note: Callable[[str, Contact], bool]) -> None:
+    def scan(brokers: str, client: Any, note: Callable[[str, Contact], bool]) -> None:
         for name, row in rows().items():
             note(name, row)
 
@@ -48,6 +48,7 @@ def _known_contacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Europe/Paris")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(explain_cli, "find_readable_cluster", lambda *_: ("", {}))
     monkeypatch.setattr(explain_cli, "scan_contacts", scan)
 
 
@@ -88,7 +89,7 @@ def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: py
         for name, at in {"call:pbx/siege:1": 0, "call:pbx/siege:2": -60}.items()
     }
 
-    def scan(settings: Any, note: Callable[[str, Contact], bool]) -> None:
+    def scan(brokers: str, client: Any, note: Callable[[str, Contact], bool]) -> None:
         for name, row in (letters | calls).items():
             assert row
             note(name, row)
@@ -200,7 +201,7 @@ def test_french_output_has_labels_of_figures_and_events(monkeypatch: pytest.Monk
         assert result.exit_code == 0, result.output
         return result.stdout.splitlines()
 
-    def read(settings: Any, contacts: Any) -> dict[str, Any]:
+    def read(brokers: str, client: Any, contacts: Any) -> dict[str, Any]:
         return {name: answered_call(name) for name in contacts}
 
     monkeypatch.setattr(explain_cli, "read_events", read)

@@ -185,7 +185,10 @@ def test_a_deadline_in_days_is_shown_as_its_last_day(monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     Path("accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
-    monkeypatch.setattr("streams.cli.sla.read_contacts", lambda _, wanted: {FORM: row} if wanted(row) else {})
+    monkeypatch.setattr("streams.cli.sla.find_readable_cluster", lambda *_: ("", {}))
+    monkeypatch.setattr(
+        "streams.cli.sla.read_contacts", lambda _brokers, _client, wanted: {FORM: row} if wanted(row) else {}
+    )
     monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
     first, second = CliRunner().invoke(main, ["sla", "list"]).output.splitlines()[1:]
     assert "  acknowledgement  dossiers  2025-03-03 11:00:00+01:00  late by " in first
@@ -199,6 +202,7 @@ def test_without_an_sla_file_a_hint_names_the_setting(monkeypatch: pytest.Monkey
     row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ACCUEIL_SLA", raising=False)
+    monkeypatch.setattr("streams.cli.sla.find_readable_cluster", lambda *_: ("", {}))
     monkeypatch.setattr("streams.cli.sla.read_contacts", lambda *_: {})
     monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
     for arguments in (["explain", FORM], ["list"]):

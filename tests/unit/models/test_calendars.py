@@ -1,15 +1,13 @@
 """Opening hours, counted days and deadlines of calendars, with dates worked out by hand."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from datetime import date
 from typing import Any
 
 import pytest
 
 from models.calendars import BeyondCalendarError, Calendar, OpeningChange, Unit
 from tests.support.calendars import ALWAYS, HOUR, OFFICE, WEEK, at, make, show
-from tests.support.plain_calendar import french_holidays
 
 
 @pytest.fixture(scope="module")
@@ -102,61 +100,9 @@ def test_versions_apply_from_their_first_day_and_the_first_one_before_it_too() -
 
 
 # ---------------------------------------------------------------------------------------------------------------- clocks
-@pytest.mark.parametrize(
-    ("opening", "begin", "end", "hours"),
-    [
-        ("01:00-05:00", "2026-03-29T01:00+01:00", "2026-03-29T05:00+02:00", 3),  # 02:00 becomes 03:00
-        ("02:30-05:00", "2026-03-29T03:00+02:00", "2026-03-29T05:00+02:00", 2),  # opens in the skipped hour
-        ("01:00-02:30", "2026-03-29T01:00+01:00", "2026-03-29T03:00+02:00", 1),
-        ("01:00-05:00", "2026-10-25T01:00+02:00", "2026-10-25T05:00+01:00", 5),  # 03:00 becomes 02:00
-        ("02:30-05:00", "2026-10-25T02:30+02:00", "2026-10-25T05:00+01:00", 3.5),
-        ("01:00-02:30", "2026-10-25T01:00+02:00", "2026-10-25T02:30+02:00", 1.5),  # only the first occurrence
-        ("00:00-24:00", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00", 23),
-        ("00:00-24:00", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00", 25),
-    ],
-)
-def test_openings_across_a_clock_change(opening: str, begin: str, end: str, hours: float) -> None:
-    calendar = make(versions=[{"sunday": opening}])
-    opens, closes = (round(datetime.fromisoformat(text).timestamp()) * 1000 for text in (begin, end))
-    day = at(begin[:10])
-    assert calendar.next_change(day - 1) == OpeningChange(opens, opens=True)
-    assert calendar.next_change(opens) == OpeningChange(closes, opens=False)
-    assert calendar.add(day, round(hours * HOUR), Unit.OPENING_HOURS) == closes
-
-
-def test_opening_in_the_skipped_hour_makes_no_working_day() -> None:
-    calendar = make(versions=[{"sunday": "02:10-02:50"}])
-    assert show(calendar.add(at("2026-03-28T10:00"), 1, Unit.WORKING_DAYS)) == "2026-04-06T00:00"
-
-
-def test_days_with_a_clock_change_are_shorter_or_longer() -> None:
-    calendar = make()
-    assert calendar.add(at("2026-03-27T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-03-29T00:00") == 23 * HOUR
-    assert calendar.add(at("2026-10-23T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-10-25T00:00") == 25 * HOUR
-    island = make(timezone="Australia/Lord_Howe", holidays=None)
-    begin = at("2026-04-03T10:00", "Australia/Lord_Howe")
-    assert island.add(begin, 2, Unit.CALENDAR_DAYS) - island.add(begin, 1, Unit.CALENDAR_DAYS) == 24.5 * HOUR
-
-
-def test_midnight_may_be_skipped() -> None:
-    calendar = make(timezone="America/Havana", holidays=None, versions=[ALWAYS])
-    begin = at("2026-03-07T10:00", "America/Havana")
-    assert show(calendar.add(begin - 24 * HOUR, 1, Unit.CALENDAR_DAYS), "America/Havana") == "2026-03-08T01:00"
-    assert calendar.next_change(begin) is None
 
 
 # ------------------------------------------------------------------------------------------------------------ long spans
-def test_decades_match_a_count_day_by_day() -> None:
-    calendar = make()
-    begin = at("2020-01-01T10:00")
-    holidays = {day for year in range(2020, 2061) for day in french_holidays(year)}
-    days = (date(2020, 1, 2) + timedelta(n) for n in range(40 * 365))
-    working = [day for day in days if day.weekday() < 5 and day not in holidays]
-    for nth in (1, 30, 251, 5000, 10_000):
-        end = calendar.add(begin, nth, Unit.WORKING_DAYS)
-        assert show(end) == f"{working[nth - 1] + timedelta(1)}T00:00"
-        assert calendar.between(begin, end, Unit.WORKING_DAYS) == nth
-        assert calendar.between(begin, end, Unit.OPENING_HOURS) == nth * 7 * HOUR  # 1 January is closed
 
 
 @pytest.mark.parametrize("order", [sorted, lambda years: sorted(years, reverse=True)])
@@ -174,13 +120,6 @@ def test_first_query_may_be_for_the_last_hours_of_a_year() -> None:
     for year in range(1972, 2100, 9):
         last = at(f"{year}-12-31T23:00")
         assert make(holidays=None).add(last, 1, Unit.CALENDAR_DAYS) == last + 25 * HOUR
-
-
-def test_openings_of_a_year_are_in_order(office: Calendar) -> None:
-    openings = list(office.openings(2026))
-    assert len(openings) == 2 * (261 - 9)  # weekdays without nine holidays
-    assert show(openings[0][0]) == "2026-01-02T08:30"
-    assert all(opening[0] < opening[1] < following[0] for opening, following in pairwise(openings))
 
 
 def test_queries_outside_the_supported_years_raise(office: Calendar) -> None:

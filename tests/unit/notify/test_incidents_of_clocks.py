@@ -80,7 +80,7 @@ def clock_interval(known: Knowledge) -> ClockInterval:
     return ClockInterval(ClockKind.RESOLUTION, 0, PLACE, at(known.started_at), pauses, (), end, ended_at)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     histories(),
     st.sampled_from([(3_600, "elapsed"), (144_000, "elapsed"), (36_000, "opening_hours"), (2, "working_days")]),
@@ -117,7 +117,7 @@ def test_incidents_match_the_clocks(history: list[Knowledge], delay: tuple[int, 
     assert set(ended) <= set(started)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(histories(), st.sampled_from([(3_600, "elapsed"), (36_000, "opening_hours")]))
 def test_rebuilt_worker_state_causes_no_new_breach(history: list[Knowledge], delay: tuple[int, str]) -> None:
     rules, last = policies(*delay), history[-1]

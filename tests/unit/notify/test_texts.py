@@ -6,50 +6,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from models.policies import ClockKind
 from models.timestamps import milliseconds
-from models.topics import Channel
-from streams.cli.sla_explanation import UNITS
 from streams.notify import texts
-from streams.notify.incidents import BROKEN, Change, ChangeKind, Incident, IncidentKind, fold, resolve
-from streams.notify.links import Links
+from streams.notify.incidents import BROKEN, Change, ChangeKind, Incident, fold, resolve
 from streams.notify.options import PARIS
 from streams.notify.store import Notice
 from tests.support.sla_events import SlaClockStub
-
-
-@pytest.mark.parametrize(
-    ("table", "keys"),
-    [
-        (texts.CLOCKS, set(ClockKind)),
-        (texts.CHANNELS, set(Channel)),
-        (texts.HEADS, set(IncidentKind)),
-        (texts.ENDS, {"met", "cancelled", "paused", "moved", "breached"}),
-        (texts.LINKS, set(Links._fields)),
-        (texts.FACTS, set(texts.FACTS)),
-        (texts.LATENESS, set(texts.LATENESS)),
-        *((dict(zip(("one", "several"), forms, strict=True)), {"one", "several"}) for forms in texts.DIGESTS.values()),
-    ],
-)
-def test_table_is_complete(table: dict[str, texts.Both], keys: set[str]) -> None:
-    assert table.keys() == keys
-    assert all(both.keys() == {"fr", "en"} for both in table.values())
-    same = {name for name, both in table.items() if both["fr"] == both["en"]}
-    assert same <= {"service", "contact"}  # same text in both languages
-
-
-@pytest.mark.parametrize(
-    "text", [texts.OVER, texts.STOPS, texts.SEPARATORS, texts.WITHIN, texts.SPANS, texts.CONTACT, texts.TESTS]
-)
-def test_text_exists_in_both_languages(text: texts.Both) -> None:
-    assert text.keys() == {"fr", "en"}
-    assert text["fr"] != text["en"]
-
-
-def test_units_have_the_same_names_as_elsewhere() -> None:
-    assert texts.UNITS.keys() == {unit.value for unit in UNITS}
-    for unit, forms in UNITS.items():
-        assert tuple((form["en"], form["fr"]) for form in texts.UNITS[unit]) == forms
 
 
 def notices() -> list[Notice]:

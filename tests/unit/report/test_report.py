@@ -14,11 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.locale import LANGUAGES
-from streams.cli.figure_labels import figure_label
-from streams.core.figures.figure import Dimensions, Formula, day_key, encode_figure, new_day
+from streams.core.figures.figure import Dimensions, day_key, encode_figure, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
-from streams.privacy import vocabulary
-from streams.privacy.vocabulary import VOCABULARY
 from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
@@ -26,9 +23,8 @@ from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
 from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
-from streams.web.board.texts import TEXTS as BOARD
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
+from tests.web.rows import DESK, MAIL, OPINION, ROADS, SOCIAL, Worker
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = date(2026, 11, 25)
@@ -80,65 +76,6 @@ def busy_worker() -> Worker:
         worker.answered(ROADS, NOON, 10, handle_seconds=60)
         worker.answered(DESK, NOON, 600, handle_seconds=900)
     return worker
-
-
-def test_calls_use_the_configured_formula() -> None:
-    worker = busy_worker()
-    report = report_of(worker)
-    report_table = table(report, "call")
-    assert cell(report_table, SOCIAL, "received").value == 24
-    assert cell(report_table, SOCIAL, "answered").value == 20
-    assert (cell(report_table, SOCIAL, "abandoned").value, cell(report_table, SOCIAL, "abandoned_short").value) == (
-        3,
-        1,
-    ), "as on the board"
-    assert cell(report_table, SOCIAL, "left_otherwise").value == 1
-    assert cell(report_table, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
-    assert cell(report_table, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
-    assert cell(report_table, SOCIAL, "mean_wait").value == 37.5
-    assert cell(report_table, SOCIAL, "mean_handle").value == 120
-    assert cell(report_table, None, "received").value == 31
-    assert cell(report_table, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
-    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of front desks
-    for formula, level in {
-        Formula.ANSWERED_SHARE: (10, 20),
-        Formula.REMOVED_SHARE: (11, 23),
-        Formula.OFFERED_SHARE: (10, 24),
-    }.items():
-        options = WebOptions(brokers="", formula=formula)
-        report_table = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
-        assert cell(report_table, SOCIAL, "service_level")[2:4] == level
-
-
-def test_cases_appointments_and_targets_have_tables() -> None:
-    worker = Worker()
-    for _ in range(5):
-        worker.count(MAIL, NOON, "received")
-        worker.count(MAIL, NOON, "registered", amount=86_400 / 2)
-        worker.count(MAIL, NOON, "responded", amount=3 * 86_400)
-        worker.count(MAIL, NOON, "closed_answered", amount=4 * 86_400)
-        worker.count(MAIL, NOON, "postage_cents", amount=1.39)
-        worker.count(MAIL, NOON, sent_lettre_verte=1, postage_cents=139)
-        worker.count(EMAIL, NOON, "received")
-        worker.count(FORM, NOON, "received", "responded", amount=20 * 86_400)
-        worker.count(APPOINTMENT, NOON, "booked", amount=86_400 * 6)
-        worker.count(KEPT, NOON, "started", "met")
-    worker.count(APPOINTMENT, NOON, attended=3, missed=1, cancelled_by_citizen=2)
-    worker.count(KEPT, NOON, late=1, breached=2)
-    report = report_of(worker)
-    mail = table(report, "mail")
-    assert [value.value for value in mail.rows[1].values] == [5, 0.5, 5, 3, 1, 5, 4]
-    assert cell(table(report, "sent"), MAIL._replace(site=""), "postage").unit == "euros"
-    assert cell(table(report, "form"), FORM._replace(site=""), "responded_within_15").value == 0
-    assert cell(table(report, "email"), None, "mean_first_response").value is None
-    booked = table(report, "appointment")
-    assert cell(booked, None, "no_show")[:4] == (0.25, "share", 1, 4)
-    assert cell(booked, None, "mean_lead")[:2] == (6, "days")
-    for name, dimensions in {"sla": KEPT._replace(service="", site=""), "sla_by_service": KEPT}.items():
-        promises = table(report, name)
-        assert [row.dimensions for row in promises.rows] == [dimensions]
-        assert cell(promises, dimensions, "kept")[:4] == (5 / 7, "share", 5, 7), "as on the board"
-        assert cell(promises, dimensions, "breached").value == 2
 
 
 def test_scores_have_an_interval_and_need_five_answers() -> None:
@@ -250,16 +187,6 @@ def documents() -> dict[str, Document]:
     return {language: build_document(report, history, OPTIONS, language) for language in LANGUAGES}
 
 
-def test_targets_have_the_names_of_the_board(documents: dict[str, Document]) -> None:
-    for language, total, own in (
-        ("fr", "Courrier – première réponse", "Courrier – première réponse, social"),
-        ("en", "Letters – first response", "Letters – first response, social"),
-    ):
-        chapters = {chapter.name: [line.name for line in chapter.lines] for chapter in documents[language].chapters}
-        assert (chapters["sla"], chapters["sla_by_service"]) == ([total], [own])
-        assert TEXTS[language]["clock_resolution"] == BOARD[language]["clock_resolution"]
-
-
 def test_targets_with_the_same_name_show_their_policies() -> None:
     worker = busy_worker()
     other = KEPT._replace(queue="recours:first_response:mail")
@@ -271,46 +198,6 @@ def test_targets_with_the_same_name_show_their_policies() -> None:
     names = {chapter.name: {line.name for line in chapter.lines} for chapter in document.chapters}
     alike = "Courrier – première réponse"
     assert names["sla"] == {f"{alike} (courrier)", f"{alike} (recours)", "Démarches – accusé de réception"}
-
-
-OF_BOARD = {
-    "offered": "received",
-    "answered": "answered",
-    "abandoned": "abandoned",
-    "left": "left",
-    "abandonment": "abandonment",
-    "service_level": "level_short",
-    "closed": "closed",
-    "booked": "booked",
-    "attended": "attended",
-    "missed": "missed",
-    "waiting": "waiting",
-    "in_progress": "in_progress",
-    "pending_citizen": "pending_citizen",
-    "at_risk": "at_risk",
-    "overdue": "overdue",
-    "agents_available": "agents_available",
-}
-"""Name in `accueil explain` → text on the board."""
-
-
-def test_a_figure_has_one_name_on_board_report_and_console(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    apostrophes = str.maketrans("’", "'")
-    for counted, on_board in OF_BOARD.items():
-        assert figure_label(counted) == BOARD["fr"][on_board].lower().translate(apostrophes), counted
-    for language in LANGUAGES:
-        board, report = BOARD[language], TEXTS[language]
-        for name in ("received", "answered", "abandoned", "abandonment", "closed", "booked", "attended", "missed"):
-            assert report[name] == board[name]
-        assert (report["left_otherwise"], report["service_level"]) == (board["left"], board["level_short"])
-        assert board["answered"].lower() in board["handled"].lower(), "the tile counts what the column counts"
-
-
-def test_names_of_clocks_are_those_of_the_board_everywhere() -> None:
-    for language in LANGUAGES:
-        for clock in VOCABULARY["clock"]:
-            assert vocabulary.name("clock", clock, language) == BOARD[language][f"clock_{clock}"].lower()
 
 
 def test_html_is_self_contained_with_formula_and_definitions(documents: dict[str, Document]) -> None:
@@ -378,13 +265,6 @@ def test_numbers_use_the_format_of_the_language() -> None:
     )
     assert format_period(period_of(PeriodKind.MONTH, DAY), "fr") == "novembre 2026"
     assert format_period(period_of(PeriodKind.YEAR, DAY), "fr") == "2026"
-
-
-def test_each_text_exists_in_both_languages() -> None:
-    for name, french in TEXTS["fr"].items():
-        assert french, name
-        assert TEXTS["en"][name], name
-        assert re.findall(r"\{\w+\}", french) == re.findall(r"\{\w+\}", TEXTS["en"][name]), name
 
 
 @pytest.mark.parametrize(

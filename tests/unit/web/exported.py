@@ -9,7 +9,8 @@ from models.policies import Policies
 from streams.core.figures.figure import Dimensions
 from streams.web.collector import FiguresCollector
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import NO_POLICIES, FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import NO_POLICIES, FiguresView
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -30,7 +31,7 @@ class Exported:
         self.worker = Worker(self.view)
         self.options = options
         self.registry = CollectorRegistry()
-        self.registry.register(FiguresCollector(self.view, options, lambda: self.now))
+        self.registry.register(FiguresCollector(self.view.snapshot, options, lambda: self.now))
 
     def __call__(self, name: str, place: Dimensions | None = None, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, (place._asdict() if place else {}) | labels)

@@ -9,7 +9,8 @@ from streams.web.board.at_risk import MAX_LISTED, SUFFIX_LENGTH, AtRiskTargets, 
 from streams.web.board.payload import make_message
 from streams.web.board.sla_targets import WorkingTime
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.clock_events import HOUR, clock_event
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, POLICIES
 from tests.web.rows import Worker
@@ -88,6 +89,7 @@ def test_nothing_is_listed_before_the_topic_is_read_and_unreadable_records_are_s
     view.set_state(ReaderState.FOLLOWING)
     assert due(view) == ["0003"]
     view.begin([0])
+    view.set_state(ReaderState.FOLLOWING)
     assert due(view) == []
 
 

@@ -13,7 +13,8 @@ from streams.web.board.payload import DataState, Message, make_message
 from streams.web.board.queues import LastArrival, LiveFigures
 from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.support.events import make
 from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 
@@ -45,27 +46,6 @@ def busy_view() -> FiguresView:
     worker.stocks(ROADS, NOON - timedelta(seconds=8), waiting=1, agents_available=1, agents_paused=1)
     worker.progress(NOON)
     return view
-
-
-def test_queue_shows_its_day_with_numerators_and_denominators() -> None:
-    roads, social = board_of(busy_view()).board.queues
-    assert (roads.label_fr, social.label_fr) == ("Routes", "aide-sociale")
-    today = social.today
-    assert (today.received, today.answered, today.abandoned, today.abandoned_short, today.left) == (8, 4, 3, 1, 1)
-    assert today.service_level == Ratio(2, 4 + 2)
-    assert today.abandonment == Ratio(2, 4 + 2)
-    assert today.mean_wait_seconds == 36.5
-    assert today.mean_handle_seconds == 120
-    assert social.recent_service_level == today.service_level
-    assert (social.waiting, social.in_progress) == (3, 2)
-    assert social.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
-
-
-def test_total_is_the_sum_of_the_queues() -> None:
-    whole = board_of(busy_view()).board.all
-    assert (whole.waiting, whole.agents_available, whole.agents_on_contact, whole.agents_paused) == (4, 1, 2, 1)
-    assert whole.today.service_level == Ratio(3, 7)
-    assert whole.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
 
 
 def test_agents_of_several_queues_count_once_if_the_figures_allow_it() -> None:
@@ -131,23 +111,6 @@ def test_ratios_without_calls_have_a_zero_denominator() -> None:
     assert sum(board.day.received) == 0
 
 
-def test_curve_has_a_point_for_each_five_minutes_until_now() -> None:
-    day = board_of(busy_view()).board.day
-    assert len(day.received) == len(day.answered) == len(day.abandoned) == 12 * 12 + 1
-    assert (day.received[-1], day.answered[-1], day.abandoned[-1]) == (9, 5, 3)
-    assert (day.end - day.start) // day.step == 288
-
-
-def test_latest_event_is_the_maximum_over_partitions() -> None:
-    view = new_view()
-    first, second = Worker(view, 0), Worker(view, 1)
-    first.progress(NOON)
-    assert board_of(view).clock.event_at is None
-    first.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=3)))
-    second.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=2)))
-    assert board_of(view).clock.event_at == milliseconds(NOON - timedelta(hours=2))
-
-
 def test_history_progress_is_that_of_the_slowest_partition() -> None:
     view = new_view()
     first, second = Worker(view, 0), Worker(view, 1)
@@ -173,10 +136,6 @@ def test_last_arrival_is_shown_by_site() -> None:
         LastArrival("call", "siege", until, 3600),
         LastArrival("call", "annexe", None, 3600),
     ]
-
-
-def test_configured_queue_without_contacts_has_a_site_without_arrivals() -> None:
-    assert board_of(new_view()).board.arrivals == [LastArrival("call", "siege", None, 3600)]
 
 
 def test_forgotten_call_is_not_an_arrival() -> None:
@@ -282,16 +241,6 @@ def test_front_desks_follow_the_telephone_even_without_a_queue_name() -> None:
     assert desk.thresholds.longest_wait_seconds == Thresholds(900, 1800)
 
 
-def test_front_desk_has_no_figures_of_agents() -> None:
-    desk = board_of(at_a_desk()).board.queues[-1]
-    assert desk.agents_available is desk.agents_on_contact is desk.agents_paused is None
-
-
-def test_tiles_and_curve_count_calls_only() -> None:
-    assert board_of(at_a_desk()).board.all == board_of(busy_view()).board.all
-    assert board_of(at_a_desk()).board.day == board_of(busy_view()).board.day
-
-
 def test_desk_may_have_queues_and_service_may_have_labels() -> None:
     view = at_a_desk()
     Worker(view).offered(DESK._replace(queue="papiers"), NOON)
@@ -300,12 +249,6 @@ def test_desk_may_have_queues_and_service_may_have_labels() -> None:
     desks = [queue for queue in board_of(view, options).board.queues if queue.channel == "visit"]
     assert [queue.label_fr for queue in desks] == ["annexe", "Solidarités", "papiers"]
     assert [queue.label_en for queue in desks] == ["annexe", "Social support", "papiers"]
-
-
-def test_desk_and_telephone_queue_may_have_the_same_name() -> None:
-    view = busy_view()
-    Worker(view).offered(DESK._replace(queue="aide-sociale"), NOON)
-    assert [queue.label_fr for queue in board_of(view).board.queues][1:] == ["aide-sociale", "aide-sociale"]
 
 
 # ------------------------------------------------------------------------------------------------------ quiet channels

@@ -28,7 +28,7 @@ from streams.core.figures.figure_schemas import CONTACT_CHANNELS, NO_PREVIOUS_CH
 from streams.core.timeline.entries import Entry
 from streams.web.citizens import CitizensView
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.view import ReaderState
+from streams.web.topic_view import ReaderState
 from tests.support.citizens import START_DAY, Figures, count, entry, fold
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -57,7 +57,7 @@ def call(who: int, day: float, service: str = "autonomie", end: str = "call.ende
 
 def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     registry = CollectorRegistry()
-    registry.register(CitizensCollector(view, PARIS))
+    registry.register(CitizensCollector(view.disclosed_figures, PARIS))
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for metric in registry.collect()
@@ -192,7 +192,7 @@ def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture)
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
     view.apply_all(0, [(b"nonsense", b""), (dump_key(CitizenFigureKey("week", MONDAY, "x")), b"[")])
     assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
-    assert caplog.text.count("cannot be read") == 2
+    assert caplog.text.count("unreadable row") == 2
 
 
 CELLS = st.dictionaries(

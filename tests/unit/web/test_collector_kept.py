@@ -12,7 +12,8 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import APPOINTMENT, DESK, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
@@ -35,7 +36,7 @@ def lines(text: bytes) -> list[bytes]:
 
 def registry_of(view: FiguresView, options: WebOptions, now: Now) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view, options, now))
+    registry.register(FiguresCollector(view.snapshot, options, now))
     return registry
 
 

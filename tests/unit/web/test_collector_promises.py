@@ -1,48 +1,15 @@
 """Tests of the metrics of SLA clocks."""
 
-import subprocess
 from datetime import datetime, timedelta
 
-import pytest
-from prometheus_client import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-
-from models.policies import Policies
 from streams.core.figures.figure import Dimensions
-from streams.core.figures.figure_schemas import SLA
-from streams.web.board.payload import make_message
 from streams.web.metrics.sla_targets import HORIZONS
-from tests.support.prometheus import find
 from tests.unit.web.exported import NOON, Exported
 from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
 from tests.web.rows import DESK, EMAIL, MAIL, ROADS
 
 LETTERS = Dimensions("mail", "siege", "social", "")
 WHICH = {"policy": "courrier", "clock": "acknowledge"}
-
-
-def test_clocks_have_the_dimensions_of_their_contacts() -> None:
-    exported = Exported()
-    exported.worker.count(KEPT, NOON, "started", "started", "started", "met", "breached")
-    exported.worker.stocks(KEPT, NOON - timedelta(days=3), running=1, overdue=1)
-    assert exported("contact_sla_started_total", LETTERS, **WHICH) == 3
-    results = ("met", "breached", "cancelled")
-    completed = [exported("contact_sla_completed_total", LETTERS, **WHICH, result=result) for result in results]
-    assert completed == [1, 1, 0]
-    states = ("running", "at_risk", "overdue", "paused")
-    assert [exported("contact_sla_open_items", LETTERS, **WHICH, state=state) for state in states] == [1, 0, 1, 0]
-    oldest = exported("contact_sla_oldest_overdue_timestamp_seconds", LETTERS, **WHICH)
-    assert oldest == (NOON - timedelta(days=3)).timestamp()
-
-
-def test_sla_is_not_exported_as_a_channel() -> None:
-    exported = Exported()
-    exported.worker.count(KEPT, NOON, "started")
-    exported.worker.stocks(KEPT, NOON, overdue=1)
-    others = [key for key in exported.numbers() if "'sla'" in key[1]]
-    assert others == []
-    assert make_message(exported.view.snapshot(NOON), exported.options, "")
 
 
 def test_due_clocks_are_counted_by_horizon() -> None:
@@ -163,36 +130,3 @@ def test_target_without_contacts_has_zeros() -> None:
         ("email", "social", "courrier", "acknowledge"),
         ("form", "social", "courrier", "acknowledge"),
     } < promised(), "from then on the policy is for all"
-
-
-@pytest.mark.parametrize("policies", [Policies(), POLICIES])
-def test_only_targets_of_the_sla_file_have_series(policies: Policies) -> None:
-    exported = Exported(HOUSE, policies)
-    exported.worker.count(MAIL, NOON, "received")
-    names = {name for name, _ in exported.numbers() if name.startswith(("contact_sla_", "contact_calendar_"))}
-    names -= {"contact_sla_file_in_force"}
-    assert bool(names) is not policies.empty
-    assert (exported("contact_queue_open", MAIL, calendar="siege") is None) is policies.empty
-
-
-def test_sla_metrics_can_be_parsed_in_both_formats() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    families = text_string_to_metric_families(generate_openmetrics(exported.registry).decode())
-    assert {"contact_sla_policy", "contact_sla_due_items", "contact_calendar_open"} <= {one.name for one in families}
-    check = [find("promtool"), "check", "metrics"]
-    answer = subprocess.run(check, input=generate_latest(exported.registry), capture_output=True, check=False)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
-
-
-def test_durations_are_exported_in_opening_hours_too() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    resolved = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
-    exported.worker.count(resolved, NOON, "started", "met", "worked", amount=7 * 3600)
-    exported.worker.count(KEPT, NOON, "worked", amount=60)
-
-    def resolution(suffix: str, **labels: str) -> float | None:
-        return exported(f"contact_resolution_business_seconds_{suffix}", LETTERS, policy="courrier", **labels)
-
-    assert (resolution("count"), resolution("sum")) == (1, 7 * 3600), "an acknowledgement is none"
-    assert (resolution("bucket", le="7200.0"), resolution("bucket", le="25200.0")) == (0, 1)
-    assert exported("contact_first_response_business_seconds_count", LETTERS, policy="courrier") is None, "not promised"

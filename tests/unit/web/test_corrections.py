@@ -1,7 +1,5 @@
 """Tests of correction metrics: counter minus correction metric is the true count."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,16 +69,3 @@ def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wro
             assert number - after[correction, labels] == pytest.approx(expected[name, labels], abs=1e-6), (name, labels)
             compared += 1
     assert compared > 500
-
-
-def test_help_texts_of_counter_and_correction_metric_refer_to_each_other() -> None:
-    helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
-    corrections = [
-        name for name in helps if name.endswith(CORRECTED_SUFFIX) and name.removesuffix(CORRECTED_SUFFIX) in helps
-    ]
-    assert len(corrections) > 30
-    for name in corrections:
-        assert re.search(rf"which {name}(_total)? exports", helps[name.removesuffix(CORRECTED_SUFFIX)])
-        assert re.match(
-            rf"Counts of {name.removesuffix(CORRECTED_SUFFIX)}(_total)? that later events corrected", helps[name]
-        )

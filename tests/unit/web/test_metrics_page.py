@@ -29,14 +29,6 @@ NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in met
 PAGES = {"en": DEPLOYED / "METRICS.md", "fr": DEPLOYED / "METRICS.fr.md"}
 
 
-class NoReader:
-    def start(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-
 @pytest.mark.parametrize("language", PAGES)
 def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
     printed = CliRunner().invoke(command, ["--lang", language])
@@ -92,7 +84,7 @@ def selectors(node: object) -> list[promql_parser.VectorSelector]:
     return [found for one in inner if type(one).__module__ == "promql_parser" for found in selectors(one)]
 
 
-@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
+@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name[:20])
 def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
     found = selectors(promql_parser.parse(kpi.promql))
     assert found
@@ -102,7 +94,7 @@ def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
         assert (base == selector.name) == (metric.kind != "histogram")
         for matcher in selector.matchers.matchers:
             values = metric.labels[matcher.name]
-            assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.english
+            assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.name
 
 
 def test_metric_without_texts_is_named_in_the_error() -> None:
@@ -113,7 +105,7 @@ def test_metric_without_texts_is_named_in_the_error() -> None:
 
 
 def test_cells_are_escaped() -> None:
-    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
+    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
@@ -121,7 +113,7 @@ def test_cells_are_escaped() -> None:
 @pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
 def test_board_serves_the_page(language: str, word: str) -> None:
     view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
-    app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
+    app = create_app(view, WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
     with TestClient(app) as client:
         answer = client.get("/metrics/help", params={"lang": language})
     assert answer.status_code == 200

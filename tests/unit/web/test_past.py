@@ -5,16 +5,14 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
-import pytest
-
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.web.board.payload import make_message
 from streams.web.board.typical_day import WEEKS, PastDays, TypicalDay, typical_day_of
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.web.rows import MAIL, ROADS, SOCIAL
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -96,11 +94,6 @@ def test_midnight_moves_to_the_next_weekday_and_drops_old_days() -> None:
     assert days_of(past) == {}
 
 
-def test_unreadable_row_is_reported() -> None:
-    with pytest.raises(msgspec.DecodeError):
-        filled().put("day", TODAY.toordinal() - 7, SOCIAL, 0, b"{}")
-
-
 def test_typical_day_is_the_mean_of_earlier_days() -> None:
     past = PastDays(PARIS, NOON)
     for week, number in enumerate((10, 20, 30, 5), start=1):
@@ -132,15 +125,6 @@ def test_public_holiday_is_compared_with_sundays_and_left_out_of_weekdays() -> N
     usual = typical_day_of(past.whole_days(None), week_later, OPTIONS)
     assert usual is not None
     assert (usual.of_sundays, usual.by_hour[10]) == (False, 20), "not 9, of the holiday"
-
-
-def test_no_contacts_are_expected_on_a_closed_weekday() -> None:
-    past = PastDays(PARIS, NOON)
-    for week in range(2, 6):
-        past.put("day", (TODAY - week * WEEK).toordinal() + 1, SOCIAL, 0, day_of(calls(20)))
-    usual = typical_day_of(past.whole_days(None), NOON, OPTIONS)
-    assert usual is not None
-    assert (len(usual.days), sum(usual.by_hour), usual.by_now, usual.rest, usual.low, usual.high) == (4, 0, 0, 0, 0, 0)
 
 
 def test_too_few_days_give_no_typical_day() -> None:

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 
-import msgspec
 import pytest
 
 from models.policies import Policies
@@ -11,17 +10,15 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.board.payload import Board, make_message
 from streams.web.board.sla_targets import (
-    MAX_LISTED,
     Deadline,
     OpeningState,
-    SlaTargetStatus,
     WaitingCounts,
     WorkingTime,
     measure_working_time,
 )
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.sums import Ratio
-from streams.web.view import FiguresView, ReaderState
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
 from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
 from tests.web.rows import DESK, MAIL, ROADS, Worker
 
@@ -64,34 +61,6 @@ class FilledBoard:
 @pytest.fixture
 def filled() -> FilledBoard:
     return FilledBoard()
-
-
-def test_without_targets_the_overview_is_empty() -> None:
-    promises = FilledBoard(policies=Policies()).board().promises
-    assert (promises.openings, promises.standing, promises.overdue, promises.due) == ([], [], [], [])
-
-
-def test_status_of_a_target_adds_up_all_services(filled: FilledBoard) -> None:
-    oldest = midnight(date(2026, 3, 6))
-    filled.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
-    filled.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
-    filled.worker.count(ANNOUNCED, NOON - DAY, met=20)
-    filled.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
-    filled.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
-    (promise,) = filled.board().promises.standing
-    assert promise == SlaTargetStatus(
-        policy="courrier",
-        clock="announced",
-        channel="mail",
-        running=11,
-        at_risk=2,
-        overdue=3,
-        paused=4,
-        oldest_overdue_at=milliseconds(oldest),
-        overdue_by=WorkingTime(2, (8 + 8 + 3) * 3600 + 1800 + 120),
-        kept=Ratio(9, 10),
-        objective=0.9,
-    )
 
 
 def test_targets_follow_the_sla_file_and_former_policies_come_last(filled: FilledBoard) -> None:
@@ -178,15 +147,6 @@ def test_deadlines_of_a_later_day_are_one_line_at_the_first(filled: FilledBoard)
     ]
 
 
-def test_only_the_nearest_deadlines_are_listed(filled: FilledBoard) -> None:
-    for number in range(2 * MAX_LISTED):
-        filled.open(FORMS, NOON + number * DAY + DAY)
-        filled.worker.stocks(FORMS, running=number + 1)
-    assert [one.due_at for one in filled.due()] == [
-        milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MAX_LISTED)
-    ]
-
-
 def test_calls_and_channels_with_unread_history_are_not_listed(filled: FilledBoard) -> None:
     filled.open(ANSWERED, NOON + timedelta(minutes=1))
     filled.worker.stocks(ANSWERED, running=1)
@@ -216,13 +176,6 @@ def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
     board = filled.board()
     assert [queue.calendar for queue in board.queues] == ["nuit", ""]
     assert {service.service: service.calendar for service in board.services} == {"social": "siege", "pmi": ""}
-
-
-def test_json_form_is_stable(filled: FilledBoard) -> None:
-    filled.open(ANNOUNCED, NOON + DAY)
-    filled.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
-    decoded = msgspec.json.decode(msgspec.json.encode(filled.board()))
-    assert decoded == msgspec.to_builtins(filled.board())
 
 
 @pytest.mark.parametrize(

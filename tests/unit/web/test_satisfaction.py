@@ -37,10 +37,6 @@ def test_few_answers_show_only_their_number() -> None:
     assert (line.answers, line.ratio, line.lower, line.upper) == (4, None, None, None)
 
 
-def test_old_answers_do_not_count() -> None:
-    assert measures((OPINION, 28, {"given_csat_1_5_5": 50})) == []
-
-
 def test_several_services_follow_their_total_and_a_single_one_does_not() -> None:
     lines = measures((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
     assert [(line.service, line.measure, line.answers) for line in lines] == [
@@ -65,8 +61,3 @@ def test_service_shows_its_first_measure_with_enough_answers_or_their_number() -
         ("archives", "jdma", 1, None),
         ("routes", "nps", 30, 1),
     ]
-
-
-def test_each_service_is_shown() -> None:
-    lines = measures(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
-    assert len({line.service for line in lines}) == 61

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 
 from models.events import FeedbackScale
@@ -12,11 +11,12 @@ from streams.core.figures.figure import new_figure
 from streams.core.figures.figure_schemas import FEEDBACK
 from streams.core.figures.satisfaction import score_names
 from streams.web.board.payload import Board, make_message
-from streams.web.board.services import Appointments, Cases, Channels, FeedbackCounts, Service, score
+from streams.web.board.services import Cases, Service, score
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.sums import Ratio
-from streams.web.view import FiguresView, ReaderState
-from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView
+from tests.web.rows import FORM, MAIL, OPINION, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 PLAIN = WebOptions(brokers="")
@@ -45,42 +45,6 @@ def filled() -> FilledBoard:
     return FilledBoard()
 
 
-def test_calls_alone_give_no_services(filled: FilledBoard) -> None:
-    filled.worker.offered(SOCIAL, NOON)
-    assert filled.services() == []
-    assert filled.board().all_services == Channels()
-
-
-def test_letters_show_flows_of_today_and_open_cases(filled: FilledBoard) -> None:
-    yesterday = NOON - timedelta(days=1)
-    filled.worker.count(MAIL, yesterday, "received", "closed_answered", amount=60)
-    for days in (1, 4):
-        filled.worker.count(MAIL, NOON, "responded", "closed_answered", amount=days * DAY)
-    filled.worker.count(MAIL, NOON, "closed_duplicate", amount=DAY)
-    filled.worker.count(MAIL, NOON, received=3)
-    oldest = NOON - timedelta(days=9)
-    filled.worker.stocks(MAIL, oldest, waiting=4, in_progress=2)
-    (service,) = filled.services()
-    assert service.mail == Cases(
-        received=3,
-        closed=3,
-        waiting=4,
-        in_progress=2,
-        pending_citizen=0,
-        oldest_open_at=milliseconds(oldest),
-        responded=2,
-        mean_first_response_seconds=2.5 * DAY,
-    )
-    assert service.email is service.form is service.appointment is service.feedback is None
-
-
-def test_mean_without_answers_is_none(filled: FilledBoard) -> None:
-    filled.worker.count(EMAIL, NOON, "received")
-    (service,) = filled.services()
-    assert service.email is not None
-    assert service.email.mean_first_response_seconds is service.email.oldest_open_at is None
-
-
 def test_service_is_one_row_for_all_sites_and_procedures(filled: FilledBoard) -> None:
     worker = filled.worker
     worker.count(FORM, NOON, received=2)
@@ -101,30 +65,6 @@ def test_service_is_one_row_for_all_sites_and_procedures(filled: FilledBoard) ->
     assert (together.mail.received, together.appointment) == (1, None)
 
 
-def test_appointments_are_counted_by_outcome_of_today(filled: FilledBoard) -> None:
-    worker = filled.worker
-    worker.count(APPOINTMENT, NOON, "booked", amount=DAY)
-    worker.count(APPOINTMENT, NOON, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, checked_in=6)
-    worker.count(APPOINTMENT, NOON - timedelta(days=1), attended=40)
-    worker.stocks(APPOINTMENT, waiting=1, pending_citizen=17)
-    (service,) = filled.services()
-    assert service.appointment == Appointments(
-        booked=1, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, waiting=1, upcoming=17
-    )
-
-
-def test_feedback_has_a_score_for_each_used_scale(filled: FilledBoard) -> None:
-    worker = filled.worker
-    worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_4=1, given_csat_1_5_3=2)
-    worker.count(OPINION._replace(queue="mail"), NOON, given_csat_1_5_1=2)
-    worker.count(OPINION, NOON - timedelta(days=1), given_jdma_0_10_9=7)
-    (service,) = filled.services()
-    scores = {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)}
-    assert service.feedback == FeedbackCounts(20, 8, Ratio(6, 20), scores), (
-        "nobody was invited who answered about letters"
-    )
-
-
 def test_answer_on_several_scales_counts_once(filled: FilledBoard) -> None:
     worker = filled.worker
     worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_1=1, given_nps_0_10_9=3)
@@ -135,13 +75,6 @@ def test_answer_on_several_scales_counts_once(filled: FilledBoard) -> None:
     all_services = filled.board().all_services.feedback
     assert all_services
     assert (all_services.given, all_services.response) == (9, Ratio(6, 30))
-
-
-def test_no_response_rate_without_invitations(filled: FilledBoard) -> None:
-    filled.worker.count(OPINION, NOON, given_jdma_0_10_9=7)
-    (service,) = filled.services()
-    assert service.feedback
-    assert service.feedback.response is None
 
 
 @pytest.mark.parametrize(
@@ -187,13 +120,6 @@ def test_configured_service_is_shown_before_its_first_contact() -> None:
     (service,) = filled.services()
     assert service.mail == service.form == Cases(0, 0, 0, 0, 0, None, 0, None)
     assert service.email is None
-
-
-def test_json_form_is_stable(filled: FilledBoard) -> None:
-    filled.worker.count(OPINION, NOON, given_csat_1_5_5=1)
-    decoded = msgspec.json.decode(msgspec.json.encode(filled.board()))
-    assert decoded == msgspec.to_builtins(filled.board())
-    assert decoded["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}
 
 
 def test_dimensions_without_remaining_counts_have_no_row(filled: FilledBoard) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.events import FeedbackScale
-from models.locale import LANGUAGES
+from models.locale import LANGUAGES, translate
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.core.figures.figure import Formula
@@ -58,7 +58,8 @@ def test_every_text_is_used() -> None:
 
 @pytest.mark.parametrize("state", [state for state in DataState if state is not DataState.LIVE])
 def test_console_shows_readiness_with_the_texts_of_the_page(state: DataState) -> None:
-    for language, words in zip(("en", "fr"), MESSAGES[state.value], strict=True):
+    for language in LANGUAGES:
+        words = translate(MESSAGES[state.value], language)
         on_page = TEXTS[language][f"why_{state.value}"].translate({0x2019: "'", 0xA0: " "}).rstrip(".…")
         assert words.lower() == on_page.lower()
 

@@ -10,7 +10,8 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
 from streams.core.figures.figure_schemas import FEEDBACK, QUEUE_SCHEMA, SLA
 from streams.web.merged_rows import Day
-from streams.web.view import FiguresView, ReaderState, Snapshot
+from streams.web.topic_view import ReaderState
+from streams.web.view import FiguresView, Snapshot
 from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -27,33 +28,6 @@ def view_at(now: datetime, partitions: int = 1) -> FiguresView:
 
 def today(snapshot: Snapshot, name: str = "offered") -> int:
     return sum(figure.counts[QUEUE_SCHEMA.index[name]] for figure in snapshot.today.values())
-
-
-def test_rows_of_all_partitions_add_up() -> None:
-    view = view_at(NOON, partitions=2)
-    first, second = Worker(view, 0), Worker(view, 1)
-    first.answered(SOCIAL, NOON, 3)
-    second.answered(SOCIAL, NOON, 4)
-    first.stocks(SOCIAL, NOON - timedelta(seconds=9), waiting=1)
-    second.stocks(SOCIAL, NOON - timedelta(seconds=70), waiting=2)
-
-    snapshot = view.snapshot(NOON)
-
-    total = snapshot.totals[SOCIAL]
-    assert total.counts[QUEUE_SCHEMA.index["answered"]] == 2
-    assert total.stocks[QUEUE_SCHEMA.stock_index["waiting"]] == 3
-    assert total.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=70))
-    assert today(snapshot, "answered") == 2
-
-
-def test_a_row_replaces_its_predecessor() -> None:
-    view = view_at(NOON)
-    worker = Worker(view)
-    for number in range(1, 6):
-        worker.offered(SOCIAL, NOON)
-        assert today(view.snapshot(NOON)) == number
-    view.apply_all(0, worker.rows())
-    assert today(view.snapshot(NOON)) == 5
 
 
 def test_a_tombstone_removes_a_row() -> None:

@@ -1,13 +1,16 @@
-"""Numbers of queue stays, repeatable steps of a call, and event ids."""
+"""Numbers of queue stays, repeatable steps of a call, event ids, and the memory of calls."""
 
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from connectors.asterisk.call_history import MAX_STAYS, CallHistory
+from connectors.asterisk.call_history import CALL_SECONDS, MAX_CALLS, MAX_STAYS, CallHistory
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Reject
+from models.codec import encode
 from tests.support.queue_log import CALL, ENTER, NOW, Log, T, data_of, line
 
 
@@ -55,13 +58,6 @@ class TestQueueStays:
         assert copy == named_otherwise == first
         assert len({first, second, other}) == 3
         assert all(MAX_STAYS < visit <= 2 * MAX_STAYS for visit in (first, second, other))
-
-    def test_refusals_do_not_change_the_numbers_of_other_stays(self) -> None:
-        enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
-        with_refusals = [line("FULL", at=T - 9), *enter[:2], line("CLOSED", at=T + 15, queue="610"), *enter[2:]]
-        ids = {event.id for event in Log().events(*with_refusals)}
-        assert ids > {event.id for event in Log().events(*enter)}
-        assert len(ids) == 5
 
     def test_refusals_get_different_numbers(self) -> None:
         memory = CallHistory()
@@ -114,8 +110,9 @@ class TestSteps:
         ]
         assert len({event.id for event in events}) == 3, "a repeated line gives the same event"
 
-    def test_meaning_configured_later_gives_the_same_numbers(self) -> None:
-        log_lines = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+    @pytest.mark.parametrize("event", ["MENU", "FULL"])
+    def test_meaning_configured_later_gives_the_same_numbers(self, event: str) -> None:
+        log_lines = [line(event, 2, at=T + n) for n in range(3)]
         unexplained = Log(custom_events={})
         rejects = [unexplained.outcome(each) for each in log_lines]
         memories = [msgspec.json.decode(each.context, type=CallHistory) for each in rejects if isinstance(each, Reject)]
@@ -179,3 +176,52 @@ class TestIds:
             "1c4e5e56-c557-5382-b97b-989ab6d21943",
             "ce27aa02-59f9-5e5b-a8de-37698f1403eb",
         ]
+
+
+class TestMemory:
+    def test_call_is_forgotten_after_a_long_silence(self) -> None:
+        log = Log()
+        log.events(line("ENTERQUEUE", call=f"{T}.1", at=T - 2 * CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.2", at=T - CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.3"))
+        assert list(log.memory.calls) == [f"{T}.2", f"{T}.3"]
+
+    def test_memory_is_limited(self) -> None:
+        log = Log()
+        for n in range(MAX_CALLS + 500):
+            log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
+        assert len(log.memory.calls) == MAX_CALLS
+        assert next(iter(log.memory.calls)) == f"{T}.500"
+
+    @pytest.mark.parametrize("at", [10**9, T + 50 * 366 * 86_400])
+    def test_impossible_time_removes_few_calls(self, at: int) -> None:
+        log = Log()
+        for n in range(10):
+            log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
+        log.outcome(line("ENTERQUEUE", call=f"{at}.99", at=at))
+        log.events(*(line("EXITEMPTY", call=f"{T}.{n}", at=T + 1) for n in range(10)))
+        assert sum(len(log.memory.calls[f"{T}.{n}"].stays) for n in range(10)) == 10
+        log.events(*(line("ENTERQUEUE", call=f"{T}.{n}", at=T + 2) for n in range(2, 10)))
+        log.events(line("ENTERQUEUE", call=f"{T}.100", at=T + 2))
+        assert f"{at}.99" not in log.memory.calls
+        assert [len(log.memory.calls[f"{T}.{n}"].stays) for n in range(2, 10)] == [2] * 8
+
+    def test_old_line_is_accepted(self) -> None:
+        log = Log()
+        log.events(line("PAUSE", call="NONE", agent="PJSIP/31"))
+        assert log.events(line("ENTERQUEUE", at=T - 2 * CALL_SECONDS))[0].data.visit == 1
+
+    @given(st.lists(st.sampled_from([
+        *(line(event, call=f"{T}.{call}", queue=queue, agent="PJSIP/31", at=T + at)
+          for event in ("ENTERQUEUE", "CONNECT", "COMPLETEAGENT", "EXITEMPTY", "FULL", "DID")
+          for call in (1, 2) for queue in ("600", "610") for at in (0, 1)),
+        *(line(event, call="NONE", agent="PJSIP/31", at=T + at) for event in ("PAUSE", "UNPAUSE") for at in (0, 1)),
+    ]), max_size=25), st.integers(0, 25))  # fmt: skip
+    @settings(max_examples=80, deadline=None)
+    def test_restart_at_any_point_gives_the_same_events(self, log_lines: list[str], at: int) -> None:
+        whole = [encode(event) for event in Log().events(*log_lines)]
+        before = Log()
+        first = [encode(event) for event in before.events(*log_lines[:at])]
+        saved = msgspec.json.encode(before.memory)
+        after = Log(msgspec.json.decode(saved, type=CallHistory))
+        assert first + [encode(event) for event in after.events(*log_lines[at:])] == whole

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.call_history import CallHistory, StoredStay
+from connectors.asterisk.call_history import CallHistory
 from connectors.sdk.contract import Reject
-from connectors.sdk.errors import ConfigError
 from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind
@@ -65,54 +64,14 @@ class TestQueueNames:
         assert stays(events) == [(f"call.{name}", label, 1) for name in ("queued", "answered", "ended")]
         assert {event.data.queue for event in events} == {label}
 
-    @pytest.mark.parametrize(
-        "names", [("Accueil Général", "ACCUEIL GénéRAL"), ("M. Exemple@example.org", "m. exemple@EXAMPLE.org")]
-    )
-    def test_queue_with_an_unusual_name_has_one_label_for_all_cases(self, names: tuple[str, str]) -> None:
-        events = Log().events(line("ENTERQUEUE", queue=names[0]), line("ABANDON", 1, 1, 9, queue=names[1], at=T + 9))
-        (queued, abandoned) = stays(events)
-        assert queued[1:] == abandoned[1:]
-
     def test_case_of_non_ascii_letters_matters(self) -> None:
         assert (
             len({name for _, name, _ in stays(Log().events(*(line("ENTERQUEUE", queue=name) for name in ("É", "é"))))})
             == 2
         )
 
-    def test_two_tables_of_one_queue_must_be_equal(self) -> None:
-        with pytest.raises(
-            ConfigError, match=r"^essai\.queues has Support and SUPPORT, which are the same queue in Asterisk"
-        ):
-            Log(queues={"Support": {"label": "aide"}, "SUPPORT": {"label": "secours"}})
-
-    @pytest.mark.parametrize("name", ["Support", "Accueil Général"])
-    def test_stay_saved_by_an_earlier_version_continues(self, name: str) -> None:
-        log = Log()
-        log.events(line("ENTERQUEUE", queue=name))
-        previous = log.mapping._names.previous_queue_key(name)  # as saved by that version
-        log.memory.calls[CALL].stays = [StoredStay(previous, T)]
-        assert stays(log.events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9)))[0][2] == 1
-
 
 class TestWaits:
-    def test_agentdump_does_not_end_the_wait(self) -> None:
-        dumped = line("AGENTDUMP", "", at=T + 4, agent="PJSIP/32")
-        assert outcomes(ENTER, dumped) == {"waiting": 1}
-        assert outcomes(ENTER, dumped, TALK, DONE) == {"answered": 1, "ended": 1}
-
-    @pytest.mark.parametrize(
-        "lines",
-        [
-            [line("LEAVEEMPTY"), line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 0)],
-            [line("ENTERQUEUE"), line("LEAVEEMPTY"), line("EXITEMPTY", 1, 1, 0)],
-            [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 9)],
-            [line("ENTERQUEUE"), line("EXITEMPTY", 1, 1, 9, at=T + 9), line("LEAVEEMPTY", at=T + 14)],
-            [line("ENTERQUEUE"), line("LEAVEEMPTY", at=T + 9)],  # as written by XiVO
-        ],
-    )
-    def test_exit_from_an_empty_queue_counts_once(self, lines: list[str]) -> None:
-        assert outcomes(*lines, custom_events={"LEAVEEMPTY": "empty"}) == {"left_empty": 1}
-
     def test_refusal_after_an_exit_is_a_refusal(self) -> None:
         left = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9)]
         assert outcomes(*left, line("JOINEMPTY", at=T + 20), custom_events={"JOINEMPTY": "empty"}) == {"left_empty": 2}
@@ -182,17 +141,6 @@ class TestAgents:
         assert set(self.states(pause, add)) == {"agents_available"}
         assert set(self.states(pause, remove, add, remove, paused)) == {"agents_paused"}
 
-    def test_agent_with_two_calls_is_on_a_contact_until_both_end(self) -> None:
-        other = f"{T}.18"
-        second = [
-            line("ENTERQUEUE", call=other, at=T + 10),
-            line("CONNECT", 1, "y", 1, call=other, at=T + 11, agent="PJSIP/31"),
-        ]
-        over = line("COMPLETEAGENT", 1, 10, 1, call=other, at=T + 21, agent="PJSIP/31")
-        assert set(self.states(ENTER, TALK, *second, over)) == {"agents_on_contact"}
-        assert set(self.states(ENTER, TALK, *second, over, DONE)) == {"agents_available"}
-        assert set(self.states(ENTER, TALK, *second, DONE)) == {"agents_on_contact"}
-
     def test_conversation_with_a_lost_end_frees_the_agent_after_a_time(self) -> None:
         late = [
             line(name, 1, 9, 1, call=f"{T}.18", at=T + 9_000 + n, agent="PJSIP/31")
@@ -202,21 +150,6 @@ class TestAgents:
 
 
 class TestForm:
-    @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
-    def test_name_is_read_in_its_encoding(self, encoding: str) -> None:
-        events = []
-        log = Log()
-        for text in (ENTER, TALK, DONE):
-            outcome = log.outcome(text.replace("PJSIP/31", "Zoé Œuvre").encode(encoding))
-            assert isinstance(outcome, list | tuple), outcome
-            events += outcome
-        assert [event.type for event in events if event.type.startswith("call.")] == [
-            "call.queued",
-            "call.answered",
-            "call.ended",
-        ]
-        assert events[1].data.agent == agent_name("Zoé Œuvre")
-
     def test_each_field_may_have_its_own_encoding(self) -> None:
         mixed = b"|".join([f"{T}|{CALL}".encode(), "général".encode(), "Zoé".encode("cp1252"), b"CONNECT|5|x|2"])
         (answered, _) = Log().outcome(mixed)
@@ -241,28 +174,12 @@ class TestForm:
         assert event.data.position == position
         assert event.identities == (KEY.pseudonym(IdentityKind.PHONE, "+33639980000") if number else "")
 
-    @pytest.mark.parametrize("name", ["Zoé | Accueil", "DUPONT|ZOE", "a|b|c"])
-    def test_agent_name_may_contain_the_separator(self, name: str) -> None:
-        moved = line("BLINDTRANSFER", "610", "c", 5, 55, 1, at=T + 60, agent=name)
-        for end in (DONE.replace("PJSIP/31", name), moved):
-            (_, answered, *_, ended, free) = Log().events(ENTER, TALK.replace("PJSIP/31", name), end)
-            assert answered.data.agent == agent_name(name)
-            assert free.subject.endswith(answered.data.agent)
-            assert (ended.data.wait_seconds, ended.data.handle_seconds) == (5, 55)
-
     @pytest.mark.parametrize(
         "log_line",
         [line("SURVEY", "CONNECT", 5), line("SURVEY", "ABANDON", 1, 1, 5), line("SURVEY", "PAUSE", agent="x")],
     )
     def test_parameter_is_not_read_as_an_event(self, log_line: str) -> None:
         assert not isinstance(Log().outcome(log_line), list | tuple)
-
-    def test_transfer_durations_are_the_last_parameters(self) -> None:
-        for extension in ("610|x", "610"):
-            (event, *_) = Log().last(
-                ENTER, TALK, line("BLINDTRANSFER", extension, "c", 5, 30, 1, at=T + 35, agent="PJSIP/31")
-            )
-            assert (event.data.wait_seconds, event.data.handle_seconds) == (5, 30)
 
 
 class TestNumbersThatAreTelephoneNumbers:
@@ -315,8 +232,3 @@ def test_rejected_answer_is_marked_as_an_answer(event: str) -> None:
     other = Log().outcome(line("ABANDON", queue="NONE"))
     assert isinstance(other, Reject)
     assert not other.reports_answer
-
-
-def test_memory_of_an_earlier_version_is_read() -> None:
-    memory = CallHistory(calls={})
-    assert memory.talks == {}

@@ -1,0 +1,51 @@
+"""True figures of a simulation, used to check those computed from the log."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from connectors.sdk.simulation.call_profile import SERVICES
+
+SHORT_SECONDS: Final = 10
+"""Longest wait of a short abandonment, in seconds."""
+TARGET_SECONDS: Final = 20
+"""Longest wait of a call answered in time, in seconds."""
+
+
+@dataclass(slots=True)
+class QueueTotals:
+    """True figures of one queue. offered = answered + abandoned + sum of left + forgotten + waiting."""
+
+    offered: int = 0
+    answered: int = 0
+    answered_in_time: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    left: dict[str, int] = field(default_factory=dict)
+    """Calls that left without an answer, neither abandoned nor forgotten, by reason."""
+    forgotten: int = 0
+    """Calls that entered the queue, and whose end is never logged."""
+    waiting: int = 0
+    transferred: int = 0
+    transferred_to: dict[str, int] = field(default_factory=dict)
+    """Transferred calls by target queue; empty key if the log does not name it."""
+    ended: int = 0
+    in_progress: int = 0
+    ring_unanswered: int = 0
+    wait_seconds: int = 0
+    """Total wait of answered calls, as logged."""
+    abandon_wait_seconds: int = 0
+    handle_seconds: int = 0
+    """Total duration of ended conversations, as logged."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """True figures of the switchboard, in total and by queue."""
+
+    calls: int = 0
+    """Calls that reached the switchboard."""
+    menu_choices: int = 0
+    messages: int = 0
+    queues: dict[str, QueueTotals] = field(
+        default_factory=lambda: {service.label: QueueTotals() for service in SERVICES}
+    )
