@@ -27,7 +27,7 @@ from streams.locale.reason_texts import describe, explain
 from streams.recovery import dead_letters
 from streams.recovery.dead_letters import DeadLetter, Filter, ReplayResult
 from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import find_cluster, kafka_errors, wait_for_broker
+from streams.runtime.instance_lock import find_cluster, find_readable_cluster, kafka_errors
 from streams.settings.schema import Settings
 
 filters = filtered_by(
@@ -192,8 +192,7 @@ def replay(
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | ReplayResult]:
-    brokers, client = find_cluster(settings, or_demo=True)
-    wait_for_broker(brokers, client=client, reads=[DEAD_LETTERS.name])
+    brokers, client = find_readable_cluster(settings, [DEAD_LETTERS])
     with kafka_errors():
         yield from dead_letters.read(brokers, wanted, client)
 

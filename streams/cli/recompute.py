@@ -21,7 +21,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
 from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import Cluster, find_cluster, kafka_errors, pass_running_settings, wait_for_broker
+from streams.runtime.instance_lock import Cluster, find_readable_cluster, kafka_errors, pass_running_settings
 from streams.runtime.worker import times
 from streams.settings.schema import Settings
 
@@ -65,9 +65,7 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
-        cluster = find_cluster(settings, or_demo=True)
-        topics = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
-        wait_for_broker(cluster.brokers, client=cluster.client, reads=topics)
+        cluster = find_readable_cluster(settings, [CONTACTS, FIGURES, *SOURCES.values()])
         counted, found = _recompute(settings, cluster, policies)
         if found.differences and found.is_transient and counted.history_at:
             click.echo(_describe_history(counted, found, settings), err=True)

@@ -16,7 +16,7 @@ from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.writer import Format, write
 from streams.runtime.errors import EXIT_RESTART, OperatorError
-from streams.runtime.instance_lock import find_cluster, pass_running_settings, wait_for_broker
+from streams.runtime.instance_lock import find_readable_cluster, pass_running_settings
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
@@ -101,9 +101,8 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
     """
     from streams.runtime.process_specs import web_options  # noqa: PLC0415 - imports the broker
 
-    cluster = find_cluster(settings, or_demo=True)
+    cluster = find_readable_cluster(settings, [FIGURES])
     options = web_options(settings, cluster)
-    wait_for_broker(cluster.brokers, client=cluster.client, reads=[FIGURES.name])
     try:
         return read_history(*cluster, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:

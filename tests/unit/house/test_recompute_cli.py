@@ -67,7 +67,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> 
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recompute, "wait_for_broker", lambda *_, **__: None)
+    monkeypatch.setattr("streams.runtime.instance_lock.wait_for_broker", lambda *_, **__: None)
 
     def run(*recounts: Recount, arguments: tuple[str, ...] = ()) -> Result:
         answers = iter(recounts)
