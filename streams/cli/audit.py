@@ -33,9 +33,9 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 MAX_FINDINGS: Final = 10

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from models.locale import _
-from streams.runtime.errors import OperatorError
+from streams.settings.errors import OperatorError
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from models.identities import IdentityKind, normalise
 from models.locale import _, user_language
 from streams.cli.base import prompt
 from streams.privacy.vocabulary import name
-from streams.runtime.errors import OperatorError
 from streams.runtime.sector_keys import kind_option, sector_option
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 

@@ -23,9 +23,9 @@ from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_cluster, find_connectors
 from streams.runtime.process_specs import configure_one_connector
+from streams.settings.errors import OperatorError
 from streams.settings.loader import describe_settings_file
 from streams.settings.schema import ConfigError as SettingsError
 from streams.settings.schema import Settings

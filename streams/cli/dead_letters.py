@@ -26,8 +26,8 @@ from streams.cli.output_tables import (
 from streams.locale.reason_texts import describe, explain
 from streams.recovery import dead_letters
 from streams.recovery.dead_letters import DeadLetter, Filter, ReplayResult
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_cluster, find_readable_cluster, kafka_errors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 filters = filtered_by(

@@ -14,9 +14,9 @@ from streams.cli.audited_commands import audited_action, check_subject, conceal_
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.timeline_database import find_sector, opened_timeline, require_timelines
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 from streams.timeline.erasures import find_sectors
 from streams.timeline.store import Timeline

@@ -10,7 +10,7 @@ import click
 
 from models.locale import N_, _
 from streams.cli.base import Group, config_file, pass_settings, start_logging
-from streams.runtime.errors import OperatorError
+from streams.settings.errors import OperatorError
 
 if TYPE_CHECKING:
     from streams.settings.schema import Settings

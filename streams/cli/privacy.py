@@ -44,11 +44,11 @@ from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fiel
 from streams.privacy.formatting import Formatter
 from streams.privacy.texts import format_erasure, format_request
 from streams.privacy.writer import Format, write
-from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, find_refusal, pass_running_settings
 from streams.runtime.privacy_backend import collect_personal_data, open_erasures
 from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import opened_timeline
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 from streams.timeline.store import Timeline
 

@@ -20,9 +20,9 @@ from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import Cluster, find_readable_cluster, kafka_errors, pass_running_settings
 from streams.runtime.worker import times
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 EXIT_DIFFERENT: Final = 1

@@ -29,8 +29,8 @@ from streams.cli.output_tables import (
 )
 from streams.locale.error_messages import os_error_cause
 from streams.locale.reason_texts import describe, explain
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_connectors, pass_running_settings
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from streams.cli.base import Group
 from streams.cli.output_tables import dry_run_option, print_table
 from streams.cli.privacy import erasure_session, record_proof
 from streams.privacy.retention import find_contradictions, retention_rules
-from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, pass_running_settings
 from streams.runtime.timeline_database import has_timelines, opened_timeline
 from streams.runtime.topic_catalogue import apply_topics
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0

@@ -30,8 +30,8 @@ from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find, find_readable_cluster, kafka_errors
+from streams.settings.errors import OperatorError
 from streams.settings.loader import describe_settings_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.settings.sla_file import load_policies

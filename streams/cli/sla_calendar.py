@@ -12,7 +12,7 @@ from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from models.locale import _
 from streams.cli.base import Group, pass_settings
 from streams.cli.sla import find_file, find_sla_origin
-from streams.runtime.errors import OperatorError
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 from streams.settings.sla_file import load_policies
 

@@ -29,10 +29,10 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
 from streams.privacy.formatting import Formatter, format_entry
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import database_errors, find_sector, opened_timeline, require_timelines
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 from streams.timeline.links import LinkRecord
 

@@ -17,9 +17,9 @@ from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make
 from streams.cli.audited_commands import ActionResult, audited_action
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 DAY_MS: Final = 86_400_000

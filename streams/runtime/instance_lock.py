@@ -22,7 +22,7 @@ from streams.cli.base import pass_settings
 from streams.kafka import broker_login
 from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import DEFAULT_FILE, load
 from streams.settings.schema import ConfigError, Kafka, Settings
 

@@ -10,8 +10,8 @@ from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
 from models.locale import _
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import other_directory_hint
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 USUAL: Final = "general"

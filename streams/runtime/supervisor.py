@@ -25,7 +25,6 @@ from streams.kafka.ports import free_port
 from streams.locale.error_messages import os_error_cause
 from streams.notify.options import Notify
 from streams.privacy.retention import find_due
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import (
     DEMO,
     DEMO_FILE,
@@ -38,6 +37,7 @@ from streams.runtime.prechecks import check_port, claim_data_directory, find_war
 from streams.runtime.process_specs import configure_connectors
 from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, all_ready
 from streams.settings.api import Api
+from streams.settings.errors import OperatorError
 from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
 from streams.settings.schema import Process, Settings
 from streams.settings.sla_file import load_policies

@@ -10,10 +10,10 @@ from connectors.sdk.keys import load_key
 from connectors.sdk.pseudonyms import IdentityBlocklist
 from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
-from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import other_directory_hint
 from streams.runtime.prechecks import prepare_private_directory
 from streams.runtime.sector_keys import find_key_sectors
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.erasures import find_sectors

@@ -7,8 +7,8 @@ from models.locale import N_
 from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
 from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
 from streams.locale.error_messages import translate_by_pattern
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import wait_for_broker
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 
 PHRASES: Final = {

@@ -30,9 +30,9 @@ from connectors.sdk.pseudonyms import IdentityBlocklist, Region
 from models.locale import _
 from streams.core.citizens.identity_resolution import LinkLimits
 from streams.notify.options import Notify
-from streams.runtime.errors import OperatorError
 from streams.settings.api import Api
 from streams.settings.base import Section
+from streams.settings.errors import OperatorError
 from streams.settings.web import Web
 
 

@@ -8,8 +8,8 @@ import pytest
 from models.topics import Topic
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.runtime import topic_catalogue
-from streams.runtime.errors import EXIT_CONFIGURATION, OperatorError
 from streams.runtime.topic_catalogue import apply_topics
+from streams.settings.errors import EXIT_CONFIGURATION, OperatorError
 from streams.settings.loader import load
 from streams.settings.schema import Settings
 

@@ -14,10 +14,10 @@ import pytest
 from streams.cli.sla import active_sla_file
 from streams.kafka.ports import free_port
 from streams.runtime import instance_lock, prechecks
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import find_cluster, write_running_file
 from streams.runtime.prechecks import check_port, claim_data_directory
 from streams.runtime.process_specs import notify_options
+from streams.settings.errors import OperatorError
 from streams.settings.loader import load
 from streams.settings.schema import ConfigError
 
