@@ -22,7 +22,7 @@ test: $(VENV)/.test $(CATALOGUES) tools  ## Toutes les vérifications / Every te
 	@$(BIN)/python -m tests.support.quick_kafka & $(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 		$(MAKE) --no-print-directory lint; wait
 	@echo "→ tests (sans les lents / without the slow ones: $(BIN)/pytest -m 'not broker and not faults and not browser')"
-	@$(BIN)/python -m pytest -p tests.support.progress -n $(TESTERS) --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder \
 		--durations=15 --durations-min=1
 
 lint: $(VENV)/.test $(CATALOGUES)  ## Style et types / Style and types

@@ -8,7 +8,6 @@ import json as json_codec
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,7 +23,7 @@ from streams.access.hash_chain import ChainPosition, Damage, Finding
 from streams.access.permissions import Operation
 from streams.cli.audited_commands import audit_directory, conceal_typed, record_command
 from streams.cli.base import Group
-from streams.cli.citizen_arguments import database_unavailable_text, prompt_pseudonym
+from streams.cli.citizen_arguments import prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     format_time,
@@ -34,9 +33,9 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
-from streams.runtime.instance_lock import pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 MAX_FINDINGS: Final = 10
@@ -65,11 +64,7 @@ class _Checkpoint(click.ParamType):
         """Return the position in the hash chain that `verify` printed."""
         found = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", value)
         if not found:
-            self.fail(
-                _("use the number:hash that verify printed"),
-                param,
-                ctx,
-            )
+            self.fail(_("use the number:hash that verify printed"), param, ctx)
         return ChainPosition(int(found[1]), found[2])
 
 
@@ -85,11 +80,7 @@ def group() -> None:
         "prints on another system: a complete rewrite of the log is only detected with --checkpoint."
     ),
 )
-@click.option(
-    "--checkpoint",
-    type=_Checkpoint(),
-    help=_("Checkpoint that an earlier run printed."),
-)
+@click.option("--checkpoint", type=_Checkpoint(), help=_("Checkpoint that an earlier run printed."))
 @pass_running_settings
 def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     """Print the damages, the first one first; exit with code 1 if any was found."""
@@ -112,10 +103,7 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
             err=True,
         )
     if checkpoint is not None and checkpoint.sequence <= report.begun.sequence and not report.findings:
-        click.echo(
-            _("the record of the checkpoint was removed by retention and cannot be compared"),
-            err=True,
-        )
+        click.echo(_("the record of the checkpoint was removed by retention and cannot be compared"), err=True)
     if report.findings:
         raise SystemExit(EXIT_NOT_FOUND)
     if not report.lines:
@@ -139,15 +127,8 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     )
 )
 @since_option
-@click.option(
-    "--client",
-    help=_("Only accesses by this token or account."),
-)
-@click.option(
-    "--subject",
-    "subject_id",
-    help=_("Only accesses to this pseudonym or contact."),
-)
+@click.option("--client", help=_("Only accesses by this token or account."))
+@click.option("--subject", "subject_id", help=_("Only accesses to this pseudonym or contact."))
 @click.option(
     "--citizen",
     is_flag=True,
@@ -159,10 +140,7 @@ def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
     show_default=IdentityKind.PHONE.value,
     help=_("Kind of identity for --citizen."),
 )
-@click.option(
-    "--sector",
-    help=_("Only records of this sector; with --citizen, the sector to search in."),
-)
+@click.option("--sector", help=_("Only records of this sector; with --citizen, the sector to search in."))
 @limit_option
 @json_option
 @pass_running_settings
@@ -214,16 +192,10 @@ def show(
     if not (found.lines or found.findings):
         click.echo(_describe_empty(settings), err=True)
     if unreadable:
-        click.echo(
-            _("{unreadable} lines cannot be read: run accueil audit verify", unreadable=unreadable),
-            err=True,
-        )
+        click.echo(_("{unreadable} lines cannot be read: run accueil audit verify", unreadable=unreadable), err=True)
     if found.findings:
         click.echo(_describe(directory, found.findings[0]), err=True)
-        click.echo(
-            _("the audit log is damaged, these records may be false: run accueil audit verify"),
-            err=True,
-        )
+        click.echo(_("the audit log is damaged, these records may be false: run accueil audit verify"), err=True)
         raise SystemExit(EXIT_NOT_FOUND)
 
 
@@ -238,30 +210,18 @@ def _check_arguments(subject_id: str | None, kind: str | None, *, citizen: bool)
 
 
 def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int, *, json: bool) -> None:
-    """Print records, and the number of earlier ones left out."""
     if json:
         for record in shown:
             click.echo(json_codec.dumps(record, ensure_ascii=False))
     elif shown:
         print_table(
-            (
-                _("when"),
-                _("client"),
-                _("operation"),
-                _("sector"),
-                _("subject"),
-                _("purpose"),
-                _("result"),
-            ),
+            (_("when"), _("client"), _("operation"), _("sector"), _("subject"), _("purpose"), _("result")),
             [(format_time(_milliseconds(record), zone), *_cells(record)) for record in shown],
         )
     elif not left_out:
         click.echo(_("none"))
     if left_out:
-        click.echo(
-            _("{left_out} earlier records not shown (--limit)", left_out=left_out),
-            err=True,
-        )
+        click.echo(_("{left_out} earlier records not shown (--limit)", left_out=left_out), err=True)
 
 
 class _Citizen(NamedTuple):
@@ -281,25 +241,20 @@ class _Citizen(NamedTuple):
 def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector: str | None) -> _Citizen:
     """Look up a citizen in the timelines; for a contact, its owner. The caller must record the lookup before printing."""
     from streams.privacy.citizen_finder import MAX_IDENTITIES  # noqa: PLC0415 - imports the database libraries
-    from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
+    from streams.runtime.timeline_database import opened_timeline, require_timelines  # noqa: PLC0415
     from streams.timeline.erasures import find_contacts, find_sectors  # noqa: PLC0415
 
-    with operator_errors():
-        chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
-        require_timelines(settings)
-        given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
-        try:
-            with closing(open_timeline(settings)) as timeline:
-                entries = timeline.read_contact(given, 1)
-                owner = entries[0]["owner"] if entries else given
-                cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
-                with timeline.read_connection() as connection:
-                    sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
-                    own = {given, *(cluster.identities if cluster.is_own else [owner])}
-                    contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    chosen_sector = "" if subject_id and sector is None else choose_sector(settings, sector)
+    require_timelines(settings)
+    given = subject_id or prompt_pseudonym(settings, IdentityKind(kind), chosen_sector)
+    with opened_timeline(settings) as timeline:
+        entries = timeline.read_contact(given, 1)
+        owner = entries[0]["owner"] if entries else given
+        cluster = timeline.resolve_identities(owner, MAX_IDENTITIES)
+        with timeline.read_connection() as connection:
+            sectors = [chosen_sector] if chosen_sector else find_sectors(connection, given)
+            own = {given, *(cluster.identities if cluster.is_own else [owner])}
+            contacts = {contact for name in sectors for contact in find_contacts(connection, own, name)}
     hint = ""
     if not cluster.is_own:
         shared = ", ".join(cluster.shared)
@@ -372,5 +327,4 @@ def _describe(directory: Path, finding: Finding) -> str:
 
 
 def _describe_empty(settings: Settings) -> str:
-    directory, hint = audit_directory(settings), stopped_demo_hint(settings.data)
-    return _("no records yet in {directory}{hint}", directory=directory, hint=hint)
+    return _("no records yet in {directory}", directory=audit_directory(settings))

@@ -16,7 +16,7 @@ from models.revocation_reasons import RevocationReason
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result, is_audit_subject
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal, load_secret, secret_path
 from streams.access.permissions import Operation
-from streams.runtime.errors import OperatorError
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 _ACCOUNT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?")

@@ -1,6 +1,5 @@
 """Base of all commands: lazy loading, settings, prompts and one-line errors."""
 
-import gc
 import gettext
 import importlib
 import os
@@ -12,9 +11,17 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
+from connectors.sdk.errors import (
+    ConnectorError,
+    InstanceInUseError,
+    SourceMisconfiguredError,
+    SourceRefusedError,
+    SourceUnavailableError,
+)
 from models import locale
 from models.locale import N_, _
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.locale.error_messages import os_error_cause
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 
 # click translates its own messages with gettext, which prefers LANGUAGE to the locale; `models.locale` ignores LANGUAGE.
 os.environ.pop("LANGUAGE", None)
@@ -24,9 +31,6 @@ gettext.textdomain("click")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-GC_THRESHOLDS: Final = (10_000, 10, 10)
-"""Thresholds of the garbage collector during a command. With the defaults, collection takes a tenth of the import time.
-Long-running processes set their own."""
 MAX_HELP_CHARACTERS: Final = 10_000
 """Longest line of help in a list of commands; click's default of 45 cuts sentences."""
 
@@ -68,15 +72,6 @@ class Group(click.Group):
         super().__init__(*args, **options)
         self._lazy = lazy or {}
         self._sections = sections
-
-    def main(self, *args: Any, **options: Any) -> Any:
-        """Run a command with `GC_THRESHOLDS`; restore the previous thresholds afterwards."""
-        before = gc.get_threshold()
-        gc.set_threshold(*GC_THRESHOLDS)
-        try:
-            return super().main(*args, **options)
-        finally:
-            gc.set_threshold(*before)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Turn a denied file access into a one-line error with exit code 2."""
@@ -132,6 +127,28 @@ class Group(click.Group):
         return command.get_short_help_str(MAX_HELP_CHARACTERS) if command else ""
 
 
+class ConnectorGroup(Group):
+    """A group whose commands end with one line for an error of a connector or of its files."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. The exit code says whether a later attempt may succeed."""
+        try:
+            return super().invoke(ctx)
+        except InstanceInUseError as error:
+            hint = _("stop it first")
+            raise OperatorError(f"{error}{_(':')} {hint}") from None
+        except ConnectorError as error:
+            is_permanent = isinstance(error, SourceRefusedError | SourceMisconfiguredError)
+            code = (
+                EXIT_RESTART if isinstance(error, SourceUnavailableError) and not is_permanent else EXIT_CONFIGURATION
+            )
+            raise OperatorError(str(error), code) from None
+        except BrokenPipeError:
+            raise  # click ends the process
+        except OSError as error:
+            raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None
+
+
 def config_file(context: click.Context) -> Path | None:
     """Return the value of `--config`, or None."""
     path: Path | None = context.find_root().params.get("config")
@@ -153,10 +170,9 @@ def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     def run(context: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
         from streams.settings.loader import load  # noqa: PLC0415
 
-        with operator_errors():
-            settings = load(config_file(context))
-            _start_console(settings)
-            return context.invoke(command, settings, *args, **kwargs)
+        settings = load(config_file(context))
+        _start_console(settings)
+        return context.invoke(command, settings, *args, **kwargs)
 
     return run
 

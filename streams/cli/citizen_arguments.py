@@ -10,8 +10,8 @@ from models.identities import IdentityKind, normalise
 from models.locale import _, user_language
 from streams.cli.base import prompt
 from streams.privacy.vocabulary import name
-from streams.runtime.errors import OperatorError
 from streams.runtime.sector_keys import kind_option, sector_option
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 
@@ -28,8 +28,3 @@ def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str
     if not normalised:
         raise OperatorError(_("not valid: {label}", label=label))
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
-
-
-def database_unavailable_text(error: Exception) -> str:
-    """Return the error message for an unavailable database."""
-    return _("the timelines' database cannot be used: {error}", error=error)

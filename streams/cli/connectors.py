@@ -1,15 +1,12 @@
 """`accueil connectors`: list, check, document, re-read and create connectors."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from json import dumps
 from pathlib import Path
-from typing import Final, get_args
+from typing import get_args
 
 import click
-import httpx
-from yarl import URL
 
 from connectors.sdk import docs as readme_docs
 from connectors.sdk import registry
@@ -17,51 +14,33 @@ from connectors.sdk import reread as rereading
 from connectors.sdk.cluster_id import is_elsewhere
 from connectors.sdk.config import table
 from connectors.sdk.contract import Context
-from connectors.sdk.errors import (
-    ConfigError,
-    ConnectorError,
-    InstanceInUseError,
-    SourceMisconfiguredError,
-    SourceRefusedError,
-    SourceUnavailableError,
-)
+from connectors.sdk.errors import ConfigError, InstanceInUseError
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
-from streams.cli.base import Group, config_file, confirm, pass_settings
+from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.locale.error_messages import os_error_cause
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
-from streams.runtime.errors import EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import find_cluster, find_connectors
 from streams.runtime.process_specs import configure_one_connector
+from streams.settings.errors import OperatorError
 from streams.settings.loader import describe_settings_file
 from streams.settings.schema import ConfigError as SettingsError
 from streams.settings.schema import Settings
 
-READYZ_SECONDS: Final = 2.0
-"""Longest wait for /readyz of the process that runs an instance."""
 
-
-@click.group(
-    cls=Group,
-    help=_("Manage connectors, which read the source systems."),
-)
+@click.group(cls=ConnectorGroup, help=_("Manage connectors, which read the source systems."))
 def group() -> None:
     """Manage connectors."""
 
 
-@group.command(
-    "list",
-    help=_("List installed connectors and their instances."),
-)
+@group.command("list", help=_("List installed connectors and their instances."))
 @json_option
 @click.pass_context
 @pass_settings
 def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
-    """Print one line per installed connector; on standard error, instances whose connector is not installed."""
     settings, _file = _find_settings(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
@@ -72,12 +51,7 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
         if json:
             click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
     if not json:
-        titles = (
-            _("connector"),
-            _("package"),
-            _("instances"),
-            _("description"),
-        )
+        titles = (_("connector"), _("package"), _("instances"), _("description"))
         print_table(titles, rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
@@ -92,31 +66,10 @@ def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings
     return settings, config
 
 
-def _report_running(settings: Settings, source: str) -> None:
-    """Print the state of an instance that another process runs. Exit with `EXIT_RESTART` if that reports a problem."""
-    colon = _(":")
+def _report_running(source: str) -> None:
     text = _("the settings are valid; this instance is running, so its source is not read a second time")
-    click.echo(f"{source}{colon} {text}")
-    answer = _ask_readiness(settings.connect.health_host, settings.connect.health_port)
-    if answer is None:
-        hint = _("for its state, see /readyz of connect; accueil up prints that address when it starts")
-        click.echo(hint)
-    elif problem := next((part for part in answer.split("; ") if part.startswith(f"{source}:")), ""):
-        raise OperatorError(problem, EXIT_RESTART)
-    else:
-        click.echo(_("connect reports no problem"))
-
-
-def _ask_readiness(host: str, port: int) -> str | None:
-    """Return the answer of /readyz of connect; None without an answer, or if no port is set."""
-    if not port:
-        return None
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - connect listens there
-    url = URL.build(scheme="http", host=address, port=port, path="/readyz")
-    try:
-        return httpx.get(str(url), timeout=READYZ_SECONDS, trust_env=False).text.strip()
-    except httpx.HTTPError:
-        return None
+    click.echo(f"{source}{_(':')} {text}")
+    click.echo(_("for its state, see /readyz of connect; accueil up prints that address when it starts"))
 
 
 def _describe_connector(name: str) -> str:
@@ -141,12 +94,11 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and count its first records by type. Print no values."""
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
-    with operator_errors():
-        try:
-            found = probe(instance, settings.data / "connectors")
-        except InstanceInUseError:
-            _report_running(settings, instance.source)
-            return
+    try:
+        found = probe(instance, settings.data / "connectors")
+    except InstanceInUseError:
+        _report_running(instance.source)
+        return
     rejected = found.rejected.total()
     reached = _("the settings are valid, the source is readable")
     if found.mostly_rejected:
@@ -171,7 +123,6 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
 
 
 def _describe_read(found: ProbeResult) -> str:
-    """Describe the records that were read, at least one."""
     number, is_single = found.records, found.records == 1
     if found.has_more:
         return _("read the oldest {number} records only; newer ones exist", number=number)
@@ -214,18 +165,12 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
 @click.pass_context
 @pass_settings
 def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
-    """Print the consequences, ask for confirmation, and move the position to a backup directory."""
     settings, config = _find_settings(settings, context)
     instance = configure_one_connector(settings, name, config)
     if not instance.connector.position_files(instance.config):
         raise OperatorError(_("{name}: this source sends its records only once; they cannot be read again", name=name))
-    with operator_errors():
-        try:
-            with instance.locked(settings.data / "connectors") as own:
-                _reread(settings, instance, own, yes=yes)
-        except InstanceInUseError as error:
-            hint = _("stop it first")
-            raise OperatorError(f"{error}{_(':')} {hint}") from None
+    with instance.locked(settings.data / "connectors") as own:
+        _reread(settings, instance, own, yes=yes)
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
@@ -292,28 +237,19 @@ def _explain_reread(
 
 @group.command(help=_("Print the options of a connector, as in its README."))
 @click.argument("name")
-@click.option(
-    "--write",
-    is_flag=True,
-    help=_("Update the options table of its READMEs."),
-)
+@click.option("--write", is_flag=True, help=_("Update the options table of its READMEs."))
 def docs(name: str, *, write: bool) -> None:
-    """Print the table of options, or write it into the READMEs, between the two markers."""
-    with operator_errors():
-        connector = registry.load(name)
-        if not write:
-            click.echo(table(connector.config, user_language()))
-            return
-        readmes = readme_docs.find_readmes(connector)
-        if not readmes:
-            raise OperatorError(
-                _("{name} has no README.md next to its code", name=name),
-                EXIT_NOT_FOUND,
-            )
-        for path, language in readmes.items():
-            changed = readme_docs.update(path, connector.config, language)
-            result = _("updated") if changed else _("up to date")
-            click.echo(f"{path}: {result}")
+    connector = registry.load(name)
+    if not write:
+        click.echo(table(connector.config, user_language()))
+        return
+    readmes = readme_docs.find_readmes(connector)
+    if not readmes:
+        raise OperatorError(_("{name} has no README.md next to its code", name=name), EXIT_NOT_FOUND)
+    for path, language in readmes.items():
+        changed = readme_docs.update(path, connector.config, language)
+        result = _("updated") if changed else _("up to date")
+        click.echo(f"{path}: {result}")
 
 
 @group.command(
@@ -325,11 +261,7 @@ def docs(name: str, *, write: bool) -> None:
 )
 @click.argument("name")
 @click.option(
-    "--kind",
-    type=click.Choice(get_args(Kind)),
-    default="tail",
-    show_default=True,
-    help=_("Access to the source."),
+    "--kind", type=click.Choice(get_args(Kind)), default="tail", show_default=True, help=_("Access to the source.")
 )
 @click.option(
     "--into",
@@ -338,9 +270,7 @@ def docs(name: str, *, write: bool) -> None:
     help=_("Parent directory, by default the current one."),
 )
 def new(name: str, kind: Kind, into: Path) -> None:
-    """Write the package, and print the next steps."""
-    with operator_errors():
-        root = begin(name, kind, into)
+    root = begin(name, kind, into)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         click.echo(path)
     click.echo()
@@ -349,18 +279,3 @@ def new(name: str, kind: Kind, into: Path) -> None:
     click.echo(f"  pytest {root}")
     package = root / f"accueil_{name}"
     click.echo(_("  then edit config.py, source.py and mapping.py in {package}", package=package))
-
-
-@contextmanager
-def operator_errors() -> Iterator[None]:
-    """Turn errors of connectors and files into `OperatorError`."""
-    try:
-        yield
-    except (SourceRefusedError, SourceMisconfiguredError) as error:
-        raise OperatorError(str(error)) from None
-    except SourceUnavailableError as error:
-        raise OperatorError(str(error), EXIT_RESTART) from None
-    except ConnectorError as error:
-        raise OperatorError(str(error)) from None
-    except OSError as error:
-        raise OperatorError(f"{error.filename}: {os_error_cause(error)}") from None

@@ -26,8 +26,8 @@ from streams.cli.output_tables import (
 from streams.locale.reason_texts import describe, explain
 from streams.recovery import dead_letters
 from streams.recovery.dead_letters import DeadLetter, Filter, ReplayResult
-from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import find_cluster, kafka_errors, wait_for_broker
+from streams.runtime.instance_lock import find_cluster, find_readable_cluster, kafka_errors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 filters = filtered_by(
@@ -59,18 +59,12 @@ class PositionParam(click.ParamType):
         return str(value)
 
 
-@click.group(
-    cls=Group,
-    help=_("Dead letters: records of Kafka that the workers rejected."),
-)
+@click.group(cls=Group, help=_("Dead letters: records of Kafka that the workers rejected."))
 def group() -> None:
     """List, show and replay dead letters."""
 
 
-@group.command(
-    "list",
-    help=_("List the latest dead letters, and count them by reason."),
-)
+@group.command("list", help=_("List the latest dead letters, and count them by reason."))
 @filters
 @limit_option
 @json_option
@@ -78,7 +72,6 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line for each of the latest dead letters, and the number of all matching ones by reason."""
     counts: Counter[str] = Counter()
     latest: list[DeadLetter] = []
     replayed: dict[str, int] = {}
@@ -106,10 +99,7 @@ def list_(
         )
         for letter in latest
     ]
-    titles = (
-        *("position", _("when"), _("reason"), _("origin")),
-        *(_("replayed"), _("detail")),
-    )
+    titles = (*("position", _("when"), _("reason"), _("origin")), *(_("replayed"), _("detail")))
     print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))
@@ -121,7 +111,6 @@ def list_(
 @json_option
 @pass_settings
 def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
-    """Print one dead letter."""
     letter, replayed_at = None, None
     for found in _read(settings, Filter(positions=frozenset({position}))):
         if isinstance(found, DeadLetter):
@@ -203,8 +192,7 @@ def replay(
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | ReplayResult]:
-    brokers, client = find_cluster(settings, or_demo=True)
-    wait_for_broker(brokers, client=client, reads=[DEAD_LETTERS.name])
+    brokers, client = find_readable_cluster(settings, [DEAD_LETTERS])
     with kafka_errors():
         yield from dead_letters.read(brokers, wanted, client)
 

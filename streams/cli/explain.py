@@ -18,6 +18,7 @@ from streams.cli.output_tables import (
     EARLIEST,
     LATEST,
     TimeParam,
+    check_known,
     code_or_label,
     format_time,
     json_option,
@@ -38,9 +39,8 @@ from streams.core.figures.figure_explanation import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.kafka.state_reader import read_events, scan_contacts
-from streams.runtime.errors import operator_errors
 from streams.runtime.instance_lock import find_readable_cluster, kafka_errors, pass_running_settings
-from streams.settings.schema import MAX_DAYS, Settings
+from streams.settings.schema import Settings
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
 _QUEUE_RATIOS: Final = frozenset({SERVICE_LEVEL, ABANDONMENT})
@@ -78,39 +78,19 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.argument("figure", required=False)
 @click.option("--list", "as_list", is_flag=True, help=_("List all figures."))
+@click.option("--day", callback=_parse_day, metavar="2026-11-25", help=_("Day to explain, by default today."))
 @click.option(
-    "--day",
-    callback=_parse_day,
-    metavar="2026-11-25",
-    help=_("Day to explain, by default today."),
-)
-@click.option(
-    "--days",
-    type=click.IntRange(1, MAX_DAYS),
-    default=1,
-    show_default=True,
-    help=_("Number of days, up to --day."),
-)
-@click.option(
-    "--since",
-    type=TimeParam(),
-    help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day."),
+    "--since", type=TimeParam(), help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day.")
 )
 @click.option("--until", type=TimeParam(), help=_("Before a time."))
 @click.option(
-    "--channel",
-    "channels",
-    type=click.Choice(CHANNELS),
-    multiple=True,
-    help=_("Only this channel; may be repeated."),
+    "--channel", "channels", type=click.Choice(CHANNELS), multiple=True, help=_("Only this channel; may be repeated.")
 )
 @click.option("--site", help=_("Only this site."))
 @click.option("--service", help=_("Only this service."))
 @click.option("--queue", help=_("Only this queue."))
 @click.option(
-    "--formula",
-    type=click.Choice([formula.value for formula in Formula]),
-    help=_("Formula of the service level."),
+    "--formula", type=click.Choice([formula.value for formula in Formula]), help=_("Formula of the service level.")
 )
 @click.option("--events", is_flag=True, help=_("Show the events of each contact."))
 @json_option
@@ -119,7 +99,6 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def command(
     settings: Settings, /, *, figure: str | None, as_list: bool, limit: int, events: bool, **options: Any
 ) -> None:
-    """Print a figure and the facts that it counts; without FIGURE, print the names of all figures."""
     if as_list or figure is None:
         width = max(map(len, figure_names()))
         labels = ((name, figure_label(name)) for name in figure_names())
@@ -128,10 +107,10 @@ def command(
     zone = settings.web.zone
     channels = options["channels"] or ((Channel.CALL.value,) if figure in _QUEUE_RATIOS else ())
     formula = _find_formula(settings, figure, channels, options["formula"])
-    since, until, span = _choose_time(options["day"], options["days"], options["since"], options["until"], zone)
+    since, until, span = _choose_time(options["day"], options["since"], options["until"], zone)
     _check_channels(figure, formula, channels)
     query = FigureQuery(channels, options["site"], options["service"], options["queue"], since, until)
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         counted, scan = _count(settings, formula, query)
         _check_dimensions(settings, query, scan.dimensions)
         shown = counted[:limit]
@@ -162,19 +141,18 @@ def command(
 
 
 def _choose_time(
-    day: date | None, days: int, since: int | None, until: int | None, zone: tzinfo
+    day: date | None, since: int | None, until: int | None, zone: tzinfo
 ) -> tuple[int | None, int | None, str]:
     """Return the start and end of the period in seconds since 1970, and its text."""
     now = datetime.now(zone)
     if (day and day > now.date()) or (since or 0) > milliseconds(now):
         raise click.UsageError(_("this time is in the future"))
     if since is None and until is None:
-        last = day or now.date()
-        first = last - timedelta(days=days - 1)
-        begin, end = (datetime.combine(on, time(), zone) for on in (first, last + timedelta(days=1)))
-        return int(begin.timestamp()), int(end.timestamp()), f"{last}" if days == 1 else f"{first} … {last}"
-    if day is not None or days != 1:
-        raise click.UsageError(_("use either days, or --since and --until"))
+        day = day or now.date()
+        begin, end = (datetime.combine(on, time(), zone) for on in (day, day + timedelta(days=1)))
+        return int(begin.timestamp()), int(end.timestamp()), str(day)
+    if day is not None:
+        raise click.UsageError(_("use either --day, or --since and --until"))
     texts = [" " if at is None else format_time(at, zone) for at in (since, until)]
     return since and since // 1000, until and until // 1000, " … ".join(texts).strip()
 
@@ -238,14 +216,8 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
     }
     for option, names in known.items():
         value = getattr(query, option)
-        if value is None or value in names or ":" in value:  # dimensions of SLA and transfer figures contain a colon
-            continue
-        candidates = sorted(name for name in names if name and ":" not in name)
-        listed = ", ".join(candidates) or _("none")
-        raise click.UsageError(
-            _("unknown --{option} {value}; known: {listed}", option=option, value=value, listed=listed)
-            + suggest(value, candidates)
-        )
+        if value is not None and ":" not in value:  # dimensions of SLA and transfer figures contain a colon
+            check_known(option, value, {name for name in names if ":" not in name})
 
 
 class _Scan(NamedTuple):

@@ -10,7 +10,6 @@ from streams.cli.output_tables import print_table
 from streams.cli.report import read_figures
 from streams.core.forecast.arrivals import MIN_DAYS, Forecast
 from streams.report.queue_forecast import MIN_ABANDONED, MIN_HANDLED, WEEKS, QueueForecast, forecast_queues
-from streams.runtime.errors import operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
@@ -25,11 +24,9 @@ from streams.web.options import WebOptions
 )
 @pass_running_settings
 def command(settings: Settings, /) -> None:
-    """Print a row per queue, and notes on the data used."""
     now = datetime.now(UTC)
-    with operator_errors():
-        today = now.astimezone(settings.web.zone).date()
-        history, options = read_figures(settings, today - timedelta(weeks=WEEKS), today)
+    today = now.astimezone(settings.web.zone).date()
+    history, options = read_figures(settings, today - timedelta(weeks=WEEKS), today)
     found = forecast_queues(history, now, options)
     if not found:
         click.echo(_("no queue had contacts recently"))

@@ -1,9 +1,8 @@
 """`accueil links`: list, revoke and restore links between identities."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import click
 
@@ -15,23 +14,18 @@ from streams.cli.audited_commands import audited_action, check_subject, conceal_
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
+from streams.runtime.timeline_database import find_sector, opened_timeline, require_timelines
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
-
-if TYPE_CHECKING:
-    from streams.timeline.store import Timeline
-
+from streams.timeline.erasures import find_sectors
+from streams.timeline.store import Timeline
 
 MAX_LINKS: Final = 10_000
 """Largest `--limit`."""
 
 
-@click.group(
-    cls=Group,
-    name="links",
-    help=_("Manage the links between a citizen's identities."),
-)
+@click.group(cls=Group, name="links", help=_("Manage the links between a citizen's identities."))
 def group() -> None:
     """Manage links."""
 
@@ -43,19 +37,13 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @group.command(name="list", help=_("List the links of a pseudonym."))
 @click.argument("identity")
 @click.option(
-    "--limit",
-    type=click.IntRange(1, MAX_LINKS),
-    default=50,
-    show_default=True,
-    help=_("Maximum number of lines."),
+    "--limit", type=click.IntRange(1, MAX_LINKS), default=50, show_default=True, help=_("Maximum number of lines.")
 )
 @pass_running_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
-    """Print the links of a pseudonym, with their state."""
-    from streams.runtime.timeline_database import find_sector  # noqa: PLC0415
-
     check_subject(identity)
-    with _opened(settings) as timeline:
+    require_timelines(settings)
+    with opened_timeline(settings) as timeline:
         known = timeline.read_links(identity, MAX_LINKS)
         more = len(known) - limit
         sector = find_sector(settings, timeline, identity)
@@ -74,19 +62,11 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         )
         for record in known[:limit]
     ]
-    titles = (
-        _("identity"),
-        _("linked to"),
-        _("contacts"),
-        _("since"),
-        _("revoked"),
-        _("reason"),
-    )
+    titles = (_("identity"), _("linked to"), _("contacts"), _("since"), _("revoked"), _("reason"))
     print_table(titles, rows)
     if more > 0:
         click.echo(
-            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more),
-            err=True,
+            _("{more} more, with fewer contacts, or revoked and without contacts (--limit)", more=more), err=True
         )
 
 
@@ -100,42 +80,40 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 )
 @pass_running_settings
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
-    """Revoke a link."""
+    ground = RevocationReason(reason)
 
-    def change(timeline: "Timeline", link: Link) -> bool:
+    def change(timeline: Timeline, link: Link) -> bool:
         return timeline.revoke(link, int(time.time() * 1000), ground)
 
-    ground = RevocationReason(reason)
-    done = _change(settings, Operation.REVOKE_LINK, Link(one, other), change, ground)
-    _print_outcome(done, _("revoked"), _("no such link"))
+    if not _change(settings, Operation.REVOKE_LINK, Link(one, other), change, ground):
+        raise OperatorError(_("no such link"), EXIT_NOT_FOUND)
+    click.echo(_("revoked"))
 
 
 @group.command(help=_("Restore a revoked link."))
 @_pair
 @pass_running_settings
 def restore(settings: Settings, one: str, other: str) -> None:
-    """Restore a link."""
-    done = _change(settings, Operation.RESTORE_LINK, Link(one, other), lambda timeline, link: timeline.restore(link))
-    _print_outcome(done, _("restored"), _("this link was not revoked"))
+    if not _change(settings, Operation.RESTORE_LINK, Link(one, other), Timeline.restore):
+        raise OperatorError(_("this link was not revoked"), EXIT_NOT_FOUND)
+    click.echo(_("restored"))
 
 
 def _change(
     settings: Settings,
     operation: Operation,
     link: Link,
-    change: "Callable[[Timeline, Link], bool]",
+    change: Callable[[Timeline, Link], bool],
     ground: RevocationReason | Literal[""] = "",
 ) -> bool:
     """Change a link, and record the action and its outcome for both identities, whose order does not matter.
 
     Return False if there was nothing to change.
     """
-    from streams.runtime.timeline_database import find_sector  # noqa: PLC0415
-    from streams.timeline.erasures import find_sectors  # noqa: PLC0415
-
     for identity in link:
         check_subject(identity)
-    with _opened(settings) as timeline:
+    require_timelines(settings)
+    with opened_timeline(settings) as timeline:
         sector = find_sector(settings, timeline, link.one)
         with timeline.read_connection() as connection:
             names = [
@@ -156,30 +134,3 @@ def _change(
             if not done:
                 outcome.result = Result.NOT_FOUND
     return done
-
-
-def _print_outcome(done: bool, success: str, failure: str) -> None:  # noqa: FBT001 - both texts follow
-    if not done:
-        raise OperatorError(failure, EXIT_NOT_FOUND)
-    click.echo(success)
-
-
-@contextmanager
-def _opened(settings: Settings) -> "Iterator[Timeline]":
-    """Open the timelines' database; close it afterwards."""
-    from streams.runtime.timeline_database import open_timeline, require_timelines  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
-    with operator_errors():
-        require_timelines(settings)
-        try:
-            timeline = open_timeline(settings)
-            try:
-                yield timeline
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            raise OperatorError(
-                _("the timelines' database cannot be used: {error}", error=error),
-                EXIT_RESTART,
-            ) from None

@@ -10,84 +10,29 @@ import click
 
 from models.locale import N_, _
 from streams.cli.base import Group, config_file, pass_settings, start_logging
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.settings.errors import OperatorError
 
 if TYPE_CHECKING:
     from streams.settings.schema import Settings
 
 LAZY = {
-    "api": (
-        "streams.cli.api:command",
-        _("Serve the timeline API and its web page."),
-    ),
-    "audit": (
-        "streams.cli.audit:group",
-        _("Audit log of accesses to citizens' data: show, verify."),
-    ),
-    "bench": (
-        "streams.cli.bench:command",
-        _("Compare throughput and latency with other engines."),
-    ),
-    "connectors": (
-        "streams.cli.connectors:group",
-        _("Connectors: list, check, document, create."),
-    ),
-    "dead-letters": (
-        "streams.cli.dead_letters:group",
-        _("Records that workers rejected: list, show, replay."),
-    ),
-    "kiosk": (
-        "connectors.kiosk.command:command",
-        _("Serve a front desk's ticket kiosk and agent page."),
-    ),
-    "explain": (
-        "streams.cli.explain:command",
-        _("List the contacts and events behind a figure."),
-    ),
-    "forecast": (
-        "streams.cli.forecast:command",
-        _("Forecast today's contacts and the agents needed."),
-    ),
-    "links": (
-        "streams.cli.links:group",
-        _("Links between a citizen's identities: list, revoke, restore."),
-    ),
-    "metrics": (
-        "streams.cli.metrics:command",
-        _("Print the reference of all Prometheus metrics."),
-    ),
-    "notify": (
-        "streams.cli.notify:group",
-        _("Send SLA alerts to Alertmanager, webhooks and mailboxes."),
-    ),
-    "recompute": (
-        "streams.cli.recompute:command",
-        _("Recompute all figures from events, report differences."),
-    ),
-    "rejects": (
-        "streams.cli.rejects:group",
-        _("Source records that connectors rejected: list, show, replay."),
-    ),
-    "report": (
-        "streams.cli.report:command",
-        _("Write a report for a day, week, month or year."),
-    ),
-    "retention": (
-        "streams.cli.retention:group",
-        _("Retention periods of all data: show, apply."),
-    ),
-    "sla": (
-        "streams.cli.sla:group",
-        _("SLA targets and deadlines: check, list, explain."),
-    ),
-    "timeline": (
-        "streams.cli.timeline:group",
-        _("Citizens' timelines: write, show, export, erase."),
-    ),
-    "tokens": (
-        "streams.cli.tokens:group",
-        _("API tokens: add, list, rotate, revoke."),
-    ),
+    "audit": ("streams.cli.audit:group", _("Audit log of accesses to citizens' data: show, verify.")),
+    "bench": ("streams.cli.bench:command", _("Compare throughput and latency with other engines.")),
+    "connectors": ("streams.cli.connectors:group", _("Connectors: list, check, document, create.")),
+    "dead-letters": ("streams.cli.dead_letters:group", _("Records that workers rejected: list, show, replay.")),
+    "kiosk": ("connectors.kiosk.command:command", _("Serve a front desk's ticket kiosk and agent page.")),
+    "explain": ("streams.cli.explain:command", _("List the contacts and events behind a figure.")),
+    "forecast": ("streams.cli.forecast:command", _("Forecast today's contacts and the agents needed.")),
+    "links": ("streams.cli.links:group", _("Links between a citizen's identities: list, revoke, restore.")),
+    "metrics": ("streams.cli.metrics:command", _("Print the reference of all Prometheus metrics.")),
+    "notify": ("streams.cli.notify:group", _("Send SLA alerts to Alertmanager, webhooks and mailboxes.")),
+    "recompute": ("streams.cli.recompute:command", _("Recompute all figures from events, report differences.")),
+    "rejects": ("streams.cli.rejects:group", _("Source records that connectors rejected: list, show, replay.")),
+    "report": ("streams.cli.report:command", _("Write a report for a day, week, month or year.")),
+    "retention": ("streams.cli.retention:group", _("Retention periods of all data: show, apply.")),
+    "sla": ("streams.cli.sla:group", _("SLA targets and deadlines: check, list, explain.")),
+    "timeline": ("streams.cli.timeline:group", _("Citizens' timelines: write, show, export, erase.")),
+    "tokens": ("streams.cli.tokens:group", _("API tokens: add, list, rotate, revoke.")),
     "survey-reference": (
         "connectors.survey.reference_command:command",
         _("Print contact references for survey links."),
@@ -96,17 +41,11 @@ LAZY = {
 """Commands imported when they are called: name → import path and line of help."""
 
 SECTIONS = (
-    (
-        N_("Start and run"),
-        ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate"),
-    ),
+    (N_("Start and run"), ("up", "worker", "connect", "web", "api", "notify", "kiosk", "broker", "simulate")),
     (N_("Look at figures"), ("explain", "forecast", "report", "sla", "metrics")),
     (N_("Connect sources"), ("connectors", "survey-reference")),
     (N_("Check and repair"), ("config", "topics", "rejects", "dead-letters", "recompute")),
-    (
-        N_("Citizens' data and rights"),
-        ("timeline", "links", "retention", "audit", "tokens"),
-    ),
+    (N_("Citizens' data and rights"), ("timeline", "links", "retention", "audit", "tokens")),
     (N_("Other"), ("bench", "version")),
 )
 """Sections of `accueil --help`: title, and commands in order."""
@@ -128,9 +67,7 @@ SIMULATORS = "accueil.simulators"
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=_("Settings file, by default ./accueil.toml."),
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help=_("Settings file, by default ./accueil.toml.")
 )
 def main(config: Path | None) -> None:
     """Run a command."""
@@ -144,30 +81,22 @@ def main(config: Path | None) -> None:
     ),
 )
 @click.option("--demo", is_flag=True, help=_("Use simulated source systems."))
-@click.option(
-    "--verbose",
-    is_flag=True,
-    help=_("Show the full log of every process."),
-)
+@click.option("--verbose", is_flag=True, help=_("Show the full log of every process."))
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
-    """Run broker, topics, workers, connectors and board as one process tree."""
     from streams.runtime import supervisor  # noqa: PLC0415
 
-    with operator_errors():
-        sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
+    sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
 
 
 @main.command(help=_("Run one stream worker."))
 @click.pass_context
 @pass_settings
 def worker(settings: "Settings", context: click.Context) -> None:
-    """Read events, write rows and figures."""
     from streams.runtime import worker as program  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(program.run(settings, config_file(context)))
+    sys.exit(program.run(settings, config_file(context)))
 
 
 @main.command(help=_("Run the named connectors, or all."))
@@ -175,41 +104,39 @@ def worker(settings: "Settings", context: click.Context) -> None:
 @click.pass_context
 @pass_settings
 def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]) -> None:
-    """Read source systems and publish their events."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.connect(settings, names, config_file(context)))
+    sys.exit(process_specs.connect(settings, names, config_file(context)))
 
 
 @main.command(help=_("Serve the live board and its metrics."))
 @click.pass_context
 @pass_settings
 def web(settings: "Settings", context: click.Context) -> None:
-    """Serve figures to browsers and to Prometheus."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.serve(settings, config_file(context)))
+    sys.exit(process_specs.serve(settings, config_file(context)))
+
+
+@main.command(help=_("Serve the timeline API and its web page."))
+@pass_settings
+def api(settings: "Settings") -> None:
+    from streams.runtime import api_process  # noqa: PLC0415
+
+    start_logging(settings)
+    sys.exit(api_process.run(settings))
 
 
 @main.command(help=_("Run the embedded Kafka broker alone."))
-@click.option(
-    "--health-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help=_("Port of /readyz; 0: none."),
-)
+@click.option("--health-port", type=click.IntRange(0, 65535), default=0, help=_("Port of /readyz; 0: none."))
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:
-    """Run Apache Kafka on 127.0.0.1, with its data in the data directory."""
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.run_broker(settings, health_port))
+    sys.exit(process_specs.run_broker(settings, health_port))
 
 
 @main.group(help=_("Manage the Kafka topics."))
@@ -218,21 +145,14 @@ def topics() -> None:
 
 
 @topics.command(help=_("Create missing topics and correct the settings of the others."))
-@click.option(
-    "--wait",
-    default=30.0,
-    show_default=True,
-    help=_("Seconds to wait for the broker."),
-)
+@click.option("--wait", default=30.0, show_default=True, help=_("Seconds to wait for the broker."))
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
-    """Bring all topics in line with the topic catalogue."""
     from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
     from streams.runtime.topic_catalogue import apply_topics, specs  # noqa: PLC0415
 
-    with operator_errors():
-        brokers, client = find_cluster(settings)
-        changes = apply_topics(settings, brokers, wait, client=client)
+    brokers, client = find_cluster(settings)
+    changes = apply_topics(settings, brokers, wait, client=client)
     count = len(specs(settings))
     for line in changes or [_("{count} topics are up to date", count=count)]:
         click.echo(line)
@@ -263,10 +183,7 @@ class Simulators(Group):
             raise OperatorError(str(error)) from None
 
 
-@main.group(
-    cls=Simulators,
-    help=_("Simulate a source system."),
-)
+@main.group(cls=Simulators, help=_("Simulate a source system."))
 def simulate() -> None:
     """Run a simulator."""
 
@@ -285,15 +202,14 @@ def check(context: click.Context) -> None:
     from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415
     from streams.settings.sla_file import load_policies  # noqa: PLC0415
 
-    with operator_errors():
-        settings = load(config_file(context))
-        process_specs.configure_connectors(settings, config=config_file(context))
-        settings.kafka.client_options()
-        if settings.timeline.url:
-            from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
+    settings = load(config_file(context))
+    process_specs.configure_connectors(settings, config=config_file(context))
+    settings.kafka.client_options()
+    if settings.timeline.url:
+        from streams.runtime.timeline_database import check_driver  # noqa: PLC0415 - brings the database's libraries
 
-            check_driver(settings)
-        load_policies(settings.sla, find_origin("sla", config_file(context)))
+        check_driver(settings)
+    load_policies(settings.sla, find_origin("sla", config_file(context)))
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
         for key, value, origin in describe(settings, config_file(context))
@@ -307,7 +223,6 @@ def check(context: click.Context) -> None:
 
 @main.command(help=_("Print the version."))
 def version() -> None:
-    """Print the installed version."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
     click.echo(f"accueil {version_of('accueil')}")

@@ -115,12 +115,6 @@ def describe_processes() -> dict[str, list[MetricDescription]]:
 
 
 @click.command(help=_("Print the reference of all Prometheus metrics, as Markdown."))
-@click.option(
-    "--lang",
-    type=click.Choice(LANGUAGES),
-    default=user_language(),
-    help=_("Language of the texts."),
-)
+@click.option("--lang", type=click.Choice(LANGUAGES), default=user_language(), help=_("Language of the texts."))
 def command(lang: str) -> None:
-    """Print the reference."""
     click.echo(write_markdown(lang, describe_processes()), nl=False)

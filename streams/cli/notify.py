@@ -6,7 +6,7 @@ import click
 
 from models.locale import _
 from streams.cli.base import pass_settings, start_logging
-from streams.runtime.errors import EXIT_RESTART, operator_errors
+from streams.settings.errors import EXIT_RESTART
 from streams.settings.schema import Settings
 
 
@@ -32,13 +32,10 @@ def run(settings: Settings) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    with operator_errors():
-        sys.exit(process_specs.notify(settings))
+    sys.exit(process_specs.notify(settings))
 
 
-@group.command(
-    help=_("Send a test alert to every receiver."),
-)
+@group.command(help=_("Send a test alert to every receiver."))
 @pass_settings
 def test(settings: Settings) -> None:
     """Print the result per receiver; exit with code 70 if one failed."""
@@ -46,8 +43,7 @@ def test(settings: Settings) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
 
     failed = False
-    with operator_errors():
-        options = process_specs.notify_options(settings, brokers="")
+    options = process_specs.notify_options(settings, brokers="")
     for name, problem in send_test_messages(options):
         failed = failed or bool(problem)
         result, colon = problem or _("accepted"), _(":")

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from math import inf
@@ -10,13 +10,13 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from connectors.sdk.config_errors import suggest
 from models.locale import SOURCE_LANGUAGE, _, user_language
 from models.reasons import Reason
 from models.timestamps import day_ending_at
 from streams.cli.base import config_file
 from streams.privacy.formatting import Formatter
 from streams.privacy.vocabulary import name
-from streams.runtime.errors import operator_errors
 from streams.settings.loader import load
 from streams.settings.schema import Settings
 
@@ -27,18 +27,10 @@ LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
 """Bounds of accepted times."""
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-json_option = click.option(
-    "--json",
-    is_flag=True,
-    help=_("Print one JSON object per line."),
-)
+json_option = click.option("--json", is_flag=True, help=_("Print one JSON object per line."))
 
 limit_option = click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help=_("Maximum number of lines."),
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help=_("Maximum number of lines.")
 )
 
 
@@ -80,36 +72,33 @@ class TimeParam(click.ParamType):
 def _moment_of(value: Any, ctx: click.Context | None) -> float:
     time_at = datetime.fromisoformat(value)
     if time_at.tzinfo is None and ctx is not None:
-        with operator_errors():
-            time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
+        time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
     return time_at.timestamp()
 
 
-value_option = click.option(
-    "--value",
-    is_flag=True,
-    help=_("Show the content too: may be personal data."),
-)
+value_option = click.option("--value", is_flag=True, help=_("Show the content too: may be personal data."))
 
-since_option = click.option(
-    "--since",
-    type=TimeParam(),
-    help=_("Since a time, or a duration ago (90m, 7d)."),
-)
+since_option = click.option("--since", type=TimeParam(), help=_("Since a time, or a duration ago (90m, 7d)."))
 _reason_option = click.option(
     "--reason",
     type=click.Choice([reason.value for reason in Reason]),
     metavar="REASON",
     help=_("Only this reason, as shown by list."),
 )
-_all_option = click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help=_("All, or all that match the filters."),
-)
+_all_option = click.option("--all", "everything", is_flag=True, help=_("All, or all that match the filters."))
 dry_run_option = click.option("--dry-run", is_flag=True, help=_("Only print what would be done."))
 yes_option = click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
+
+
+def check_known(option: str, value: str, known: Collection[str]) -> None:
+    """Raise `click.UsageError` with the known names, unless `value` of `--option` is empty or one of them."""
+    if value and value not in known:
+        names = sorted(filter(None, known))
+        listed = ", ".join(names) or _("none")
+        raise click.UsageError(
+            _("unknown --{option} {value}; known: {listed}", option=option, value=value, listed=listed)
+            + suggest(value, names)
+        )
 
 
 def filtered_by(source_option: Callable[[F], F]) -> Callable[[F], F]:

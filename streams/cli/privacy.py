@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 
@@ -20,7 +20,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.audited_commands import audited_action, check_subject, current_operator, record_command
 from streams.cli.base import confirm
-from streams.cli.citizen_arguments import citizen_options, database_unavailable_text, prompt_pseudonym
+from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     format_time,
@@ -29,17 +29,28 @@ from streams.cli.output_tables import (
     vocabulary_label,
     yes_option,
 )
+from streams.core.contacts.case_event import ContactState
+from streams.core.timeline.case_summary import summarise
 from streams.locale.error_messages import os_error_cause
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
+from streams.privacy.citizen_finder import (
+    AmbiguousSector,
+    Found,
+    KafkaUnavailable,
+    SharedIdentity,
+    TooManyIdentities,
+    UnknownSubject,
+)
+from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fields
+from streams.privacy.formatting import Formatter
+from streams.privacy.texts import format_erasure, format_request
+from streams.privacy.writer import Format, write
 from streams.runtime.instance_lock import find_cluster, find_refusal, pass_running_settings
+from streams.runtime.privacy_backend import collect_personal_data, open_erasures
 from streams.runtime.sector_keys import choose_sector
+from streams.runtime.timeline_database import opened_timeline
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
-
-if TYPE_CHECKING:
-    from streams.privacy.citizen_finder import Found
-    from streams.privacy.erasures import Erasure, Erasures
-    from streams.privacy.formatting import Formatter
-    from streams.timeline.store import Timeline
+from streams.timeline.store import Timeline
 
 FORMATS: Final = ("json", "html", "pdf")
 POLL_SECONDS: Final = 0.5
@@ -70,9 +81,6 @@ def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
     """Find the contacts, ask for confirmation, record the request, publish tombstones to Kafka, wait for the proof."""
-    from streams.privacy.erasures import make_request_id  # noqa: PLC0415
-    from streams.privacy.texts import format_request  # noqa: PLC0415
-
     lookup = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with erasure_session(settings) as (timeline, erasures):
         with _recorded_lookup(settings, lookup, Operation.ERASE, *_ask(settings, name, kind, sector)) as subject:
@@ -113,7 +121,6 @@ def erase(
 @json_option
 @pass_running_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
-    """Publish pending records, and print the state."""
     with erasure_session(settings) as (_, erasures):
         erasures.publish_pending()
         _print_erasure(_wait(settings, erasures, request, wait), settings, json=json)
@@ -145,11 +152,7 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     help=_("JSON for programs, HTML (accessible) and PDF for people."),
 )
 @click.option(
-    "--language",
-    type=click.Choice(LANGUAGES),
-    default="fr",
-    show_default=True,
-    help=_("Language of the export."),
+    "--language", type=click.Choice(LANGUAGES), default="fr", show_default=True, help=_("Language of the export.")
 )
 @pass_running_settings
 def export(
@@ -163,12 +166,10 @@ def export(
     *,
     force: bool,
 ) -> None:
-    """Collect the data, record the export, write the file."""
-    from streams.privacy.writer import Format, write  # noqa: PLC0415
-    from streams.runtime.privacy_backend import collect_personal_data  # noqa: PLC0415
-
     if output.is_file() and not force:
-        raise OperatorError(_exists_text(output))
+        raise OperatorError(
+            _("{output} already exists: choose another name, or use --force to replace it", output=output)
+        )
     with erasure_session(settings) as (timeline, erasures):
         with _recorded_lookup(
             settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)
@@ -198,53 +199,38 @@ def _private_file(output: Path) -> Iterator[BinaryIO]:
         raise OperatorError(_("{output} cannot be written: {cause}", output=output, cause=cause)) from None
 
 
-def _exists_text(output: Path) -> str:
-    return _("{output} already exists: choose another name, or use --force to replace it", output=output)
-
-
 @contextmanager
-def erasure_session(settings: Settings) -> "Iterator[tuple[Timeline, Erasures]]":
+def erasure_session(settings: Settings) -> Iterator[tuple[Timeline, Erasures]]:
     """Open the timelines and the erasures. Turn their errors into `OperatorError`."""
-    from streams.privacy import citizen_finder  # noqa: PLC0415
-    from streams.runtime.privacy_backend import open_erasures  # noqa: PLC0415
-    from streams.runtime.timeline_database import open_timeline  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
-    with operator_errors():
-        try:
-            timeline = open_timeline(settings)
-            try:
-                yield timeline, open_erasures(settings, timeline)
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-        except citizen_finder.KafkaUnavailable as error:
-            reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
-            if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
-                raise OperatorError(refusal) from None
-            raise OperatorError(
-                _("Kafka does not answer ({error}): the next attempt finishes the pending erasures", error=error),
-                EXIT_RESTART,
-            ) from None
-        except citizen_finder.SharedIdentity:
-            raise OperatorError(
-                _("several people share this identity: use a case or a contact, which belong to one person")
-            ) from None
-        except citizen_finder.TooManyIdentities:
-            raise OperatorError(
-                _(
-                    "too many linked identities, some data would stay: use `accueil links revoke`, or erase "
-                    "contact by contact"
-                )
-            ) from None
-        except citizen_finder.AmbiguousSector as error:
-            sectors = ", ".join(error.args)
-            raise OperatorError(
-                _("known in several sectors ({sectors}): choose one with --sector", sectors=sectors)
-            ) from None
-        except citizen_finder.UnknownSubject:
-            raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
+    try:
+        with opened_timeline(settings) as timeline:
+            yield timeline, open_erasures(settings, timeline)
+    except KafkaUnavailable as error:
+        reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
+        if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
+            raise OperatorError(refusal) from None
+        raise OperatorError(
+            _("Kafka does not answer ({error}): the next attempt finishes the pending erasures", error=error),
+            EXIT_RESTART,
+        ) from None
+    except SharedIdentity:
+        raise OperatorError(
+            _("several people share this identity: use a case or a contact, which belong to one person")
+        ) from None
+    except TooManyIdentities:
+        raise OperatorError(
+            _(
+                "too many linked identities, some data would stay: use `accueil links revoke`, or erase "
+                "contact by contact"
+            )
+        ) from None
+    except AmbiguousSector as error:
+        sectors = ", ".join(error.args)
+        raise OperatorError(
+            _("known in several sectors ({sectors}): choose one with --sector", sectors=sectors)
+        ) from None
+    except UnknownSubject:
+        raise OperatorError(_("no data about this citizen"), EXIT_NOT_FOUND) from None
 
 
 @dataclass(slots=True)
@@ -269,8 +255,6 @@ def _recorded_lookup(
     settings: Settings, lookup: Operation, refused: Operation, subject_id: str, sector: str
 ) -> Iterator[_Subject]:
     """Record the result of a lookup before anything is printed: as `lookup`, or as `refused` if it is refused."""
-    from streams.privacy.citizen_finder import AmbiguousSector, SharedIdentity, TooManyIdentities, UnknownSubject  # noqa: PLC0415
-
     subject, operation, result = _Subject(subject_id, sector), lookup, Result.FAILED
     try:
         yield subject
@@ -285,11 +269,8 @@ def _recorded_lookup(
         record_command(settings, operation, subject.subject_id, Purpose.RIGHTS, subject.sector, result)
 
 
-def _describe_erased(timeline: "Timeline", found: "Found", formatter: "Formatter") -> Iterator[str]:
+def _describe_erased(timeline: Timeline, found: Found, formatter: Formatter) -> Iterator[str]:
     """Yield lines on the data to be erased: sector, number of contacts, period, open cases."""
-    from streams.core.contacts.case_event import ContactState  # noqa: PLC0415
-    from streams.core.timeline.case_summary import summarise  # noqa: PLC0415
-
     entries = [entry for contact in found.contacts for entry in timeline.read_contact(contact)]
     cases = summarise(entries, int(time.time() * 1000))
     summarised = {case.contact for case in cases}
@@ -322,7 +303,7 @@ def _describe_erased(timeline: "Timeline", found: "Found", formatter: "Formatter
         yield _("no open case")
 
 
-def _wait(settings: Settings, erasures: "Erasures", request: str, seconds: int) -> "Erasure":
+def _wait(settings: Settings, erasures: Erasures, request: str, seconds: int) -> Erasure:
     give_up_at = time.monotonic() + seconds
     while True:
         found = erasures.look(request, partial(record_proof, settings, erasures, request))
@@ -333,7 +314,7 @@ def _wait(settings: Settings, erasures: "Erasures", request: str, seconds: int) 
         time.sleep(POLL_SECONDS)
 
 
-def record_proof(settings: Settings, erasures: "Erasures", request: str, sha256: str) -> None:
+def record_proof(settings: Settings, erasures: Erasures, request: str, sha256: str) -> None:
     """Record the proof of an erasure in the audit log. Raise `OperatorError` if that fails."""
     known = erasures.read(request)
     sector = known.sector if known else ""
@@ -341,14 +322,11 @@ def record_proof(settings: Settings, erasures: "Erasures", request: str, sha256:
     record_command(settings, Operation.ERASE, proof, Purpose.RIGHTS, sector, Result.PROVED, request)
 
 
-def _print_erasure(found: "Erasure", settings: Settings, *, json: bool, has_request: bool = False) -> None:
+def _print_erasure(found: Erasure, settings: Settings, *, json: bool, has_request: bool = False) -> None:
     """Print the state of an erasure; exit with code 1 if it is not proved.
 
     `has_request`: the first line, which names the request, was printed before.
     """
-    from streams.privacy.erasures import to_fields  # noqa: PLC0415
-    from streams.privacy.texts import format_erasure  # noqa: PLC0415
-
     if json:
         click.echo(json_codec.dumps(to_fields(found), ensure_ascii=False))
     else:

@@ -20,9 +20,9 @@ from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
-from streams.runtime.errors import OperatorError, operator_errors
-from streams.runtime.instance_lock import Cluster, find_cluster, kafka_errors, pass_running_settings, wait_for_broker
+from streams.runtime.instance_lock import Cluster, find_readable_cluster, kafka_errors, pass_running_settings
 from streams.runtime.worker import times
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 EXIT_DIFFERENT: Final = 1
@@ -62,13 +62,10 @@ class _Comparison(NamedTuple):
 @limit_option
 @pass_running_settings
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
-    """Recompute, compare, print. If all differences may be transient, wait and recompute once more."""
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
-        cluster = find_cluster(settings, or_demo=True)
-        topics = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
-        wait_for_broker(cluster.brokers, client=cluster.client, reads=topics)
+        cluster = find_readable_cluster(settings, [CONTACTS, FIGURES, *SOURCES.values()])
         counted, found = _recompute(settings, cluster, policies)
         if found.differences and found.is_transient and counted.history_at:
             click.echo(_describe_history(counted, found, settings), err=True)
@@ -170,7 +167,6 @@ def _describe_new_figures(counted: Recount, found: _Comparison, settings: Settin
 
 
 def _describe_period(counted: Recount, settings: Settings) -> str:
-    """Describe the period that was checked."""
     days = settings.retention.events_days
     if not counted.begins_at:
         return _(

@@ -5,7 +5,6 @@ They are in the data directory of the connectors' machine, and are sent nowhere.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import tzinfo
 from json import dumps
 from pathlib import Path
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, StoredReject, read
 from models.locale import _
 from models.timestamps import milliseconds
-from streams.cli.base import Group, config_file, confirm
+from streams.cli.base import ConnectorGroup, config_file, confirm
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     filtered_by,
@@ -31,8 +29,8 @@ from streams.cli.output_tables import (
 )
 from streams.locale.error_messages import os_error_cause
 from streams.locale.reason_texts import describe, explain
-from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import find_connectors, pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import find_connectors, pass_running_settings
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -62,12 +60,7 @@ class Filter(NamedTuple):
         )
 
 
-filters = filtered_by(
-    click.option(
-        "--connector",
-        help=_("Only this instance, as in accueil.toml."),
-    )
-)
+filters = filtered_by(click.option("--connector", help=_("Only this instance, as in accueil.toml.")))
 
 
 class Listed(NamedTuple):
@@ -80,18 +73,12 @@ class Listed(NamedTuple):
     """Number of rejections: one each time its source was read."""
 
 
-@click.group(
-    cls=Group,
-    help=_("Source records that connectors rejected."),
-)
+@click.group(cls=ConnectorGroup, help=_("Source records that connectors rejected."))
 def group() -> None:
     """List, show and replay rejected records."""
 
 
-@group.command(
-    "list",
-    help=_("List the latest rejected records, and count them by reason."),
-)
+@group.command("list", help=_("List the latest rejected records, and count them by reason."))
 @filters
 @limit_option
 @json_option
@@ -99,7 +86,6 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line per record, without its content, and the totals."""
     found = _distinct((name, stored) for name, _, stored in _read(settings, Filter(connector, reason, since)))
     latest = found[-limit:] if limit else []
     if json:
@@ -111,12 +97,8 @@ def list_(
         time, cause, detail = _("when"), _("reason"), _("detail")
         print_table(("place", time, cause, detail), [_row(listed, zone) for listed in latest])
         click.echo()
-        print_table(
-            (_("connector"), cause, _("count"), _("last"), detail),
-            _totals(found, zone),
-        )
-    directory = f"{_directory(settings)}{'' if found else stopped_demo_hint(settings.data)}"
-    click.echo(_("{count} rejected records in {directory}", count=len(found), directory=directory))
+        print_table((_("connector"), cause, _("count"), _("last"), detail), _totals(found, zone))
+    click.echo(_("{count} rejected records in {directory}", count=len(found), directory=_directory(settings)))
 
 
 @group.command(help=_("Show when and why one record was rejected."))
@@ -125,7 +107,6 @@ def list_(
 @json_option
 @pass_running_settings
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
-    """Print one record, or each record at that place."""
     found = [*_read(settings, Filter(places=frozenset({place})))]
     if not found:
         raise OperatorError(_describe_missing([place]), EXIT_NOT_FOUND)
@@ -186,7 +167,7 @@ def replay(
     instances = configure_connectors(settings, [*names], config)
     if not dry_run:
         for instance in instances:
-            with _operator_errors(instance.name), instance.locked(_directory(settings)):
+            with instance.locked(_directory(settings)):
                 pass  # fail before the question if the connector is running
         if not yes and not confirm(_("map them again?")):
             raise click.Abort
@@ -224,26 +205,13 @@ def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run
     from connectors.sdk.replay import replay as map_rejected  # noqa: PLC0415
 
     name = instance.name
-    with _operator_errors(name):
-        result = map_rejected(
-            instance, _directory(settings), lambda stored: wanted.matches(name, stored), dry_run=dry_run
-        )
+    result = map_rejected(instance, _directory(settings), lambda stored: wanted.matches(name, stored), dry_run=dry_run)
     click.echo(
         _("{name}: {used} records accepted now, events: {events}", name=name, used=result.used, events=result.events)
         + ("" if dry_run or not result.events else _(" (published at its next start)"))
     )
     for reason, count in result.unusable.most_common():
         click.echo(_("{name}: {count} still rejected: {reason}", name=name, count=count, reason=reason))
-
-
-@contextmanager
-def _operator_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except InstanceInUseError as error:
-        raise OperatorError(_("{name}: {error}: stop it first", name=name, error=error)) from None
-    except ConnectorError as error:
-        raise OperatorError(_("{name}: {error}", name=name, error=error)) from None
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, StoredReject]]:

@@ -15,8 +15,8 @@ from streams.report.history import History, HistoryError, read_history
 from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.writer import Format, write
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
-from streams.runtime.instance_lock import find_cluster, pass_running_settings, wait_for_broker
+from streams.runtime.instance_lock import find_readable_cluster, pass_running_settings
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
@@ -60,10 +60,7 @@ def _period_option(kind: PeriodKind, metavar: str, text: str) -> Callable[[F], F
     help=_("Only this format; may be repeated."),
 )
 @click.option(
-    "--lang",
-    type=click.Choice(LANGUAGES),
-    show_default=_("that of the locale"),
-    help=_("Language of the report."),
+    "--lang", type=click.Choice(LANGUAGES), show_default=_("that of the locale"), help=_("Language of the report.")
 )
 @click.option(
     "--output",
@@ -75,14 +72,12 @@ def _period_option(kind: PeriodKind, metavar: str, text: str) -> Callable[[F], F
 def command(
     settings: Settings, /, *, formats: tuple[str, ...], lang: str | None, output: Path, **periods: Period | None
 ) -> None:
-    """Write the files and print their names, or write one file to standard output."""
     kinds = [*map(Format, dict.fromkeys(formats) or Format)]
     is_piped = output == Path("-")
     if is_piped and len(kinds) > 1:
         raise click.UsageError(_("--output - writes a single file: choose it with --format"))
-    with operator_errors():
-        period = _choose(periods, datetime.now(settings.web.zone).date())
-        history, options = read_figures(settings, period.first, period.last)
+    period = _choose(periods, datetime.now(settings.web.zone).date())
+    history, options = read_figures(settings, period.first, period.last)
     document = build_document(make_report(history, period, options), history, options, lang or user_language())
     if is_piped:
         click.get_binary_stream("stdout").write(write(document, period, kinds[0]))
@@ -106,9 +101,8 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
     """
     from streams.runtime.process_specs import web_options  # noqa: PLC0415 - imports the broker
 
-    cluster = find_cluster(settings, or_demo=True)
+    cluster = find_readable_cluster(settings, [FIGURES])
     options = web_options(settings, cluster)
-    wait_for_broker(cluster.brokers, client=cluster.client, reads=[FIGURES.name])
     try:
         return read_history(*cluster, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:

@@ -12,11 +12,18 @@ from typing import Final
 
 import click
 
+from connectors.sdk import rejects
 from models.locale import _
+from streams.access.audit import AuditError
+from streams.cli.audited_commands import open_audit
 from streams.cli.base import Group
 from streams.cli.output_tables import dry_run_option, print_table
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
-from streams.runtime.instance_lock import pass_running_settings
+from streams.cli.privacy import erasure_session, record_proof
+from streams.runtime.instance_lock import find_cluster, pass_running_settings
+from streams.runtime.timeline_database import has_timelines, opened_timeline
+from streams.runtime.topic_catalogue import apply_topics
+from streams.settings.errors import EXIT_RESTART, OperatorError
+from streams.settings.retention import find_contradictions, retention_rules
 from streams.settings.schema import Settings
 
 BROKER_SECONDS: Final = 30.0
@@ -28,11 +35,7 @@ OLD_POSITIONS: Final = "connectors/*/*/before-reread/*"
 """Saved positions of sources that were re-read."""
 
 
-@click.group(
-    cls=Group,
-    name="retention",
-    help=_("Show and apply the retention periods."),
-)
+@click.group(cls=Group, name="retention", help=_("Show and apply the retention periods."))
 def group() -> None:
     """Show and apply retention periods."""
 
@@ -40,26 +43,9 @@ def group() -> None:
 @group.command(help=_("Print all stored data with their retention periods."))
 @pass_running_settings
 def show(settings: Settings) -> None:
-    """Print the retention periods, and warn of contradictions between them."""
-    from streams.settings.retention import find_contradictions, retention_rules  # noqa: PLC0415
-
-    titles = (
-        _("data"),
-        _("location"),
-        _("personal data"),
-        _("days"),
-        _("counted from"),
-        _("setting"),
-    )
+    titles = (_("data"), _("location"), _("personal data"), _("days"), _("counted from"), _("setting"))
     rows = [
-        (
-            _(rule.what),
-            rule.where,
-            _(rule.personal),
-            str(rule.days or ""),
-            _(rule.until),
-            rule.setting,
-        )
+        (_(rule.what), rule.where, _(rule.personal), str(rule.days or ""), _(rule.until), rule.setting)
         for rule in retention_rules(settings)
     ]
     print_table(titles, rows)
@@ -76,11 +62,7 @@ def show(settings: Settings) -> None:
     )
 )
 @dry_run_option
-@click.option(
-    "--no-rewrite",
-    is_flag=True,
-    help=_("Do not rewrite the timelines' tables: timelines stay readable."),
-)
+@click.option("--no-rewrite", is_flag=True, help=_("Do not rewrite the timelines' tables: timelines stay readable."))
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
     """Run all steps, even if some fail, and print their results. Exit with `EXIT_RESTART` if one failed."""
@@ -88,9 +70,8 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
     rewrite = () if no_rewrite else (_rewrite_tables,)
     for step in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewrite, _set_topics):
         try:
-            with operator_errors():
-                for line in step(settings, dry_run=dry_run):
-                    click.echo(line)
+            for line in step(settings, dry_run=dry_run):
+                click.echo(line)
         except OperatorError as error:
             failed = True
             error.show()
@@ -103,11 +84,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     data, retention = settings.data, settings.retention
     for label, days, paths in (
         (_("logs"), retention.logs_days, data.glob("logs/*")),
-        (
-            _("damaged files of connectors"),
-            retention.rejects_days,
-            chain.from_iterable(map(data.glob, DAMAGED_FILES)),
-        ),
+        (_("damaged files of connectors"), retention.rejects_days, chain.from_iterable(map(data.glob, DAMAGED_FILES))),
         (_("saved positions"), retention.rejects_days, data.glob(OLD_POSITIONS)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
@@ -134,8 +111,6 @@ def _remove(path: Path) -> None:
 
 
 def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from connectors.sdk import rejects  # noqa: PLC0415
-
     before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
     homes = sorted({path.parent for path in settings.data.glob("connectors/*/*/rejects*.jsonl")})
     removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
@@ -148,25 +123,17 @@ def _count(label: str, number: int, *, dry_run: bool) -> str:
 
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.access.audit import AuditError  # noqa: PLC0415
-    from streams.cli.audited_commands import open_audit  # noqa: PLC0415
-
     if dry_run or not (settings.data / "audit").exists():
         return
-    audit = open_audit(settings)
-    try:
-        removed = audit.prune()
-    except AuditError as error:
-        raise OperatorError(str(error)) from None
-    finally:
-        audit.close()
+    with closing(open_audit(settings)) as audit:
+        try:
+            removed = audit.prune()
+        except AuditError as error:
+            raise OperatorError(str(error)) from None
     yield _("files of the audit log: {removed}", removed=removed)
 
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.cli.privacy import erasure_session, record_proof  # noqa: PLC0415
-    from streams.runtime.timeline_database import has_timelines  # noqa: PLC0415
-
     if not dry_run and has_timelines(settings):
         with erasure_session(settings) as (_timeline, erasures):
             # Prove before publishing more, which workers need time to process.
@@ -177,26 +144,16 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _rewrite_tables(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.cli.citizen_arguments import database_unavailable_text  # noqa: PLC0415
-    from streams.runtime.timeline_database import has_timelines, open_timeline  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
     if dry_run or not has_timelines(settings):
         return
-    try:
-        with closing(open_timeline(settings)) as timeline:
-            is_whole = timeline.vacuum()
-        yield _("tables of the timelines: rewritten")
-        if not is_whole:
-            yield _("log of the timelines: still in use; accueil timeline or the next run empties it later")
-    except Unavailable as error:
-        raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    with opened_timeline(settings) as timeline:
+        is_whole = timeline.vacuum()
+    yield _("tables of the timelines: rewritten")
+    if not is_whole:
+        yield _("log of the timelines: still in use; accueil timeline or the next run empties it later")
 
 
 def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.runtime.instance_lock import find_cluster  # noqa: PLC0415
-    from streams.runtime.topic_catalogue import apply_topics  # noqa: PLC0415
-
     brokers, client = find_cluster(settings)
     changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
     would = _("would be: ") if dry_run else ""

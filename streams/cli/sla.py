@@ -1,13 +1,12 @@
 """`accueil sla`: check the SLA file, list open deadlines, explain the SLA clocks of a contact."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
 
 import click
 
-from connectors.sdk.config_errors import suggest
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
@@ -19,6 +18,7 @@ from streams.cli.base import Group, config_file, pass_settings, print_settings_f
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     DurationParam,
+    check_known,
     format_deadline,
     format_time,
     limit_option,
@@ -30,8 +30,8 @@ from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
-from streams.runtime.errors import OperatorError, operator_errors
 from streams.runtime.instance_lock import find, find_readable_cluster, kafka_errors
+from streams.settings.errors import OperatorError
 from streams.settings.loader import describe_settings_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.settings.sla_file import load_policies
@@ -42,12 +42,7 @@ EXAMPLE = Path(__file__).parents[1] / "settings" / "example_sla.toml"
 @click.group(
     cls=Group,
     name="sla",
-    lazy={
-        "calendar": (
-            "streams.cli.sla_calendar:group",
-            _("Export and import iCalendar files."),
-        )
-    },
+    lazy={"calendar": ("streams.cli.sla_calendar:group", _("Export and import iCalendar files."))},
     help=_("Check the SLA file and inspect deadlines."),
 )
 def group() -> None:
@@ -56,25 +51,20 @@ def group() -> None:
 
 @group.command(help=_("Print an example SLA file."))
 def example() -> None:
-    """Print the example file."""
     click.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
 
 @group.command(help=_("Check FILE, by default the configured SLA file, and print its targets."))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--year",
-    type=click.IntRange(FIRST_YEAR, LAST_YEAR),
-    help=_("Also print the holidays and closures of this year."),
+    "--year", type=click.IntRange(FIRST_YEAR, LAST_YEAR), help=_("Also print the holidays and closures of this year.")
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
-    """Print the targets and calendars of an SLA file. Raise `OperatorError` with its mistakes."""
     path = find_file(settings, file)
     if not file:
         print_settings_file()
-    with operator_errors():
-        policies = load_policies(path, find_sla_origin(file))
+    policies = load_policies(path, find_sla_origin(file))
     click.echo(_sla_file_text(path))
     if policies.empty:
         click.echo(_("{path} has no targets", path=path))
@@ -174,10 +164,7 @@ def _exceptions(calendar: Calendar, year: int) -> list[str]:
     language, custom = user_language(), rules.customary_holidays
     holidays = name_holidays(rules.holidays, year, language, customary=custom) if rules.holidays else {}
     lines = [f"{day}  {name}" for day, name in holidays.items()]
-    for label, exceptions in (
-        (_("closed"), rules.closures),
-        (_("extra opening"), rules.extra),
-    ):
+    for label, exceptions in ((_("closed"), rules.closures), (_("extra opening"), rules.extra)):
         for days in exceptions:
             if days.from_.year <= year <= days.to.year:
                 last = "" if days.from_ == days.to else _(" to {to}", to=days.to)
@@ -200,8 +187,7 @@ def _opening_text(calendar: Calendar) -> str:
 @pass_settings
 @click.pass_context
 def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
-    """Print the SLA clocks of a contact, step by step. Exit with code 1 if the contact is unknown."""
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         row = read_contact(*find_readable_cluster(settings, [CONTACTS]), contact)
@@ -224,16 +210,9 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
             click.echo(f"  {reason}")
 
 
-@group.command(
-    name="list",
-    help=_("List the open SLA deadlines, soonest first."),
-)
+@group.command(name="list", help=_("List the open SLA deadlines, soonest first."))
 @click.option("--overdue", is_flag=True, help=_("Only overdue deadlines."))
-@click.option(
-    "--due-within",
-    type=DurationParam(),
-    help=_("Only deadlines within 90m, 2h or 3d."),
-)
+@click.option("--due-within", type=DurationParam(), help=_("Only deadlines within 90m, 2h or 3d."))
 @click.option("--service", help=_("Only this service."))
 @limit_option
 @pass_settings
@@ -257,7 +236,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
             and service in {None, clock.dimensions.service}
         ]
 
-    with operator_errors(), kafka_errors():
+    with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
         cluster = find_readable_cluster(settings, [CONTACTS])
@@ -265,40 +244,22 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     clocks = [(clock, name) for name, row in found.items() for clock in due_clocks(row)]
     shown = nsmallest(limit, clocks, key=lambda item: (item[0].deadline_at, item[1]))
     if not clocks:
-        _check_service(settings, service, services)
+        web = settings.web
+        services.update(queue.service for queue in web.queues.values())
+        check_known("service", service or "", services.union(web.services))
         click.echo(_nothing_text(overdue=overdue, due_within=due_within, service=service))
         if file is None:
             click.echo(_unset_hint())
         return
     print_table(
-        (
-            "contact",
-            "service",
-            _("clock"),
-            _("policy"),
-            _("deadline"),
-            _("time left or late"),
-        ),
+        ("contact", "service", _("clock"), _("policy"), _("deadline"), _("time left or late")),
         [_row(name, clock, policies, settings, now) for clock, name in shown],
     )
     if len(shown) < len(clocks):
         click.echo(_("{count} of {total}", count=len(shown), total=len(clocks)))
 
 
-def _check_service(settings: Settings, service: str | None, with_clocks: Collection[str]) -> None:
-    """Raise `click.UsageError` for a service that is neither in the settings nor among `with_clocks`."""
-    web = settings.web
-    known = sorted(filter(None, {*with_clocks, *(queue.service for queue in web.queues.values()), *web.services}))
-    if service is None or service in known:
-        return
-    listed = ", ".join(known) or _("none")
-    raise click.UsageError(
-        _("unknown --service {service}; known: {listed}", service=service, listed=listed) + suggest(service, known)
-    )
-
-
 def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
-    """Return the message for an empty list."""
     if due_within is not None and overdue:
         text = _("no overdue or upcoming deadline in this period")
     elif due_within is not None:

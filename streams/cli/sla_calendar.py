@@ -12,7 +12,7 @@ from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from models.locale import _
 from streams.cli.base import Group, pass_settings
 from streams.cli.sla import find_file, find_sla_origin
-from streams.runtime.errors import OperatorError, operator_errors
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 from streams.settings.sla_file import load_policies
 
@@ -25,36 +25,19 @@ year_option = click.option(
 )
 
 
-@click.group(
-    cls=Group,
-    name="calendar",
-    help=_("Export and import iCalendar files (RFC 5545)."),
-)
+@click.group(cls=Group, name="calendar", help=_("Export and import iCalendar files (RFC 5545)."))
 def group() -> None:
     """Export and import iCalendar."""
 
 
-@group.command(
-    name="export",
-    help=_("Print the opening hours of a calendar in the SLA file, as iCalendar."),
-)
+@group.command(name="export", help=_("Print the opening hours of a calendar in the SLA file, as iCalendar."))
 @click.argument("name")
 @year_option
-@click.option(
-    "--closures",
-    is_flag=True,
-    help=_("Print the closed days instead."),
-)
-@click.option(
-    "--file",
-    type=click.Path(path_type=Path),
-    help=_("SLA file, by default that of the settings."),
-)
+@click.option("--closures", is_flag=True, help=_("Print the closed days instead."))
+@click.option("--file", type=click.Path(path_type=Path), help=_("SLA file, by default that of the settings."))
 @pass_settings
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
-    """Print a calendar as iCalendar."""
-    with operator_errors():
-        calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
+    calendars = load_policies(find_file(settings, file), find_sla_origin(file)).calendars
     if name not in calendars:
         known = ", ".join(calendars) or _("none")
         raise OperatorError(_("unknown calendar {name}; known: {known}", name=name, known=known))
@@ -63,14 +46,12 @@ def export(settings: Settings, name: str, year: int, *, closures: bool, file: Pa
 
 
 @group.command(
-    name="import",
-    help=_("Print the days of an iCalendar file as closures in TOML, to paste into the SLA file."),
+    name="import", help=_("Print the days of an iCalendar file as closures in TOML, to paste into the SLA file.")
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--extra", is_flag=True, help=_("Print extra openings instead."))
 @pass_settings
 def import_days(settings: Settings, file: Path, *, extra: bool) -> None:
-    """Print the days of an iCalendar file as a TOML list."""
     try:
         days = read_days(file.read_text(encoding="utf-8"), settings.web.time_zone)
     except OSError as error:

@@ -80,7 +80,6 @@ def explain_mismatch(clock: SlaClock, policies: Policies, zone: tzinfo) -> str:
 
 
 def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Describe the state of an open clock."""
     if clock.deadline_at is None:
         return _("now: paused") if clock.is_paused else _("now")
     if clock.deadline_at < now:

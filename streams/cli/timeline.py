@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -15,7 +15,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.audited_commands import check_subject, record_command
 from streams.cli.base import Group, pass_settings, prompt, start_logging
-from streams.cli.citizen_arguments import citizen_options, database_unavailable_text, prompt_pseudonym
+from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     format_deadline,
@@ -29,13 +29,12 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
 from streams.privacy.formatting import Formatter, format_entry
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector
+from streams.runtime.timeline_database import database_errors, find_sector, opened_timeline, require_timelines
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
-
-if TYPE_CHECKING:
-    from streams.timeline.links import LinkRecord
+from streams.timeline.links import LinkRecord
 
 PURPOSE: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
@@ -52,22 +51,10 @@ STATUS_TEXTS: Final = {
 
 
 LAZY: Final = {
-    "rebuild": (
-        "streams.cli.timeline_rebuild:command",
-        _("Rebuild the database from Kafka."),
-    ),
-    "erase": (
-        "streams.cli.privacy:erase",
-        _("Erase a citizen's data, with proof (GDPR, article 17)."),
-    ),
-    "erasure": (
-        "streams.cli.privacy:erasure",
-        _("Show the state or the proof of an erasure."),
-    ),
-    "export": (
-        "streams.cli.privacy:export",
-        _("Export all data held about a citizen (GDPR, article 15)."),
-    ),
+    "rebuild": ("streams.cli.timeline_rebuild:command", _("Rebuild the database from Kafka.")),
+    "erase": ("streams.cli.privacy:erase", _("Erase a citizen's data, with proof (GDPR, article 17).")),
+    "erasure": ("streams.cli.privacy:erasure", _("Show the state or the proof of an erasure.")),
+    "export": ("streams.cli.privacy:export", _("Export all data held about a citizen (GDPR, article 15).")),
 }
 
 
@@ -89,15 +76,11 @@ def group(context: click.Context) -> None:
 @pass_settings
 def run(settings: Settings) -> None:
     """Read `citizen.timeline.v1` and write the database."""
-    from streams.runtime import timeline_process  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
+    from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
 
     start_logging(settings)
-    with operator_errors():
-        try:
-            sys.exit(timeline_process.run(settings))
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    with database_errors():
+        sys.exit(timeline_process.run(settings))
 
 
 @group.command(
@@ -109,50 +92,37 @@ def run(settings: Settings) -> None:
 )
 @citizen_options
 @click.option(
-    "--purpose",
-    type=PURPOSE,
-    help=_("Purpose of the access, recorded in the audit log; prompted for by default."),
+    "--purpose", type=PURPOSE, help=_("Purpose of the access, recorded in the audit log; prompted for by default.")
 )
 @click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=PAGE,
-    show_default=True,
-    help=_("Maximum number of entries."),
+    "--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True, help=_("Maximum number of entries.")
 )
 @pass_running_settings
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
     """Find the entries, record the access, then print: nothing is shown before the access is recorded."""
-    from streams.runtime.timeline_database import find_sector, open_timeline, require_timelines  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415
-
-    with operator_errors():
-        check_subject(name or "")
-        audited_sector = "" if name else choose_sector(settings, sector)
-        require_timelines(settings)
-        subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
-        purpose = purpose or prompt(_("purpose"), type=PURPOSE)
-        operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
-        try:
-            timeline = open_timeline(settings)
-            try:
-                audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
-                most = max(limit + 1, SUMMARY_ENTRIES)
-                entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
-                if not entries:
-                    cluster = timeline.resolve_identities(subject_id)
-                    entries = timeline.read(cluster.identities, most)
-                    links = timeline.read_links(subject_id, MAX_LINKS)
-                    revoked = [link for link in links if link.revoked_at and link.contacts]
-                cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
-        is_known = bool(entries or cluster.shared or revoked)
-        result = Result.SHOWN if is_known else Result.NOT_FOUND
-        record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
+    check_subject(name or "")
+    audited_sector = "" if name else choose_sector(settings, sector)
+    require_timelines(settings)
+    subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)
+    purpose = purpose or prompt(_("purpose"), type=PURPOSE)
+    operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+    try:
+        with opened_timeline(settings) as timeline:
+            audited_sector = audited_sector or find_sector(settings, timeline, subject_id)
+            most = max(limit + 1, SUMMARY_ENTRIES)
+            entries, cluster, revoked = timeline.read_contact(subject_id, most)[::-1], IdentityCluster({}, {}), []
+            if not entries:
+                cluster = timeline.resolve_identities(subject_id)
+                entries = timeline.read(cluster.identities, most)
+                links = timeline.read_links(subject_id, MAX_LINKS)
+                revoked = [link for link in links if link.revoked_at and link.contacts]
+            cases = summarise(entries, int(time.time() * 1000), timeline.read_sla_targets)
+    except OperatorError:
+        record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, Result.FAILED)
+        raise
+    is_known = bool(entries or cluster.shared or revoked)
+    result = Result.SHOWN if is_known else Result.NOT_FOUND
+    record_command(settings, operation, subject_id, Purpose(purpose), audited_sector, result)
     if entries:
         formatter = make_formatter(settings)
         _print_open_cases(cases, formatter)
@@ -163,25 +133,16 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, pu
     _explain_revoked(revoked, settings.web.zone)
     if not entries:
         raise OperatorError(
-            _("nothing to show") if cluster.shared or revoked else _("no data about this citizen"),
-            EXIT_NOT_FOUND,
+            _("nothing to show") if cluster.shared or revoked else _("no data about this citizen"), EXIT_NOT_FOUND
         )
 
 
 def _print_open_cases(contacts: Sequence[Summary], formatter: Formatter) -> None:
-    """Print open cases, their open SLA targets, and the results of the other targets."""
     cases = [contact for contact in contacts if contact.is_open]
     if not cases:
         click.echo(_("no open case"), err=True)
         return
-    titles = (
-        _("open case"),
-        "service",
-        _("state"),
-        _("since"),
-        _("due"),
-        _("SLA results"),
-    )
+    titles = (_("open case"), "service", _("state"), _("since"), _("due"), _("SLA results"))
     rows = [
         (
             case.contact,
@@ -221,15 +182,7 @@ def _format_target(target: OpenTarget, zone: tzinfo) -> str:
 
 def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -> None:
     print_table(
-        (
-            _("when"),
-            _("event"),
-            _("service"),
-            _("state"),
-            _("outcome"),
-            _("contact"),
-        ),
-        list(_rows(entries, formatter)),
+        (_("when"), _("event"), _("service"), _("state"), _("outcome"), _("contact")), list(_rows(entries, formatter))
     )
 
 
@@ -253,18 +206,12 @@ def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
         )
         return
     for identity in cluster.shared:
-        click.echo(
-            _("{identity}: shared with other citizens, not shown", identity=identity),
-            err=True,
-        )
+        click.echo(_("{identity}: shared with other citizens, not shown", identity=identity), err=True)
     if not cluster.is_whole:
-        click.echo(
-            _("more linked identities exist than are shown"),
-            err=True,
-        )
+        click.echo(_("more linked identities exist than are shown"), err=True)
 
 
-def _explain_revoked(links: Sequence["LinkRecord"], zone: tzinfo) -> None:
+def _explain_revoked(links: Sequence[LinkRecord], zone: tzinfo) -> None:
     """Print on standard error the revoked links, whose contacts are not shown, and the command that restores them."""
     for record in links[:PAGE]:
         one, other = record.link

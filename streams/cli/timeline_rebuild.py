@@ -12,7 +12,6 @@ from models.locale import _
 from models.topics import TIMELINE
 from streams.agents.timeline import with_record_time
 from streams.cli.base import confirm, pass_settings
-from streams.cli.citizen_arguments import database_unavailable_text
 from streams.cli.output_tables import format_time, yes_option
 from streams.core.citizens import reattribution
 from streams.core.contacts.contact import ERASED
@@ -22,9 +21,9 @@ from streams.core.timeline.entries import Entry, decode
 from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_reader import open_consumer, read_until
-from streams.runtime.errors import EXIT_RESTART, OperatorError, operator_errors
 from streams.runtime.instance_lock import (
     Cluster,
+    broker_errors,
     embedded_broker_login,
     ensure_password,
     find,
@@ -33,9 +32,9 @@ from streams.runtime.instance_lock import (
     wait_for_broker,
 )
 from streams.runtime.prechecks import claim_data_directory
-from streams.runtime.timeline_database import open_timeline
+from streams.runtime.timeline_database import opened_timeline
 from streams.settings.schema import Settings
-from streams.timeline.database import Refused, Unavailable
+from streams.timeline.database import Refused
 from streams.timeline.store import Timeline
 
 BATCH_RECORDS: Final = 2_000
@@ -54,25 +53,17 @@ class Rebuilt(NamedTuple):
     help=_(
         "Rebuild a new or restored timelines' database from Kafka. Entries that Kafka no longer "
         "holds and revoked links can only come from a backup."
-    ),
+    )
 )
 @yes_option
 @pass_settings
 def command(settings: Settings, *, yes: bool) -> None:
-    """Ask for confirmation, read, write, and print the age of the oldest record."""
     days = settings.retention.events_days
     question = _("read the last {days} days of {name} into the timelines' database?", days=days, name=TIMELINE.name)
     if not yes and not confirm(question):
         raise click.Abort
-    with operator_errors(), kafka_errors(), _cluster(settings) as cluster:
-        try:
-            timeline = open_timeline(settings)
-            try:
-                rebuilt = rebuild(timeline, cluster.brokers, cluster.client)
-            finally:
-                timeline.close()
-        except Unavailable as error:
-            raise OperatorError(database_unavailable_text(error), EXIT_RESTART) from None
+    with kafka_errors(), _cluster(settings) as cluster, opened_timeline(settings) as timeline:
+        rebuilt = rebuild(timeline, cluster.brokers, cluster.client)
     since = _("nothing") if rebuilt.first_at is None else format_time(rebuilt.first_at, settings.web.zone)
     click.echo(
         _(
@@ -96,7 +87,8 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
         if not (settings.data / "kafka").exists():
             find_cluster(settings)  # raises the error: no broker
         kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data))
-        kafka.start()
+        with broker_errors():
+            kafka.start()
         try:
             yield Cluster(kafka.bootstrap, embedded_broker_login(settings.data / PASSWORD_FILE).client_options())
         finally:

@@ -1,7 +1,7 @@
 """`accueil tokens`: access tokens of the API."""
 
 import json as json_codec
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -10,21 +10,18 @@ from typing import Final
 import click
 import msgspec
 
-from connectors.sdk.keys import load_key
-from models.identities import IdentityKind
 from models.locale import _
 from models.roles import Role
 from models.timestamps import milliseconds
-from models.topics import Channel
 from streams.access.permissions import Operation
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.cli.audited_commands import ActionResult, audited_action
 from streams.cli.base import Group
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.runtime.errors import OperatorError
-from streams.runtime.instance_lock import pass_running_settings, stopped_demo_hint
+from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
-from streams.settings.schema import ConfigError, Settings
+from streams.settings.errors import OperatorError
+from streams.settings.schema import Settings
 
 DAY_MS: Final = 86_400_000
 EXPIRES_DAYS: Final = 365
@@ -33,11 +30,7 @@ RATE_PER_MINUTE: Final = 120
 """Default of `--rate`."""
 
 expires_option = click.option(
-    "--days",
-    type=click.IntRange(1, 1100),
-    default=EXPIRES_DAYS,
-    show_default=True,
-    help=_("Validity in days."),
+    "--days", type=click.IntRange(1, 1100), default=EXPIRES_DAYS, show_default=True, help=_("Validity in days.")
 )
 
 
@@ -48,12 +41,7 @@ def group() -> None:
 
 @group.command(help=_("Create a token. Prints its secret once, alone on standard output; only a hash of it is stored."))
 @click.argument("name")
-@click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    required=True,
-    help=_("Role of the client."),
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help=_("Role of the client."))
 @click.option(
     "--sector",
     "sectors",
@@ -61,12 +49,7 @@ def group() -> None:
     show_default=_("the only one"),
     help=_("Sector of the citizens; may be repeated."),
 )
-@click.option(
-    "--service",
-    "services",
-    multiple=True,
-    help=_("Service; may be repeated. By default all."),
-)
+@click.option("--service", "services", multiple=True, help=_("Service; may be repeated. By default all."))
 @click.option(
     "--rate",
     type=click.IntRange(1, 100_000),
@@ -79,7 +62,6 @@ def group() -> None:
 def add(
     settings: Settings, name: str, role: str, sectors: tuple[str, ...], services: tuple[str, ...], rate: int, days: int
 ) -> None:
-    """Add a token. The audit log records the action first."""
     if not NAME.fullmatch(name):
         raise OperatorError(
             _(
@@ -90,9 +72,12 @@ def add(
     if not all(sectors):
         raise OperatorError(_("--sector is empty: name a sector, or omit the option"))
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
-    if list_sectors(settings):  # else connectors have not made any keys yet, and any name is possible
+    if list_sectors(settings):
         for sector in sectors:
             choose_sector(settings, sector)
+    else:  # connectors have not made any keys yet, so that any name is possible
+        names = ", ".join(sectors)
+        click.echo(_("no sector has a key here yet: check the name {names}", names=names), err=True)
     secret, now = make_secret(), _now()
     token = Token(
         name=name,
@@ -115,8 +100,6 @@ def add(
             )
         with audited_token_change(settings, tokens, Operation.ADD_TOKEN, name):
             tokens.add(token)
-    for warning in _warnings(settings, token):
-        click.echo(warning, err=True)
     _print_secret(secret, token.expires_at, settings.web.zone)
 
 
@@ -124,7 +107,6 @@ def add(
 @json_option
 @pass_running_settings
 def list_(settings: Settings, *, json: bool) -> None:
-    """Print the tokens by name."""
     with _operator_errors():
         tokens = open_tokens(settings).list()
     if json:
@@ -134,20 +116,11 @@ def list_(settings: Settings, *, json: bool) -> None:
             click.echo(json_codec.dumps(fields, ensure_ascii=False))
     elif tokens:
         print_table(
-            (
-                _("name"),
-                _("role"),
-                _("sectors"),
-                _("services"),
-                _("per minute"),
-                _("state"),
-                _("last used"),
-            ),
+            (_("name"), _("role"), _("sectors"), _("services"), _("per minute"), _("state"), _("last used")),
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
-        directory, hint = _directory(settings), stopped_demo_hint(settings.data)
-        click.echo(_("no tokens in {directory}{hint}", directory=directory, hint=hint))
+        click.echo(_("no tokens in {directory}", directory=_directory(settings)))
 
 
 @group.command(help=_("Replace the secret of a token and print the new one once; the old one is refused immediately."))
@@ -155,7 +128,6 @@ def list_(settings: Settings, *, json: bool) -> None:
 @expires_option
 @pass_running_settings
 def rotate(settings: Settings, name: str, days: int) -> None:
-    """Replace the secret of a token, whose validity begins again, and print the new secret."""
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
@@ -212,64 +184,14 @@ def _operator_errors() -> Iterator[None]:
         raise OperatorError(str(error)) from None
 
 
-def _warnings(settings: Settings, token: Token) -> Iterator[str]:
-    """Yield warnings about unknown sectors and services of a token, which may be mistyped."""
-    if not list_sectors(settings):
-        names = ", ".join(token.sectors)
-        yield _("no sector has a key here yet: check the name {names}", names=names)
-    services = _read_services(settings, token.sectors) if token.services else None
-    if services is None:
-        return
-    names = ", ".join(services) or _("none")
-    for service in token.services:
-        if service not in services:
-            yield _(
-                "no contact of service {service} found; services with contacts: {names}", service=service, names=names
-            )
-
-
-def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] | None:
-    """Return the services that have contacts in these sectors; None if the timelines are not available."""
-    from streams.runtime.timeline_database import FILE, open_reader  # noqa: PLC0415
-    from streams.timeline.database import Unavailable  # noqa: PLC0415 - imports the database libraries
-
-    if not settings.timeline.url and not (settings.data / FILE).exists():
-        return None  # opening it would create it
-    try:
-        reader = open_reader(settings, 1)
-        try:
-            with reader.read_snapshot() as snapshot:
-                return snapshot.find_services(sectors, _owner_prefixes(settings, sectors))
-        finally:
-            reader.close()
-    except (ConfigError, Unavailable):
-        return None
-
-
-def _owner_prefixes(settings: Settings, sectors: Sequence[str]) -> Iterator[str]:
-    """Yield the prefixes of entry owners: pseudonyms by kind and key, and contacts of unknown citizens."""
-    known = list_sectors(settings)
-    for sector in sectors:
-        if sector in known:
-            key_id = load_key(settings.data / "connectors" / "keys", sector).key_id
-            yield from (f"{kind}:{key_id}-" for kind in IdentityKind)
-    yield from (f"{channel}:" for channel in Channel)
-
-
 def _find(tokens: Tokens, name: str) -> None:
     if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
-        raise OperatorError(
-            _("no active token is named {name!r}", name=name),
-            EXIT_NOT_FOUND,
-        )
+        raise OperatorError(_("no active token is named {name!r}", name=name), EXIT_NOT_FOUND)
 
 
 def _print_secret(secret: str, expires_at: int, zone: tzinfo) -> None:
     until = format_time(expires_at, zone)
-    click.echo(
-        _("valid until {until}; this secret is shown only once:", until=until),
-        err=True,
-    )
+    click.echo(_("valid until {until}; this secret is shown only once:", until=until), err=True)
     click.echo(secret)
 
 

@@ -86,17 +86,17 @@ MESSAGES: Final = {
     "key_unusable": N_("no citizen can be found in one sector: {error}"),
     "provider_away": N_("the OpenID provider does not return its keys ({error}): its previous keys stay in use"),
     "waiting_for_broker": N_("waits for Kafka at {url}"),
-    r"a row of figures cannot be read: (?P<error>.*)": N_(
+    r"ignored an unreadable row of figures: (?P<error>.*)": N_(
         "a row of figures cannot be read ({error}): does another version write it?"
     ),
-    r"a row of citizens' figures cannot be read: (?P<error>.*)": N_(
+    r"ignored an unreadable row of citizens' figures: (?P<error>.*)": N_(
         "a row of citizens' figures cannot be read ({error}): does another version write it?"
     ),
-    r"(?P<topic>\S+): the Kafka client failed, it is started anew": N_(
-        "a defect in reading {topic}, which is restarted"
+    r"(?P<topic>\S+): the Kafka client failed and is restarted": N_("a defect in reading {topic}, which is restarted"),
+    "making the board failed": N_("a defect of Accueil itself: the board is no longer updated"),
+    r"(?P<number>.*) boards are open \(web\.max_viewers\): refusing more": N_(
+        "{number} boards are open, the maximum (web.max_viewers)"
     ),
-    "the board can no longer be made": N_("a defect of Accueil itself: the board is no longer updated"),
-    r"(?P<number>.*) boards are open, no more may be": N_("{number} boards are open, the maximum (web.max_viewers)"),
     r"more than (?P<number>.*) contacts are at risk: those with the latest deadlines are not listed": N_(
         "more than {number} contacts are at risk: those with the latest deadlines are not listed"
     ),
@@ -223,9 +223,7 @@ class Console(TextIOBase):
         return len(text)
 
 
-STARTING: Final = {
-    "silent": N_("the worker is still starting"),
-}
+STARTING: Final = {"silent": N_("the worker is still starting")}
 """Texts for answers of /readyz before a process has been ready for the first time, where they differ from `MESSAGES`."""
 
 

@@ -25,7 +25,7 @@ NAME: Final = "demo"
 CITIZENS: Final = "citizens.tsv"
 """File next to the settings of the simulated systems, with phone number, e-mail address and case of one citizen per line."""
 MAX_CANDIDATES: Final = 50
-"""Number of phone numbers with the most contacts to examine, since several citizens may share a landline."""
+"""Number of phone numbers to examine, those with the most contacts, since several citizens may share a landline."""
 
 
 def make_token(settings: Settings) -> Path:
@@ -71,21 +71,16 @@ class Citizen(NamedTuple):
 
 
 def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
-    """Return a citizen with a timeline, preferably with an e-mail address and a case; None without one.
-
-    A citizen saved earlier takes precedence, so that a restarted demo names the same one.
-    """
+    """Return a citizen with a timeline, preferably with an e-mail address and a case; None without one."""
     try:
         lines = (systems / CITIZENS).read_text().splitlines()
     except FileNotFoundError:
         return None  # the simulation has not written it yet
-    key, saved = load_key(settings.data / "connectors" / "keys", SECTOR), _read_saved_phone(settings)
-    lines.sort(key=lambda line: line.partition("\t")[0] != saved)
-    preferred = [key.pseudonym(IdentityKind.PHONE, normalise_phone(saved) or "")] if saved else []
+    key = load_key(settings.data / "connectors" / "keys", SECTOR)
     reader = open_reader(settings, 1)
     try:
         with reader.read_snapshot() as snapshot:
-            identities = dict(_find_identities(snapshot, preferred))
+            identities = dict(_find_identities(snapshot))
     except Unavailable:
         return None
     finally:
@@ -111,44 +106,14 @@ def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
     return best
 
 
-def is_one_citizen(settings: Settings, phone: str) -> bool:
-    """Return whether the phone number still leads to the timeline of exactly one citizen; True without the database.
-
-    The citizen may have been erased, or a contact may have linked the number to the case or account of another citizen.
-    """
-    key = load_key(settings.data / "connectors" / "keys", SECTOR)
-    pseudonym = key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "")
-    reader = open_reader(settings, 1)
-    try:
-        with reader.read_snapshot() as snapshot:
-            resolved = snapshot.resolve_identities(pseudonym)
-            return resolved.is_own and bool(snapshot.read(resolved.identities, 1))
-    except Unavailable:
-        return True
-    finally:
-        reader.close()
+def save_number(settings: Settings, citizen: Citizen) -> None:
+    """Write the phone number of the simulated citizen to a file, for requests to the API of the demo."""
+    replace(settings.data / "access" / "demo-number", f"{citizen.phone}\n".encode())
 
 
-def save_demo_citizen(settings: Settings, citizen: Citizen) -> None:
-    """Write each identity of the simulated citizen to a file, for requests to the API of the demo."""
-    for name, value in zip(("number", "email", "case"), citizen, strict=True):
-        replace(settings.data / "access" / f"demo-{name}", f"{value}\n".encode())
-
-
-def _read_saved_phone(settings: Settings) -> str:
-    """Return the phone number saved last, without spaces as in `CITIZENS`; empty without one."""
-    try:
-        return (settings.data / "access" / "demo-number").read_text().strip().replace(" ", "")
-    except FileNotFoundError:
-        return ""
-
-
-def _find_identities(snapshot: TimelineSnapshot, preferred: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield phone pseudonyms that lead to exactly one citizen, who used several channels, and all identities of that citizen.
-
-    Examined are the `preferred` pseudonyms, and the `MAX_CANDIDATES` ones with the most contacts.
-    """
-    for phone in {*preferred, *snapshot.find_linked(IdentityKind.PHONE, MAX_CANDIDATES)}:
+def _find_identities(snapshot: TimelineSnapshot) -> Iterator[tuple[str, Collection[str]]]:
+    """Yield phone pseudonyms that lead to exactly one citizen, who used several channels, and all identities of that citizen."""
+    for phone in snapshot.find_linked(IdentityKind.PHONE, MAX_CANDIDATES):
         resolved = snapshot.resolve_identities(phone)
         entries = snapshot.read(resolved.identities, MAX_CANDIDATES)
         if resolved.is_own and len({entry["channel"] for entry in entries}) > 1:

@@ -106,7 +106,6 @@ def _make_app(healthy: Callable[[], State], ready: Callable[[], State], registry
 
 
 def _answer(check: Callable[[], State]) -> tuple[int, bytes]:
-    """Return the HTTP status and the body for a check."""
     try:
         passed, text = check()
     except Exception as error:  # noqa: BLE001 - any exception means failure

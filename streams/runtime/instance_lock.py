@@ -20,9 +20,9 @@ from models.locale import _
 from models.topics import Topic
 from streams.cli.base import pass_settings
 from streams.kafka import broker_login
-from streams.kafka.embedded_broker import is_listening
+from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import DEFAULT_FILE, load
 from streams.settings.schema import ConfigError, Kafka, Settings
 
@@ -137,9 +137,7 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
     with suppress(FileNotFoundError, NotADirectoryError):
         _running_file(settings.data).open().close()  # for other accounts, raise PermissionError instead of "no broker"
     demo, hint = settings.data / DEMO, ""
-    if or_demo and _is_demo_stopped(settings.data):
-        hint = _("; the demo there is stopped: accueil up --demo")
-    elif not or_demo and read(demo):
+    if not or_demo and read(demo):
         hint = _("; the demo that runs there is not used: to use it, set ACCUEIL_DATA={demo}", demo=demo)
     raise ConfigError(
         _("no broker: start accueil up (data directory {data}), or set brokers or ACCUEIL_BROKERS", data=settings.data)
@@ -210,26 +208,13 @@ def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, 
     return load(file, named_by="").model_copy(update={"data": here.data}), file
 
 
-def stopped_demo_hint(data: Path) -> str:
-    """Return a hint to the data of a stopped demo below `data`; empty without one."""
-    if not _is_demo_stopped(data):
-        return ""
-    demo = data / DEMO
-    return _("; a stopped demo is next to it: start it, or set ACCUEIL_DATA={demo}", demo=demo)
-
-
-def other_directory_hint(data: Path) -> str:
-    """Return a hint to use another data directory than `data`."""
-    other = _("; for another data directory: ACCUEIL_DATA")
-    return stopped_demo_hint(data) or other
+def other_directory_hint() -> str:
+    """Return a hint to use another data directory."""
+    return _("; for another data directory: ACCUEIL_DATA")
 
 
 def wait_for_broker(
-    brokers: str,
-    seconds: float | None = None,
-    *,
-    client: Mapping[str, Any] | None = None,
-    reads: Iterable[str] = (),
+    brokers: str, seconds: float | None = None, *, client: Mapping[str, Any] | None = None, reads: Iterable[str] = ()
 ) -> None:
     """Wait until a broker accepts connections, the login of `client`, and its read access to the topics `reads`.
 
@@ -271,6 +256,16 @@ def find_refusal(
 
 
 @contextmanager
+def broker_errors() -> Iterator[None]:
+    """Turn errors of the embedded broker into an `OperatorError`."""
+    try:
+        yield
+    except BrokerError as error:
+        exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
+        raise OperatorError(str(error), exit_code) from None
+
+
+@contextmanager
 def kafka_errors() -> Iterator[None]:
     """Turn errors of Kafka, and rows of a later release, into an `OperatorError`."""
     from streams.core.rows import UnknownRowVersion  # noqa: PLC0415 - imports msgspec
@@ -287,11 +282,6 @@ def kafka_errors() -> Iterator[None]:
         summary = _("Kafka refuses, or does not answer:")
         code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
         raise OperatorError(f"{summary} {type(error).__name__}: {text}", code) from None
-
-
-def _is_demo_stopped(data: Path) -> bool:
-    """Return whether `data` contains the data of a demo that does not run."""
-    return (data / DEMO).is_dir() and not read(data / DEMO)
 
 
 def _report_demo(settings: Settings, data: Path) -> None:

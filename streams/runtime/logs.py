@@ -91,8 +91,7 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | Text
     handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=common,
-            processors=[_add_repeated, structlog.processors.format_exc_info, redact, renderer],
+            foreign_pre_chain=common, processors=[_add_repeated, structlog.processors.format_exc_info, redact, renderer]
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

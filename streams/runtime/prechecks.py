@@ -11,8 +11,8 @@ from typing import Final
 
 from models.locale import _
 from streams.locale.error_messages import os_error_cause
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import lock_data_directory
+from streams.settings.errors import OperatorError
 from streams.settings.retention import find_contradictions
 from streams.settings.schema import Settings
 

@@ -18,10 +18,10 @@ from models.locale import _
 from models.topics import SOURCES
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.notify.options import LANGUAGES, NotifyOptions
-from streams.runtime.errors import EXIT_RESTART
 from streams.runtime.health import State, serve_health
-from streams.runtime.instance_lock import Cluster, ensure_password, find, find_cluster, find_refusal
+from streams.runtime.instance_lock import Cluster, broker_errors, ensure_password, find, find_cluster, find_refusal
 from streams.runtime.prechecks import check_port, prepare_private_directory
+from streams.settings.errors import EXIT_RESTART
 from streams.settings.loader import DEFAULT_FILE, explain, find_file, find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.web.options import WebOptions
@@ -40,16 +40,14 @@ log = structlog.get_logger(__name__)
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run the embedded Kafka broker until SIGTERM or SIGINT; return the exit code.
 
-    Raises `BrokerError` if it does not start, and `ConfigError` if its password file is invalid.
+    Raises `OperatorError` if it does not start, and `ConfigError` if its password file is invalid.
     """
     prepare_private_directory(settings.data)
     kafka = EmbeddedKafka(
-        settings.data / "kafka",
-        settings.broker_port,
-        password=ensure_password(settings.data),
-        progress=log.info,
+        settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data), progress=log.info
     )
-    kafka.start()  # until it returns, a signal ends the process immediately, even during a download
+    with broker_errors():
+        kafka.start()  # until it returns, a signal ends the process immediately, even during a download
     stopping = install_stop_handler()
 
     def running() -> State:

@@ -1,7 +1,7 @@
-"""Tree of child processes that are started, watched, restarted, and stopped in order.
+"""Tree of child processes that are started, watched, restarted, and stopped in order. `supervisor` decides which.
 
-Children are crash-only: they are restarted after any exit code, with a growing delay. If a child repeatedly fails to start, the
-whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
+Children are crash-only: they are restarted after any exit code, with the delays of `RESTART_SECONDS`. If a child repeatedly fails
+to start, the whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from models.locale import _
 from streams.kafka.child_processes import die_with_parent
 from streams.locale.error_messages import os_error_cause
 from streams.runtime.console import describe_state, is_transient, parse_log_line
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART
 
 ReportLine = Callable[[str, str], None]
 """Callback that shows a line on the console, with the name of the process; it must not raise, even without a terminal."""
@@ -144,10 +144,7 @@ class Child:
             if code == EXIT_CONFIGURATION or (failures > len(RESTART_SECONDS) and not proven):
                 raise GaveUp(self._describe_failure(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
             delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
-            self._report(
-                self.program.name,
-                _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay),
-            )
+            self._report(self.program.name, _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
                 return

@@ -10,8 +10,8 @@ from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
 from models.locale import _
-from streams.runtime.errors import OperatorError
 from streams.runtime.instance_lock import other_directory_hint
+from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 USUAL: Final = "general"
@@ -26,9 +26,7 @@ kind_option = click.option(
     help=_("Kind of identity to prompt for."),
 )
 sector_option = click.option(
-    "--sector",
-    show_default=_("the only one"),
-    help=_("Sector whose key makes the pseudonym."),
+    "--sector", show_default=_("the only one"), help=_("Sector whose key makes the pseudonym.")
 )
 
 
@@ -71,7 +69,7 @@ def choose_sector(settings: Settings, named: str | None) -> str:
                 "is known until then",
                 data=settings.data,
             )
-            + other_directory_hint(settings.data)
+            + other_directory_hint()
         )
     names = ", ".join(known)
     raise OperatorError(_("no sector {sector} here: {names}; --sector names one", sector=sector, names=names))

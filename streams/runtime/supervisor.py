@@ -1,4 +1,7 @@
-"""Supervisor of `accueil up`: all processes on one machine, as one process tree."""
+"""`accueil up`: the programs of one machine, their settings, and the order of their start.
+
+`process_tree` runs the programs, watches them, and decides when they are restarted.
+"""
 
 import asyncio
 import os
@@ -6,11 +9,11 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from datetime import time as clock
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from yarl import URL
@@ -20,7 +23,7 @@ from streams.kafka.broker_login import PASSWORD_FILE
 from streams.kafka.jars import KAFKA_VERSION
 from streams.kafka.ports import free_port
 from streams.locale.error_messages import os_error_cause
-from streams.runtime.errors import OperatorError
+from streams.notify.options import Notify
 from streams.runtime.instance_lock import (
     DEMO,
     DEMO_FILE,
@@ -33,9 +36,10 @@ from streams.runtime.prechecks import check_port, claim_data_directory, find_war
 from streams.runtime.process_specs import configure_connectors
 from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, all_ready
 from streams.settings.api import Api
+from streams.settings.errors import OperatorError
 from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
 from streams.settings.retention import find_due
-from streams.settings.schema import Settings
+from streams.settings.schema import Process, Settings
 from streams.settings.sla_file import load_policies
 from streams.settings.web import Web
 
@@ -43,7 +47,7 @@ LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
 """Time that the sources have to become ready after the board, before those that are not ready are named."""
 CITIZEN_SECONDS: Final = 5.0
-"""Interval at which the demo looks for a citizen with a timeline, and checks the one it has named."""
+"""Interval at which the demo looks for a citizen with a timeline."""
 DOWNLOAD_SECONDS: Final = 1800
 """Longest wait of `topics apply` for the broker, whose jars may have to be downloaded first."""
 APPLIED: Final = "retention-applied"
@@ -97,7 +101,6 @@ def _refuse_own_settings(config: Path | None) -> None:
 
 
 def _warn_ignored_settings() -> Iterator[str]:
-    """Yield a warning if a settings file exists, which the demo ignores."""
     if (file := find_file()) is None:
         return
     yield _(
@@ -180,12 +183,9 @@ class Plan:
             report("", _("the board is at {url}", url=self.url))
             await all_ready(late)
         seconds = f"{time.monotonic() - began_at:.0f} s"
-        report(
-            "",
-            _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url),
-        )
+        report("", _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url))
         if self._demo:
-            await self._name_citizens()
+            await self._name_citizen()
 
     async def retain(self, tree: ProcessTree) -> None:
         """Run `retention apply` every day, unless `retention.at` is empty; report a failure and try again."""
@@ -250,33 +250,23 @@ class Plan:
             token = demo.make_token(self._own)
             report("", _("with the token in {token}", token=token))
 
-    async def _name_citizens(self) -> None:
-        """Report the identities of a simulated citizen with a timeline as soon as one exists.
-
-        Report another citizen if the first one was erased, if the phone number leads to several citizens, or if the first one
-        lacks an e-mail address or a case and another has both.
-        """
+    async def _name_citizen(self) -> None:
+        """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
         from streams.runtime import demo  # noqa: PLC0415
 
         known: demo.Citizen | None = None
-        while True:
-            if known is None or not (
-                all(known) and await asyncio.to_thread(demo.is_one_citizen, self._own, known.phone)
-            ):
-                before = known
-                known = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
-                if known and known != before:
-                    demo.save_demo_citizen(self._own, known)
-                    also = [known.email, known.case and _("case {case}", case=known.case)]
-                    names = ", ".join(filter(None, (known.phone, *also)))
-                    report("", _("a citizen with a timeline: {names}", names=names))
+        while not (known and all(known)):
+            found = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
+            if found and found != known:
+                known = found
+                demo.save_number(self._own, known)
+                also = [known.email, known.case and _("case {case}", case=known.case)]
+                names = ", ".join(filter(None, (known.phone, *also)))
+                report("", _("a citizen with a timeline: {names}", names=names))
             await asyncio.sleep(CITIZEN_SECONDS)
 
     def _report_health_urls(self, programs: list[Program]) -> None:
-        report(
-            "",
-            _("health and metrics (/healthz /readyz /metrics):"),
-        )
+        report("", _("health and metrics (/healthz /readyz /metrics):"))
         for program in programs:
             if address := program.address("/metrics"):
                 report(program.name, address)
@@ -288,7 +278,7 @@ class Plan:
             "kafka",
             ("broker", "--health-port", str(port)),
             {"ACCUEIL_BROKER_PORT": self._brokers.rpartition(":")[2]},
-            health_port=port,
+            health=(LOCAL, port),
             stop_seconds=6,
             about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
             shows_output=True,
@@ -301,7 +291,7 @@ class Plan:
     def web(self) -> Program:
         """Return the program that serves the board."""
         web = self._settings.web
-        return self._program("web", ("web",), health_host=web.host, health_port=web.port, stop_seconds=5)
+        return self._program("web", ("web",), health=(web.host, web.port))
 
     @property
     def url(self) -> str:
@@ -320,75 +310,42 @@ class Plan:
     def workers(self) -> Iterator[Program]:
         """Yield the programs of the workers, each with an instance id that stays the same across restarts."""
         worker = self._settings.worker
-        name = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
+        instance = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
         for number in range(1, worker.processes + 1):
-            port = worker.health_port if worker.health_port and number == 1 else free_port()
-            yield self._program(
-                "worker" if worker.processes == 1 else f"worker-{number}",
-                ("worker",),
-                {
-                    "ACCUEIL_WORKER__HEALTH_PORT": str(port),
-                    "ACCUEIL_WORKER__INSTANCE_ID": f"{name[:60]}-{number}",
-                },
-                health_host=worker.health_host,
-                health_port=port,
+            yield self._background(
+                "worker",
+                worker if number == 1 else worker.model_copy(update={"health_port": 0}),
+                name="worker" if worker.processes == 1 else f"worker-{number}",
+                environment={"ACCUEIL_WORKER__INSTANCE_ID": f"{instance[:60]}-{number}"},
                 stop_seconds=20,  # it finishes its current steps, which takes long on a busy machine
             )
 
     def connect(self) -> Iterator[Program]:
         """Yield the program that runs the connectors, if any."""
-        connect, environment = self._settings.connect, {}
-        names = self._settings.connectors
+        environment, names = {}, self._settings.connectors
         if self._demo:
             environment = {CONFIG_VARIABLE: str(self._systems / DEFAULT_FILE)}
             names = load(self._systems / DEFAULT_FILE, named_by="").connectors
-        if not names:
-            return
-        port = connect.health_port or free_port()
-        environment["ACCUEIL_CONNECT__HEALTH_PORT"] = str(port)
-        yield self._program(
-            "connect",
-            ("connect",),
-            environment,
-            health_host=connect.health_host,
-            health_port=port,
-            stop_seconds=8,
-            about=", ".join(names),
-        )
+        if names:
+            yield self._background(
+                "connect", self._settings.connect, environment=environment, stop_seconds=8, about=", ".join(names)
+            )
 
     def timeline(self) -> Program:
         """Return the program that writes the citizens' timelines."""
-        timeline = self._settings.timeline
-        port = timeline.health_port or free_port()
-        return self._program(
-            "timeline",
-            ("timeline",),
-            {"ACCUEIL_TIMELINE__HEALTH_PORT": str(port)},
-            health_host=timeline.health_host,
-            health_port=port,
-            stop_seconds=20,  # it finishes its current steps
-        )
+        return self._background("timeline", self._settings.timeline, stop_seconds=20)  # it finishes its current steps
 
     def api(self) -> Program:
         """Return the program that serves the API."""
         api = self._settings.api
-        return self._program("api", ("api",), health_host=api.host, health_port=api.port, stop_seconds=5)
+        return self._program("api", ("api",), health=(api.host, api.port))
 
     def notify(self) -> Iterator[Program]:
         """Yield the program that sends notifications about SLA clocks, if the settings name receivers."""
         notify = self._settings.notify
-        if not notify.has_receivers:
-            return
-        port = notify.health_port or free_port()
-        yield self._program(
-            "notify",
-            ("notify",),
-            {"ACCUEIL_NOTIFY__HEALTH_PORT": str(port)},
-            health_host=notify.health_host,
-            health_port=port,
-            stop_seconds=5,
-            about=", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails)),
-        )
+        if notify.has_receivers:
+            about = ", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails))
+            yield self._background("notify", notify, about=about)
 
     def systems(self) -> Program:
         """Return the program that prepares ports, secrets and settings of the demo's source systems."""
@@ -404,7 +361,7 @@ class Plan:
             "history": demo.history_days,  # so that the board is not empty at the start
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5, ready_on_output=True)
+        return self._program("simulator", (*self._simulate, "--live", *arguments), ready_on_output=True)
 
     @property
     def _systems(self) -> Path:
@@ -414,30 +371,34 @@ class Plan:
     def _simulate(self) -> tuple[str, ...]:
         return ("simulate", "all", f"--into={self._systems}")
 
+    def _background(
+        self,
+        command: str,
+        section: Process | Notify,
+        *,
+        name: str = "",
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Program:
+        """Return a program that serves its health on the port of its section, or on a free one."""
+        port = section.health_port or free_port()
+        environment = {f"ACCUEIL_{command.upper()}__HEALTH_PORT": str(port), **(environment or {})}
+        return self._program(name or command, (command,), environment, health=(section.health_host, port), **options)
+
     def _program(
         self,
         name: str,
         arguments: tuple[str, ...],
-        environment: dict[str, str] | None = None,
-        *,
-        health_host: str = LOCAL,
-        health_port: int = 0,
-        stop_seconds: float = 3,
-        about: str = "",
-        is_one_shot: bool = False,
-        shows_output: bool = False,
-        ready_on_output: bool = False,
+        environment: Mapping[str, str] | None = None,
+        health: tuple[str, int] | None = None,
+        **options: Any,
     ) -> Program:
         return Program(
             name,
             (*ACCUEIL, *arguments),
             {**self._environment, **(environment or {})},
-            health=(_local_address(health_host), health_port) if health_port else None,
-            stop_seconds=stop_seconds,
-            is_one_shot=is_one_shot,
-            about=about,
-            shows_output=shows_output,
-            ready_on_output=ready_on_output,
+            health=(_local_address(health[0]), health[1]) if health else None,
+            **options,
         )
 
 

@@ -1,6 +1,8 @@
 """Access to the timeline database named in the settings."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 from connectors.sdk.errors import describe_os_error
@@ -11,7 +13,9 @@ from streams.core.citizens.identity_resolution import LinkLimits
 from streams.runtime.instance_lock import other_directory_hint
 from streams.runtime.prechecks import prepare_private_directory
 from streams.runtime.sector_keys import find_key_sectors
+from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import ConfigError, Settings
+from streams.timeline.database import Unavailable
 from streams.timeline.erasures import find_sectors
 from streams.timeline.reader import Reader
 from streams.timeline.schema_upgrade import TooNew
@@ -35,6 +39,23 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
         ) from None
 
 
+@contextmanager
+def opened_timeline(settings: Settings) -> Iterator[Timeline]:
+    """Open the timeline database for a command, and close it. Raises `OperatorError` if it does not answer."""
+    with database_errors(), closing(open_timeline(settings)) as timeline:
+        yield timeline
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn errors of the timeline database into an `OperatorError`."""
+    try:
+        yield
+    except Unavailable as error:
+        text = _("the timelines' database cannot be used: {error}", error=error)
+        raise OperatorError(text, EXIT_RESTART) from None
+
+
 def has_timelines(settings: Settings) -> bool:
     """Return whether the database exists, without creating it; one named by `timeline.url` is assumed to exist."""
     return bool(settings.timeline.url) or (settings.data / FILE).exists()
@@ -48,7 +69,7 @@ def require_timelines(settings: Settings) -> None:
     if not has_timelines(settings):
         raise ConfigError(
             _("no timelines in {data} yet: accueil up, or accueil timeline, writes them", data=settings.data)
-            + other_directory_hint(settings.data)
+            + other_directory_hint()
         )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from models.topics import DAY_MS, DEAD_LETTERS, EVENT_RETENTION_MS, TOPIC_CATALOGUE, Topic
 from streams.kafka.topic_admin import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply_specs
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.runtime.instance_lock import wait_for_broker
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 
 

@@ -5,7 +5,6 @@ Variables have priority over the file. Their name is the path of the setting in 
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
@@ -29,10 +28,6 @@ DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
-_TOKEN: Final = re.compile(r"(?=[^0-9]*[0-9])[\w.~%+=-]{16,}|[\w~%+=-]{24,}")
-"""Parts of a URL that may be tokens: at least 16 characters with a digit, or at least 24."""
-_SECRET_NAME: Final = re.compile(r"pass|secret|token|key|sig|auth|code", re.IGNORECASE)
-"""Names of query parameters with secret values."""
 MAX_LISTED_KEYS: Final = 10
 """Largest table whose keys are all listed for an unknown key without a similar one."""
 
@@ -103,7 +98,7 @@ def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
 def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
     """Yield (key, value, origin) of every setting; `config` as in `load`.
 
-    Masked values: secrets, including those of connectors; unknown settings of connectors; parts that `mask` masks.
+    Masked values: secrets, including those of connectors; unknown settings of connectors; what `mask` masks.
     """
     origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
@@ -123,37 +118,19 @@ def mask(value: Any, key: str) -> Any:
 
 
 def mask_url(url: str) -> str:
-    """Return a URL without its password, and without possible tokens in path and query."""
+    """Return a URL without its password; of web addresses only the host, since the rest may contain a token."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return MASK
     account, at, host = parts.netloc.rpartition("@")
-    user, colon, _ = account.partition(":")
-    is_web = parts.scheme in {"http", "https"}  # where the user name may be a token
-    account = (MASK if is_web else f"{user}{colon and f':{MASK}'}") if at else ""
-    path = parts.path if parts.scheme == "sqlite" else "/".join(map(_mask_token, parts.path.split("/")))
-    query = "&".join(map(_mask_pair, parts.query.split("&")))
+    user, colon, _password = account.partition(":")
+    if parts.scheme in {"http", "https"}:
+        has_more = bool(at or parts.path.strip("/") or parts.query or parts.fragment)
+        return f"{parts.scheme}://{host}/{MASK}" if has_more else url
     # Not `urlunsplit`, which drops slashes of URLs without a host.
-    return "".join(
-        (
-            url.partition("://")[0],
-            f"://{account}{at}{host}{path}",
-            f"?{query}" if query else "",
-            f"#{MASK}" if parts.fragment else "",
-        )
-    )
-
-
-def _mask_token(text: str) -> str:
-    return MASK if _TOKEN.fullmatch(text) else text
-
-
-def _mask_pair(pair: str) -> str:
-    name, sign, value = pair.partition("=")
-    if not sign:
-        return _mask_token(name)
-    return f"{name}={MASK if value and _SECRET_NAME.search(name) else _mask_token(value)}"
+    account = f"{user}{colon and f':{MASK}'}{at}"
+    return f"{url.partition('://')[0]}://{account}{host}{parts.path}{parts.query and f'?{MASK}'}"
 
 
 def find_origin(key: str, config: Path | None = None) -> str:

@@ -32,10 +32,11 @@ from streams.core.citizens.identity_resolution import LinkLimits
 from streams.notify.options import Notify
 from streams.settings.api import Api
 from streams.settings.base import Section
+from streams.settings.errors import OperatorError
 from streams.settings.web import Web
 
 
-class ConfigError(Exception):
+class ConfigError(OperatorError):
     """Invalid configuration. The message has the origin, the key and the allowed values."""
 
 
@@ -97,11 +98,15 @@ class Kafka(Section):
         return context
 
 
-MAX_DAYS: Final = 10_000
-"""Largest retention of daily figures, and longest period of a query, in days."""
+class Process(Section):
+    """A process that serves its health and metrics."""
+
+    health_host: str = "127.0.0.1"
+    health_port: PortOrNone = 0
+    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
-class Worker(Section):
+class Worker(Process):
     """Stream worker: turns events into rows and figures."""
 
     processes: PositiveInt = 1
@@ -134,7 +139,7 @@ class Worker(Section):
     """Minimum time for which a contact stays in memory after its last change: longer than a connector needs to repeat events."""
     keep_buckets_days: PositiveInt = 8
     """Retention of the 5-minute figures; older ones are summed up by day. Totals never expire."""
-    keep_days: Annotated[int, Field(ge=1, le=MAX_DAYS)] = 500
+    keep_days: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Retention of daily figures, and so the reach of `accueil report`. `web.time_zone` defines the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Additional wait before a passed deadline is reported, after an outage and for contacts with late events: the event that met
@@ -142,20 +147,13 @@ class Worker(Section):
     news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0
     """Delay of breach reports for letters, e-mails and forms. Their sources are polled every minute (`poll_seconds`), and
     completions in time must arrive first. For calls and visits the delay is 1.5 s."""
-    health_host: str = "127.0.0.1"
-    health_port: PortOrNone = 0
-    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
-class Connect(Section):
+class Connect(Process):
     """Process of the connectors."""
 
-    health_host: str = "127.0.0.1"
-    health_port: PortOrNone = 0
-    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
-
-class Timeline(Section):
+class Timeline(Process):
     """Database of the citizens' timelines."""
 
     url: Annotated[str, AfterValidator(_check_database)] = ""
@@ -169,9 +167,6 @@ class Timeline(Section):
     and 3 GB of memory for four partitions."""
     keep_days: PositiveInt = 92
     """Days until closed contacts leave the timelines; open ones stay."""
-    health_host: str = "127.0.0.1"
-    health_port: PortOrNone = 0
-    """Port of /healthz, /readyz and /metrics; 0 disables them (`accueil up` uses a free port)."""
 
 
 class Identities(Section):

@@ -1,12 +1,11 @@
 """Load the SLA file (calendars and policies), validate it, and reload it when it changes."""
 
-import re
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -15,7 +14,6 @@ from pydantic import ValidationError
 
 from connectors.sdk.config_errors import allowed, error_path, format_key_path, known_keys_at, list_details, suggest
 from connectors.sdk.errors import describe_os_error
-from models.calendars.rules import WEEKDAYS
 from models.locale import _
 from models.policies import Policies, SlaFile
 from streams.settings.schema import ConfigError
@@ -29,7 +27,7 @@ log = structlog.get_logger(__name__)
 def load_policies(path: Path | None, named_by: str = "") -> Policies:
     """Return the policies of a file; no policies for None. `named_by`: the settings file or variable that names it, if any.
 
-    Raise `ConfigError` with one line per error: file, line, key and reason. If the file is unreadable, the line starts with
+    Raise `ConfigError` with one line per error: file, key and reason. If the file is unreadable, the line starts with
     `named_by`.
     """
     if path is None:
@@ -46,10 +44,7 @@ def load_policies(path: Path | None, named_by: str = "") -> Policies:
         reason = _("{path} is not UTF-8", path=path)
         raise ConfigError(f"{_error_prefix(named_by)} {reason}") from None
     except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line = found[1] if found else len(text.splitlines())
-        place = f"{path}:{line}"
-        raise ConfigError(_("{place}: not valid TOML: {error}", place=place, error=error)) from None
+        raise ConfigError(_("{place}: not valid TOML: {error}", place=path, error=error)) from None
     if errors := [_line(path, text, keys, message) for keys, message in file.mistakes()]:
         raise ConfigError("\n".join(errors))
     return Policies(file, sha256(content).hexdigest()[:16])
@@ -129,79 +124,9 @@ def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
     for detail in list_details(error):
         keys, reason = error_path(detail), allowed(detail)
         if detail["type"] == "extra_forbidden":
-            reason += suggest(_DAYS.get(str(keys[-1]), str(keys[-1])), known_keys_at(SlaFile, keys[:-1]))
+            reason += suggest(str(keys[-1]), known_keys_at(SlaFile, keys[:-1]))
         yield _line(path, text, keys, reason)
 
 
 def _line(path: Path, text: str, keys: Sequence[int | str], reason: str) -> str:
-    return f"{path}:{find_line(text, keys)}: {format_key_path(keys, tomllib.loads(text))}: {reason}"
-
-
-_DAYS: Final = dict(
-    zip(("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"), WEEKDAYS, strict=True)
-)
-"""French names of weekdays, for suggestions."""
-_AT_LINE: Final = re.compile(r"\(at line (\d+)")
-_HEADER: Final = re.compile(r"^\s*(\[\[?)([^\[\]#]+)\]\]?\s*(?:#.*)?$")
-_KEY: Final = re.compile(
-    r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-_SYMBOL: Final = re.compile(r"""\n|[][{},]|#[^\n]*|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^][{},#"'\s]+""")
-"""Symbols of TOML lists."""
-_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-
-
-def find_line(text: str, keys: Sequence[Any]) -> int:
-    """Return the line (from 1) of `keys` in a TOML text, or of the nearest item, table or key above it."""
-    wanted = tuple(map(str, keys))
-    counts: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    best, best_line = 0, 1
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = _table_path(_parts(header[2]), counts, is_array=header[1] == "[[")
-            path = table
-        elif key := _KEY.match(line):
-            path = (*table, *_parts(key[1]))
-        else:
-            continue
-        if len(path) > best and wanted[: len(path)] == path:
-            best, best_line = len(path), number
-    if best < len(keys) and isinstance(keys[best], int):
-        return _find_item(text.splitlines()[best_line - 1 :], keys[best]) + best_line
-    return best_line
-
-
-def _find_item(lines: Sequence[str], wanted: int) -> int:
-    """Return the line of the item `wanted` in a list, relative to the first line, which has the key."""
-    line, depth, item = 0, 0, 0
-    for symbol in _SYMBOL.findall("\n".join(lines).partition("=")[2]):
-        if symbol == "\n":
-            line += 1
-        elif symbol in {"]", "}"}:
-            depth -= 1
-        elif symbol == ",":
-            item += depth == 1
-        elif not symbol.startswith("#"):
-            if depth == 1 and item == wanted:
-                return line
-            depth += symbol in {"[", "{"}
-        if depth == 0 and symbol in {"]", "}"}:
-            break
-    return 0
-
-
-def _parts(dotted: str) -> list[str]:
-    return [part.strip("\"'") for part in _PART.findall(dotted)]
-
-
-def _table_path(names: list[str], counts: dict[tuple[str, ...], int], *, is_array: bool) -> tuple[str, ...]:
-    """Return the path of a table, with the index in each enclosing array of tables."""
-    path: tuple[str, ...] = ()
-    for depth, name in enumerate(names, start=1):
-        path = (*path, name)
-        if is_array and depth == len(names):
-            counts[path] = counts.get(path, -1) + 1
-        if path in counts:
-            path = (*path, str(counts[path]))
-    return path
+    return f"{path}: {format_key_path(keys, tomllib.loads(text))}: {reason}"

@@ -28,8 +28,6 @@ MAX_LINKS: Final = 200
 """Maximum of revoked links returned for one identity."""
 MAX_COUNTED: Final = 1000
 """Maximum of contacts counted for one link. A larger number is a switchboard's, or an error."""
-MAX_SAMPLED: Final = 10_000
-"""Number of entries examined from one start position to find the existing services."""
 MAX_WALKED: Final = 20_000
 """Number of an owner's entries searched for those of a few services, which have no index. Older entries are not shown; only
 shared numbers have more."""
@@ -82,16 +80,6 @@ class TimelineSnapshot:
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
         """Return at most `limit` identities of a weak kind that have a stronger one, most frequent first. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
-
-    def find_services(self, sectors: Collection[str], starts: Iterable[str]) -> Sequence[str]:
-        """Return the services with entries in these sectors, sorted.
-
-        Services have no index, so the entries of the owners after each of `starts` are sampled. Pseudonyms are in random order,
-        so some thousands of entries contain all services.
-        """
-        parameters = {"sectors": list(sectors), "most": MAX_SAMPLED}
-        found = (self._connection.scalars(_SERVICES, {"start": start, **parameters}) for start in starts)
-        return sorted({service for services in found for service in services})
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
         """Return the identities of the citizen with `identity`, or the identity alone if it leads to several citizens."""
@@ -276,11 +264,6 @@ _SECTORS: Final = text(
 _LINKED: Final = text(
     "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
 )
-_SERVICES: Final = text(
-    "SELECT DISTINCT service FROM "
-    "(SELECT service, sector FROM entries WHERE owner >= :start ORDER BY owner LIMIT :most) AS looked_at "
-    "WHERE sector IN :sectors AND service <> ''"
-).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _NOW: Final = text(
     "SELECT contact, service, type, happened_at, id FROM (SELECT contact, service, type, happened_at, id,"

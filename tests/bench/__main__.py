@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from streams.locale.i18n import say
 from tests.bench import engine, freshness, latency, phone_path
 from tests.bench.measuring import describe_machine, forget_settings
 from tests.bench.report import Goal, Run, goals_table, write_json
@@ -34,28 +33,25 @@ def benches(rounds: int) -> dict[str, Bench]:
     """Return all benchmarks by name."""
     return {
         "engine": Bench(
-            say("The same job on four engines", "Le même travail sur quatre moteurs"),
+            "The same job on four engines",
             *(engine.measure, engine.show, engine.goals, engine.is_exact),
             full={"rounds": rounds},
             quick={"rounds": 1, "events": 100_000, "slow_events": 20_000},
         ),
         "phone": Bench(
-            say("The full phone path, one worker", "Le chemin complet des appels, un worker"),
+            "The full phone path, one worker",
             *(phone_path.measure, phone_path.show, phone_path.goals, phone_path.is_exact),
             full={"rounds": rounds},
             quick={"rounds": 1, "calls": 20_000},
         ),
         "latency": Bench(
-            say("From the log to the board", "Du journal au tableau"),
+            "From the log to the board",
             *(latency.measure, latency.show, latency.goals, latency.is_exact),
             full={},
             quick={"samples": 40, "sample_seconds": 12, "idle_seconds": 10},
         ),
         "freshness": Bench(
-            say(
-                "From an event to the board and to /metrics, under load",
-                "De l'événement au tableau et à /metrics, sous charge",
-            ),
+            "From an event to the board and to /metrics, under load",
             *(freshness.measure, freshness.show, freshness.goals, freshness.is_exact),
             full={},
             quick={"rate": 200, "seconds": 10},
@@ -73,30 +69,15 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    help=say(
-        "Measure throughput, memory and delay, compared with other engines. About 20 minutes, on an idle machine.",
-        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 20 minutes, sur une machine au repos.",
-    ),
+    help="Measure throughput, memory and delay, compared with other engines. About 20 minutes, on an idle machine.",
 )
-@click.option(
-    "--quick",
-    is_flag=True,
-    help=say("A few minutes, to check that everything runs.", "Quelques minutes, pour voir que tout tourne."),
-)
+@click.option("--quick", is_flag=True, help="A few minutes, to check that everything runs.")
 @click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness")
 @click.option(
-    "--rounds",
-    default=3,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help=say("Number of rounds for the medians.", "Nombre de tours pour les médianes."),
+    "--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of rounds for the medians."
 )
 @click.option(
-    "--json",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=RESULTS,
-    help=say("File for all results.", "Fichier de tous les résultats."),
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS, help="File for all results."
 )
 def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
     """Measure, print and write the results; exit with 1 if any result was not exact."""
@@ -122,12 +103,12 @@ def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
         report |= {} if quick else {"goals": [goal.to_json() for goal in goals]}
         write_json(file, report)  # after each benchmark, since the next may take long or fail
     if quick:
-        click.echo(say("quick run, too short for comparisons", "rapide, donc trop court pour comparer"))
+        click.echo("quick run, too short for comparisons")
     else:
-        click.echo(f"## {say('Goals', 'Objectifs')}\n\n{goals_table(goals)}\n")
-    click.echo(say(f"written to {file}", f"écrit dans {file}"))
+        click.echo(f"## Goals\n\n{goals_table(goals)}\n")
+    click.echo(f"written to {file}")
     if wrong:
-        sys.exit(say(f"not exact: {', '.join(wrong)}", f"inexact : {', '.join(wrong)}"))
+        sys.exit(f"not exact: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

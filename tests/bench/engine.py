@@ -25,7 +25,6 @@ import click
 
 from streams.kafka.embedded_broker import EmbeddedKafka, die_with_parent
 from streams.kafka.topic_admin import TopicSpec, apply_specs
-from streams.locale.i18n import say
 from tests.bench.measuring import cpu_seconds, describe_machine
 from tests.bench.peers.check import Truth, compute_truth, differences, read_rows
 from tests.bench.peers.generate import PER_CONTACT, generate
@@ -83,7 +82,7 @@ def _install_python_peers(progress: Progress) -> None:
     requirements = PEERS / "requirements.txt"
 
     def install() -> None:
-        progress(say("installing Faust and Quix Streams …", "installation de Faust et Quix Streams …"))
+        progress("installing Faust and Quix Streams …")
         venv.create(PYTHON.parents[1], with_pip=True, clear=True)
         pip: list[str | Path] = [
             PYTHON,
@@ -95,7 +94,7 @@ def _install_python_peers(progress: Progress) -> None:
             "-r",
             requirements,
         ]
-        _check_run(pip, say("pip could not install it", "pip n'a pas pu l'installer"))
+        _check_run(pip, "pip could not install it")
 
     _once(CACHE / "venv.sha256", [requirements], install)
 
@@ -108,16 +107,12 @@ def _build_kafka_streams(progress: Progress) -> None:
         compiler = shutil.which("javac", path=f"{home}/bin" if home else None)
         if missing := [name for name, there in (("JDK", compiler), ("Maven", shutil.which("mvn"))) if not there]:
             raise LeftOut(
-                say(
-                    f"no {' and no '.join(missing)}: install a JDK {JDK} and Maven "
-                    f"(Debian, Ubuntu: apt install openjdk-{JDK}-jdk-headless maven)",
-                    f"pas de {' ni de '.join(missing)} : installer un JDK {JDK} et Maven "
-                    f"(Debian, Ubuntu : apt install openjdk-{JDK}-jdk-headless maven)",
-                )
+                f"no {' and no '.join(missing)}: install a JDK {JDK} and Maven "
+                f"(Debian, Ubuntu: apt install openjdk-{JDK}-jdk-headless maven)"
             )
-        progress(say("building the Kafka Streams job …", "compilation de l'application Kafka Streams …"))
+        progress("building the Kafka Streams job …")
         maven: list[str | Path] = ["mvn", "-q", "-B", "-f", project / "pom.xml", f"-Doutput={JAR.parent}", "package"]
-        _check_run(maven, say("Maven could not build it", "Maven n'a pas pu la compiler"))
+        _check_run(maven, "Maven could not build it")
 
     _once(CACHE / "jar.sha256", [project / "pom.xml", *sorted(project.glob("src/**/*.*"))], build)
 
@@ -210,7 +205,7 @@ def _prepare(peers: Sequence[str], progress: Progress) -> tuple[list[str], dict[
 
 
 def _describe_left_out(name: str, why: str) -> str:
-    return say(f"{name} is LEFT OUT, {why}", f"{name} n'est PAS mesuré, {why}")
+    return f"{name} is LEFT OUT, {why}"
 
 
 @contextmanager
@@ -229,7 +224,7 @@ def _fill(bootstrap: str, events: int, seed: int, progress: Progress) -> Source:
     apply_specs(bootstrap, [TopicSpec(topic, PARTITIONS)])
     count, size = produce(bootstrap, topic, ((event.contact, event.value) for event in generate(events, seed)))
     many, about = number(count), f"{size / count:.0f}"
-    progress(say(f"{many} events of {about} bytes", f"{many} événements de {about} octets"))
+    progress(f"{many} events of {about} bytes")
     return Source(topic, events, compute_truth(events, seed))
 
 
@@ -296,12 +291,7 @@ def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
 def goals(result: Run) -> list[Goal]:
     """Return the goals for the ratios to the best configuration of each peer."""
     return [
-        Goal(
-            f"engine.times_{name.lower().replace(' ', '_')}",
-            say(f"events/s, times {name}", f"événements/s, fois {name}"),
-            min(found),
-            wanted,
-        )
+        Goal(f"engine.times_{name.lower().replace(' ', '_')}", f"events/s, times {name}", min(found), wanted)
         for name, wanted in GOALS.items()
         if (found := [ratio["events_per_second"] for ratio in result["ratios"] if ratio["peer"].startswith(name)])
     ]
@@ -331,17 +321,17 @@ def _medians_table(result: Run) -> str:
         for same in group(result["runs"], "peer", "configuration")
     }
     head = [
-        say("peer", "moteur"),
-        say("configuration", "configuration"),
-        say("rows and figures", "lignes et chiffres"),
-        say("events", "événements"),
-        say("events/s", "événements/s"),
-        say("lowest / highest", "min / max"),
-        say("events/CPU s", "événements/s CPU"),
-        say("CPU s", "s CPU"),
-        say("broker CPU s", "s CPU broker"),
-        say("peak RSS MiB", "RSS max MiB"),
-        say("rows written", "lignes écrites"),
+        "peer",
+        "configuration",
+        "rows and figures",
+        "events",
+        "events/s",
+        "lowest / highest",
+        "events/CPU s",
+        "CPU s",
+        "broker CPU s",
+        "peak RSS MiB",
+        "rows written",
     ]
     rows = [
         [
@@ -363,12 +353,7 @@ def _medians_table(result: Run) -> str:
 
 
 def _ratios_table(result: Run) -> str:
-    head = [
-        say("Accueil, times", "Accueil, fois"),
-        say("configuration", "configuration"),
-        say("events/s", "événements/s"),
-        say("events/CPU s", "événements/s CPU"),
-    ]
+    head = ["Accueil, times", "configuration", "events/s", "events/CPU s"]
     rows = [
         [ratio["peer"], ratio["configuration"], *(f"{number(ratio[rate])}" for rate in RATES)]
         for ratio in result["ratios"]

@@ -1,6 +1,6 @@
 """Age of figures under load: delay from an event of any channel to the board, and to a scrape of `/metrics`.
 
-    python -m tests.bench.freshness --rate 1000 --seconds 60
+    accueil bench --only freshness
 
 `accueil up --demo` runs Kafka, worker, timelines, board, connectors and simulated systems. In addition, this process publishes
 events of contacts on all channels at a steady rate like a connector, follows `/events` like a browser, and scrapes `/metrics`
@@ -9,7 +9,6 @@ of an event runs from just before its publication to the message, or the end of 
 """
 
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -25,7 +24,6 @@ from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.request import urlopen
 
-import click
 import msgspec
 
 from models.codec import encode
@@ -33,14 +31,12 @@ from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.topics import DEAD_LETTERS, SOURCES, Channel
 from streams.kafka.partitioner import partition_of
-from streams.locale.i18n import say
 from streams.runtime import instance_lock
 from streams.settings.schema import Settings
 from tests.bench.latency import Up, started_up
-from tests.bench.measuring import describe_machine, forget_settings, percentile
+from tests.bench.measuring import percentile
 from tests.bench.records import make_producer, read
-from tests.bench.report import Goal, Run, number, table, write_json
-from tests.bench.scrape import SHARES
+from tests.bench.report import Goal, Run, number, table
 from tests.support.events import make
 from tests.support.processes import wait_until
 
@@ -61,6 +57,15 @@ WEIGHTS: Final = {
     Channel.APPOINTMENT: 8,
 }
 """Channels of each hundred contacts."""
+SERVICES: Final = {
+    Channel.CALL: 10,
+    Channel.MAIL: 6,
+    Channel.EMAIL: 4,
+    Channel.FORM: 4,
+    Channel.APPOINTMENT: 4,
+    Channel.VISIT: 2,
+}
+"""Number of services per channel."""
 ABANDONED: Final = 0.12
 ASKED: Final = 0.1
 """Share of callers and visitors invited to a survey; half of them answer."""
@@ -135,7 +140,7 @@ class ContactGenerator:
         self._numbers = count()
         self._key = PseudonymKey(SITE, bytes(32))
         self._services = {
-            channel: [f"{SITE}-{channel}-{number}" for number in range(share)] for channel, share in SHARES.items()
+            channel: [f"{SITE}-{channel}-{number}" for number in range(share)] for channel, share in SERVICES.items()
         }
         self._partition_of = {
             service: place % partitions
@@ -401,7 +406,7 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress
         tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
         started_up(Path(folder), "up", "--demo") as demo,
     ):
-        progress(say("the demo reads its history …", "la démonstration lit son historique …"))
+        progress("the demo reads its history …")
         _await_calm(demo.url)
         found = instance_lock.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
@@ -416,7 +421,7 @@ def _measure(
     planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
     wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
-    progress(say(f"{len(planned)} events …", f"{len(planned)} événements …"))
+    progress(f"{len(planned)} events …")
     time.sleep(max(0.0, (begins_at - datetime.now(UTC)).total_seconds()))
     before, began_at = demo.cpu_seconds(), time.monotonic()
     sent, taken = _send(bootstrap, planned)
@@ -493,18 +498,10 @@ def _await_calm(url: str) -> None:
 def goals(result: Run) -> list[Goal]:
     """Return the goals."""
     return [
-        Goal(
-            "freshness.events_per_second",
-            say("events/s sent", "événements/s envoyés"),
-            result["events_per_second"],
-            990,
-        ),
+        Goal("freshness.events_per_second", "events/s sent", result["events_per_second"], 990),
         *(
             Goal(f"freshness.{where}_p99_ms", what, result[f"{where}_p99_ms"], 1000, at_least=False)
-            for where, what in (
-                ("board", say("event to board, p99 ms", "événement au tableau, p99 ms")),
-                ("metrics", say("event to /metrics, p99 ms", "événement à /metrics, p99 ms")),
-            )
+            for where, what in (("board", "event to board, p99 ms"), ("metrics", "event to /metrics, p99 ms"))
         ),
     ]
 
@@ -516,12 +513,8 @@ def is_exact(result: Run) -> bool:
 
 def show(result: Run) -> str:
     """Return tables of delays and processes."""
-    named = {
-        "kafka": say("acknowledged by Kafka", "confirmé par Kafka"),
-        "board": say("on the board", "au tableau"),
-        "metrics": say("in a scrape of /metrics", "dans une lecture de /metrics"),
-    }
-    head = [say("after ms", "après ms"), say("events", "événements"), "p50", "p99", "max"]
+    named = {"kafka": "acknowledged by Kafka", "board": "on the board", "metrics": "in a scrape of /metrics"}
+    head = ["after ms", "events", "p50", "p99", "max"]
     rows = [
         [
             what,
@@ -531,40 +524,15 @@ def show(result: Run) -> str:
         for where, what in named.items()
     ]
     rate, kinds = number(result["events_per_second"]), result["kinds"]
-    summary = say(
+    summary = (
         f"{rate} events/s of {kinds} types beside the demo; a scrape took {result['scrape_ms']:.0f} ms, the next began"
         f" {SCRAPE_SECONDS * 1000:.0f} ms later; {result['messages_per_second']:.1f} messages/s of"
-        f" {number(result['message_bytes'])} bytes",
-        f"{rate} événements/s de {kinds} types à côté de la démonstration ; une lecture a pris {result['scrape_ms']:.0f} ms,"
-        f" la suivante a commencé {SCRAPE_SECONDS * 1000:.0f} ms après ; {result['messages_per_second']:.1f} messages/s de"
-        f" {number(result['message_bytes'])} octets",
+        f" {number(result['message_bytes'])} bytes"
     )
-    steps = say(
+    steps = (
         f"worker: {number(result['steps'])} steps of {result['step_records']:.0f} records, {result['commit_ms']:.0f} ms to"
-        f" commit; {result['worker_delay_ms']:.0f} ms from Kafka to its commit for the first record of one, in the mean",
-        f"worker : {number(result['steps'])} étapes de {result['step_records']:.0f} enregistrements, validées en"
-        f" {result['commit_ms']:.0f} ms ; {result['worker_delay_ms']:.0f} ms de Kafka à la validation pour le premier d'une"
-        " étape, en moyenne",
+        f" commit; {result['worker_delay_ms']:.0f} ms from Kafka to its commit for the first record of one, in the mean"
     )
     processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
-    columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
+    columns = ["process", "% of a core"]
     return "\n\n".join([table(head, rows), summary, steps, table(columns, processes)])
-
-
-@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--rate", default=1_000.0, show_default=True, help="Events per second.")
-@click.option("--seconds", default=60.0, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
-def main(*, rate: float, seconds: float, seed: int, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(rate=rate, seconds=seconds, seed=seed, progress=partial(click.echo, err=True))
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"freshness": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m tests.bench.freshness")

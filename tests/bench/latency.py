@@ -1,6 +1,6 @@
 """Delay from a log line to the board in the processes of `accueil up`, and their CPU use and memory when idle.
 
-    python -m tests.bench.latency --samples 50 --idle-seconds 20
+    accueil bench --only latency
 
 Calls of a separate queue are appended to the log of the demo's simulated switchboard. A sample is the time from just before a
 line is written to the message of `/events` that shows its figure. The first line waits until the history is read, which is
@@ -8,7 +8,6 @@ reported separately.
 """
 
 import json
-import sys
 import tempfile
 import threading
 import time
@@ -20,15 +19,13 @@ from random import Random
 from typing import Any, Final
 from urllib.request import urlopen
 
-import click
 import psutil
 
 from streams.kafka.ports import free_port
-from streams.locale.i18n import say
 from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.supervisor import ACCUEIL
-from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
-from tests.bench.report import Goal, Run, number, table, write_json
+from tests.bench.measuring import MIB, cpu_seconds, percentile
+from tests.bench.report import Goal, Run, number, table
 from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
@@ -146,7 +143,7 @@ def measure(
 
 def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, progress: Progress) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
-        progress(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
+        progress(f"board live after {demo.started_seconds:.1f} s")
         log = folder / "demo" / SYSTEMS / "queue_log"
         behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
         memory = demo.memory_mib()
@@ -200,7 +197,7 @@ def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str,
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
     with started_up(folder, "--config", str(config), "up") as up:
         Board(up.url).start()
-        progress(say(f"idle for {seconds:.0f} s …", f"repos pendant {seconds:.0f} s …"))
+        progress(f"idle for {seconds:.0f} s …")
         time.sleep(min(SETTLE_SECONDS, seconds))
         before, began_at = up.cpu_seconds(), time.monotonic()
         time.sleep(seconds)
@@ -221,20 +218,10 @@ def goals(result: Run) -> list[Goal]:
     return [
         Goal(name, what, measured, wanted, at_least=False)
         for name, what, measured, wanted in (
-            ("latency.p50_ms", say("line to board, median ms", "ligne au tableau, médiane ms"), result["p50_ms"], 200),
-            ("latency.p99_ms", say("line to board, p99 ms", "ligne au tableau, p99 ms"), result["p99_ms"], 1000),
-            (
-                "latency.idle_percent",
-                say("worker and web idle, % of a core", "worker et web au repos, % d'un cœur"),
-                100 * idle,
-                5,
-            ),
-            (
-                "latency.start_seconds",
-                say("seconds to a live board", "secondes jusqu'au tableau"),
-                result["start_seconds"],
-                15,
-            ),
+            ("latency.p50_ms", "line to board, median ms", result["p50_ms"], 200),
+            ("latency.p99_ms", "line to board, p99 ms", result["p99_ms"], 1000),
+            ("latency.idle_percent", "worker and web idle, % of a core", 100 * idle, 5),
+            ("latency.start_seconds", "seconds to a live board", result["start_seconds"], 15),
         )
     ]
 
@@ -247,8 +234,8 @@ def is_exact(_: Run) -> bool:
 def show(result: Run) -> str:
     """Return tables of delays and processes."""
     delays = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
-    head = [say("line to board, ms", "ligne au tableau, ms"), "p50", "p90", "p99", "max"]
-    named = say(f"{result['samples']} lines", f"{result['samples']} lignes")
+    head = ["line to board, ms", "p50", "p90", "p99", "max"]
+    named = f"{result['samples']} lines"
     idle = result["idle"]
     names = [*result["memory_mib"], *(name for name in idle["memory_mib"] if name not in result["memory_mib"])]
     processes = [
@@ -259,44 +246,12 @@ def show(result: Run) -> str:
         ]
         for name in names
     ]
-    columns = [
-        say("process", "processus"),
-        say("MiB, demo", "Mio, démo"),
-        say("MiB, idle", "Mio, au repos"),
-        say("% of a core, idle", "% d'un cœur, au repos"),
-    ]
+    columns = ["process", "MiB, demo", "MiB, idle", "% of a core, idle"]
     behind = number(round(result["behind_seconds"], 1))
     return "\n\n".join(
         [
             table(head, [[named, *(number(round(result[delay])) for delay in delays)]]),
-            say(
-                f"a line written when the board is live, behind all lines of the days before: {behind} s",
-                f"une ligne écrite dès que le tableau vit, derrière celles des jours d'avant : {behind} s",
-            ),
+            f"a line written when the board is live, behind all lines of the days before: {behind} s",
             table(columns, processes),
         ]
     )
-
-
-@click.command(help=__doc__)
-@click.option("--samples", default=200, show_default=True, help="Number of lines.")
-@click.option("--sample-seconds", default=60.0, show_default=True, help="Time in which the lines are written.")
-@click.option("--idle-seconds", default=60.0, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
-def main(*, samples: int, sample_seconds: float, idle_seconds: float, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(
-        samples=samples,
-        sample_seconds=sample_seconds,
-        idle_seconds=idle_seconds,
-        progress=lambda text: click.echo(text, err=True),
-    )
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"latency": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main()

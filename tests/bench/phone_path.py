@@ -1,13 +1,12 @@
 """Complete phone path in one worker process: decoding, contacts, figures, timeline and dead letters, exactly once.
 
-    python -m tests.bench.phone_path --calls 20000
+    accueil bench --only phone
 
 A real Kafka contains the events of the Asterisk connector for generated calls. One worker folds all of them, and a second one
 recovers the rows of the first. Then all output is compared with the expected results of the calls.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,13 +20,12 @@ from confluent_kafka.admin import AdminClient
 from models import topics
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import apply_specs
-from streams.locale.i18n import say
 from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
-from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings
+from tests.bench.measuring import cpu_seconds
 from tests.bench.records import produce, read
-from tests.bench.report import Goal, Run, medians, number, table, write_json
+from tests.bench.report import Goal, Run, medians, number, table
 from tests.bench.verify import correct, differences
 from tests.support.processes import Child
 
@@ -73,7 +71,7 @@ def _fill(bootstrap: str, count: int, seed: int, progress: Progress) -> Ledger:
 
     produced, size = produce(bootstrap, TOPIC, records())
     many, about = number(produced), f"{size / produced:.0f}"
-    progress(say(f"{many} records of {about} bytes", f"{many} enregistrements de {about} octets"))
+    progress(f"{many} records of {about} bytes")
     return calls.ledger
 
 
@@ -120,25 +118,11 @@ def goals(result: Run) -> list[Goal]:
     """Return the goals."""
     run = result["median"]
     return [
-        Goal(
-            "phone.events_per_second",
-            say("phone path, events/s", "appels, événements/s"),
-            run["events_per_second"],
-            50_000,
-        ),
-        Goal(
-            "phone.bytes_per_contact",
-            say("bytes per live contact", "octets par contact vivant"),
-            run["bytes_per_contact"],
-            1500,
-            at_least=False,
-        ),
+        Goal("phone.events_per_second", "phone path, events/s", run["events_per_second"], 50_000),
+        Goal("phone.bytes_per_contact", "bytes per live contact", run["bytes_per_contact"], 1500, at_least=False),
         Goal(
             "phone.recovery_seconds",
-            say(
-                f"seconds to recover {number(run['recovered_contacts'])} contacts",
-                f"secondes pour reprendre {number(run['recovered_contacts'])} contacts",
-            ),
+            f"seconds to recover {number(run['recovered_contacts'])} contacts",
             run["recovery_seconds"],
             5,
             at_least=False,
@@ -154,38 +138,19 @@ def is_exact(result: Run) -> bool:
 def show(result: Run) -> str:
     """Return a table of all runs and the medians."""
     columns = {
-        say("events/s", "événements/s"): "events_per_second",
-        say("events/CPU s", "événements/s CPU"): "events_per_cpu_second",
-        say("CPU s", "s CPU"): "cpu_seconds",
-        say("broker CPU s", "s CPU broker"): "broker_cpu_seconds",
-        say("contacts", "contacts"): "contacts",
-        say("bytes/contact", "octets/contact"): "bytes_per_contact",
-        say("recovery s", "reprise s"): "recovery_seconds",
-        say("bytes/contact after it", "octets/contact ensuite"): "bytes_per_recovered_contact",
+        "events/s": "events_per_second",
+        "events/CPU s": "events_per_cpu_second",
+        "CPU s": "cpu_seconds",
+        "broker CPU s": "broker_cpu_seconds",
+        "contacts": "contacts",
+        "bytes/contact": "bytes_per_contact",
+        "recovery s": "recovery_seconds",
+        "bytes/contact after it": "bytes_per_recovered_contact",
     }
-    named = [*((str(run["round"]), run) for run in result["runs"]), (say("median", "médiane"), result["median"])]
+    named = [*((str(run["round"]), run) for run in result["runs"]), ("median", result["median"])]
     rows = [
         [name, run["correct"], number(run["events"]), *(number(run[column]) for column in columns.values())]
         for name, run in named
     ]
-    head = [say("round", "tour"), say("all that was written", "tout ce qui est écrit"), say("events", "événements")]
+    head = ["round", "all that was written", "events"]
     return table([*head, *columns], rows, texts=2)
-
-
-@click.command(help=__doc__)
-@click.option("--calls", default=275_000, show_default=True, help="How many; each becomes a row.")
-@click.option("--rounds", default=1, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
-def main(*, calls: int, rounds: int, seed: int, file: Path | None) -> None:
-    """Measure, print and write the results."""
-    forget_settings()
-    result = measure(rounds=rounds, calls=calls, seed=seed, progress=lambda text: click.echo(text, err=True))
-    click.echo(f"\n{show(result)}")
-    if file:
-        write_json(file, describe_machine() | {"phone": result})
-    sys.exit(not is_exact(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,10 @@
 """Reports of benchmarks: medians of rounds, ratios, goals, tables and JSON."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
-
-import click
-
-from streams.locale.i18n import say
-from tests.bench.measuring import describe_machine
 
 Run = Mapping[str, Any]
 """Results of one run by name."""
@@ -67,21 +61,18 @@ def goals_table(goals: Sequence[Goal]) -> str:
             goal.what,
             number(goal.measured),
             f"{'≥' if goal.at_least else '≤'} {number(goal.wanted)}",
-            say("yes", "oui") if goal.met else say("NO", "NON"),
+            "yes" if goal.met else "NO",
         ]
         for goal in goals
     ]
-    return table(
-        [say("goal", "objectif"), say("measured", "mesuré"), say("wanted", "voulu"), say("met", "atteint")], rows
-    )
+    return table(["goal", "measured", "wanted", "met"], rows)
 
 
 def number(value: float) -> str:
-    """Return the number with thousands separators and at least three digits, in the current language."""
+    """Return the number with thousands separators and at least three digits."""
     size = abs(value)
     digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2
-    text = f"{value:,.{digits}f}"
-    return text.translate({ord(","): say(",", "\N{NARROW NO-BREAK SPACE}"), ord("."): say(".", ",")})
+    return f"{value:,.{digits}f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
@@ -104,15 +95,3 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def conclude(name: str, run: Run, goals: Sequence[Goal], file: Path | None) -> None:
-    """Print the results and optionally write them; exit with 1 if they are not exact."""
-    for what, value in run.items():
-        click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    if goals:
-        click.echo(f"\n{goals_table(goals)}")
-    if file:
-        write_json(file, describe_machine() | {name: run, "goals": [goal.to_json() for goal in goals]})
-    if run["correct"] != "exact":
-        sys.exit(say("not exact", "inexact"))

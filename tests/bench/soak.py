@@ -19,7 +19,6 @@ import psutil
 
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import apply_specs
-from streams.locale.i18n import say
 from streams.runtime.topic_catalogue import specs
 from streams.settings.schema import Settings
 from tests.bench.calls import EVENTS_PER_CALL, TOPIC, Calls, Ledger
@@ -141,20 +140,20 @@ def _wait_until_gone(bootstrap: str, progress: Progress) -> None:
     """Wait until the last contact is deleted, for at most `GONE_SECONDS`."""
     deadline = time.monotonic() + GONE_SECONDS
     while (left := len(read_contacts(partial(read, bootstrap)))) and time.monotonic() < deadline:
-        progress(say(f"{left} contacts left", f"encore {left} contacts"))
+        progress(f"{left} contacts left")
         time.sleep(SAMPLE_SECONDS)
 
 
 def show(result: Run) -> str:
     """Return a table of the processes."""
     head = [
-        say("process", "processus"),
-        say("MiB first", "Mio début"),
-        say("MiB half-way", "Mio milieu"),
-        say("MiB last", "Mio fin"),
-        say("MiB/h, 2nd half", "Mio/h, 2e moitié"),
-        say("files first / last", "fichiers début / fin"),
-        say("threads first / last", "fils début / fin"),
+        "process",
+        "MiB first",
+        "MiB half-way",
+        "MiB last",
+        "MiB/h, 2nd half",
+        "files first / last",
+        "threads first / last",
     ]
     rows = []
     for name, samples in result["samples"].items():
@@ -162,10 +161,7 @@ def show(result: Run) -> str:
         memory = [number(round(sample["rss_mib"])) for sample in (first, half, last)]
         others = [f"{first[what]} / {last[what]}" for what in ("fds", "threads")]
         rows.append([name, *memory, f"{result['growth_mib_per_hour'][name]:+.1f}", *others])
-    summary = say(
-        f"{number(result['events'])} events, {number(result['contacts'])} contacts: {result['correct']}",
-        f"{number(result['events'])} événements, {number(result['contacts'])} contacts : {result['correct']}",
-    )
+    summary = f"{number(result['events'])} events, {number(result['contacts'])} contacts: {result['correct']}"
     return f"{table(head, rows)}\n\n{summary}"
 
 

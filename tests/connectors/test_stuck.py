@@ -8,7 +8,7 @@ import tomli_w
 
 from connectors.asterisk.simulate import configuration, simulate_day
 from streams.kafka.ports import free_port
-from streams.runtime.errors import EXIT_RESTART
+from streams.settings.errors import EXIT_RESTART
 from tests.support.processes import Child
 
 PROGRAM = "from connectors.sdk import instance; instance.STUCK_SECONDS = 5.0; from streams.cli.main import main; main()"

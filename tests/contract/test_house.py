@@ -104,33 +104,6 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
     assert found == {}
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ('open("/root/x")', True),
-        ("/root/.cache", True),
-        ("cd /home/anna/accueil", True),
-        ("/tmp/x", True),
-        ("https://example.org/root/main", False),
-        ("/var/log/asterisk/queue_log", False),
-    ],
-)
-def test_paths_of_a_machine_are_recognised(text: str, *, named: bool) -> None:
-    assert bool(MACHINE_PATHS.search(text)) == named
-
-
-def test_changelog_begins_with_the_version() -> None:
-    versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert versions[0] == PROJECT["version"]
-
-
-def test_licence_is_the_one_that_is_declared() -> None:
-    assert PROJECT["license"] == "EUPL-1.2"
-    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
-    assert text.startswith("EUROPEAN UNION PUBLIC LICENCE v. 1.2\n")
-    assert all(f"\n{article}." in text for article in range(1, 16))
-
-
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 

@@ -11,8 +11,8 @@ import click
 import pytest
 
 from streams.cli.main import main
-from streams.runtime.errors import EXIT_CONFIGURATION
 from streams.runtime.supervisor import Plan
+from streams.settings.errors import EXIT_CONFIGURATION
 from streams.settings.loader import load
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "accueil.example.toml"

@@ -8,11 +8,6 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.bench import engine
 
 
-def test_the_job_is_well_under_a_hundred_lines() -> None:
-    lines = (engine.PEERS / "accueil_job.py").read_text().splitlines()
-    assert len([line for line in lines if line.strip()]) < 80
-
-
 @pytest.mark.broker
 def test_the_job_is_exact_on_a_real_kafka(
     kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,37 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from models.topics import SOURCES
-from streams.cli import bench
-from streams.cli import main as cli
 from streams.kafka.partitioner import partition_of
-from streams.runtime.errors import OperatorError
 from tests.bench import __main__ as program
-from tests.bench import freshness, latency, phone_path, soak
+from tests.bench import freshness, latency
 from tests.bench.report import Goal
-
-MEMORY = {"worker": 80.0, "web": 70.0}
-
-
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-
-
-def test_outside_of_a_checkout_one_line_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="git clone") as error:
-        bench.check(tmp_path)
-    assert "\n" not in error.value.message
-    bench.check(bench.ROOT)
-
-
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "PACKAGES", ("confluent_kafka", "no_such_module"))
-    with pytest.raises(OperatorError, match="needs no_such_module: make bench"):
-        bench.check(bench.ROOT)
-
-
-def test_the_command_is_mounted() -> None:
-    assert "bench" in CliRunner().invoke(cli.main, ["--help"]).output
 
 
 def fake(rate: float, correct: str) -> program.Bench:
@@ -84,78 +57,6 @@ def test_what_is_not_exact_is_a_failure_but_a_goal_that_is_missed_is_not(tmp_pat
     assert [goal["met"] for goal in json.loads((tmp_path / "results.json").read_text())["goals"]] == [True, False]
 
 
-@pytest.mark.usefixtures("fakes")
-def test_a_quick_run_is_not_judged(tmp_path: Path) -> None:
-    done = CliRunner().invoke(program.main, ["--quick", "--only", "engine", "--json", str(tmp_path / "results.json")])
-    assert done.exit_code == 0
-    assert "table of 10" in done.output
-    assert "too short for comparisons" in done.output
-    assert "goals" not in json.loads((tmp_path / "results.json").read_text())
-
-
-def test_an_unknown_name_is_named() -> None:
-    done = CliRunner().invoke(program.main, ["--only", "engine,speed"])
-    assert done.exit_code == 2
-    assert "speed (engine, phone, latency, freshness)" in done.output
-
-
-def test_the_phone_path_tells_every_round_and_the_median() -> None:
-    runs = [
-        {
-            "round": turn,
-            "events": 1000,
-            "seconds": 1,
-            "events_per_second": rate,
-            "cpu_seconds": 2,
-            "events_per_cpu_second": rate,
-            "contacts": 250,
-            "bytes_per_contact": 1400,
-            "broker_cpu_seconds": 1,
-            "recovery_seconds": 2.5,
-            "recovered_contacts": 250,
-            "bytes_per_recovered_contact": 1200,
-            "correct": "exact",
-        }
-        for turn, rate in enumerate((40_000, 70_000, 60_000), 1)
-    ]
-    result = {"runs": runs, "median": phone_path.medians(runs)}
-    lines = phone_path.show(result).splitlines()
-    assert len(lines) == 2 + 3 + 1
-    assert "60,000" in lines[-1]
-    assert [(goal.name, goal.met) for goal in phone_path.goals(result)] == [
-        ("phone.events_per_second", True),
-        ("phone.bytes_per_contact", True),
-        ("phone.recovery_seconds", True),
-    ]
-    assert phone_path.is_exact(result)
-    assert not phone_path.is_exact({"runs": [*runs, runs[0] | {"correct": "1 contacts missing"}]})
-
-
-def test_latency_tells_delays_and_processes() -> None:
-    result = {
-        "samples": 200,
-        "p50_ms": 40.4,
-        "p90_ms": 90.0,
-        "p99_ms": 1200.0,
-        "max_ms": 1500.0,
-        "start_seconds": 6.2,
-        "behind_seconds": 3.96,
-        "memory_mib": MEMORY | {"simulate": 49.0},
-        "idle": {"core_share": {"worker": 0.011, "web": 0.005}, "memory_mib": MEMORY},
-    }
-    text = latency.show(result)
-    assert "| 200 lines         |  40 |  90 | 1,200 | 1,500 |" in text
-    assert "behind all lines of the days before: 4 s" in text
-    assert any(line.split() == ["|", "worker", "|", "80", "|", "80", "|", "1.10", "|"] for line in text.splitlines())
-    assert any(line.startswith("| simulate") for line in text.splitlines())
-    assert {goal.name: goal.met for goal in latency.goals(result)} == {
-        "latency.p50_ms": True,
-        "latency.p99_ms": False,
-        "latency.idle_percent": True,
-        "latency.start_seconds": True,
-    }
-
-
 def test_a_delay_ends_with_the_first_message_that_shows_the_line() -> None:
     seen = [(10.0, 0), (10.1, 2), (10.2, 3), (10.3, 3)]
     assert [latency._first(seen, count) for count in (1, 2, 3)] == [10.1, 10.1, 10.2]
@@ -167,21 +68,6 @@ def test_a_delay_ends_with_the_first_message_that_shows_the_line() -> None:
     }
     assert latency._lines_in(board) == 9
     assert latency._lines_in({"queues": []}) == 0
-
-
-def test_a_soak_tells_how_memory_grew() -> None:
-    samples = [soak.Sample(seconds, 90 + seconds / 3600, 19, 3) for seconds in range(0, 7200, 600)]
-    result = {
-        "events": 1_800_000,
-        "contacts": 320_000,
-        "correct": "exact",
-        "samples": {"worker": [sample._asdict() for sample in samples]},
-        "growth_mib_per_hour": {"worker": soak.growth(samples)},
-    }
-    text = soak.show(result)
-    assert "+1.0" in text
-    assert "19 / 19" in text
-    assert text.endswith("1,800,000 events, 320,000 contacts: exact")
 
 
 def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:

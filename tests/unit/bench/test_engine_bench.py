@@ -32,11 +32,6 @@ def result(*runs: dict[str, Any], **left_out: str) -> dict[str, Any]:
     return {"runs": runs, "medians": middle, "ratios": engine.ratios(middle), "left_out": left_out}
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
-
-
 def test_ratios_are_of_the_medians_of_all_rounds() -> None:
     ours = [run("Accueil", rate, turn) for turn, rate in enumerate((90_000, 10, 100_000), 1)]
     theirs = [run("Faust 0.15.3", rate, turn) for turn, rate in enumerate((1, 4_000, 5_000), 1)]
@@ -53,25 +48,6 @@ def test_a_goal_is_against_the_best_configuration() -> None:
     measured = result(run("Accueil", 90), run(peer, 80), run(peer, 100, configuration="rocksdb"))
     [goal] = engine.goals(measured)
     assert (goal.measured, goal.met) == (0.9, False)
-
-
-def test_without_us_there_are_no_ratios() -> None:
-    measured = result(run("Faust 0.15.3", 4_000))
-    assert measured["ratios"] == []
-    assert engine.goals(measured) == []
-    assert "times" not in engine.show(measured)
-
-
-def test_the_table_has_every_configuration_and_who_was_left_out() -> None:
-    text = engine.show(
-        result(run("Accueil", 90_000), run("Faust", 3_000, 1), run("Faust", 5_000, 2), kstreams="no Maven: install it")
-    )
-    [faust] = [line for line in text.splitlines() if line.startswith("| Faust") and "exact" in line]
-    assert [cell.strip() for cell in faust.split("|")[1:-1]] == [
-        *("Faust", "memory", "exact", "1,000", "4,000", "3,000 / 5,000", "2,000", "12.5", "3", "150", "900")
-    ]
-    assert "22.5" in text
-    assert text.endswith("kstreams is LEFT OUT, no Maven: install it")
 
 
 def test_what_is_not_exact_is_not_overlooked() -> None:
@@ -94,14 +70,6 @@ def test_without_a_jdk_kafka_streams_is_left_out_and_it_is_said_how_to_get_it(
     assert "no JDK and no Maven" in left_out["kstreams"]
     assert "apt install openjdk-17-jdk-headless maven" in left_out["kstreams"]
     assert [line.startswith("kstreams is LEFT OUT") for line in told] == [True]
-
-
-def test_what_is_prepared_once_is_prepared_again_only_if_it_changed(tmp_path: Path) -> None:
-    source, stamp, done = tmp_path / "requirements.txt", tmp_path / "stamp", []
-    for content in ("one", "one", "two"):
-        source.write_text(content)
-        engine._once(stamp, [source], lambda: done.append(source.read_text()))
-    assert done == ["one", "two"]
 
 
 # ------------------------------------------------------------------------------------------------------------- the truth

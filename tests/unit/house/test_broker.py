@@ -19,7 +19,6 @@ from streams.kafka.embedded_broker import (
     BrokerUnusableError,
     EmbeddedKafka,
     find_java,
-    is_listening,
 )
 from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
@@ -137,26 +136,6 @@ def test_broker_log_is_limited_in_size(tmp_path: Path) -> None:
     assert "Address already in use" in kafka.log.read_text()
     assert kafka.log.stat().st_size < LOG_BYTES
     assert kafka.log.with_name("broker.log.1").stat().st_size == LOG_BYTES + 1
-
-
-@pytest.mark.broker
-def test_error_names_the_file_with_the_output_of_java(tmp_path: Path) -> None:
-    kafka = EmbeddedKafka(tmp_path / "kafka", heap="none")
-    formatted = kafka.directory / "data" / "meta.properties"
-    formatted.parent.mkdir(parents=True)
-    formatted.touch()
-    with pytest.raises(BrokerError, match=r"ended with code 1 while starting, see \S*java\.out$"):
-        kafka.start()
-    assert "-Xmxnone" in kafka.latest_log.read_text()
-
-
-def test_is_listening_checks_ipv4_and_ipv6() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        assert is_listening(f"127.0.0.1:{server.getsockname()[1]}")
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
-        assert is_listening(f"[::1]:{server.getsockname()[1]}")
-    assert not is_listening(f"127.0.0.1:{free_port()}")
-    assert not is_listening("nowhere.example.org:1", timeout_seconds=0.1)
 
 
 def test_java_crash_report_is_readable_by_its_owner_only(tmp_path: Path, fake_java: Path) -> None:

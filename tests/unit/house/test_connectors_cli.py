@@ -1,13 +1,10 @@
 """`accueil connectors`: list, check, reread and docs."""
 
-import json
 import os
 import re
 import socket
 import time
-from contextlib import closing
 from datetime import datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +16,6 @@ from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 from streams.cli.main import main
 from streams.kafka.ports import free_port
-from streams.runtime.health import HealthServer
 from tests.support.demarches_server import serving_dossiers
 
 
@@ -62,10 +58,6 @@ class TestList:
         (row,) = (row for row in rows if row.startswith("asterisk "))
         assert f"accueil {version('accueil')}  siege annexe  Telephone switchboard Asterisk" in row
 
-    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "Standard téléphonique Asterisk" in command("list").stdout
-
     def test_list_names_instances_without_an_installed_connector(self) -> None:
         set_up(siege="asterix")
         result = command("list")
@@ -74,23 +66,6 @@ class TestList:
             "accueil: settings: accueil.toml\n"
             "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
         )
-
-    def test_commands_print_the_settings_file_or_that_none_exists(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for arguments in (("list",), ("check", "siege")):
-            monkeypatch.setenv("LC_ALL", "C")
-            assert command(*arguments).stderr.startswith(
-                "accueil: settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
-            )
-            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-            assert command(*arguments).stderr.startswith(
-                "accueil: réglages : aucun fichier, ./accueil.toml n'existe pas ("
-            )
-
-    def test_list_prints_json(self) -> None:
-        set_up(siege="asterisk")
-        listed = [json.loads(line) for line in command("list", "--json").stdout.splitlines()]
-        (asterisk,) = (connector for connector in listed if connector["name"] == "asterisk")
-        assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
 
 
 UNKNOWN = "neither the format nor the settings know this kind of record"
@@ -121,16 +96,13 @@ class TestCheck:
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
 
-    def test_check_reads_only_the_beginning_of_a_long_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
         set_up(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
         output = command("check", "siege").stdout
         found = re.search(r"\(read the oldest (\d+) records only; newer ones exist\)$", output, re.MULTILINE)
         assert found
         assert int(found[1]) < 20_000
-        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "(un enregistrement lu, le seul nouveau)\n" in command("check", "siege").stdout
 
     def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
         set_up(siege="asterisk")
@@ -175,15 +147,6 @@ class TestCheck:
         assert result.exit_code == 2
         assert "accueil: queue_log is a directory, not a file\n" in result.stderr
 
-    def test_an_unreadable_directory_exits_with_2(self) -> None:
-        options = 'inbox = "inbox"\narchive = "archive"\n'
-        Path("accueil.toml").write_text(f'[connectors.courrier]\nconnector = "mailroom"\n{options}')
-        for _ in range(2):  # the second finds a file
-            result = command("check", "courrier")
-            assert result.exit_code == 2
-            assert "accueil: inbox is not there: is the path right?\n" in result.stderr
-            Path("inbox").touch()
-
     def test_a_port_in_use_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
@@ -204,34 +167,13 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_check_reports_the_readiness_of_a_running_instance(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_check_does_not_read_the_source_of_a_running_instance(self) -> None:
         set_up(siege="asterisk")
-        problems = {
-            "siege": "asterisk/other: its file is not there",
-            "ailleurs": "asterisk/siege: its file is not there",
-        }
-        results = {}
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
-            results["no port"] = command("check", "siege")
-            for name, problem in problems.items():
-                health = HealthServer(
-                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, problem))
-                )
-                with closing(health) as server:
-                    monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", str(server.port))
-                    results[name] = command("check", "siege")
-            results["nobody answers"] = command("check", "siege")
-        assert {name: result.exit_code for name, result in results.items()} == {
-            "no port": 0,
-            "siege": 0,
-            "ailleurs": 70,
-            "nobody answers": 0,
-        }
-        for result in results.values():
-            assert "asterisk/siege: the settings are valid; this instance is running" in result.stdout
-        assert results["siege"].stdout.endswith("connect reports no problem\n")
-        assert results["ailleurs"].stderr.endswith("accueil: asterisk/siege: its file is not there\n")
-        assert "/readyz of connect" in results["nobody answers"].stdout
+            result = command("check", "siege")
+        assert result.exit_code == 0
+        assert "asterisk/siege: the settings are valid; this instance is running" in result.stdout
+        assert "/readyz of connect" in result.stdout
 
     @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
     def test_check_counts_rejected_records_by_reason(self, bad: int, code: int) -> None:
@@ -308,14 +250,6 @@ class TestReread:
         again = command("reread", "siege", "--yes")
         assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
 
-    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.was_read()
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        output = command("reread", "siege", "--yes").stdout
-        assert "asterisk/siege : elle remonte au 2026-03-16" in output
-        assert "la position est gardée dans" in output
-        assert "les événements que Kafka conserve encore (30 jours : retention.events_days)" in output
-
     @pytest.mark.parametrize("cluster", ["one", "two"])
     def test_reread_for_another_cluster_says_that_all_events_count(
         self, monkeypatch: pytest.MonkeyPatch, cluster: str
@@ -324,14 +258,9 @@ class TestReread:
         (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
         monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
         monkeypatch.setattr("streams.kafka.topic_reader.read_cluster", lambda *_: cluster)
-        asked = [
-            CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n", env={"LC_ALL": language}).stdout
-            for language in ("C", "fr_FR.UTF-8")
-        ]
-        assert [
-            text in output for text, output in zip(("all events count as new", "tout est recompté"), asked, strict=True)
-        ] == [cluster == "two"] * 2
-        assert ("their events count once" in asked[0]) == (cluster == "one")
+        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n").stdout
+        assert ("all events count as new" in asked) == (cluster == "two")
+        assert ("their events count once" in asked) == (cluster == "one")
 
     def test_reread_refuses_running_and_push_connectors(self) -> None:
         self.was_read()
@@ -352,10 +281,6 @@ class TestDocs:
         assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout
-
-    def test_docs_write_prints_the_updated_files(self) -> None:
-        lines = command("docs", "asterisk", "--write").stdout.splitlines()
-        assert [line.rpartition("/")[2] for line in lines] == ["README.md: up to date", "README.fr.md: up to date"]
 
     def test_docs_names_an_unknown_connector(self) -> None:
         result = command("docs", "asterix")

@@ -1,7 +1,6 @@
 """Demo: its token, and the identities of a simulated citizen with a timeline."""
 
 import asyncio
-import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -16,11 +15,10 @@ from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.tokens import find
 from streams.cli.tokens import open_tokens
-from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, is_one_citizen, make_token, save_demo_citizen
+from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, make_token
 from streams.runtime.supervisor import Plan
 from streams.runtime.timeline_database import open_timeline
 from streams.settings.schema import Settings
-from streams.timeline.store import Timeline
 from tests.support.api_harness import call, letter, now
 from tests.support.timelines import entries_of
 
@@ -90,45 +88,6 @@ def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings)
         timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
     named = find_citizen(settings, settings.data)
     assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "the citizen with all three identities"
-    make_token(settings)
-    save_demo_citizen(settings, named)
-    saved = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
-    assert saved == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
-    assert is_one_citizen(settings, named.phone)
-    with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
-        connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
-        connection.execute("DELETE FROM links WHERE ? IN (one, other) OR ? IN (one, other)", (whole, phone))
-    assert not is_one_citizen(settings, named.phone), "erased"
-    assert find_citizen(settings, settings.data) == lone
-
-
-def test_saved_citizen_is_found_again_while_the_number_is_unambiguous(settings: Settings) -> None:
-    people = [Citizen(f"01 99 00 00 {number:02}", f"c{number}@example.org", f"{number}") for number in range(10, 70)]
-    lines = (f"{one.phone.replace(' ', '')}\t{one.email}\t{one.case}\n" for one in people)
-    (settings.data / CITIZENS).write_text("".join(lines))
-    key = load_key(settings.data / "connectors" / "keys", SECTOR)
-
-    def write_entries(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
-        kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), one, strict=True)
-        phone, *others = (key.pseudonym(kind, normalise(kind, value) or "") for kind, value in kinds)
-        for number in range(letters):
-            name = "-".join((one.case, *also, str(number)))
-            timeline.write(entries_of(letter(name, 0, " ".join((phone, *(also or others))), sector=SECTOR)))
-        timeline.write(entries_of(call(one.case, 100, phone, sector=SECTOR)))
-
-    with closing(open_timeline(settings)) as timeline:
-        write_entries(timeline, people[-1])
-        named = find_citizen(settings, settings.data)
-        assert named == people[-1]
-        make_token(settings)
-        save_demo_citizen(settings, named)
-        for one in people[:-1]:
-            write_entries(timeline, one, letters=2)
-        assert find_citizen(settings, settings.data) == people[-1], "although many others have more entries"
-        assert is_one_citizen(settings, named.phone)
-        write_entries(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
-        assert not is_one_citizen(settings, named.phone), "an account without a link to the case"
-        assert find_citizen(settings, settings.data) in people[:-1]
 
 
 def test_simulation_lists_its_citizens_with_their_identities() -> None:
@@ -138,35 +97,22 @@ def test_simulation_lists_its_citizens_with_their_identities() -> None:
     assert lines[4711] == [one.phone, one.email, one.case]
 
 
-def test_demo_names_another_citizen_after_an_erasure(
+def test_demo_reports_a_better_citizen_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    lone, whole, other = (
-        Citizen("01 99 00 00 07", "", ""),
-        Citizen("01 99 00 00 08", "jade@example.org", "100008"),
-        Citizen("01 99 00 00 09", "", "100009"),
-    )
-    found, erased, waits = [None, lone, lone, whole, other], set[str](), list[float]()
+    lone, whole = Citizen("01 99 00 00 07", "", ""), Citizen("01 99 00 00 08", "jade@example.org", "100008")
+    found = [None, lone, lone, whole]
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 6:
-            erased.add(whole.phone)
-        if not found:
-            raise asyncio.CancelledError
+    async def sleep(_: float) -> None:
+        pass
 
     monkeypatch.setattr("streams.runtime.demo.find_citizen", lambda *_: found.pop(0))
-    monkeypatch.setattr("streams.runtime.demo.is_one_citizen", lambda _, phone: phone not in erased)
     monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
-    plan = Plan(Settings(data=tmp_path), None, tmp_path, demo=True)
     (tmp_path / "access").mkdir()
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(plan._name_citizens())
+    asyncio.run(Plan(Settings(data=tmp_path), None, tmp_path, demo=True)._name_citizen())
     assert capsys.readouterr().out.splitlines() == [
         "accueil: a citizen with a timeline: 01 99 00 00 07",
         "accueil: a citizen with a timeline: 01 99 00 00 08, jade@example.org, case 100008",
-        "accueil: a citizen with a timeline: 01 99 00 00 09, case 100009",
     ]
-    assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
-    assert len(waits) == 7, "a citizen with all identities is replaced only after an erasure"
+    assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 08\n"

@@ -1,13 +1,11 @@
 """Shipped settings: the example has every setting, the demo all simulated queues and services."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from connectors.sdk.simulation.call_profile import SERVICES, CallProfile
-from connectors.simulator.actions import ActionKind
 from connectors.simulator.organisation import (
     APPOINTMENTS,
     EMAILS,
@@ -17,10 +15,9 @@ from connectors.simulator.organisation import (
     MAARCH_LETTERS,
     VISITS,
 )
-from connectors.simulator.plan import Plan
 from models.policies import Policies
 from streams.runtime.instance_lock import DEMO_FILE
-from streams.runtime.process_specs import configure_connectors, web_options
+from streams.runtime.process_specs import configure_connectors
 from streams.settings.loader import describe, load
 from streams.settings.sla_file import load_policies
 
@@ -72,19 +69,6 @@ def test_demo_calendars_are_open_whenever_simulated_systems_are() -> None:
             (name, *_) = [policy.calendar for policy in policies.in_force(ms) if policy.match.fits(*place)]
             accepts = simulated[place.channel].is_open(services[place.service], at.timestamp())
             assert policies.calendars[name].is_open(ms) == accepts, (place, at)
-
-
-def test_the_demo_never_reports_a_simulated_desk_as_quiet() -> None:
-    demo = load(DEMO_FILE)
-    begin = datetime(2026, 12, 21, tzinfo=UTC)
-    arrivals: dict[str, list[datetime]] = {}
-    for action in Plan(demo.demo.seed, demo.demo.contacts_per_year, always=True).actions(begin):
-        if action.at >= begin + timedelta(days=7):
-            break
-        if action.kind is ActionKind.TICKET_TAKEN:
-            arrivals.setdefault(action.citizen_case.place.site, []).append(action.at)
-    longest = max(later - at for desk in arrivals.values() for at, later in pairwise(desk))
-    assert longest.total_seconds() < (web_options(demo.model_copy(update={"brokers": "x:1"})).quiet_after("visit") or 0)
 
 
 def test_the_demo_has_the_sla_targets_of_the_example() -> None:

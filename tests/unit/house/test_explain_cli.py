@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
-from pydantic import ValidationError
 
 from streams.cli import explain as explain_cli
 from streams.cli.figure_labels import figure_label
 from streams.cli.main import main
 from streams.core.contacts.contact import Contact, fold
 from streams.core.figures.figure_explanation import figure_names
-from streams.settings.schema import MAX_DAYS, Worker
 from tests.support.events import START, answered_call, make
 
 DAY = 86_400
@@ -66,7 +64,6 @@ def first_line(*arguments: str) -> str:
 
 def test_days_are_civil_days_up_to_the_given_day() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call") == f"offered, call, {MORNING}: 1"
-    assert first_line("offered", "--day", MORNING, "--days", "4", "--channel", "call").endswith(f"… {MORNING}: 4")
     assert first_line("offered", "--day", MORNING).startswith("offered, all sites, ")
 
 
@@ -75,16 +72,6 @@ def test_times_select_whole_buckets_of_five_minutes() -> None:
     assert first_line("offered", "--since", day + "09:00", "--until", day + "09:15").endswith("+01:00: 2")
     assert first_line("offered", "--since", day + "09:04+01:00", "--until", day + "09:10").endswith(": 1")
     assert first_line("offered", "--since", day + "09:05", "--until", day + "09:10").endswith(": 0")
-
-
-def test_received_names_the_figure_of_calls_and_visits() -> None:
-    hint = "calls and visits are counted as offered: accueil explain offered"
-    assert explain("received", "--day", MORNING).stdout.splitlines()[1] == hint
-    assert hint in explain("received", "--channel", "call").stderr
-    assert hint not in explain("received", "--day", MORNING, "--channel", "mail").output
-    french = CliRunner().invoke(main, ["explain", "received", "--day", MORNING], env={"LC_ALL": "fr_FR.UTF-8"})
-    hint = "les appels et les visites sont comptés comme offered : accueil explain offered"
-    assert french.stdout.splitlines()[1] == hint
 
 
 def test_several_channels_are_added_up() -> None:
@@ -119,11 +106,7 @@ def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: py
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--days", "0"),
-        ("--days", str(MAX_DAYS + 1)),
-        ("--days", "9" * 30),
         ("--day", "9999-12-31"),
-        ("--day", "0001-01-01", "--days", "2"),
         ("--since", "9999999999d"),
         ("--since", "0001-01-01"),
         ("--until", "9999-12-31T23:59+00:00"),
@@ -135,17 +118,13 @@ def test_a_time_out_of_range_is_refused_in_one_line(arguments: tuple[str, ...]) 
     assert f"Invalid value for '{arguments[0]}'" in result.stderr
 
 
-def test_the_longest_period_is_as_long_as_the_longest_retention() -> None:
-    assert Worker(keep_days=MAX_DAYS).keep_days == MAX_DAYS
-    with pytest.raises(ValidationError):
-        Worker(keep_days=MAX_DAYS + 1)
-    assert first_line("offered", "--day", "1970-01-01", "--days", str(MAX_DAYS)).endswith("1970-01-01: 0")
+def test_a_period_may_begin_before_all_contacts() -> None:
     assert first_line("offered", "--since", "1970-01-01", "--until", MORNING, "--channel", "call").endswith(": 9")
 
 
 def test_days_and_times_are_exclusive_and_ratios_need_one_channel() -> None:
-    mixed = explain("offered", "--days", "2", "--since", "90m")
-    assert (mixed.exit_code, "use either days, or --since and --until" in mixed.stderr) == (2, True)
+    mixed = explain("offered", "--day", MORNING, "--since", "90m")
+    assert (mixed.exit_code, "use either --day, or --since and --until" in mixed.stderr) == (2, True)
     for channels in (("call", "visit"), ("mail",)):
         wrong = explain("service_level", *(word for channel in channels for word in ("--channel", channel)))
         assert (wrong.exit_code, "needs exactly one --channel, call or visit" in wrong.stderr) == (2, True)

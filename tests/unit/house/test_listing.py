@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.cli.output_tables import TimeParam, format_deadline, format_time, print_table
+from streams.cli.output_tables import TimeParam, format_deadline, format_time
 from streams.settings.schema import Web
 
 NOON_AT = 1_764_068_400_000
@@ -49,12 +49,3 @@ def test_a_deadline_at_midnight_is_shown_as_the_day_before() -> None:
     assert format_deadline(midnight_at, paris) == "2025-11-25"
     assert format_deadline(midnight_at, cayenne) == "2025-11-25 20:00:00-03:00"
     assert format_deadline(midnight_at + 1000, paris) == "2025-11-26 00:00:01+01:00"
-
-
-def test_an_invalid_time_is_refused_with_examples() -> None:
-    assert "use 90m, 7d or 2026-11-25T08:00" in since("noon")
-
-
-def test_table_titles_are_in_capitals(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("contact", "échéance"), [("call:a:1", "demain"), ("mail:ged:12", "")])
-    assert capsys.readouterr().out == "CONTACT      ÉCHÉANCE\ncall:a:1     demain\nmail:ged:12\n"

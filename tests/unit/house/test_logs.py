@@ -191,27 +191,6 @@ def test_clock_set_back_suppresses_no_message(monkeypatch: pytest.MonkeyPatch) -
     assert is_shown(1_764_000_061 - 3600)
 
 
-def test_standard_library_messages_with_other_arguments_are_not_repetitions(output: Output) -> None:
-    logger = logging.getLogger("kafka")
-    for name in ("accueil.events", "accueil.rows", "accueil.rows"):
-        logger.warning("%s is not authorized: %s", name, "no such right")
-    assert [record["event"].partition(" ")[0] for record in output.records] == ["accueil.events", "accueil.rows"]
-
-
-def test_message_with_wrong_arguments_does_not_raise() -> None:
-    record = logging.LogRecord("kafka", logging.WARNING, "", 1, "%s of %s", ("one",), None)
-    repeats = logs.Repeats()
-    assert [repeats.filter(record), repeats.filter(record)] == [True, False]
-
-
-def test_different_messages_are_not_suppressed(output: Output) -> None:
-    for text in ("broker away", "broker back", "broker away"):
-        structlog.get_logger().warning(text)
-    structlog.get_logger().info("step")
-    structlog.get_logger().info("step")
-    assert [record["event"] for record in output.records] == ["broker away", "broker back", "step", "step"]
-
-
 def test_same_warning_about_another_name_is_not_suppressed(output: Output) -> None:
     for seconds in (1, 2):
         for connector in ("asterisk/site1", "asterisk/site2"):
@@ -229,14 +208,6 @@ def test_number_of_remembered_messages_is_limited() -> None:
         record = logging.LogRecord("x", logging.WARNING, "", 1, letter, None, None)
         assert repeats.filter(record)
     assert len(repeats._seen) == 10
-
-
-def test_console_format_is_plain_text(output: Output) -> None:
-    stream = io.StringIO()
-    logs.configure("info", "console", stream)
-    structlog.get_logger("streams.runtime.worker").info("recovered", rows=250)
-    assert "recovered" in stream.getvalue()
-    assert "rows=250" in stream.getvalue()
 
 
 def keys_of(source: str) -> set[str]:

@@ -14,10 +14,10 @@ import pytest
 from connectors.sdk.instance import GRACE_SECONDS
 from streams.kafka.ports import free_port
 from streams.runtime import process_tree
-from streams.runtime.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.runtime.process_specs import BROKER_STOP_SECONDS
 from streams.runtime.process_tree import Child, Program
 from streams.runtime.supervisor import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import load
 from streams.settings.schema import Retention, Settings, Web, Worker
 from streams.web.http_server import STOP_SECONDS

@@ -240,15 +240,6 @@ def test_configuration_error_is_not_retried(tmp_path: Path, console: ConsoleLine
     assert console.count("restart") == 0
 
 
-def test_one_shot_program_that_succeeds_is_ready(tmp_path: Path, console: ConsoleLines) -> None:
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("topics", "", is_one_shot=True)))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert console.of("topics")[0].startswith("✓")
-
-
 def test_unhealthy_child_is_killed_and_restarted(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,26 +271,11 @@ def test_unhealthy_child_is_killed_before_it_was_ever_ready(
     assert (console.count("makes no progress"), console.count("✓")) == (1, 0)
 
 
-def test_reason_is_shown_if_a_child_is_not_ready_for_long(
-    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(process_tree, "PROBE_SECONDS", 0.01)
-
-    async def grow(tree: ProcessTree) -> None:
-        tree.start(server("web", tmp_path / "journal", "never ready"))
-        await until(lambda: console.count("waiting: "))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert len(console.of("web")) == 1
-
-
 def test_changes_of_the_readiness_are_shown(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
-    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
+    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
 
     async def grow(tree: ProcessTree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
@@ -317,7 +293,7 @@ def test_changes_of_the_readiness_are_shown(
 def test_late_children_are_named_once_with_their_url(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(STARTING, "no_broker", ("Kafka is still starting", "Kafka démarre encore"))
+    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
     journal = tmp_path / "journal"
     late = server("connect", journal, "never ready")
 

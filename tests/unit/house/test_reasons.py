@@ -34,26 +34,3 @@ def detail_of(value: bytes | None) -> str:
     except UnusableRecord as unusable:
         return unusable.detail
     return ""
-
-
-@pytest.mark.parametrize(
-    ("detail", "english", "french"),
-    [
-        ("id: missing", "id is missing", "id manque"),
-        (
-            "data.reason: literal_error",
-            "data.reason has an unknown value",
-            "data.reason a une valeur inconnue",
-        ),
-        ("data.visit: int_parsing", "data.visit must be a whole number", "data.visit attend un nombre entier"),
-        ("time: timezone_aware", "time must be a time with its time zone", "time attend une heure avec son fuseau"),
-        ("time: no_such_mistake", "time is invalid", "time n'a pas la bonne forme"),
-        ("KeyError", "KeyError", "KeyError"),
-    ],
-)
-def test_details_name_the_field_and_the_problem(
-    detail: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
-        monkeypatch.setenv("LC_ALL", language)
-        assert explain(detail) == words

@@ -130,11 +130,6 @@ def test_list_filters_records() -> None:
     assert places("--since", "2999-01-01T00:00") == []
 
 
-def test_list_without_rejected_records_counts_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "empty"))
-    assert command("list").output == f"0 rejected records in {tmp_path}/empty/connectors\n"
-
-
 @pytest.mark.parametrize("arguments", [["list"], ["show", "siege:00000000"], ["replay", "--all"]])
 def test_unreadable_files_are_an_error(home: Path, arguments: list[str]) -> None:
     def refused(path: Path) -> bool:
@@ -150,12 +145,6 @@ def test_unreadable_files_are_an_error(home: Path, arguments: list[str]) -> None
     connectors.rename("aside")
     connectors.symlink_to(connectors.absolute())
     assert refused(connectors)
-
-
-def test_limit_is_not_negative() -> None:
-    assert command("list", "--limit", "0").output.splitlines()[0].split() == ["PLACE", "WHEN", "REASON", "DETAIL"]
-    result = command("list", "--limit", "-1")
-    assert (result.exit_code, "--limit" in result.output) == (2, True)
 
 
 def test_show_prints_content_only_on_request_and_warns(home: Path) -> None:
@@ -236,24 +225,7 @@ def test_replay_needs_the_settings_of_the_connector() -> None:
     assert "connectors.siege" in result.output
 
 
-def test_all_can_be_combined_with_a_filter() -> None:
-    fix_settings()
-    assert command("replay", "--all", "--reason", "invalid_utf8", "--yes").output.splitlines()[0] == "1 → siege"
-
-
-def test_replay_needs_a_selection() -> None:
-    result = command("replay", "--yes")
-    assert (result.exit_code, "name places or filters, or use --all" in result.output) == (2, True)
-
-
 @pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
 def test_an_unknown_place_is_an_error(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
     assert (result.exit_code, result.output) == (1, "accueil: no rejected record at siege:00000000\n")
-
-
-def test_messages_are_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("list").output.endswith("3 enregistrements rejetés dans accueil-data/connectors\n")
-    assert "peut contenir des données personnelles" in command("show", places()[0]).output
-    assert "siege : 2 restent : unknown_record" in command("replay", "--all", "--yes").output

@@ -98,15 +98,6 @@ def test_apply_is_due_once_a_day_or_as_soon_as_possible(applied: str, now: str, 
     assert found == (at(due) if due else None)
 
 
-def test_show_prints_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "after it was closed" in run("show").stdout
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "7")
-    shown = run("show")
-    assert "après sa clôture" in shown.stdout
-    assert "timeline.keep_days = 7, retention.events_days = 30 : les personnes effacées" in shown.stderr
-
-
 def test_the_defaults_have_no_contradictions(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(find_contradictions(load())) == []
     for longer, shorter, *_ in CONTRADICTIONS:

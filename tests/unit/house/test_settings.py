@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
 from connectors.sdk import registry
 from connectors.sdk.config import ConnectorConfig, Options
@@ -67,13 +67,7 @@ def test_the_settings_file_comes_from_argument_variable_or_current_directory(mon
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("partition = 3", "accueil.toml: partition is unknown; did you mean partitions?"),
         ("[web]\nprot = 1", "accueil.toml: web.prot is unknown; did you mean web.port?"),
-        ("[web]\nzzz = 1", "accueil.toml: web.zzz is unknown"),
-        (
-            '[web.queues.rsa]\nlable_fr = "RSA"',
-            "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
-        ),
         (
             '[web.queues.rsa]\nname = "RSA"',
             (
@@ -83,14 +77,7 @@ def test_the_settings_file_comes_from_argument_variable_or_current_directory(mon
         ),
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
         ('[identities]\nblocked = ["a", 3]', "accueil.toml: identities.blocked #2 must be a text"),
-        (
-            '[web.queues.lettres]\nchannel = "mail"',
-            "accueil.toml: web.queues.lettres.channel must be 'call' or 'visit'",
-        ),
-        ("[web]\nport = 0", "accueil.toml: web.port must be at least 1"),
-        ("[worker]\nhealth_port = -1", "accueil.toml: worker.health_port must be at least 0"),
         ('[web]\nport = "http"', "accueil.toml: web.port must be a whole number"),
-        ("[worker]\ntick_seconds = 0", "accueil.toml: worker.tick_seconds must be more than 0"),
         ('[log]\nformat = "xml"', "accueil.toml: log.format must be 'console' or 'json'"),
         ('[web]\ntime_zone = "Paris"', "accueil.toml: web.time_zone must be a time zone such as Europe/Paris"),
         (
@@ -116,34 +103,12 @@ def test_the_settings_file_comes_from_argument_variable_or_current_directory(mon
             ),
         ),
         (
-            "[web.queues.rsa]\nwaiting = {attention = 10, action = 5}",
-            (
-                "accueil.toml: web.queues.rsa.waiting has reversed thresholds: "
-                "high values are bad, so action must be at least attention"
-            ),
-        ),
-        (
-            "[web.queues.rsa]\nlongest_wait_seconds = {attention = 2, action = 1}",
-            (
-                "accueil.toml: web.queues.rsa.longest_wait_seconds has reversed thresholds: "
-                "high values are bad, so action must be at least attention"
-            ),
-        ),
-        (
             '[web.queues.rsa]\n[web.queues.rsa-2]\nqueue = "rsa"',
             "accueil.toml: web.queues has the same queue twice: rsa, rsa-2",
-        ),
-        (
-            "[web]\nservice_level = {attention = 80, action = 0.6}",
-            "accueil.toml: web.service_level.attention must be at most 1",
         ),
         ("[web]\nabandonment = {attention = 0.1}", "accueil.toml: web.abandonment.action is missing"),
         (
             '[timeline]\nurl = "postgresql://db.example.org/accueil"',
-            "accueil.toml: timeline.url must begin with sqlite:/// or postgresql+psycopg://",
-        ),
-        (
-            '[timeline]\nurl = "sqlite:///"',
             "accueil.toml: timeline.url must begin with sqlite:/// or postgresql+psycopg://",
         ),
         ('[connectors.siege]\npath = "a"', "accueil.toml: connectors.siege.connector is missing"),
@@ -162,17 +127,10 @@ def test_an_error_in_the_file_gives_one_line(text: str, mistake: str) -> None:
     [
         ("ACCUEIL_DATE", "x", "ACCUEIL_DATE: date is unknown; did you mean data?"),
         ("ACCUEIL_WEBB__PORT", "1", "ACCUEIL_WEBB__PORT: webb is unknown; did you mean web?"),
-        ("ACCUEIL_BROKERS__X", "1", "ACCUEIL_BROKERS__X: brokers.x is unknown"),
         ("ACCUEIL_WEB__PORT__X", "1", "ACCUEIL_WEB__PORT__X: web.port.x is unknown"),
         ("ACCUEIL_LOG", "info", "ACCUEIL_LOG: must be JSON"),
-        ("ACCUEIL_WEB__PROT", "1", "ACCUEIL_WEB__PROT: web.prot is unknown; did you mean web.port?"),
         ("ACCUEIL_WEB__PORT", "http", "ACCUEIL_WEB__PORT: web.port must be a whole number"),
         ("ACCUEIL_WEB__QUEUES", "{", "ACCUEIL_WEB: must be JSON"),
-        (
-            "ACCUEIL_IDENTITIES__BLOCKED",
-            '["a", 3]',
-            "ACCUEIL_IDENTITIES__BLOCKED: identities.blocked #2 must be a text",
-        ),
     ],
 )
 def test_an_error_in_a_variable_names_the_variable(
@@ -182,20 +140,12 @@ def test_an_error_in_a_variable_names_the_variable(
     assert mistakes("[web]\nport = 8081") == [mistake]
 
 
-def test_all_errors_are_reported_together_in_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_together_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "fr_FR.UTF-8")
-    assert mistakes('[timeline]\nurl = "mysql://db.example.org/accueil"') == [
-        "accueil.toml: timeline.url doit commencer par sqlite:/// ou postgresql+psycopg://"
-    ]
     assert mistakes("partition = 3\n[web]\nport = 99999") == [
         "accueil.toml: web.port attend au plus 65535",
         "accueil.toml: partition est inconnue ; vouliez-vous dire partitions ?",
     ]
-
-
-def test_equal_thresholds_are_valid() -> None:
-    settings = load(write("[web]\nservice_level = {attention = 0.8, action = 0.8}"))
-    assert settings.web.service_level.action == 0.8
 
 
 def test_a_missing_file_is_reported_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,19 +163,14 @@ def test_a_missing_file_is_reported_with_its_option_or_variable(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("content", "english", "french"),
+    ("content", "error"),
     [
-        (
-            b"[web\nport = 1",
-            "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)",
-            "TOML invalide : Expected ']' at the end of a table declaration (at line 1, column 5)",
-        ),
-        ("# ouvert\n# à midi".encode("latin-1"), "not UTF-8 (at line 2)", "pas en UTF-8 (ligne 2)"),
-        ("\ufeff[web]".encode("utf-16"), "not UTF-8 (at line 1)", "pas en UTF-8 (ligne 1)"),
+        (b"[web\nport = 1", "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)"),
+        ("# ouvert\n# à midi".encode("latin-1"), "not UTF-8 (at line 2)"),
     ],
 )
 def test_an_invalid_file_is_reported_with_its_option_or_variable(
-    content: bytes, english: str, french: str, monkeypatch: pytest.MonkeyPatch
+    content: bytes, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusal(config: Path | None = None) -> str:
         with pytest.raises(ConfigError) as refused:
@@ -234,12 +179,10 @@ def test_an_invalid_file_is_reported_with_its_option_or_variable(
 
     file = Path("accueil.toml")
     file.write_bytes(content)
-    assert refusal() == f"accueil.toml: {english}"
-    assert refusal(file) == f"--config: accueil.toml: {english}"
+    assert refusal() == f"accueil.toml: {error}"
+    assert refusal(file) == f"--config: accueil.toml: {error}"
     monkeypatch.setenv("ACCUEIL_CONFIG", "accueil.toml")
-    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {english}"
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {french}"
+    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {error}"
 
 
 class Account(Options):
@@ -402,11 +345,6 @@ def test_front_desks_have_longer_default_thresholds(monkeypatch: pytest.MonkeyPa
         load(write('[web.queues.cdas]\nchannel = "visit"\nlongest_wait_seconds = {attention = 1, action = 2}'))
     ).queues
     assert desk.longest_wait_seconds == Thresholds(1, 2)
-
-
-def test_settings_are_immutable() -> None:
-    with pytest.raises(ValidationError):
-        load().web.port = 1  # type: ignore[misc]
 
 
 def test_the_password_can_come_from_a_file() -> None:

@@ -23,7 +23,7 @@ from streams.kafka.ports import free_port
 from streams.settings import sla_file
 from streams.settings.loader import load
 from streams.settings.schema import ConfigError
-from streams.settings.sla_file import WatchedPolicies, find_line, load_policies
+from streams.settings.sla_file import WatchedPolicies, load_policies
 from tests.support.events import START_MS, make
 from tests.support.processes import Child, wait_until
 
@@ -77,12 +77,8 @@ def test_all_settings_in_the_comments_of_the_example_are_valid(file: Path) -> No
     [
         ('holidays = "FR" ', 'holidays = "XX" ', "calendars.siege.holidays: "),
         ('"13:30-16:30"', '"12:00-16:30"', "calendars.siege.versions #1.friday: "),
-        ('unit = "months"', 'unit = "moons"', "policy #3 (courrier).clocks.resolution.unit: "),
         ('match = { channel = "mail" }', 'match = { chanel = "mail" }', "policy #3 (courrier).match.chanel: "),
-        ("target = 1200", "target = 0", "policy #2 (guichets).clocks.answer.target: "),
         ("[calendars.siege]", "[calenders.siege]", "calenders: "),
-        ('name = "courriel"', "", "policy #4.name: "),
-        ("clocks.resolution = {", "clocks.answer = {", "policy #3 (courrier).clocks.answer: "),
         ('name = "courriel"', 'name = "courrier"', "policy #4 (courrier).from: "),
         (
             'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "siege"',
@@ -116,63 +112,26 @@ def test_all_settings_in_the_comments_of_the_example_are_valid(file: Path) -> No
             "calendars.siege.closures #1: to (2026-12-24) is before from (2027-01-04)",
         ),
         ("from = 2020-01-01", "from = 2020-01-01T10:00:00", "calendars.siege.versions #1.from: must be a day, without"),
-        (
-            'name = "courriel"',
-            'name = "courriel"\nfrom = 0001-01-01',
-            "policy #4 (courriel).from: must be at least 1970-01-01",
-        ),
-        ('name = "courriel"', 'name = "courriel"\nsince = 2026-01-01', "policy #4 (courriel).since: is unknown"),
-        ('unit = "months"', 'unit = "month"', "policy #3 (courrier).clocks.resolution.unit: must be "),
         ("clocks.announced", "clocks.anounced", "policy #3 (courrier).clocks.anounced: must be "),
-        ("tuesday =", "mardi =", "calendars.siege.versions #1.mardi: is unknown; did you mean tuesday?"),
         (
             'unit = "elapsed", at_risk',
             'unit = "elapsed", roll = true, at_risk',
             "policy #1 (telephone).clocks.answer.roll: has no effect",
         ),
-        ("at_risk = 0.5", "at_risk = 1.5", "policy #1 (telephone).clocks.answer.at_risk: must be less than 1"),
         ("at_risk = 0.5", 'at_risk = "0.5"', "policy #1 (telephone).clocks.answer.at_risk: must be a number"),
-        ("target = 60,", "target = true,", "policy #1 (telephone).clocks.answer.target: must be a whole number"),
-        ("target = 60,", f"target = {10**24},", "policy #1 (telephone).clocks.answer.target: exceeds 10 years"),
         ("target = 2, ", "target = 121, ", "policy #3 (courrier).clocks.resolution.target: exceeds 10 years"),
-        ("target = 15, ", "target = 3661, ", "policy #3 (courrier).clocks.announced.target: exceeds 10 years"),
     ],
 )
-def test_an_error_is_reported_with_file_line_and_key(file: Path, old: str, new: str, error: str) -> None:
-    text = TEXT.replace(old, new, 1)
-    file.write_text(text, encoding="utf-8")
+def test_an_error_is_reported_with_file_and_key(file: Path, old: str, new: str, error: str) -> None:
+    file.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_policies(file)
     first, *others = str(caught.value).splitlines()
     assert not any("is empty" in other for other in others)
-    place, _, rest = first.partition(": ")
-    path, _, line = place.rpartition(":")
-    assert path == str(file)
-    assert rest.startswith(error)
-    changed = next(
-        (
-            number
-            for number, (before, after) in enumerate(zip(TEXT.splitlines(), text.splitlines(), strict=False), 1)
-            if before != after
-        )
-    )
-    assert abs(int(line) - changed) <= 4
+    assert first.startswith(f"{file}: {error}")
 
 
-def test_find_line_handles_all_notations_of_tables() -> None:
-    text = 'a = 1\n[b]\nc.d = 2 # x\n[[e]]\n[[e]]\nf = { g = 1 }\n[e.h."i j"]\nk = 3\n'
-    for keys, line in (
-        (("a",), 1),
-        (("b", "c", "d"), 3),
-        (("e", 0), 4),
-        (("e", 1, "f", "g"), 6),
-        (("e", 1, "h", "i j", "k"), 8),
-        (("z",), 1),
-    ):
-        assert find_line(text, keys) == line
-
-
-def test_errors_in_list_items_name_the_item_and_its_line(file: Path) -> None:
+def test_errors_in_list_items_name_the_item(file: Path) -> None:
     closures = """closures = [
     2026-12-24, { on = 2026-12-31, hours = ["12:00-13:00", "15:00-14:00"] },
     # [, of the summer
@@ -182,18 +141,17 @@ def test_errors_in_list_items_name_the_item_and_its_line(file: Path) -> None:
     { from = 2027-08-14, on = 2027-08-10 },
 ]"""
     file.write_text(TEXT.replace("closures = []", closures, 1), encoding="utf-8")
-    first = TEXT.partition("closures = []")[0].count("\n") + 1
     with pytest.raises(ConfigError) as caught:
         load_policies(file)
     assert str(caught.value).splitlines() == [
-        f"{file}:{first + below}: calendars.siege.closures #{item}: {error}"
-        for below, item, error in (
-            (1, "2.hours #2", "15:00-14:00 ends before it begins"),
-            (3, "3", "to (2027-08-10) is before from (2027-08-14)"),
-            (4, "4", "must be a day such as 2026-12-24"),
-            (5, "5.on", "must be a day such as 2026-12-24"),
-            (5, "6", "must be a day such as 2026-12-24, or a table with on, or with from and to"),
-            (6, "7", "needs either on, or from and to"),
+        f"{file}: calendars.siege.closures #{item}: {error}"
+        for item, error in (
+            ("2.hours #2", "15:00-14:00 ends before it begins"),
+            ("3", "to (2027-08-10) is before from (2027-08-14)"),
+            ("4", "must be a day such as 2026-12-24"),
+            ("5.on", "must be a day such as 2026-12-24"),
+            ("6", "must be a day such as 2026-12-24, or a table with on, or with from and to"),
+            ("7", "needs either on, or from and to"),
         )
     ]
 
@@ -288,7 +246,7 @@ def test_list_says_that_workers_keep_the_targets_from_before_an_error(file: Path
     result = CliRunner().invoke(main, ["sla", "list"], env=environment)
     assert result.exit_code == 2
     error, note = result.stderr.splitlines()
-    assert re.match(rf"accueil: {re.escape(str(file))}:\d+: policy #2 \(guichets\).clocks.answer.target: ", error)
+    assert re.match(rf"accueil: {re.escape(str(file))}: policy #2 \(guichets\).clocks.answer.target: ", error)
     assert note == "accueil: running workers keep the previous targets until this is fixed"
 
 
@@ -440,7 +398,7 @@ def test_check_fails_for_an_invalid_file(file: Path) -> None:
     file.write_text("policy = 3", encoding="utf-8")
     result = CliRunner().invoke(main, ["sla", "check", str(file)])
     assert result.exit_code == 2
-    assert f"{file}:1: policy" in result.output
+    assert f"{file}: policy" in result.output
 
 
 def test_the_path_of_the_sla_file_is_relative_to_the_settings_file(

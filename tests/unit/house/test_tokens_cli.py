@@ -1,7 +1,6 @@
 """`accueil tokens`: add, list, rotate and revoke, with their audit records."""
 
 import errno
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from streams.access import tokens
 from streams.access.audit import read, verify
 from streams.access.tokens import Tokens
 from streams.cli.main import main
-from streams.timeline.store import Timeline
-from tests.support.events import make
-from tests.support.timelines import entries_of
 
 DATA = Path("accueil-data")
 
@@ -57,24 +53,6 @@ def test_an_unknown_sector_is_refused_once_any_sector_has_a_key() -> None:
     assert [token.name for token in Tokens(DATA / "access").list()] == ["early"]
     lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
     assert {record["whose"] for record in lines} == {"token:early"}
-
-
-def test_an_unknown_service_gives_a_warning_only() -> None:
-    load_key(DATA / "connectors" / "keys", "social")
-    assert "service" not in command("add", "first", "--role", "agent", "--service", "rsa").stderr, (
-        "no timelines to compare with"
-    )
-    timeline = Timeline(f"sqlite:///{DATA / 'timeline.db'}")
-    fields = {"site": "siege", "service": "rsa", "sector": "social"}
-    timeline.write(entries_of([make("letter.arrived", 0, subject="mail:ged:1", **fields)]))
-    timeline.close()
-    right = command("add", "second", "--role", "agent", "--service", "rsa")
-    assert (right.exit_code, "rsa" in right.stderr, "known" in right.stderr) == (0, False, False)
-    wrong = command("add", "third", "--role", "agent", "--sector", "social", "--service", "rsaa")
-    assert "no contact of service rsaa found; services with contacts: rsa" in wrong.stderr
-    assert (wrong.exit_code, len(wrong.stdout.splitlines())) == (0, 1)
-    tokens = {token.name: token.sectors for token in Tokens(DATA / "access").list()}
-    assert tokens == {"first": ("social",), "second": ("social",), "third": ("social",)}
 
 
 @pytest.mark.parametrize("is_done", [False, True])
@@ -128,16 +106,3 @@ def test_names_are_never_reused_and_unknown_ones_are_refused() -> None:
     assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
     assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
     assert command("rotate", "").stderr == "accueil: no active token is named ''\n"
-
-
-def test_list_shows_the_state_of_tokens_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
-    command("add", "a", "--role", "dpo")
-    command("add", "b", "--role", "operator")
-    command("revoke", "b")
-    titles, first, second = command("list").stdout.splitlines()
-    assert titles.split()[:3] == ["NAME", "ROLE", "SECTORS"]
-    assert "valid until" in first
-    assert "revoked" in second
-    assert [json.loads(line)["name"] for line in command("list", "--json").stdout.splitlines()] == ["a", "b"]
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert "retiré le" in command("list").stdout

@@ -94,7 +94,7 @@ def test_demo_starts_recovers_stops_and_restarts(tmp_path: Path) -> None:
             '[connectors.siege]\nconnector = "mailroom"\narchive = "archive"\n',
             "accueil.toml: connectors.siege.inbox is missing",
         ),
-        ('sla = "sla.toml"\n', "sla.toml:2: policy #1.nom: is unknown"),
+        ('sla = "sla.toml"\n', "sla.toml: policy #1.nom: is unknown"),
     ],
 )
 def test_wrong_setting_is_reported_before_any_process_starts(tmp_path: Path, text: str, mistake: str) -> None:

@@ -1,8 +1,6 @@
 """Errors for the operator: one line without a traceback, and an exit code that says whether a restart can help."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -27,19 +25,3 @@ class OperatorError(click.ClickException):
         """Print the message, one line per mistake."""
         for line in self.message.splitlines():
             click.echo(f"accueil: {line}", err=True, file=file)
-
-
-@contextmanager
-def operator_errors() -> Iterator[None]:
-    """Turn errors of the settings and of the embedded broker into an `OperatorError`."""
-    # Imported here: they import pydantic and jgo, which are slow and which `--help` does not need.
-    from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError  # noqa: PLC0415
-    from streams.settings.schema import ConfigError  # noqa: PLC0415
-
-    try:
-        yield
-    except ConfigError as error:
-        raise OperatorError(str(error)) from None
-    except BrokerError as error:
-        exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
-        raise OperatorError(str(error), exit_code) from None

@@ -1,4 +1,4 @@
-"""Commands next to a demo: they use the data of a running demo, and mention a stopped one."""
+"""Commands next to a running demo use its data."""
 
 from pathlib import Path
 
@@ -30,40 +30,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-@pytest.mark.parametrize(
-    ("command", "where"),
-    [
-        (("audit", "verify"), "no records yet in accueil-data/audit"),
-        (("audit", "show"), "no records yet in accueil-data/audit"),
-        (("tokens", "list"), "no tokens in accueil-data/access"),
-        (("rejects", "list"), "0 rejected records in accueil-data/connectors"),
-        (
-            ("links", "list", "case:0a1b-0000000000000000000001"),
-            "no timelines in accueil-data yet: accueil up, or accueil timeline, writes them",
-        ),
-        (("timeline", "show", "--purpose", "contact"), "no citizen is known until then"),
-    ],
-)
-def test_commands_without_data_mention_a_stopped_demo(
-    command: tuple[str, ...], where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hint = f"{where}; a stopped demo is next to it: start it, or set ACCUEIL_DATA={DEMO}\n"
-    assert hint in run(*command).output
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert f"démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={DEMO}\n" in run(*command).output
-    DEMO.rename("elsewhere")
-    assert "démonstration" not in run(*command).output
-
-
-def test_commands_without_a_broker_mention_a_stopped_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    for command in (("explain", "offered"), ("sla", "list"), ("dead-letters", "list")):
-        monkeypatch.setenv("LC_ALL", "C")
-        assert run(*command).output.endswith("; the demo there is stopped: accueil up --demo\n")
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert run(*command).output.endswith(" ; la démonstration y est arrêtée : accueil up --demo\n")
-    assert "démonstration" not in run("worker").output  # a worker must not process real events in the demo
-
-
 def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.0)
     commands = ("explain", "offered"), ("sla", "list"), ("dead-letters", "list"), ("rejects", "list")
@@ -71,8 +37,6 @@ def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest
         instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
         for command in commands:
             assert run(*command).stderr.count(f"accueil: using the running demo in {DEMO}\n") == 1
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert f"accueil: il s'agit de la démonstration qui tourne, dans {DEMO}\n" in run("rejects", "list").stderr
         monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
         assert run("rejects", "list").stderr == ""
 
@@ -90,13 +54,6 @@ def test_rejects_uses_the_running_demo() -> None:
         assert again.exit_code == 0, again.output
         assert "siege: 0 records accepted now" in again.output
     assert "1 rejected" not in run("rejects", "list").output
-
-
-def test_a_running_demo_is_not_reported_as_stopped() -> None:
-    assert instance_lock.stopped_demo_hint(DEMO.parent)
-    with claim_data_directory(DEMO):
-        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
-        assert instance_lock.stopped_demo_hint(DEMO.parent) == ""
 
 
 def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +84,5 @@ def test_topics_apply_uses_the_demo_only_if_its_data_directory_is_set(monkeypatc
         left = run("topics", "apply")
         assert left.exit_code == 2
         assert left.stderr.endswith(f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={DEMO}\n")
-        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert " ; la démonstration qui y tourne n'est pas touchée : pour la viser, " in run("topics", "apply").stderr
         monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
         assert "127.0.0.1:1" in run("topics", "apply", "--wait", "0.1").stderr
