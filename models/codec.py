@@ -1,7 +1,6 @@
-"""Encoding and decoding of events as CloudEvents JSON; decides how old or far ahead of the clock an event may be."""
+"""Encoding and decoding of events as CloudEvents JSON."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Final, cast, get_args
 
 import msgspec
@@ -15,10 +14,6 @@ from models.structs import DECODE_ERRORS, Decoder
 
 MAX_EVENT_BYTES: Final = 65_536
 """Maximum length of one encoded event, in bytes. Accueil's own connectors write about 500."""
-MAX_AHEAD: Final = timedelta(minutes=5)
-"""Maximum time by which an event may be ahead of the clock that checks it."""
-MAX_AGE: Final = timedelta(days=3653)
-"""Maximum age of an event: ten years, the longest history that can be replayed."""
 
 # Caching string values would not help: ids and times do not repeat, and would evict each other.
 _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
@@ -69,18 +64,6 @@ def encode(event: Event) -> bytes:
     """Return `event` as CloudEvents JSON in UTF-8, without the fields that are None."""
     # `recordedtime` is the only field of the envelope that may be None.
     return _dump(_present_fields(event) if event.recordedtime is None else event.__dict__)
-
-
-def check_event_time(happened_at: datetime, now: datetime) -> None:
-    """Raise `UnusableRecord` if `happened_at` is more than `MAX_AHEAD` after `now`, or more than `MAX_AGE` before it.
-
-    `now` is the time at which the event was read or stored.
-    """
-    ahead = happened_at - now
-    if ahead > MAX_AHEAD:
-        raise UnusableRecord(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
-    if ahead < -MAX_AGE:
-        raise UnusableRecord(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
 
 
 def explain(value: bytes | None, error: Exception) -> UnusableRecord:

@@ -18,7 +18,8 @@ from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Routing
 from connectors.mailroom.sidecar import Row
 from connectors.sdk.pseudonyms import citizen_identities
-from models.codec import UnusableRecord, check_event_time
+from models.codec import UnusableRecord
+from models.event_time import check_event_time
 from models.events import (
     CloseOutcome,
     Event,

@@ -39,7 +39,8 @@ from connectors.rdv.participation_history import (
 from connectors.sdk.identifiers import number_for
 from connectors.sdk.pseudonyms import join
 from connectors.sdk.reconcile import Observation, Observations, Reconciler, microseconds
-from models.codec import UnusableRecord, check_event_time
+from models.codec import UnusableRecord
+from models.event_time import check_event_time
 from models.events import (
     AppointmentAttended,
     AppointmentBooked,

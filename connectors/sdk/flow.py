@@ -13,7 +13,8 @@ from connectors.sdk.contract import Outcome, Publisher, Raw, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError, safe_error_text
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
-from models.codec import UnusableRecord, check_event_time
+from models.codec import UnusableRecord
+from models.event_time import check_event_time
 from models.events import Event
 from models.reasons import Reason
 

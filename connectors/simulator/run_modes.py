@@ -103,10 +103,13 @@ class RunProgress(NamedTuple):
 
 
 def run_live(departement: Departement, progress: RunProgress, path: Path, stop: threading.Event) -> None:
-    """Run the past since `progress`, then continue in real time until `stop` is set, and save the progress to `path`.
+    """Run the opened `departement` from its simulated time to now, then in real time until `stop` is set.
 
-    Calls are live from the start, while the past of the other channels is simulated. Progress is saved when no work is
-    pending: work that was pending at a stop is repeated identically. At the end, all calls are ended.
+    Its simulated time must be `progress.played_until`. When no work is pending, `progress` is saved to `path` with the new
+    time. Work that was pending at a stop is repeated identically.
+
+    Calls catch up with real time first. They stay live while the past of the other channels is simulated. At the end, all calls
+    are ended.
     """
 
     def save(_: datetime) -> None:

@@ -105,7 +105,7 @@ class Result(StrEnum):
     PROVED = "proved"
     DONE = "done"
     FAILED = "failed"
-    """For look-ups and records of earlier releases, the outcome is unknown."""
+    """An operation recorded as `begun` has failed. For look-ups and records of earlier releases, the outcome is unknown."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

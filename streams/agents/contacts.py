@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from models import topics
-from models.codec import MAX_AGE, MAX_AHEAD, UnusableRecord, check_event_time, read
+from models.codec import UnusableRecord, read
+from models.event_time import MAX_AGE, MAX_AHEAD, check_event_time
 from models.events import AgentChange, AgentStateChanged, Event
 from models.ids import source_of
 from models.policies import Policies
@@ -22,12 +23,12 @@ from streams.agents.codecs import AGENT_PREFIX
 from streams.agents.figure_tables import LENGTHS, FigureTables
 from streams.agents.sla_tracker import History, SlaDelays, SlaTracker
 from streams.core.citizens import reattribution
-from streams.core.contacts import agent, contact, expiry
+from streams.core.contacts import agent, contact, row_expiry
 from streams.core.contacts.agent import AGENT_CHANGED, Agent
 from streams.core.contacts.contact import ERASED, Contact
-from streams.core.contacts.expiry import LIVE_CHANNELS, DroppedRows, RowRetention, assume_dropped, record_dropped
-from streams.core.contacts.history import HISTORY_AGE_MS, HistoryDetector
+from streams.core.contacts.history_detection import HISTORY_AGE_MS, HistoryDetector
 from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.contacts.row_expiry import LIVE_CHANNELS, DroppedRows, RowRetention, assume_dropped, record_dropped
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.figure import BUCKET_SECONDS, PROGRESS_KEY, Dimensions, Progress
 from streams.core.figures.figure_counts import count_agent, count_contact, count_rings
@@ -318,14 +319,14 @@ class ContactJob:
             self._sweep = iter(list(rows))
         for key in keys:
             row = rows.get(key)
-            expires_at = expiry.expires_at(row, self._keep) if row else None
+            expires_at = row_expiry.expires_at(row, self._keep) if row else None
             if row is not None and expires_at is not None and expires_at <= now:
                 self._record_dropped(key, row.last_at, now)
                 self.contacts.delete(key)
 
     def _drop_agents(self, now: int) -> None:
         for key, row in list(self.agents.rows.items()):
-            if expiry.agent_has_expired(row, self._keep, self._agent_time_to_live, now):
+            if row_expiry.agent_has_expired(row, self._keep, self._agent_time_to_live, now):
                 self._record_dropped(key, row.last_at, now)
                 self.agents.delete(key)
 

@@ -25,7 +25,7 @@ from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
 from streams.engine.job import Job, Step, Table
-from streams.engine.recovery import UnrecoverableStateError
+from streams.engine.partition_start import UnrecoverableStateError
 from streams.kafka.record import Record
 
 GROUP: Final = "timeline"

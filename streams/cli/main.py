@@ -84,7 +84,7 @@ def main(config: Path | None) -> None:
 @click.option("--verbose", is_flag=True, help=_("Show the full log of every process."))
 @click.pass_context
 def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
-    from streams.runtime import supervisor  # noqa: PLC0415
+    from streams.runtime import up as supervisor  # noqa: PLC0415
 
     sys.exit(supervisor.up(config_file(context), demo=demo, verbose=verbose))
 

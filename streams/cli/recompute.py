@@ -15,7 +15,7 @@ from models.topics import CONTACTS, DAY_MS, EVENT_RETENTION_MS, FIGURES, SOURCES
 from streams.agents.contacts import WorkerTimings
 from streams.cli.output_tables import format_time, json_option, limit_option, print_table
 from streams.cli.sla import active_sla_file, load_active_policies
-from streams.core.contacts.history import GRACE_MS
+from streams.core.contacts.history_detection import GRACE_MS
 from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare

@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
-from streams.engine import fetcher, metrics, stack_dump
+from streams.engine import aiokafka_records, metrics, stack_dump
 from streams.engine.batch import Batch
 from streams.engine.job import Job
 from streams.engine.options import Options
@@ -221,7 +221,7 @@ def build_app(engine: Engine) -> faust.App:
 
     This also replaces parts of aiokafka for the whole process (`fetcher.install`) and shortens a wait of its producer.
     """
-    fetcher.install()
+    aiokafka_records.install()
     # aiokafka's default wait is 20 ms while the markers of the previous commit are not written yet.
     aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.003
     options = engine.options

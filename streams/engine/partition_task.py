@@ -27,8 +27,8 @@ from streams.engine.job import (
     Step,
     Unavailable,
 )
+from streams.engine.partition_start import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.producer import StepProducer
-from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.schedule import StepSchedule, TickSchedule, halve
 from streams.engine.timeouts import wait_for_event
 from streams.engine.worker import Worker

@@ -27,8 +27,8 @@ from aiokafka.errors import (
 from streams.engine import metrics
 from streams.engine.job import Job, KeyValue
 from streams.engine.options import Options
+from streams.engine.partition_start import UnrecoverableStateError
 from streams.engine.producer import StepProducer
-from streams.engine.recovery import UnrecoverableStateError
 from streams.kafka.partitioner import partition_of
 
 EX_FENCED: Final = os.EX_TEMPFAIL

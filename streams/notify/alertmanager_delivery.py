@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class AlertmanagerDelivery:
-    """A delivery (`streams.notify.delivery.Delivery`) to an Alertmanager."""
+    """A delivery (`streams.notify.delivery_thread.Delivery`) to an Alertmanager."""
 
     def __init__(self, name: str, options: AlertmanagerOptions, writer: AlertWriter) -> None:
         self.name = name

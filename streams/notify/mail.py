@@ -12,7 +12,7 @@ from typing import Final
 from connectors.sdk.errors import ConnectorError
 from models.locale import _, translate
 from models.timestamps import to_datetime
-from streams.notify.message_delivery import OutgoingMessage, RefusedError
+from streams.notify.digest_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import MailOptions, NotifyOptions
 from streams.notify.texts import LINKS, STOPS, make_incident_formatter
 
@@ -43,7 +43,10 @@ class MailTransport:
         """Do nothing: each message has its own connection."""
 
     def send(self, outgoing: OutgoingMessage) -> None:
-        """Send a message. Raises `NotMailedError`, or `RefusedError` if the refusal is permanent."""
+        """Send a message. Raises `RefusedError` if the server permanently refuses the recipient or the content.
+
+        All other failures raise `NotMailedError`, also a permanent refusal of the login or the sender.
+        """
         message = self._write(outgoing)
         try:
             with self._connect() as server:

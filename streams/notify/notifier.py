@@ -17,10 +17,10 @@ from models.locale import _
 from streams.notify import alertmanager
 from streams.notify.alertmanager import AlertWriter, Client
 from streams.notify.alertmanager_delivery import AlertmanagerDelivery
-from streams.notify.delivery import STOP_SECONDS, Delivery, DeliveryThread
+from streams.notify.delivery_thread import STOP_SECONDS, Delivery, DeliveryThread
+from streams.notify.digest_delivery import MessageDelivery, MessageTransport, OutgoingMessage
 from streams.notify.incidents import IncidentKind, Unsent
 from streams.notify.mail import MailTransport
-from streams.notify.message_delivery import MessageDelivery, MessageTransport, OutgoingMessage
 from streams.notify.options import NotifyOptions, Severity
 from streams.notify.reader import Reader, State
 from streams.notify.store import Receivers, Store

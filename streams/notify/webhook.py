@@ -7,8 +7,8 @@ import msgspec
 
 from connectors.sdk.webhook.sender import NotAcceptedError, Sender
 from models.timestamps import to_iso
-from streams.notify.delivery import GoneError
-from streams.notify.message_delivery import OutgoingMessage, RefusedError
+from streams.notify.delivery_thread import GoneError
+from streams.notify.digest_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.store import Notice
 from streams.notify.texts import make_incident_formatter

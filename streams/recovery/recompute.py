@@ -19,7 +19,7 @@ from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELIN
 from streams.agents import codecs
 from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.history import HISTORY_AGE_MS
+from streams.core.contacts.history_detection import HISTORY_AGE_MS
 from streams.core.figures.figure import PROGRESS_KEY, Progress, local_time
 from streams.core.figures.recompute_diff import (
     ChangedVerdicts,
@@ -30,7 +30,7 @@ from streams.core.figures.recompute_diff import (
     sum_by_day,
 )
 from streams.engine.job import Step, Table
-from streams.engine.recovery import OFFSETS_KEY, decode_offsets
+from streams.engine.partition_start import OFFSETS_KEY, decode_offsets
 from streams.kafka.record import Record
 from streams.kafka.topic_reader import open_consumer, read_until
 

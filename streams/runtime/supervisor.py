@@ -1,417 +1,426 @@
-"""`accueil up`: the programs of one machine, their settings, and the order of their start.
+"""Supervisor of child processes: starts, watches, restarts and stops them in order. `up` decides which.
 
-`process_tree` runs the programs, watches them, and decides when they are restarted.
+Children are crash-only: they are restarted after any exit code, with the delays of `RESTART_SECONDS`. If a child repeatedly fails
+to start, the whole tree stops. The output of children goes to files of limited size; warnings and errors also go to the console.
 """
 
 import asyncio
+import logging
 import os
-import re
-import socket
+import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from datetime import time as clock
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, Final
+from subprocess import SubprocessError
+from typing import Final, NamedTuple
 
-import click
 from yarl import URL
 
 from models.locale import _
-from streams.kafka.broker_login import PASSWORD_FILE
-from streams.kafka.jars import KAFKA_VERSION
-from streams.kafka.ports import free_port
+from streams.kafka.child_processes import die_with_parent
 from streams.locale.error_messages import os_error_cause
-from streams.notify.options import Notify
-from streams.runtime.instance_lock import (
-    DEMO,
-    DEMO_FILE,
-    SYSTEMS,
-    embedded_broker_login,
-    ensure_password,
-    write_running_file,
-)
-from streams.runtime.prechecks import check_port, claim_data_directory, find_warnings
-from streams.runtime.process_specs import configure_connectors
-from streams.runtime.process_tree import Child, GaveUp, ProcessTree, Program, all_ready
-from streams.settings.api import Api
-from streams.settings.errors import OperatorError
-from streams.settings.loader import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
-from streams.settings.retention import find_due
-from streams.settings.schema import Process, Settings
-from streams.settings.sla_file import load_policies
-from streams.settings.web import Web
+from streams.runtime.console import describe_state, is_transient, parse_log_line
+from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART
 
-LOCAL: Final = "127.0.0.1"
-SOURCE_SECONDS: Final = 10.0
-"""Time that the sources have to become ready after the board, before those that are not ready are named."""
-CITIZEN_SECONDS: Final = 5.0
-"""Interval at which the demo looks for a citizen with a timeline."""
-DOWNLOAD_SECONDS: Final = 1800
-"""Longest wait of `topics apply` for the broker, whose jars may have to be downloaded first."""
-APPLIED: Final = "retention-applied"
-"""Empty file in the data directory whose modification time is that of the last complete `retention apply`."""
-LOOK_SECONDS: Final = 60.0
-"""Interval of the checks whether `retention apply` is due."""
-RETRY_SECONDS: Final = 3600.0
-"""Pause before a failed `retention apply` is tried again."""
-LATE_SECONDS: Final = 900.0
-"""Delay after which `retention apply` does not rewrite tables, since that could be during office hours."""
-ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli.main")
-"""The command `accueil`; -P, since the current directory may contain packages with the same names as ours."""
+ReportLine = Callable[[str, str], None]
+"""Callback that shows a line on the console, with the name of the process; it must not raise, even without a terminal."""
+
+LOG_BYTES: Final = 5 << 20
+"""Maximum size of one log file of a child."""
+LOG_COPIES: Final = 2
+"""Number of older log files per child."""
+LINE_BYTES: Final = 1 << 20
+"""Maximum length of a line of a child's output."""
+RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
+"""Delay before a restart, by the number of consecutive failures.
+
+After the last delay the tree stops, unless the child has run for `PROVEN_SECONDS` before: then an external cause may end at any
+time, and the other children keep working."""
+PROVEN_SECONDS: Final = 30.0
+"""Minimum run time of a child whose exit does not count as a failure to start."""
+QUIET_SECONDS: Final = 10.0
+"""Period after a start with `console.TRANSIENT_EVENTS` only in the log file, not on the console."""
+PATIENCE_SECONDS: Final = 20.0
+"""Longest time without readiness before the console shows the reason."""
+HEALTH_SECONDS: Final = 5.0
+"""Interval of the health checks."""
+UNHEALTHY_STRIKES: Final = 6
+"""Number of consecutive failed health checks before a child is killed."""
+PROBE_SECONDS: Final = 0.1
+"""Interval of the readiness checks until a child is ready."""
+PROBE_TIMEOUT_SECONDS: Final = 2.0
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
-    """Start all processes, keep them running until a signal, and stop them; return the exit code.
+class GaveUp(Exception):  # noqa: N818 - names what the tree did
+    """A child cannot be kept running; the message contains its name, the reason and the log file.
 
-    Raises `ConfigError` or `OperatorError` for wrong settings before any process starts, and `OperatorError` later if a process
-    cannot be kept running.
+    `exit_code` is the exit code for this process: `EXIT_CONFIGURATION` or `EXIT_RESTART`.
     """
-    if demo:
-        _refuse_own_settings(config)
-    file = DEMO_FILE if demo else find_file(config)
-    settings = load(file if demo else config)
-    configure_connectors(settings, config=file)
-    load_policies(settings.sla, find_origin("sla", file))
-    data = (settings.data / DEMO if demo else settings.data).resolve()
-    with claim_data_directory(data):
-        check_port(settings.web.host, settings.web.port, "web.port")
-        check_port(settings.api.host, settings.api.port, "api.port")
-        if not settings.brokers:
-            check_port(LOCAL, settings.broker_port, "broker_port")
-            ensure_password(data)
-        try:
-            asyncio.run(Plan(settings, file, data, demo=demo).run(verbose=verbose))
-        except GaveUp as gave_up:
-            raise OperatorError(str(gave_up), gave_up.exit_code) from None
-    return 0
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
-def _refuse_own_settings(config: Path | None) -> None:
-    """Raise `OperatorError` if the demo would use the settings or the broker of a real installation."""
-    if config:
-        raise OperatorError(
-            _("the demo has its own settings: remove --config (variables such as ACCUEIL_WEB__PORT still apply)")
-        )
-    if os.environ.get("ACCUEIL_BROKERS"):
-        raise OperatorError(
-            _("the demo has its own broker, so that its calls never mix with real ones: unset ACCUEIL_BROKERS")
-        )
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Specification of a child process."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Complete environment of the process."""
+    health: tuple[str, int] | None = None
+    """Host and port that serve /readyz and /healthz."""
+    stop_seconds: float = 5.0
+    """Longest wait for the end after SIGTERM."""
+    is_one_shot: bool = False
+    """Whether the process ends normally, with exit code 0."""
+    about: str = ""
+    """Text shown when the process is ready."""
+    shows_output: bool = False
+    """Whether all output is shown until the process is ready, for a long first start."""
+    ready_on_output: bool = False
+    """Whether the first line of output means that the process is ready, for a process without /readyz."""
+
+    def address(self, path: str) -> str:
+        """Return the URL of `path`; empty without `health`."""
+        if not self.health:
+            return ""
+        host, port = self.health
+        return str(URL.build(scheme="http", host=host, port=port, path=path))
 
 
-def _warn_ignored_settings() -> Iterator[str]:
-    if (file := find_file()) is None:
-        return
-    yield _(
-        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA "
-        "targets, and accueil notify, started separately, reads the file and sends messages about "
-        "the demo",
-        file=file,
-    )
+class _CheckResult(NamedTuple):
+    passed: bool
+    text: str
 
 
-class Plan:
-    """Programs of `accueil up`, with their settings and the order of their start."""
+class Child:
+    """A program that is restarted whenever it ends."""
 
-    def __init__(self, settings: Settings, file: Path | None, data: Path, *, demo: bool) -> None:
-        self._settings = settings
-        self._data = data
-        self._demo = demo
-        self._brokers = settings.brokers or f"{LOCAL}:{settings.broker_port or free_port()}"
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if name != "SUDO_USER"},  # audited as acts of Accueil
-            "ACCUEIL_DATA": str(data),
-            "ACCUEIL_BROKERS": self._brokers,
-            "ACCUEIL_LOG__FORMAT": "json",
-        }
-        self._password_file: Path | None = None
-        if file:
-            self._environment[CONFIG_VARIABLE] = str(file.resolve())
-        if not settings.brokers:
-            self._password_file = data / PASSWORD_FILE
-            login = embedded_broker_login(self._password_file).model_dump(exclude_unset=True)
-            self._environment |= {"ACCUEIL_REPLICATION": "1"}
-            self._environment |= {f"ACCUEIL_KAFKA__{name.upper()}": str(value) for name, value in login.items()}
+    def __init__(self, program: Program, logs: Path, report: ReportLine, *, verbose: bool) -> None:
+        self.program = program
+        self.ready = asyncio.Event()
+        """Set once the process has been ready for the first time, or has ended normally."""
+        self.trouble = ""
+        """Reason why the process is not ready; empty if it is."""
+        self._details = ""
+        """Reference to the URL that shows the reason; empty while the process does not answer."""
+        self.log = logs / f"{program.name}.log"
+        self._report = report
+        self._file = _LogFile(self.log, lambda trouble: report(program.name, trouble))
+        self._verbose = verbose
+        self._stopping = asyncio.Event()
+        self._process: Process | None = None
+        self._began_at = self._unready_at = 0.0
+        self._reported_ready: bool | None = None
+        """Readiness that was last reported for the current run; None before the first report."""
+        self._last_line = ""
 
-    async def run(self, *, verbose: bool) -> None:
-        """Start all programs and keep them running until a signal. Raises `GaveUp`."""
-        title = _("demonstration") if self._demo else "Accueil"
-        report("", _("{title}, data and logs in {data}", title=title, data=self._data))
-        for warning in [*find_warnings(self._settings), *(_warn_ignored_settings() if self._demo else ())]:
-            report("", warning)
-        if not self._settings.connectors and not self._demo:
-            report(
-                "",
-                _(
-                    "no connector configured, so no events arrive: write a table [connectors.<name>] in "
-                    "accueil.toml, see README"
-                ),
-            )
-        await ProcessTree(self._data / "logs", report, verbose=verbose).run(self._grow)
-        report("", _("stopped"))
+    async def keep_running(self) -> None:
+        """Run the program, and restart it until `stop`, or until a one-shot program has ended normally.
 
-    async def _grow(self, tree: ProcessTree) -> None:
-        began_at = time.monotonic()
-        # Started together, so that they load their code while the broker starts; `topics` waits for it.
-        first = [*([] if self._settings.brokers else [self.broker()]), self.topics()]
-        broker = tree.start(*first, *([self.systems()] if self._demo else []))
-        board = tree.start(self.web())
-        await all_ready(broker)
-        board += tree.start(*self.workers(), *self.notify())
-        # Stopped in the reverse order: the end of the simulated sources must not cause warnings of the connectors.
-        sources = tree.start(self.timeline(), self.api())
-        if self._demo:
-            simulator = tree.start(self.simulator())
-            await all_ready(
-                simulator, SOURCE_SECONDS
-            )  # else connectors would warn about sources that do not listen yet
-            sources += simulator
-        sources += tree.start(*self.connect())
-        await all_ready(board)
-        write_running_file(self._data, self._brokers, self.url, self._settings.sla, self._password_file)
-        await asyncio.gather(self.retain(tree), self._report_ready(board, sources, began_at))
-
-    async def _report_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
-        """Report the URLs of all processes once the sources are ready too."""
-        late = await all_ready(sources, SOURCE_SECONDS)
-        self._report_timelines()
-        self._report_health_urls([child.program for child in board + sources])
-        if late:  # a missing source must not hide the URL of the board
-            for child in late:
-                child.report_trouble()
-            report("", _("the board is at {url}", url=self.url))
-            await all_ready(late)
-        seconds = f"{time.monotonic() - began_at:.0f} s"
-        report("", _("ready after {seconds}: {url} (Ctrl-C to stop)", seconds=seconds, url=self.url))
-        if self._demo:
-            await self._name_citizen()
-
-    async def retain(self, tree: ProcessTree) -> None:
-        """Run `retention apply` every day, unless `retention.at` is empty; report a failure and try again."""
-        if not self._settings.retention.at:
-            return
-        is_begun = False
+        Raises `GaveUp` after `EXIT_CONFIGURATION`, and after repeated failures to start (`RESTART_SECONDS`).
+        """
+        failures, proven = 0, False
         while True:
-            trouble, seconds = "", LOOK_SECONDS  # not a long sleep until the due time: the machine may be suspended
-            try:
-                if not is_begun and not self._applied.exists():
-                    self._touch_applied()  # a new directory contains no expired data
-                is_begun = True
-                if not await self._retain_once(tree):
-                    trouble = str(self._data / "logs" / "retention.log")
-            except OSError as error:
-                trouble = os_error_cause(error)
-            if trouble:
-                seconds = RETRY_SECONDS
-                report(
-                    "retention",
-                    _("not all expired data could be removed, new attempt in an hour: {trouble}", trouble=trouble),
-                )
-            await asyncio.sleep(seconds)
+            self._began_at = self._unready_at = time.monotonic()
+            self._reported_ready, self.trouble, self._details = None, describe_state(""), ""
+            code = await self._run()
+            if self._stopping.is_set():
+                return
+            if code == 0 and self.program.is_one_shot:
+                self._announce_ready()
+                return
+            failures, proven = (0, True) if self._run_seconds >= PROVEN_SECONDS else (failures + 1, proven)
+            if code == EXIT_CONFIGURATION or (failures > len(RESTART_SECONDS) and not proven):
+                raise GaveUp(self._describe_failure(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
+            delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
+            self._report(self.program.name, _("ended ({name}), restart in {delay:g} s", name=_name(code), delay=delay))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+                return
 
-    async def _retain_once(self, tree: ProcessTree) -> bool:
-        """Run `retention apply` if it is due; return False only if it failed. Raises `OSError`."""
-        zone = self._settings.web.zone
+    async def run_once(self) -> int:
+        """Run the program once and return its exit code."""
+        self._began_at = self._unready_at = time.monotonic()
+        return await self._run()
+
+    async def stop(self) -> None:
+        """Stop the process for good: with SIGTERM, and with SIGKILL after `stop_seconds`."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
         try:
-            applied_at = datetime.fromtimestamp(self._applied.stat().st_mtime, zone)
-        except FileNotFoundError:
-            applied_at = None
-        now = datetime.now(zone)
-        due_at = find_due(applied_at, now, clock.fromisoformat(self._settings.retention.at))
-        if due_at is None:
+            await asyncio.wait_for(process.wait(), self.program.stop_seconds)
+        except TimeoutError:
+            self._report(self.program.name, _("does not stop, killed"))
+            self.kill()
+            await process.wait()
+
+    def kill(self) -> None:
+        """Kill the process immediately and for good."""
+        self._stopping.set()
+        if self._process and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _run(self) -> int:
+        """Run the process once; return its exit code, or `EXIT_RESTART` if it could not start, e.g. for a lack of memory."""
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self.program.command,
+                env=self.program.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                limit=LINE_BYTES,
+                start_new_session=True,  # Ctrl-C must reach only the parent, which stops the children in order
+                preexec_fn=partial(die_with_parent, os.getpid()),
+            )
+        except (OSError, SubprocessError) as error:
+            self._last_line = os_error_cause(error) if isinstance(error, OSError) else str(error)
+            self._report(self.program.name, _("cannot be started: ") + self._last_line)
+            return EXIT_RESTART
+        if self._stopping.is_set():  # `stop` was called during the start
+            process.terminate()
+        watching = asyncio.create_task(self._watch(process))
+        try:
+            await self._read(process)
+            return await process.wait()
+        finally:
+            watching.cancel()
+
+    async def _read(self, process: Process) -> None:
+        assert process.stdout
+        try:
+            while True:
+                try:
+                    line = await process.stdout.readline()
+                except ValueError:  # longer than `LINE_BYTES`: drop what was read
+                    continue
+                if not line:
+                    return
+                text = line.decode(errors="replace").rstrip()
+                self._file.emit(logging.makeLogRecord({"msg": text}))
+                self._show(text)
+        finally:
+            self._file.close()
+
+    def _show(self, text: str) -> None:
+        level, self._last_line = parse_log_line(text)
+        if self.program.ready_on_output and not self._reported_ready:
+            self._announce_ready()
+        starting = not self.ready.is_set() and self._run_seconds < QUIET_SECONDS
+        shown = level >= logging.WARNING and not (starting and is_transient(text))
+        shown = shown or (starting and self.program.shows_output and level > 0)
+        if shown or self._verbose:
+            self._report(self.program.name, self._last_line)
+
+    async def _watch(self, process: Process) -> None:
+        """Report changes of the readiness, and kill a process without progress."""
+        health = self.program.health
+        if health:
+            await asyncio.gather(self._watch_readiness(*health), self._watch_health(process, *health))
+        elif not self.program.is_one_shot and not self.program.ready_on_output:
+            self._announce_ready()
+
+    async def _watch_readiness(self, host: str, port: int) -> None:
+        pause_seconds = PROBE_SECONDS
+        while True:
+            if self._record_readiness(await _get(host, port, "/readyz")):
+                pause_seconds = HEALTH_SECONDS
+            await asyncio.sleep(pause_seconds)
+
+    async def _watch_health(self, process: Process, host: str, port: int) -> None:
+        """Kill the process after repeated failed checks.
+
+        A process that has never answered is still starting, e.g. while the broker's jars are downloaded.
+        """
+        strikes, started = 0, False
+        while strikes < UNHEALTHY_STRIKES:
+            await asyncio.sleep(HEALTH_SECONDS)
+            result = await _get(host, port, "/healthz")
+            started = started or bool(result.text)
+            strikes = strikes + 1 if started and not result.passed else 0
+        self._report(self.program.name, _("makes no progress, killed"))
+        process.kill()
+
+    def _record_readiness(self, result: _CheckResult) -> bool:
+        """Return whether the process is ready; report a change, and missing readiness after `PATIENCE_SECONDS`."""
+        now = time.monotonic()
+        if result.passed:
+            if not self._reported_ready:
+                self._announce_ready()
+            self.trouble = ""
             return True
-        if await tree.run_once(self.retention(is_late=now.timestamp() - due_at.timestamp() > LATE_SECONDS)):
-            return False
-        self._touch_applied()
-        return True
+        if not self.trouble:
+            self._unready_at = now
+        self.trouble = describe_state(result.text, starting=not self.ready.is_set())
+        self._details = f" → {self.program.address('/readyz')}" if result.text else ""
+        if now - self._unready_at >= PATIENCE_SECONDS:
+            self.report_trouble()
+        return False
+
+    def report_trouble(self) -> None:
+        """Report once on the console that the process is not ready, and why."""
+        if self._reported_ready is not False and not self._stopping.is_set():
+            self._reported_ready = False
+            waiting = _("waiting: ")  # not a failure during the start
+            prefix = _("not ready: ") if self.ready.is_set() else waiting
+            self._report(self.program.name, prefix + self.trouble + self._details)
 
     @property
-    def _applied(self) -> Path:
-        return self._data / APPLIED
+    def _run_seconds(self) -> float:
+        """Seconds since the current run began."""
+        return time.monotonic() - self._began_at
 
-    def _touch_applied(self) -> None:
-        self._applied.touch()
-        now = time.time()  # the clock of this machine, not of a file server
-        os.utime(self._applied, (now, now))
+    def _announce_ready(self) -> None:
+        seconds = time.monotonic() - self._unready_at
+        self._report(self.program.name, f"✓ {seconds:4.1f} s  {self.program.about}".rstrip())
+        self._reported_ready, self.trouble = True, ""
+        self.ready.set()
 
-    def retention(self, *, is_late: bool = False) -> Program:
-        """Return the program that removes expired data; if `is_late`, without rewriting tables, which would block readers."""
-        return self._program(
-            "retention", ("retention", "apply", *(["--no-rewrite"] if is_late else [])), is_one_shot=True
+    def _describe_failure(self, code: int) -> str:
+        last_line = self._last_line.removeprefix("accueil: ")
+        return _(
+            "{name} cannot run ({name_2}): {last_line}\nfull log: {log}",
+            name=self.program.name,
+            name_2=_name(code),
+            last_line=last_line,
+            log=self.log,
         )
 
-    def _report_timelines(self) -> None:
-        url = self._settings.api.url or self._address(self._settings.api)
-        report("", _("the citizens' timelines are at {url}", url=url))
-        if self._demo:
-            from streams.runtime import demo  # noqa: PLC0415 - imports the database's libraries
 
-            token = demo.make_token(self._own)
-            report("", _("with the token in {token}", token=token))
+class _LogFile(RotatingFileHandler):
+    """Log file of limited size that drops lines it cannot write, and reports that once."""
 
-    async def _name_citizen(self) -> None:
-        """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
-        from streams.runtime import demo  # noqa: PLC0415
+    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_COPIES, encoding="utf-8", delay=True)
+        self._report = report
+        self._error_reported = False
 
-        known: demo.Citizen | None = None
-        while not (known and all(known)):
-            found = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
-            if found and found != known:
-                known = found
-                demo.save_number(self._own, known)
-                also = [known.email, known.case and _("case {case}", case=known.case)]
-                names = ", ".join(filter(None, (known.phone, *also)))
-                report("", _("a citizen with a timeline: {names}", names=names))
-            await asyncio.sleep(CITIZEN_SECONDS)
-
-    def _report_health_urls(self, programs: list[Program]) -> None:
-        report("", _("health and metrics (/healthz /readyz /metrics):"))
-        for program in programs:
-            if address := program.address("/metrics"):
-                report(program.name, address)
-
-    def broker(self) -> Program:
-        """Return the program that runs the embedded Kafka broker."""
-        port = free_port()
-        return self._program(
-            "kafka",
-            ("broker", "--health-port", str(port)),
-            {"ACCUEIL_BROKER_PORT": self._brokers.rpartition(":")[2]},
-            health=(LOCAL, port),
-            stop_seconds=6,
-            about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
-            shows_output=True,
-        )
-
-    def topics(self) -> Program:
-        """Return the program that creates missing topics and corrects the settings of the others."""
-        return self._program("topics", ("topics", "apply", f"--wait={DOWNLOAD_SECONDS}"), is_one_shot=True)
-
-    def web(self) -> Program:
-        """Return the program that serves the board."""
-        web = self._settings.web
-        return self._program("web", ("web",), health=(web.host, web.port))
-
-    @property
-    def url(self) -> str:
-        """URL of the board on this machine."""
-        return self._address(self._settings.web)
-
-    @staticmethod
-    def _address(server: Web | Api) -> str:
-        return str(URL.build(scheme="http", host=_local_address(server.host), port=server.port, path="/"))
-
-    @property
-    def _own(self) -> Settings:
-        """The settings, with the data directory of this instance, which differs for the demo."""
-        return self._settings.model_copy(update={"data": self._data})
-
-    def workers(self) -> Iterator[Program]:
-        """Yield the programs of the workers, each with an instance id that stays the same across restarts."""
-        worker = self._settings.worker
-        instance = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
-        for number in range(1, worker.processes + 1):
-            yield self._background(
-                "worker",
-                worker if number == 1 else worker.model_copy(update={"health_port": 0}),
-                name="worker" if worker.processes == 1 else f"worker-{number}",
-                environment={"ACCUEIL_WORKER__INSTANCE_ID": f"{instance[:60]}-{number}"},
-                stop_seconds=20,  # it finishes its current steps, which takes long on a busy machine
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
+        """Report the current error if it is the first one."""
+        error = sys.exception()
+        if not self._error_reported:
+            self._error_reported = True
+            reason = os_error_cause(error) if isinstance(error, OSError) else error
+            self._report(
+                _(
+                    "{basefilename} cannot be written ({reason}): further output is lost",
+                    basefilename=self.baseFilename,
+                    reason=reason,
+                )
             )
 
-    def connect(self) -> Iterator[Program]:
-        """Yield the program that runs the connectors, if any."""
-        environment, names = {}, self._settings.connectors
-        if self._demo:
-            environment = {CONFIG_VARIABLE: str(self._systems / DEFAULT_FILE)}
-            names = load(self._systems / DEFAULT_FILE, named_by="").connectors
-        if names:
-            yield self._background(
-                "connect", self._settings.connect, environment=environment, stop_seconds=8, about=", ".join(names)
-            )
-
-    def timeline(self) -> Program:
-        """Return the program that writes the citizens' timelines."""
-        return self._background("timeline", self._settings.timeline, stop_seconds=20)  # it finishes its current steps
-
-    def api(self) -> Program:
-        """Return the program that serves the API."""
-        api = self._settings.api
-        return self._program("api", ("api",), health=(api.host, api.port))
-
-    def notify(self) -> Iterator[Program]:
-        """Yield the program that sends notifications about SLA clocks, if the settings name receivers."""
-        notify = self._settings.notify
-        if notify.has_receivers:
-            about = ", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails))
-            yield self._background("notify", notify, about=about)
-
-    def systems(self) -> Program:
-        """Return the program that prepares ports, secrets and settings of the demo's source systems."""
-        return self._program("systems", (*self._simulate, "--prepare"), is_one_shot=True)
-
-    def simulator(self) -> Program:
-        """Return the program that simulates the demo's source systems."""
-        demo = self._settings.demo
-        options = {
-            "seed": demo.seed,
-            "per-year": demo.contacts_per_year,
-            "calls-per-hour": demo.calls_per_hour,
-            "history": demo.history_days,  # so that the board is not empty at the start
-        }
-        arguments = [f"--{name}={value}" for name, value in options.items()]
-        return self._program("simulator", (*self._simulate, "--live", *arguments), ready_on_output=True)
-
-    @property
-    def _systems(self) -> Path:
-        return self._data / SYSTEMS
-
-    @property
-    def _simulate(self) -> tuple[str, ...]:
-        return ("simulate", "all", f"--into={self._systems}")
-
-    def _background(
-        self,
-        command: str,
-        section: Process | Notify,
-        *,
-        name: str = "",
-        environment: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> Program:
-        """Return a program that serves its health on the port of its section, or on a free one."""
-        port = section.health_port or free_port()
-        environment = {f"ACCUEIL_{command.upper()}__HEALTH_PORT": str(port), **(environment or {})}
-        return self._program(name or command, (command,), environment, health=(section.health_host, port), **options)
-
-    def _program(
-        self,
-        name: str,
-        arguments: tuple[str, ...],
-        environment: Mapping[str, str] | None = None,
-        health: tuple[str, int] | None = None,
-        **options: Any,
-    ) -> Program:
-        return Program(
-            name,
-            (*ACCUEIL, *arguments),
-            {**self._environment, **(environment or {})},
-            health=(_local_address(health[0]), health[1]) if health else None,
-            **options,
-        )
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        with suppress(OSError):  # buffered lines still cannot be written
+            super().close()
 
 
-def _local_address(host: str) -> str:
-    """Return the address of a server that listens on `host`, for clients on this machine."""
-    return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - for a client, not for a server
+class ProcessTree:
+    """Children that are started in order, and stopped in the reverse order."""
+
+    def __init__(self, logs: Path, report: ReportLine, *, verbose: bool) -> None:
+        self._logs = logs
+        self._report = report
+        self._verbose = verbose
+        self._children: list[Child] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self, *programs: Program) -> list[Child]:
+        """Start `programs` at the same time."""
+        children = [Child(program, self._logs, self._report, verbose=self._verbose) for program in programs]
+        self._children += children
+        for child in children:
+            keeper = asyncio.create_task(child.keep_running())
+            keeper.add_done_callback(self._note_end)
+            self._keepers.append(keeper)
+        return children
+
+    async def run_once(self, program: Program) -> int:
+        """Run `program` once, and return its exit code; it is stopped together with the other children."""
+        child = Child(program, self._logs, self._report, verbose=self._verbose)
+        self._children.append(child)
+        try:
+            return await child.run_once()
+        finally:
+            await child.stop()
+            self._children.remove(child)
+
+    async def run(self, grow: Callable[["ProcessTree"], Awaitable[None]]) -> None:
+        """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it.
+
+        A second signal kills the children that have not stopped yet.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
+                loop.add_signal_handler(number, self._interrupt)
+        growing = asyncio.ensure_future(grow(self))
+        growing.add_done_callback(self._note_end)
+        try:
+            await self._end
+        finally:
+            growing.cancel()
+            for child in [*reversed(self._children)]:
+                await child.stop()
+            await asyncio.gather(growing, *self._keepers, return_exceptions=True)
+
+    def _note_end(self, task: "asyncio.Future[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) and not self._end.done():
+            self._end.set_exception(error)
+
+    def _interrupt(self) -> None:
+        if self._end.done():
+            for child in self._children:
+                child.kill()
+        else:
+            self._end.set_result(None)
+            self._report("", _("stopping …"))
 
 
-def report(name: str, text: str) -> None:
-    """Print a line of the process `name`, or of `accueil up` itself; once the terminal is gone, print nothing more."""
+async def all_ready(children: Iterable[Child], seconds: float | None = None) -> list[Child]:
+    """Wait until all `children` are ready, for at most `seconds`; return those that are not."""
+    waiting = {asyncio.create_task(child.ready.wait()): child for child in children}
+    if not waiting:
+        return []
+    _, late = await asyncio.wait(waiting, timeout=seconds)
+    for task in late:
+        task.cancel()
+    return [waiting[task] for task in late]
+
+
+async def _get(host: str, port: int, path: str) -> _CheckResult:
+    """Return whether a GET request succeeds with status 200, and the last line of the response; empty without one."""
     try:
-        click.echo(f"  {name:<10} {text}" if name else f"accueil: {text}")
-    except OSError:
-        # Redirect the buffered text: an error while flushing it at exit would change the exit code.
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                name = f"[{host}]" if ":" in host else host
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+                status, *_, last = (await reader.read()).decode(errors="replace").strip().splitlines()
+                return _CheckResult(" 200 " in status, last)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
+        return _CheckResult(passed=False, text="")
+
+
+def _name(code: int) -> str:
+    return f"exit {code}" if code >= 0 else signal.Signals(-code).name

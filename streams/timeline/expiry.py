@@ -10,11 +10,9 @@ from sqlalchemy import Connection, delete, exists, select, tuple_
 from models.sla import SLA_SOURCE
 from models.topics import Channel
 from streams.core.contacts.case_event import ContactState
+from streams.core.timeline.case_summary import ENDS_NOT_REPORTED
 from streams.timeline.links import delete_orphaned_revocations
 from streams.timeline.schema import ENTRIES, LINKS, PROMISES
-
-ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
-"""Channels whose sources do not report every end. A contact that is open longer than the retention period has ended."""
 
 FEEDBACK_CHANNELS: Final = frozenset({Channel.FEEDBACK.value})
 """Channels of feedback on a contact in another channel."""

@@ -44,7 +44,10 @@ class FiguresReader:
         self._thread.join(timeout_seconds)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002 - always reads from the beginning
-        """Start a new reading of the view. Return partition → offset to read from: always the first, `beginnings`."""
+        """Start to read the topic again into the view. Return partition → first offset to read: always `beginnings`.
+
+        The view shows its earlier rows until the new reading has caught up.
+        """
         self._view.begin(tuple(beginnings))
         return beginnings
 

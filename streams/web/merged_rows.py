@@ -119,7 +119,7 @@ class MergedRows:
 
     @property
     def past_days(self) -> Sequence[PastDay]:
-        """Calls by hour for each complete day before `day` (`PastDays.whole_days`)."""
+        """Calls by hour for the complete days of the last `typical_day.WEEKS` weeks, the latest first; others are missing."""
         history = [
             part.history[typical_day.CHANNEL] for part in self.progress.values() if typical_day.CHANNEL in part.history
         ]

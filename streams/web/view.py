@@ -52,7 +52,10 @@ class Snapshot:
     unreadable: int
     """Number of failed attempts to decode a row, due to a defect or a newer release. A bad row fails again at each change."""
     past_days: Sequence[PastDay] = ()
-    """Calls by hour for each complete day before today (`typical_day.PastDays`)."""
+    """Calls by hour for the complete days of the last `typical_day.WEEKS` weeks, the latest first.
+
+    A day without calls has zeros. Days that may be incomplete are missing.
+    """
 
     @property
     def loaded(self) -> bool:

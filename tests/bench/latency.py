@@ -23,7 +23,7 @@ import psutil
 
 from streams.kafka.ports import free_port
 from streams.runtime.instance_lock import SYSTEMS
-from streams.runtime.supervisor import ACCUEIL
+from streams.runtime.up import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, percentile
 from tests.bench.report import Goal, Run, number, table
 from tests.support.processes import Child, wait_until

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.agents.contacts import make_job
-from streams.core.contacts.expiry import RowRetention
+from streams.core.contacts.row_expiry import RowRetention
 from streams.engine.engine import Engine, run
 from streams.runtime import logs
 from streams.runtime.worker import options, times

@@ -13,7 +13,7 @@ from streams.core.contacts import contact
 from streams.core.contacts.queue_stay import stay_result
 from streams.core.figures.figure import Progress, decode_figure, parse_key
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
-from streams.engine.recovery import OFFSETS_KEY
+from streams.engine.partition_start import OFFSETS_KEY
 from tests.bench.calls import Ledger, Story
 from tests.bench.records import Stored, latest
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kafka import KafkaProducer
 
 from streams.engine.engine import EX_FINAL
-from streams.engine.recovery import OFFSETS_KEY
+from streams.engine.partition_start import OFFSETS_KEY
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.partitioner import partition_of
 from tests.support import kafka_io, ledger_job_oracle

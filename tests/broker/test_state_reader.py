@@ -15,7 +15,7 @@ from streams.core.contacts import agent, contact
 from streams.core.contacts.agent import Agent
 from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
-from streams.engine.recovery import OFFSETS_KEY, encode_offsets
+from streams.engine.partition_start import OFFSETS_KEY, encode_offsets
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.ports import free_port
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs

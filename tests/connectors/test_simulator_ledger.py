@@ -21,7 +21,7 @@ from models.events import Event
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
-from streams.core.contacts.expiry import LIVE_CHANNELS
+from streams.core.contacts.row_expiry import LIVE_CHANNELS
 from streams.core.figures.figure import Dimensions, Figure, merge, new_day
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, TRANSFER_CHANNEL
 from streams.report.history import HistoryView

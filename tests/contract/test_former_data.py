@@ -28,7 +28,7 @@ from streams.core.citizens.citizen import RecontactTerms
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
 from streams.engine.job import Table
-from streams.engine.recovery import OFFSETS_KEY
+from streams.engine.partition_start import OFFSETS_KEY
 from streams.recovery.recompute import PartitionRecount
 from streams.runtime.worker import times
 from streams.settings.schema import Settings

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from streams.cli.main import main
-from streams.runtime.supervisor import Plan
+from streams.runtime.up import Plan
 from streams.settings.errors import EXIT_CONFIGURATION
 from streams.settings.loader import load
 

@@ -24,7 +24,7 @@ from streams.core.figures.figure import decode_figure
 from streams.core.figures.figure_schemas import CITIZENS
 from streams.core.timeline import entries
 from streams.engine import checkpoints
-from streams.engine.recovery import OFFSETS_KEY
+from streams.engine.partition_start import OFFSETS_KEY
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle

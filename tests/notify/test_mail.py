@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from streams.kafka.ports import free_port
+from streams.notify.digest_delivery import AGAIN_MS, MessageDelivery
 from streams.notify.mail import MailTransport, NotMailedError
-from streams.notify.message_delivery import AGAIN_MS, MessageDelivery
 from streams.notify.notifier import receivers, transports
 from streams.notify.options import MailOptions, Notify, NotifyOptions
 from streams.notify.store import Store

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 from connectors.sdk.webhook.sender import NotAcceptedError
-from streams.notify.delivery import DeliveryThread, GoneError
-from streams.notify.message_delivery import AGAIN_MS, MessageDelivery, OutgoingMessage, RefusedError
+from streams.notify.delivery_thread import DeliveryThread, GoneError
+from streams.notify.digest_delivery import AGAIN_MS, MessageDelivery, OutgoingMessage, RefusedError
 from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.store import Receivers, Store
 from streams.notify.webhook import WebhookTransport

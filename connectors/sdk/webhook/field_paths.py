@@ -10,7 +10,8 @@ from pydantic import AfterValidator, StringConstraints
 
 from connectors.sdk.config import check_zone
 from connectors.sdk.identifiers import keyed_digest
-from models.codec import MAX_AGE, UnusableRecord
+from models.codec import UnusableRecord
+from models.event_time import MAX_AGE
 from models.identities import PseudonymKey
 from models.reasons import Reason
 

@@ -19,7 +19,10 @@ REMEMBERED: Final = 50_000
 
 
 class Message(NamedTuple):
-    """A request whose signature is valid."""
+    """Input of a source that receives messages: a request with a valid signature, or one fact.
+
+    A fact is a part of a request, comes from a poll, or is a rejected record that is mapped again.
+    """
 
     name: str
     """The sender's id of the message; empty if it has none."""

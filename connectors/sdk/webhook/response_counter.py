@@ -23,7 +23,7 @@ class ResponseCounter:
         self._log_throttle = LogThrottle()
 
     def count(self, status: int) -> None:
-        """Count one response."""
+        """Count one response. Raises `KeyError` if `status` is not in `STATUSES`."""
         self.counts[status] += 1
 
     def log_refusals(self) -> None:

@@ -165,10 +165,10 @@ def _split_shared(
 def _is_exclusive(
     identity: str, near: Neighbourhood, around: Collection[str], limits: LinkLimits, max_strangers: int
 ) -> bool:
-    """Return whether a weak identity leads only to the person with the identities `around`.
+    """Return whether a weak identity leads only to the person with the identities `around`; False if it exceeds `limits`.
 
     At most `max_strangers` further weak identities may belong to the same person. They must be of another kind: a second
-    identity of the same kind belongs to another person.
+    identity of the same kind belongs to another person. `near` is the neighbourhood of `identity`.
     """
     others = [other for other in near.identities if other not in around]
     return (

@@ -22,7 +22,8 @@ from streams.core.sla.open_targets import SlaTarget, TargetStatus
 ASSUMED_ENDED_MS: Final = 12 * 3_600_000
 """Time after the last entry at which an open call, visit or opinion counts as ended, in milliseconds. Sources do not report every
 end."""
-_ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
+ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
+"""Channels whose sources do not report every end. A contact that is open for very long has ended."""
 _GIVEN: Final = "feedback.given"
 _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _ARRIVED: Final = frozenset({"letter.arrived"})
@@ -140,7 +141,7 @@ def _summarise_contact(contact: str, entries: Sequence[Mapping[str, Any]], now: 
     events = [entry for entry in entries if entry["source"] != SLA_SOURCE] or entries
     own_events = [entry for entry in events if entry["channel"] != Channel.FEEDBACK] or events
     last, last_at = own_events[-1], entries[-1]["happened_at"]
-    is_assumed_ended = last["channel"] in _ENDS_NOT_REPORTED and now - last_at > ASSUMED_ENDED_MS
+    is_assumed_ended = last["channel"] in ENDS_NOT_REPORTED and now - last_at > ASSUMED_ENDED_MS
     return Summary(
         contact,
         last["channel"],

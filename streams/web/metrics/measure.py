@@ -46,7 +46,7 @@ class FigureRows(NamedTuple):
     corrected: Figures
     """Corrected counts in `cumulative`. They never fall either; the difference of both is the true count."""
     feedback: Mapping[WindowKey, Figure]
-    """Answers in each window."""
+    """Feedback of each window: invitations and answers. A figure without rows contains zeros."""
 
 
 class Samples(list[Sample]):

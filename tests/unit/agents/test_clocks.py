@@ -6,7 +6,7 @@ from models.calendars import Unit
 from models.policies import Policies
 from streams.agents import sla_tracker
 from streams.core.contacts.case_event import ContactState
-from streams.core.contacts.history import GRACE_MS
+from streams.core.contacts.history_detection import GRACE_MS
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.core.sla import renewal

@@ -16,8 +16,8 @@ from models.events import Event
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.rows import MAX_DIMENSIONS_PER_ROW
 from streams.engine.job import Step
+from streams.engine.partition_start import OFFSETS_KEY
 from streams.engine.partition_task import MAX_ROW_BYTES
-from streams.engine.recovery import OFFSETS_KEY
 from streams.kafka.partitioner import partition_of
 from tests.support.events import AGENT, CALL, START_MS, answered_call, call_histories, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record

@@ -19,7 +19,7 @@ from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline import entries as timeline
 from streams.core.timeline.entries import Entry
 from streams.engine.job import Step
-from streams.engine.recovery import UnrecoverableStateError
+from streams.engine.partition_start import UnrecoverableStateError
 from streams.timeline import positions
 from tests.support.citizens import named
 from tests.support.events import CASE, START_MS, answered_call, make

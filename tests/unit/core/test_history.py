@@ -3,7 +3,7 @@
 import pytest
 
 from models.events import Event
-from streams.core.contacts.history import GRACE_MS, HISTORY_AGE_MS, MIN_OLD_EVENTS, HistoryDetector
+from streams.core.contacts.history_detection import GRACE_MS, HISTORY_AGE_MS, MIN_OLD_EVENTS, HistoryDetector
 from tests.support.events import START_MS, make
 
 HOUR_MS = 3_600_000

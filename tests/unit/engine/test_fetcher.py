@@ -4,7 +4,7 @@ import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import TopicPartition
 
-from streams.engine.fetcher import MemoryRecords, PartitionRecords
+from streams.engine.aiokafka_records import MemoryRecords, PartitionRecords
 from tests.support.bad_records import RawName
 
 

@@ -17,7 +17,7 @@ from streams.core.citizens import citizen
 from streams.core.contacts import contact
 from streams.core.figures.figure import Dimensions, day_key, encode_figure, new_figure, total_key
 from streams.engine.job import Codec, Table
-from streams.engine.recovery import Recovery, UnrecoverableStateError, _load
+from streams.engine.partition_start import Recovery, UnrecoverableStateError, _load
 from streams.runtime.console import parse_log_line
 from tests.support.events import make
 

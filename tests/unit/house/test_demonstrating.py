@@ -16,8 +16,8 @@ from streams.access.audit import read as read_audit
 from streams.access.tokens import find
 from streams.cli.tokens import open_tokens
 from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, make_token
-from streams.runtime.supervisor import Plan
 from streams.runtime.timeline_database import open_timeline
+from streams.runtime.up import Plan
 from streams.settings.schema import Settings
 from tests.support.api_harness import call, letter, now
 from tests.support.timelines import entries_of
@@ -108,7 +108,7 @@ def test_demo_reports_a_better_citizen_once(
         pass
 
     monkeypatch.setattr("streams.runtime.demo.find_citizen", lambda *_: found.pop(0))
-    monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
+    monkeypatch.setattr("streams.runtime.up.asyncio.sleep", sleep)
     (tmp_path / "access").mkdir()
     asyncio.run(Plan(Settings(data=tmp_path), None, tmp_path, demo=True)._name_citizen())
     assert capsys.readouterr().out.splitlines() == [

@@ -13,10 +13,10 @@ import pytest
 
 from connectors.sdk.instance import GRACE_SECONDS
 from streams.kafka.ports import free_port
-from streams.runtime import process_tree
+from streams.runtime import supervisor
 from streams.runtime.process_specs import BROKER_STOP_SECONDS
-from streams.runtime.process_tree import Child, Program
-from streams.runtime.supervisor import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
+from streams.runtime.supervisor import Child, Program
+from streams.runtime.up import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
 from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.settings.loader import load
 from streams.settings.schema import Retention, Settings, Web, Worker
@@ -66,8 +66,8 @@ def test_program_that_cannot_run_decides_the_exit_code(
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr(process_tree, "RESTART_SECONDS", ())
-    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
+    monkeypatch.setattr(supervisor, "RESTART_SECONDS", ())
+    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
     with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
         up(EXAMPLE, demo=False, verbose=False)
     assert error.value.exit_code == ends_with
@@ -97,7 +97,7 @@ class Nights:
                 raise asyncio.CancelledError
             happen()
 
-        monkeypatch.setattr("streams.runtime.supervisor.asyncio.sleep", sleep)
+        monkeypatch.setattr("streams.runtime.up.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(here.retain(self))  # type: ignore[arg-type]
 
@@ -195,7 +195,7 @@ def test_retention_starts_although_a_source_is_not_ready(
         await asyncio.gather(growing, return_exceptions=True)
 
     monkeypatch.setattr(here, "retain", retain)
-    monkeypatch.setattr("streams.runtime.supervisor.SOURCE_SECONDS", 0.0)
+    monkeypatch.setattr("streams.runtime.up.SOURCE_SECONDS", 0.0)
     asyncio.run(grow())
 
 
@@ -247,7 +247,7 @@ def test_missing_connectors_are_reported_at_the_start(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
     with pytest.raises(OperatorError, match="cannot run"):
         up(config, demo=False, verbose=False)
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
@@ -259,7 +259,7 @@ def test_demo_warns_about_ignored_settings(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
     monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.runtime.supervisor.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from streams.kafka.ports import free_port
-from streams.runtime import process_tree
+from streams.runtime import supervisor
 from streams.runtime.console import STARTING
-from streams.runtime.process_tree import GaveUp, ProcessTree, Program, all_ready
+from streams.runtime.supervisor import GaveUp, ProcessTree, Program, all_ready
 from tests.support.processes import wait_until
 
 SERVE = """
@@ -59,7 +59,7 @@ def console() -> ConsoleLines:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_tree, "RESTART_SECONDS", (0.0, 0.01, 0.02))
+    monkeypatch.setattr(supervisor, "RESTART_SECONDS", (0.0, 0.01, 0.02))
 
 
 def python(name: str, code: str, *arguments: str, **options: object) -> Program:
@@ -178,7 +178,7 @@ def test_tree_stops_if_a_child_cannot_start(tmp_path: Path, console: ConsoleLine
     with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nfull log: .*worker\.log") as gave_up:
         run(tmp_path, console, grow)
     assert gave_up.value.exit_code == os.EX_SOFTWARE
-    assert console.count("restart in") == len(process_tree.RESTART_SECONDS)
+    assert console.count("restart in") == len(supervisor.RESTART_SECONDS)
     assert (tmp_path / "journal").read_text() == "broker\n"
     assert children() == []
 
@@ -186,7 +186,7 @@ def test_tree_stops_if_a_child_cannot_start(tmp_path: Path, console: ConsoleLine
 def test_child_that_has_run_for_long_is_always_restarted(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "PROVEN_SECONDS", 1.0)
+    monkeypatch.setattr(supervisor, "PROVEN_SECONDS", 1.0)
     code = (
         "import pathlib, sys, time\n"
         "new = pathlib.Path(sys.argv[1])\n"
@@ -200,7 +200,7 @@ def test_child_that_has_run_for_long_is_always_restarted(
         interrupt()
 
     run(tmp_path, console, grow)
-    assert console.count("restart in") > len(process_tree.RESTART_SECONDS)
+    assert console.count("restart in") > len(supervisor.RESTART_SECONDS)
 
 
 def test_child_that_cannot_be_forked_is_retried(
@@ -243,7 +243,7 @@ def test_configuration_error_is_not_retried(tmp_path: Path, console: ConsoleLine
 def test_unhealthy_child_is_killed_and_restarted(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "HEALTH_SECONDS", 0.01)
 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("worker", tmp_path / "journal")))
@@ -258,7 +258,7 @@ def test_unhealthy_child_is_killed_and_restarted(
 def test_unhealthy_child_is_killed_before_it_was_ever_ready(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "HEALTH_SECONDS", 0.01)
 
     async def grow(tree: ProcessTree) -> None:
         (connect,) = tree.start(server("connect", tmp_path / "journal", "never ready"))
@@ -274,13 +274,13 @@ def test_unhealthy_child_is_killed_before_it_was_ever_ready(
 def test_changes_of_the_readiness_are_shown(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "HEALTH_SECONDS", 0.01)
     monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
 
     async def grow(tree: ProcessTree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
         assert await all_ready([web]) == []
-        monkeypatch.setattr(process_tree, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(supervisor, "PATIENCE_SECONDS", 0.0)
         for trouble in ("Kafka does not answer", ""):
             children()[0].send_signal(signal.SIGUSR2)
             await until(lambda trouble=trouble: web.trouble == trouble)
@@ -339,7 +339,7 @@ def test_second_signal_kills_the_children(tmp_path: Path, console: ConsoleLines)
 def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import ProcessTree, Program\n"
+        "from streams.runtime.supervisor import ProcessTree, Program\n"
         "child = Program('web', (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=600)\n"
         "async def grow(tree): tree.start(child)\n"
         "async def main(): await ProcessTree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
@@ -357,8 +357,8 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
 def test_tree_stops_after_its_output_pipe_was_closed(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from streams.runtime.process_tree import ProcessTree, Program\n"
-        "from streams.runtime.supervisor import report\n"
+        "from streams.runtime.supervisor import ProcessTree, Program\n"
+        "from streams.runtime.up import report\n"
         "programs = [Program(name, (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=0.1)\n"
         "    for name in ('web', 'worker')]\n"
         "async def grow(tree): tree.start(*programs)\n"
@@ -460,7 +460,7 @@ def test_ready_on_output_child_is_ready_after_its_first_line(tmp_path: Path, con
 def test_log_files_of_children_are_limited_in_size(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_tree, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(supervisor, "LOG_BYTES", 10_000)
 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", is_one_shot=True)))
@@ -468,7 +468,7 @@ def test_log_files_of_children_are_limited_in_size(
 
     run(tmp_path, console, grow)
     files = sorted((tmp_path / "logs").iterdir())
-    assert len(files) == process_tree.LOG_COPIES + 1
+    assert len(files) == supervisor.LOG_COPIES + 1
     assert all(file.stat().st_size <= 10_000 for file in files)
     assert "4999 x" in files[0].read_text()
 

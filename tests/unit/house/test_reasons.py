@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from models.codec import UnusableRecord, check_event_time, decode
+from models.codec import UnusableRecord, decode
+from models.event_time import check_event_time
 from models.reasons import Reason
 from streams.locale.reason_texts import describe, explain
 from tests.support.bad_records import bad_records

@@ -34,7 +34,7 @@ from streams.privacy.erasures import Erasures, make_request_id
 from streams.runtime.instance_lock import DEMO, write_running_file
 from streams.runtime.prechecks import claim_data_directory
 from streams.runtime.privacy_backend import retention_periods
-from streams.runtime.process_tree import _LogFile
+from streams.runtime.supervisor import _LogFile
 from streams.runtime.timeline_database import open_timeline
 from streams.runtime.timeline_process import EXPIRY_INTERVAL_MS, make_store
 from streams.settings.loader import load

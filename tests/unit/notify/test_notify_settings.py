@@ -7,7 +7,7 @@ import pytest
 from streams.notify.notifier import receivers
 from streams.notify.store import Receivers
 from streams.runtime.process_specs import notify_options
-from streams.runtime.supervisor import Plan
+from streams.runtime.up import Plan
 from streams.settings.loader import describe, load
 from streams.settings.schema import ConfigError
 from tests.support.webhooks import SECRET

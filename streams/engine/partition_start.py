@@ -1,4 +1,7 @@
-"""Recovery of a partition: rows and offsets; detects input that retention deleted, or a topic created again (`find_start`)."""
+"""Start of a partition task: loads its rows and finds the first offset to read.
+
+Detects input that retention deleted before it was processed, and a topic that was created again.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Delivery by messages, one after the other. Each is repeated until it is accepted."""
+"""Delivery of messages and digests of messages, one after the other. Each is repeated until it is accepted.
+
+A digest that the receiver refuses is halved.
+"""
 
 from typing import Final, NamedTuple, Protocol
 
@@ -50,7 +53,7 @@ class MessageTransport(Protocol):
 
 
 class MessageDelivery:
-    """A delivery (`streams.notify.delivery.Delivery`) by messages."""
+    """A delivery (`streams.notify.delivery_thread.Delivery`) by messages."""
 
     def __init__(self, name: str, transport: MessageTransport, digest_above: int) -> None:
         self.name = name
