@@ -161,7 +161,11 @@ class SpooledPublisher:
             self._send(_Delivery(records, partial(self._drop, position), from_spool=True, sent_at=time.monotonic()))
 
     def _leave_broker(self, reason: str) -> None:
-        """Close the connection, and move unconfirmed events to the spool before any later event."""
+        """Close the connection, and rewind the spool so that its unacknowledged events are sent again.
+
+        Append the other unacknowledged events to the spool, before any later event, and call their `on_confirmed`. Raises
+        `SpoolFullError` if they do not fit; deliveries that are not stored are never confirmed.
+        """
         deliveries, self._deliveries, self._in_flight = self._deliveries, deque(), 0
         log.warning("broker_left", reason=reason, unconfirmed=sum(len(delivery.records) for delivery in deliveries))
         self._meter.outages.inc()

@@ -147,8 +147,11 @@ class HttpClient:
     """Client of the server at `url`, for one thread.
 
     Certificates are checked against the system's authorities (`SSL_CERT_FILE` names others). Proxies are taken from the
-    environment. A response must have status 200, in time and within `limit_bytes`. Otherwise `SourceUnavailableError` is raised
-    (`SourceRefusedError` for 401 and 403), with a text that contains no part of the request or response. A pause follows.
+    environment. Redirects are not followed. A response must have status 200, in time and within `limit_bytes`.
+
+    Otherwise `SourceUnavailableError` is raised, and a pause begins. For 401, 403 and the statuses in `refusals` it is
+    `SourceRefusedError`. During the pause, requests are not sent: each call raises `SourceUnavailableError` immediately. The
+    texts name the server and at most the status, and hold no other part of the request or response.
     """
 
     def __init__(self, url: str, token: SecretStr | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:

@@ -165,7 +165,11 @@ class PartitionRecount:
         return self._job.contacts.rows
 
     def count(self, report: Callable[[], None] = lambda: None) -> PartitionSums:
-        """Run the ticks and return the figures before, during and after them; `report` is called after each tick."""
+        """Run all ticks up to the moment of comparison, and return the figures. Call it once, after the last `fold`.
+
+        `without_ticks` has the figures before the first tick, and `again` those after the last one. `earlier` has the figures
+        `_LATE_MS` before the moment of comparison. `report` is called after each tick.
+        """
         counted = PartitionSums({}, {}, {})
         self._sum_up(counted.without_ticks)
         self._run_ticks(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), report)

@@ -20,7 +20,10 @@ HELD_SECONDS: Final = 5.0
 
 
 class Suffixes(NamedTuple):
-    """Suffixes, in lower case, of files that belong together: of each name, one of `contents` and one of `sidecars`."""
+    """Suffixes of files that belong together, in lower case with the dot, such as `.pdf`.
+
+    Files of one name are complete once at least one has a suffix in `contents` and at least one has a suffix in `sidecars`.
+    """
 
     contents: frozenset[str]
     sidecars: frozenset[str]

@@ -69,7 +69,10 @@ class Summary(NamedTuple):
     service: str
     state: str
     outcome: str
-    """Outcome in one word; empty while it is open, `PASSED_ON` if another service has the contact now."""
+    """Outcome in one word; empty while there is none. A call or visit in progress already has `answered`.
+
+    `PASSED_ON` if another service has the contact now.
+    """
     is_open: bool
     """True if the service or the citizen has to act; false for closed contacts and those assumed to have ended."""
     since: int
