@@ -131,9 +131,7 @@ class ImapConfig(ConnectorConfig):
     @classmethod
     def _check_login(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if not info.data.get("token_command", True) and (password is None or not password.get_secret_value()):
-            raise ValueError(
-                _("is missing; set it or token_command"),
-            )
+            raise ValueError(_("is missing; set it or token_command"))
         return password
 
     @field_validator("tls")
