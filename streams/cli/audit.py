@@ -21,8 +21,7 @@ from streams.access.audit import AuditError, Line, Purpose, Result, is_audit_sub
 from streams.access.concealment import load_secret, recorded_forms_of, secret_path
 from streams.access.hash_chain import ChainPosition, Damage, Finding
 from streams.access.permissions import Operation
-from streams.cli.audited_commands import audit_directory, conceal_typed, record_command
-from streams.cli.base import Group
+from streams.cli.base import Group, pass_running_settings
 from streams.cli.citizen_arguments import prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
@@ -33,7 +32,7 @@ from streams.cli.output_tables import (
     since_option,
     vocabulary_label,
 )
-from streams.runtime.instance_lock import pass_running_settings
+from streams.runtime.audited_actions import audit_directory, conceal_typed, record_command
 from streams.runtime.sector_keys import IDENTITY_KINDS, choose_sector, list_sectors
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings

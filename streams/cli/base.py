@@ -177,6 +177,18 @@ def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     return run
 
 
+def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+    """Pass the result of `find_settings` to a command: its settings, or those of the running demo if nothing else runs."""
+
+    @wraps(command)
+    def run(settings: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        from streams.runtime.instance_lock import find_settings  # noqa: PLC0415
+
+        return command(find_settings(settings), *args, **kwargs)
+
+    return pass_settings(run)
+
+
 def start_logging(settings: Any) -> None:
     """Configure logging for a long-running process, as set in `log`."""
     from streams.runtime import logs  # noqa: PLC0415

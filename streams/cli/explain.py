@@ -13,6 +13,7 @@ from models.events import Event
 from models.locale import _
 from models.timestamps import milliseconds
 from models.topics import CONTACTS, SOURCES, Channel
+from streams.cli.base import pass_running_settings
 from streams.cli.figure_labels import figure_label
 from streams.cli.output_tables import (
     EARLIEST,
@@ -39,7 +40,7 @@ from streams.core.figures.figure_explanation import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.kafka.state_reader import read_events, scan_contacts
-from streams.runtime.instance_lock import find_readable_cluster, kafka_errors, pass_running_settings
+from streams.runtime.instance_lock import find_readable_cluster, kafka_errors
 from streams.settings.schema import Settings
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]

@@ -6,11 +6,11 @@ from math import inf
 import click
 
 from models.locale import _, user_language
+from streams.cli.base import pass_running_settings
 from streams.cli.output_tables import print_table
 from streams.cli.report import read_figures
 from streams.core.forecast.arrivals import MIN_DAYS, Forecast
 from streams.report.queue_forecast import MIN_ABANDONED, MIN_HANDLED, WEEKS, QueueForecast, forecast_queues
-from streams.runtime.instance_lock import pass_running_settings
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
 

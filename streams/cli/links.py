@@ -10,11 +10,10 @@ from models.locale import _
 from models.revocation_reasons import RevocationReason
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.cli.audited_commands import audited_action, check_subject, conceal_typed, record_command
-from streams.cli.base import Group
+from streams.cli.base import Group, pass_running_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label
 from streams.core.citizens.identity_resolution import Link
-from streams.runtime.instance_lock import pass_running_settings
+from streams.runtime.audited_actions import audited_action, check_subject, conceal_typed, record_command
 from streams.runtime.timeline_database import find_sector, opened_timeline, require_timelines
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings

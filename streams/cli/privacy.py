@@ -18,8 +18,7 @@ from models.locale import LANGUAGES, _
 from models.topics import CONTACTS, SOURCES
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.cli.audited_commands import audited_action, check_subject, current_operator, record_command
-from streams.cli.base import confirm
+from streams.cli.base import confirm, pass_running_settings
 from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
@@ -44,7 +43,8 @@ from streams.privacy.erasures import Erasure, Erasures, make_request_id, to_fiel
 from streams.privacy.formatting import Formatter
 from streams.privacy.texts import format_erasure, format_request
 from streams.privacy.writer import Format, write
-from streams.runtime.instance_lock import find_cluster, find_refusal, pass_running_settings
+from streams.runtime.audited_actions import audited_action, check_subject, current_operator, record_command
+from streams.runtime.instance_lock import find_cluster, find_refusal
 from streams.runtime.privacy_backend import collect_personal_data, open_erasures
 from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import opened_timeline

@@ -13,6 +13,7 @@ from models.locale import _
 from models.policies import Policies
 from models.topics import CONTACTS, DAY_MS, EVENT_RETENTION_MS, FIGURES, SOURCES
 from streams.agents.contacts import WorkerTimings
+from streams.cli.base import pass_running_settings
 from streams.cli.output_tables import format_time, json_option, limit_option, print_table
 from streams.cli.sla import active_sla_file, load_active_policies
 from streams.core.contacts.history_detection import GRACE_MS
@@ -20,7 +21,7 @@ from streams.core.figures.figure import Dimensions, local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
-from streams.runtime.instance_lock import Cluster, find_readable_cluster, kafka_errors, pass_running_settings
+from streams.runtime.instance_lock import Cluster, find_readable_cluster, kafka_errors
 from streams.runtime.worker import times
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings

@@ -15,7 +15,7 @@ import click
 from connectors.sdk.rejects import NAMES, StoredReject, read
 from models.locale import _
 from models.timestamps import milliseconds
-from streams.cli.base import ConnectorGroup, config_file, confirm
+from streams.cli.base import ConnectorGroup, config_file, confirm, pass_running_settings
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
     filtered_by,
@@ -29,7 +29,7 @@ from streams.cli.output_tables import (
 )
 from streams.locale.error_messages import os_error_cause
 from streams.locale.reason_texts import describe, explain
-from streams.runtime.instance_lock import find_connectors, pass_running_settings
+from streams.runtime.instance_lock import find_connectors
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 

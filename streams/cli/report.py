@@ -10,12 +10,13 @@ import click
 
 from models.locale import LANGUAGES, _, user_language
 from models.topics import FIGURES
+from streams.cli.base import pass_running_settings
 from streams.report.document import build_document
 from streams.report.history import History, HistoryError, read_history
 from streams.report.period import Period, PeriodKind, parse_period, period_of
 from streams.report.tables import make_report
 from streams.report.writer import Format, write
-from streams.runtime.instance_lock import find_readable_cluster, pass_running_settings
+from streams.runtime.instance_lock import find_readable_cluster
 from streams.settings.errors import EXIT_RESTART, OperatorError
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions

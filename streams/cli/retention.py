@@ -15,11 +15,11 @@ import click
 from connectors.sdk import rejects
 from models.locale import _
 from streams.access.audit import AuditError
-from streams.cli.audited_commands import open_audit
-from streams.cli.base import Group
+from streams.cli.base import Group, pass_running_settings
 from streams.cli.output_tables import dry_run_option, print_table
 from streams.cli.privacy import erasure_session, record_proof
-from streams.runtime.instance_lock import find_cluster, pass_running_settings
+from streams.runtime.audited_actions import open_audit
+from streams.runtime.instance_lock import find_cluster
 from streams.runtime.timeline_database import has_timelines, opened_timeline
 from streams.runtime.topic_catalogue import apply_topics
 from streams.settings.errors import EXIT_RESTART, OperatorError

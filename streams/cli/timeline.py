@@ -13,8 +13,7 @@ from models.locale import C_, N_, _
 from models.sla import SLA_SOURCE
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.cli.audited_commands import check_subject, record_command
-from streams.cli.base import Group, pass_settings, prompt, start_logging
+from streams.cli.base import Group, pass_running_settings, pass_settings, prompt, start_logging
 from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym
 from streams.cli.output_tables import (
     EXIT_NOT_FOUND,
@@ -29,7 +28,7 @@ from streams.core.sla.clock_changes import ClockChangeKind
 from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import OpenTarget, Summary, Verdict, sort_entries, summarise
 from streams.privacy.formatting import Formatter, format_entry
-from streams.runtime.instance_lock import pass_running_settings
+from streams.runtime.audited_actions import check_subject, record_command
 from streams.runtime.sector_keys import choose_sector
 from streams.runtime.timeline_database import database_errors, find_sector, opened_timeline, require_timelines
 from streams.settings.errors import OperatorError

@@ -2,10 +2,9 @@
 
 import json as json_codec
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
@@ -15,19 +14,12 @@ from models.roles import Role
 from models.timestamps import milliseconds
 from streams.access.permissions import Operation
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
-from streams.cli.audited_commands import ActionResult, audited_action
-from streams.cli.base import Group
+from streams.cli.base import Group, pass_running_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
-from streams.runtime.instance_lock import pass_running_settings
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
+from streams.runtime.token_changes import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
-
-DAY_MS: Final = 86_400_000
-EXPIRES_DAYS: Final = 365
-"""Default of `--days`."""
-RATE_PER_MINUTE: Final = 120
-"""Default of `--rate`."""
 
 expires_option = click.option(
     "--days", type=click.IntRange(1, 1100), default=EXPIRES_DAYS, show_default=True, help=_("Validity in days.")
@@ -148,24 +140,8 @@ def revoke(settings: Settings, name: str) -> None:
     click.echo(_("{name} is revoked", name=name))
 
 
-def open_tokens(settings: Settings) -> Tokens:
-    """Open the token store."""
-    return Tokens(_directory(settings))
-
-
 def _directory(settings: Settings) -> Path:
     return settings.data / "access"
-
-
-def audited_token_change(
-    settings: Settings, tokens: Tokens, operation: Operation, name: str
-) -> AbstractContextManager[ActionResult]:
-    """Return a context that records a change of a token made within it, and its outcome.
-
-    Raise `TokensError`, and errors of `audited_action`.
-    """
-    before = tokens.list()
-    return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from streams.access.concealment import load_secret, secret_path
 from streams.api.app import create_app
 from streams.api.auth import Api
 from streams.api.metrics import AccessMetrics
-from streams.cli.audited_commands import open_audit
-from streams.cli.tokens import open_tokens
+from streams.runtime.audited_actions import open_audit
 from streams.runtime.prechecks import check_port, prepare_private_directory
 from streams.runtime.privacy_backend import open_privacy_requests
 from streams.runtime.timeline_database import open_reader, open_timeline
+from streams.runtime.token_changes import open_tokens
 from streams.settings.schema import ConfigError, Settings
 from streams.timeline.database import Unavailable
 from streams.web.http_server import Server, answered_hosts, listen

@@ -12,8 +12,8 @@ from models.roles import Role
 from models.timestamps import milliseconds
 from streams.access.permissions import Operation
 from streams.access.tokens import Token, digest, find, make_secret
-from streams.cli.tokens import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.runtime.timeline_database import open_reader
+from streams.runtime.token_changes import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.reader import TimelineSnapshot

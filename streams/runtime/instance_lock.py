@@ -4,13 +4,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import click
 from filelock import FileLock, Timeout
@@ -18,7 +17,6 @@ from filelock import FileLock, Timeout
 from connectors.sdk.errors import describe_os_error
 from models.locale import _
 from models.topics import Topic
-from streams.cli.base import pass_settings
 from streams.kafka import broker_login
 from streams.kafka.embedded_broker import BrokerError, BrokerUnusableError, is_listening
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
@@ -170,16 +168,6 @@ def ensure_password(data: Path) -> str:
         raise ConfigError(str(error)) from None
     except OSError as error:
         raise ConfigError(describe_os_error(error, data / broker_login.PASSWORD_FILE)) from None
-
-
-def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the result of `find_settings` to a command: its settings, or those of the running demo if nothing else runs."""
-
-    @wraps(command)
-    def run(settings: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return command(find_settings(settings), *args, **kwargs)
-
-    return pass_settings(run)
 
 
 def find_settings(settings: Settings) -> Settings:

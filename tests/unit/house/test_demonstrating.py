@@ -14,9 +14,9 @@ from models.identities import IdentityKind, normalise
 from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.tokens import find
-from streams.cli.tokens import open_tokens
 from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, make_token
 from streams.runtime.timeline_database import open_timeline
+from streams.runtime.token_changes import open_tokens
 from streams.runtime.up import Plan
 from streams.settings.schema import Settings
 from tests.support.api_harness import call, letter, now
