@@ -1,1 +1,4 @@
-"""Process entry points, the supervisor of `accueil up`, health, logs and the instance lock; may import every package but `streams.cli`."""
+"""Process entry points, the supervisor of `accueil up`, health, logs and the instance lock.
+
+May import every package but `streams.cli`.
+"""
