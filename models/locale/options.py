@@ -10,7 +10,7 @@ from babel.messages.extract import extract_python
 
 def extract(
     fileobj: IO[bytes], keywords: Any, comment_tags: Collection[str], options: Any
-) -> Iterator[tuple[int, str | None, Any, list[str]]]:
+) -> Iterator[tuple[Any, ...]]:
     """Yield the messages of a Python file, and each docstring of an attribute of a class, on one line."""
     yield from extract_python(fileobj, keywords, comment_tags, options)
     fileobj.seek(0)
