@@ -1,7 +1,7 @@
 """Options of one Asterisk instance."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -66,17 +66,6 @@ class Manager(Options):
     authorities: Path | None = None
     """PEM file of the CA certificates that sign the server certificate. Default: the system's."""
 
-    french_descriptions: ClassVar = {
-        "host": "Nom ou adresse de l'interface de gestion.",
-        "port": "Port TCP. À défaut : 5038, ou 5039 avec TLS.",
-        "username": "Utilisateur dans `manager.conf`, avec `read = agent,call,dialplan,user`.",
-        "secret": "Mot de passe (`secret`) de cet utilisateur.",
-        "auth": "Mode de connexion : par défi et réponse MD5 (`md5`), ou par mot de passe en clair (`plain`), comme l'exigent "
-        "certaines passerelles.",
-        "tls": "Utiliser TLS ou non (`tlsenable` dans `manager.conf`). À défaut : oui, sauf si l'hôte est cette machine.",
-        "authorities": "Fichier PEM des autorités qui signent le certificat du serveur. À défaut : celles du système.",
-    }
-
     @property
     def encrypted(self) -> bool:
         """Whether the connection uses TLS: as set by `tls`, otherwise only for another machine."""
@@ -119,29 +108,6 @@ class AsteriskConfig(ConnectorConfig):
     (`main-2`). Without a label, only single digits are shown."""
     region: Region = "FR"
     """Country whose national phone number format is used."""
-
-    french_descriptions: ClassVar = {
-        "path": "Journal des files, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont lus dans le même "
-        "répertoire.",
-        "start": "Où commencer au premier démarrage : au plus ancien fichier archivé non compressé (`beginning`), ou à la fin du "
-        "journal (`end`). Les démarrages suivants reprennent à la position enregistrée.",
-        "ami": "Interface de gestion (AMI), en plus du journal ou à sa place.",
-        "sector": "Secteur dont la clé crée les pseudonymes. Un même appelant a des pseudonymes différents d'un secteur à "
-        "l'autre.",
-        "site": "Site par défaut, pour les files et les lignes qui n'en ont pas.",
-        "service": "Service par défaut, pour les files et les lignes qui n'en ont pas.",
-        "queues": "Libellés, services et sites des files, par nom de file dans Asterisk. Les majuscules ne comptent pas : "
-        "`Support` et `support` sont la même file. Les autres files sont lues aussi, sous leur propre nom en minuscules.",
-        "dids": "Numéros que composent les usagers, tels que le journal les écrit ou sous toute forme usuelle ; `*` remplace "
-        "plusieurs chiffres, `?` un seul.",
-        "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
-        "`closed`, `diverted` …), `did` (premier paramètre : le numéro composé), `menu` (paramètres : le choix), `voicemail` "
-        "(premier paramètre : la durée en secondes) ou `ignore`. `DID` a par défaut le sens de `did`. Avec `ami`, les "
-        "événements `UserEvent()` de ces noms sont lus aussi.",
-        "menu_options": "Libellés des choix dans les menus vocaux, par ce qu'écrit le plan de numérotation : une touche (`2`), "
-        "ou plusieurs paramètres joints par `-` (`main-2`). Sans libellé, seuls les chiffres isolés sont montrés.",
-        "region": "Pays dont le format national des numéros est utilisé.",
-    }
 
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:

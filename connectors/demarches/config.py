@@ -1,7 +1,7 @@
 """Settings of one token of Démarches simplifiées."""
 
 from datetime import date
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -26,13 +26,6 @@ class Procedure(Options):
     sector: Label = ""
     """Sector whose key pseudonymises the applicants. Default: the sector of the instance."""
 
-    french_descriptions: ClassVar = {
-        "label": "Nom de la démarche dans les événements et les chiffres. À défaut, son numéro.",
-        "service": "Service qui décide des dossiers.",
-        "site": "Site du service.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des usagers. À défaut, celui de l'instance.",
-    }
-
 
 class DemarchesConfig(ConnectorConfig):
     """Settings for the procedures that one token may read."""
@@ -55,16 +48,3 @@ class DemarchesConfig(ConnectorConfig):
     """Interval between polls, in seconds."""
     page_size: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
     """Dossiers per request. Reduce it if the server needs too long."""
-
-    french_descriptions: ClassVar = {
-        "token": "Jeton d'API d'un *administrateur*, avec accès en lecture aux démarches ci-dessous.",
-        "procedures": "Démarches à lire, par numéro de démarche.",
-        "url": "Adresse de l'API GraphQL.",
-        "start": "Le premier démarrage ignore les dossiers inchangés depuis ce jour (UTC). À défaut, tous sont lus.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des usagers. Les dossiers de secteurs différents ne peuvent pas être "
-        "rapprochés d'une même personne.",
-        "site": "Site des démarches qui n'en ont pas.",
-        "service": "Service des démarches qui n'en ont pas.",
-        "poll_seconds": "Intervalle entre deux relevés, en secondes.",
-        "page_size": "Dossiers par requête. À réduire si le serveur met trop de temps.",
-    }

@@ -1,6 +1,6 @@
 """Options of one FreeSWITCH instance."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
@@ -37,20 +37,3 @@ class FreeswitchConfig(ConnectorConfig):
     one of them is reported as arrived."""
     region: Region = "FR"
     """Country whose national phone number format is used."""
-
-    french_descriptions: ClassVar = {
-        "host": "Nom ou adresse. L'event socket n'a pas de TLS : ne joindre une autre machine que par un tunnel.",
-        "port": "Port TCP.",
-        "password": "Mot de passe de l'event socket, ou de l'utilisateur (`esl-password`).",
-        "user": "Utilisateur de l'annuaire, `nom@domaine`, ayant accès à l'event socket. À défaut, la connexion se fait avec le "
-        "mot de passe de l'event socket lui-même.",
-        "sector": "Secteur dont la clé crée les pseudonymes. Un même appelant a des pseudonymes différents d'un secteur à "
-        "l'autre.",
-        "site": "Site par défaut, pour les files et les lignes qui n'en ont pas.",
-        "service": "Service par défaut, pour les files et les lignes qui n'en ont pas.",
-        "queues": "Libellés, services et sites des files, par leur nom dans mod_callcenter, avec ou sans `@` et le domaine. Les "
-        "autres files sont lues aussi, sous leur propre nom.",
-        "dids": "Numéros que composent les usagers, sous toute forme usuelle ; `*` remplace plusieurs chiffres, `?` un seul. S'il"
-        " y en a, l'arrivée de chaque appel vers l'un d'eux est signalée.",
-        "region": "Pays dont le format national des numéros est utilisé.",
-    }

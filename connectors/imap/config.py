@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
@@ -50,14 +50,6 @@ class Routing(Options):
     sector: Label = ""
     """Sector whose key pseudonymises the senders. Default: the sector of the instance."""
 
-    french_descriptions: ClassVar = {
-        "aliases": "Autres adresses pour le même courrier.",
-        "queue": "File du courrier à cette adresse.",
-        "service": "Service qui répond à ce courrier.",
-        "site": "Site du service.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. À défaut, celui de l'instance.",
-    }
-
 
 class ImapConfig(ConnectorConfig):
     """Settings of one IMAP mailbox."""
@@ -100,32 +92,6 @@ class ImapConfig(ConnectorConfig):
     poll_seconds: Annotated[float, Field(ge=5, le=LONGEST_POLL_SECONDS)] = 60.0
     """Interval between polls of all folders, in seconds. Between polls, IDLE watches the first folder if the server supports
     it."""
-
-    french_descriptions: ClassVar = {
-        "host": "Nom ou adresse du serveur IMAP.",
-        "username": "Nom d'utilisateur pour la connexion. Le droit de lecture suffit.",
-        "addresses": "Adresses de cette boîte et destination de leur courrier. `mdph+enfants@…` est traitée comme `mdph@…`, "
-        "sauf si elle a sa propre entrée.",
-        "token_command": "Commande et arguments qui affichent un jeton d'accès OAuth 2.0, utilisé à la place d'un mot de passe "
-        "(XOAUTH2).",
-        "password": "Mot de passe. À donner par `password_file` ou `password_env` plutôt qu'ici.",
-        "tls": "Chiffrement de la connexion. `none` n'est permis que vers un serveur de cette machine.",
-        "port": "Port. À défaut, 993 pour `implicit`, sinon 143.",
-        "ca_file": "Fichier PEM de l'autorité qui a signé le certificat du serveur. À défaut, les autorités du système.",
-        "folders": "Dossiers du courrier reçu et classé, nommés comme sur le serveur. Le premier est surveillé par IDLE. `*` "
-        "remplace tout texte, `%` un niveau. Les motifs ignorent les brouillons, les indésirables et la corbeille.",
-        "sent": "Dossiers du courrier envoyé. À défaut, celui que le serveur marque comme tel.",
-        "domains": "Domaines des agents. Leur courrier n'ouvre jamais de contact ; adressé à l'usager d'un contact, c'est une "
-        "réponse.",
-        "forms": "Adresses d'expédition des formulaires de contact. L'usager est alors dans `Reply-To`.",
-        "start": "Le courrier reçu avant ce jour, selon le serveur, est ignoré. À défaut, tout est lu.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. Les contacts de secteurs différents ne peuvent pas "
-        "être rapprochés d'une même personne.",
-        "service": "Service du courrier aux adresses qui n'en ont pas.",
-        "site": "Site du courrier aux adresses qui n'en ont pas.",
-        "poll_seconds": "Intervalle entre deux relevés de tous les dossiers, en secondes. Entre-temps, IDLE surveille le premier "
-        "dossier si le serveur le permet.",
-    }
 
     @field_validator("password")
     @classmethod

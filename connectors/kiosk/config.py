@@ -1,7 +1,7 @@
 """Options of one kiosk."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
@@ -22,12 +22,6 @@ class Queue(Options):
     """Text of its button in English."""
     letter: Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
     """First letter of its ticket numbers, as in `A042`."""
-
-    french_descriptions: ClassVar = {
-        "fr": "Texte de son bouton en français.",
-        "en": "Texte de son bouton en anglais.",
-        "letter": "Première lettre des numéros de ses tickets, comme dans `A042`.",
-    }
 
 
 class KioskConfig(ConnectorConfig):
@@ -53,21 +47,6 @@ class KioskConfig(ConnectorConfig):
     """Number of counters."""
     timezone: Zone = "Europe/Paris"
     """Time zone of midnight, when ticket numbers restart and visitors who still wait count as having left."""
-
-    french_descriptions: ClassVar = {
-        "url": "URL du connecteur `webhook` : `https://…`, ou `http://` sur cette machine.",
-        "secret": "Secret de signature du connecteur. À donner par `secret_file` ou `secret_env`.",
-        "site": "Nom du site sur les pages et dans les messages (`data.office`) ; à déclarer dans `labels` du connecteur.",
-        "queues": "Motifs de visite, dans l'ordre, par leurs noms dans les messages (`data.room`), à déclarer dans `labels` du "
-        "connecteur.",
-        "data": "Dossier du journal ; créé s'il n'existe pas, pour cet utilisateur seul.",
-        "host": "Adresse d'écoute. Les pages n'ont pas de connexion par compte : pour d'autres machines, mettre devant un "
-        "mandataire inverse avec contrôle d'accès.",
-        "port": "Port d'écoute ; 0 en prend un qui est libre.",
-        "hosts": "Noms d'hôte utilisés par un mandataire inverse, en plus de ceux de cette machine.",
-        "counters": "Nombre de guichets.",
-        "timezone": "Fuseau de minuit : les numéros recommencent, et les visiteurs encore en attente sont réputés partis.",
-    }
 
     @model_validator(mode="after")
     def _check_letters(self) -> Self:

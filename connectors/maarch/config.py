@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
@@ -49,18 +49,12 @@ class Routing(Options):
     site: Label = ""
     """Site of the service."""
 
-    french_descriptions: ClassVar = {"service": "Service qui traite le courrier.", "site": "Site du service."}
-
 
 class Entity(Routing):
     """Service, site and sector of one Maarch entity."""
 
     sector: Label = ""
     """Sector whose key pseudonymises the senders. Default: the sector of the instance."""
-
-    french_descriptions: ClassVar = {
-        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. À défaut, celui de l'instance."
-    }
 
 
 class Postage(Options):
@@ -72,12 +66,6 @@ class Postage(Options):
     """Number of the custom field with the cost, in euros."""
     classes: Annotated[dict[str, PostageClass], Field(min_length=1)]
     """Classes of postage, by their names in the custom field."""
-
-    french_descriptions: ClassVar = {
-        "class_field": "Numéro du champ personnalisé de la classe d'affranchissement.",
-        "cost_field": "Numéro du champ personnalisé du coût, en euros.",
-        "classes": "Classes d'affranchissement, par leur nom dans le champ personnalisé.",
-    }
 
 
 class MaarchConfig(ConnectorConfig):
@@ -129,38 +117,6 @@ class MaarchConfig(ConnectorConfig):
     """Letters per request."""
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     """Time that each poll reads again before the newest known change, for changes that became visible late."""
-
-    french_descriptions: ClassVar = {
-        "url": "Adresse de Maarch sans `/rest`, par exemple `https://courrier.example.org/mem`.",
-        "login": "Utilisateur de Maarch, de mode `rest` (web services).",
-        "password": "Mot de passe de cet utilisateur.",
-        "token": "Jeton « bearer », utilisé à la place de l'identifiant et du mot de passe, par exemple avec une passerelle "
-        "devant Maarch.",
-        "entities": "Service, site et secteur des entités de Maarch qui traitent les courriers, par `entity_id`, par exemple "
-        "`DGS`.",
-        "doctypes": "Service et site par numéro de type de document, lorsque l'entité n'en a pas.",
-        "statuses": "Sens des statuts que vous avez ajoutés à Maarch ou que vous employez autrement.",
-        "answered_when_resolved": "Si un courrier clos comme `resolved` sans réponse antérieure compte aussi comme répondu.",
-        "models": "Numéros des modèles d'enregistrement des courriers. À défaut, tous. Les courriels et formulaires de Maarch "
-        "ont d'autres modèles.",
-        "postage": "Champs personnalisés de l'affranchissement du courrier départ. À défaut, le courrier départ n'est pas lu.",
-        "case_field": "Numéro du champ personnalisé qui contient le numéro de dossier de l'usager.",
-        "senders": "S'il faut demander les adresses électroniques et téléphones des expéditeurs, qui deviennent des pseudonymes.",
-        "receipts": "S'il faut demander les heures des accusés de réception.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. Les courriers de secteurs différents ne peuvent pas "
-        "être rapprochés d'une même personne.",
-        "service": "Service des courriers auxquels ni l'entité ni le type de document n'en donne.",
-        "site": "Site des courriers auxquels ni l'entité ni le type de document n'en donne.",
-        "timezone": "Fuseau de la base de Maarch, qui contient des heures locales.",
-        "region": "Pays des numéros de téléphone écrits sans indicatif.",
-        "start": "Le premier démarrage ignore les courriers inchangés depuis ce jour. À défaut, tous sont lus.",
-        "poll_seconds": "Intervalle entre deux relevés des courriers modifiés, en secondes.",
-        "recheck_seconds": "Intervalle entre deux examens de tous les courriers ouverts, pour les changements sans date, en "
-        "secondes.",
-        "page_size": "Courriers par requête.",
-        "overlap_seconds": "Durée relue par chaque relevé avant le dernier changement connu, pour les changements devenus "
-        "visibles tard.",
-    }
 
     @field_validator("token")
     @classmethod

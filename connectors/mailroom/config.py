@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from string import Formatter
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
@@ -97,32 +97,6 @@ class MailroomConfig(FolderConfig):
     0.1 s per page."""
     region: Region = "FR"
     """Country of phone numbers written without a country code."""
-
-    french_descriptions: ClassVar = {
-        "sector": "Secteur dont la clé sert aux pseudonymes des expéditeurs. Les courriers de secteurs différents ne peuvent pas "
-        "être rapprochés d'une même personne.",
-        "site": "Site des courriers dont la fiche n'en a pas.",
-        "service": "Service des courriers dont la fiche n'en a pas.",
-        "sites": "Libellé des sites dans les événements, par leur nom dans les fiches. Une fiche avec un autre nom est rejetée.",
-        "services": "Libellé des services dans les événements, par leur nom dans les fiches. Une fiche avec un autre nom est "
-        "rejetée.",
-        "fields": "Noms des champs dans les fiches, par nom standard. À défaut, les noms standard.",
-        "chrono": "Format des numéros chrono : `{year}`, année du scan, et `{number}`, qui repart de 1 chaque année. Les "
-        "courriers gardent les numéros déjà attribués.",
-        "departures": "Formats des numéros du courrier expédié qui ne répond à aucun courrier de ce registre : "
-        "`D{year}-{number:06}` pour une série de départ, ou `2019-{number:06}` pour un ancien registre. Une étape `sent` avec un "
-        "tel numéro se passe de courrier enregistré.",
-        "timezone": "Fuseau horaire des heures sans décalage dans les fiches.",
-        "separators": "Services par texte de leurs feuilles de séparation (Code 128 ou QR, avec ou sans `separator_prefix`). Les "
-        "feuilles divisent un scan sans fiche en courriers. Si cette table est vide, les feuilles ne sont pas cherchées : c'est "
-        "plus rapide.",
-        "separator_prefix": "Début commun des codes de toutes les feuilles de séparation, et d'aucun autre code-barres. Une "
-        "feuille de ce préfixe absente de `separators` fait rejeter le scan. Vide : les feuilles inconnues sont des pages "
-        "ordinaires.",
-        "page_seconds": "Temps maximal pour lire les pages d'un fichier, en secondes ; un fichier plus lent est rejeté. Chercher "
-        "les feuilles prend environ 0,1 s par page.",
-        "region": "Pays des numéros de téléphone écrits sans indicatif.",
-    }
 
     @field_validator("departures")
     @classmethod

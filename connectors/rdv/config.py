@@ -1,6 +1,6 @@
 """Settings of the RDV connector."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
@@ -41,13 +41,6 @@ class Routing(Options):
     sector: Label = ""
     """Sector whose key pseudonymises the citizens."""
 
-    french_descriptions: ClassVar = {
-        "site": "Site des rendez-vous.",
-        "service": "Service des rendez-vous.",
-        "queue": "Objet des rendez-vous, en tant que file.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des usagers.",
-    }
-
 
 class OAuth(Options):
     """OAuth application with the consent of an agent."""
@@ -59,13 +52,6 @@ class OAuth(Options):
     refresh_token: Secret
     """Refresh token from the agent's consent; later tokens are stored next to the cursor. Set `refresh_token_file` or
     `refresh_token_env` instead of writing it here."""
-
-    french_descriptions: ClassVar = {
-        "client_id": "Identifiant de l'application auprès de l'instance.",
-        "client_secret": "Secret de l'application. À donner par `client_secret_file` ou `client_secret_env` plutôt qu'ici.",
-        "refresh_token": "Jeton de renouvellement issu de l'accord de l'agent ; les suivants sont conservés à côté du curseur. À "
-        "donner par `refresh_token_file` ou `refresh_token_env` plutôt qu'ici.",
-    }
 
 
 class Api(Options):
@@ -85,18 +71,6 @@ class Api(Options):
     """Pause between two pages of 100 appointments, in seconds. The server refuses more than 50 requests a minute."""
     days_back: Annotated[int, Field(ge=0, le=730)] = 14
     """Past days whose appointments are polled, in addition to all future appointments."""
-
-    french_descriptions: ClassVar = {
-        "oauth": "Application OAuth qui a l'accord d'un agent.",
-        "email": "Adresse électronique du compte d'agent. Prendre un compte à part, car chaque connexion ferme la session "
-        "précédente.",
-        "password": "Mot de passe de l'agent. À donner par `password_file` ou `password_env` plutôt qu'ici.",
-        "url": "Adresse de l'instance.",
-        "round_seconds": "Intervalle approximatif entre deux relevés de tous les rendez-vous, en secondes.",
-        "page_seconds": "Pause entre deux pages de 100 rendez-vous, en secondes. Le serveur refuse plus de 50 requêtes par "
-        "minute.",
-        "days_back": "Jours passés dont les rendez-vous sont relevés, outre tous les rendez-vous à venir.",
-    }
 
     @model_validator(mode="after")
     def _check_account(self) -> Self:
@@ -133,24 +107,6 @@ class RdvConfig(PushConfig):
     """Routing by the number of the organisation. The API is polled for the organisations listed here."""
     api: Api | None = None
     """Access to the API, which finds changes missed by webhooks. Default: only webhooks."""
-
-    french_descriptions: ClassVar = {
-        "secret": "Secret commun aux webhooks de toutes ces organisations. À donner par `secret_file` ou `secret_env` plutôt "
-        "qu'ici.",
-        "previous_secret": "Secret précédent, accepté jusqu'à ce que toutes les organisations utilisent le nouveau. À donner par "
-        "`previous_secret_file` ou `previous_secret_env` plutôt qu'ici.",
-        "max_body_bytes": "Taille maximale du corps d'une requête, en octets ; au-delà elle est refusée (413). 4 Mio contiennent "
-        "environ 1 000 participants.",
-        "sector": "Secteur dont la clé sert aux pseudonymes des usagers, sauf si une table ci-dessous en fixe un autre.",
-        "site": "Site, sauf si une table ci-dessous en fixe un autre.",
-        "service": "Service, sauf si une table ci-dessous en fixe un autre.",
-        "queue": "File, sauf si une table ci-dessous en fixe une autre.",
-        "motifs": "Ce qui vaut pour un motif, par son numéro. Passe avant lieu, service et organisation.",
-        "lieux": "Ce qui vaut en un lieu, par son numéro. Passe avant service et organisation.",
-        "services": "Ce qui vaut pour les motifs d'un service, par son numéro. Passe avant l'organisation.",
-        "organisations": "Ce qui vaut dans une organisation, par son numéro. L'API est relevée pour celles qui sont ici.",
-        "api": "Accès à l'API, qui trouve les changements manqués par les webhooks. À défaut, seulement les webhooks.",
-    }
 
     @model_validator(mode="after")
     def _check_organisations(self) -> Self:

@@ -2,11 +2,10 @@
 
 import json
 import os
-from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, ClassVar, Final, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -52,19 +51,12 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
-    french_descriptions: ClassVar[Mapping[str, str]] = {}
-    """French descriptions of the options by name. Descriptions of inherited options are inherited too."""
-
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Raise `TypeError` for an option without a description, and for a French description without an option."""
+        """Raise `TypeError` for an option without a description."""
         super().__pydantic_init_subclass__(**kwargs)
         if undocumented := [name for name, option in cls.model_fields.items() if not option.description]:
             raise TypeError(f"{cls.__name__}: no description of {', '.join(undocumented)}")
-        of_bases = ChainMap(*(vars(base).get("french_descriptions", {}) for base in cls.__mro__))
-        if unknown := of_bases.keys() - cls.model_fields.keys():
-            raise TypeError(f"{cls.__name__}.french_descriptions: no option {', '.join(sorted(unknown))}")
-        cls.french_descriptions = of_bases
 
     @model_validator(mode="before")
     @classmethod
@@ -109,33 +101,25 @@ def is_secret(annotation: Any) -> bool:
 def table(model: type[Options], language: str = "en") -> str:
     """Return the options of `model` as a Markdown table. Options of nested tables follow the table's own row.
 
-    Options without a French description keep the English one: see `speaks_french`.
+    Descriptions that no catalogue of `language` has stay in English.
     """
     return "\n".join(
         (translate(_HEAD, language), "|---|---|---|---|", *(_row(option, language) for option in walk(model)))
     )
 
 
-def speaks_french(model: type[Options]) -> bool:
-    """Return whether every option has a French description."""
-    return all(option.french for option in walk(model))
-
-
 class Option(NamedTuple):
-    """One option, of a model or of a nested table."""
+    """One option of a model or of a nested table, and its path, for example `queues.<name>.label`."""
 
     path: str
-    """For example `queues.<name>.label`."""
     field: FieldInfo
-    french: str
-    """French description; empty if it is missing."""
 
 
 def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
     """Yield every option, followed by the options of its nested tables."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
-        yield Option(path, field, model.french_descriptions.get(name, ""))
+        yield Option(path, field)
         for below, inner in _tables(field.annotation, path):
             yield from walk(inner, f"{below}.")
 
@@ -153,15 +137,14 @@ def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
 
 
 def _row(option: Option, language: str) -> str:
-    path, field, meaning = option
+    path, field = option
     default = (
         translate(N_("*required*"), language)
         if field.is_required()
         else _format_default(field.get_default(call_default_factory=True))
     )
-    if language != "fr" or not meaning:
-        meaning = " ".join((field.description or "").split())
-    return f"| `{path}` | {kind_of(field.annotation, language)} | {default} | {meaning} |"
+    meaning = " ".join((field.description or "").split())
+    return f"| `{path}` | {kind_of(field.annotation, language)} | {default} | {translate(meaning, language)} |"
 
 
 def _format_default(default: Any) -> str:

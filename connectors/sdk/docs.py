@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.sdk.config import ConnectorConfig, speaks_french, table
+from connectors.sdk.config import ConnectorConfig, table
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
 from models.locale import _
@@ -15,19 +15,11 @@ READMES: Final[dict[str, str]] = {"README.md": "en", "README.fr.md": "fr"}
 
 
 def find_readmes(connector: Connector[Any]) -> dict[Path, str]:
-    """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above.
-
-    The French README is included only if all options have French descriptions.
-    """
+    """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above."""
     home = Path(inspect.getfile(connector.config)).parent
     for directory in (home, home.parent):
-        found = {directory / name: language for name, language in READMES.items() if (directory / name).exists()}
-        if found:
-            return {
-                path: language
-                for path, language in found.items()
-                if language == "en" or speaks_french(connector.config)
-            }
+        if found := {directory / name: language for name, language in READMES.items() if (directory / name).exists()}:
+            return found
     return {}
 
 

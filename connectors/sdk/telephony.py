@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache, partial
 from ipaddress import ip_address
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
@@ -59,14 +59,6 @@ class QueueOptions(Options):
     extensions: tuple[str, ...] = ()
     """Extensions that lead to this queue. A transfer to one of them counts as a transfer to the queue."""
 
-    french_descriptions: ClassVar = {
-        "label": "Nom dans les événements et les chiffres. Par défaut : celui du standard.",
-        "service": "Service qui répond.",
-        "site": "Site du service.",
-        "extensions": "Numéros internes qui mènent à cette file. Un transfert vers l'un d'eux compte comme un transfert "
-        "vers la file.",
-    }
-
 
 class PhoneLine(Options):
     """One number that citizens dial."""
@@ -77,12 +69,6 @@ class PhoneLine(Options):
     """Service of the arriving call. Once in a queue, a call has the queue's service."""
     site: Label = ""
     """Site of the arriving call. Once in a queue, a call has the queue's site."""
-
-    french_descriptions: ClassVar = {
-        "line": "Nom dans les événements ; le numéro lui-même n'est pas publié.",
-        "service": "Service de l'appel à son arrivée. Dans une file, l'appel a le service de la file.",
-        "site": "Site de l'appel à son arrivée. Dans une file, l'appel a le site de la file.",
-    }
 
 
 class PhoneNames:

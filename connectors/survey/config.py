@@ -1,6 +1,6 @@
 """Options of one survey tool."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
@@ -31,16 +31,6 @@ class MessageTypeOptions(Options):
     """Path of the reference that the survey link contained. Without it, an answer is linked to no contact."""
     scores: dict[FeedbackScale, FieldPath] = Field(default_factory=dict)
     """Paths of the scores by scale; scores are whole numbers. For answers only."""
-
-    french_descriptions: ClassVar = {
-        "event": "Invitation d'un usager, ou réponse.",
-        "id": "Chemin de l'identifiant de l'invitation ou de la réponse chez l'outil.",
-        "time": "Chemin de l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970. De deux réponses de même "
-        "`id`, la plus tardive compte.",
-        "reference": "Chemin de la référence contenue dans le lien vers l'enquête. Sans elle, une réponse n'est rattachée à "
-        "aucun contact.",
-        "scores": "Chemins des notes, par échelle ; les notes sont des nombres entiers. Pour les réponses seulement.",
-    }
 
     @model_validator(mode="after")
     def _check_scores(self) -> Self:
@@ -73,17 +63,3 @@ class SurveyConfig(SignedConfig):
     """Message types that are neither invitations nor answers."""
     types: dict[str, MessageTypeOptions] = Field(min_length=1)
     """Mappings by the tool's message types."""
-
-    french_descriptions: ClassVar = {
-        "reference_secret": "Secret des références dans les liens d'enquête, au format de `secret`. À partager seulement entre "
-        "l'émetteur des invitations et ce connecteur.",
-        "previous_reference_secret": "Secret précédent, dont les références restent acceptées.",
-        "sector": "Secteur dont la clé masque les identifiants qui peuvent être personnels ; aussi le secteur des événements "
-        "sans contact. Un contact garde le sien.",
-        "site": "Site des invitations et réponses. Par défaut, pour les événements d'un contact : celui du contact.",
-        "service": "Service des invitations et réponses. Par défaut, pour les événements d'un contact : celui du contact.",
-        "timezone": "Fuseau des heures sans décalage, comme `Europe/Paris`. À défaut, ces heures sont rejetées.",
-        "type": "Chemin du type de message.",
-        "ignored": "Types de message qui ne sont ni des invitations ni des réponses.",
-        "types": "Correspondances par type de message de l'outil.",
-    }

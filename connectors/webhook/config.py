@@ -1,7 +1,7 @@
 """Options of one sender of webhooks, and the event types that its messages can be mapped to."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Self, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic.fields import FieldInfo
@@ -85,23 +85,6 @@ class MessageTypeOptions(Options):
     data: dict[str, FieldPath] = Field(default_factory=dict)
     """Paths of the event's data, by field name in the event: `queue = "data.waiting_room"`."""
 
-    french_descriptions: ClassVar = {
-        "event": "Type d'événement d'Accueil, comme `visit.arrived`.",
-        "id": "Chemin de l'identifiant du contact chez l'émetteur : le même dans tous les messages d'un contact.",
-        "time": "Chemin de l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970.",
-        "revision": "Chemin d'une valeur qui distingue les événements de ce type d'un même contact, si plusieurs messages "
-        "peuvent signaler le même fait. L'identifiant de l'événement dépend alors du contact et de la révision. Sinon chaque "
-        "message (`webhook-id`) donne un événement.",
-        "site": "Chemin du site ; ses valeurs doivent figurer dans `labels`.",
-        "service": "Chemin du service ; ses valeurs doivent figurer dans `labels`.",
-        "phone": "Chemin du numéro de téléphone de l'usager.",
-        "email": "Chemin de l'adresse électronique de l'usager.",
-        "case": "Chemin du numéro du cas de l'usager.",
-        "dossier": "Chemin du numéro du dossier en ligne de l'usager.",
-        "rdv_user": "Chemin de l'identifiant de l'usager dans l'outil de rendez-vous.",
-        "data": "Chemins des données de l'événement, par nom de champ dans l'événement : `queue = \"data.waiting_room\"`.",
-    }
-
     @model_validator(mode="after")
     def _check_data(self) -> Self:
         fields = data_fields(self.event)
@@ -138,16 +121,3 @@ class WebhookConfig(SignedConfig):
     """Names of sites, services, queues and other values in events, by the sender's names."""
     types: dict[str, MessageTypeOptions] = Field(min_length=1)
     """Mappings by the sender's message types."""
-
-    french_descriptions: ClassVar = {
-        "site": "Site des messages sans site.",
-        "service": "Service des messages sans service.",
-        "timezone": "Fuseau des heures sans décalage, comme `Europe/Paris`. À défaut, ces heures sont rejetées.",
-        "daily_ids": "À activer si les identifiants de contact de l'émetteur recommencent chaque jour, comme les numéros de "
-        "ticket. Le jour, dans `timezone`, fait alors partie de l'identifiant.",
-        "region": "Pays des numéros de téléphone au format national.",
-        "type": "Chemin du type de message.",
-        "ignored": "Types de message qui ne concernent aucun contact.",
-        "labels": "Noms des sites, services, files et autres valeurs dans les événements, par les noms de l'émetteur.",
-        "types": "Correspondances par type de message de l'émetteur.",
-    }

@@ -3,6 +3,7 @@
 import ast
 import gettext
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -14,6 +15,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_keywords
 from babel.messages.pofile import read_po
 
+from connectors.sdk.config import walk
+from connectors.sdk.registry import installed, load
 from models.locale import DIRECTORY, LANGUAGES, translate
 
 ROOT = Path(__file__).parents[2]
@@ -47,10 +50,16 @@ def extract_messages() -> set[tuple[str | None, str]]:
     keywords = parse_keywords(
         ["_", *re.findall(r"-k (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))],
     )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    methods = [
+        (pattern, mapping["method"])
+        for mapping in project["tool"]["babel"]["mappings"]
+        for pattern in mapping["pattern"]
+    ]
     return {
         (context, text)
         for room in ("models", "connectors", "streams", "grafana")
-        for _path, _line, text, _comments, context in extract_from_dir(ROOT / room, [("**.py", "python")], {}, keywords)
+        for _path, _line, text, _comments, context in extract_from_dir(ROOT / room, methods, {}, keywords)
     }
 
 
@@ -64,6 +73,14 @@ def test_every_message_is_translated_and_used() -> None:
     assert {"missing": extracted - catalogue, "unused": catalogue - extracted} == {"missing": set(), "unused": set()}, (
         "run make catalogues, and translate the new messages"
     )
+
+
+@pytest.mark.parametrize("name", [name for name, package, _version in installed() if package == "accueil"])
+def test_every_option_of_a_connector_is_a_message(name: str) -> None:
+    catalogue = read(FRENCH / "accueil.po")
+    options = [*walk(load(name).config)]
+    missing = [option.path for option in options if " ".join((option.field.description or "").split()) not in catalogue]
+    assert missing == [], "add the module to the first mapping of Babel in pyproject.toml, and run make catalogues"
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.name)

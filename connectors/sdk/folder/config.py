@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -28,19 +28,6 @@ class FolderConfig(ConnectorConfig):
     """Larger files are rejected unread. Reading a file of this size must take less than about 20 seconds."""
     afterwards: Literal["keep", "delete"] = "keep"
     """Processed files are kept in `done/`, or deleted. Rejected files are always kept."""
-
-    french_descriptions: ClassVar = {
-        "inbox": "Dossier où les fichiers sont déposés. Ses sous-dossiers sont ignorés.",
-        "archive": "Destination : `work/`, `done/<date>/`, `rejected/<motif>/`. Sur le système de fichiers d'`inbox`, et en "
-        "dehors.",
-        "settle_seconds": "Temps sans changement de taille ni de date de modification avant la lecture d'un fichier. 0 si les "
-        "fichiers arrivent entiers, par renommage.",
-        "pair_seconds": "Temps après lequel un fichier sans son pendant (scan, fiche) est traité seul.",
-        "max_megabytes": "Un fichier plus gros est rejeté sans être lu. La lecture d'un fichier de cette taille doit prendre "
-        "moins de 20 secondes environ.",
-        "afterwards": "Les fichiers traités sont gardés dans `done/` (`keep`) ou supprimés (`delete`). Les fichiers rejetés "
-        "sont toujours gardés.",
-    }
 
     @field_validator("archive")
     @classmethod

@@ -1,7 +1,7 @@
 """Options of connectors that receive messages by HTTP."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
@@ -28,16 +28,6 @@ class PushConfig(ConnectorConfig):
     sector: Sector = "general"
     """Sector whose key makes the pseudonyms. A citizen has different pseudonyms in different sectors."""
 
-    french_descriptions: ClassVar = {
-        "host": "Adresse d'écoute. Si d'autres machines envoient des messages, mettre devant un mandataire inverse avec TLS.",
-        "port": "Port d'écoute ; 0 en prend un qui est libre, pour les essais.",
-        "path": "Chemin des requêtes.",
-        "max_body_bytes": "Taille maximale d'un corps. Au-delà il est refusé (413), sans être lu si sa taille est annoncée.",
-        "body_seconds": "Durée maximale de réception d'un corps (408).",
-        "requests_per_second": "Limite de requêtes par seconde d'une même adresse, par rafales d'une seconde au plus (429).",
-        "sector": "Secteur dont la clé produit les pseudonymes. Un usager a un pseudonyme différent dans chaque secteur.",
-    }
-
     def exclusive_resources(self) -> Iterator[ExclusiveResource]:
         """Yield the resources that no other instance may use, such as its port."""
         yield from super().exclusive_resources()
@@ -52,12 +42,6 @@ class SignedConfig(PushConfig):
     """Secret of the sender: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
     previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
     """Previous secret, accepted until the sender uses the new one. Also as `previous_secret_file` or `…_env`."""
-
-    french_descriptions: ClassVar = {
-        "secret": "Secret de l'émetteur : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
-        "previous_secret": "Secret précédent, accepté jusqu'à ce que l'émetteur utilise le nouveau. Aussi par "
-        "`previous_secret_file` ou `…_env`.",
-    }
 
     @property
     def secrets(self) -> list[SecretStr]:

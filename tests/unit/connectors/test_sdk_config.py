@@ -5,14 +5,14 @@ import os
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
 from connectors.sdk import docs, registry
-from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
+from connectors.sdk.config import ConnectorConfig, Options, parse, table
 from connectors.sdk.errors import (
     ConfigError,
     SourceMisconfiguredError,
@@ -91,7 +91,7 @@ class Kind(StrEnum):
 
 
 class Everything(ConnectorConfig):
-    """Options of every kind, in both languages."""
+    """Options of every kind."""
 
     path: Path
     """A file."""
@@ -110,17 +110,6 @@ class Everything(ConnectorConfig):
     others: tuple[Inner, ...] = ()
     """Tables."""
 
-    french_descriptions: ClassVar = {
-        "path": "Un fichier.",
-        "kind": "Un choix.",
-        "limit": "Une limite.",
-        "ratio": "Une part.",
-        "strict": "Un interrupteur.",
-        "kinds": "Des choix.",
-        "main": "Une table.",
-        "others": "Des tables.",
-    }
-
 
 class TestTable:
     def test_every_type_has_a_name_in_both_languages(self) -> None:
@@ -137,25 +126,11 @@ class TestTable:
             "| `others` | list | `[]` | Tables. |",
             "| `others[].port` | whole number | `993` | Port of the server. |",
         ]
-        assert french[0] == "| `path` | chemin | *obligatoire* | Un fichier. |"
+        assert french[0] == "| `path` | chemin | *obligatoire* | A file. |", "no catalogue has this description"
         assert french[3:5] == [
-            "| `ratio` | nombre | `0.5` | Une part. |",
-            "| `strict` | true ou false | `true` | Un interrupteur. |",
+            "| `ratio` | nombre | `0.5` | A share. |",
+            "| `strict` | true ou false | `true` | A switch. |",
         ]
-
-    def test_french_description_requires_an_option(self) -> None:
-        assert not speaks_french(Everything)  # its nested table has no French descriptions
-        assert table(type("More", (Everything,), {}), "fr") == table(Everything, "fr")
-        with pytest.raises(TypeError, match=r"Wrong\.french_descriptions: no option prt"):
-            type(
-                "Wrong",
-                (ConnectorConfig,),
-                {
-                    "__annotations__": {"port": int},
-                    "port": Field(description="Where."),
-                    "french_descriptions": {"prt": "Où."},
-                },
-            )
 
     def test_table_is_written_between_the_two_markers_only(self, tmp_path: Path) -> None:
         readme = tmp_path / "README.md"

@@ -1,6 +1,6 @@
 """Options of one workspace."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from connectors.sdk.webhook.config import PushConfig
 from models.envelope import Label
@@ -16,9 +16,3 @@ class TwilioTaskrouterConfig(PushConfig):
     """Auth token of the account, the key of Twilio's signatures. Give it as `auth_token_file` or `auth_token_env`."""
     queues: dict[str, Label]
     """Names of the task queues in events, by their names at Twilio; calls in other queues are rejected."""
-
-    french_descriptions: ClassVar = {
-        "url": "Adresse de rappel des événements de l'espace de travail, exactement comme chez Twilio, qui la signe.",
-        "auth_token": "Jeton du compte, clé des signatures. À donner par `auth_token_file` ou `auth_token_env`.",
-        "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres files sont rejetées.",
-    }
