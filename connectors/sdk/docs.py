@@ -17,7 +17,7 @@ READMES: Final[dict[str, str]] = {"README.md": "en", "README.fr.md": "fr"}
 def find_readmes(connector: Connector[Any]) -> dict[Path, str]:
     """Return the READMEs with options of `connector`: next to its code or, for a separate package, one level above.
 
-    The French README is included only if all options have French descriptions.
+    Return none if neither has any. The French README is included only if all options have French descriptions.
     """
     home = Path(inspect.getfile(connector.config)).parent
     for directory in (home, home.parent):
