@@ -19,7 +19,10 @@ FILE: Final = "cluster.json"
 
 
 def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
-    """Mark the start of a reread for each instance that has read its source but has no position file left."""
+    """Mark the start of a reread for each instance that has read its source but has no position file left.
+
+    Sources that send each record once have no such file, and are left out.
+    """
     for instance in instances:
         context = instance.context(directory, lasting=False)
         has_read = instance.connector.position_files(instance.config) and has_worked(context.directory)

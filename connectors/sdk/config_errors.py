@@ -107,7 +107,10 @@ def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str
 
 
 def allowed(detail: ErrorDetails) -> str:
-    """Return the message about an invalid value, without its key: the error, or the allowed values. English if unknown here."""
+    """Return the message about an invalid value, without its key: the error, or the allowed values.
+
+    An error type without a message here gets pydantic's own, in English.
+    """
     kind, bounds = detail["type"], detail.get("ctx", {})
     if "message" in bounds:  # set by our own validators
         return str(bounds["message"])

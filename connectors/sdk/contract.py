@@ -64,7 +64,7 @@ class Context:
     source: str
     """`<connector>/<instance>`: the `source` of its events."""
     directory: Path
-    """The instance's directory, mode 0700; in a probe a temporary copy of it."""
+    """The instance's directory, mode 0700. In a probe or a dry run it may be a temporary copy, or missing."""
     cursor: Cursor
     """Saved position, for sources that have one."""
     pseudonym_key: Callable[[str], PseudonymKey]

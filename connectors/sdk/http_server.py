@@ -255,7 +255,7 @@ class Filter:
 
 
 def refusal(scope: Any) -> HTTPStatus | None:
-    """Return the error status of a request with an unknown method, too long, with NUL or with a needless body; else None."""
+    """Return the error status of a request that no application needs: unknown method, too long, NUL, needless body; else None."""
     if scope["method"] not in METHODS:
         return HTTPStatus.NOT_IMPLEMENTED
     if len(scope["raw_path"]) + len(scope["query_string"]) > TARGET_BYTES:

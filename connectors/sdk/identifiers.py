@@ -27,7 +27,7 @@ _DIGEST: Final = re.compile(r"REF-[A-Za-z0-9_-]{20}", re.ASCII)
 
 
 def may_be_phone_number(text: str) -> bool:
-    """Return whether `text` contains nine digits in a row, with any separators. A separate date does not count."""
+    """Return whether `text` contains nine digits in a row, with up to three separators between two. Dates do not count."""
     return _NINE_DIGITS.search(_DATE.sub("date", text)) is not None
 
 

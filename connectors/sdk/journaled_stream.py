@@ -40,7 +40,7 @@ class StreamRecord(msgspec.Struct, array_like=True):
 
     @classmethod
     def filtered(cls, messages: Iterable[Message], select: Callable[[Message], Message | None]) -> list[Self]:
-        """Return a record, received now, for each message for which `select` does not return None: of its retained headers."""
+        """Return a record, received now, of the headers that `select` retains of each message; none if it returns None."""
         now = time.time()
         return [cls(0, now, retained) for message in messages if (retained := select(message)) is not None]
 

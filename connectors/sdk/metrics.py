@@ -63,7 +63,7 @@ class Metrics:
 
 
 class Meter:
-    """The metrics of one instance. Those of all kinds of source exist from the start, so that Prometheus sees an increase."""
+    """The metrics of one instance. Those without a status or finding exist from the start: Prometheus sees the first increase."""
 
     def __init__(self, metrics: Metrics, source: str) -> None:
         self.published = metrics.published.labels(source)

@@ -116,7 +116,7 @@ def deliver(
 
 
 def partition_of(key: bytes, count: int) -> int:
-    """Return the partition of a key, of `count`, as Kafka's own clients choose it; kafka-python's function is 30 times slower."""
+    """Return the partition of a key, below `count`, as Kafka's own clients choose it; kafka-python's way is 30 times slower."""
     return (murmurhash2(key, _SEED) & 0x7FFFFFFF) % count
 
 

@@ -39,7 +39,7 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 """Longest pause, unless the server asks for a longer one."""
 JITTER: Final = 0.1
-"""Random variation of intervals and pauses, as a fraction."""
+"""Largest random change, as a fraction: intervals become shorter or longer, pauses only shorter."""
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
 

@@ -60,13 +60,13 @@ class Finding(StrEnum):
     """Difference between a source's messages and polling it."""
 
     MISSING = "missing"
-    """Polled, but not pushed before."""
+    """Polled, but neither pushed nor polled before."""
     LATE = "late"
-    """Pushed after this or a newer state was known."""
+    """Pushed after a newer state, or a polled one of the same time, was known."""
     DUPLICATE = "duplicate"
-    """Pushed again."""
+    """Pushed again with the same state and time."""
     CORRECTED = "corrected"
-    """Polled with another state than the one known."""
+    """Polled with another, newer state than the latest known one."""
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True):
@@ -101,7 +101,7 @@ class KeyHistory(NamedTuple):
     until: float = 0.0
     """End of the key's object, in seconds since 1970; keys that end first are dropped first."""
     group: str | None = None
-    """Group that listed the key; None if no poll listed it, or it is no longer listed."""
+    """Group that last listed the key; None if no poll listed it, or after `Reconciler.stop_tracking`."""
 
 
 class ReconcileChanges(NamedTuple):
@@ -139,7 +139,7 @@ class Round(NamedTuple):
     found: Mapping[Finding, int]
     """Number of findings since the previous poll, without zeros."""
     gone: Mapping[str, Mapping[str, str]]
-    """Keys that are no longer listed, by group, with their last states."""
+    """Keys that are gone (see `Reconciler.end_round`), by group, with their last states."""
 
 
 class Reconciler:
@@ -255,7 +255,10 @@ class Reconciler:
         return changes
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes`, in the order of `take_changes`, to disk in one transaction. Sometimes drop keys above the limit."""
+        """Write `changes` to disk in one transaction, and sometimes drop the keys above the limit.
+
+        Call it once for each result of `take_changes`, in order.
+        """
         if changes.known or changes.reconcile_stats != self.stored_stats:
             with self._database.transaction():
                 self._write(changes)

@@ -45,7 +45,7 @@ class StoredReject(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Short name for people: the first eight digits of `content`. Different records may have the same name."""
+        """Short name for people: the first eight hexadecimal digits of `content`. Different records may have the same name."""
         return self.content[:8]
 
 

@@ -135,9 +135,9 @@ def _start(runner: InstanceRunner, stop: threading.Event) -> threading.Thread:
 
 
 def _find_stuck(runners: Iterable[InstanceRunner], ended: Collection[InstanceRunner]) -> list[InstanceRunner]:
-    """Return the instances that require the process to exit now, which do not include all stalled or `ended` ones.
+    """Return the stalled or `ended` instances because of which the process must exit now.
 
-    While others work, an instance that restarts did not help may stall for longer, or stay ended.
+    If no other instance works, these are all of them. Otherwise an instance that restarts did not help may stall for longer.
     """
     stalled = [runner for runner in runners if runner.is_stalled or runner in ended]
     if not set(runners) - set(stalled):

@@ -51,7 +51,7 @@ class _Segment:
 
 
 class Spool:
-    """First-in-first-out queue in `directory`, for one thread of one process."""
+    """First-in-first-out queue in `directory`, for one thread of one process. The constructor sets damaged data aside."""
 
     def __init__(
         self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES
@@ -89,7 +89,7 @@ class Spool:
         return max(0, self._limit - self.size)
 
     def append(self, payloads: Sequence[bytes]) -> None:
-        """Append records and return once they are on disk. Raises `SpoolFullError` if they do not all fit."""
+        """Append records and return once they are on disk. Raises `SpoolFullError`, and stores none, if they do not all fit."""
         if not payloads:
             return
         frames = b"".join(map(_frame, payloads))

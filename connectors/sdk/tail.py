@@ -32,7 +32,7 @@ POLL_SECONDS: Final = 0.02
 SKIP_SECONDS: Final = 1.0
 """Longest time that one call spends on skipping a line that is too long."""
 JUST_SECONDS: Final = 1.0
-"""Longest time since a file was seen to have no unread lines for it to count as read whole when it is rewritten."""
+"""A file without unread lines within this time before it was rewritten counts as read whole: no loss is logged."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
 """Suffix that a rotation adds to a log's name: a number, a date, `.old` or `.bak`; empty for the log itself. Names of other logs
 may begin like this log's name."""

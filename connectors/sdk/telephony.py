@@ -174,7 +174,7 @@ def is_here(host: str) -> bool:
 
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
-    """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
+    """Return `<kind>-<keyed digest>`, with nine bytes of digest, as an identifier for `name` that does not reveal it."""
     return keyed_digest(kind, name, key, 9)
 
 

@@ -30,7 +30,7 @@ class Suffixes(NamedTuple):
     sidecars: frozenset[str]
 
     def are_whole(self, names: Collection[str]) -> bool:
-        """Return whether the files are complete, so that no other file of this name is expected."""
+        """Return whether the files of one name are complete, so that no other file of this name is expected."""
         suffixes = {suffix_of(name) for name in names}
         known = self.contents | self.sidecars
         return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)

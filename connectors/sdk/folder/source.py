@@ -67,7 +67,8 @@ class FolderSource(Source[ReadClaim, int]):
     def __init__(self, config: FolderConfig, context: Context) -> None:
         """Open the folder and resume the claims in `work/`.
 
-        Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, and `SourceUnavailableError`.
+        Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, `SourceUnavailableError` if the inbox
+        cannot be used, and `ConnectorError` if the archive cannot.
         """
         self._config = config
         self._listed_at = float("-inf")

@@ -56,7 +56,7 @@ class Call:
     first_position: int = 0
     entered_at: int = 0
     agent: "Agent | None" = None
-    """Agent whose phone rings."""
+    """Agent whose phone rings; None if no phone rings."""
     stays: int = 0
     """Number of starts and ends of queue stays; actions planned for an earlier stay are void."""
 
@@ -73,7 +73,7 @@ class Agent:
     connected_at: int = 0
     """Start of the conversation; 0 while the phone rings."""
     busy: bool = False
-    """Whether the agent has a call or wraps it up."""
+    """True while the agent has a call, also one that still rings, or wraps it up."""
     free_since: float = 0.0
     pause_seconds: float = 0.0
     """Duration of the pause that follows the current call; 0 if none does."""
@@ -115,7 +115,7 @@ class Switchboard(ABC):
         self.ledger = Ledger()
         self.now = 0.0
         self.pace = 1.0
-        """Factor applied to planned durations."""
+        """Factor applied to all durations given to `after`."""
         self._plan: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
         self._random = Random(seed)  # noqa: S311 - a simulation
@@ -381,7 +381,10 @@ class Switchboard(ABC):
             self.after(0.5, self._dispatch, agent.queue)
 
     def _keep_roster(self, queue: Queue, late_seconds: float = ROSTER_SECONDS) -> None:
-        """Plan logins within `late_seconds`, or log agents out when free, to reach the number required. Plan the next call."""
+        """Plan logins within `late_seconds`, or log agents out when free, to reach the number required until the next adjustment.
+
+        Plan the next adjustment after `ROSTER_SECONDS`, unless the simulation ends before.
+        """
         soon = self.now + ROSTER_SECONDS
         opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
         queue.needed = max(self._profile.agents(queue.service, at) for at in (self.now, soon))

@@ -100,7 +100,7 @@ class ConnectorHarness:
 
     @contextmanager
     def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
-        """Open the instance at the last acknowledged position, and close `publisher` at the end."""
+        """Open the instance at the last acknowledged position, with a checkpoint at each step. Close `publisher` at the end."""
         with (
             closing(publisher),
             closing(Attempts(self.directory)) as attempts,

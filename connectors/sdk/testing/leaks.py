@@ -130,7 +130,10 @@ def _shape(node: Any) -> Any:
 
 
 def forms_outside(value: str, outcome: Outcome, source: str) -> list[str]:
-    """Return the names of the forms of `value` in a record's events. Of a rejection, return `detail` if it contains `value`."""
+    """Return the names of the forms of `value` in a record's events.
+
+    For a rejection, return `detail` if its detail contains `value`.
+    """
     if isinstance(outcome, Reject):
         return ["detail"] if value.lower() in outcome.detail.lower() else []
     outside = "\n".join(encode(event).decode() for event in outcome).lower()

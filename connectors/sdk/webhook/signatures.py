@@ -27,7 +27,7 @@ class SignatureError(Exception):
 
 
 def check_secret(secret: SecretStr | None) -> SecretStr | None:
-    """Return `secret`, which may be None. Raises `ValueError` if it is not Base64, or shorter than `KEY_BYTES`."""
+    """Return `secret`, which may be None. Raises `ValueError` if it is not Base64, or its key is shorter than `KEY_BYTES`."""
     if secret is None:
         return None
     try:
