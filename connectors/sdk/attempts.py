@@ -29,9 +29,9 @@ NOTE: Final = "unfinished"
 MOST_ATTEMPTS: Final = 3
 """A record that ended this number of processes is rejected."""
 STEADY_SECONDS: Final = 60.0
-"""Time without another end of the process that resets the counts."""
+"""Running time of an instance after which the end of the next batch resets the counts."""
 BATCH: Final = "batch"
-"""Note for a batch."""
+"""Note for a whole batch, in place of a record's digest."""
 NOTE_BYTES: Final = 64
 """Fixed length of a note."""
 REFUSED: Final = _(
@@ -58,21 +58,24 @@ class Attempts:
 
     @property
     def is_careful(self) -> bool:
-        """True if each record needs its own note, since an earlier process ended while it worked."""
+        """True if each record needs its own note, since an earlier process ended while it worked; False after a reset."""
         return bool(self._ends)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Note a batch for the duration of the block; then reset the counts if the instance has run for `STEADY_SECONDS`."""
+        """Note a batch while the block runs. After a block without an error, reset the counts if `STEADY_SECONDS` have passed.
+
+        An `Exception` removes the note. Any other error leaves it, since the process ends.
+        """
         with self._noted(BATCH):
             yield
         if self._ends and time.monotonic() - self._began_at > STEADY_SECONDS:
             self._forget()
 
     def attempt(self, record: bytes, work: Callable[[], T], otherwise: Callable[[], T]) -> T:
-        """Return the result of `work`, and note `record` while it runs.
+        """Return the result of `work`, and note `record` while it runs. Without a directory, only call `work`.
 
-        If `record` has ended `MOST_ATTEMPTS` processes, return the result of `otherwise` instead.
+        If `record` has ended `MOST_ATTEMPTS` processes, log this and return the result of `otherwise` instead.
         """
         if self._file < 0:
             return work()
@@ -84,7 +87,7 @@ class Attempts:
             return work()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of the note. Later calls note nothing."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -24,7 +24,10 @@ class Producer(Protocol):
     """Interface of a producer: kafka-python's, or a fake one in tests."""
 
     def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
-        """Send records in order. The futures have `is_done`, `failed()`, `exception` and `get(seconds)`."""
+        """Send records, in order per partition, and return futures that are done when all are acknowledged.
+
+        Each has `is_done`, `failed()`, `exception` and `get(seconds)`.
+        """
 
     def abandon(self) -> None:
         """Stop immediately and drop unsent records."""
@@ -33,7 +36,7 @@ class Producer(Protocol):
 class BrokerConnection:
     """Connection to the broker; `producer` is None while there is none.
 
-    `open_producer` may raise `failures`; it is called in a separate thread.
+    `open_producer` may raise `failures` and `BrokerRefusedError`; it is called in a separate thread.
     """
 
     def __init__(self, open_producer: Callable[[], Producer], failures: tuple[type[Exception], ...]) -> None:
@@ -48,7 +51,7 @@ class BrokerConnection:
         self._try_at = 0.0
 
     def connect(self, wait_seconds: float) -> None:
-        """Start to connect if the pause is over, and wait up to `wait_seconds` for the result.
+        """Start to connect, and wait up to `wait_seconds` for the result. During a pause, only wait.
 
         On success set `producer`. After a failure begin a pause, and set `refusal` if Kafka refused.
         """
@@ -75,18 +78,18 @@ class BrokerConnection:
             log.info("broker_connected")
 
     def works(self) -> None:
-        """Reset the pauses after an acknowledgement."""
+        """Note an acknowledgement: the next failure is followed by the shortest pause."""
         self._failures = 0
 
     def abandon(self) -> None:
-        """Close the connection without waiting for acknowledgements."""
+        """Close the connection, if any, without waiting for acknowledgements, and begin a pause."""
         if self.producer is not None:
             self.producer.abandon()
             self.producer = None
             self._pause()
 
     def close(self) -> None:
-        """Close the connection, also while it is being opened."""
+        """Wait until a connection that is being opened succeeds or fails, then close it."""
         self._thread.shutdown(wait=True)
         if self._opening is not None and self._opening.exception() is None:
             self.producer = self._opening.result()

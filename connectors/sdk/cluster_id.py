@@ -15,11 +15,14 @@ from connectors.sdk.instance import Instance
 from connectors.sdk.reread import find_position_files, mark
 
 FILE: Final = "cluster.json"
-"""File in the instance's directory."""
+"""File with the id, in the instance's directory."""
 
 
 def mark_lost_positions(instances: Iterable[Instance], directory: Path) -> None:
-    """Mark instances that have read their source but lost their position: they read it again."""
+    """Mark the start of a reread for each instance that has read its source but has no position file left.
+
+    Sources that send each record once have no such file, and are left out.
+    """
     for instance in instances:
         context = instance.context(directory, lasting=False)
         has_read = instance.connector.position_files(instance.config) and has_worked(context.directory)
@@ -45,7 +48,7 @@ def find_other_cluster(instances: Iterable[Instance], directory: Path, cluster: 
 
 
 def is_elsewhere(home: Path, cluster: str) -> bool | None:
-    """Return whether the events of the instance in `home` are in another cluster than `cluster`; None if unknown."""
+    """Return whether the events of the instance in `home` are in another cluster than `cluster`; None if no id is saved."""
     known = _read(home)
     return known != cluster if known else None
 

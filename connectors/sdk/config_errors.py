@@ -34,7 +34,7 @@ _PLAIN: Final = {
     "date_from_datetime_inexact": N_("must be a day, without a time"),
     **dict.fromkeys(("too_short", "string_too_short"), N_("is empty")),
 }
-"""Messages by pydantic's error types."""
+"""Messages by pydantic's error types, without the key that begins the line."""
 _BOUNDED: Final = {
     **dict.fromkeys(("literal_error", "enum"), N_("must be {expected}")),
     "greater_than_equal": N_("must be at least {ge}"),
@@ -48,7 +48,7 @@ _BOUNDED: Final = {
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
-    """Return one line per error of a table at the key `above`, which `model` validated."""
+    """Return one line per error of a table at the key `above`, which `model` validated: the key's path and the message."""
     return [_format_error(detail, model, above) for detail in list_details(error)]
 
 
@@ -88,13 +88,16 @@ def format_key_path(keys: Iterable[int | str], given: Any = None) -> str:
 
 
 def suggest(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return a question that suggests the most similar of `known`, with `prefix` before it; empty if none is similar."""
+    """Return `; did you mean …?` with `prefix` and the most similar of `known`, to append to a message; empty if none is."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return _("; did you mean {}?").format(prefix + near[0]) if near else ""
 
 
 def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
-    """Return the names allowed at `keys`. All rows of a table with free row names (`queues.<name>`) allow the same names."""
+    """Return the names allowed in the table at `keys`; none if it is no table. Raises `KeyError` for an unknown key.
+
+    All rows of a table with free row names (`queues.<name>`) allow the same names.
+    """
     kind: Any = model
     for key in keys:
         kind = (
@@ -104,7 +107,10 @@ def known_keys_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str
 
 
 def allowed(detail: ErrorDetails) -> str:
-    """Return the message about an invalid value: its error, or the allowed values."""
+    """Return the message about an invalid value, without its key: the error, or the allowed values.
+
+    An error type without a message here gets pydantic's own, in English.
+    """
     kind, bounds = detail["type"], detail.get("ctx", {})
     if "message" in bounds:  # set by our own validators
         return str(bounds["message"])

@@ -64,17 +64,21 @@ class Context:
     source: str
     """`<connector>/<instance>`: the `source` of its events."""
     directory: Path
-    """The instance's directory, mode 0700."""
+    """The instance's directory, mode 0700. In a probe or a dry run it may be a temporary copy, or missing."""
     cursor: Cursor
     """Saved position, for sources that have one."""
     pseudonym_key: Callable[[str], PseudonymKey]
-    """Return the pseudonym key of a sector, see `connectors.sdk.keys.Keys.pseudonym_key`; raises `KeyFileError`."""
+    """Return the pseudonym key of a sector. Effects and errors are those of `connectors.sdk.keys.Keys.pseudonym_key`."""
     attempts: Attempts = field(default_factory=Attempts)
-    """Records which record is being parsed, for a source that parses records in `read`."""
+    """Notes which record is being parsed, for a source that parses records in `read`. The default notes nothing."""
 
 
 class Source(ABC, Generic[Raw, Position]):
-    """One open source. The SDK calls its methods from one thread. After any error it closes the source and opens a new one."""
+    """One open source. The SDK calls its methods from one thread.
+
+    After a `SourceUnavailableError` it calls `read` again. An error in `map` rejects the record. After any other error it closes
+    the source and opens a new one.
+    """
 
     checkpoint_seconds: float = 0.0
     """Shortest time between two calls of `position`. A shorter time costs more; a longer one repeats more after a crash."""
@@ -145,7 +149,7 @@ class Connector(Generic[Config]):
     """For example `asterisk`. First part of the `source` of its events."""
     config: type[Config]
     open: Callable[[Config, Context], Source[Any, Any]]
-    """Open a source. Must not disturb a process that runs the same instance; otherwise raises `InstanceInUseError`."""
+    """Open a source. If this would disturb a process that runs the same instance, it must raise `InstanceInUseError` instead."""
     simulate: click.Command | None = None
     """Command that simulates such a system, for demonstrations and tests: `accueil simulate <name>`."""
     description: str = ""
@@ -179,10 +183,13 @@ class Publisher(Protocol):
         """True if published events wait for confirmation."""
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Publish events. Call `on_confirmed` from `publish` or `poll` once these and all earlier events are stored safely."""
+        """Publish events, possibly none. Call `on_confirmed` from `publish` or `poll` once these and all earlier ones are safe.
+
+        Raises `SpoolFullError` if the events must be spooled and do not fit.
+        """
 
     def poll(self, wait_seconds: float) -> None:
-        """Process confirmations, and wait up to `wait_seconds` for the next one if events are pending."""
+        """Process confirmations, and wait up to `wait_seconds` for the next if events are pending. Raises as `publish` does."""
 
     def close(self) -> None:
         """Close the connection. Unconfirmed events remain unconfirmed."""

@@ -32,7 +32,7 @@ class Cursor:
         return _("{first} and {second}", first=first, second=second.name)
 
     def load(self) -> bytes | None:
-        """Return the newest undamaged position, or None on the first start. Raises `CursorDamagedError`."""
+        """Return the newest undamaged position; None without files. Raises `CursorDamagedError` if all files are damaged."""
         contents = [path.read_bytes() for path in self._paths if path.exists()]
         valid = [saved for saved in map(_unpack, contents) if saved]
         if contents and not valid:
@@ -47,7 +47,7 @@ class Cursor:
         return position
 
     def load_as(self, kind: type[_Position]) -> _Position | None:
-        """Return the newest position decoded from JSON, or None on the first start. Raises `CursorDamagedError`."""
+        """Return the position of `load` decoded from JSON. Raises `CursorDamagedError` also if it does not fit `kind`."""
         position = self.load()
         if position is None:
             return None

@@ -17,8 +17,8 @@ SETTINGS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 class Database:
     """The SQLite file at `path`, in which `commands` create missing tables. For one thread.
 
-    Raises `lost` if the file is damaged, or if it `was_there` and is missing; the text ends with `advice`. Its methods raise that
-    too, and `ConnectorError` if the file cannot be used now.
+    Raises `lost` if the file is damaged, or if it `was_there` and is missing or empty; the text ends with `advice`. Its methods
+    raise that too, and `ConnectorError` if the file cannot be used now.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Database:
         return self._connection.in_transaction
 
     def execute(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
-        """Execute a command and return its cursor. Outside a transaction the change is then on disk."""
+        """Execute a command with its values and return its cursor. Outside a transaction the change is then on disk."""
         try:
             return self._connection.execute(command, values)
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file

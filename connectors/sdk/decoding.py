@@ -16,7 +16,7 @@ from models.reasons import Reason
 
 T = TypeVar("T")
 MOST_NESTED: Final = 100
-"""Nesting depth above which `decode_response` replaces values by null."""
+"""Nesting depth above which `decode_response` replaces values by null if the response cannot be decoded unchanged."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -30,16 +30,17 @@ _FIELD: Final = re.compile(r"- at `\$\.([\w.]+)")
 
 
 def decode_json(content: bytes | str, kind: type[T]) -> T:
-    """Decode JSON; unknown fields are ignored. Raises `UnusableRecord`."""
+    """Decode JSON; unknown fields are ignored. Raises `UnusableRecord` if it is not valid JSON or does not fit `kind`."""
     with _explained():
         return msgspec.json.decode(content, type=kind)
 
 
 def decode_response(content: bytes, kind: type[T]) -> T:
-    """Decode a server's JSON response. Raises `msgspec.DecodeError` and `UnicodeDecodeError`.
+    """Decode a server's JSON response. Raises `msgspec.ValidationError` if it does not fit `kind`.
 
-    One bad record must not hide the others of its page. Lone surrogates are therefore replaced, and values nested deeper than
-    `MOST_NESTED` become null.
+    One bad record must not hide the others of its page. If the JSON cannot be decoded, lone surrogates are replaced, values
+    nested deeper than `MOST_NESTED` become null, and it is decoded again. Raises `msgspec.DecodeError` if this fails too, and
+    `UnicodeDecodeError`.
     """
     try:
         return msgspec.json.decode(content, type=kind)
@@ -54,7 +55,7 @@ def _replace_lone_surrogate(escape: re.Match[bytes]) -> bytes:
 
 
 def _prune(content: bytes) -> bytes:
-    """Return JSON with values nested too deep replaced by null."""
+    """Return JSON with lists and objects nested deeper than `MOST_NESTED` replaced by null."""
     kept, depth, begin = bytearray(), 0, 0
     for token in _TOKEN.finditer(content):
         sign = token[0][:1]
@@ -72,7 +73,8 @@ def _prune(content: bytes) -> bytes:
 def decode_form(content: bytes, kind: type[T]) -> T:
     """Decode a form (`application/x-www-form-urlencoded`), whose numbers are texts of digits.
 
-    The last of repeated names counts; unknown fields are ignored. Raises `UnusableRecord`.
+    The last of repeated names counts; unknown fields are ignored. Raises `UnusableRecord` if the form does not fit `kind`, is not
+    UTF-8, or has too many fields.
     """
     with _explained():
         form = dict(parse_qsl(content.decode(), keep_blank_values=True))

@@ -23,7 +23,7 @@ from connectors.sdk.spool import Spool, SpoolPosition
 from models.events import Event
 
 WINDOW_EVENTS: Final = 20_000
-"""Limit of unacknowledged events. kafka-python's own buffer has no limit."""
+"""Number of unacknowledged events from which the source is not read. kafka-python's own buffer has no limit."""
 SPOOL_ROOM_BYTES: Final = 24 << 20
 """Free space in the spool below which the source is not read: one read and all unacknowledged events must fit."""
 CHUNK_EVENTS: Final = 1_000
@@ -75,7 +75,7 @@ class SpooledPublisher:
 
     @property
     def ready(self) -> bool:
-        """True if there is room for events: in flight, or in the spool while the broker is unreachable."""
+        """True if there is room for events: in the spool without a broker, or in flight with one and an empty spool."""
         if self._connection.producer is None:
             return self._spool.room >= SPOOL_ROOM_BYTES
         return self._spool.empty and self._in_flight < WINDOW_EVENTS
@@ -91,7 +91,7 @@ class SpooledPublisher:
         return bool(self._deliveries)
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        """Send `events`, or spool them and call `on_confirmed` immediately.
+        """Send `events`; without a broker, or behind spooled events, spool them and call `on_confirmed` immediately.
 
         Raises `SpoolFullError` if they must be spooled and do not all fit.
         """
@@ -103,7 +103,11 @@ class SpooledPublisher:
             on_confirmed()
 
     def poll(self, wait_seconds: float) -> None:
-        """Confirm acknowledged events, waiting up to `wait_seconds`; reconnect if necessary; send events from the spool."""
+        """Confirm acknowledged events, waiting up to `wait_seconds`; reconnect if necessary; send events from the spool.
+
+        After an error, or `patience_seconds` without an acknowledgement, close the connection and spool the unconfirmed events.
+        Raises `SpoolFullError` if they do not fit.
+        """
         self._confirm(wait_seconds)
         if self._connection.producer is None:
             self._connection.connect(0.0 if self.ready else wait_seconds)
@@ -112,7 +116,7 @@ class SpooledPublisher:
         self._send_spooled()
 
     def close(self) -> None:
-        """Close the connection and the spool's files."""
+        """Close the connection and the spool's files; unacknowledged events stay unconfirmed."""
         self._deliveries.clear()
         self._connection.close()
         self._spool.close()

@@ -27,7 +27,7 @@ class CursorDamagedError(ConnectorError):
 
 
 class InstanceInUseError(ConnectorError):
-    """Another process runs the same instance."""
+    """The lock of an instance, an archive or another directory is held: it is in use by another process or instance."""
 
 
 class StuckError(ConnectorError):
@@ -70,13 +70,13 @@ _FILES: Final = {
 
 
 def describe_os_error(error: OSError, path: object) -> str:
-    """Return a description of `error` for the file or directory at `path`."""
+    """Return one line, without a full stop: `path` (a file, a directory or an address) and a description of `error`."""
     known = _FILES.get(error.errno or 0)
     return f"{path} {_(known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
 
 
 def source_error(error: OSError, path: object) -> SourceUnavailableError:
-    """Return the `SourceUnavailableError`, or its subclass, to raise if the path of an option cannot be read."""
+    """Return the error to raise if the path of an option cannot be read: misconfigured if missing, denied or of a wrong type."""
     kind = SourceMisconfiguredError if isinstance(error, _CONFIGURATION_ERRORS) else SourceUnavailableError
     return kind(describe_os_error(error, path))
 
@@ -85,7 +85,10 @@ _CONFIGURATION_ERRORS: Final = (FileNotFoundError, NotADirectoryError, IsADirect
 
 
 def safe_error_text(error: Exception) -> str:
-    """Return a text for `error` that contains no record's values: its own text only if it is known to be safe."""
+    """Return a text for `error` that contains no record's values.
+
+    It is the text of a `ConnectorError`, the class and text of an `OSError`, and otherwise the class and the line of code.
+    """
     if isinstance(error, ConnectorError):
         return str(error)
     name = type(error).__name__

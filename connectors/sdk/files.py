@@ -51,7 +51,7 @@ def replace(path: Path, content: bytes) -> None:
 def lock(path: Path, in_use: str) -> int:
     """Lock a directory, or a file that is created if necessary, and return a descriptor that holds the lock until it is closed.
 
-    The kernel closes it when the process ends. Raises `InstanceInUseError` with the text `in_use`.
+    The kernel closes it when the process ends. Raises `InstanceInUseError` with the text `in_use` if it is locked already.
     """
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)

@@ -41,7 +41,7 @@ class Flow:
         self._meter = meter
         self._attempts = attempts or Attempts()
         self.read_at = time.monotonic()
-        """Monotonic time of the last successful read."""
+        """Monotonic time of the last successful read; at first, of the creation."""
         self._busy = False
         self._unmarked = True  # the initial position must be saved too
         self._marked_at = 0.0
@@ -59,9 +59,9 @@ class Flow:
         return self._source.trouble
 
     def step(self) -> None:
-        """Read and publish new records if the publisher is ready, and process confirmations.
+        """Process confirmations. If the publisher is ready, then read and map records, publish events and store rejected records.
 
-        Raises `SourceUnavailableError`.
+        Raises `SourceUnavailableError`, after publishing the position, and the errors of the publisher and of storage.
         """
         self._meter.update_response_counts(self._source.response_counts)
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
@@ -141,7 +141,7 @@ class Flow:
 def map_or_reject(
     map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
 ) -> Outcome:
-    """Return the outcome of `map_one`. Return a rejection if it raises, or an event's time is too far from `now`."""
+    """Return the outcome of `map_one`. Return a rejection if it raises, or if an event's time is too far from `now`."""
     try:
         outcome = map_one(raw)
         if not isinstance(outcome, Reject):

@@ -3,8 +3,8 @@
 uvicorn alone counts connections only after their first request, has no timeout for headers and bodies, and keeps a response until
 the client reads it. This server adds these limits:
 
-* `CONNECTIONS` connections. A further one closes the connection that has waited longest for its client. Half requests, slow
-  bodies and idle connections therefore make room for clients that send whole requests.
+* `CONNECTIONS` connections. A further one closes the connection that has waited longest for its client, or itself if none waits.
+  Half requests, slow bodies and idle connections therefore make room for clients that send whole requests.
 * `WAIT_SECONDS` for the headers, for the body, and for the next request of a connection.
 * `SEND_SECONDS` for a client to read its response, less if all unread responses exceed `UNSENT_BYTES`.
 * Known methods, bounded paths and headers, and no body in requests that change nothing.
@@ -36,8 +36,8 @@ UNSENT_BYTES: Final = 64 << 20
 READ_BYTES: Final = 16_384
 """Limit of one read from a connection. Parsing many small chunks would otherwise delay other connections."""
 ACCEPTED_SHARE: Final = 8
-"""Divisor of `CONNECTIONS`: the number of connections accepted in one iteration of the event loop. A larger burst could displace
-a request before the server reads it."""
+"""Divisor of a server's limit of connections: the number of connections accepted in one iteration of the event loop. A larger
+burst could displace a request before the server reads it."""
 TARGET_BYTES: Final = 8_192
 """Longest path and query of a request."""
 HEADER_BYTES: Final = 16_384
@@ -56,7 +56,10 @@ ANSWERABLE: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 
 
 class Server(uvicorn.Server):
-    """Serves `app` within the limits; `body_seconds` is the timeout of a body."""
+    """Serves `app` within the limits; `body_seconds` is the timeout of a body.
+
+    The limit `connections` is lowered if the process may not open enough files.
+    """
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class Server(uvicorn.Server):
             listener.listen(BACKLOG)  # asyncio has set it to `backlog`
 
     async def on_tick(self, counter: int) -> bool:
-        """Check the limits at intervals, and return whether to stop; called ten times a second."""
+        """Check the limits in every `CHECK_TICKS`-th call, and return whether to stop; called ten times a second."""
         if counter % CHECK_TICKS == 0:
             self._pool.check(time.monotonic())
         return await super().on_tick(counter)
@@ -123,7 +126,7 @@ class Pool:
         self.waiting.pop(connection, None)
 
     def check(self, now: float) -> None:
-        """Close connections that exceed a time limit, then those that exceed `UNSENT_BYTES` together."""
+        """Close connections that exceed a time limit, then others without progress until `UNSENT_BYTES` suffices for the rest."""
         for connection in list(self._open):
             connection.check(now)
         stuck = sorted((connection for connection in self._open if connection.unsent), key=lambda each: each.taken_at)
@@ -142,12 +145,12 @@ class Connection(H11Protocol):
         self._since = 0.0
         self._awaits_body = False
         self.unsent = 0
-        """Unread bytes of a response; 0 while the application adds to them."""
+        """Unread bytes of a response at the last progress; 0 while the application adds to them."""
         self.taken_at = 0.0
         """Monotonic time of the last progress."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request, or close."""
+        """Add the connection to the pool, and wait for a request unless the pool closes it."""
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's, for one call of recv()
         self._pool.admit(self)
@@ -217,7 +220,7 @@ class Connection(H11Protocol):
         self._pool.waiting[self] = None
 
     def _update_waiting(self) -> None:
-        """Update whether the connection waits for its client."""
+        """Make the connection wait if a body begins, and end the wait when the request is complete."""
         awaited_body, self._awaits_body = self._awaits_body, False
         if self._is_answered or self.transport.is_closing():
             return
@@ -236,7 +239,7 @@ class Filter:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Answer a request with its `refusal`, or pass it to the application if there is none."""
         status = refusal(scope) if scope["type"] == "http" else None
         if status is None:
             await self._app(scope, receive, send)
@@ -252,7 +255,7 @@ class Filter:
 
 
 def refusal(scope: Any) -> HTTPStatus | None:
-    """Return the error status of a request that no application needs; None for other requests."""
+    """Return the error status of a request that no application needs: unknown method, too long, NUL, needless body; else None."""
     if scope["method"] not in METHODS:
         return HTTPStatus.NOT_IMPLEMENTED
     if len(scope["raw_path"]) + len(scope["query_string"]) > TARGET_BYTES:

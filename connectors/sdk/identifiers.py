@@ -16,7 +16,7 @@ MAX_SECONDS: Final = 604_800
 MAX_PLAIN_NUMBER: Final = 99_999_999
 """Highest record number that an id contains unchanged: eight digits. A French telephone number has nine without its 0."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
-"""Capitals and digits, at least one digit: e-mail addresses and names do not have this format."""
+"""Capitals, digits and `._/-`, at least one digit: e-mail addresses and names do not have this format."""
 _MONTH, _DAY, _YEAR = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:19|20)\d\d"
 _DATE: Final = re.compile(
     rf"(?<!\d)(?:{_YEAR}(?:([./_-]?){_MONTH}\1{_DAY})?|{_DAY}([./_-]?){_MONTH}\2{_YEAR})(?!\d)", re.ASCII
@@ -27,14 +27,15 @@ _DIGEST: Final = re.compile(r"REF-[A-Za-z0-9_-]{20}", re.ASCII)
 
 
 def may_be_phone_number(text: str) -> bool:
-    """Return whether `text` contains nine digits in a row, with any separators. A separate date does not count."""
+    """Return whether `text` contains nine digits in a row, with up to three separators between two. Dates do not count."""
     return _NINE_DIGITS.search(_DATE.sub("date", text)) is not None
 
 
 def reference_for(text: str, key: PseudonymKey) -> str:
-    """Return a register number in the form that events may contain: unchanged, or a keyed digest if it may be personal.
+    """Return a register number in the form that events may contain: unchanged or, if it may be personal, a keyed digest.
 
-    `2026-000123` and `MAARCH/2026A/17` stay unchanged. A digest from this function stays unchanged too.
+    `2026-000123` and `MAARCH/2026A/17` stay unchanged, an empty text and a digest from this function too. A text without the
+    format `REFERENCE`, or with nine digits in a row, gives a digest.
     """
     is_plain = REFERENCE.fullmatch(text) or _DIGEST.fullmatch(text)
     return text if not text or (is_plain and not may_be_phone_number(text)) else keyed_digest("REF", text, key)
@@ -46,7 +47,7 @@ def number_for(number: int, key: PseudonymKey) -> str:
 
 
 def keyed_digest(kind: str, text: str, key: PseudonymKey, size: int = 15) -> str:
-    """Return `<kind>-<keyed digest>` of `size` bytes as an identifier that does not reveal `text`."""
+    """Return `<kind>-<digest>` as an identifier that does not reveal `text`: a keyed digest of `size` bytes, in Base64."""
     # With the sector's key, as for pseudonyms: telephone numbers can be guessed from a plain hash.
     digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:size]
     return f"{kind}-{urlsafe_b64encode(digest).decode()}"

@@ -1,7 +1,7 @@
 """Runner of one connector instance, in its own thread.
 
-After any error the runner closes the source and opens it again at the last acknowledged position, as after a crash. This single
-way of recovery is therefore exercised often.
+After an error the runner closes the source and opens it again at the last acknowledged position, as after a crash. This single
+way of recovery is therefore exercised often. Only an unavailable source stays open and is read again.
 """
 
 import os
@@ -36,7 +36,7 @@ LOCK: Final = "lock"
 UNAVAILABLE_SECONDS: Final = 0.5
 RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
-"""Time without an error that resets the count of consecutive errors."""
+"""An error after a longer run of the source counts as the first of consecutive errors."""
 STUCK_SECONDS: Final = 60.0
 """Longest time without progress. Beyond it an instance is stuck, and the process exits, since a restart can help."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
@@ -63,7 +63,7 @@ class Instance(NamedTuple):
     connector: Connector[Any]
     config: ConnectorConfig
     is_blocked: IsBlocked | None = None
-    """Tests whether a number or address is blocked: it identifies no citizen and gets no pseudonym."""
+    """Tests whether a number or address is blocked: it identifies no citizen and gets no pseudonym. None blocks none."""
 
     @property
     def source(self) -> str:
@@ -71,7 +71,7 @@ class Instance(NamedTuple):
         return f"{self.connector.name}/{self.name}"
 
     def context(self, directory: Path, *, lasting: bool = True) -> Context:
-        """Return the context of the instance below `directory`, without a lock.
+        """Return the context of the instance, without a lock. `directory` contains the data of all connectors.
 
         If `lasting`, create the instance's directory. Otherwise create nothing, and replace a missing key by a temporary one.
         """
@@ -83,7 +83,10 @@ class Instance(NamedTuple):
 
     @contextmanager
     def locked(self, directory: Path, *, lasting: bool = True) -> Iterator[Context]:
-        """Lock the instance below `directory` for this process; `lasting` is that of `context`. Raises `InstanceInUseError`."""
+        """Lock the instance while the block runs, and yield its `context`. Raises `InstanceInUseError` if it is locked already.
+
+        An instance without a lock file never ran: unless `lasting`, it is not locked, and nothing is created.
+        """
         context = self.context(directory, lasting=lasting)
         path = context.directory / LOCK
         with ExitStack() as stack:
@@ -98,7 +101,7 @@ class Instance(NamedTuple):
 
 
 OpenPublisher = Callable[[str, Spool, Meter], Publisher]
-"""Opens the publisher of the source with the given name."""
+"""Opens the publisher of the source `<connector>/<instance>`, with its spool and its metrics."""
 
 
 class InstanceRunner:
@@ -131,7 +134,7 @@ class InstanceRunner:
 
     @property
     def stuck(self) -> bool:
-        """True if the time without progress exceeds the limit, so that the process must exit."""
+        """True if the process must exit: the time without progress exceeds `STUCK_SECONDS`, or more if restarts did not help."""
         return time.monotonic() - self._step_at > self._patience
 
     @property
@@ -141,7 +144,7 @@ class InstanceRunner:
 
     @property
     def was_stuck(self) -> bool:
-        """True if restarts because of the instance have not helped."""
+        """True if at least `MOST_STARTS` consecutive restarts because of the instance have not helped."""
         return self._times_stuck >= MOST_STARTS
 
     def note_stuck(self) -> None:
@@ -150,7 +153,7 @@ class InstanceRunner:
             replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
     def report_stall(self) -> None:
-        """Report that the instance is stalled. Called in another thread, since its own makes no progress."""
+        """Report an instance that is stalled but not stuck yet. Called in another thread, since its own makes no progress."""
         trouble = _("makes no progress, as before the last restarts; the other instances continue")
         if self.is_stalled and not self.stuck:
             self._report(trouble, connector=self.instance.source)
@@ -161,7 +164,7 @@ class InstanceRunner:
         return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << doublings), LONGEST_STUCK_SECONDS))
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. Returns earlier only after an exit that a restart in this process cannot help."""
+        """Work until `stop` is set; open the source again after any `Exception`. Another error, such as `SystemExit`, ends it."""
         structlog.contextvars.bind_contextvars(connector=self.instance.source)
         self._began_at = time.monotonic()
         failures = 0

@@ -22,7 +22,7 @@ JOURNAL_BYTES: Final = 64 << 20
 SEGMENT_BYTES: Final = 256 << 10
 READ_AT_ONCE: Final = 1_000
 STEADY_SECONDS: Final = 10.0
-"""The end of a connection that lasted longer does not count as a failure."""
+"""A connection that lasted longer resets the pauses: the shortest one follows its end."""
 LONGEST: Final = 300
 """Longest stored value of a message, in characters. Required values are shorter."""
 Message = dict[str, str]
@@ -40,13 +40,13 @@ class StreamRecord(msgspec.Struct, array_like=True):
 
     @classmethod
     def filtered(cls, messages: Iterable[Message], select: Callable[[Message], Message | None]) -> list[Self]:
-        """Return records of what `select` retains of messages received now; it returns None for those not needed."""
+        """Return a record, received now, of the headers that `select` retains of each message; none if it returns None."""
         now = time.time()
         return [cls(0, now, retained) for message in messages if (retained := select(message)) is not None]
 
 
 def select_fields(message: Message, names: Sequence[str]) -> Message:
-    """Return those of the given headers that a message has, each cut to `LONGEST`."""
+    """Return the headers of `message` that are in `names`, each value cut to `LONGEST`."""
     return {name: message[name][:LONGEST] for name in names if name in message}
 
 
@@ -64,7 +64,7 @@ class StreamPosition(NamedTuple):
     saved: bytes
     """Content of the cursor file."""
     journal_position: SpoolPosition | None
-    """Position up to which the journal can be deleted."""
+    """Position up to which the journal can be deleted; None if nothing was read from it."""
 
 
 RecordT = TypeVar("RecordT", bound=StreamRecord)
@@ -108,7 +108,7 @@ class JournaledStream(Generic[RecordT]):
     def read(self, wait_seconds: float) -> list[JournalEntry]:
         """Return records in order, once they are in the journal; none after `wait_seconds` without any.
 
-        Raises `SourceUnavailableError`, also during a pause and while the journal is full.
+        Raises `SourceUnavailableError` without a connection, also during a pause, and while the journal is full.
         """
         if entries := self._read_journal():
             return entries
@@ -136,7 +136,7 @@ class JournaledStream(Generic[RecordT]):
         self._journal.close()
 
     def _receive(self, wait_seconds: float) -> list[RecordT]:
-        """Return received records, after the initial records of a new connection."""
+        """Return received records, after the initial records of a new connection. Raises only if there are none."""
         if self._connection is None and self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         records: list[RecordT] = []
@@ -200,7 +200,7 @@ class Checkpoint(msgspec.Struct, Generic[TrackerT]):
 
 
 class MappedStream(JournaledStream[RecordT], Generic[RecordT, TrackerT]):
-    """A `JournaledStream` whose records are mapped with the memory of earlier ones. `mapping_with` takes this memory."""
+    """A `JournaledStream` whose records are mapped with the memory of earlier ones. `mapping_with` makes a mapping with it."""
 
     def __init__(
         self,
@@ -225,5 +225,5 @@ class MappedStream(JournaledStream[RecordT], Generic[RecordT, TrackerT]):
         return self._mapping.reject(raw, reason, detail)
 
     def map_again(self, content: bytes, tracker: TrackerT, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected record, mapped with the memory saved in its rejection."""
+        """Return the outcome of a rejected record, mapped with the memory saved in its rejection. Raises `UnusableRecord`."""
         return self._mapping_with(tracker).map(JournalEntry(content, read_at))

@@ -86,7 +86,7 @@ class Keys:
 def load_key(directory: Path, sector: str) -> PseudonymKey:
     """Return the key of `sector` from `<directory>/<sector>.key`, and create it if it is missing.
 
-    Raises `KeyFileError` if other users can read it, or if it is not a key.
+    Raises `KeyFileError` if other users can access it or the directory, or if it is not a key.
     """
     path = _path(directory, sector)
     make_private_directory(directory)

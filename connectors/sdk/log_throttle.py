@@ -23,7 +23,7 @@ class LogThrottle:
         self._next_at = 0.0
 
     def count(self, reason: str, number: int = 1) -> None:
-        """Count `number` more events."""
+        """Count `number` more events with `reason`."""
         if not self._counts:
             self._due_at = max(time.monotonic() + GATHER_SECONDS, self._next_at)
         self._counts[reason] += number

@@ -63,7 +63,7 @@ class Metrics:
 
 
 class Meter:
-    """The metrics of one instance. All exist from the start, so that Prometheus sees the first increase."""
+    """The metrics of one instance. Those without a status or finding exist from the start: Prometheus sees the first increase."""
 
     def __init__(self, metrics: Metrics, source: str) -> None:
         self.published = metrics.published.labels(source)
@@ -91,13 +91,13 @@ class Meter:
             self._last_event.set(newest)
 
     def update_response_counts(self, response_counts: Mapping[int, int]) -> None:
-        """Update the HTTP responses since the source was opened; a first call with zeros creates the series."""
+        """Add the responses since the last call. Counts begin at 0 when the source is opened; zeros create the series."""
         for status, count in response_counts.items():
             self._metrics.requests.labels(self._name, str(status)).inc(max(0, count - self._answered[status]))
             self._answered[status] = count
 
     def update_reconcile_stats(self, reconcile_stats: ReconcileStats | None) -> None:
-        """Update the results of polling the source; do nothing if it is not polled."""
+        """Add the findings since the last call, and set the time of the last poll; do nothing if the source is not polled."""
         if reconcile_stats is None:
             return
         for finding in Finding:

@@ -28,11 +28,11 @@ _NAMES: Final[tuple[tuple[type, str], ...]] = (
     (set, N_("list")),
     (frozenset, N_("list")),
 )
-"""The first match counts: a bool is also an int, and a text is also a sequence."""
+"""Names of types; the first match counts: a bool is also an int, and a text is also a sequence."""
 
 
 def kind_of(annotation: Any, language: str) -> str:
-    """Return the name of the type that `annotation` allows, in `language`; for an enumeration, its values."""
+    """Return the names of the types that `annotation` allows, in `language`, without None; for an enumeration, its values."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return kind_of(get_args(annotation)[0], language)

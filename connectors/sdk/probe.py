@@ -23,13 +23,13 @@ from models.reasons import Reason
 WAIT_SECONDS: Final = 2.0
 """Longest wait for a new record."""
 MOST_RECORDS: Final = 10_000
-"""Limit of records read by a probe."""
+"""Number of records after which a probe reads no further ones."""
 READING_SECONDS: Final = 2.0
-"""Limit of the time that a probe reads."""
+"""Time after which a probe reads no further records."""
 MAX_DETAILS: Final = 3
 """Number of different details in a `ProbeResult` for each reason."""
 NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
-"""Files of the publisher in the instance's directory; they may be large."""
+"""Files in the instance's directory that no source needs, as patterns; they may be large."""
 
 
 class ProbedOutcomes(list[Outcome]):
@@ -78,7 +78,10 @@ def probe_with_context(connector: Connector[Any], config: ConnectorConfig, conte
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the first records from the position of `context`, and change nothing. Raises `ConnectorError`."""
+    """Return the outcomes of the first records from the position of `context`, and change nothing.
+
+    Raises the source's `ConnectorError`s, and `SourceUnavailableError` for any other error of the source.
+    """
     try:
         return (connector.probe or partial(_open_and_read, connector))(config, context)
     except ConnectorError:
@@ -93,7 +96,7 @@ def _open_and_read(connector: Connector[Any], config: ConnectorConfig, context: 
 
 
 def read_available(source: Source[Any, Any], wait_seconds: float) -> ProbedOutcomes:
-    """Read and map until no record comes, up to `MOST_RECORDS` or `READING_SECONDS`; wait only for the first record."""
+    """Read and map until no record comes, or beyond `MOST_RECORDS` or `READING_SECONDS`; wait only for the first record."""
     outcomes = ProbedOutcomes()
     now, deadline = datetime.now(UTC), time.monotonic() + READING_SECONDS
     while raws := source.read(0.0 if outcomes else wait_seconds):

@@ -27,7 +27,8 @@ def citizen_identities(
 ) -> str:
     """Return the `identities` of one citizen: pseudonyms of the known values, the strongest first; empty if none is known.
 
-    Values are as written in the source, empty if unknown. Values that are not a valid address or number are ignored.
+    Pseudonyms are separated by spaces. Values are as written in the source, empty if unknown. Blocked values, and those that are
+    not a valid address or number, are left out.
     `region` is the country of numbers in national format.
     """
     known = (
@@ -39,7 +40,7 @@ def citizen_identities(
 
 
 def join(pseudonyms: Iterable[str]) -> str:
-    """Return the `identities` of one citizen, from pseudonyms ordered by strength. Pseudonyms of blocked values are empty."""
+    """Return `pseudonyms`, ordered by strength, separated by spaces. Empty ones, which blocked values have, are left out."""
     return " ".join(filter(None, pseudonyms))
 
 
@@ -52,7 +53,7 @@ class IdentityBlocklist:
 
     Patterns are numbers and addresses as people write them. `*` matches any characters, `?` matches one. A pattern for numbers
     begins with `+`, or with the leading 0 of national numbers. `region` is the country of national numbers. Raises `ValueError`
-    for an invalid pattern, with its position only, since the pattern may be personal.
+    for an invalid pattern. Its text contains the number of the pattern, from 1, but not the pattern, which may be personal.
     """
 
     def __init__(self, patterns: Iterable[str], region: str = "FR") -> None:

@@ -50,7 +50,8 @@ class KafkaPublisher(SpooledPublisher):
     """The production `Publisher`.
 
     `brokers` is `host:port,…`; `options` are passed to kafka-python (security). Only the first event of a topic waits for the
-    broker, at most `patience_seconds`. `check` returns Kafka's refusals for the given topics as a text; empty if there are none.
+    broker, at most `patience_seconds`. Before each connection, `check` gets the topics written to until then. It returns Kafka's
+    refusals for them as a text; empty if there are none. Other parameters are those of `SpooledPublisher`.
     """
 
     def __init__(
@@ -98,7 +99,8 @@ def deliver(
 ) -> None:
     """Send events without a spool, and return once they are as safe as those of a `KafkaPublisher`.
 
-    For callers that wait for the result. Raises `DeliveryError` after `patience_seconds`, or immediately if no broker listens.
+    For callers that wait for the result. Raises `DeliveryError` after `patience_seconds`, or earlier if Kafka refuses or no
+    broker listens.
     """
     settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
     deadline = time.monotonic() + patience_seconds
@@ -114,16 +116,18 @@ def deliver(
 
 
 def partition_of(key: bytes, count: int) -> int:
-    """Return the partition of a key, of `count`, as Kafka's own clients choose it; kafka-python's function is 30 times slower."""
+    """Return the partition of a key, below `count`, as Kafka's own clients choose it; kafka-python's way is 30 times slower."""
     return (murmurhash2(key, _SEED) & 0x7FFFFFFF) % count
 
 
 class _Producer(KafkaProducer):
     topics: set[str]
-    """All topics that have been written to."""
+    """All topics written to, also by earlier producers of the same publisher."""
 
     def send_all(self, records: Sequence[Record]) -> list[Any]:
-        """Add `records` to batches in order; return a future for each batch that contains some of them.
+        """Add `records` to batches, in order per partition; return a future for each batch that contains some of them.
+
+        The first record of a topic waits for its metadata. Raises `KafkaError` if that takes longer than `max_block_ms`.
 
         `KafkaProducer.send` makes a future for each record. With it the connector takes 1.7 times as much processor time for a
         line of `queue_log` (tests/bench/queue_log.py, from the log to Kafka). This follows the code of `KafkaProducer.send` and
@@ -210,14 +214,14 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any], topics: s
 
 
 def _collect() -> None:
-    """Close the sockets that kafka-python leaves in reference cycles after a failed connection, without warnings."""
+    """Collect garbage without warnings: this closes sockets that kafka-python leaves in reference cycles."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
 
 def _knock(brokers: Sequence[str]) -> None:
-    """Raise OSError if no broker listens. This is faster than a producer's attempt, and the error is clearer."""
+    """Raise OSError if no broker listens: that of the last one. This is faster and clearer than a producer's attempt."""
     for broker in brokers:
         host, _, port = broker.rpartition(":")
         try:

@@ -39,7 +39,7 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 """Longest pause, unless the server asks for a longer one."""
 JITTER: Final = 0.1
-"""Random variation of intervals and pauses, as a fraction."""
+"""Largest random change, as a fraction: intervals become shorter or longer, pauses only shorter."""
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
 
@@ -93,12 +93,12 @@ class Interval:
         return max(0.0, self._next - time.monotonic())
 
     def restart(self) -> None:
-        """Start the next interval."""
+        """Start the next interval, from now."""
         self._next = time.monotonic() + self._seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
 class Backoff:
-    """Pauses after failures of a server: each twice as long as the one before, or as long as the server asks for."""
+    """Pauses after failures of a server: each twice as long as the one before, up to a limit, or as long as the server asks."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -112,7 +112,7 @@ class Backoff:
 
     @property
     def trouble(self) -> str:
-        """Description of the last failure; empty after a success."""
+        """Description of the last failure; empty after a success, and at first."""
         return self._trouble
 
     @property

@@ -3,7 +3,7 @@
 from typing import Final
 
 MANY_CLIENTS: Final = 10_000
-"""Idle clients are removed above this number of clients."""
+"""From this number of clients on, idle ones are removed."""
 ROUNDING_SECONDS: Final = 1e-6
 """Tolerance for sums of fractions."""
 
@@ -15,7 +15,7 @@ class RateLimiter:
         self._due_at: dict[str, float] = {}
 
     def take(self, client: str, now: float, per_second: float, burst_seconds: float) -> float:
-        """Count a request of `client` at `now` (monotonic) and return 0, or the seconds to wait if it comes too early.
+        """Count a request of `client` at `now` (monotonic) and return 0. If it comes too early, only return the seconds to wait.
 
         A client without earlier requests may send one request and those of `burst_seconds` at once.
         """

@@ -60,13 +60,13 @@ class Finding(StrEnum):
     """Difference between a source's messages and polling it."""
 
     MISSING = "missing"
-    """Polled, but not pushed before."""
+    """Polled, but neither pushed nor polled before."""
     LATE = "late"
-    """Pushed after this or a newer state was known."""
+    """Pushed after a newer state, or a polled one of the same time, was known."""
     DUPLICATE = "duplicate"
-    """Pushed again."""
+    """Pushed again with the same state and time."""
     CORRECTED = "corrected"
-    """Polled with another state than the one known."""
+    """Polled with another, newer state than the latest known one."""
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True):
@@ -101,11 +101,11 @@ class KeyHistory(NamedTuple):
     until: float = 0.0
     """End of the key's object, in seconds since 1970; keys that end first are dropped first."""
     group: str | None = None
-    """Group that listed the key; None if no poll listed it, or it is no longer listed."""
+    """Group that last listed the key; None if no poll listed it, or after `Reconciler.stop_tracking`."""
 
 
 class ReconcileChanges(NamedTuple):
-    """Changes since the previous ones, to be stored once their events are safe."""
+    """Changed histories by key since the previous changes, and all findings until now; stored once their events are safe."""
 
     known: Mapping[str, KeyHistory]
     reconcile_stats: ReconcileStats
@@ -137,16 +137,16 @@ class Round(NamedTuple):
     """Result of a complete poll."""
 
     found: Mapping[Finding, int]
-    """Number of findings since the previous poll."""
+    """Number of findings since the previous poll, without zeros."""
     gone: Mapping[str, Mapping[str, str]]
-    """Keys that are no longer listed, by group, with their last states."""
+    """Keys that are gone (see `Reconciler.end_round`), by group, with their last states."""
 
 
 class Reconciler:
     """History of a source's keys in the file `told.sqlite` in `directory`. For one thread.
 
     Above `most_keys` it drops the keys that end first. Observations are on disk only after `keep`. After a crash before that,
-    they are observed again and count once. Raises `ConnectorError` if the file cannot be used.
+    they are observed again and count once. All methods raise `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
@@ -172,8 +172,8 @@ class Reconciler:
     def record_pushed(self, key: str, at: int, state: str, until: datetime) -> ObservationChange:
         """Record a pushed message, count it if it is a duplicate or late, and return the observations before and after.
 
-        `key` had `state` at `at`, in microseconds since 1970. Its object ends at `until` as far as known; keys that end first
-        are dropped first.
+        `key` had `state` at `at`, in microseconds since 1970. Its object ends at `until` as far as known, which counts if no
+        later state is known. A duplicate changes nothing.
         """
         known = self._recall(key)
         before, observation = known.observations, Observation(at, state, pushed=True)
@@ -189,7 +189,7 @@ class Reconciler:
         return self._recall(key).observations
 
     def stored_keys(self, prefix: str) -> set[str]:
-        """Return the keys on disk that begin with `prefix` (ASCII, not ending with the highest character)."""
+        """Return the keys on disk, without unsaved ones, that begin with `prefix` (ASCII, not empty)."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return {key for (key,) in self._database.execute(BETWEEN, prefix, end)}
 
@@ -200,7 +200,7 @@ class Reconciler:
             self._learn(key, known, observation, until)
 
     def see(self, key: str, group: str = "") -> None:
-        """Record that a poll lists `key` in `group`, regardless of its state."""
+        """Record that this poll lists `key` in `group`, regardless of its state. Call it before `find`, which needs the group."""
         self._seen.add(key)
         self._listing.add(group)
         known = self._recall(key)
@@ -215,8 +215,8 @@ class Reconciler:
         """Record a polled state of `key`, count it if it is missing or corrected, and return the observations before and after.
 
         Parameters are those of `record_pushed`. A state equal to the last known one, or not later than it, is ignored.
-        `made_at` is the creation time of the object, in the same unit as `at`; None if unknown. An object created before the
-        first complete poll of its group is not missing.
+        `made_at` is the creation time of the object, in the same unit as `at`; None if unknown. Nothing is missing before the
+        first complete poll of the key's group has ended, nor later an object created before it.
         """
         known = self._recall(key)
         before = known.observations
@@ -229,11 +229,11 @@ class Reconciler:
         return self._learn(key, known, Observation(at, state, pushed=False), until)
 
     def end_round(self, now: float, asked: PollScope = EVERYTHING) -> Round:
-        """End a complete poll at `now` (in seconds since 1970), and return its result.
+        """End a complete poll at `now` (in seconds since 1970), return its result, and start the next poll.
 
-        Keys that were `see`n before, but in neither this complete poll nor the previous one, are gone. They must end after
-        `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
-        `stop_tracking` is called.
+        Keys for which `see` was called in an earlier poll, but in neither this one nor the previous one, are gone. They must end
+        after `asked.complete_from`, and their group must list other keys. Each poll reports them until they are seen again or
+        `stop_tracking` is called. None is gone after `mark_incomplete`, or without `complete_from`.
         """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
         self._reported = Counter(self._counts)
@@ -248,14 +248,17 @@ class Reconciler:
         self._remember(key, self._recall(key)._replace(group=None))
 
     def take_changes(self) -> ReconcileChanges:
-        """Return the changes since the previous call."""
+        """Return the changes since the previous call, with all findings until now, for `keep`."""
         stats = ReconcileStats(dict(self._counts), self._compared_at, self._since)
         changes = ReconcileChanges(self._unsaved, stats)
         self._unsaved = {}
         return changes
 
     def keep(self, changes: ReconcileChanges) -> None:
-        """Write `changes` to disk in one transaction, and drop keys above the limit; call in the order of `take_changes`."""
+        """Write `changes` to disk in one transaction, and sometimes drop the keys above the limit.
+
+        Call it once for each result of `take_changes`, in order.
+        """
         if changes.known or changes.reconcile_stats != self.stored_stats:
             with self._database.transaction():
                 self._write(changes)

@@ -40,7 +40,7 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def headers(self) -> Headers:
-        """Return the headers of the Kafka record."""
+        """Headers of the Kafka record: the content type, and a mark if it is replayed or, if it is not, reread."""
         if self.replayed:
             return _REPLAYED_HEADERS
         return _REREAD_HEADERS if self.reread else _HEADERS

@@ -12,12 +12,12 @@ GROUP: Final = "accueil.connectors"
 
 
 def names() -> list[str]:
-    """Return the names of all installed connectors."""
+    """Return the names of all installed connectors, sorted."""
     return sorted(entry_points(group=GROUP).names)
 
 
 class Installed(NamedTuple):
-    """An installed connector and its package."""
+    """An installed connector, and name and version of its package, which are empty if unknown."""
 
     name: str
     package: str
@@ -25,7 +25,7 @@ class Installed(NamedTuple):
 
 
 def installed() -> list[Installed]:
-    """Return all installed connectors by name, each with its package."""
+    """Return all installed connectors with their packages, sorted by name."""
     found = [(entry.name, entry.dist) for entry in entry_points(group=GROUP)]
     return sorted(
         Installed(name, *((package.name, package.version) if package else ("", ""))) for name, package in found
@@ -33,7 +33,7 @@ def installed() -> list[Installed]:
 
 
 def load(name: str) -> Connector[Any]:
-    """Return the connector `name`. Raises `ConfigError` if it is not installed, or if its entry point is not a connector."""
+    """Return the connector `name`. Raises `ConfigError` if it is not installed, cannot be loaded, or is no `Connector`."""
     found = entry_points(group=GROUP, name=name)
     if not found:
         known = names()

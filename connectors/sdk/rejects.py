@@ -33,7 +33,7 @@ class StoredReject(NamedTuple):
     """A stored rejected record."""
 
     digest: str
-    """Identifier of the line, used to remove it."""
+    """SHA-256 of the stored line, used to remove it."""
     read_at: datetime
     reject: Reject
 
@@ -45,7 +45,7 @@ class StoredReject(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Short name for people, the same for equal content. Different records may have the same name."""
+        """Short name for people: the first eight hexadecimal digits of `content`. Different records may have the same name."""
         return self.content[:8]
 
 
@@ -109,7 +109,7 @@ class Rejects:
 
 
 def read(directory: Path) -> Iterator[StoredReject]:
-    """Yield the stored records in `directory`, the oldest first; skip lines that a crash left incomplete."""
+    """Yield the stored records in `directory`, the oldest first; skip blank lines, and those that a crash left incomplete."""
     for _, line in _lines(directory):
         if kept := _unpack(line):
             yield kept

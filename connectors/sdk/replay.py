@@ -27,11 +27,11 @@ class ReplayResult(NamedTuple):
     """Result of a replay."""
 
     used: int
-    """Number of records that now give events, or concern no contact."""
+    """Number of different records that now give events, or concern no contact."""
     events: int
-    """Number of events."""
+    """Number of events that these records give."""
     unusable: Counter[Reason]
-    """Records that are still rejected, by reason."""
+    """Number of different records that are still rejected, by reason."""
 
 
 def replay(
@@ -44,9 +44,10 @@ def replay(
 ) -> ReplayResult:
     """Map the `chosen` records of `instance` again, and remove from storage those that are no longer rejected.
 
-    `directory` contains the data of all connectors. With `dry_run` nothing is changed, and the instance may run. Raises
-    `InstanceInUseError` if the instance runs or its source can be opened only once, `SpoolFullError` if its spool has no room
-    (nothing is then changed), and the errors of opening its source.
+    Their events are appended to the instance's spool. `directory` contains the data of all connectors. With `dry_run` nothing is
+    changed, and the instance may run. Raises the errors of opening the source, and `SpoolFullError` if the spool has no room
+    (nothing is then changed). Raises `InstanceInUseError` if the instance runs; in a dry run, only if its source can be opened
+    only once.
     """
     now = datetime.now(UTC)
     unusable, payloads = Counter[Reason](), list[bytes]()
@@ -70,7 +71,7 @@ def replay(
 
 
 def _group(found: Iterable[StoredReject]) -> Iterable[Sequence[StoredReject]]:
-    """Return the copies of each record: a record that is read again is stored again."""
+    """Return the copies of each record, oldest first: a record that is read again is stored again."""
     copies: dict[Reject, list[StoredReject]] = {}
     for kept in found:
         copies.setdefault(kept.reject, []).append(kept)

@@ -35,7 +35,7 @@ class FirstRecords(NamedTuple):
 
 
 def last_reread_ms(home: Path) -> int:
-    """Return the time of the last reread of the instance in `home`, in milliseconds since 1970; 0 if it was never reread."""
+    """Return the time of the last reread of the instance in `home`, in milliseconds since 1970; 0 if there is none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads((home / MARK).read_bytes())["at"])
     return 0
@@ -47,13 +47,13 @@ def mark(home: Path) -> None:
 
 
 def find_position_files(instance: Instance, context: Context) -> list[Path]:
-    """Return the files with the position of the source; none if it cannot be read again, or was never read."""
+    """Return the existing files with the position of the source; none if it cannot be read again, or was never read."""
     names = [name + ending for name in instance.connector.position_files(instance.config) for ending in _SIBLINGS]
     return [path for name in names if (path := context.directory / name).exists()]
 
 
 def read_beginning(instance: Instance, context: Context) -> FirstRecords:
-    """Read the first records from the source's beginning, and change nothing. Raises `ConnectorError`."""
+    """Map the first records from the source's beginning, and change nothing. Raises `ConnectorError` if that is impossible."""
     position = [path.name for path in find_position_files(instance, context)]
     with scratch(context, ASIDE, MARK, *position) as own:
         outcomes = read_first(instance.connector, instance.config, own)

@@ -10,7 +10,7 @@ LONGEST_ASKED_SECONDS: Final = 3600.0
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float:
-    """Return the pause in seconds that a server asks for, as a duration or a date; 0 if it asks for none.
+    """Return the pause in seconds that a server asks for, as a duration or a date; 0 if the header is missing or invalid.
 
     At most `LONGEST_ASKED_SECONDS`. `headers` must be case-insensitive.
     """

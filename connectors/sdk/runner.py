@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked: IsBlocked | None = None) -> Instance:
-    """Return the instance `name` of the installed `connector`. Raises `ConfigError` with one line per error."""
+    """Return the instance `name` of the installed `connector`. Raises `ConfigError` for its name, connector or options."""
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
             _("{name!r}: a connector's name must match {pattern}", name=name, pattern=INSTANCE_NAME.pattern)
@@ -118,12 +118,12 @@ class ConnectorRunner:
             raise StuckError(_list_names(stuck))
 
     def healthy(self) -> State:
-        """Return whether every instance makes progress. If not, only a restart of the process can help."""
+        """Return whether no instance is stuck; the line names those that are. Only a restart of the process can help them."""
         stuck = [runner.instance.source for runner in self._runners if runner.stuck]
         return not stuck, _list_names(stuck) if stuck else "ok"
 
     def ready(self) -> State:
-        """Return whether every instance reads its source; the line names the ones that do not, with reasons."""
+        """Return whether all instances read their sources and deliver; the line names those in trouble, with reasons."""
         troubles = [f"{runner.instance.source}: {runner.trouble}" for runner in self._runners if runner.trouble]
         return not troubles, "; ".join(troubles) or "ok"
 
@@ -135,7 +135,10 @@ def _start(runner: InstanceRunner, stop: threading.Event) -> threading.Thread:
 
 
 def _find_stuck(runners: Iterable[InstanceRunner], ended: Collection[InstanceRunner]) -> list[InstanceRunner]:
-    """Return the instances because of which the process must exit now."""
+    """Return the stalled or `ended` instances because of which the process must exit now.
+
+    If no other instance works, these are all of them. Otherwise an instance that restarts did not help may stall for longer.
+    """
     stalled = [runner for runner in runners if runner.is_stalled or runner in ended]
     if not set(runners) - set(stalled):
         return stalled  # no instance gains by a longer wait

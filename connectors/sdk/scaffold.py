@@ -24,7 +24,7 @@ Kind = Literal["tail", "pull", "push"]
 def begin(name: str, kind: Kind, into: Path) -> Path:
     """Create the package of a connector `name` in a new directory in `into`, and return this directory.
 
-    Raises `ConfigError` if the name is invalid or the directory exists, and OSError.
+    Raises `ConfigError` if the name is invalid or already installed, or the directory exists, and OSError.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(_("{name!r}: a connector's name is 2 to 24 of a-z, 0-9 and _, as in my_desk", name=name))

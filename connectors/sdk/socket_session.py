@@ -14,7 +14,7 @@ from connectors.sdk.telephony import decode_text
 from models.locale import _
 
 START_SECONDS: Final = 20.0
-"""Longest duration of a login with its lists, in seconds. After 60 seconds without progress, an instance counts as stuck."""
+"""Timeout of all answers together, for a login with its lists. An instance without progress for 60 seconds counts as stuck."""
 CONNECT_SECONDS: Final = 5.0
 """Timeout of connecting and of sending."""
 LEAVE_SECONDS: Final = 0.2
@@ -39,7 +39,7 @@ def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
 class SocketSession(ABC, Generic[MessageT]):
     """One connection, with TLS if `secure` is given. Close it after an error.
 
-    Construction and all methods raise `SourceUnavailableError`.
+    Construction and all methods that send or receive raise `SourceUnavailableError` if the connection breaks or no answer comes.
     """
 
     ping: ClassVar[bytes]
@@ -70,7 +70,10 @@ class SocketSession(ABC, Generic[MessageT]):
         """Add received bytes, and return the messages that they complete."""
 
     def receive_messages(self, wait_seconds: float) -> list[MessageT]:
-        """Return received messages in order; none after `wait_seconds` without any, which also checks the connection."""
+        """Return received messages in order, skipped ones first; none after `wait_seconds` without any.
+
+        In that case send a ping if one is due, or raise if the last one was not answered in time.
+        """
         if not self._skipped and not self._inbox:
             self._fill_inbox(wait_seconds)
         messages = [*self.take_skipped(), *self._inbox]
@@ -80,12 +83,15 @@ class SocketSession(ABC, Generic[MessageT]):
         return messages
 
     def take_skipped(self) -> list[MessageT]:
-        """Return the messages that came before the last answer, and not again."""
+        """Return the messages that `await_message` skipped, and forget them."""
         messages, self._skipped = self._skipped, []
         return messages
 
     def await_message(self, is_wanted: Callable[[MessageT], bool]) -> MessageT:
-        """Return the next message that is wanted. Those before it are kept for `take_skipped` or `receive_messages`."""
+        """Return the next message that is wanted. Those before it are kept for `take_skipped` or `receive_messages`.
+
+        Raises `SourceUnavailableError` if the timeout of `restart_timeout`, or of the construction, ends first.
+        """
         while True:
             while self._inbox:
                 message = self._inbox.popleft()
@@ -110,7 +116,7 @@ class SocketSession(ABC, Generic[MessageT]):
             raise self._broken() from None
 
     def read(self, wait_seconds: float, limit: int = CHUNK_BYTES) -> bytes:
-        """Return received bytes, at most `limit`; none after `wait_seconds` without any."""
+        """Return received bytes, at most `limit`; none after `wait_seconds` without any. Raises if the connection has ended."""
         try:
             self._socket.settimeout(max(wait_seconds, 0.001))
             content = self._socket.recv(limit)
@@ -142,7 +148,7 @@ class SocketSession(ABC, Generic[MessageT]):
         self._inbox += self.feed(self.read(wait_seconds))
 
     def _check_alive(self) -> None:
-        """Send a ping if necessary, or raise if the last one was not answered."""
+        """Send a ping if one is due. Raise if nothing came within `ANSWER_SECONDS` after the last one."""
         now = time.monotonic()
         if self.asked_at <= self.heard_at:
             if now - self.heard_at > PING_SECONDS:

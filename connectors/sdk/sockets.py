@@ -12,7 +12,7 @@ BACKLOG: Final = 1_024
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on a name or address of this machine; `::` includes IPv4 if the system supports it.
 
-    A name with addresses of both versions resolves to its IPv4 address. Raises OSError.
+    A name with addresses of both versions resolves to its IPv4 address. Raises OSError if the name is unknown or the port in use.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
@@ -25,7 +25,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def allow_files(wanted: int) -> int:
-    """Raise this process's limit of open files to `wanted` if it is lower; return the resulting limit, which may be lower."""
+    """Raise this process's limit of open files to `wanted` if it is lower, as far as allowed. Return the resulting limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

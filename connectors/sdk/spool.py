@@ -51,7 +51,7 @@ class _Segment:
 
 
 class Spool:
-    """First-in-first-out queue in `directory`, for one thread of one process."""
+    """First-in-first-out queue in `directory`, for one thread of one process. The constructor sets damaged data aside."""
 
     def __init__(
         self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES
@@ -70,26 +70,26 @@ class Spool:
 
     @property
     def empty(self) -> bool:
-        """True if every record was dropped."""
+        """True if no record is in the spool, read or unread."""
         return self.records == 0
 
     @property
     def records(self) -> int:
-        """Number of records in the spool."""
+        """Number of records in the spool, read or unread."""
         return self._appended - self._start.records
 
     @property
     def size(self) -> int:
-        """Size on disk in bytes."""
+        """Size on disk in bytes, without `.bad` files."""
         return sum(segment.size for segment in self._segments)
 
     @property
     def room(self) -> int:
-        """Free space in bytes."""
+        """Space in bytes until the spool's own limit."""
         return max(0, self._limit - self.size)
 
     def append(self, payloads: Sequence[bytes]) -> None:
-        """Append records and return once they are on disk. Raises `SpoolFullError` if they do not all fit."""
+        """Append records and return once they are on disk. Raises `SpoolFullError`, and stores none, if they do not all fit."""
         if not payloads:
             return
         frames = b"".join(map(_frame, payloads))
@@ -110,7 +110,7 @@ class Spool:
             raise
 
     def read(self, limit: int) -> tuple[list[bytes], SpoolPosition]:
-        """Return up to `limit` records that were not read yet (none if all were), and the position after the last record read."""
+        """Return the next records, at most `limit` (none if all were read), and the position after the last record read."""
         for segment in self._segments:
             if segment.number < self._read.segment:
                 continue
@@ -127,7 +127,7 @@ class Spool:
         self._read = self._start
 
     def drop(self, position: SpoolPosition) -> None:
-        """Remove all records before `position`."""
+        """Remove all records before `position`, which `read` returned. A segment is deleted once all its records are removed."""
         self._start = position
         while self._segments and (self.empty or self._segments[0].number < position.segment):
             self._segments.popleft().path.unlink()
@@ -135,7 +135,7 @@ class Spool:
             self.close()
 
     def close(self) -> None:
-        """Close the file; the records are kept."""
+        """Close the segment being written; the records are kept."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -32,9 +32,10 @@ POLL_SECONDS: Final = 0.02
 SKIP_SECONDS: Final = 1.0
 """Longest time that one call spends on skipping a line that is too long."""
 JUST_SECONDS: Final = 1.0
-"""Time within which a previous observation of the file still counts. A reader that keeps up checks far more often."""
+"""A file without unread lines within this time before it was rewritten counts as read whole: no loss is logged."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
-"""Suffix that a rotation adds to a log's name: a number or a date. Names of other logs may begin like this log's name."""
+"""Suffix that a rotation adds to a log's name: a number, a date, `.old` or `.bak`; empty for the log itself. Names of other logs
+may begin like this log's name."""
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of compressed rotated files, which are not read."""
 
@@ -82,17 +83,17 @@ class LineTail:
 
     @property
     def position(self) -> TailPosition | None:
-        """Position after the last line read; None on a first start, before the first call of `read`.
+        """Position after the last line read; None on a first start until `read` opens the log or finds it missing.
 
         A file without any line read cannot be identified later. Until then the position is the end of the file before it.
         """
         return self._current_position() if self._offset else self._saved
 
     def read(self, wait_seconds: float) -> list[bytes]:
-        """Return the next lines without line ends; none after `wait_seconds` without new lines.
+        """Return the next lines of one file, without line ends; none after `wait_seconds` without new lines.
 
-        A last line without a line end waits for it. A line longer than `MAX_LINE_BYTES` is cut to `MAX_LINE_BYTES` + 1 bytes.
-        Raises `SourceUnavailableError` if the file is missing or unreadable.
+        A last line without a line end waits for it, or for the next file. A line longer than `MAX_LINE_BYTES` is cut to
+        `MAX_LINE_BYTES` + 1 bytes. Raises `SourceUnavailableError` if the file is missing or unreadable.
         """
         began_at = time.monotonic()
         deadline = began_at + wait_seconds
@@ -145,7 +146,10 @@ class LineTail:
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
     def _finish_file(self, unfinished: bytes) -> list[bytes]:
-        """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines."""
+        """Open the next file if there is one. Return this file's last line without a line end, or the next file's first lines.
+
+        Return none if this file is still written to, if there is no next file, or if the same file was found elsewhere.
+        """
         position = self._current_position()
         newest: os.stat_result | None = None
         with suppress(FileNotFoundError):  # the log was not created again yet, but a rotated file may be the next
@@ -192,7 +196,7 @@ class LineTail:
         self._saved = self._current_position()
 
     def _enter_oldest(self) -> bool:
-        """Open the beginning of the oldest rotated file, and return whether there is one."""
+        """Open the beginning of the oldest rotated file, and return whether there is one. Log the compressed ones."""
         if not self._path.parent.exists():
             return False
         if compressed := [*self._compressed()]:
@@ -216,7 +220,7 @@ class LineTail:
     def _find(self, position: TailPosition, *, read_whole: bool = False) -> None:
         """Go to `position` in its file, wherever that is now, or to the next file if it is gone.
 
-        If it is gone and was not `read_whole`, lines may be lost.
+        If it is gone, had lines read and was not `read_whole`, lines may be lost: log a warning.
         """
         if matching := self._matching(position):
             best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))

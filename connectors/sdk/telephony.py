@@ -74,7 +74,7 @@ class PhoneLine(Options):
 class PhoneNames:
     """Converts callers, dialled numbers and extensions of one switchboard to their names in events.
 
-    `place` is the service and site of queues and lines without one.
+    The parameter `place` is the instance's service and site. Each is used where a queue or line sets none.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class PhoneNames:
         self.line = lru_cache(CACHED)(self._line)
 
     def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line; what it does not set is the connector's.
+        """Return the service and site of a queue or a line. An empty one, and both for None, are those of the instance.
 
         For events in a queue pass the queue, never the line, so that one queue has one place.
         """
@@ -103,11 +103,11 @@ class PhoneNames:
         return (scope and scope.service) or service, (scope and scope.site) or site
 
     def _caller(self, number: str) -> str:
-        """Return the pseudonym of a caller; empty if the number is withheld or is an extension."""
+        """Return the pseudonym of a caller; empty if the number is withheld, is an extension or is blocked."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
     def _line(self, dialled: str) -> PhoneLine | None:
-        """Return the configured line of a dialled number; None if it is not configured."""
+        """Return the first configured line whose number or pattern matches a dialled number; None if none does."""
         normalised = self._normalise(dialled)
         for pattern, line in self._lines.items():
             if (
@@ -124,12 +124,12 @@ class PhoneNames:
 
 @lru_cache(CACHED)
 def whole(text: str, highest: int) -> int | None:
-    """Return `text` as a whole number of at most ten digits; None if it is not one, begins with 0, or is above `highest`."""
+    """Return `text` as a whole number of at most ten digits; None if it is not one, has a leading zero, or is above `highest`."""
     return number if _WHOLE.fullmatch(text) and (number := int(text)) <= highest else None
 
 
 def epoch(text: str, now: float) -> int:
-    """Return `text` as seconds since 1970; 0 if it is implausible at `now`: it may be a telephone number."""
+    """Return `text` as seconds since 1970; 0 if it is none, or implausible at `now`: it may be a telephone number."""
     second = whole(text, SECONDS[-1])
     return second if second is not None and SECONDS.start <= second <= now + AHEAD_SECONDS else 0
 
@@ -146,13 +146,13 @@ def decode_text(content: bytes) -> str:
 
 @cache
 def event_type(kind: type[CallEvent]) -> str:
-    """Return the `type` of a class of events."""
+    """Return the value that the field `type` has in all events of the class `kind`."""
     name: str = kind.model_fields["type"].default
     return name
 
 
 def is_here(host: str) -> bool:
-    """Return whether `host` is this machine."""
+    """Return whether `host` is `localhost` or a loopback address; other names of this machine do not count."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -160,14 +160,14 @@ def is_here(host: str) -> bool:
 
 
 def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
-    """Return `<kind>-<keyed digest>` as an identifier for `name` that does not reveal it."""
+    """Return `<kind>-<keyed digest>`, with nine bytes of digest, as an identifier for `name` that does not reveal it."""
     return keyed_digest(kind, name, key, 9)
 
 
 def as_label(name: str) -> str:
     """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if that is not possible.
 
-    Names that may be a phone number or an e-mail address, or that are not in Latin script, give an empty label.
+    Names that may be a phone number or an e-mail address, that are not in Latin script, or that are too long give an empty label.
     """
     if LABEL.fullmatch(name):
         return name

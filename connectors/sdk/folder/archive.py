@@ -58,7 +58,7 @@ class Archive:
 
     @property
     def begun(self) -> Collection[str]:
-        """Names of groups that were claimed partially."""
+        """Names, without suffix, of groups that were claimed partially: some of their files are still in the inbox."""
         return self._parts.keys()
 
     def claim(self, group: Group) -> Claim | None:
@@ -81,7 +81,10 @@ class Archive:
         return self._finish(part)
 
     def archive_claim(self, claim: Claim, label: str, reject: Reject | None) -> None:
-        """Move the files of a claim to `rejected/` if there is a `reject`, else to `done/` under `label`, or delete them."""
+        """Move the files of a claim to `rejected/` if there is a `reject`, else to `done/`, or delete them if so configured.
+
+        In `done/`, the name of the claim's directory begins with `label`.
+        """
         name = claim.directory.name
         if reject:
             target = self._directory / "rejected" / reject.reason.value

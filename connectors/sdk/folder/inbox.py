@@ -22,14 +22,15 @@ HELD_SECONDS: Final = 5.0
 class Suffixes(NamedTuple):
     """Suffixes of files that belong together, in lower case with the dot, such as `.pdf`.
 
-    Files of one name are complete once at least one has a suffix in `contents` and at least one has a suffix in `sidecars`.
+    Files of one name are complete once at least one has a suffix in `contents` and at least one has a suffix in `sidecars`. With
+    any other suffix they are complete too, since they will be rejected.
     """
 
     contents: frozenset[str]
     sidecars: frozenset[str]
 
     def are_whole(self, names: Collection[str]) -> bool:
-        """Return whether the files are complete, so that no other file of this name is expected."""
+        """Return whether the files of one name are complete, so that no other file of this name is expected."""
         suffixes = {suffix_of(name) for name in names}
         known = self.contents | self.sidecars
         return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)
@@ -58,7 +59,7 @@ class Inbox:
         self._listing = self._list()
 
     def update(self) -> bool:
-        """Continue the listing, and return whether it is complete. On a slow share it takes several calls. Raises OSError."""
+        """Continue the listing for up to `LIST_SECONDS`, and return whether it is complete. After OSError it begins again."""
         try:
             return next(self._listing)
         except OSError:
@@ -66,7 +67,7 @@ class Inbox:
             raise
 
     def ready(self, begun: Collection[str]) -> list[Group]:
-        """Return the groups to claim now, the oldest first, without held ones.
+        """Return the groups of the last complete listing to claim now, the oldest first, without held ones.
 
         Their files have not changed for `settle_seconds`. Groups that may lack a file have also waited for `pair_seconds`.
         Partial claims (`begun`) do not wait for that, and may have no files left in the inbox.
@@ -91,7 +92,7 @@ class Inbox:
 
     @property
     def held(self) -> int:
-        """Number of groups that could not be moved, see `hold`."""
+        """Number of groups that `hold` left out of the last result of `ready`, or will leave out of the next."""
         return len(self._held)
 
     def hold(self, stem: str) -> None:
@@ -126,5 +127,5 @@ class Inbox:
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix of a file name, in lower case."""
+    """Return the last suffix of a file name, in lower case with the dot; empty if it has none."""
     return Path(name).suffix.lower()

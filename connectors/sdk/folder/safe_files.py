@@ -22,7 +22,7 @@ OPEN_SAFELY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY |
 def open_safely(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
     """Open a regular file of at most `limit_bytes`, without following a symbolic link and without blocking.
 
-    Raises `UnusableRecord` for other files, without reading them.
+    Raises `UnusableRecord` for other and empty files, without reading them, and OSError.
     """
     if not stat.S_ISREG(path.lstat().st_mode):  # opening a device may have side effects
         raise UnusableRecord(Reason.UNREADABLE_LINE, "no regular file")

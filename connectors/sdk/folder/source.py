@@ -29,9 +29,9 @@ from models.locale import _
 from models.reasons import Reason
 
 LIST_SECONDS: Final = 0.25
-"""Interval of listings of an inbox without complete files."""
+"""Pause after a listing in which no group of files was ready."""
 BATCH_SECONDS: Final = 1.0
-"""Longest time of reading files before their events are published."""
+"""Time in one call of `read` after which no further group is claimed, and again after which no further claim is read."""
 CLAIMS: Final = 500
 """Most groups of files claimed in one call of `read`."""
 HELD: Final = frozenset({EACCES, EPERM, EBUSY, ETXTBSY})
@@ -60,14 +60,15 @@ class FolderSource(Source[ReadClaim, int]):
     """A hot folder. A subclass defines the suffixes and reads a claim. File contents are not kept in memory."""
 
     contents: ClassVar[frozenset[str]]
-    """Suffixes, in lower case, of the main files."""
+    """Suffixes of the main files, in lower case with the dot."""
     sidecars: ClassVar[frozenset[str]]
-    """Suffixes, in lower case, of files with metadata."""
+    """Suffixes of files with metadata, in lower case with the dot."""
 
     def __init__(self, config: FolderConfig, context: Context) -> None:
         """Open the folder and resume the claims in `work/`.
 
-        Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, and `SourceUnavailableError`.
+        Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, `SourceUnavailableError` if the inbox
+        cannot be used, and `ConnectorError` if the archive cannot.
         """
         self._config = config
         self._listed_at = float("-inf")
@@ -87,15 +88,15 @@ class FolderSource(Source[ReadClaim, int]):
     def read_claim(self, claim: Claim) -> ClaimResult:
         """Read `claim` and return its events. Their ids must not depend on the time of reading.
 
-        Raises `UnusableRecord` if it gives no events. After an `OSError` or a `ConnectorError` the claim is read again. After any
-        other error it is rejected.
+        Raises `UnusableRecord` if it gives no events. After a `ConnectorError`, or an `OSError` other than `PermissionError`, the
+        claim is read again. After any other error it is rejected.
         """
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
         """Claim groups of the inbox if no claim is left, and read claims for about `BATCH_SECONDS`.
 
-        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError`, also if files cannot be moved and no
-        claim was read.
+        Return none after `wait_seconds` without claims. Raises `SourceUnavailableError` if the folder cannot be read, or if files
+        cannot be moved and no claim was read. Raises `ConnectorError` if claiming fails for another reason.
         """
         try:
             if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS and self._inbox.update():
@@ -116,7 +117,10 @@ class FolderSource(Source[ReadClaim, int]):
         return raw.outcome
 
     def reject(self, raw: ReadClaim, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the claim last given to `map`; its record is the path in the archive."""
+        """Return the rejection of the claim last given to `map`, whose files `acknowledge` then moves to `rejected/`.
+
+        Its record is the path of the claim in the archive.
+        """
         reject = _reject(raw.claim, reason, detail)
         self._unsettled[-1] = raw._replace(outcome=reject)
         return reject
@@ -130,7 +134,7 @@ class FolderSource(Source[ReadClaim, int]):
         return self._read
 
     def acknowledge(self, position: int) -> None:
-        """Archive or delete the files of the first `position` claims."""
+        """Archive or delete the files of the first `position` claims since the source was opened. Raises `ConnectorError`."""
         while self._settled < position:
             claim, outcome, label = self._unsettled.popleft()
             try:

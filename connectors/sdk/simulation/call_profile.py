@@ -90,7 +90,7 @@ class CallProfile:
         return self.calls / _AREA * max(_height(hour), MIN_SHARE if self.always else 0.0)
 
     def is_open(self, service: Service, at: float) -> bool:
-        """Return whether `service` takes calls at `at`."""
+        """Return whether `service` takes calls at `at`, in seconds since 1970."""
         weekday, hour = _local_time(at)
         return self.always or (
             weekday in WORKING_DAYS and any(opens <= hour < closes for opens, closes in service.openings)

@@ -16,18 +16,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def port_option(default: int) -> Callable[[F], F]:
-    """Return `--port`."""
+    """Return the decorator of the option `--port`."""
     text = _("Port to listen on, on this machine only.")
     return click.option("--port", type=click.IntRange(0, 65_535), default=default, show_default=True, help=text)
 
 
 def seed_option(text: str) -> Callable[[F], F]:
-    """Return `--seed`."""
+    """Return the decorator of the option `--seed`, with the help `text`."""
     return click.option("--seed", type=int, default=1, show_default=True, help=text)
 
 
 def rate_option(text: str, *, default: float = 6, most: float = 500) -> Callable[[F], F]:
-    """Return `--rate`: number per hour."""
+    """Return the decorator of the option `--rate`, a number per hour above 0 and at most `most`, with the help `text`."""
     return click.option(
         "--rate",
         type=click.FloatRange(min=0, max=most, min_open=True),

@@ -42,7 +42,7 @@ class EventServer:
         return len(self._clients)
 
     def send_event(self, event: dict[str, str]) -> None:
-        """Send an event to all subscribed clients."""
+        """Send an event to all subscribed clients; disconnect those to which it cannot be sent."""
         with self.lock:
             for client in [*self._clients]:
                 try:
@@ -86,7 +86,7 @@ class ClientConnection(socketserver.BaseRequestHandler):
     """The `EventServer`, of the system's own class."""
 
     def setup(self) -> None:
-        """Prepare the connection."""
+        """Set `event_server`; called before `handle`."""
         self.event_server = self.server.event_server
         self._sending = threading.Lock()
 
@@ -100,7 +100,7 @@ class ClientConnection(socketserver.BaseRequestHandler):
             self.request.sendall(content)
 
     def hang_up(self) -> None:
-        """Close the connection."""
+        """Shut the connection down, so that `handle` ends. Raises nothing."""
         with suppress(OSError):
             self.request.shutdown(socket.SHUT_RDWR)
 

@@ -19,7 +19,7 @@ from connectors.sdk.simulation.call_profile import CALLER_RANGES, HOUR, SERVICES
 
 FIRST_AGENT: Final = 3101
 MAX_AGENTS: Final = 100
-"""Numbers of agents: the first one, and how many each queue has."""
+"""Numbers of agents: the first number in the first queue, and the distance to the first number in the next queue."""
 DIVERTED: Final = 0.01
 WITHHELD: Final = 0.08
 FORGOTTEN: Final = 0.001
@@ -56,7 +56,7 @@ class Call:
     first_position: int = 0
     entered_at: int = 0
     agent: "Agent | None" = None
-    """Agent whose phone rings."""
+    """Agent whose phone rings; None if no phone rings."""
     stays: int = 0
     """Number of starts and ends of queue stays; actions planned for an earlier stay are void."""
 
@@ -73,10 +73,10 @@ class Agent:
     connected_at: int = 0
     """Start of the conversation; 0 while the phone rings."""
     busy: bool = False
-    """Whether the agent has a call or wraps it up."""
+    """True while the agent has a call, also one that still rings, or wraps it up."""
     free_since: float = 0.0
     pause_seconds: float = 0.0
-    """Duration of the pause that follows the current call."""
+    """Duration of the pause that follows the current call; 0 if none does."""
     leaves: bool = False
     shifts: int = 0
     """Number of logins; breaks of an earlier shift are void."""
@@ -96,7 +96,7 @@ class Queue:
         self.first_agent = first_agent
 
     def add_agent(self) -> Agent:
-        """Add an agent and return it."""
+        """Add an agent with the next number, not logged in yet, and return it."""
         self.agents.append(Agent(f"PJSIP/{self.first_agent + len(self.agents)}", self))
         return self.agents[-1]
 
@@ -115,7 +115,7 @@ class Switchboard(ABC):
         self.ledger = Ledger()
         self.now = 0.0
         self.pace = 1.0
-        """Factor applied to planned durations."""
+        """Factor applied to all durations given to `after`."""
         self._plan: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
         self._random = Random(seed)  # noqa: S311 - a simulation
@@ -140,7 +140,7 @@ class Switchboard(ABC):
         return self._plan[0][0] if self._plan else float("inf")
 
     def run_until(self, at: float) -> None:
-        """Run all actions due until `at`."""
+        """Run all actions due at `at` or earlier, each with `now` as its own time."""
         while self._plan and self.next_at <= at:
             self.now, _, action, arguments = heapq.heappop(self._plan)
             action(*arguments)
@@ -150,7 +150,7 @@ class Switchboard(ABC):
         heapq.heappush(self._plan, (at, next(self._order), action, arguments))
 
     def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
-        """Plan an action `seconds` from now."""
+        """Plan an action `seconds` times `pace` from now."""
         self.at(self.now + seconds * self.pace, action, *arguments)
 
     # ------------------------------------------------------------------------------------------------ beginning and end
@@ -262,7 +262,7 @@ class Switchboard(ABC):
         self.after(seconds, leave_if_still_there)
 
     def _exit(self, queue: Queue, call: Call) -> tuple[int, int, int]:
-        """Remove a call from its queue. Return its position, its first position and its wait in seconds."""
+        """Remove a call from its queue and free the agent it rings. Return its position, first position and wait in seconds."""
         position = queue.waiting.index(call) + 1
         queue.waiting.remove(call)
         queue.totals.waiting -= 1
@@ -364,7 +364,7 @@ class Switchboard(ABC):
         self.record(call, agent.queue, agent, event, *self._talked(agent, call), call.first_position)
 
     def _talked(self, agent: Agent, call: Call) -> tuple[int, int]:
-        """End a conversation. Return the wait and the conversation in seconds."""
+        """Count the end of a conversation. Return the wait before it and its duration in seconds."""
         handle = int(self.now) - agent.connected_at
         agent.call = None
         agent.queue.totals.in_progress -= 1
@@ -381,7 +381,10 @@ class Switchboard(ABC):
             self.after(0.5, self._dispatch, agent.queue)
 
     def _keep_roster(self, queue: Queue, late_seconds: float = ROSTER_SECONDS) -> None:
-        """Log agents in, within `late_seconds`, or out, up to the number required until the next adjustment; plan it."""
+        """Plan logins within `late_seconds`, or log agents out when free, to reach the number required until the next adjustment.
+
+        Plan the next adjustment after `ROSTER_SECONDS`, unless the simulation ends before.
+        """
         soon = self.now + ROSTER_SECONDS
         opens = any(self._profile.is_open(queue.service, at) for at in (self.now, soon))
         queue.needed = max(self._profile.agents(queue.service, at) for at in (self.now, soon))

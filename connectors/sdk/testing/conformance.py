@@ -63,7 +63,7 @@ class Conformance(ABC):
 
     @abstractmethod
     def options(self, directory: Path) -> dict[str, Any]:
-        """Return a configuration of a source in `directory`."""
+        """Return the options of the connector for a source in `directory`."""
 
     @abstractmethod
     def supply(self, directory: Path, part: int, parts: int) -> None:
@@ -318,7 +318,7 @@ class Conformance(ABC):
 
 
 def _facts(events: Sequence[Event]) -> set[tuple[object, ...]]:
-    """Return the contents of events without their ids, which may depend on the number of deliveries."""
+    """Return type, subject and time of events, but not their ids, which may depend on the number of deliveries."""
     return {(event.type, event.subject, event.time) for event in events}
 
 

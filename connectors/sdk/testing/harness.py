@@ -33,7 +33,7 @@ from models.reasons import Reason
 
 INSTANCE = "essai"
 STALLED_SECONDS = 0.5
-"""A step of this duration without records proves nothing: the source may have ended it early."""
+"""A step of this duration without records does not show that the source is idle: the source may have ended it early."""
 
 
 class ManualPublisher:
@@ -100,7 +100,7 @@ class ConnectorHarness:
 
     @contextmanager
     def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
-        """Open the instance at the last acknowledged position, and close `publisher` at the end."""
+        """Open the instance at the last acknowledged position, with a checkpoint at each step. Close `publisher` at the end."""
         with (
             closing(publisher),
             closing(Attempts(self.directory)) as attempts,
@@ -129,7 +129,7 @@ class ConnectorHarness:
             yield flow, publisher
 
     def read_all(self, *, confirm: bool) -> list[Event]:
-        """Return the events of all records from the current position."""
+        """Return the events of all records from the current position. Without `confirm`, the position stays unchanged."""
         with self.opened() as (flow, publisher):
             run_until_idle(flow, self.records_read)
             if confirm:
@@ -142,7 +142,7 @@ class ConnectorHarness:
             run_until_idle(flow, self.records_read, publisher)
 
     def run_with_kills(self, broker: FakeBroker, kills: KillInjector) -> None:
-        """Read all records in successive runs until one is not killed. In every second run `broker` is away."""
+        """Read all records in successive runs, until one with `broker` is not killed. In every second run it is away."""
         for number in count():
             broker.away = number % 2 == 1
             before = kills.count
@@ -156,7 +156,7 @@ class ConnectorHarness:
         return probe_with_context(self._connector, self.config, self._context(lasting=False))
 
     def start_reread(self) -> bool:
-        """Reset the position as `accueil connectors reread` does; return whether the source can be read again."""
+        """Reset the position as `accueil connectors reread` does; return False if the source has none to reset."""
         instance, context = Instance(INSTANCE, self._connector, self.config), self._context()
         if not find_position_files(instance, context):
             return False
@@ -215,7 +215,7 @@ def run_until_idle(
 ) -> None:
     """Step `flow` until the source has no more records and, with a production `publisher`, all events are confirmed.
 
-    Fails if a step takes `most_seconds` of processor time.
+    Raises `AssertionError` if a step takes `most_seconds` of processor time.
     """
     is_idle = False
     while not is_idle or (publisher and (publisher.pending or not publisher.ready)):
@@ -227,5 +227,5 @@ def run_until_idle(
 
 
 def comparable_form(events: Sequence[Event]) -> list[bytes]:
-    """Return the parts of events that must not depend on the time of reading."""
+    """Return events, encoded, without the time of recording: they must not depend on the time of reading."""
     return [encode(event.model_copy(update={"recordedtime": None})) for event in events]

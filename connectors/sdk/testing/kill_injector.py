@@ -44,7 +44,7 @@ class KillInjector:
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Run the block until its end or until a kill."""
+        """Run the block until its end or until a kill, which is not raised further."""
         self._dead = False
         self._seen.clear()
         _activate(self)
@@ -55,14 +55,18 @@ class KillInjector:
             _activate(None)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Handle an audit event. Raises `Killed` if the action must not happen."""
+        """Handle an audit event; only actions on files below the directory count. Raises `Killed` as `act` does."""
         creates = event == "open" and (arguments[2] or 0) & os.O_CREAT
         if (creates or event in NAMED) and self._concerns(arguments[0]):
             truncates = creates and arguments[2] & os.O_TRUNC
             self.act(event, arguments[0] if truncates else None)
 
     def act(self, name: str, truncated: Any = None) -> None:
-        """Raise `Killed` at a new call trace of the action `name`. The first half of it may happen: a file is `truncated`."""
+        """Raise `Killed` at a new call trace of the action `name`, and at every later action of the run.
+
+        Do nothing at a known trace, or in another thread. Before the first kill, truncate the file `truncated`, if given, as the
+        first half of the action.
+        """
         if threading.get_ident() != self._thread:
             return
         if not self._dead:

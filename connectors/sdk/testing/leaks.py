@@ -39,9 +39,9 @@ def contents(directory: Path, but: Path | None = None) -> str:
 
 
 def leak_forms(value: str, source: str) -> dict[str, str]:
-    """Return the forms of a personal value by name: unchanged, normalised, and hashed without a key.
+    """Return the forms of a personal value by their names: unchanged, normalised, as a time, and hashed without a key.
 
-    Hashes are cut to 16 characters, so that shortened ones are found too.
+    Hashes are cut to 16 characters, so that shortened ones are found too. `source` is that of event ids.
     """
     plain = {
         "as it is": value,
@@ -65,7 +65,7 @@ def leak_forms(value: str, source: str) -> dict[str, str]:
 
 
 def recomputed(value: str, event: Event) -> list[str]:
-    """Return the fields of `event` whose id can be computed from a guess of the personal `value`."""
+    """Return which of the fields `id` and `subject` of `event` can be computed from a guess of the personal `value`."""
     _, _, native = event.subject.split(":", 2)
     texts = {value, re.sub(r"\D", "", value), normalise_phone(value) or "", normalise_email(value) or ""} - {""}
     found = []
@@ -130,7 +130,10 @@ def _shape(node: Any) -> Any:
 
 
 def forms_outside(value: str, outcome: Outcome, source: str) -> list[str]:
-    """Return the names of the forms of `value` in a record's events, or in the detail of its rejection."""
+    """Return the names of the forms of `value` in a record's events.
+
+    For a rejection, return `detail` if its detail contains `value`.
+    """
     if isinstance(outcome, Reject):
         return ["detail"] if value.lower() in outcome.detail.lower() else []
     outside = "\n".join(encode(event).decode() for event in outcome).lower()

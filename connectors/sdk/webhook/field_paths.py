@@ -26,14 +26,14 @@ GENERATED: Final = re.compile(
     r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
     re.ASCII,
 )
-"""Generated message ids: UUIDs, random ids as Standard Webhooks recommends, and counters."""
+"""Generated message ids: UUIDs, random ids as Standard Webhooks recommends, and counters of up to six digits."""
 PLAIN_REVISION: Final = re.compile(
     r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
     r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
     r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-2][0-9]:?[0-5][0-9])?)?",
     re.ASCII,
 )
-"""Revisions without personal data: numbers, seconds and milliseconds since 1970, ISO 8601 dates and times."""
+"""Revisions without personal data: up to six digits, seconds and milliseconds since 1970, ISO 8601 dates and times."""
 Value = str | int | float | bool
 Kind = TypeVar("Kind")
 
@@ -45,9 +45,9 @@ MaybeZone = Annotated[str, AfterValidator(lambda name: name and check_zone(name)
 
 
 def read_type(body: Any, path: str, types: Mapping[str, Kind], ignored: Collection[str]) -> Kind | None:
-    """Return the configured options for the type of a message, which is at `path`; None for an ignored type.
+    """Return the entry in `types` for the type of a message, which is at `path`; None for an ignored type.
 
-    Raises `UnusableRecord`.
+    Raises `UnusableRecord` if the type is missing, or neither in `types` nor ignored.
     """
     name = str(require_value(body, path))
     if name in ignored:
@@ -58,7 +58,10 @@ def read_type(body: Any, path: str, types: Mapping[str, Kind], ignored: Collecti
 
 
 def find_value(body: Any, path: str | None) -> Value | None:
-    """Return the value at `path` in `body`; None if it is missing, null or an empty text. Raises `UnusableRecord`."""
+    """Return the value at `path` in `body`; None if it is missing, null or an empty text, or without a `path`.
+
+    Raises `UnusableRecord` if it is a list or an object.
+    """
     if path is None:
         return None
     for name in path.split("."):
@@ -75,7 +78,7 @@ def find_value(body: Any, path: str | None) -> Value | None:
 
 
 def require_value(body: Any, path: str) -> Value:
-    """Return the value at `path` in `body`. Raises `UnusableRecord` if it is missing."""
+    """Return the value at `path` in `body`. Raises `UnusableRecord` if `find_value` finds none or raises."""
     value = find_value(body, path)
     if value is None:
         raise UnusableRecord(Reason.MISSING_FIELD, path)
@@ -83,9 +86,10 @@ def require_value(body: Any, path: str) -> Value:
 
 
 def read_time(value: Value, path: str, zone: ZoneInfo | None, received_at: datetime) -> datetime:
-    """Return `value` as a time: ISO 8601, in `zone` if it has no offset, or seconds or milliseconds since 1970.
+    """Return the time `value` in UTC: ISO 8601, in `zone` if it has no offset, or seconds or milliseconds since 1970.
 
-    Raises `UnusableRecord`, also for a time more than `MAX_AGE` from `received_at`, which may be a telephone number.
+    Raises `UnusableRecord` if it is no time, or has neither an offset nor a `zone`. It also raises this for a time more than
+    `MAX_AGE` from `received_at`, which may be a telephone number.
     """
     try:
         if isinstance(value, str):

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 REMEMBERED: Final = 50_000
-"""Number of messages that are recognised when they are sent again; each takes about 400 bytes."""
+"""Most messages that are recognised when they are sent again, the latest ones; each takes about 400 bytes."""
 
 
 class Message(NamedTuple):
@@ -25,7 +25,7 @@ class Message(NamedTuple):
     """
 
     name: str
-    """The sender's id of the message; empty if it has none."""
+    """The sender's id of the message; the same for each of its facts. Empty if it has none, and for polled facts."""
     body: bytes
     received_at: datetime
 
@@ -41,15 +41,15 @@ class _Known(NamedTuple):
 
 
 class Intake:
-    """Messages between a server and an instance, at most `most_waiting`."""
+    """Messages on their way from a server to an instance; at most `most_waiting` are not safe yet."""
 
     def __init__(self, most_waiting: int) -> None:
         self.offered = 0
-        """Number of messages accepted."""
+        """Number of messages accepted since the creation; repeated messages are not counted."""
         self.taken = 0
         """Number of accepted messages that the instance has read."""
         self.stall_seconds = 2.0
-        """Longest time since the instance's last read. Beyond it requests are refused, since they would wait in vain."""
+        """Longest time since the instance's last call of `take`. Beyond it new messages are refused: they would wait in vain."""
         self.most_waiting = most_waiting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
@@ -60,25 +60,25 @@ class Intake:
 
     # ----------------------------------------------------------------------------------- called in the server's thread
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start, in the thread of `loop`."""
+        """Set the server's event loop, in whose thread futures are resolved. Before, `confirm` and `close` do nothing."""
         self._loop = loop
 
     @property
     def waiting(self) -> int:
-        """Number of messages that are not safe yet."""
+        """Number of accepted messages that are neither safe nor refused yet."""
         return len(self._waiting)
 
     @property
     def has_room(self) -> bool:
-        """True if one more message may wait; False if the instance does not read, or after `close`."""
+        """True if fewer than `most_waiting` messages wait; False if the instance does not read, or after `close`."""
         is_read = not self._closed and time.monotonic() - self._asked_at <= self.stall_seconds
         return is_read and self.waiting < self.most_waiting
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
-        """Accept a message and return a future: True once it is safe, False if it is refused.
+        """Accept a message and return a future: True once it is safe, False if there is no room or after `close`.
 
         For a known message, return the future of its first copy, and do nothing else. A message is known by its id or, without
-        one, by its body. Raises `NameTakenError`.
+        one, by its body. Raises `NameTakenError` if its id is known with another body.
         """
         digest = hashlib.sha256(body).digest()
         key = hashlib.sha256(name.encode()).digest() if name else digest
@@ -115,7 +115,7 @@ class Intake:
         return self.offered - self.taken
 
     def take(self, wait_seconds: float) -> list[Message]:
-        """Return accepted messages in order; none after `wait_seconds` without any."""
+        """Return all unread messages in order; none after `wait_seconds` without any. Each call shows that the instance reads."""
         self._asked_at = time.monotonic()
         messages: list[Message] = []
         with suppress(Empty):
@@ -126,7 +126,7 @@ class Intake:
         return messages
 
     def confirm(self, number: int) -> None:
-        """Confirm that the first `number` messages are safe."""
+        """Resolve the futures of the first `number` messages since the creation: they are safe."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._resolve, number)
 

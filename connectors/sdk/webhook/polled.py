@@ -27,9 +27,9 @@ from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 
 MOST_GONE: Final = 20
-"""Limit of newly missing objects of one group. Above it they are not reported, since the account may have lost permissions."""
+"""Most deletions of one group that one poll may report. Of more, none is reported: the account may have lost permissions."""
 LOOK_SECONDS: Final = 0.1
-"""Interval of checks for the next poll and for the end."""
+"""Interval at which the polling thread checks whether a poll is due, and whether to stop."""
 AGAIN_SECONDS: Final = 0.5
 """Pause after a failed request. A `Pager` itself implements longer pauses for a server."""
 
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class Page(NamedTuple):
-    """One page of the source's list."""
+    """One page of the list that a poll reads, with its facts."""
 
     facts: Sequence[bytes]
     read_at: datetime
@@ -54,7 +54,7 @@ class Pager(ABC):
     def next_page(self) -> Page:
         """Return the next page; after the last one, the first page of a new poll.
 
-        Raises `SourceUnavailableError`; the next call then requests the same page again.
+        Raises `SourceUnavailableError`; the next call then requests the same page again. Any other error ends the polling.
         """
 
     @abstractmethod
@@ -68,7 +68,7 @@ class PollSettings(NamedTuple):
     open_rounds: Callable[[], Pager]
     """Opens the `Pager`; called in the polling thread."""
     round_seconds: float
-    """Interval between the starts of two polls. If a poll takes longer, the next one starts when it ends."""
+    """Interval between the starts of two polls, within 10 %. If a poll takes longer, the next one starts when it ends."""
     page_seconds: float
     """Pause between two pages."""
 
@@ -78,7 +78,7 @@ class Poller:
 
     def __init__(self, settings: PollSettings) -> None:
         self.trouble = ""
-        """Description of the last failure; empty if the last request succeeded."""
+        """Description of the last `SourceUnavailableError`; empty if the last request succeeded, and before the first."""
         self._settings = settings
         self._interval = Interval(settings.round_seconds)
         self._pages: Queue[Page] = Queue(maxsize=1)
@@ -89,7 +89,7 @@ class Poller:
         self._thread.start()
 
     def take(self) -> Page | None:
-        """Return the next page; None if none is ready. Raise the error that ended the polling, if any."""
+        """Return the next page; None if none is ready. After the last page, raise the error that ended the polling, if any."""
         with suppress(Empty):
             return self._pages.get_nowait()
         if self._failure is not None:
@@ -97,7 +97,7 @@ class Poller:
         return None
 
     def close(self) -> None:
-        """Stop polling; a response still awaited is not read."""
+        """Stop polling, and wait a moment for the thread. The page of a request in progress is lost."""
         self._stop.set()
         self._thread.join(2 * LOOK_SECONDS)
 
@@ -134,7 +134,7 @@ class Poller:
 
 
 class _Pending(NamedTuple):
-    """Actions to perform when a position is acknowledged."""
+    """Number of messages to confirm, and changes to store, when a position is acknowledged."""
 
     taken: int
     changes: ReconcileChanges
@@ -159,22 +159,22 @@ class PolledSource(PushSource):
 
     @abstractmethod
     def split(self, message: Message) -> Sequence[bytes]:
-        """Return the facts of a message; return the body itself if it cannot be parsed. Raises nothing."""
+        """Return the facts of a message; none if it has none, its body if it cannot be parsed. Raises nothing."""
 
     @abstractmethod
     def map_fact(self, fact: Message) -> Outcome:
-        """Return the outcome of the fact in the message's body, as `map` does."""
+        """Return the outcome of the fact in the message's body, which is not empty, as `map` does."""
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
-        """Return the fact that `key`, last in `state`, was missing in two polls; empty if there is nothing to publish.
+        """Return the fact that `key`, last in `state`, was missing in two successive polls; empty if there is nothing to publish.
 
-        This implementation returns an empty one.
+        `page` is the last page of the second poll. This implementation returns an empty fact.
         """
         return b""
 
     @property
     def trouble(self) -> str:
-        """Reason why polling fails; empty if it works."""
+        """Reason why polling fails; empty if it works, or if the source is not polled yet or at all."""
         return self._poller.trouble if self._poller else ""
 
     @property
@@ -185,7 +185,8 @@ class PolledSource(PushSource):
     def read(self, wait_seconds: float) -> Sequence[Message]:
         """Return the deletions found by the last poll, the facts of received messages, and those of the next page if it is ready.
 
-        Return none after `wait_seconds` without any. The first call starts listening and polling.
+        Return none after `wait_seconds` without any. The first call starts listening and polling. Raises the errors of
+        `PushSource.read`, and the error that ended the polling.
         """
         self.listen()  # first: if it fails, no page was taken
         if self._settings is not None and self._poller is None:
@@ -204,7 +205,7 @@ class PolledSource(PushSource):
         return self.map_fact(raw) if raw.body else ()
 
     def position(self) -> int:
-        """Return a new position, numbered from 1.
+        """Return the number of this call, from 1, as the position.
 
         Ends the comparison with a completed poll, and stores what `acknowledge` must save and confirm for this position.
         """

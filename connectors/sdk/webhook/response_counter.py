@@ -27,7 +27,7 @@ class ResponseCounter:
         self.counts[status] += 1
 
     def log_refusals(self) -> None:
-        """Log the number of refused requests since the last message, if it is due."""
+        """Log a warning with the number and the statuses of refused requests since the last message, if one is due."""
         for status in REFUSALS:
             if new := self.counts[status] - self._noted[status]:
                 self._log_throttle.count(str(status), new)

@@ -18,11 +18,11 @@ TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
 PASSING: Final = frozenset(
     {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.UNAUTHORIZED}
 )
-"""Client errors that do not concern the message itself."""
+"""Client errors that do not concern the message itself: sent again, it may be accepted."""
 
 
 class NotAcceptedError(ConnectorError):
-    """A message was not accepted; send the same message again. The text describes the reason."""
+    """A message was not accepted; send the same message again unless `for_good`. The text describes the reason."""
 
     def __init__(self, words: str, status: int = 0, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
@@ -32,7 +32,7 @@ class NotAcceptedError(ConnectorError):
 
     @property
     def for_good(self) -> bool:
-        """True if the same message would be refused again."""
+        """True if the same message would be refused again: a client error that is not in `PASSING`."""
         return httpx.codes.is_client_error(self.status) and self.status not in PASSING
 
 

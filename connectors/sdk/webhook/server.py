@@ -33,7 +33,7 @@ SPARE_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 0.5
 """Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
 BURST_SECONDS: Final = 1.0
-"""Length of a burst that the rate of requests allows."""
+"""Length of a burst: a client may send the requests of this time at once."""
 SPARE_CONNECTIONS: Final = 16
 """Smallest number of connections beyond those of waiting messages. They bound the memory of incomplete bodies, and let senders
 get 503."""
@@ -65,7 +65,7 @@ class Gate:
         self._rates = RateLimiter()
 
     async def receive(self, request: Request) -> Response:
-        """Respond with 204 once the message is safe; raises `HTTPException` for all other responses."""
+        """Respond with 204 once the message is safe; raises `HTTPException` for all other responses. Count each response."""
         try:
             await self._accept(request)
         except HTTPException as error:
@@ -159,7 +159,7 @@ class Server:
 
     @property
     def alive(self) -> bool:
-        """True if it still listens."""
+        """True until the server's thread ends."""
         return self._thread.is_alive()
 
     def close(self) -> None:

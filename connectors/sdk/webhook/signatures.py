@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from models.locale import _
 
 TOLERANCE_SECONDS: Final = 300
-"""Longest difference between a message's time and the clock."""
+"""Longest difference between a message's time and the clock, in both directions."""
 PREFIX: Final = "whsec_"
 KEY_BYTES: Final = 24
 """Shortest key that Standard Webhooks allows."""
@@ -27,7 +27,7 @@ class SignatureError(Exception):
 
 
 def check_secret(secret: SecretStr | None) -> SecretStr | None:
-    """Return `secret`, if given. Raises `ValueError` if it is not a valid secret of Standard Webhooks."""
+    """Return `secret`, which may be None. Raises `ValueError` if it is not Base64, or its key is shorter than `KEY_BYTES`."""
     if secret is None:
         return None
     try:
@@ -42,7 +42,7 @@ def check_secret(secret: SecretStr | None) -> SecretStr | None:
 
 
 def decode_secret(secret: SecretStr) -> bytes:
-    """Return the key in `secret`. Raises `ValueError` if it is not Base64."""
+    """Return the key in `secret`, with or without `PREFIX`. Raises `ValueError` if it is not Base64."""
     return base64.b64decode(secret.get_secret_value().removeprefix(PREFIX), validate=True)
 
 
@@ -53,18 +53,21 @@ def check_signature(given: Sequence[str], right: Sequence[str]) -> None:
 
 
 class StandardWebhooks:
-    """Signs and verifies with several keys, so that a key can be replaced without losing messages."""
+    """Signs with the first key and accepts signatures of any, so that a key can be replaced without losing messages."""
 
     def __init__(self, secrets: Sequence[SecretStr]) -> None:
         self._keys = [decode_secret(secret) for secret in secrets]
 
     def sign(self, name: str, timestamp: int, body: bytes) -> dict[str, str]:
-        """Return the headers of a message, signed with the first key."""
+        """Return the headers of a message sent at `timestamp`, in seconds since 1970, signed with the first key."""
         signature = _signature(self._keys[0], name, str(timestamp), body)
         return {"webhook-id": name, "webhook-timestamp": str(timestamp), "webhook-signature": signature}
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Return the message's id. Raises `SignatureError` if the signature is wrong, or the time is too far from `now`."""
+        """Return the message's id; names in `headers` are in lower case, and `now` is in seconds since 1970.
+
+        Raises `SignatureError` if id, time or signature are missing or invalid, or the time is too far from `now`.
+        """
         name, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not _NAME.fullmatch(name) or not _TIMESTAMP.fullmatch(timestamp):
             raise SignatureError("no id or no timestamp")

@@ -19,20 +19,22 @@ from models.reasons import Reason
 class PushSource(Source[Message, int]):
     """Messages received by HTTP, each answered with 2xx once its events are safe. A subclass implements `verify` and `map`.
 
-    The source listens from the first `read` on. A sender repeats messages without a 2xx response. A repeated message is
-    recognised by its id, and answered immediately if it is safe. A different message with a known id is refused (409).
+    The source listens from the first `read` or `listen` on. A sender repeats messages without a 2xx response. A repeated message
+    is recognised by its id or, without one, by its body. It is answered when its first copy is safe. A different message with a
+    known id is refused (409).
     """
 
     most_waiting: ClassVar[int] = 400
     """Limit of messages that are not safe yet. A quarter more connections may be open, so that other senders get 503. Together
     they bound the memory of bodies."""
     answer_seconds = 12.0
-    """Longest wait of a request for its message. It is longer than the wait for the broker before the spool is used."""
+    """Longest wait of a request for its message to be safe; then 503. It is longer than the wait for the broker before the spool
+    is used."""
 
     def __init__(self, config: PushConfig, context: Context) -> None:
         self.context = context
         self.key = context.pseudonym_key(config.sector)
-        """Key of the pseudonyms."""
+        """Pseudonym key of the instance's sector."""
         self._config = config
         self.intake = Intake(self.most_waiting)
         """Messages between the server and this instance."""
@@ -43,19 +45,19 @@ class PushSource(Source[Message, int]):
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
         """Return the sender's unique id of a message; empty if it has none.
 
-        Raises `SignatureError` if the signature is invalid. Called in the server's thread, so it may not use state that other
-        methods change. `now` is in seconds since 1970; header names are in lower case.
+        Raises `SignatureError` if the signature is invalid (401); any other error gives the response 500. Called in the server's
+        thread, so it may not use state that other methods change. `now` is in seconds since 1970; header names are in lower case.
         """
 
     def listen(self) -> int:
-        """Start listening if necessary, and return the port. Raises `SourceUnavailableError`."""
+        """Start the server at the first call, and return its port. Raises `SourceUnavailableError` if it cannot start."""
         if self._server is None:
             gate = Gate(self._config, self.intake, self._response_counts, self.verify, self.answer_seconds)
             self._server = Server(self._config, gate, self.intake)
         return self._server.port
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
-        """Return received messages; none after `wait_seconds` without any. The first call starts the server.
+        """Return received messages in order; none after `wait_seconds` without any. Start the server if necessary.
 
         Raises `SourceUnavailableError` if it cannot start, and `ConnectorError` if it has ended.
         """
@@ -66,7 +68,7 @@ class PushSource(Source[Message, int]):
         return self.intake.take(wait_seconds)
 
     def reject(self, raw: Message, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a message."""
+        """Return the rejection of a message, with its body as the record and its id as the context."""
         return Reject(reason, raw.body, detail, raw.name.encode())
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
@@ -78,12 +80,12 @@ class PushSource(Source[Message, int]):
         return self.intake.taken
 
     def acknowledge(self, position: int) -> None:
-        """Respond with 2xx to the first `position` messages."""
+        """Respond with 2xx to the first `position` messages since the source was opened."""
         self.intake.confirm(position)
 
     @property
     def response_counts(self) -> Mapping[int, int]:
-        """Number of responses by HTTP status."""
+        """Number of responses by HTTP status since the source was opened, with zeros."""
         return self._response_counts.counts
 
     def close(self) -> None:
@@ -101,5 +103,5 @@ class SignedSource(PushSource):
         self._signatures = StandardWebhooks(config.secrets)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Return the message's id. Raises `SignatureError`."""
+        """Return the message's id. Raises `SignatureError` for the reasons of `StandardWebhooks.verify`."""
         return self._signatures.verify(headers, body, now)

@@ -26,13 +26,13 @@ OUTBOX: Final = "outbox"
 MOST_COPIES: Final = 16
 """Approximate number of hostile copies of a message; all messages together must be fewer than may wait."""
 ARRIVAL_SECONDS: Final = 60.0
-"""Longest wait on a busy machine."""
+"""Longest wait for a message to be accepted and for its response, on a busy machine."""
 
 Sign = Callable[[int, bytes], Mapping[str, str]]
 
 
 class PushHarness(ConnectorHarness):
-    """Harness with a sender that posts the messages in the file `outbox` in order, until each gets a 2xx response."""
+    """Harness with a sender. Each opening posts the messages in the file `outbox` that had no 2xx response yet, in order."""
 
     def __init__(
         self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path, sign: Sign
@@ -48,9 +48,10 @@ class PushHarness(ConnectorHarness):
 
     @contextmanager
     def opened_with(self, publisher: Publisher) -> Iterator[Flow]:
-        """Open the instance and send. At the end, confirmed messages must have a 2xx response, and the others 503.
+        """Open the instance and send, with one step after each message if the publisher is ready.
 
-        A message longer than the limit must get 413, and is not sent again.
+        At the end, each response must be 2xx or 503, and 2xx if all events are confirmed. A message longer than the limit must
+        get 413, and is not sent again.
         """
         requests: dict[int, HTTPConnection] = {}
         confirmed = False
@@ -130,7 +131,10 @@ class PushConformance(Conformance):
         self._put(directory, bodies[part * size : (part + 1) * size])
 
     def supply_hostile(self, directory: Path) -> None:
-        """Add hostile bodies to the outbox, and copies of the first JSON or form body with one hostile value each."""
+        """Add hostile bodies to the outbox, and copies of one body, with one hostile value each.
+
+        This body is the first JSON object or, without one, the first body, as a form. Bodies of `LARGE_BYTES` are left out.
+        """
         contents = [content for content in CONTENTS.values() if len(content) < LARGE_BYTES]
         first = next((body for body in map(_read, self.bodies()) if isinstance(body, dict)), None)
         copies = [*(hostile_json(first) if first else hostile_fields(self.bodies()[0], b"&"))]
