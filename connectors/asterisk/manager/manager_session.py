@@ -68,7 +68,7 @@ class ManagerSession(SocketSession[Message]):
         self._ask("Login", Username=manager.username, Events=CLASSES, **shown)
 
     def _list_queues(self) -> list[ManagerRecord]:
-        """Return a record of the connection, the events before the queue status, and the queue status."""
+        """Request the queue status. Return a `CONNECTED` record, the events received before the status, and a `LISTED` record."""
         timestamp = {"Timestamp": f"{seconds_of(self._ask('Ping'), time.time()):.6f}"}
         self._ask("QueueStatus")
         before = self._filtered(self.take_skipped())

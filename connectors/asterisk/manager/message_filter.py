@@ -32,11 +32,11 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "UserEvent": (*CALLS, "UserEvent", "Agent", "Data"),
     OVERSIZED: (),
 }
-"""Retained events and their fields."""
+"""Retained events, and their fields in addition to `Event` and `Timestamp`."""
 VARIABLES: Final = frozenset({"QUEUESTATUS", "VMSTATUS", "ABANDONED"})
 MEMBER: Final = ("Queue", "Name", "Paused", "InCall")
 ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
-"""Retained fields of `QueueStatus` rows."""
+"""Retained fields of the `QueueStatus` rows of waiting callers; `MEMBER` has those of agents."""
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,6}")
 """Keys by which a caller may leave a queue; shorter than any phone number."""
 
