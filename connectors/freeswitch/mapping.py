@@ -158,7 +158,7 @@ class EventMapping:
                 yield event.factory.left(stay, EXIT_REASONS.get(reason, LeaveReason.OTHER), event.at)
 
     def _stay(self, event: _CallcenterEvent) -> QueueStay | None:
-        """Return the stay that an event is about, None if it has ended. If its start was not reported, begin it at the joining."""
+        """Return the stay that an event is about, None if it has ended. If its start was not reported, begin it."""
         if self._tracker.is_over(event.call, event.member):
             return None
         joined_at = event.seconds("CC-Member-Joined-Time") * SECOND_US or event.at
