@@ -92,7 +92,7 @@ class Journal:
         self.unsent.popleft()
 
     def drop(self, is_old: Callable[[Action], bool]) -> None:
-        """Remove from the file the actions that were sent and that `is_old` accepts. Raises `JournalDamagedError` and `OSError`."""
+        """Remove from the file the actions that were sent and that `is_old` accepts. Raises `JournalDamagedError`, `OSError`."""
         lines = list(self._load())
         kept = [line for line in lines if line.number > self._sent or not is_old(line.action)]
         if len(kept) < len(lines):

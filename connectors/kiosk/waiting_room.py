@@ -64,7 +64,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Ticket(msgspec.Struct):
-    """Ticket of one visit. Its `number`, such as `A001`, is the letter of its queue and its place among that day's tickets there."""
+    """Ticket of one visit. Its `number`, such as `A001`, is its queue's letter and its place among the day's tickets there."""
 
     id: str
     number: str
