@@ -50,7 +50,7 @@ class ArrivalRhythm(NamedTuple):
     def arrivals(self, per_year: float, day: date, random: Random, *, always: bool) -> Iterator[datetime]:
         """Yield random arrival times on `day` in Paris, in order, in whole seconds, for `per_year` contacts in an average year.
 
-        With `always`, each day counts as a working day, and each hour has at least the volume `AT_LEAST`: there are more contacts.
+        With `always`, each day counts as a working day, and each hour has at least `AT_LEAST`, so there are more contacts.
         """
         usual = per_year / (WORKING_DAYS_PER_YEAR + self.weekend * WEEKENDS) / sum(self.hours)
         today = 1.0 if always or day.weekday() in WORKING_DAYS else self.weekend

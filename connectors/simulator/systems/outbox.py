@@ -33,7 +33,7 @@ class Outbox:
         self._queues[key % len(self._queues)].put(job)
 
     def drain(self) -> bool:
-        """Return whether all messages were accepted. After a job's error other than `NotAcceptedError`, always raise that error."""
+        """Return whether all messages were accepted. After a job's error other than `NotAcceptedError`, raise it in each call."""
         if self._failure:
             raise self._failure
         return not any(jobs.unfinished_tasks for jobs in self._queues)
