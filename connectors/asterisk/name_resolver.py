@@ -71,7 +71,7 @@ class NameResolver(PhoneNames):
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
+        """Return the key of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
     def queue_place(self, name: str) -> QueuePlace:

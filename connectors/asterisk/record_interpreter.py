@@ -290,7 +290,7 @@ class RecordInterpreter:
         return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 
     def _end_stay(self, record: QueueLogRecord) -> QueueStay:
-        """Record the end of the stay that `record` is about, and return it."""
+        """Record the end of the stay that `record` is about, begun now if unknown, and return it. Raises `UnusableRecord`."""
         stay = self._stay(record)
         stay.stored.end(stay.ordinal, record.second)
         return stay

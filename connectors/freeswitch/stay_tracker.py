@@ -49,7 +49,7 @@ class Agent(msgspec.Struct, array_like=True):
     """State of an agent; `at` is the time of the last change."""
 
     status: str = ""
-    """`in`, `break`, or empty if logged out."""
+    """`in`, `break`, or empty if logged out or unknown."""
     queues: list[str] = msgspec.field(default_factory=list)
     """Keys of the queues that the agent serves."""
     at: int = 0

@@ -18,7 +18,7 @@ PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 LAST_CALLS: Final = 3
 """Number of calls, the latest first, that the kiosk shows as last calls."""
 DAY_SECONDS: Final = 30.0
-"""Interval of checks for a new day while nothing happens."""
+"""Interval of checks for a new day while no action is performed, in seconds."""
 
 
 class KioskService:

@@ -77,7 +77,7 @@ class Ticket(msgspec.Struct):
 
     @property
     def waits(self) -> bool:
-        """True if the visitor was not called yet and has not left."""
+        """True if the visitor still waits: was not called yet and has not left."""
         return not self.over and self.called_at is None
 
 

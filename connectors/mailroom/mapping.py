@@ -43,7 +43,7 @@ from models.topics import Channel
 
 Choice = TypeVar("Choice", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
-"""French time formats, tried after ISO 8601."""
+"""French time formats, tried in this order for values with a `/`; other values are ISO 8601."""
 MAX_COST_CENTS: Final = 1_000_000
 _COST: Final = re.compile(r"0|[1-9]\d{0,6}", re.ASCII)
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
@@ -83,13 +83,13 @@ class Letter:
     key: str
     """Content hash, reference and, if the scan has several letters, part number: identifies the letter."""
     year: int
-    """Year of the scan in local time, for the chrono number."""
+    """Year of the scan in the configured time zone, for the chrono number."""
     envelope: dict[str, Any]
     data: LetterArrivedData
 
 
 class MailroomMapping:
-    """Map scans and sidecar rows of one instance to events."""
+    """Maps scans and sidecar rows of one instance to events."""
 
     def __init__(self, source: str, config: MailroomConfig, key: PseudonymKey) -> None:
         self._source = source

@@ -87,7 +87,7 @@ class Register:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Return a context, within `transaction`, that undoes its changes if an exception is raised."""
+        """Return a context, within `transaction`, that undoes only its own changes if an exception is raised in it."""
         self._database.execute("SAVEPOINT claim")
         try:
             yield

@@ -7,7 +7,7 @@ from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from models.topics import Channel
 
 FigureCounts = dict[str, int]
-"""Name of a count, a stock or a sum of durations → value; without zeros."""
+"""Name of a count, a stock, a sum of durations or a sum of costs → value."""
 DimensionKey = tuple[str, str, str, str]
 """Channel, site, service, queue."""
 
@@ -138,7 +138,10 @@ class CaseTally:
 
 
 class VisitTally(CaseTally):
-    """Counts of a visit. Visitors who left after the call were not answered; visits without an end count as forgotten."""
+    """Counts of a visit. A visitor who left after the call was not answered.
+
+    A visit without an end counts as forgotten after `FORGOTTEN_AFTER`.
+    """
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)

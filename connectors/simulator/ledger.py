@@ -93,7 +93,7 @@ class Ledger:
 
 
 def _figures(totals: QueueTotals) -> FigureCounts:
-    """Return the totals of a queue by figure name."""
+    """Return the totals of a queue by figure name, with durations in milliseconds."""
     return {
         "offered": totals.offered,
         "answered": totals.answered,

@@ -20,7 +20,7 @@ AT_LEAST: Final = 0.65
 
 @dataclass(frozen=True, slots=True)
 class OfficeHours:
-    """Working hours of all services: Monday to Friday, or `always`, for demonstrations at any time."""
+    """Working hours of all services: Monday to Friday from `OPENS` to `CLOSES` in Paris, or `always`, for demonstrations."""
 
     always: bool = False
 

@@ -106,7 +106,7 @@ def run_live(departement: Departement, progress: RunProgress, path: Path, stop: 
     """Run the opened `departement` from its simulated time to now, then in real time until `stop` is set.
 
     Its simulated time must be `progress.played_until`. When no work is pending, `progress` is saved to `path` with the new
-    time. Work that was pending at a stop is repeated identically.
+    time, after each past day or about every `SAVE_SECONDS`. Work that was pending at a stop is repeated identically.
 
     Calls catch up with real time first. They stay live while the past of the other channels is simulated. At the end, all calls
     are ended.

@@ -244,9 +244,9 @@ class ScenarioBuilder:
 
     # ------------------------------------------------------------------------------------------------------ follow-ups
     def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
-        """Yield an opinion by chance: after an invitation to a survey, or after the submission of an online procedure.
+        """Yield by chance an invitation to a survey and perhaps its answer; for an online procedure, an opinion without one.
 
-        `survey_share` is the probability that the citizen is asked; not all of those invited answer.
+        `at` is the time of the contact, `survey_share` the probability of the invitation, or of the opinion without one.
         """
         if not self._chance(survey_share):
             return

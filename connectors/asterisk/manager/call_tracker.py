@@ -30,7 +30,7 @@ class Progress(msgspec.Struct, array_like=True):
     requested: str = ""
     """Last queue that the dialplan asked for."""
     given_up: Leaving | None = None
-    """The call left the queue unanswered: the caller hung up, or another reason follows."""
+    """The call left the queue unanswered: the caller hung up, or another reason follows. None once that is known."""
     gone: Leaving | None = None
     """The call left the queue, and no message has shown yet how: usually answered or by a key."""
     dropped: bool = False
@@ -56,7 +56,7 @@ class CallTracker(msgspec.Struct):
     """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return the state of a call, created if unknown. Beyond `MAX_CALLS`, forget the least recent call."""
+        """Return the state of a call, created if unknown, as the most recent one. Beyond `MAX_CALLS`, forget the least recent."""
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:

@@ -32,7 +32,7 @@ class ManagerEvent(NamedTuple):
         return self.message.get(key, "")
 
     def number(self, key: str) -> str:
-        """Return the text of a header that is a duration or a position; empty if it is missing or neither."""
+        """Return the text of a header if it is a whole number up to `HIGHEST`: a duration or a position. Otherwise empty."""
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
 

@@ -45,7 +45,7 @@ class ManagerSession(SocketSession[Message]):
         return self._filtered(self.receive_messages(wait_seconds))
 
     def feed(self, content: bytes) -> list[Message]:
-        """Add received bytes, and return the messages that they complete."""
+        """Add received bytes, and return the messages that they complete, with all headers."""
         return self._reader.feed(content)
 
     def _greet(self) -> None:

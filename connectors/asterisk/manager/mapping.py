@@ -31,7 +31,7 @@ _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 
 
 class ManagerMapping:
-    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
+    """Maps the messages of one switchboard in order. `tracker`, the memory of earlier messages, is updated."""
 
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker) -> None:
         self._names = NameResolver(config, key)

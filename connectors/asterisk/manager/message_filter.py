@@ -51,7 +51,7 @@ class ManagerRecord(StreamRecord, array_like=True):
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:
-    """Return the retained fields of a message, None if the message is not needed.
+    """Return the retained fields of a message, with cut values, None if the message is not needed.
 
     Dialled numbers are retained only if they are a key, a queue or a configured line.
     """

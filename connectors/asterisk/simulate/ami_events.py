@@ -31,7 +31,7 @@ class _Waiting:
 
 
 class AmiEventWriter:
-    """Converts log lines to events, and keeps the status of the queues."""
+    """Converts log lines to events, and keeps the status of the queues for `list_queues`."""
 
     def __init__(self, seed: int = 0, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
@@ -61,7 +61,7 @@ class AmiEventWriter:
         return [*self._call_events(int(second), call, queue, event, parameters)]
 
     def list_queues(self) -> list[Event]:
-        """Return the rows of the answer to `QueueStatus`: queues, their agents and their waiting callers."""
+        """Return the rows of the answer to `QueueStatus`: for each queue, itself, its agents and its waiting callers."""
         rows = []
         for queue in sorted(self._members.keys() | self._waiting.keys()):
             members, waiting = self._members.get(queue, {}), self._waiting.get(queue, {})

@@ -37,7 +37,7 @@ class CallcenterChange(NamedTuple):
 
 
 class Tables:
-    """The tables of mod_callcenter."""
+    """The tables of mod_callcenter, at first with all agents logged out and no members. `agents` maps each to its queues."""
 
     def __init__(self, queues: Sequence[str], agents: Mapping[str, Sequence[str]]) -> None:
         self.queues = [f"{queue}@{DOMAIN}" for queue in queues]
@@ -116,7 +116,7 @@ class Callcenter:
         self._emit(at, [("members", member.uuid, row)], self._member_event(member, "member-queue-start", {}))
 
     def ring_out(self, at: float, call: str, agent: str) -> None:
-        """Record a ring that the agent did not answer."""
+        """Let an agent's phone ring without an answer; the call continues to wait."""
         details = {"CC-Hangup-Cause": "NO_ANSWER", "CC-Agent": agent, "CC-Agent-System": "single_box"}
         self._emit(at, [], self._info("bridge-agent-fail", {}, self._calls[call], details))
 
@@ -131,19 +131,19 @@ class Callcenter:
         self._emit(at + 0.02, [("members", member.uuid, row)], self._event(state))
 
     def give_up(self, at: float, call: str) -> None:
-        """Hang up while waiting."""
+        """End a wait: the caller hangs up."""
         self._cancel(at, call, "BREAK_OUT", "hangup")
 
     def time_out(self, at: float, call: str) -> None:
-        """End a wait by timeout."""
+        """End a wait by timeout; the call continues outside the queue."""
         self._cancel(at, call, "TIMEOUT")
 
     def leave_unstaffed(self, at: float, call: str) -> None:
-        """End a wait because the queue has no agents."""
+        """End a wait because the queue has no agents; the call continues outside the queue."""
         self._cancel(at, call, "NO_AGENT_TIMEOUT")
 
     def press_key(self, at: float, call: str) -> None:
-        """End a wait by a key."""
+        """End a wait by a key of the caller; the call continues outside the queue."""
         self._cancel(at, call, "EXIT_WITH_KEY")
 
     # ---------------------------------------------------------------------------------------------------- conversations
@@ -251,7 +251,7 @@ def _tier(queue: str, agent: str) -> Message:
 
 
 def _list(header: str, rows: Sequence[Message]) -> str:
-    """Return a list in wire format; without rows, it has no column names."""
+    """Return a list in wire format, with `+OK` at its end; without rows, it has no column names."""
     columns = header.split("|")
     lines = [
         "|".join(row.get(column, "0" if column.endswith("_epoch") else "(null)") for column in columns) for row in rows
