@@ -11,17 +11,17 @@ from zlib import crc32
 import msgspec
 
 CALL_SECONDS: Final = 6 * 3600
-"""A call is forgotten after this time without a record about it."""
+"""Longest time without a record that a call is remembered, in seconds; checked when another call begins."""
 MAX_CALLS: Final = 20_000
 MAX_STAYS: Final = 500
 """Queue stays per call. Stays with an entry get numbers 1 to this; refused stays get the next numbers, up to twice this."""
 MAX_KINDS: Final = 200
 """Kinds of repeatable facts counted per call."""
 TALK_SECONDS: Final = 2 * 3600
-"""A conversation older than this no longer keeps its agent busy, because the log does not report every end."""
+"""Longest time in seconds that a conversation keeps its agent busy, because the log does not report every end."""
 MAX_TALKS: Final = 100
 MAX_SECONDS: Final = 8
-"""Seconds for which lines are counted: a busy switchboard may write lines out of order by a second."""
+"""Number of seconds whose counts are kept, since a busy switchboard may write lines out of order by a second."""
 _T = TypeVar("_T")
 
 
@@ -31,7 +31,7 @@ class StoredStay(msgspec.Struct, array_like=True):
     queue: str
     """The queue's key (`NameResolver.queue_key`): several queues may share a label."""
     since: int
-    """Second when the call entered the queue."""
+    """Second when the call entered the queue, or of the first record about the stay if no entry was read."""
     ended: int = 0
     """Second when the caller left the queue or the conversation ended; 0 while the stay continues."""
     answered: int = 0
@@ -44,10 +44,14 @@ class Call(msgspec.Struct, array_like=True):
     second: int
     """Second of the last record about it."""
     stays: list[StoredStay]
-    """Stays that began with an entry; stay number 1 comes first."""
+    """Stays by ordinal, from 1. Stays that the queue refused are in `CallHistory.refusals`."""
 
     def enter(self, queue: str, second: int) -> int:
-        """Start a stay and return its ordinal; for a repeated line, and beyond `MAX_STAYS`, return a known one."""
+        """Start a stay and return its ordinal, from 1.
+
+        If a stay in `queue` began in the same second, the line is a repetition: start none and return that stay's ordinal.
+        Beyond `MAX_STAYS`, start none and return the last one.
+        """
         for ordinal, stay in enumerate(self.stays, 1):
             if stay.queue == queue and stay.since == second:
                 return ordinal
@@ -58,7 +62,7 @@ class Call(msgspec.Struct, array_like=True):
     def stay(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that a record of `second` belongs to.
 
-        Start a new stay if no entry was read: reading may have started later, or Asterisk may not have logged the entry.
+        Start a stay if the call has none in `queue`: reading may have begun later, or Asterisk may not have logged the entry.
         """
         return self._find(queue, second) or self.enter(queue, second)
 
@@ -66,7 +70,7 @@ class Call(msgspec.Struct, array_like=True):
         """Return the ordinal of the stay in `queue` whose conversation a record of `second` ends.
 
         After a transfer back to the same queue, the new stay may be logged before the transfer. It is not answered yet,
-        so answered stays are preferred.
+        so the last stay that is answered and has not ended is preferred. Without one, return the same as `stay`.
         """
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
@@ -75,7 +79,10 @@ class Call(msgspec.Struct, array_like=True):
         return self.stay(queue, second)
 
     def wait(self, queue: str, second: int) -> int:
-        """Return the ordinal of the last stay in `queue` if the caller waited in it at `second`, otherwise 0."""
+        """Return the ordinal of the last stay in `queue` that began by `second`, if the caller still waited in it.
+
+        Otherwise 0: the call has no such stay, it was answered, or it ended in another second than this one.
+        """
         for ordinal in range(len(self.stays), 0, -1):
             stay = self.stays[ordinal - 1]
             if stay.queue == queue and stay.since <= second:
@@ -83,15 +90,15 @@ class Call(msgspec.Struct, array_like=True):
         return 0
 
     def end(self, ordinal: int, second: int) -> None:
-        """Record the end of a stay, unless an end was recorded before."""
+        """Record `second` as the end of the stay with this ordinal, unless an end was recorded before."""
         stay = self.stays[ordinal - 1]
         stay.ended = stay.ended or second
 
     def _find(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that a record of `second` is about; 0 if none.
 
-        Order of preference: the last stay that contains `second`; the last stay that has not ended, because the clock may
-        have been set back; the last stay that began earlier; the last stay.
+        Order of preference: the last stay that contains `second`, ends included; the last stay that began later and has not
+        ended, because the clock may have been set back; the last stay that began earlier; the last stay.
         """
         current = earlier = last = 0
         for ordinal in range(len(self.stays), 0, -1):
@@ -118,7 +125,7 @@ class Talk(msgspec.Struct, array_like=True):
 
 
 class Second(msgspec.Struct, array_like=True):
-    """Counts of the lines of one second, the resolution of the log's timestamps."""
+    """Counts of the lines, and of each agent's changes, in one second: the resolution of the log's timestamps."""
 
     lines: int = 0
     changes: dict[str, int] = {}
@@ -128,18 +135,18 @@ class CallHistory(msgspec.Struct):
     """Memory of the calls and agents of one Asterisk, as read from one of its interfaces."""
 
     seconds: dict[int, Second] = {}
-    """Counts of the last `MAX_SECONDS` seconds with lines, by second since 1970."""
+    """Counts of the `MAX_SECONDS` seconds with lines that appeared last, by second since 1970."""
     calls: dict[str, Call] = {}
     """Calls by id, ordered by their last record."""
     occurrences: dict[str, dict[str, list[int]]] = msgspec.field(name="told", default_factory=dict)
     """Seconds of each repeatable fact: call → kind of fact → seconds. Saved as `told`."""
     refusals: dict[str, dict[int, str]] = {}
-    """Stays without an entry, because the queue refused the call: call → number → refusal."""
+    """Stays without an entry, because the queue refused the call: call → number → refusal, as in `number_refusal`."""
     talks: dict[str, dict[str, Talk]] = {}
     """Conversations in progress: agent → call → conversation, ordered by their start."""
 
     def begin_line(self, second: int) -> str:
-        """Count a line and return its sequence within its second, padded so that it sorts as text."""
+        """Count a line, and return its number within its second, from 1, padded to six digits so that it sorts as text."""
         if second not in self.seconds:
             self.seconds[second] = Second()
             if len(self.seconds) > MAX_SECONDS:
@@ -149,7 +156,7 @@ class CallHistory(msgspec.Struct):
         return f"{counted.lines:06d}"
 
     def count_change(self, second: int, change: str) -> int:
-        """Count `change` in `second` and return its number of occurrences."""
+        """Count `change` in `second`, which `begin_line` has counted already, and return its number there, from 1."""
         changes = self.seconds[second].changes
         changes[change] = changes.get(change, 0) + 1
         return changes[change]
@@ -167,7 +174,7 @@ class CallHistory(msgspec.Struct):
         return seconds.index(second) + 1 if second in seconds else MAX_STAYS
 
     def number_refusal(self, call: str, refusal: str) -> int:
-        """Record a refused stay and return its number, derived from a hash of `refusal`.
+        """Record a refused stay and return its number above `MAX_STAYS`, derived from a hash of `refusal`.
 
         An interface that reports only some refusals then gives them the same numbers as one that reports all. Only a hash
         collision within the call, one in several hundred, changes a number.
@@ -180,7 +187,7 @@ class CallHistory(msgspec.Struct):
         return number
 
     def call(self, name: str, second: int) -> Call:
-        """Return the call `name`, created if unknown, and set its last record to `second`."""
+        """Return the call `name`, with `second` as its last record. If unknown, create it and forget up to two old calls."""
         call = self.calls.pop(name, None)
         if call is None:
             self._forget(second)
@@ -190,7 +197,11 @@ class CallHistory(msgspec.Struct):
         return call
 
     def begin_talk(self, agent: str, call: str, stay: int, second: int) -> None:
-        """Record the start of a conversation in the stay with ordinal `stay`. Drop the agent's talks of forgotten calls."""
+        """Record the start of a conversation in the stay with ordinal `stay`, which replaces an earlier one in the same call.
+
+        Forget the agent's conversations of forgotten calls, and the oldest one beyond `MAX_TALKS`. Beyond `MAX_CALLS` agents,
+        forget the one whose conversations began first.
+        """
         talks = self.talks.get(agent)
         if talks is None:
             self.talks[agent] = {call: Talk(stay, second)}
@@ -204,10 +215,10 @@ class CallHistory(msgspec.Struct):
             del talks[next(iter(talks))]
 
     def end_talk(self, agent: str, call: str, second: int) -> tuple[int, bool]:
-        """Record the end of a conversation.
+        """Remove the agent's conversation in `call`.
 
         Return the ordinal of its stay, 0 if its start was not recorded. Also return whether the agent has another
-        conversation, begun less than `TALK_SECONDS` ago.
+        conversation, in a remembered call and begun less than `TALK_SECONDS` before `second`.
         """
         talks = self.talks.get(agent)
         if talks is None:
@@ -221,7 +232,10 @@ class CallHistory(msgspec.Struct):
         return stay, is_busy
 
     def excerpt(self, second: int, name: str, agent: str) -> "CallHistory":
-        """Return the part of the memory needed to map the last line again: its second, its call `name` and its `agent`."""
+        """Return the part of the memory needed to map the last line again: its second, its call `name` and its `agent`.
+
+        The line itself is not counted in it. The calls are shared with this memory, so encode the result before the next line.
+        """
         seconds = {second: Second(self.seconds[second].lines - 1)} if second in self.seconds else {}
         talks = _only(agent, self.talks)
         calls = {other: self.calls[other] for other in (name, *talks.get(agent, ())) if other in self.calls}

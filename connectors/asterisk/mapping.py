@@ -22,7 +22,7 @@ _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNEC
 
 
 class QueueLogMapping:
-    """Maps the lines of one log in order. `history` is the memory of earlier lines."""
+    """Maps the lines of one log in order. `history` is the memory of earlier lines, which each line updates."""
 
     def __init__(
         self, source: str, config: AsteriskConfig, key: PseudonymKey, history: CallHistory, *, again: bool = False
@@ -35,7 +35,10 @@ class QueueLogMapping:
         self._interpreter = RecordInterpreter(source, config, self._names, history)
 
     def map(self, line: LogLine) -> Sequence[Event]:
-        """Return the events of `line`. Raises `UnusableRecord`."""
+        """Return the events of `line`, none for a blank or ignored one, and update the memory.
+
+        Raises `UnusableRecord` if it is malformed, from the future, lacks a name that its event needs, or has no meaning.
+        """
         record = parse(line.content, self._known)
         if record is None:
             return ()
@@ -44,13 +47,16 @@ class QueueLogMapping:
         return self._interpreter.interpret(record, line.read_at)
 
     def _check_time(self, record: QueueLogRecord, line: LogLine) -> None:
-        """Raise `UnusableRecord` for a line from the future: its time may really be a telephone number."""
+        """Raise `UnusableRecord` for a time more than `AHEAD_SECONDS` after the reading: it may be a telephone number.
+
+        Accept later lines up to the same limit without a check.
+        """
         self._latest = int(line.read_at.timestamp()) + AHEAD_SECONDS
         if record.second > self._latest:
             raise UnusableRecord(Reason.TIME_IN_FUTURE)
 
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the line mapped last, with the memory needed to map it again."""
+        """Return the rejection of the line mapped last, with the memory needed to map it again; empty for an unreadable line."""
         try:
             record = parse(line.content, self._known)
         except UnusableRecord:

@@ -53,22 +53,29 @@ class NameResolver(PhoneNames):
             self._queues.setdefault(self._queue_key(name), queue.model_copy(update={"label": label}))
 
     def call(self, unique_id: str, second: int) -> str:
-        """Return the native id of a call in a record of `second`: Asterisk's own id as is, anything else as a keyed hash."""
+        """Return the name of a call in event ids, for a record of `second`.
+
+        Asterisk's own id and a `ResolvedName` are unchanged. Anything else, and an id outside `ID_AGE_SECONDS`, becomes a keyed
+        hash.
+        """
         if type(unique_id) is ResolvedName:
             return str(unique_id)
         created = self._cached_second(unique_id)
         return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return the options of a queue, with its label in events. An empty name means all queues, without a label."""
+        """Return the options of a queue with its label filled in: the configured one, or one made from `name`.
+
+        If `name` means no queue, return default options without a label: in an agent's record, they stand for all queues.
+        """
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
-        """Return the name of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
+        """Return the key of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
 
     def queue_place(self, name: str) -> QueuePlace:
-        """Return a queue with its key, label, service and site."""
+        """Return a queue with its key, label, service and site; those it does not set are the connector's."""
         return self._cached_place(name)
 
     def agent(self, name: str) -> str:
@@ -82,11 +89,11 @@ class NameResolver(PhoneNames):
         return label
 
     def menu_option(self, chosen: str) -> str:
-        """Return the label of a menu choice: the configured one, or the key if it is one digit, else empty."""
+        """Return the label of a menu choice: the configured one, or else `chosen` if it is one digit, or else empty."""
         return self._menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
 
     def _second(self, unique_id: str) -> int:
-        """Return when Asterisk created an id, in seconds since 1970; 0 if the id is not one of Asterisk's."""
+        """Return when Asterisk created an id, in seconds since 1970; 0 if it is not Asterisk's or its system is no `LABEL`."""
         created = UNIQUE_ID.fullmatch(unique_id)
         is_valid = created and (created["system"] is None or LABEL.fullmatch(created["system"]))
         return int(created["second"]) if created and is_valid else 0

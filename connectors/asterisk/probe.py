@@ -13,7 +13,10 @@ WAIT_SECONDS: Final = 2.0
 
 
 def probe(config: AsteriskConfig, context: Context) -> Sequence[Outcome]:
-    """Return the outcomes of the next log lines and of the queue status. Raises `SourceUnavailableError`."""
+    """Return the outcomes of the next log lines, then of the queue status, as far as both are configured. Saves nothing.
+
+    Raises `SourceUnavailableError` if one of them cannot be read.
+    """
     outcomes = ProbedOutcomes()
     for interface, other in (("path", "ami"), ("ami", "path")):
         if getattr(config, interface) is not None:

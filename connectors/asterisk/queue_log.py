@@ -21,7 +21,7 @@ from models.reasons import Reason
 NO_CALL: Final = frozenset({"", "NONE", "REALTIME", "MANAGER", "CLI"})
 """Values of the call id field in lines that are not about a call."""
 UNNAMED: Final = frozenset({"", "NONE"})
-"""Values of the queue and agent fields that mean none."""
+"""Values of the queue and agent fields that name no queue or agent."""
 
 # Missing numbers are read as None: versions of Asterisk write different numbers of parameters.
 LEFT: Final = {
@@ -31,7 +31,7 @@ LEFT: Final = {
     "WITHDRAW": (LeaveReason.WITHDRAWN, 2),
     "SYSCOMPAT": (LeaveReason.INCOMPATIBLE, None),
 }
-"""Events of callers who leave the queue unanswered → reason, and index of the parameter with the wait, None if none."""
+"""Events, except `ABANDON`, of callers who leave unanswered → reason, and index of the parameter with the wait, or None."""
 COMPLETED: Final = {"COMPLETEAGENT": EndedBy.AGENT, "COMPLETECALLER": EndedBy.CALLER}
 """Events at the end of a conversation → the party who ended it. Parameters 0 and 1 are wait and conversation seconds."""
 TRANSFERRED: Final = {
@@ -57,17 +57,17 @@ TURNED_AWAY: Final = {
     "=empty": LeaveReason.EMPTY,
     "=other": LeaveReason.OTHER,
 }
-"""Internal events for exits and refusals that the log does not report. Parameter 0, if present, is the wait."""
+"""Internal events for exits and refusals that the log does not report. Parameter 0, if present, is the wait in seconds."""
 CONVERSATION_OVER: Final = "=over"
 """Internal event: a conversation ended unobserved. Parameters 0 and 1, if present, are wait and conversation seconds."""
 MESSAGE_LEFT: Final = "=message"
-"""Internal event: a voice message was left. Parameter 0, if present, is its duration."""
+"""Internal event: a voice message was left. Parameter 0, if present, is its duration in seconds."""
 IGNORED: Final = frozenset(
     {"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL", "AGENTDUMP"}
 )
 """Events that change neither a contact nor an agent's state.
 
-After AGENTDUMP, the agent hung up during the announcement and the caller still waits."""
+AGENTDUMP is one: the agent hung up during the announcement, and the caller still waits."""
 KNOWN: Final = frozenset(
     {"ENTERQUEUE", "CONNECT", "ABANDON", "RINGNOANSWER", *LEFT, *COMPLETED, *TRANSFERRED, *AGENTS, *IGNORED}
 )
@@ -84,7 +84,7 @@ _NUMBERS_OF_AGENTS: Final = {
     **dict.fromkeys(COMPLETED, re.compile(r"-?[0-9]+(?:\|-?[0-9]+){1,2}")),
     **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*(?:\|-?[0-9]+){2,3}")),
 }
-"""Parameter formats of the call events that name an agent."""
+"""Formats of all parameters, joined by `|`, of the call events that name an agent."""
 _LONGEST_AGENT: Final = 80
 """Size of an agent's name in Asterisk, in bytes, including the final NUL. It limits the number of `|` in a name."""
 
@@ -102,7 +102,7 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class QueueLogRecord(msgspec.Struct, frozen=True):
-    """A parsed line, or an equivalent record from the manager interface."""
+    """A parsed line with the names in the log, or an equivalent record of the manager interface with `ResolvedName`s."""
 
     second: int
     """Seconds since 1970, UTC."""
@@ -118,18 +118,21 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return self.parameters[place] if -len(self.parameters) <= place < len(self.parameters) else ""
 
     def seconds(self, place: int | None) -> int | None:
-        """Return the parameter at index `place` as seconds; None if it is missing, negative or not a duration."""
+        """Return the parameter at index `place`, counted from the end if negative, in seconds.
+
+        None if `place` is None, or if the parameter is missing or is not a whole number from 0 to `LONGEST_SECONDS`.
+        """
         parameters = self.parameters
         if place is None or not -len(parameters) <= place < len(parameters):
             return None
         return whole(parameters[place], LONGEST_SECONDS)
 
     def position(self, place: int) -> int | None:
-        """Return the parameter at index `place` as a position in the queue; None if it is missing or not one."""
+        """Return the parameter at index `place` as a position in the queue; None if it is missing or above `LAST_POSITION`."""
         return whole(self.text(place), LAST_POSITION)
 
     def transfer_seconds(self) -> tuple[int | None, int | None]:
-        """Return the wait and conversation seconds of a transfer.
+        """Return the wait and conversation seconds of a transfer, each None if missing or invalid.
 
         They are the last parameters before the position. Early versions do not write the position and have four
         parameters.
@@ -138,7 +141,7 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
         return self.seconds(-2 - last), self.seconds(-1 - last)
 
     def entry(self) -> tuple[str, int | None]:
-        """Return the caller's number and the position of an `ENTERQUEUE` record.
+        """Return the caller's number, empty if missing, and the position, None if missing, of an `ENTERQUEUE` record.
 
         Its parameters are URL, number, position and, with `log-caller-id-name`, the caller's name. Asterisk replaces `|`
         in the name but not in the number, which the caller may choose. So the position is searched from the end.
@@ -151,9 +154,10 @@ class QueueLogRecord(msgspec.Struct, frozen=True):
 
 
 def parse(content: bytes, known: AbstractSet[str] = KNOWN) -> QueueLogRecord | None:
-    """Return the record of a line, None for a blank line. `known` are the events with a meaning.
+    """Return the record of a line, whether its event is known or not; None for a blank line.
 
-    Raises `UnusableRecord` if the line is too long or malformed.
+    `known` are the events with a meaning. If the event field holds another text, an agent's name may contain `|`: its parts
+    are then joined. Raises `UnusableRecord` if the line is too long, has too few fields or no valid time.
     """
     if len(content) > MAX_LINE_BYTES:
         raise UnusableRecord(Reason.OVERSIZED, _("more than {max_line_bytes} bytes", max_line_bytes=MAX_LINE_BYTES))

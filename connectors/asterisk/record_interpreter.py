@@ -62,7 +62,7 @@ LEAVES: Final = "LEAVE"
 AFTER_A_WAIT: Final = frozenset({LeaveReason.TIMEOUT, LeaveReason.KEY, LeaveReason.WITHDRAWN, LeaveReason.INCOMPATIBLE})
 """Reasons that only apply to calls that waited in the queue; a queue never refuses a call for them."""
 Envelope = dict[str, Any]
-"""Fields shared by the events of one record. Each new event overwrites its own fields here, so build one at a time."""
+"""Fields shared by the events of one record. Making an event overwrites the fields of the event made before it."""
 _CallEvent = TypeVar("_CallEvent", bound=CallEvent)
 _Handler = Callable[[QueueLogRecord, Envelope], Sequence[Event]]
 
@@ -78,13 +78,13 @@ class QueueStay(msgspec.Struct, frozen=True):
     """See `NameResolver.queue_key`."""
     queue: str
     ordinal: int
-    """Number of this stay in the call; 0 outside queues."""
+    """Number of this stay in the call; 0 outside queues, and for a refused stay until it is numbered."""
     service: str
     site: str
 
 
 class RecordInterpreter:
-    """Interprets records in order. `history` is the memory of earlier ones."""
+    """Interprets records in order. `history` is the memory of earlier records, which each record updates."""
 
     def __init__(self, source: str, config: AsteriskConfig, names: NameResolver, history: CallHistory) -> None:
         self._source = source
@@ -110,7 +110,11 @@ class RecordInterpreter:
         }
 
     def interpret(self, record: QueueLogRecord, read_at: datetime) -> Sequence[Event]:
-        """Return the events of `record`, and count its line. Raises `UnusableRecord`, also for an event without a meaning."""
+        """Return the events of `record`, read at `read_at`, and update the memory.
+
+        Raises `UnusableRecord` for an event without a meaning, or if the record lacks its call, queue or agent. The record
+        is counted in any case.
+        """
         envelope: Envelope = {
             "source": self._source,
             "time": record.time,
@@ -143,7 +147,7 @@ class RecordInterpreter:
         return (self._event(CallVoicemailLeft, stay, envelope, {"duration_seconds": record.seconds(0)}, id_suffix),)
 
     def _count(self, call: str, record: QueueLogRecord, detail: str = "") -> int:
-        """Count this kind of record in a call and return its ordinal."""
+        """Return which record of its event and `detail` this is in a call, as counted by `CallHistory.ordinal`."""
         return self._history.ordinal(call, self._names.keyed_hash("step", f"{record.event}|{detail}"), record.second)
 
     # ------------------------------------------------------------------------------------------------------- in a queue
@@ -179,7 +183,7 @@ class RecordInterpreter:
     def _turned_away(
         self, reason: LeaveReason, wait: int | None, record: QueueLogRecord, envelope: Envelope
     ) -> Sequence[Event]:
-        """Return the event of a call that left a queue in which it waited, or was refused by it.
+        """End the stay of a call that waited in the queue, or else number its refusal by the queue, and return the event.
 
         Several event names may report the same refusal. Refusals are counted per name and queue: the first of any name is
         the first refusal, and so on.
@@ -211,7 +215,7 @@ class RecordInterpreter:
         return self._over(self._event(CallTransferred, stay, envelope, data), agent, stay, envelope)
 
     def _over(self, event: Event, agent: str, stay: QueueStay, envelope: Envelope) -> Sequence[Event]:
-        """Return the event of the end of a conversation, and the one of the `agent` who is now free, if any."""
+        """Return `event`, the end of a conversation, and if `agent` is not empty, an event of this agent, who is now free."""
         return (event, self._agent_in_call(agent, AgentChange.CONTACT_ENDED, stay, envelope)) if agent else (event,)
 
     # ----------------------------------------------------------------------------------------------------------- agents
@@ -223,7 +227,10 @@ class RecordInterpreter:
         return (self._agent_in_call(agent, AgentChange.RING_UNANSWERED, stay, envelope, f"|{occurrence}"),)
 
     def _agent_changed(self, change: AgentChange, record: QueueLogRecord, envelope: Envelope) -> Sequence[Event]:
-        """Return the events of an agent's own action. An agent who logs in paused gives two events."""
+        """Return the event of an agent who logs in, pauses, resumes or logs out; two if an `ADDMEMBER` record is paused.
+
+        Each change is counted in its second. Raises `UnusableRecord` if the record names no agent.
+        """
         agent = self._names.agent(record.agent)
         if not agent:
             raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
@@ -283,13 +290,16 @@ class RecordInterpreter:
         return QueueStay(call, name, self._subject(name), queue_key, label, ordinal, service, site)
 
     def _end_stay(self, record: QueueLogRecord) -> QueueStay:
-        """Record the end of the stay that `record` is about, and return it."""
+        """Record the end of the stay that `record` is about, begun now if unknown, and return it. Raises `UnusableRecord`."""
         stay = self._stay(record)
         stay.stored.end(stay.ordinal, record.second)
         return stay
 
     def _conversation(self, record: QueueLogRecord) -> tuple[QueueStay, str]:
-        """Record the end of a conversation. Return its stay, and the agent; empty if the agent has another conversation."""
+        """Record the end of a conversation. Return its stay, and the agent who is now free.
+
+        The agent is empty if the record names none, or if the agent has another conversation.
+        """
         stay = self._stay(record, Call.conversation)
         if agent := self._names.agent(record.agent):
             ordinal, busy = self._history.end_talk(agent, stay.call_id, record.second)
@@ -300,13 +310,13 @@ class RecordInterpreter:
         return stay, agent
 
     def _outside(self, record: QueueLogRecord, line: PhoneLine | None = None) -> QueueStay:
-        """Return the call of a record as a stay in no queue, at the place of `line` or the default place."""
+        """Return the call of a record as a stay in no queue, with the service and site of `line`, or else the configured ones."""
         name = self._call_of(record)
         call = self._history.call(name, record.second)
         return QueueStay(call, name, self._subject(name), "", "", 0, *self._names.place(line))
 
     def _reserve(self, record: QueueLogRecord) -> None:
-        """Count an unknown event in every way it may count, so that ordinals stay if its meaning is configured later."""
+        """Count an unknown event of a call as each configurable meaning would, so that a later meaning changes no ordinals."""
         if record.call in NO_CALL:
             return
         name = self._call_of(record)
@@ -337,14 +347,14 @@ class RecordInterpreter:
 
 
 def _missing_meaning(event: str) -> str:
-    """Return a hint about an event without a meaning; empty if its name may not be shown."""
+    """Return a text for the operator about an event without a meaning; empty if its name may not be shown."""
     if not LABEL.fullmatch(event):
         return ""
     return _("{event} has no meaning in custom_events", event=event)
 
 
 def _here(stay: QueueStay, **data: Any) -> dict[str, Any]:
-    """Return the data of an event in a queue."""
+    """Return `data` with the label of the queue and the number of the stay."""
     return {"queue": stay.queue, "visit": stay.ordinal, **data}
 
 

@@ -25,7 +25,7 @@ from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
 LOOK_SECONDS: Final = 0.05
-"""Longest wait for one interface while the other is read too, in seconds."""
+"""Longest wait for records of one interface before the other is read again, in seconds."""
 ManagerInput = MappedStream[ManagerRecord, CallTracker]
 
 
@@ -41,14 +41,17 @@ class LogInput:
     def __init__(self, path: Path, config: AsteriskConfig, context: Context, saved: _Saved) -> None:
         self.tail = LineTail(path, saved.tail, config.start)
         self.is_behind = True
-        """True until the end of the log is first reached. False for a log that could not be opened at the start."""
+        """True until a read first returns no lines. If the very first read fails, False: a missing log delays nothing."""
         self._was_read = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.pseudonym_key(config.sector))
         mapping = self._mapping_with(saved.memory)
         self.map, self.reject, self.close = mapping.map, mapping.reject, self.tail.close
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
-        """Return the next lines; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
+        """Return the next lines, none after `wait_seconds` without any, and update `is_behind`.
+
+        Raises `SourceUnavailableError` if the log is missing or unreadable.
+        """
         try:
             lines = self.tail.read(wait_seconds)
         except SourceUnavailableError:
@@ -60,7 +63,10 @@ class LogInput:
         return [LogLine(line, now) for line in lines]
 
     def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected line, mapped with the memory saved in its rejection."""
+        """Return the events of a rejected line, mapped with the memory saved in its rejection, not with the current one.
+
+        Raises `UnusableRecord` if the line is still not usable.
+        """
         memory = msgspec.json.decode(reject.context, type=CallHistory)
         return self._mapping_with(memory, again=True).map(LogLine(reject.record, read_at))
 
@@ -68,8 +74,8 @@ class LogInput:
 class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
     """Source for one Asterisk. If one of its two interfaces is unavailable, the other is still read.
 
-    After a start, the log is read to its end before the manager interface is connected. Otherwise new events would make
-    the older ones appear late.
+    After a start, the log is read to its end before the manager interface is connected, unless the first read of the log
+    fails. Otherwise new events would make the older ones appear late.
     """
 
     checkpoint_seconds = 1.0  # the position contains the memory of calls, which is large while an old log is read
@@ -84,11 +90,15 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
 
     @property
     def trouble(self) -> str:
-        """Reason why an interface cannot be read now; empty if none is unavailable."""
+        """Reasons why interfaces could not be read in the last call of `read`, joined by `; `; empty if there are none."""
         return self._trouble
 
     def read(self, wait_seconds: float) -> Sequence[LogLine | JournalEntry]:
-        """Return the new records of both interfaces. Raises `SourceUnavailableError` if neither can be read."""
+        """Return new log lines, then new messages of the manager interface; none after `wait_seconds`, or sooner, without any.
+
+        While the log is behind, it is the only interface read. Raises `SourceUnavailableError` if no interface tried can be
+        read.
+        """
         found: list[LogLine | JournalEntry] = []
         readable: list[LogInput | ManagerInput] = []
         troubles: list[SourceUnavailableError] = []
@@ -108,24 +118,27 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         return readable[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | JournalEntry) -> Outcome:
-        """Return the outcome of a line or a message."""
+        """Return the events of a line or a message, and update the memory of its interface. Raises `UnusableRecord`."""
         outcome: Outcome = self._input_of(raw).map(raw)
         return outcome
 
     def reject(self, raw: LogLine | JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of a line or a message."""
+        """Return the rejection of the line or message mapped last, with the memory needed to map it again."""
         rejected: Reject = self._input_of(raw).reject(raw, reason, detail)
         return rejected
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected record; the rejection itself if its interface is no longer configured."""
+        """Return the events of a rejected record; the rejection itself if its interface is no longer configured.
+
+        Raises `UnusableRecord` if the record is still not usable.
+        """
         if reject.context.startswith(b'{"manager"'):
             tracker = msgspec.json.decode(reject.context, type=ManagerContext).manager
             return self._manager.map_again(reject.record, tracker, read_at) if self._manager else reject
         return self._log.map_again(reject, read_at) if self._log else reject
 
     def position(self) -> StreamPosition:
-        """Return the position in the log and in the journal, with the memory of both."""
+        """Return the position after the last record read: in the log and in the journal of messages, with both memories."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
         return StreamPosition(
@@ -133,7 +146,7 @@ class AsteriskSource(Source[LogLine | JournalEntry, StreamPosition]):
         )
 
     def acknowledge(self, position: StreamPosition) -> None:
-        """Save the position, and delete the journal up to it."""
+        """Save the position, and delete the messages before it from the journal."""
         self._cursor.save(position.saved)
         if self._manager is not None and position.journal_position is not None:
             self._manager.drop(position.journal_position)

@@ -33,7 +33,7 @@ from models.topics import Channel
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US: Final = 1_000_000
 LONGEST_US: Final = 86_400 * SECOND_US
-"""Upper limit for a wait, a ring or a conversation, in microseconds."""
+"""Exclusive upper limit for a wait, a ring or a conversation, in microseconds; see `seconds_between`."""
 
 
 class EventFactory:
@@ -47,36 +47,35 @@ class EventFactory:
         self._count = 0
 
     def arrived(self, call: str, line: PhoneLine | None, at: int) -> Event:
-        """Return the event of a call that reached the switchboard."""
+        """Return the event of a call that reached the switchboard at `at`, on `line`; None for a line that is not configured."""
         subject = contact_id(Channel.CALL, self._source, call)
         data = {"line": line.line if line else ""}
         return CallArrived.make(self._envelope(f"{call}|call.arrived", subject, line, at) | {"data": data})
 
     def queued(self, stay: QueueStay, caller: str) -> Event:
-        """Return the event of a call that began to wait."""
+        """Return the event of a call that began to wait at `stay.since`. `caller` is the caller's pseudonym; empty if unknown."""
         return self._stay_event(CallQueued, stay, stay.since, identities=caller)
 
     def answered(self, stay: QueueStay) -> Iterator[Event]:
-        """Yield the events of a call that an agent answered: one of the call, and one of the agent if known."""
+        """Yield the events of a call answered at `stay.answered_at`: one of the call, and one of the agent if known."""
         waited = seconds_between(stay.since, stay.answered_at)
         data = {"agent": stay.agent, "wait_seconds": waited, "ring_seconds": stay.ring_seconds}
         yield self._stay_event(CallAnswered, stay, stay.answered_at, data)
         yield from self._conversation_event(stay, AgentChange.CONTACT_STARTED, stay.answered_at)
 
     def abandoned(self, stay: QueueStay, at: int) -> Event:
-        """Return the event of a caller who hung up while waiting."""
+        """Return the event of a caller who hung up at `at` while waiting."""
         return self._stay_event(CallAbandoned, stay, at, {"wait_seconds": seconds_between(stay.since, at)})
 
     def left(self, stay: QueueStay, reason: LeaveReason, at: int, *, observed: bool = True) -> Event:
-        """Return the event of a wait that ended otherwise; if not `observed`, the wait is unknown."""
+        """Return the event of a wait that ended at `at` for `reason`; its duration is None if the end was not `observed`."""
         waited = seconds_between(stay.since, at) if observed else None
         return self._stay_event(CallLeftQueue, stay, at, {"reason": reason, "wait_seconds": waited})
 
     def ended(self, stay: QueueStay, by: EndedBy, at: int, *, busy: bool, observed: bool = True) -> Iterator[Event]:
-        """Yield the events of the end of a conversation.
+        """Yield the events of the end of a conversation: one of the call, and one of the agent if known and not `busy`.
 
-        `busy`: the agent has another conversation, so the end is not an event of the agent. Not `observed`: the duration
-        is unknown.
+        `busy`: the agent has another conversation. Not `observed`: the duration of the conversation is None.
         """
         talked = seconds_between(stay.answered_at, at) if observed else None
         yield self._talk_event(CallEnded, stay, at, {"ended_by": by, "handle_seconds": talked})
@@ -86,7 +85,10 @@ class EventFactory:
     def transferred(
         self, stay: QueueStay, kind: TransferKind, extension: str, at: int, *, busy: bool
     ) -> Iterator[Event]:
-        """Yield the events of a transfer by the agent. `busy` as for `ended`."""
+        """Yield the events of a transfer by the agent, which ends the conversation. `busy` as for `ended`.
+
+        The target queue is empty if `extension` leads to no configured queue.
+        """
         target, talked = self._names.queue_of_extension(extension), seconds_between(stay.answered_at, at)
         data = {"kind": kind, "to_queue": target, "handle_seconds": talked}
         yield self._talk_event(CallTransferred, stay, at, data)
@@ -99,7 +101,10 @@ class EventFactory:
         return self._agent_event(agent, AgentChange.RING_UNANSWERED, stay.queue, native, at)
 
     def state_changed(self, name: str, before: Agent, after: Agent) -> Iterator[Event]:
-        """Yield the events from state `before` to `after`, queue by queue: logged in, paused, unpaused, logged out."""
+        """Yield the agent's events between two states, queue by queue, at `after.at`: logged in, paused, unpaused, logged out.
+
+        An agent without a status is logged out of all queues.
+        """
         old_queues, new_queues = before.queues if before.status else [], after.queues if after.status else []
         for queue in sorted({*old_queues, *new_queues}):
             changes = []

@@ -8,7 +8,7 @@ from connectors.freeswitch.name_resolver import NameResolver
 from connectors.sdk.journaled_stream import Message, StreamRecord, select_fields
 
 AT: Final = "Event-Date-Timestamp"
-"""Time of an event in microseconds since 1970."""
+"""Header with the time of an event, in microseconds since 1970."""
 MEMBER_FIELDS: Final = ("CC-Queue", "CC-Member-UUID", "CC-Member-Session-UUID")
 AGENT_FIELDS: Final = (*MEMBER_FIELDS, "CC-Agent")
 RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -21,7 +21,7 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "agent-status-change": ("CC-Agent", "CC-Agent-Status"),
     "agent-state-change": ("CC-Agent", "CC-Agent-State"),
 }
-"""Retained actions of `callcenter::info` and their fields."""
+"""Retained actions (`CC-Action`) of `callcenter::info`, and their fields in addition to the action and `AT`."""
 IN_A_CALL: Final = "In a queue call"
 MEMBER: Final = (
     *("queue", "uuid", "session_uuid", "cid_number", "state", "serving_agent"),
@@ -30,30 +30,31 @@ MEMBER: Final = (
 AGENT_ROW: Final = ("name", "status", "last_status_change")
 TIER: Final = ("queue", "agent")
 LISTED: Final = "=listed"
-"""Internal action: lists at the start of a connection."""
+"""Internal action of a record with lists: at the start of a connection, or when the agent lists have changed."""
 ARRIVED: Final = "=arrived"
 TRANSFER: Final = "Transfer"
-"""Last entry of `variable_transfer_history`: `1773651600|bl_xfer|610`; with the extension only if it leads to a queue."""
+"""Field with the last transfer of a call: `1773651600|bl_xfer|610`. The extension is empty if it leads to no queue."""
 TRANSFERS: Final = ("bl_xfer", "att_xfer")
 OVERSIZED: Final = "=oversized"
 """`Event-Name` and internal action that replaces an event longer than `MAX_EVENT_BYTES`."""
 
 
 class EventSocketRecord(StreamRecord, array_like=True):
-    """Retained fields of an event, or the lists."""
+    """Retained fields of an event, or an internal action `LISTED` with lists."""
 
     members: list[Message] | None = None
-    """Rows of waiting and talking callers, for `LISTED`; None if only agents were listed."""
+    """Rows of the callers in all queues, for `LISTED` at the start of a connection; None if only agents were listed."""
     agents: list[Message] = msgspec.field(default_factory=list)
     tiers: list[Message] = msgspec.field(default_factory=list)
     reported: list[str] = msgspec.field(default_factory=list)
-    """Subjects of the events received during the listing, for `LISTED`."""
+    """Subjects (see `subject`) of the events received during the listing, for `LISTED`; sorted."""
 
 
 def filter_event(event: Message, names: NameResolver) -> Message | None:
     """Return the retained fields of an event, None if it is not needed.
 
-    Dialled numbers are retained only if they are a configured line or the extension of a queue.
+    Dialled numbers are retained only if they are a configured line or the extension of a queue. An arrival, an event that is
+    too long and a last transfer are retained as `ARRIVED`, `OVERSIZED` and `TRANSFER`.
     """
     if event.get("Event-Name") == OVERSIZED:
         return {"CC-Action": OVERSIZED}
@@ -82,7 +83,7 @@ def subject(message: Message) -> str:
 
 
 def _last_transfer(history: str, names: NameResolver) -> str:
-    """Return the last of the `epoch:uuid:kind:extension/context/dialplan` entries, as for `TRANSFER`; empty if none."""
+    """Return the last of the `epoch:uuid:kind:extension/context/dialplan` transfers as for `TRANSFER`; empty if none."""
     last = ""
     for transfer in history.removeprefix("ARRAY::").split("|:"):
         epoch, _, kind, *destination = [*transfer.split(":", 3), "", ""][:4]

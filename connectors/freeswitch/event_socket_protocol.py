@@ -12,10 +12,10 @@ from connectors.sdk.socket_session import read_headers
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
-"""Maximum size of a list, in bytes; longer ones are discarded."""
+"""Maximum size of a list or another answer, in bytes; longer ones are discarded."""
 MAX_LISTED: Final = 50_000
 MAX_COLUMNS: Final = 200
-"""Maximum number of columns of a list; `mod_callcenter` has about 30."""
+"""Maximum number of columns of a list; those of `mod_callcenter` have at most about 30."""
 MAX_EVENT_BYTES: Final = 262_144
 """Maximum size of an event, in bytes; an event contains all variables of a channel. Longer ones are discarded."""
 END: Final = b"\n\n"
@@ -24,20 +24,20 @@ NULL: Final = "(null)"
 
 
 class UnreadableError(Exception):
-    """The received bytes are not a frame."""
+    """The received bytes are not a frame: headers are missing or too long, or `Content-Length` is no number."""
 
 
 class Frame(NamedTuple):
-    """One frame."""
+    """One frame; its body is empty if it has none or is `oversized`."""
 
     headers: Message
     body: bytes
     oversized: bool = False
-    """Whether the body was too long and was discarded."""
+    """True if the body was too long and was discarded."""
 
     @property
     def kind(self) -> str:
-        """Content type."""
+        """Value of `Content-Type`; empty if missing."""
         return self.headers.get("Content-Type", "")
 
 
@@ -52,7 +52,7 @@ class FrameReader:
         self._skipping = False
 
     def feed(self, content: bytes) -> list[Frame]:
-        """Add received bytes, and return the frames that they complete. Raises `UnreadableError`."""
+        """Add received bytes, and return the frames that they complete. Raises `UnreadableError` if they are no frames."""
         self._pending += content
         frames = []
         while self._begin() and self._headers is not None:
@@ -68,7 +68,7 @@ class FrameReader:
         return frames
 
     def _begin(self) -> bool:
-        """Read the headers of the next frame if they are complete, and return whether they are."""
+        """Read the headers of the next frame unless already read; return whether they are complete. Raises `UnreadableError`."""
         if self._headers is not None:
             return True
         while self._pending[:1] == b"\n":
@@ -90,15 +90,16 @@ class FrameReader:
 
 
 def event_of(body: bytes) -> Message:
-    """Return the headers of an event, whose values are URL-encoded."""
+    """Return the headers of an event, with their URL-encoded values decoded; a body of the event is left out."""
     head = body.partition(END)[0]
     return {name: unquote(value) for name, value in read_headers(head, b"\n").items()}
 
 
 def rows_of(answer: str, text: str) -> list[Message] | None:
-    """Return the rows of a list, None if `answer` is not a list.
+    """Return the rows of a list by column name, None if `answer` is not a list or has more than `MAX_COLUMNS` columns.
 
-    The first line contains the column names. Columns are separated by `|`, which the column `text` may contain as well.
+    The first line contains the column names. Columns are separated by `|`, which the column `text` may contain as well. A row
+    with another number of columns is left out, and so are rows after the first `MAX_LISTED` + 1.
     """
     lines = answer.split("\n")
     if "+OK" not in lines:

@@ -32,7 +32,7 @@ from connectors.sdk.socket_session import SocketSession
 from models.locale import N_, _
 
 RELIST_SECONDS: Final = 60.0
-"""Interval between agent lists, in seconds: no event reports changes of an agent's queues."""
+"""Shortest interval between agent lists, in seconds: no event reports changes of an agent's queues."""
 DISCONNECTS: Final = frozenset({"text/disconnect-notice", "text/rude-rejection"})
 ANSWERS: Final = frozenset({"command/reply", "api/response", "auth/request"}) | DISCONNECTS
 CLOCK: Final = "api strepoch"
@@ -54,13 +54,17 @@ class EventSocketSession(SocketSession[Frame]):
             self._show_password(config)
             self._subscribe(config)
             self.initial_records = self._list_all()
-            """The lists, and the events received during the listing."""
+            """A `LISTED` record with the lists, then the events received during the listing."""
         except BaseException:
             self.close()
             raise
 
     def receive(self, wait_seconds: float) -> list[EventSocketRecord]:
-        """Return new events; without any, the agent lists if they have changed."""
+        """Return new events in order; none after `wait_seconds` without any.
+
+        Without events, request the agent lists every `RELIST_SECONDS`, and return them if they have changed. If the request
+        fails, return the events received before; the next call raises `SourceUnavailableError`.
+        """
         records = self._receive_events(wait_seconds)
         if records or time.monotonic() - self._listed_at < RELIST_SECONDS:
             return records
@@ -73,7 +77,7 @@ class EventSocketSession(SocketSession[Frame]):
         return [status] if self._rows != known else []
 
     def feed(self, content: bytes) -> list[Frame]:
-        """Add received bytes, and return the frames that they complete."""
+        """Add received bytes, and return the frames that they complete. Raises `SourceUnavailableError` if they are no frames."""
         try:
             return self._reader.feed(content)
         except UnreadableError:
@@ -99,7 +103,7 @@ class EventSocketSession(SocketSession[Frame]):
         return [status, *events]
 
     def _list_agents(self) -> EventSocketRecord:
-        """Return the agents and tiers (agents by queue), as one record."""
+        """Request agents and tiers (agents by queue), remember them for comparison, and return them as a `LISTED` record."""
         self._listed_at = time.monotonic()
         tiers = [select_fields(row, TIER) for row in self._list("tier list", "")]
         agents = [select_fields(row, AGENT_ROW) for row in self._list("agent list", "contact")]
@@ -131,7 +135,7 @@ class EventSocketSession(SocketSession[Frame]):
             )
 
     def _command(self, command: str) -> bool:
-        """Send a command, and return whether it is accepted."""
+        """Send a command, and return whether the answer begins with `+OK`."""
         self.send(f"{command}\n\n".encode())
         return self._answer().headers.get("Reply-Text", "").startswith("+OK")
 

@@ -34,16 +34,16 @@ EXIT_REASONS: Final = {
     "EXIT_WITH_KEY": LeaveReason.KEY,
     "BREAK_OUT": LeaveReason.WITHDRAWN,
 }
-"""`CC-Cancel-Reason` → reason for leaving the queue, for calls that continue."""
+"""`CC-Cancel-Reason` → reason for leaving the queue, for calls that continue; `LeaveReason.OTHER` for others."""
 HANGUP_REASONS: Final = frozenset({"BREAK_OUT", "NONE"})
 UNANSWERED_CAUSES: Final = frozenset({"NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "CALL_REJECTED"})
 """`CC-Hangup-Cause` of an agent's leg that rang. With other causes, another agent was faster or the phone did not ring."""
 STATUS: Final = {"Logged Out": "", "Available": "in", "Available (On Demand)": "in", "On Break": "break"}
 ENDED_BY: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
-"""`sip_hangup_disposition` of the agent's leg: the agent hung up, or was disconnected after the caller."""
+"""`sip_hangup_disposition` of the agent's leg → party who hung up: the agent, or the caller, so that the agent was cut off."""
 TRANSFER_KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
 ANSWER_ACTIONS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-state-change", "member-queue-end"})
-"""Actions that report an answer, or its end."""
+"""Actions that report an answer or the end of a conversation, for `Reject.reports_answer`."""
 TOO_LONG: Final = _("more than {max_event_bytes} bytes", max_event_bytes=MAX_EVENT_BYTES)
 NO_CALL: Final = _("it names no call or queue")
 _decode: Final = msgspec.json.Decoder(EventSocketRecord).decode
@@ -51,13 +51,13 @@ _Handler = Callable[["_CallcenterEvent"], Iterable[Event]]
 
 
 class Context(msgspec.Struct):
-    """State needed to map a rejected record again."""
+    """State needed to map a rejected record again, as stored in its rejection. Saved as `watch`."""
 
     tracker: StayTracker = msgspec.field(name="watch")
 
 
 class _CallcenterEvent:
-    """One event with resolved names."""
+    """One event with resolved names, which are empty if missing. `at` is its time in microseconds since 1970."""
 
     def __init__(self, message: Message, at: int, names: NameResolver, factory: EventFactory) -> None:
         self.get = message.get
@@ -69,12 +69,12 @@ class _CallcenterEvent:
         self.agent = names.agent(message.get("CC-Agent", ""))
 
     def seconds(self, name: str) -> int:
-        """Return the time in header `name` in seconds since 1970; 0 if it is missing or invalid."""
+        """Return the time in header `name` in seconds since 1970; 0 if it is missing, invalid or far after the event."""
         return epoch(self.get(name, ""), self.at / SECOND_US)
 
 
 class EventMapping:
-    """Maps the records of one FreeSWITCH in order. `tracker` is the memory of earlier records."""
+    """Maps the records of one FreeSWITCH in order. `tracker` is the memory of earlier records, which each record updates."""
 
     def __init__(self, source: str, config: FreeswitchConfig, key: PseudonymKey, tracker: StayTracker) -> None:
         self._source, self._sector = source, config.sector
@@ -96,11 +96,14 @@ class EventMapping:
         }
 
     def map(self, raw: JournalEntry) -> Sequence[Event]:
-        """Return the events of a record. Raises `UnusableRecord`."""
+        """Return the events of a record, and update the memory.
+
+        Raises `UnusableRecord` if the record is too long, lacks its call, queue or agent, or has an unknown agent status.
+        """
         return list(self._map_record(_decode(raw.content), raw.read_at))
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the record mapped last, with the state before it."""
+        """Return the rejection of the record mapped last, with the part of the state before it that `map_rejected` needs."""
         answer = _decode(raw.content).message.get("CC-Action") in ANSWER_ACTIONS
         return Reject(reason, raw.content, detail, self._context, answer)
 
@@ -155,7 +158,7 @@ class EventMapping:
                 yield event.factory.left(stay, EXIT_REASONS.get(reason, LeaveReason.OTHER), event.at)
 
     def _stay(self, event: _CallcenterEvent) -> QueueStay | None:
-        """Return the stay that an event is about, None if it has ended. Begin a stay if its start was not reported."""
+        """Return the stay that an event is about, None if it has ended. If its start was not reported, begin it."""
         if self._tracker.is_over(event.call, event.member):
             return None
         joined_at = event.seconds("CC-Member-Joined-Time") * SECOND_US or event.at
@@ -229,5 +232,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time in `text` in microseconds since 1970; 0 if it is none, or outside the range that `epoch` accepts."""
+    """Return the time in `text`, microseconds since 1970; 0 if it is no number or `epoch` rejects it at `now`, in seconds."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

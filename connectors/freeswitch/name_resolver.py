@@ -27,7 +27,7 @@ class NameResolver(PhoneNames):
         self._everywhere = {as_label(name): queue for name, queue in config.queues.items() if "@" not in name}
 
     def call(self, uuid: str) -> str:
-        """Return the id of a call or a member: FreeSWITCH's own id as is, anything else as a keyed hash."""
+        """Return the id of a call or a member: a UUID or empty text unchanged, anything else as a keyed hash."""
         return uuid if not uuid or UUID.fullmatch(uuid) else self.keyed_hash("call", uuid)
 
     def queue_of_extension(self, extension: str) -> str:
@@ -36,9 +36,9 @@ class NameResolver(PhoneNames):
         return self.queue(self.queue_key(name)).label if name else ""
 
     def _queue_key(self, name: str) -> str:
-        """Return a unique key of a queue, which contains its default label if that can be shown.
+        """Return a unique key of a queue, which begins with its default label if that can be shown; empty if `name` is.
 
-        `name@example.org` may be a person's address. `name` is shown only if it is configured or an extension.
+        `name@example.org` may be a person's address. `name` is then shown only if it is configured or an extension.
         """
         if not name or LABEL.fullmatch(name):
             return name
@@ -49,7 +49,7 @@ class NameResolver(PhoneNames):
         return f"{label}~{self.keyed_hash('queue', name)}"
 
     def _queue(self, key: str) -> QueueOptions:
-        """Return the options of a queue by its key, with its label in events."""
+        """Return the options of a queue by its key, with its label filled in; default options if it is not configured."""
         shown, _, hidden = key.partition("~")
         known = self._queues.get(key) or self._everywhere.get(shown) or QueueOptions()
         return known.model_copy(update={"label": known.label or shown or hidden})

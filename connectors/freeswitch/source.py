@@ -17,7 +17,7 @@ from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStre
 
 
 class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[JournalEntry, StreamPosition]):
-    """Source for one FreeSWITCH."""
+    """Source for one FreeSWITCH: the records of its event socket, journaled in the instance's directory `esl`."""
 
     checkpoint_seconds = 0.25
 
@@ -33,7 +33,7 @@ class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[Jour
         )
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected record, mapped again with the state saved in its rejection."""
+        """Return the events of a rejected record, mapped with the state saved in its rejection. Raises `UnusableRecord`."""
         tracker = msgspec.json.decode(reject.context, type=MappingContext).tracker
         return self.map_again(reject.record, tracker, read_at)
 
@@ -42,7 +42,7 @@ class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[Jour
         return StreamPosition(msgspec.json.encode(self.state), self.journal_position)
 
     def acknowledge(self, position: StreamPosition) -> None:
-        """Save the position, and delete the journal up to it."""
+        """Save the position, and delete the records before it from the journal."""
         self._cursor.save(position.saved)
         if position.journal_position is not None:
             self.drop(position.journal_position)

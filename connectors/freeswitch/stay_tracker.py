@@ -6,13 +6,13 @@ from typing import Final
 import msgspec
 
 CALL_US: Final = 6 * 3600 * 1_000_000
-"""A call without events for this time is forgotten, unless it waits or talks."""
+"""Time since its last stay began, in microseconds, until a call is forgotten, unless it waits or talks."""
 MAX_CALLS: Final = 20_000
 MAX_STAYS: Final = 500
 
 
 class QueueStay(msgspec.Struct, array_like=True):
-    """A member: a call in a queue, until it leaves the queue or the conversation ends."""
+    """A call in a queue, which mod_callcenter calls a member, until it leaves the queue or the conversation ends."""
 
     call: str
     member: str
@@ -26,9 +26,9 @@ class QueueStay(msgspec.Struct, array_like=True):
     answered_at: int = 0
     ring_seconds: float | None = None
     talks: bool = False
-    """Whether agent and caller are connected. The caller may have hung up before."""
+    """True once agent and caller are connected. The caller may have hung up before."""
     given_up_at: int = 0
-    """Time when the caller hung up while an agent answered; it is not known yet whether they were connected."""
+    """Time when the caller hung up while an agent answered, with the connection still unknown; 0 if that did not happen."""
     hung_up_by: str = ""
 
     @property
@@ -38,7 +38,7 @@ class QueueStay(msgspec.Struct, array_like=True):
 
 
 class Call(msgspec.Struct, array_like=True):
-    """A call and its members in order. Each stay has a new member, or the same one again if it is resumed."""
+    """A call, and the member of each of its stays in order: a new one, or the same one again if it resumes its wait."""
 
     at: int
     """Start of its last stay."""
@@ -46,10 +46,10 @@ class Call(msgspec.Struct, array_like=True):
 
 
 class Agent(msgspec.Struct, array_like=True):
-    """State of an agent."""
+    """State of an agent; `at` is the time of the last change."""
 
     status: str = ""
-    """`in`, `break`, or empty if logged out."""
+    """`in`, `break`, or empty if logged out or unknown."""
     queues: list[str] = msgspec.field(default_factory=list)
     """Keys of the queues that the agent serves."""
     at: int = 0
@@ -66,7 +66,11 @@ class StayTracker(msgspec.Struct):
     agents: dict[str, Agent] = {}
 
     def begin(self, call: str, member: str, queue: str, at: int) -> QueueStay:
-        """Begin a stay, the next one of its call, and return it. Forget old calls."""
+        """Begin a stay, the next one of its call, and return it. An earlier stay of the same member is replaced.
+
+        Forget up to two old calls, and beyond `MAX_CALLS` stays the oldest stay. Beyond `MAX_STAYS` stays of a call, ordinals
+        repeat the last one.
+        """
         known = self.calls.pop(call, None) or Call(at, [])
         self.calls[call] = known
         known.at = at
@@ -86,17 +90,17 @@ class StayTracker(msgspec.Struct):
         return call in self.calls and member in self.calls[call].members and self.find(call, member) is None
 
     def end(self, stay: QueueStay) -> None:
-        """Remove a stay from the current ones."""
+        """Remove a stay from the current ones, also if an agent is answering it. An ended stay changes nothing."""
         self.stays.pop(stay.key, None)
         if self.answering.get(stay.agent) == stay.key:
             del self.answering[stay.agent]
 
     def is_busy(self, agent: str) -> bool:
-        """Return whether an agent has a conversation now."""
+        """Return whether an agent is connected to a caller in any current stay."""
         return any(stay.agent == agent and stay.talks for stay in self.stays.values())
 
     def excerpt(self, call: str, member: str, agent: str) -> "StayTracker":
-        """Return the part of the state that an event of this call, member and agent depends on."""
+        """Return the part of the state that an event of this call, member and agent depends on. Its objects are shared."""
         keys = {f"{call}|{member}", self.answering.get(agent, "")} & self.stays.keys()
         if ending := self.find(call, member):
             keys |= {key for key, stay in self.stays.items() if stay.agent and stay.agent == ending.agent}

@@ -27,7 +27,7 @@ from connectors.sdk.telephony import is_here
 
 STATIC: Final = Path(__file__).parent / "static"
 MOST_BYTES: Final = 4_096
-"""Longest body of a request."""
+"""Longest body of a request, in bytes."""
 LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 HEADERS: Final = {
     "content-security-policy": (
@@ -44,13 +44,13 @@ _decode: Final = msgspec.json.Decoder(ActionRequest).decode
 
 
 class Headers:
-    """Middleware that adds `HEADERS` to every response."""
+    """Middleware that sets `HEADERS` in every response, in place of the application's own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request with the application, and add the headers to its response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,7 +61,7 @@ class Headers:
 
 
 def create_app(service: KioskService, config: KioskConfig) -> Starlette:
-    """Return the application that serves the pages of `service`."""
+    """Return the application that serves the pages and the API of `service` to the host names of `config`."""
     return Starlette(
         routes=[
             Route("/", partial(_page, "kiosk.html")),
@@ -86,9 +86,9 @@ async def _state(service: KioskService, _: Request) -> Response:
 
 
 async def _act(service: KioskService, request: Request) -> Response:
-    """Perform an action: 200 with its ticket, 409 with a reason if refused, 503 if the page must try again.
+    """Perform an action: 200 with its ticket, 409 with the code of `ActionRefusedError`, 503 if the page must try again.
 
-    Malformed requests get 400, 413 or 415.
+    Malformed requests get 400 with the code `wrong`, 413 above `MOST_BYTES`, or 415 if they are not JSON.
     """
     if request.headers.get("content-type") != "application/json":
         return JSONResponse({"refused": "wrong"}, 415)
@@ -112,7 +112,7 @@ async def _act(service: KioskService, request: Request) -> Response:
 
 
 def _allowed_hosts(config: KioskConfig) -> list[str]:
-    """Return the accepted host names: any if the server listens for other machines and `hosts` is empty."""
+    """Return the accepted host names: `LOCAL` and `hosts`, or any if the server listens for other machines without `hosts`."""
     if is_here(config.host) or config.hosts:
         return [*LOCAL, *config.hosts]
     return ["*"]

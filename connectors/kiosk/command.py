@@ -22,12 +22,12 @@ from connectors.sdk.signals import install_stop_handler
 from models.locale import _
 
 STOP_SECONDS = 3
-"""Longest wait for open requests when the server stops."""
+"""Longest wait for open requests when the server stops, in seconds."""
 CONFIGURATION_EXIT_CODE = 2
 """Exit code of errors that a restart does not help: the operator must correct them first."""
 CONFIGURATION_ERRORS = (ConfigError, CursorDamagedError, JournalDamagedError)
 CHECK_SECONDS = 1.0
-"""Interval of checks whether the server still runs."""
+"""Interval of checks whether the server still runs, in seconds."""
 
 
 @click.command(
@@ -36,7 +36,10 @@ CHECK_SECONDS = 1.0
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def command(file: Path) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Print the addresses of the pages, and serve until SIGTERM or SIGINT.
+
+    Raises `ClickException`, with an exit code, if the server cannot start or ends by itself.
+    """
     stop = install_stop_handler()
     try:
         config = read(file)
@@ -59,14 +62,14 @@ def command(file: Path) -> None:
 
 
 def end(cause: str, exit_code: int) -> click.ClickException:
-    """Return an exception that ends the command with one line and `exit_code`."""
+    """Return an exception, to be raised, that ends the command with the message `cause` and `exit_code`."""
     error = click.ClickException(cause)
     error.exit_code = exit_code
     return error
 
 
 def read(file: Path) -> KioskConfig:
-    """Return the settings in a file. Raises `ConfigError` with one line per error."""
+    """Return the settings in a file. Raises `ConfigError` if it is unreadable, is not TOML, or has invalid settings."""
     try:
         given = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -79,13 +82,16 @@ def read(file: Path) -> KioskConfig:
 
 
 def report(trouble: str) -> None:
-    """Print `trouble`, a problem with sending; if it is empty, print that sending works again."""
+    """Print `trouble`, a problem with sending, to standard error; if it is empty, print that sending works again."""
     text = trouble or _("sending works again")
     click.echo(f"accueil: {text}", err=True)
 
 
 def listen(config: KioskConfig) -> socket.socket:
-    """Return a listening socket. Raises `ConfigError` if another port is needed, `ConnectorError` if a restart may help."""
+    """Return a socket that listens at the host and port of `config`.
+
+    Raises `ConfigError` if the port is in use or not permitted, and `ConnectorError` for errors that a restart may help.
+    """
     try:
         return sockets.listen(config.host, config.port)
     except OSError as error:

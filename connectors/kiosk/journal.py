@@ -29,14 +29,18 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class JournalDamagedError(ConnectorError):
-    """The journal cannot be read; the text says what to do."""
+    """A complete line of the journal cannot be read; the text says what to do."""
 
 
 _decode: Final = msgspec.json.Decoder(Line).decode
 
 
 class Journal:
-    """The journal in `directory`. Raises `ConnectorError` if it cannot be used or another process uses it."""
+    """The journal in `directory`, which is created if missing.
+
+    The constructor raises `ConnectorError` if the directory cannot be used or another process uses it, `JournalDamagedError`, and
+    `CursorDamagedError`.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / NAME
@@ -56,12 +60,12 @@ class Journal:
         self._sent = int(self._cursor.load() or 0)
         self._last = max(self._sent, *(line.number for line in lines), 0)
         self.actions = [line.action for line in lines]
-        """All actions in the journal when it was opened."""
+        """All actions in the journal when it was opened, in order, sent or not; not updated."""
         self.unsent = deque(line for line in lines if line.number > self._sent)
-        """Actions that were not sent yet, in order."""
+        """Lines with the actions that were not sent yet, in order."""
 
     def append(self, action: Action) -> None:
-        """Append an action, also to `unsent`, and return when it is on disk. Raises `OSError` if it could not be stored."""
+        """Append an action, also to `unsent`, and return when it is on disk. After an `OSError`, neither has it."""
         line = Line(self._last + 1, action)
         content = msgspec.json.encode(line) + b"\n"
         file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # opened each time, since `drop` replaces the file
@@ -82,13 +86,13 @@ class Journal:
         self.unsent.append(line)
 
     def confirm(self) -> None:
-        """Record on disk that the first of `unsent` was sent, and remove it there."""
+        """Record on disk that the first action of `unsent` was sent, and remove it from `unsent`. Raises `OSError`."""
         self._sent = self.unsent[0].number
         self._cursor.save(str(self._sent).encode())
         self.unsent.popleft()
 
     def drop(self, is_old: Callable[[Action], bool]) -> None:
-        """Remove actions that were sent and are old."""
+        """Remove from the file the actions that were sent and that `is_old` accepts. Raises `JournalDamagedError`, `OSError`."""
         lines = list(self._load())
         kept = [line for line in lines if line.number > self._sent or not is_old(line.action)]
         if len(kept) < len(lines):
@@ -97,7 +101,7 @@ class Journal:
             self._size = len(content)
 
     def close(self) -> None:
-        """Release the lock."""
+        """Release the lock of the directory, so that another process may use it."""
         os.close(self._lock)
 
     def _load(self) -> Iterator[Line]:

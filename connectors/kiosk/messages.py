@@ -16,7 +16,7 @@ TYPES: Final = {
 
 
 def message_for(action: Action, site: str) -> tuple[str, bytes]:
-    """Return the id and the body of the message about an action at `site`. Messages with the same id count once."""
+    """Return the id, which is the action's, and the JSON body of the message about an action at the site labelled `site`."""
     body = {
         "type": TYPES[action.step],
         "timestamp": action.at.astimezone(UTC).isoformat(timespec="milliseconds"),

@@ -14,17 +14,17 @@ from connectors.sdk.errors import safe_error_text
 from connectors.sdk.webhook.sender import Sender
 
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses after a message that was not accepted: the first time, the second time, …"""
+"""Pauses after consecutive failures of sending: after the first, the second, …; the last one repeats."""
 LAST_CALLS: Final = 3
-"""Number of last calls that the kiosk shows."""
+"""Number of calls, the latest first, that the kiosk shows as last calls."""
 DAY_SECONDS: Final = 30.0
-"""Interval of checks for a new day while nothing happens."""
+"""Interval of checks for a new day while no action is performed, in seconds."""
 
 
 class KioskService:
-    """Performs actions from any thread, and sends them from its own thread. Raises the errors of `Journal`.
+    """Performs actions from any thread, and sends them from its own thread. The constructor raises the errors of `Journal`.
 
-    `report` is called with a description of a problem with sending, and with an empty text when sending works again.
+    `report` is called in that thread with each new problem with sending, and with an empty text when sending works again.
     """
 
     def __init__(self, config: KioskConfig, report: Callable[[str], None], now: Callable[[], datetime]) -> None:
@@ -47,9 +47,10 @@ class KioskService:
         self._sending.start()
 
     def perform(self, action_request: ActionRequest) -> Ticket:
-        """Perform the requested action and return its ticket; a repeated request only returns the ticket.
+        """Perform the requested action, store it for sending, and return its ticket; a repeated request only returns the ticket.
 
-        Raises `ActionRefusedError`, and `OSError` if the action cannot be stored.
+        The first call of a day also does the work of `_begin_day`. Raises `ActionRefusedError`, and `OSError` or
+        `JournalDamagedError` if the journal cannot be written.
         """
         with self._lock:
             self._begin_day()
@@ -61,7 +62,10 @@ class KioskService:
             return performed
 
     def state(self) -> dict[str, Any]:
-        """Return the state that the pages show."""
+        """Return the state that the pages show, as JSON values, after the work of `_begin_day`.
+
+        Waiting tickets come oldest first, calls latest first. Raises the errors of `perform`, except `ActionRefusedError`.
+        """
         with self._lock:
             self._begin_day()
             now, waiting, called = self._now(), self._room.waiting, self._room.called(self._day)
@@ -86,7 +90,7 @@ class KioskService:
             }
 
     def close(self) -> None:
-        """Stop sending and close the journal. Unsent actions are sent after the next start."""
+        """Wait for the message being sent, stop sending and close the journal. Unsent actions are sent after the next start."""
         self._stop.set()
         self._more.set()
         self._sending.join()
@@ -100,7 +104,10 @@ class KioskService:
         return ticket
 
     def _begin_day(self) -> None:
-        """On the first call of a day, close earlier days, and remove tickets and sent actions older than `LONGEST_WAITED`."""
+        """On the first call of a day, close earlier days with `_close_days`; on other calls, do nothing.
+
+        Then remove tickets taken more than `LONGEST_WAITED` ago, and from the journal the actions that are as old and were sent.
+        """
         today = self._room.day_of(self._now())
         if today <= self._day:
             return

@@ -15,15 +15,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 MOST_WAITING: Final = 300
-"""Limit of waiting visitors, against misuse of the buttons."""
+"""Number of waiting visitors, in all queues, at which new tickets are refused: against misuse of the buttons."""
 LONGEST_WAITED: Final = timedelta(days=30)
-"""Longest accepted time between a button press and its request, against clocks that jump. Actions are remembered for the same
-time, so that a repeated request is performed once."""
+"""Longest accepted time between a button press and its request, against clocks that jump; longer times are shortened to it.
+Tickets and their actions are remembered for the same time, so that a repeated request is performed once."""
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
 class ActionKind(StrEnum):
-    """Kind of an action."""
+    """Kind of an action; `take`, `call`, `serve` and `leave` in requests and in the journal."""
 
     TAKE = "take"
     """A visitor takes a ticket."""
@@ -36,24 +36,24 @@ class ActionKind(StrEnum):
 
 
 class ActionRequest(msgspec.Struct):
-    """Request of a page. Requests with the same `id` are the same request."""
+    """Request of a page. Requests with the same `id` are the same request; its action, and a new ticket, get this id."""
 
     id: Id
     step: ActionKind
     waited_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
     """Milliseconds since the button was pressed."""
     queue: str = ""
-    """Queue of a new ticket."""
+    """Name of the queue of a new ticket; only for `TAKE`."""
     queues: list[str] = []
-    """Queues from which the next visitor is called; empty for all queues."""
+    """Names of the queues whose oldest waiting visitor is called, empty for all queues; only for `CALL`."""
     ticket: str = ""
-    """Ticket of a visitor who was served or has left."""
+    """Id of the ticket of a visitor who was served or has left; only for `SERVE` and `LEAVE`."""
     counter: Annotated[str, msgspec.Meta(max_length=8)] = ""
-    """Counter that the visitor is called to."""
+    """Label of the counter that the visitor is called to; only for `CALL`."""
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Action that was performed."""
+    """An action on a ticket, in the form that is journaled. Its `id` is that of its request, unless `close_days` made it."""
 
     id: str
     step: ActionKind
@@ -64,7 +64,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Ticket(msgspec.Struct):
-    """Ticket of one visit."""
+    """Ticket of one visit. Its `number`, such as `A001`, is its queue's letter and its place among the day's tickets there."""
 
     id: str
     number: str
@@ -77,12 +77,16 @@ class Ticket(msgspec.Struct):
 
     @property
     def waits(self) -> bool:
-        """True if the visitor was not called yet and has not left."""
+        """True if the visitor still waits: was not called yet and has not left."""
         return not self.over and self.called_at is None
 
 
 class ActionRefusedError(Exception):
-    """A request is refused. The text is a code for the pages: `nobody`, `over`, `unknown`, `full`."""
+    """A request is refused. The text is a code for the pages.
+
+    `nobody`: no visitor waits in these queues. `over`: the visit is over, was not called yet or is of another day.
+    `unknown`: no such queue or ticket. `full`: see `MOST_WAITING`.
+    """
 
 
 class WaitingRoom:
@@ -97,11 +101,11 @@ class WaitingRoom:
 
     @property
     def waiting(self) -> list[Ticket]:
-        """Waiting tickets, the oldest first."""
+        """Tickets that wait, of all queues and days, the oldest first."""
         return sorted((ticket for ticket in self._tickets.values() if ticket.waits), key=_age)
 
     def called(self, day: date) -> list[Ticket]:
-        """Return the tickets of `day` that were called and are not `over`, the last call first."""
+        """Return the tickets taken on `day` that were called and are not `over`, the last call first."""
         called = (
             ticket
             for ticket in self._tickets.values()
@@ -114,11 +118,14 @@ class WaitingRoom:
         return at.astimezone(self._zone).date()
 
     def of_action(self, action: str) -> Ticket | None:
-        """Return the ticket of the applied action with the id `action`; None if it was not applied."""
+        """Return the ticket of the applied action with the id `action`; None if it was not applied or `forget` removed it."""
         return self._tickets.get(self._tickets_by_action.get(action, ""))
 
     def resolve(self, action_request: ActionRequest, now: datetime) -> Action:
-        """Return the action that fulfils a request, without applying it. Raises `ActionRefusedError`."""
+        """Return the action that fulfils a request received at `now`, without applying it. Raises `ActionRefusedError`.
+
+        A call gets the oldest waiting ticket of the requested queues.
+        """
         at = now - min(timedelta(milliseconds=action_request.waited_ms), LONGEST_WAITED)
         if action_request.step is ActionKind.TAKE:
             if action_request.queue not in self._letters:
@@ -136,7 +143,7 @@ class WaitingRoom:
         )
 
     def apply(self, action: Action) -> Ticket | None:
-        """Apply an action, and return its ticket; None if the ticket was removed."""
+        """Apply an action from `resolve`, `close_days` or the journal, and return its ticket; None if `forget` removed that."""
         if action.step is ActionKind.TAKE:
             key = self.day_of(action.at), action.queue
             self._numbers[key] += 1
@@ -153,8 +160,9 @@ class WaitingRoom:
         return ticket
 
     def close_days(self, today: date) -> Iterator[Action]:
-        """Yield the actions for waiting tickets of days before `today`: their visitors left at the end of that day.
+        """Yield the actions, to be applied, for tickets that still wait from days before `today`: their visitors left then.
 
+        The time is the last second of that day. The id depends on the ticket only, so a repeated action is the same.
         The end of a called visit is unknown if no agent reported it. It is not invented, since an agent may still report it.
         """
         for ticket in self.waiting:
@@ -165,7 +173,7 @@ class WaitingRoom:
                 yield Action(native, ActionKind.LEAVE, ticket.id, at, ticket.queue)
 
     def forget(self, before: date) -> None:
-        """Remove the tickets of days before `before`."""
+        """Remove the tickets taken on days before `before`, with their actions and the last numbers of these days."""
         self._tickets = {name: ticket for name, ticket in self._tickets.items() if self._day(ticket) >= before}
         self._tickets_by_action = {
             action: ticket for action, ticket in self._tickets_by_action.items() if ticket in self._tickets

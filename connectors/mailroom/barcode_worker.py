@@ -25,9 +25,9 @@ from pypdf.errors import LimitReachedError
 COUNT, FIND = b"c", b"f"
 ENCRYPTED, UNREADABLE, UNSHOWABLE, TOO_COSTLY = "encrypted", "unreadable", "unshowable", "too_costly"
 ANSWER_BYTES: Final = 64 << 10
-"""Longest response, in bytes."""
+"""Longest response, in bytes; `TOO_COSTLY` replaces a longer one."""
 HEAD_BYTES: Final = 1024
-"""Part of a file that must contain the PDF marker, in bytes."""
+"""Size in bytes of the first part of a file, which must contain the PDF marker."""
 TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FORMATS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
 
@@ -42,14 +42,17 @@ class SeparatorSheets(NamedTuple):
     """Barcodes that begin with this prefix mark unknown sheets; empty: no unknown sheets."""
 
     def read(self, codes: Collection[str]) -> str | None:
-        """Return the text of a page with these barcodes: empty for an unknown sheet, None if the page is no sheet."""
+        """Return the sheet text of a page with these barcodes: empty for an unknown sheet, None if the page is no sheet."""
         if text := next((code for code in codes if code in self.texts), None):
             return text
         return "" if self.prefix and any(code.startswith(self.prefix) for code in codes) else None
 
 
 def examine(file: BinaryIO, sheets: SeparatorSheets | None) -> str:
-    """Return the response for `file`, whose type is detected from its content. None as `sheets`: only count pages."""
+    """Return the response for `file`, whose type is detected from its content: JSON, or a word for a failure. Raises nothing.
+
+    Without `sheets`, only count the pages.
+    """
     try:
         file.seek(0)
         head = file.read(HEAD_BYTES)
@@ -99,7 +102,7 @@ def _images(reader: PdfReader, page: int) -> Iterator[Image.Image]:
 
 
 def main() -> None:
-    """Answer requests until the socket is closed."""
+    """Set the limits of this process, send a byte when ready, and answer requests until the socket is closed."""
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_IGN)
     seconds, megabytes = map(int, sys.argv[1:3])

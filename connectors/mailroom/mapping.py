@@ -43,11 +43,11 @@ from models.topics import Channel
 
 Choice = TypeVar("Choice", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
-"""French time formats, tried after ISO 8601."""
+"""French time formats, tried in this order for values with a `/`; other values are ISO 8601."""
 MAX_COST_CENTS: Final = 1_000_000
 _COST: Final = re.compile(r"0|[1-9]\d{0,6}", re.ASCII)
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
-"""Offset to the end of a day that is valid even for the 23 hours of a change to summer time."""
+"""Offset from the start of a day to a time near its end, on the same day even if that has only 23 hours."""
 
 
 class Step(StrEnum):
@@ -61,7 +61,7 @@ class Step(StrEnum):
 
 
 class Scan(NamedTuple):
-    """Content hash, pages and time of a scan."""
+    """Content hash, pages, and time of writing of a scan, which is never after its claim."""
 
     sha256: str
     pages: Pages
@@ -69,7 +69,7 @@ class Scan(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Part of a scan that holds one letter."""
+    """Part of a scan that holds one letter, with its number of pages, sheets not counted."""
 
     pages: int
     service: str
@@ -81,15 +81,15 @@ class Letter:
     """Letter to be registered."""
 
     key: str
-    """Content hash, reference and part number: identifies the letter."""
+    """Content hash, reference and, if the scan has several letters, part number: identifies the letter."""
     year: int
-    """Year of the scan in local time, for the chrono number."""
+    """Year of the scan in the configured time zone, for the chrono number."""
     envelope: dict[str, Any]
     data: LetterArrivedData
 
 
 class MailroomMapping:
-    """Map scans and sidecar rows of one instance to events."""
+    """Maps scans and sidecar rows of one instance to events."""
 
     def __init__(self, source: str, config: MailroomConfig, key: PseudonymKey) -> None:
         self._source = source
@@ -100,7 +100,8 @@ class MailroomMapping:
     def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
         """Return the letters of `scan`, one or several between separator sheets.
 
-        `row` is the sidecar of the scan, empty without one. Raises `UnusableRecord` for an invalid field or an unknown sheet.
+        `row` is the sidecar of the scan, empty without one. Raises `UnusableRecord` for an invalid field or time, an unknown
+        sheet, or a scan of nothing but sheets.
         """
         parts = split_by_sheets(scan.pages, self._config.separators, self._config.separator_prefix)
         if not parts:
@@ -148,10 +149,10 @@ class MailroomMapping:
         claimed_at: datetime,
         routing_at: Callable[[str, datetime], Routing | None],
     ) -> tuple[str, Event]:
-        """Return the chrono number and the event of a row without a scan. Raises `UnusableRecord`.
+        """Return the chrono number and the event of a row without a scan. Raises `UnusableRecord`, also for an unknown letter.
 
         `routing_at` returns the routing of a letter at a time, or None for an unknown letter. The row's own site and service
-        come first. An unknown letter is accepted only for a `sent` step whose number has a format of `departures`.
+        come first. Only a `sent` step whose number has a format of `departures` needs no known letter.
 
         `sha256` and `written_at` belong to the sidecar and replace a missing time. A date without a time stands for the end of
         the day, or for `written_at` if that is on the same day: an answer must not come before its letter.

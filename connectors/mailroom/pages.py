@@ -22,16 +22,16 @@ from models.locale import _
 from models.reasons import Reason
 
 MEMORY_MEGABYTES: Final = 512
-"""Memory limit of the process."""
+"""Memory limit of the process, in MiB."""
 MAX_PAGES: Final = 100_000
-"""Most pages of a scan."""
+"""Most pages of a scan; one with more is rejected."""
 START_SECONDS: Final = 20.0
-"""Longest start of the process."""
+"""Longest start of the process, in seconds."""
 PATIENCE_SECONDS: Final = 30.0
-"""Longest wait for a response on a busy machine, below the processor time limit. The SDK treats an instance without progress for
-60 seconds as stuck."""
+"""Shortest timeout for a response, in seconds: on a busy machine, a file may need longer than its processor time. The SDK treats
+an instance without progress for 60 seconds as stuck."""
 ATTEMPTS: Final = 3
-"""Attempts per file; if the process crashes in each of them, the file is rejected."""
+"""Most attempts per file: after a crash, a new process tries again. If each attempt crashes, the file is rejected."""
 LOST: Final = "lost"
 """Outcome of an attempt during which the process ended without a response."""
 _REJECTIONS: Final = {
@@ -68,9 +68,10 @@ class PageCounter:
         self._socket: socket.socket
 
     def examine(self, file: BinaryIO, *, sheets: bool) -> Pages:
-        """Return the page count of `file`, and its separator sheets if `sheets` is true.
+        """Return the page count of `file`, and its separator sheets if `sheets` is true, otherwise none.
 
-        Raises `UnusableRecord` if the file is no scan or exceeds the limits, and `ConnectorError` if the process does not start.
+        Raises `UnusableRecord` if the file is no scan, is encrypted, cannot be searched, exceeds the limits, or crashes each
+        attempt. Raises `ConnectorError` if the process does not start.
         """
         request = barcode_worker.FIND if sheets else barcode_worker.COUNT
         answers = (self._ask(file, request) for _ in range(ATTEMPTS))
@@ -83,7 +84,7 @@ class PageCounter:
         return pages
 
     def close(self) -> None:
-        """End the process."""
+        """End the process if it runs; the next `examine` starts a new one."""
         if self._process:
             self._socket.close()
             self._process.kill()

@@ -32,7 +32,7 @@ FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since
 
 
 class Routing(NamedTuple):
-    """Site and service of a letter."""
+    """Site and service of a letter, as labels in events; empty if none."""
 
     site: str
     service: str
@@ -42,7 +42,7 @@ class Register:
     """Register in `directory`. `key` hashes the letters; `cursor` records that the register exists.
 
     The constructor raises `ConnectorError` if the file is damaged or has disappeared: numbers would be assigned twice. The
-    methods raise it if the file cannot be used.
+    methods, except `close`, raise it if the file cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor, key: PseudonymKey) -> None:
@@ -59,7 +59,7 @@ class Register:
             cursor.save(b"register")
 
     def number(self, letter: str, year: int, form: str) -> str:
-        """Return the chrono number of `letter`, or assign the next one of `year`, formatted with `form`."""
+        """Return the chrono number of `letter`, a `Letter.key`. If it has none, assign the next of `year` in format `form`."""
         letter = self._hide(letter)
         if known := self._query("SELECT chrono FROM letters WHERE letter = ?", letter):
             return str(known[0])
@@ -70,24 +70,24 @@ class Register:
         return chrono
 
     def put(self, chrono: str, since: datetime, routing: Routing) -> None:
-        """Record the routing of a letter from `since` on."""
+        """Record the routing of the letter `chrono` from `since` on; a routing with exactly this `since` is replaced."""
         self._database.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", chrono, _sortable(since), *routing)
 
     def routing(self, chrono: str, at: datetime) -> Routing | None:
-        """Return the routing of a letter at a time, or None for an unknown letter.
+        """Return the routing that the letter `chrono` had at `at`, or None for an unknown letter.
 
-        For times before the first routing, return the first one. Later changes do not alter the result.
+        For times before the first routing, return the first one. Changes after `at` do not alter the result.
         """
         found = self._query(LATEST, chrono, _sortable(at)) or self._query(FIRST, chrono)
         return Routing(*found) if found else None
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Return a context that writes its changes to disk at its end."""
+        """Return a context that writes its changes to disk at its end, or undoes them all if an exception is raised."""
         return self._database.transaction()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Return a context, within `transaction`, that undoes its changes if an exception is raised."""
+        """Return a context, within `transaction`, that undoes only its own changes if an exception is raised in it."""
         self._database.execute("SAVEPOINT claim")
         try:
             yield

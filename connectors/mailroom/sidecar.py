@@ -16,17 +16,18 @@ from models.reasons import Reason
 
 Row = dict[str, str]
 MAX_ROWS: Final = 1000
-"""Most rows of a sidecar."""
+"""Most rows of a sidecar; one with more is rejected."""
 MAX_COLUMNS: Final = 200
-"""Most columns of a CSV sidecar."""
+"""Most columns of a CSV sidecar; one with more is rejected."""
 MAX_LENGTH: Final = 1000
 """Longest value, in characters; longer values are free text and are dropped."""
 
 
 def read_rows(content: bytes, suffix: str) -> list[Row]:
-    """Return the rows of a sidecar, 1 to `MAX_ROWS`, with stripped values and without empty ones.
+    """Return the rows of a sidecar with the dotted `suffix`: field name → stripped value.
 
-    Raises `UnusableRecord` for malformed content, and for document types and entities in XML.
+    Values that are empty, longer than `MAX_LENGTH` or not texts or numbers are left out. Raises `UnusableRecord` for malformed
+    content, for document types and entities in XML, for too many columns, and for no row or more than `MAX_ROWS`.
     """
     try:
         rows = [_clean_row(row) for row in _READERS[suffix](content)]
@@ -40,7 +41,7 @@ def read_rows(content: bytes, suffix: str) -> list[Row]:
 
 
 def summarise_errors(bad: Mapping[int, UnusableRecord]) -> UnusableRecord:
-    """Return one error for a file from the errors of its rows, by row number from 1."""
+    """Return one error, with the reason of the first, from the errors of a file's rows by row number. `bad` is not empty."""
     reason = next(iter(bad.values())).reason
     rows_by_detail: dict[str, list[int]] = {}
     for number, error in bad.items():

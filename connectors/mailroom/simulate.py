@@ -18,7 +18,7 @@ Code = Literal["code128", "qr"]
 A4: Final = (595, 842)
 """Page size in points."""
 SHEET: Final = (1240, 1754)
-"""Page size of a separator sheet in pixels, at 150 dpi."""
+"""Page size of a stack, sheets and letters, in pixels at 150 dpi."""
 SHEET_DPI: Final = 150.0
 _FORMATS: Final = {"code128": zxingcpp.BarcodeFormat.Code128, "qr": zxingcpp.BarcodeFormat.QRCode}
 
@@ -36,7 +36,7 @@ class Mailroom:
         self._chronos: dict[str, list[str]] = {}
 
     def drop_letter(self, name: str, *, scanned_at: datetime, pages: int, fields: SidecarFields) -> None:
-        """Drop the scan of one letter and its sidecar under the unique file name `name`."""
+        """Drop the scan of one letter, and its sidecar with `fields`, under the unique file name `name`, without suffix."""
         self._drop(
             {
                 f"{name}.json": json.dumps({"scanned_at": scanned_at.isoformat(), **fields}).encode(),
@@ -52,11 +52,11 @@ class Mailroom:
         self._drop({f"{name}.pdf": make_stack(letters, scanned_at, code)}, scanned_at)
 
     def write_steps(self, name: str, *, written_at: datetime, steps: Sequence[SidecarFields]) -> None:
-        """Drop a sidecar with steps of registered letters; each step has its `chrono`."""
+        """Drop a sidecar with steps of registered letters; each step has the `chrono` of its letter."""
         self._drop({f"{name}.json": json.dumps([*steps]).encode()}, written_at)
 
     def refresh(self) -> None:
-        """Read the chrono numbers of new scans in the archive.
+        """Read the chrono numbers of scans that were archived since the last call, for `chronos`.
 
         The paths are `done/<date>/<chrono>_<time>/<name>.pdf`, with `<first>..<last>` as the chrono of a stack.
         """
@@ -67,7 +67,7 @@ class Mailroom:
                     self._chronos[scan.stem] = _expand_range(directory.name.rpartition("_")[0])
 
     def chronos(self, name: str) -> list[str]:
-        """Return the chrono numbers of the letters of a scan as of the last `refresh`, in order."""
+        """Return the chrono numbers of the letters of the scan `name`, in order; none if the last `refresh` did not find it."""
         return self._chronos.get(name, [])
 
     def _drop(self, files: Mapping[str, bytes], written_at: datetime) -> None:
@@ -91,7 +91,7 @@ def _expand_range(label: str) -> list[str]:
 
 
 def make_letter(title: str, pages: int) -> bytes:
-    """Return a PDF of blank pages."""
+    """Return a PDF of blank pages with this title."""
     writer = PdfWriter()
     for _ in range(pages):
         writer.add_blank_page(*A4)

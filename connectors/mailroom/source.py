@@ -19,7 +19,7 @@ from models.reasons import Reason
 
 
 class MailroomSource(FolderSource):
-    """Register letters from scans, and map sidecars without a scan to steps of letters."""
+    """Source that registers letters from scans, and maps sidecars without a scan to steps of letters."""
 
     contents: ClassVar = frozenset({".pdf", ".tif", ".tiff"})
     sidecars: ClassVar = sidecar.SUFFIXES
@@ -40,14 +40,15 @@ class MailroomSource(FolderSource):
         self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
     def read(self, wait_seconds: float) -> Sequence[ReadClaim]:
-        """Return the next claims; their chrono numbers are on disk."""
+        """Return the next claims, as `FolderSource.read`; their chrono numbers are then on disk, unless it raises."""
         with self._register.transaction():
             return super().read(wait_seconds)
 
     def read_claim(self, claim: Claim) -> ClaimResult:
-        """Return the events of a claim. Raises `UnusableRecord`.
+        """Return the events of a claim, labelled with its chrono number, or `first..last`; without a label for steps.
 
-        A scan, with or without a sidecar, registers its letters; a sidecar alone reports steps of registered letters.
+        A scan, with or without a sidecar, registers its letters; a sidecar alone reports steps of registered letters. Raises
+        `UnusableRecord` if any part of the claim is unusable; the register then stays unchanged.
         """
         rows, sha256, written_at = _read_sidecar(claim)
         if not claim.contents:
@@ -98,7 +99,7 @@ class MailroomSource(FolderSource):
 
 
 def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
-    """Return the rows of the sidecar, its hash and its time of writing.
+    """Return the rows of the sidecar, its SHA-256 and its time of writing. Raises `UnusableRecord`.
 
     Without a sidecar, return no rows, no hash and the time of the claim.
     """

@@ -78,7 +78,7 @@ class CitizenCase(NamedTuple):
     """One contact of a citizen on one channel."""
 
     number: int
-    """Unique for a seed; less than 2³¹."""
+    """Unique for a seed, except by a collision among calls; less than 2³¹."""
     channel: Channel
     place: Place
     """Place where the contact begins."""
@@ -87,11 +87,11 @@ class CitizenCase(NamedTuple):
     parent: "CitizenCase | None" = None
     """Case that led to this one."""
     native: str = ""
-    """Id in its system, if not derived from the number."""
+    """Id in its system; empty if it is the number or derived from it."""
 
     @property
     def reference(self) -> str:
-        """Id in its system."""
+        """Id in its system: `native`, or else the number."""
         return self.native or str(self.number)
 
 
@@ -106,6 +106,6 @@ class Action(NamedTuple):
     effective_at: datetime | None = None
     """Time that the action concerns, if different: a slot, or the date of receipt."""
     place: Place | None = None
-    """New place of the case."""
+    """New place of the case; None if it stays."""
     other_cases: tuple[CitizenCase, ...] = ()
     """Further cases of the same action: letters scanned in one stack."""

@@ -7,14 +7,14 @@ from connectors.simulator.actions import Action, ActionKind, CitizenCase
 from models.topics import Channel
 
 FigureCounts = dict[str, int]
-"""Name of a count, a stock or a sum of durations → value; without zeros."""
+"""Name of a count, a stock, a sum of durations or a sum of costs → value."""
 DimensionKey = tuple[str, str, str, str]
 """Channel, site, service, queue."""
 
 RETENTION: Final = timedelta(days=35)
-"""How long a closed case is known after its last action. Later actions cannot be linked to it."""
+"""Time that a closed case stays known after its last action. Later actions cannot be linked to it."""
 FORGOTTEN_AFTER: Final = timedelta(hours=12)
-"""Time after which an open visit counts as forgotten, whether waiting or in conversation."""
+"""Time until an open visit counts as forgotten, since the ticket if waiting, or since the call."""
 
 
 class _Rule(NamedTuple):
@@ -60,7 +60,7 @@ VISIT_ACTIONS: Final = frozenset(
 REOPENED: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
 """Channels whose closed cases may be reopened."""
 ARRIVALS: Final = frozenset({ActionKind.LETTER_SCANNED, ActionKind.LETTER_REGISTERED})
-"""Actions that report the receipt of a letter later."""
+"""Actions that report the receipt of a letter, which was at their `effective_at`, or at their own time without one."""
 SINCE_RECEIVED: Final = {
     "registered": "registration",
     "assigned": "assignment",
@@ -72,7 +72,10 @@ SINCE_RECEIVED: Final = {
 
 
 class CaseTally:
-    """Counts of one case. If `is_orphan`, earlier actions are no longer known, and only sent letters count."""
+    """Counts of one case from its `first` action on, which `record` then counts.
+
+    If `is_orphan`, earlier actions are no longer known, and only sent letters count.
+    """
 
     def __init__(self, citizen_case: CitizenCase, first: Action, *, is_orphan: bool = False) -> None:
         self.citizen_case: Final = citizen_case
@@ -117,7 +120,7 @@ class CaseTally:
         return bool(self._stock) or at < self.last_at + RETENTION
 
     def dimension_key(self) -> DimensionKey:
-        """Return the dimensions under which the case is counted."""
+        """Return the dimensions of the case's counts: its channel, and its place after the last action."""
         return (self.citizen_case.channel.value, *self.place)
 
     def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - other tallies depend on time
@@ -127,7 +130,7 @@ class CaseTally:
         return self._counts | self._end | ({self._stock: 1} if self._stock else {})
 
     def _count(self, name: str, action: Action) -> FigureCounts:
-        """Return 1 for the count of that name, and its duration since receipt if `SINCE_RECEIVED` has one."""
+        """Return 1 for the count `name`, and the milliseconds since receipt if `SINCE_RECEIVED` has a name for them."""
         counts = {name.format(value=action.value, amount=action.amount): 1}
         if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
             counts[f"{duration}_milliseconds"] = _milliseconds(action.at - self._since)
@@ -135,7 +138,10 @@ class CaseTally:
 
 
 class VisitTally(CaseTally):
-    """Counts of a visit. Visitors who left after the call were not answered; visits without an end count as forgotten."""
+    """Counts of a visit. A visitor who left after the call was not answered.
+
+    A visit without an end counts as forgotten after `FORGOTTEN_AFTER`.
+    """
 
     def __init__(self, citizen_case: CitizenCase, first: Action) -> None:
         super().__init__(citizen_case, first)
@@ -154,7 +160,7 @@ class VisitTally(CaseTally):
         return at < self.last_at + RETENTION + (timedelta() if is_over else FORGOTTEN_AFTER)
 
     def numbers(self, at: datetime) -> FigureCounts:
-        """Return the counts as of `at`."""
+        """Return the counts as of `at`, which decides whether an open visit is forgotten."""
         came_at, called_at = self._at[ActionKind.TICKET_TAKEN], self._at.get(ActionKind.VISITOR_CALLED)
         served_at, left_at = self._at.get(ActionKind.VISITOR_SERVED), self._at.get(ActionKind.VISITOR_LEFT)
         if left_at:
@@ -172,7 +178,7 @@ class SwitchboardCall(CaseTally):
     """A call, known here only for its feedback; the switchboard counts it."""
 
     def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - same signature as others
-        """Return nothing."""
+        """Return no counts."""
         return {}
 
 
@@ -184,7 +190,7 @@ class FeedbackTally(CaseTally):
         self._about = parent
 
     def record(self, action: Action) -> None:
-        """Count an action, and record it at the case it is about."""
+        """Count an action, and keep the case it is about known for `RETENTION` after it, unless the feedback is anonymous."""
         super().record(action)
         if {"invited", f"given_{action.value}_{action.amount}"} <= self._counts.keys():
             self._counts["invited_answered"] = 1
@@ -194,7 +200,7 @@ class FeedbackTally(CaseTally):
     def is_known(self, at: datetime) -> bool:
         """Return whether an action at that time is still linked to this feedback.
 
-        As long as the case it is about is known, and always if it is not linked to one.
+        It is as long as the case it is about is known, and always if it is anonymous or that case is unknown.
         """
         return self._about is None or self._is_anonymous or self._about.is_known(at)
 

@@ -29,7 +29,7 @@ CITIZENS_FILE: Final = "citizens.tsv"
 NICE_INCREMENT: Final = 10
 """Increment of the nice value of a live simulation: the real systems would not run on this machine."""
 USUAL_HOURS: Final = 9
-"""Usual hours per day."""
+"""Number of usual hours in a day of calls."""
 
 
 @click.command(
@@ -105,7 +105,11 @@ def command(
     mailbox: Path | None,
     ledger: Path | None,
 ) -> None:
-    """Simulate the systems."""
+    """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings.
+
+    `days` simulates past days first, `live` simulates in real time. Raises `UsageError` unless exactly one of the three is
+    given, and for other options that do not fit together.
+    """
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(_("use exactly one of --days, --live, --prepare"))
     if "imap" in only and mailbox is None:

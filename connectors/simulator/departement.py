@@ -37,7 +37,7 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     FrontDesks,
     Opinions,
 )
-"""Systems that need only the run directory."""
+"""Classes of systems that need only the run directory."""
 FIRST_CALL_NUMBER: Final = 1_500_000_000
 """First case number of calls, far above the numbers of plans."""
 SURVEY_SHARE: Final = 0.08
@@ -49,6 +49,7 @@ class Departement:
 
     `mailbox` are options of the connector `imap` for a dedicated mailbox; without it, e-mail is sent as webhooks.
     `only` names the connectors whose systems run; empty: all. `systems` replaces all systems except the switchboard, for tests.
+    Raises `ConfigError` if `mailbox` is invalid.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Departement:
     ) -> None:
         self.ledger = Ledger()
         self.completed = 0
-        """Number of executed actions."""
+        """Number of actions executed in this run, without calls that the switchboard begins itself."""
         self.calls = Calls(simulation_run)
         self._plan = plan
         self._calls_per_day = calls_per_day or plan.per_year * CALL_SHARE / WORKING_DAYS_PER_YEAR
@@ -80,7 +81,7 @@ class Departement:
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def connectors(self) -> dict[str, dict[str, Any]]:
-        """Return the settings of the connectors that read the systems, by instance name."""
+        """Return the settings of the connectors that read the running systems, by instance name."""
         return {system.instance: {"connector": system.connector, **system.options()} for system in self._running}
 
     @contextmanager
@@ -89,7 +90,8 @@ class Departement:
     ) -> Iterator[None]:
         """Open all systems, ready for actions from `since` on, and for calls from `calls_since` if later.
 
-        Actions until `resumed_at` were executed by an earlier run. Raises `OSError` if a system cannot be opened.
+        Actions until `resumed_at` were executed by an earlier run: their effects are restored, and they are counted. At the end
+        of the block, all systems are closed. Raises `OSError` or `SourceUnavailableError` if a system cannot be opened.
         """
         with ExitStack() as stack:
             for system in self._running:
@@ -106,17 +108,20 @@ class Departement:
 
     @property
     def now(self) -> datetime:
-        """Simulated time."""
+        """Simulated time; year 1 before `opened`."""
         return self._now
 
     @property
     def next_at(self) -> float:
-        """Time of the next action, in seconds since 1970."""
+        """Time of the next action or call, in seconds since 1970; infinite if none is planned."""
         first = self._peek()
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
     def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
-        """Execute all actions until `until`, and set the simulated time to it. Stop early if `keep_running` returns False."""
+        """Execute all actions and calls up to and including `until`, and set the simulated time to it.
+
+        If `keep_running` returns False, stop at the time of the last executed action.
+        """
         while keep_running():
             first = self._peek()
             self.calls.advance(min(until, first.at) if first else until)
@@ -132,7 +137,7 @@ class Departement:
                 self.completed += 1
 
     def drain(self) -> bool:
-        """Let systems continue pending work; return whether none is left."""
+        """Let systems continue pending work; return whether none is left. Raises the error of a message that failed for good."""
         drained = [system.drain() for system in self._running]  # call each one, without short-circuit
         return all(drained)
 
@@ -184,7 +189,7 @@ class Departement:
         self._next = next(self._actions, None)
 
     def _add_feedback(self, conversation: Conversation) -> None:
-        """Plan feedback about an ended conversation, by chance; none if the caller's number is withheld."""
+        """Plan a survey invitation, and an answer, after a conversation, by chance; none if the caller's number is withheld."""
         if not conversation.phone:
             return
         number = FIRST_CALL_NUMBER + crc32(conversation.call.encode()) % (2**31 - FIRST_CALL_NUMBER - 1)

@@ -31,10 +31,10 @@ class Ledger:
         """Case number → its current tally. A case that is reported after its retention gets a new tally."""
         self._last_at = NEVER
         self.calls = CallLedger()
-        """Figures of the switchboard's calls."""
+        """Figures of the switchboard's calls, which the switchboard itself updates."""
 
     def record(self, action: Action) -> None:
-        """Count an action for each of its cases. Calls are not counted here: the switchboard counts them in `calls`."""
+        """Count an action for each of its cases, except a call: the switchboard counts that in `calls`."""
         self._last_at = max(self._last_at, action.at)
         if action.kind is ActionKind.CALLED:
             return
@@ -42,7 +42,10 @@ class Ledger:
             self._tally_of(citizen_case, action).record(action)
 
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
-        """Return the expected figures as of `at`. Default: the time of the last action; `at` must not be earlier."""
+        """Return the expected figures as of `at`, without zeros. Default: the time of the last action; `at` must not be earlier.
+
+        Those of calls are always current. Transfers between queues have the channel `transfer`.
+        """
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for tally in self._tallies:
             place = found[tally.dimension_key()]
@@ -61,7 +64,7 @@ class Ledger:
         return {place: numbers for place, numbers in nonzero if numbers}
 
     def to_json(self, at: datetime | None = None) -> str:
-        """Return the figures as of `at` as JSON: a list of dimensions, each with its counts."""
+        """Return the figures of `numbers` as JSON: a list of dimensions, sorted, each with its counts."""
         places = [
             dict(zip(("channel", "site", "service", "queue"), place, strict=True), numbers=numbers)
             for place, numbers in sorted(self.numbers(at).items())
@@ -90,7 +93,7 @@ class Ledger:
 
 
 def _figures(totals: QueueTotals) -> FigureCounts:
-    """Return the totals of a queue by figure name."""
+    """Return the totals of a queue by figure name, with durations in milliseconds."""
     return {
         "offered": totals.offered,
         "answered": totals.answered,

@@ -15,17 +15,17 @@ WORKING_DAYS_PER_YEAR: Final = 252
 WEEKENDS: Final = 113
 """Other days per year."""
 AT_LEAST: Final = 0.65
-"""Minimum volume per hour with `always`, relative to the busiest hour."""
+"""Minimum volume of an hour with `always`, relative to the busiest hour of the rhythm."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfficeHours:
-    """Working hours of all services: Monday to Friday, or `always`, for demonstrations at any time."""
+    """Working hours of all services: Monday to Friday from `OPENS` to `CLOSES` in Paris, or `always`, for demonstrations."""
 
     always: bool = False
 
     def after(self, at: datetime, hours: float) -> datetime:
-        """Return the time `hours` working hours after `at`, in whole seconds."""
+        """Return the time `hours` working hours, rounded to seconds, after `at`. With `always`, every hour is a working hour."""
         left = timedelta(seconds=round(hours * 3600))
         if self.always:
             return at + left
@@ -48,7 +48,10 @@ class ArrivalRhythm(NamedTuple):
     weekend: float
 
     def arrivals(self, per_year: float, day: date, random: Random, *, always: bool) -> Iterator[datetime]:
-        """Yield random arrival times on `day` in order, in whole seconds, for `per_year` contacts per year on average."""
+        """Yield random arrival times on `day` in Paris, in order, in whole seconds, for `per_year` contacts in an average year.
+
+        With `always`, each day counts as a working day, and each hour has at least `AT_LEAST`, so there are more contacts.
+        """
         usual = per_year / (WORKING_DAYS_PER_YEAR + self.weekend * WEEKENDS) / sum(self.hours)
         today = 1.0 if always or day.weekday() in WORKING_DAYS else self.weekend
         least = AT_LEAST * max(self.hours) if always else 0
@@ -63,7 +66,7 @@ class ArrivalRhythm(NamedTuple):
 
 
 def midnight(day: date) -> datetime:
-    """Return the start of `day` in Paris."""
+    """Return the start of `day` in Paris, as a time in UTC."""
     return _moment(day, time())
 
 

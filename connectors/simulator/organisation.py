@@ -21,7 +21,7 @@ CALL_SHARE: Final = 0.56
 
 
 class ContactKind(NamedTuple):
-    """One kind of contact that citizens begin."""
+    """One kind of contact that begins a scenario: of a citizen, or for `NOTICES` of a service."""
 
     share: float
     """Share of all contacts, without follow-up contacts."""
@@ -30,12 +30,12 @@ class ContactKind(NamedTuple):
     """Places and their weights."""
 
     def draw(self, random: Random) -> Place:
-        """Return a random place."""
+        """Return a random place by the weights of `places`."""
         return random.choices([place for place, _ in self.places], [weight for _, weight in self.places])[0]
 
 
 def _rhythm(weekend: float, *spans: tuple[int, int, int]) -> ArrivalRhythm:
-    """Return a rhythm from spans: first hour, end hour, weight."""
+    """Return a rhythm from spans: first hour, end hour (excluded), weight. Other hours have no contacts."""
     weights = {hour: weight for begin, end, weight in spans for hour in range(begin, end)}
     return ArrivalRhythm(tuple(weights.get(hour, 0) for hour in range(24)), weekend)
 

@@ -32,7 +32,7 @@ class Beginning(NamedTuple):
     name: str
     kind: ContactKind
     factor: float
-    """Share of the kind's contacts that begin in this way."""
+    """Number of scenarios that begin in this way, per contact of the kind. A stack counts for 3.5 contacts, its mean size."""
     build: Callable[[ScenarioBuilder, datetime], Actions]
 
 
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
     def day(self, day: date, since: datetime) -> Iterator[Action]:
         """Yield the actions of scenarios that begin on `day`, at `since` or later.
 
-        The actions are unordered, and some are on later days.
+        The actions are unordered, and some are on later days. Scenarios that begin before `since` are left out entirely.
         """
         numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
         office = OfficeHours(self.always)
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
                         pass
 
     def actions(self, since: datetime) -> Iterator[Action]:
-        """Yield the actions of all scenarios that begin at `since` or later, in order, without end."""
+        """Yield the actions of all scenarios that begin at `since` or later, in order of time, without end."""
         day = since.astimezone(PARIS).date()
         order = count()
         planned: list[tuple[datetime, int, Action]] = []

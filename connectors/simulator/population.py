@@ -41,7 +41,7 @@ class Citizen(NamedTuple):
 
 @lru_cache(16_384)
 def citizen(seed: int, number: int) -> Citizen:
-    """Return the citizen with this number, always the same for a seed."""
+    """Return the citizen with this number, 0 to `CITIZENS` - 1; always the same for a seed."""
     random = Random(f"{seed}|citizen|{number}")  # noqa: S311 - must be reproducible
     first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
     prefix, digits = divmod(number, NUMBERS_PER_RANGE)
@@ -57,7 +57,7 @@ def citizen(seed: int, number: int) -> Citizen:
 
 
 def list_citizens(seed: int) -> str:
-    """Return phone number, e-mail address and case number of all citizens, one per line, separated by tabs."""
+    """Return phone number, e-mail address and case number of all citizens by number, one per line, separated by tabs."""
     citizens = (
         citizen.__wrapped__(seed, number) for number in range(CITIZENS)
     )  # bypass the cache, which is for frequent citizens
@@ -65,10 +65,10 @@ def list_citizens(seed: int) -> str:
 
 
 def draw(seed: int, random: Random) -> Citizen:
-    """Return a random citizen; some make contact far more often than others."""
+    """Return a random citizen; those with low numbers are drawn far more often than others."""
     return citizen(seed, int(CITIZENS * random.random() ** 2))
 
 
 def citizen_by_phone(seed: int, phone: str) -> Citizen:
-    """Return the citizen with this phone number. Raises `ValueError` if none has it."""
+    """Return the citizen with this phone number, in national format. Raises `ValueError` if none has it."""
     return citizen(seed, CALLER_RANGES.index(phone[:-4]) * NUMBERS_PER_RANGE + int(phone[-4:]))

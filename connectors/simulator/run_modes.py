@@ -39,10 +39,10 @@ def run_span(
     patience_seconds: float = float("inf"),
     share: float = 1.0,
 ) -> bool:
-    """Run all actions from `since` to `until`; return False if stopped earlier.
+    """Run all actions from `since` to `until`, both included; return False if `stop` is set by then.
 
     After each day, wait up to `patience_seconds` for the connectors, because some systems report only their current
-    state; then call `on_day`. Use only a `share` of the time for actions. `poll` is called repeatedly.
+    state; then call `on_day` with the simulated time. Use only a `share` of the time for actions. `poll` is called repeatedly.
     """
 
     def keep_running() -> bool:
@@ -68,7 +68,7 @@ def run_span(
 
 
 class RunProgress(NamedTuple):
-    """Progress of a live simulation. `of` are its options; with other options, a simulation starts from the beginning."""
+    """Progress of a live simulation. `of` are its options: a simulation with other options starts from the beginning."""
 
     of: dict[str, Any]
     since: datetime
@@ -78,7 +78,7 @@ class RunProgress(NamedTuple):
 
     @classmethod
     def new(cls, of: dict[str, Any], history: int) -> Self:
-        """Return the progress of a simulation that has not run yet.
+        """Return the progress of a simulation with the options `of` that has not run yet.
 
         It begins at midnight in Paris, `history` days back including today; with 0, it begins now.
         """
@@ -88,7 +88,7 @@ class RunProgress(NamedTuple):
 
     @classmethod
     def load(cls, path: Path, of: dict[str, Any]) -> Self | None:
-        """Return the saved progress, None if none was saved with these options."""
+        """Return the progress saved in the file `path`; None if there is none, or one with other options."""
         if not path.exists():
             return None
         saved = json.loads(path.read_bytes())
@@ -106,7 +106,7 @@ def run_live(departement: Departement, progress: RunProgress, path: Path, stop: 
     """Run the opened `departement` from its simulated time to now, then in real time until `stop` is set.
 
     Its simulated time must be `progress.played_until`. When no work is pending, `progress` is saved to `path` with the new
-    time. Work that was pending at a stop is repeated identically.
+    time, after each past day or about every `SAVE_SECONDS`. Work that was pending at a stop is repeated identically.
 
     Calls catch up with real time first. They stay live while the past of the other channels is simulated. At the end, all calls
     are ended.
@@ -148,7 +148,7 @@ def run_live(departement: Departement, progress: RunProgress, path: Path, stop: 
 
 
 def today() -> datetime:
-    """Return the start of the current day in Paris."""
+    """Return the start of the current day in Paris, as a time in UTC."""
     return midnight(datetime.now(PARIS).date())
 
 

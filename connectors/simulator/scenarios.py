@@ -39,7 +39,7 @@ OUTCOMES: Final = {"resolved": 40, "no_action": 25, "redirected": 20, "duplicate
 DECISIONS: Final = {"accepted": 80, "rejected": 12, "no_action": 8}
 CSAT: Final = {5: 35, 4: 38, 3: 14, 2: 7, 1: 6}
 JDMA: Final = {10: 68, 5: 19, 0: 13}
-"""Scores and their weights."""
+"""Score → weight. `CSAT` has the scores of surveys, `JDMA` those of forms about online procedures."""
 ANSWER_OPINION: Final = 0.3
 WEEKS_LATER_DAYS: Final = ((20, 32), (38, 50))
 FORGOTTEN: Final = 0.005
@@ -48,7 +48,11 @@ FORGOTTEN: Final = 0.005
 
 @dataclass
 class ScenarioBuilder:
-    """Builds one scenario; `numbers` supplies the numbers of its cases."""
+    """Builds one scenario by chance; `numbers` supplies the numbers of its cases.
+
+    Actions are yielded case by case, not in order of time. Without a `citizen_case`, a contact is a new case of a random citizen;
+    with one, it is that case, which follows from another contact.
+    """
 
     seed: int
     random: Random
@@ -57,7 +61,7 @@ class ScenarioBuilder:
 
     # ------------------------------------------------------------------------------------------------------- beginnings
     def letter(self, at: datetime) -> Actions:
-        """Yield the actions of a letter scanned at `at`."""
+        """Yield the actions of a letter scanned at `at`, received some hours before."""
         citizen_case = self._new_case(Channel.MAIL, LETTERS.draw(self.random))
         received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
         yield Action(
@@ -70,14 +74,14 @@ class ScenarioBuilder:
         yield from self.work_on_letter(at, citizen_case)
 
     def stack(self, at: datetime) -> Actions:
-        """Yield the actions of letters scanned in one stack, with separator sheets."""
+        """Yield the actions of two to five letters, scanned at `at` in one stack with separator sheets."""
         letters = [self._new_case(Channel.MAIL, LETTERS.draw(self.random)) for _ in range(self.random.randint(2, 5))]
         yield Action(at, ActionKind.LETTER_SCANNED, letters[0], amount=1, other_cases=tuple(letters[1:]))
         for citizen_case in letters:
             yield from self.work_on_letter(at, citizen_case)
 
     def work_on_letter(self, at: datetime, citizen_case: CitizenCase) -> Actions:
-        """Yield the services' actions on a letter."""
+        """Yield the services' actions on a letter scanned at `at`, and perhaps the citizen's question about it."""
         assigned_at = self._later(at, 3)
         place = LETTERS.draw(self.random) if self._chance(0.12) else citizen_case.place
         yield Action(assigned_at, ActionKind.LETTER_ASSIGNED, citizen_case, place=place)
@@ -97,7 +101,7 @@ class ScenarioBuilder:
             yield from self._ask_again(patient_until, citizen_case, ContactReason.LETTER_UNANSWERED)
 
     def _reopen(self, closed_at: datetime, citizen_case: CitizenCase) -> Actions:
-        """Yield the actions of a closed letter that is answered after all, or reopened weeks later, by chance."""
+        """Yield the actions of a closed letter that is answered after all, or reopened weeks later; mostly none."""
         if self._chance(0.15):
             yield Action(self._days_later(closed_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
         elif self._chance(0.25):
@@ -106,7 +110,10 @@ class ScenarioBuilder:
             yield Action(self._days_later(again_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
 
     def registered_letter(self, at: datetime) -> Actions:
-        """Yield the actions of a letter that its service registers itself, with a day between two steps."""
+        """Yield the actions of a letter that its service registers itself at `at`, with a working day or more between its steps.
+
+        An answer is sent as a case of its own.
+        """
         citizen_case = self._new_case(Channel.MAIL, MAARCH_LETTERS.draw(self.random))
         received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
         yield Action(at, ActionKind.LETTER_REGISTERED, citizen_case, effective_at=received_at)
@@ -130,7 +137,7 @@ class ScenarioBuilder:
         yield self._send(self._later(at, 2), answer)
 
     def notice(self, at: datetime) -> Actions:
-        """Yield a letter that a service writes without a request."""
+        """Yield the sending of a letter that a service writes without a request."""
         citizen_case = self._new_case(Channel.MAIL, NOTICES.draw(self.random))
         yield self._send(at, citizen_case._replace(reason=ContactReason.NOTICE))
 
@@ -139,7 +146,7 @@ class ScenarioBuilder:
         return Action(at, ActionKind.LETTER_SENT, letter, postage, POSTAGE[postage][0])
 
     def email(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Yield the actions of an e-mail."""
+        """Yield the actions of an e-mail received at `at`, and perhaps the citizen's question about it."""
         citizen_case = citizen_case or self._new_case(Channel.EMAIL, EMAILS.draw(self.random))
         yield Action(at, ActionKind.EMAIL_RECEIVED, citizen_case)
         if self._chance(0.6):
@@ -155,7 +162,7 @@ class ScenarioBuilder:
             yield from self._ask_again(patient_until, citizen_case, ContactReason.EMAIL_UNANSWERED)
 
     def form(self, at: datetime) -> Actions:
-        """Yield the actions of a dossier of an online procedure."""
+        """Yield the actions of a dossier of an online procedure, submitted at `at`."""
         citizen_case = self._new_case(Channel.FORM, FORMS.draw(self.random))
         yield Action(at, ActionKind.FORM_SUBMITTED, citizen_case)
         yield from self.opinion(at, citizen_case, 0.1)
@@ -176,7 +183,7 @@ class ScenarioBuilder:
         )
 
     def appointment(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Yield the actions of an appointment booked at `at`."""
+        """Yield the actions of an appointment booked at `at`, and perhaps of a visit by a citizen who missed it."""
         citizen_case = citizen_case or self._new_case(Channel.APPOINTMENT, APPOINTMENTS.draw(self.random))
         party = "service" if citizen_case.reason is ContactReason.INVITED_TO_COME or self._chance(0.3) else "citizen"
         slot = self._slot(at, self.random.uniform(1, 8) * HOURS_A_DAY)
@@ -210,7 +217,7 @@ class ScenarioBuilder:
             yield from self.opinion(attended_at, citizen_case, 0.25)
 
     def visit(self, at: datetime, citizen_case: CitizenCase | None = None) -> Actions:
-        """Yield the actions of a visit at a front desk."""
+        """Yield the actions of a visit to a front desk, begun at `at`, and perhaps of an appointment made there."""
         citizen_case = citizen_case or self._new_case(Channel.VISIT, VISITS.draw(self.random))
         yield Action(at, ActionKind.TICKET_TAKEN, citizen_case)
         called_at = self._soon(at, 9 * 60)
@@ -237,9 +244,9 @@ class ScenarioBuilder:
 
     # ------------------------------------------------------------------------------------------------------ follow-ups
     def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
-        """Yield an opinion by chance: after an invitation to a survey, or after the submission of an online procedure.
+        """Yield by chance an invitation to a survey and perhaps its answer; for an online procedure, an opinion without one.
 
-        `survey_share` is the probability that the citizen is asked; not all of those invited answer.
+        `at` is the time of the contact, `survey_share` the probability of the invitation, or of the opinion without one.
         """
         if not self._chance(survey_share):
             return
@@ -307,11 +314,11 @@ class ScenarioBuilder:
         return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:
-        """Return a time `seconds` later on average, at any time of the day."""
+        """Return a random time, at any hour, 30 seconds later or more: 30 + `seconds` on average."""
         return at + timedelta(seconds=30 + int(self.random.expovariate(1 / seconds)))
 
     def _slot(self, at: datetime, hours: float) -> datetime:
-        """Return the first slot after `hours` working hours."""
+        """Return the start of the first slot after `hours` working hours from `at`."""
         then = self.office.after(at, hours)
         return then - timedelta(minutes=then.minute % SLOT_MINUTES - SLOT_MINUTES, seconds=then.second)
 

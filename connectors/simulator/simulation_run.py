@@ -20,7 +20,7 @@ SECRET_BYTES: Final = 32
 
 
 class SimulationRun:
-    """The directory `root`, accessible to this user only."""
+    """The directory `root`, created if missing and accessible to this user only."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -51,7 +51,7 @@ class SimulationRun:
         return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:
-        """Forget all ports, so that `port` chooses new free ones."""
+        """Forget all ports, so that `port` chooses new free ones; the file keeps the old ones until then."""
         self._ports.clear()
 
     def secret(self, name: str) -> Path:
@@ -62,11 +62,11 @@ class SimulationRun:
         return path
 
     def folder(self, *names: str) -> Path:
-        """Return a subdirectory, created if missing."""
+        """Return the subdirectory `root`/`names`, created if missing, accessible to this user only."""
         path = self.root.joinpath(*names)
         make_private_directory(path)
         return path
 
     def write_settings(self, connectors: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the connector settings, by instance name."""
+        """Write the connector settings, by instance name, in place of earlier ones."""
         replace(self.settings, tomli_w.dumps({"connectors": connectors}).encode())

@@ -14,12 +14,12 @@ OVERSIZED: Final = "=oversized"
 """Event name that replaces a message longer than `MAX_MESSAGE_BYTES`."""
 CONNECTED: Final = "=connected"
 LISTED: Final = "=listed"
-"""Internal events for a new connection: its start, and then the status of the queues."""
+"""Second of two internal events for a new connection: `CONNECTED` for its start, `LISTED` for the status of the queues."""
 END: Final = b"\r\n\r\n"
 
 
 def encode_action(action: str, **headers: str) -> bytes:
-    """Return an action in wire format. Values may not contain line ends."""
+    """Return an action in wire format. Values must not contain line ends, which is not checked."""
     return "".join(f"{key}: {value}\r\n" for key, value in {"Action": action, **headers}.items()).encode() + b"\r\n"
 
 
@@ -48,7 +48,10 @@ class MessageReader:
 
 
 def seconds_of(message: Message, received_at: float) -> float:
-    """Return the timestamp of a message in seconds since 1970; `received_at` if it has none or an implausible one."""
+    """Return the timestamp of a message in seconds since 1970.
+
+    Return `received_at` if it has none, one before `SECONDS`, or one more than `AHEAD_SECONDS` after `received_at`.
+    """
     try:
         timestamp = float(message.get("Timestamp", ""))
     except ValueError:

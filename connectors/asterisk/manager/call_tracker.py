@@ -10,7 +10,7 @@ MAX_CALLS: Final = 20_000
 
 
 class Leaving(msgspec.Struct, array_like=True):
-    """The end of a wait whose reason is not known yet."""
+    """The end of a wait whose reason is not known yet. Position and wait are texts of the message; empty if unknown."""
 
     second: int
     queue: str
@@ -20,33 +20,35 @@ class Leaving(msgspec.Struct, array_like=True):
 
 
 class Progress(msgspec.Struct, array_like=True):
-    """Current state of a call. Queues are named by their key (`NameResolver.queue_key`)."""
+    """Current state of a call. Queues are named by their key (`NameResolver.queue_key`); empty if none."""
 
     waiting: str = ""
     since: int = 0
-    """Second when it entered that queue."""
+    """Second when it entered the queue `waiting`."""
     place: str = ""
     """Keyed hash of the dialplan context and extension where the call entered the queue."""
     requested: str = ""
     """Last queue that the dialplan asked for."""
     given_up: Leaving | None = None
-    """The call left the queue unanswered: the caller hung up, or another reason follows."""
+    """The call left the queue unanswered: the caller hung up, or another reason follows. None once that is known."""
     gone: Leaving | None = None
-    """The call left the queue, answered or by a key."""
+    """The call left the queue, and no message has shown yet how: usually answered or by a key."""
     dropped: bool = False
     """Unused. Keeps the position of a value that earlier versions wrote."""
     transfer: str = ""
-    """Log record of its pending transfer, with the extension if it leads to a queue: `BLINDTRANSFER|610`."""
+    """Event of its pending transfer in the log, and the extension, empty if it leads to no queue: `BLINDTRANSFER|610`.
+
+    Empty without a pending transfer."""
 
 
 class CallTracker(msgspec.Struct):
     """State of the calls, conversations and agents of one switchboard."""
 
     since: int = 0
-    """Start of this connection by the switchboard's clock, in seconds since 1970."""
+    """Start of the latest connection by the switchboard's clock, in seconds since 1970; 0 before the first."""
     memory: CallHistory = msgspec.field(default_factory=CallHistory)
     hears_dialplan: bool = False
-    """Whether events of the class `dialplan` arrive, which report how waits end."""
+    """True once an event of the class `dialplan` has arrived: such events report how waits end."""
     calls: dict[str, Progress] = {}
     """Calls by id, ordered by their last message."""
     talks: dict[str, tuple[str, str]] = {}
@@ -54,7 +56,7 @@ class CallTracker(msgspec.Struct):
     """Queue → agent → whether the agent is paused there."""
 
     def progress(self, call: str) -> Progress:
-        """Return the state of a call, created if unknown. Beyond `MAX_CALLS`, forget the least recent call."""
+        """Return the state of a call, created if unknown, as the most recent one. Beyond `MAX_CALLS`, forget the least recent."""
         progress = self.calls.pop(call, None) or Progress()
         self.calls[call] = progress
         if len(self.calls) > MAX_CALLS:
@@ -62,7 +64,7 @@ class CallTracker(msgspec.Struct):
         return progress
 
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
-        """Return the part needed to map the last message again: its second, its `call` and its `agent`."""
+        """Return the part needed to map the last message again, as `CallHistory.excerpt`, without conversations and members."""
         memory = self.memory.excerpt(second, call, agent) if second in self.memory.seconds else CallHistory()
         progress = self.calls.get(call)
         return CallTracker(self.since, memory, self.hears_dialplan, {call: progress} if progress else {})

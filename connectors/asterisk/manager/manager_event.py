@@ -13,12 +13,12 @@ HIGHEST: Final = max(LONGEST_SECONDS, LAST_POSITION)
 
 
 class ManagerEvent(NamedTuple):
-    """A message with resolved names."""
+    """A message of the manager interface with resolved names, sent at `second` (since 1970)."""
 
     name: str
     second: int
     unique_id: str
-    """Id of the call in Asterisk."""
+    """Id of the call in Asterisk, as in the message; may also be empty or one of `NO_CALL`."""
     call: str
     """Id of the call from `NameResolver.call`; empty if none."""
     queue: str
@@ -32,13 +32,13 @@ class ManagerEvent(NamedTuple):
         return self.message.get(key, "")
 
     def number(self, key: str) -> str:
-        """Return the text of a header that is a duration or a position; empty if it is missing or neither."""
+        """Return the text of a header if it is a whole number up to `HIGHEST`: a duration or a position. Otherwise empty."""
         value = self.get(key)
         return "" if whole(value, HIGHEST) is None else value
 
 
 def read_message(message: Message, second: int, names: NameResolver) -> ManagerEvent:
-    """Return a message with resolved names. `second` is its time in seconds since 1970."""
+    """Return `message` with resolved names. `second` is its time since 1970. The call of a transfer is the transferee's."""
     event = message.get("Event", "")
     unique_id = message.get("TransfereeUniqueid" if event in TRANSFERS else "Uniqueid", "")
     agent = message.get("Agent") or message.get("MemberName") or message.get("Name") or message.get("Interface", "")

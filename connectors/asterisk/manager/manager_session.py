@@ -45,7 +45,7 @@ class ManagerSession(SocketSession[Message]):
         return self._filtered(self.receive_messages(wait_seconds))
 
     def feed(self, content: bytes) -> list[Message]:
-        """Add received bytes, and return the messages that they complete."""
+        """Add received bytes, and return the messages that they complete, with all headers."""
         return self._reader.feed(content)
 
     def _greet(self) -> None:
@@ -68,7 +68,7 @@ class ManagerSession(SocketSession[Message]):
         self._ask("Login", Username=manager.username, Events=CLASSES, **shown)
 
     def _list_queues(self) -> list[ManagerRecord]:
-        """Return a record of the connection, the events before the queue status, and the queue status."""
+        """Request the queue status. Return a `CONNECTED` record, the events received before the status, and a `LISTED` record."""
         timestamp = {"Timestamp": f"{seconds_of(self._ask('Ping'), time.time()):.6f}"}
         self._ask("QueueStatus")
         before = self._filtered(self.take_skipped())

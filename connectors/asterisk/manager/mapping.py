@@ -31,7 +31,7 @@ _decode: Final = msgspec.json.Decoder(ManagerRecord).decode
 
 
 class ManagerMapping:
-    """Maps the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
+    """Maps the messages of one switchboard in order. `tracker`, the memory of earlier messages, is updated."""
 
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker) -> None:
         self._names = NameResolver(config, key)
@@ -41,7 +41,7 @@ class ManagerMapping:
         self._interpreter = RecordInterpreter(source, config, self._names, tracker.memory)
 
     def map(self, raw: JournalEntry) -> Sequence[Event]:
-        """Return the events of a message. Raises `UnusableRecord`."""
+        """Return the events of a message, often none, and update the memory. Raises `UnusableRecord`."""
         records = self._records(_decode(raw.content))
         return [event for record in records for event in self._interpreter.interpret(record, raw.read_at)]
 
@@ -68,7 +68,7 @@ class ManagerMapping:
 
 
 class Context(msgspec.Struct):
-    """Memory needed to map a rejected message again."""
+    """Memory needed to map a rejected message again, as stored in its rejection."""
 
     manager: CallTracker
 

@@ -32,11 +32,11 @@ RETAINED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "UserEvent": (*CALLS, "UserEvent", "Agent", "Data"),
     OVERSIZED: (),
 }
-"""Retained events and their fields."""
+"""Retained events, and their fields in addition to `Event` and `Timestamp`."""
 VARIABLES: Final = frozenset({"QUEUESTATUS", "VMSTATUS", "ABANDONED"})
 MEMBER: Final = ("Queue", "Name", "Paused", "InCall")
 ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
-"""Retained fields of `QueueStatus` rows."""
+"""Retained fields of the `QueueStatus` rows of waiting callers; `MEMBER` has those of agents."""
 KEYS: Final = re.compile(r"[0-9*#A-D]{1,6}")
 """Keys by which a caller may leave a queue; shorter than any phone number."""
 
@@ -51,7 +51,7 @@ class ManagerRecord(StreamRecord, array_like=True):
 
 
 def filter_message(message: Message, names: NameResolver) -> Message | None:
-    """Return the retained fields of a message, None if the message is not needed.
+    """Return the retained fields of a message, with cut values, None if the message is not needed.
 
     Dialled numbers are retained only if they are a key, a queue or a configured line.
     """

@@ -32,7 +32,7 @@ _Handler = Callable[[ManagerEvent], Sequence[QueueLogRecord]]
 
 
 class MessageTranslator:
-    """Translates the messages of one switchboard in order. `tracker` is the memory of earlier messages."""
+    """Translates the messages of one switchboard in order. `tracker`, the memory of earlier messages, is updated."""
 
     def __init__(self, config: AsteriskConfig, names: NameResolver, tracker: CallTracker) -> None:
         self._names = names
@@ -66,7 +66,8 @@ class MessageTranslator:
     def translate(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
         """Return the log records of a message, and update the tracker. Many messages only update it and give no record.
 
-        Raises `UnusableRecord` if the message lacks its call, queue or agent, or if this user may not read how waits end.
+        Raises `UnusableRecord` if a message about a queue lacks its call or queue, or one about an agent lacks the agent; also
+        if this user may not read how waits end. Other messages without a call give no record.
         """
         if handler := self._queue_handlers.get(ami_event.name):
             if not ami_event.call:
@@ -130,7 +131,7 @@ class MessageTranslator:
         return ()
 
     def _exit_or_refusal(self, ami_event: ManagerEvent, progress: Progress, status: str) -> Sequence[QueueLogRecord]:
-        """Return the record of how a wait ended, or of why the queue refused the call; empty if `status` gives neither."""
+        """Return one record: how the wait ended, which is then forgotten, or why the queue refused the call. Otherwise none."""
         if leaving := progress.given_up or progress.gone:
             if event := EXIT_EVENTS.get(status):
                 progress.given_up = progress.gone = None
@@ -140,7 +141,10 @@ class MessageTranslator:
         return ()
 
     def _dialplan_step(self, ami_event: ManagerEvent) -> Sequence[QueueLogRecord]:
-        """Record the next dialplan step. After a wait without a reported end, it shows that the caller left by a key."""
+        """Return an `EXITWITHKEY` record if this dialplan step shows that the caller left a queue by a key, otherwise none.
+
+        If the step requests a queue, remember which one.
+        """
         self._tracker.hears_dialplan = True
         progress = self._tracker.calls.get(ami_event.call)
         records: list[QueueLogRecord] = []
@@ -225,6 +229,6 @@ def _exit_record(ami_event: ManagerEvent, leaving: Leaving, event: str) -> Queue
 
 
 def abandonment_records(ami_event: ManagerEvent, progress: Progress) -> Sequence[QueueLogRecord]:
-    """Return an abandonment record if the call left unanswered and no other reason followed, and clear `given_up`."""
+    """Return an `ABANDON` record if `given_up` is set, since no other reason followed, and clear it; otherwise none."""
     given_up, progress.given_up = progress.given_up, None
     return [_exit_record(ami_event, given_up, "ABANDON")] if given_up else ()

@@ -27,14 +27,17 @@ class QueueStatusComparison:
         self._with_log = with_log
 
     def begin(self, second: int) -> None:
-        """Record the start of the connection. If the log is read too, forget the calls and conversations before it."""
+        """Record the start of a connection at `second`. If the log is read too, forget earlier calls and conversations."""
         self._tracker.since = second
         if self._with_log:
             self._tracker.calls.clear()
             self._tracker.talks.clear()
 
     def compare(self, second: int, members: Sequence[Message], entries: Sequence[Message]) -> Iterator[QueueLogRecord]:
-        """Yield records for the differences between the `QueueStatus` rows of `second` and the state, and update the state."""
+        """Yield records for the differences between the `QueueStatus` rows of `second` and the tracked state, and update it.
+
+        `members` are the rows of agents, `entries` those of waiting callers. If the log is read too, only agents are compared.
+        """
         rows = [read_message(row, second, self._names) for row in members]
         if not self._with_log:
             yield from self._compare_waits(second, [read_message(row, second, self._names) for row in entries])
@@ -42,7 +45,7 @@ class QueueStatusComparison:
         yield from self._compare_members(second, [row for row in rows if row.queue and row.agent])
 
     def is_watched(self, unique_id: str) -> bool:
-        """Return whether messages about a call are used; with the log, only if it began after the connection."""
+        """Return whether messages about a call are used; with the log, only if by its id it began after the connection."""
         made = UNIQUE_ID.fullmatch(unique_id)
         return not self._with_log or (made is not None and int(made["second"]) > self._tracker.since)
 

@@ -31,7 +31,7 @@ class _Waiting:
 
 
 class AmiEventWriter:
-    """Converts log lines to events, and keeps the status of the queues."""
+    """Converts log lines to events, and keeps the status of the queues for `list_queues`."""
 
     def __init__(self, seed: int = 0, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
@@ -47,11 +47,11 @@ class AmiEventWriter:
         return self._clock() if self._clock else self._last_event_at
 
     def advance_to(self, at: float) -> None:
-        """Advance the simulated time to `at`; never set it back."""
+        """Set the time of the last event to `at`, unless it is later already."""
         self._last_event_at = max(self._last_event_at, at)
 
     def events_for(self, line: str, at: float) -> list[Event]:
-        """Return the events for a log line written at `at`, and update the simulated time and the queue status."""
+        """Return the events for a log line written at `at`, sent after a random delay, and update the queue status."""
         self.advance_to(at + self._random.uniform(*DELAY_SECONDS))
         second, call, queue, agent, event, *parameters = line.rstrip("\n").split("|")
         if call in {"NONE", "MANAGER"}:
@@ -61,7 +61,7 @@ class AmiEventWriter:
         return [*self._call_events(int(second), call, queue, event, parameters)]
 
     def list_queues(self) -> list[Event]:
-        """Return the rows of the answer to `QueueStatus`: queues, their agents and their waiting callers."""
+        """Return the rows of the answer to `QueueStatus`: for each queue, itself, its agents and its waiting callers."""
         rows = []
         for queue in sorted(self._members.keys() | self._waiting.keys()):
             members, waiting = self._members.get(queue, {}), self._waiting.get(queue, {})

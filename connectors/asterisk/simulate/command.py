@@ -36,6 +36,6 @@ from models.locale import _
 )
 @click_errors()
 def command(*, into: Path, day: datetime, seed: int, calls: int) -> None:
-    """Write the lines of a day, as Asterisk would."""
+    """Write the lines of a day to the new file `into`, which must not exist yet."""
     into.touch(exist_ok=False)  # never into the log of a real switchboard
     simulate_day(into, day=day.date(), seed=seed, calls=calls)

@@ -20,7 +20,7 @@ class LogSwitchboard(Switchboard):
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
     ) -> None:
-        """Write a line."""
+        """Write a line. A missing queue, agent or call is written as `NONE`, or `MANAGER` for the call of a login or logout."""
         unique_id = call.id if call else "MANAGER" if event in {"ADDMEMBER", "REMOVEMEMBER"} else "NONE"
         names = queue.service.queue if queue else "NONE", agent.name if agent else "NONE"
         self._write("|".join(map(str, (int(self.now), unique_id, *names, event, *parameters))) + "\n")
@@ -31,7 +31,8 @@ def simulate_day(
 ) -> Ledger:
     """Append the log of `day`, Paris time, to the file `into`, and return the true figures.
 
-    `publish` is called with each line and its exact time, in seconds since 1970.
+    `calls` is the number of calls on a usual day. `publish` is called with each line, its line end included, and its exact
+    time in seconds since 1970.
     """
     with into.open("a", encoding="ascii") as log:
 

@@ -59,7 +59,7 @@ class _Connection(ClientConnection):
                     return
 
     def send_event(self, event: Event) -> None:
-        """Send an event if its class was requested."""
+        """Send an event if the client requested the event's class at login."""
         if event["Privilege"].partition(",")[0] in self._classes:
             self.send_message(event)
 
@@ -69,7 +69,7 @@ class _Connection(ClientConnection):
         self.send(f"{lines}\r\n".encode())
 
     def _answer(self, action: Message) -> bool:
-        """Answer an action, and return whether the connection continues."""
+        """Answer an action, and return whether the connection continues: not after a failed login or a logoff."""
         action_id = {"ActionID": action["ActionID"]} if action.get("ActionID") else {}
         match action.get("Action", "").lower():
             case "challenge" if action.get("AuthType", "").lower() == "md5":

@@ -23,7 +23,7 @@ STATUS: Final = {"ADDMEMBER": AVAILABLE, "UNPAUSE": AVAILABLE, "PAUSE": ON_BREAK
 
 
 class CallSimulation(Switchboard):
-    """Switchboard that never closes, and performs what happens in `callcenter`."""
+    """Switchboard that never closes, whose events are performed as actions in `callcenter`."""
 
     forgotten_share = 0.0
 
@@ -35,7 +35,7 @@ class CallSimulation(Switchboard):
     def record(
         self, call: Call | None, queue: Queue | None, agent: Agent | None, event: str, *parameters: object
     ) -> None:
-        """Perform what happens now, as far as mod_callcenter knows of it."""
+        """Perform an event of the switchboard now in `callcenter`; ignore those that mod_callcenter does not have."""
         if call is not None:
             self._act(call, queue, agent, event, str(parameters[0]))
         elif agent is not None and (agent.present or event == "REMOVEMEMBER"):
@@ -59,7 +59,7 @@ class CallSimulation(Switchboard):
 
 
 def tables() -> Tables:
-    """Return the initial tables of the callcenter."""
+    """Return the initial tables of the callcenter: a queue for each service, and its agents, logged out. No calls."""
     numbers = {service.label: FIRST_AGENT + MAX_AGENTS * place for place, service in enumerate(SERVICES)}
     agents = {
         f"{number}@{DOMAIN}": [queue] for queue, first in numbers.items() for number in range(first, first + MAX_AGENTS)

@@ -24,11 +24,11 @@ AGENT: Final = (
     "calls_answered|talk_time|ready_time|external_calls_count"
 )
 TIER: Final = "queue|agent|state|level|position"
-"""Columns of the tables."""
+"""Columns of the table of tiers, in order; `MEMBER` and `AGENT` have those of the other tables."""
 
 
 class CallcenterChange(NamedTuple):
-    """Simultaneous changes of the tables, with their events."""
+    """Simultaneous changes of the tables, with their events. `at` is in seconds since 1970."""
 
     at: float
     changes: Sequence[tuple[str, str, Message | None]]
@@ -37,7 +37,7 @@ class CallcenterChange(NamedTuple):
 
 
 class Tables:
-    """The tables of mod_callcenter."""
+    """The tables of mod_callcenter, at first with all agents logged out and no members. `agents` maps each to its queues."""
 
     def __init__(self, queues: Sequence[str], agents: Mapping[str, Sequence[str]]) -> None:
         self.queues = [f"{queue}@{DOMAIN}" for queue in queues]
@@ -59,7 +59,7 @@ class Tables:
                 rows[key] = rows.get(key, {}) | columns
 
     def answer(self, command: str) -> str:
-        """Return the answer to a `callcenter_config` command; an error for others."""
+        """Return the answer to a `callcenter_config` command that lists something; `-ERR Invalid!` for others."""
         match command.removeprefix("callcenter_config ").split(" "):
             case ["queue", "list"]:
                 return _list("name|strategy", [{"name": queue, "strategy": "rrmemory"} for queue in self.queues])
@@ -86,7 +86,10 @@ class _Member:
 
 
 class Callcenter:
-    """Executes actions. A call is identified by the value that `arrive` returned. `publish` receives the changes."""
+    """Executes actions, and passes each change to `publish`. A call is identified by the value that `arrive` returned.
+
+    Methods for calls raise `KeyError` for another value.
+    """
 
     def __init__(self, publish: Callable[[CallcenterChange], object], seed: int = 1) -> None:
         self._publish = publish
@@ -105,7 +108,7 @@ class Callcenter:
         return call
 
     def enter(self, at: float, call: str, queue: str) -> None:
-        """Put a call into a queue."""
+        """Put a call into the queue of this name, without its domain, as a new member."""
         member = self._calls[call]
         member.uuid, member.queue, member.joined, member.agent = self._uuid(), f"{queue}@{DOMAIN}", at, ""
         row = {"queue": member.queue, "uuid": member.uuid, "session_uuid": call, "state": "Waiting"}
@@ -113,12 +116,12 @@ class Callcenter:
         self._emit(at, [("members", member.uuid, row)], self._member_event(member, "member-queue-start", {}))
 
     def ring_out(self, at: float, call: str, agent: str) -> None:
-        """Record a ring that the agent did not answer."""
+        """Let an agent's phone ring without an answer; the call continues to wait."""
         details = {"CC-Hangup-Cause": "NO_ANSWER", "CC-Agent": agent, "CC-Agent-System": "single_box"}
         self._emit(at, [], self._info("bridge-agent-fail", {}, self._calls[call], details))
 
     def answer(self, at: float, call: str, agent: str) -> None:
-        """Connect a waiting call to an agent."""
+        """Connect a waiting call to an agent, whose phone rang for `RING_SECONDS` before `at`."""
         member = self._calls[call]
         member.agent, member.called, member.answered = agent, at - RING_SECONDS, at
         row = {"state": "Trying", "serving_agent": agent, "serving_system": "single_box"}
@@ -128,19 +131,19 @@ class Callcenter:
         self._emit(at + 0.02, [("members", member.uuid, row)], self._event(state))
 
     def give_up(self, at: float, call: str) -> None:
-        """Hang up while waiting."""
+        """End a wait: the caller hangs up."""
         self._cancel(at, call, "BREAK_OUT", "hangup")
 
     def time_out(self, at: float, call: str) -> None:
-        """End a wait by timeout."""
+        """End a wait by timeout; the call continues outside the queue."""
         self._cancel(at, call, "TIMEOUT")
 
     def leave_unstaffed(self, at: float, call: str) -> None:
-        """End a wait because the queue has no agents."""
+        """End a wait because the queue has no agents; the call continues outside the queue."""
         self._cancel(at, call, "NO_AGENT_TIMEOUT")
 
     def press_key(self, at: float, call: str) -> None:
-        """End a wait by a key."""
+        """End a wait by a key of the caller; the call continues outside the queue."""
         self._cancel(at, call, "EXIT_WITH_KEY")
 
     # ---------------------------------------------------------------------------------------------------- conversations
@@ -160,7 +163,7 @@ class Callcenter:
 
     # ----------------------------------------------------------------------------------------------------------- agents
     def set_status(self, at: float, agent: str, status: str) -> None:
-        """Change an agent's status."""
+        """Change an agent's status to `AVAILABLE`, `ON_BREAK` or `LOGGED_OUT`."""
         headers = {"CC-Agent": agent, "CC-Action": "agent-status-change", "CC-Agent-Status": status}
         row = {"status": status, "last_status_change": str(int(at))}
         self._emit(at, [("agents", agent, row)], self._event(headers))
@@ -248,7 +251,7 @@ def _tier(queue: str, agent: str) -> Message:
 
 
 def _list(header: str, rows: Sequence[Message]) -> str:
-    """Return a list in wire format; without rows, it has no column names."""
+    """Return a list in wire format, with `+OK` at its end; without rows, it has no column names."""
     columns = header.split("|")
     lines = [
         "|".join(row.get(column, "0" if column.endswith("_epoch") else "(null)") for column in columns) for row in rows

@@ -27,7 +27,7 @@ from models.locale import _
 @seed_option(_("The same seed gives the same calls."))
 @rate_option(_("Calls per hour, on average."), default=200, most=3_600)
 def command(*, port: int, seed: int, rate: float) -> None:
-    """Serve until stopped."""
+    """Print the connector settings, and simulate in real time until SIGTERM or SIGINT."""
     stop = install_stop_handler()
     with click_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
         print_settings("freeswitch", configuration(event_socket.port))

@@ -17,7 +17,7 @@ MAX_COMMAND_BYTES: Final = 65_536
 
 
 class EventSocket(EventServer):
-    """Sends the changes of `tables` to authenticated clients. `clock` returns the simulated time."""
+    """Sends events, and lists of `tables`, to authenticated clients. `clock` returns the time in seconds since 1970."""
 
     def __init__(self, tables: Tables, clock: Callable[[], float], *, port: int = 0, password: str = PASSWORD) -> None:
         self.tables = tables
@@ -26,7 +26,7 @@ class EventSocket(EventServer):
         super().__init__(_Connection, port=port)
 
     def apply(self, change: CallcenterChange) -> None:
-        """Apply a change and send its events."""
+        """Apply a change to the tables, and send its events to the clients that subscribed to them."""
         with self.lock:
             self.tables.change(change)
             for event in change.events:
@@ -51,13 +51,13 @@ class _Connection(ClientConnection):
                     return
 
     def send_event(self, event: Message) -> None:
-        """Send an event if it was subscribed to."""
+        """Send an event if the client subscribed to its subclass, or else to its name."""
         if event.get("Event-Subclass", event["Event-Name"]) in self._subscribed:
             body = "".join(f"{name}: {quote(value, safe=SAFE)}\n" for name, value in event.items()) + "\n"
             self.send(f"Content-Length: {len(body)}\nContent-Type: {EVENT}\n\n{body}".encode())
 
     def _handle_command(self, command: str) -> bool:
-        """Answer a command; return whether the connection continues."""
+        """Answer a command; return whether the connection continues: not after `exit` or a failed login."""
         verb, _, rest = command.partition(" ")
         if verb == "exit":
             self._reply("+OK bye")

@@ -73,7 +73,7 @@ class Appointments(PostingSystem):
         super().open()
 
     def run(self, action: Action) -> None:
-        """Execute an action when its webhooks can be sent, so that the API does not report it long before."""
+        """Let the outbox execute an action once it can send its webhooks, so that the API does not report it long before."""
         bodies: list[bytes] | None = None
 
         def send() -> None:
@@ -91,7 +91,7 @@ class Appointments(PostingSystem):
         self._apply(action)
 
     def _apply(self, action: Action) -> list[bytes]:
-        """Execute an action, and return its webhooks."""
+        """Execute an action, and return the bodies of its webhooks in order. For any thread."""
         with self._lock:
             self._apply_action(action)
             bodies = [*self._service.outbox]

@@ -17,16 +17,16 @@ class System(ABC):
     """One source system. Its files and servers exist from `open` to `close`. Use it from one thread."""
 
     instance: ClassVar[str]
-    """Name of the connector instance that reads it."""
+    """Name of the connector instance that reads the system."""
     connector: ClassVar[str]
     channel: ClassVar[Channel]
     action_kinds: ClassVar[frozenset[ActionKind]]
-    """Kinds of actions executed in it."""
+    """Kinds of actions that the system may execute; see `accepts`."""
 
     def __init__(self, simulation_run: SimulationRun) -> None:
         self.simulation_run = simulation_run
         self.stack = ExitStack()
-        """Closed by `close`."""
+        """Resources that `close` closes."""
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class System(ABC):
 
     @property
     def source(self) -> str:
-        """Source of its connector's events."""
+        """`source` of its connector's events: `<connector>/<instance>`."""
         return f"{self.connector}/{self.instance}"
 
     @property
@@ -49,7 +49,7 @@ class System(ABC):
 
     @property
     def secret(self) -> str:
-        """Secret shared with the connector."""
+        """Secret shared with the connector, created on first use."""
         return self.simulation_run.secret(self.instance).read_text(encoding="ascii")
 
     def contact(self, citizen_case: CitizenCase) -> str:  # noqa: ARG002 - used by other systems
@@ -71,7 +71,7 @@ class System(ABC):
         """Restore the effect of an action of an earlier run, without sending or writing anything again."""
 
     def drain(self) -> bool:
-        """Continue deferred work; return whether none is left."""
+        """Continue deferred work; return whether none is left. This implementation is for systems that defer none."""
         return True
 
     def close(self) -> None:
@@ -80,12 +80,12 @@ class System(ABC):
 
 
 class PostingSystem(System):
-    """System that posts signed messages to its connector until they are accepted, with `senders` threads."""
+    """System that posts signed messages to its connector until they are accepted, in `senders` threads."""
 
     senders: ClassVar[int] = 1
 
     def open(self) -> None:
-        """Prepare the outbox."""
+        """Start the threads of the outbox."""
         self.outbox = Outbox(self.senders)
         self.stack.callback(self.outbox.close)
 
@@ -94,5 +94,5 @@ class PostingSystem(System):
         return {"port": self.port, "secret_file": str(self.simulation_run.secret(self.instance))}
 
     def drain(self) -> bool:
-        """Return whether all messages were accepted."""
+        """Return whether all messages were accepted. Raises the error of a message that failed for good."""
         return self.outbox.drain()

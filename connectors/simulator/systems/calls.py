@@ -32,7 +32,7 @@ CLOSED_LATE_SHARE: Final = 0.5
 CLOSED_LATE_SECONDS: Final = (70 * 60, 3 * 3600)
 """Delay of late ends, in seconds: longer than any real wait."""
 RECENT_SECONDS: Final = 60.0
-"""Age limit for events on the manager interface, in seconds."""
+"""Age in seconds of events that are no longer sent on the manager interface."""
 LONGEST_LINE: Final = 1000
 """Upper bound for the length of a log line, in bytes."""
 
@@ -87,7 +87,8 @@ class Calls(System):
     ) -> None:
         """Start the calls at `at` or after the last log line, then the manager interface, whose queue status is then complete.
 
-        `draw_caller` returns the number of a caller. `on_ended` is called with each ended conversation.
+        `draw_caller` returns the phone number of a caller. `on_ended` is called with each conversation that ended without a
+        transfer.
         """
         self._switchboard = _CitizenSwitchboard(seed, self._write_line, profile, draw_caller, on_ended)
         self._switchboard.begin(max(at, self._written_until()).timestamp())
@@ -96,23 +97,23 @@ class Calls(System):
 
     @property
     def switchboard(self) -> "_CitizenSwitchboard":
-        """The switchboard, after `begin`."""
+        """The switchboard; only after `begin`."""
         assert self._switchboard is not None
         return self._switchboard
 
     @property
     def manager(self) -> ManagerServer:
-        """The manager interface, after `begin`."""
+        """The manager interface; only after `begin`."""
         assert self._manager is not None
         return self._manager
 
     def clients_waiting(self) -> AbstractContextManager[object]:
-        """Let new clients of the manager interface wait for the duration of the block."""
+        """Let new clients of the manager interface wait during the returned context; without `begin`, it does nothing."""
         return self._manager.lock if self._manager else nullcontext()
 
     @property
     def ledger(self) -> Ledger:
-        """True figures of the calls."""
+        """True figures of the calls; only after `begin`."""
         return self.switchboard.ledger
 
     @property
@@ -130,7 +131,7 @@ class Calls(System):
         return contact_id(self.channel, self.source, citizen_case.reference)
 
     def advance(self, until: datetime) -> None:
-        """Run the planned actions of the switchboard, if it has begun, until a time."""
+        """Run the planned actions of the switchboard up to `until`; without `begin`, do nothing."""
         if self._switchboard:
             self._switchboard.run_until(until.timestamp())
 
@@ -141,7 +142,7 @@ class Calls(System):
         self.switchboard.call(action.at.timestamp(), QUEUES.get(service, service), action.citizen_case.citizen.phone)
 
     def end(self, at: datetime) -> None:
-        """End all calls, like a shutdown."""
+        """Advance to `at`, then end all calls and log all agents out, like a shutdown; without `begin`, do nothing."""
         self.advance(at)
         if self._switchboard:
             self._switchboard.end(at.timestamp())
@@ -178,7 +179,7 @@ class _LiveEventWriter(AmiEventWriter):
 
 
 class _CitizenSwitchboard(LogSwitchboard):
-    """Switchboard with additional calls by given citizens, which reports the end of conversations."""
+    """Switchboard with additional calls by given citizens. It passes each ended conversation to `on_ended`."""
 
     def __init__(
         self,
@@ -194,7 +195,7 @@ class _CitizenSwitchboard(LogSwitchboard):
         self._late = Random(seed + 2)  # noqa: S311 - a simulation
 
     def call(self, at: float, label: str, phone: str) -> None:
-        """Start a call from `phone` to the queue `label` at `at`."""
+        """Start a call from `phone` at `at` to the queue with this label, or else the first queue, and set the time to `at`."""
         self.now, self._caller = at, phone
         self._arrive(next((queue for queue in self._queues if queue.service.label == label), self._queues[0]))
         self._caller = ""

@@ -28,7 +28,7 @@ POSTAGE: Final = {
 }
 CLASS_FIELD: Final = 1
 COST_FIELD: Final = 2
-"""Numbers of the custom fields for the postage."""
+"""Number of the custom field for the price of the postage; `CLASS_FIELD` is that for its class."""
 ZONE: Final = ZoneInfo("Europe/Paris")
 INCOMING: Final[Row] = {"category_id": "incoming", "type_id": 101, "status": "NEW"}
 OUTGOING: Final[Row] = {"category_id": "outgoing", "type_id": 102, "status": "ENVDONE"}
@@ -93,7 +93,7 @@ class MaarchLetters(System):
         self._required = self._requests.started + 1
 
     def restore(self, action: Action) -> None:
-        """Apply an action of an earlier run. Repeating all actions in order gives letters the same ids."""
+        """Apply an action, of this or an earlier run. Repeating all actions in order gives letters the same ids."""
         at, letter = action.at, action.citizen_case
         number, local = self._numbers.get(letter.number, 0), _local(at)
         match action.kind:
@@ -117,7 +117,7 @@ class MaarchLetters(System):
                 self._write(OUTGOING | {"departure_date": local, "custom_fields": json.dumps(fields)}, letter, at)
 
     def drain(self) -> bool:
-        """Return whether a request for the letters was made and answered since the last action."""
+        """Return whether a request for the list of letters, begun after the last action, was answered; True before any action."""
         return self._requests.completed >= self._required
 
     def _write(self, columns: Row, letter: CitizenCase, at: datetime) -> int:
@@ -156,7 +156,7 @@ def _local(at: datetime) -> str:
 
 
 class _RequestCounter:
-    """Counts requests for the list of letters."""
+    """Application that passes requests to `app`, and counts those for the list of letters."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.started = self.completed = 0

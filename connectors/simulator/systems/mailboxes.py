@@ -44,7 +44,7 @@ class Mailboxes(System):
         return self._options
 
     def open(self) -> None:
-        """Log in. Raises `SourceUnavailableError`."""
+        """Log in, and create missing folders. Raises `SourceUnavailableError`."""
         try:
             self._client = connect(self._config)
             self.stack.callback(self._client.logout)

@@ -12,7 +12,7 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 """Delays before further attempts, in seconds; the last one repeats."""
 
 Job = Callable[[], None]
-"""Sends a message. Raises `NotAcceptedError` to be called again."""
+"""Sends a message. Raises `NotAcceptedError` to be called again; another error ends its thread."""
 
 
 class Outbox:
@@ -29,17 +29,17 @@ class Outbox:
             thread.start()
 
     def put(self, job: Job, key: int = 0) -> None:
-        """Call `job` until its message is accepted."""
+        """Queue `job`, which a thread calls until its message is accepted, after the earlier jobs with this `key`."""
         self._queues[key % len(self._queues)].put(job)
 
     def drain(self) -> bool:
-        """Return whether all messages were accepted. Re-raise an exception of a job, except `NotAcceptedError`."""
+        """Return whether all messages were accepted. After a job's error other than `NotAcceptedError`, raise it in each call."""
         if self._failure:
             raise self._failure
         return not any(jobs.unfinished_tasks for jobs in self._queues)
 
     def close(self) -> None:
-        """Stop sending; pending messages are lost."""
+        """Stop sending, and wait up to `CLOSE_SECONDS` for each thread; pending messages are lost."""
         self._stop.set()
         for jobs in self._queues:
             jobs.put(None)

@@ -18,7 +18,7 @@ STEPS: Final = {
 }
 SERVICES: Final = {place.service: place.service for place, _ in LETTERS.places}
 DEPARTURES: Final = "D{year}-{number:09}"
-"""Number format of outgoing letters that answer no registered letter."""
+"""Chrono number format of outgoing letters that answer no registered letter."""
 ROWS: Final = 200
 """Maximum number of steps in one sidecar file."""
 
@@ -36,7 +36,7 @@ class ScannedLetters(System):
         self._inbox, self._archive = simulation_run.folder("mail", "inbox"), simulation_run.folder("mail", "archive")
         self._mailroom = Mailroom(self._inbox, self._archive)
         self._scans: dict[int, tuple[str, int]] = {}
-        """Letter → its scan, and its index in the scan."""
+        """Case number of a letter → name of its scan, and its index in the scan, from 0."""
         self._places: dict[int, Place] = {}
         self._waiting: list[Action] = []
 

@@ -16,7 +16,7 @@ from models.topics import Channel
 
 
 class Surveys(PostingSystem):
-    """Simulated survey tool. `contact_of` returns the contact id of a case; without one, citizens are not invited."""
+    """Simulated survey tool. `contact_of` returns the contact id of a case; if it is empty, nothing is sent."""
 
     instance = "enquetes"
     connector = "survey"

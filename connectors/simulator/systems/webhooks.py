@@ -20,9 +20,9 @@ class Webhooks(PostingSystem):
 
     connector = "webhook"
     senders = 4
-    """Each waits until its event is stored."""
+    """Number of threads. Each waits until its event is stored."""
     types: ClassVar[dict[ActionKind, tuple[str, str]]]
-    """Action kind → type of its message, and type of the event."""
+    """Action kind → type of its message, and type of the event that the connector makes of it."""
 
     @abstractmethod
     def labels(self) -> set[str]:
