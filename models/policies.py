@@ -246,7 +246,10 @@ class Policies:
                 yield version, compiled.terms[kind], rule
 
     def in_force(self, at: int) -> list[PolicyVersion]:
-        """Return the version of each policy that applies to contacts arriving at `at`, in the order of the file."""
+        """Return the version of each policy that applies to contacts arriving at `at`, in the order of the file.
+
+        Policies whose first version begins later are left out.
+        """
         begun = sorted((pair for pair in self._versions if pair[0].since <= at), key=lambda pair: pair[0].since)
         latest = {version.name: version for _, version in begun}
         return [latest[name] for name in dict.fromkeys(version.name for _, version in self._versions) if name in latest]

@@ -156,7 +156,10 @@ def _update_clock(
 
 
 def _measure_work(clock_interval: ClockInterval, calendar: Calendar | None) -> int | None:
-    """Return the opening hours from start to end in milliseconds; None for queue clocks, and for clocks that are not met."""
+    """Return the opening hours from start to end in milliseconds.
+
+    Returns None for queue clocks, for clocks that are not met, and without a calendar that covers the interval.
+    """
     if (
         clock_interval.kind is ClockKind.ANSWER
         or clock_interval.end is not ClockEnd.MET
