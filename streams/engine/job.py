@@ -111,7 +111,7 @@ class DeadLetter(NamedTuple):
     detail: str
 
     def headers(self, now: int) -> list[Header]:
-        """Return its headers: its reason, its origin, and those of the original record."""
+        """Return its headers: its reason, its origin, and those of the original record with the prefix `original.`."""
         record = self.record
         return [
             ("reason", self.reason.encode()),

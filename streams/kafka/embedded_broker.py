@@ -156,7 +156,8 @@ class EmbeddedKafka:
     def start(self, timeout_seconds: float = LONGEST_START_SECONDS) -> None:
         """Start the broker, format its directory if needed, and return once it accepts connections.
 
-        Raises `BrokerError`, which names the log file, after `timeout_seconds`.
+        Raises `BrokerUnusableError` as `format` does. Raises `BrokerError`, which names the log file, if the broker ends or does
+        not listen within `timeout_seconds`, or if its password cannot be set.
         """
         self.format()
         if self._password and not self._knows_password():
@@ -170,9 +171,9 @@ class EmbeddedKafka:
         self._wait_until_listening(self._process, timeout_seconds)
 
     def format(self) -> None:
-        """Format the directory unless it is formatted already; `start` does this too.
+        """Write the broker's settings, and format the directory unless it is formatted already; `start` does this too.
 
-        Raises `BrokerUnusableError`, which names the log file.
+        Raises `BrokerUnusableError` if Kafka's jars or a usable temporary directory are missing, or if the formatting fails.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._logging.write_text(LOGGING)
@@ -217,7 +218,10 @@ class EmbeddedKafka:
         return hashlib.sha256(self._password.encode()).hexdigest()
 
     def _set_password(self, timeout_seconds: float) -> None:
-        """Add the password to existing data, by a run of the broker on another port with a temporary login."""
+        """Add the password to existing data, by a run of the broker on another port with a temporary login.
+
+        Raises `BrokerError` if that fails.
+        """
         self._progress(_("setting the broker's password"))
         port, login = self.port, make_password()
         self.port = free_port()
@@ -257,7 +261,7 @@ class EmbeddedKafka:
             process.wait()
 
     def poll(self) -> int | None:
-        """Return the exit code if the broker has ended unexpectedly, else None."""
+        """Return the exit code if the broker has ended unexpectedly; None while it runs, before `start` and after `stop`."""
         return self._process.poll() if self._process else None
 
     @property
