@@ -62,7 +62,7 @@ class ClockRule(BaseModel):
     pause: tuple[Literal["pending_citizen"], ...] = ("pending_citizen",)
     """States of the contact in which the clock is paused."""
     roll: StrictBool = False
-    """Units of days and months: a deadline on a non-working day moves to the next working day."""
+    """Whether a deadline in days or months moves off days on which it cannot end: see `roll` of `Calendar`."""
     calendar: Label = ""
     """Calendar of this target; empty for the policy's calendar."""
 
@@ -257,7 +257,7 @@ class Policies:
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty without a policy."""
+        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty if no policy fits."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

@@ -79,7 +79,7 @@ class SlaTracker:
         self._renewal.cancel()
 
     def undo(self) -> None:
-        """Restore the deadlines of the rows that a failed step changed, and restart a renewal."""
+        """Restore the deadlines of the rows that a failed step changed, and make the next `renew` start over."""
         self._renewal.cancel()
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))
@@ -95,7 +95,10 @@ class SlaTracker:
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:
-        """Return the earliest passed deadline of the overdue clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline of the overdue clocks counted in these dimensions, in milliseconds since 1970.
+
+        Returns None without one.
+        """
         return self._deadlines.oldest_overdue(dimensions, self._contacts.rows)
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:

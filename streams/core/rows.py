@@ -62,7 +62,7 @@ def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: 
 
 
 def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimensions:
-    """Return the shared `Dimensions` object of a figure of another `kind` than a channel's, such as SLA or transfer figures.
+    """Return the shared `Dimensions` object of additional figures of contacts: SLA, transfers or opinions.
 
     `kind` takes the place of the channel. The object does not count towards `MAX_DIMENSIONS`.
     """

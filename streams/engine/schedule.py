@@ -146,13 +146,16 @@ class TickSchedule:
         return self._after is not None and all(committed[tp] >= end for tp, end in self._after.items())
 
     def end(self, now: float, wanted_in: float | None) -> None:
-        """Note that a tick has ended, whose job wants the next one after `wanted_in` seconds; None if it does not matter."""
+        """Note that a tick has ended, whose job wants the next one after `wanted_in` seconds; None if it does not matter.
+
+        The next tick is due after `tick_seconds` at the latest.
+        """
         self._failures = 0
         wanted = self._tick_seconds if wanted_in is None else max(wanted_in, MIN_PAUSE_SECONDS)
         self._pause(now, min(self._tick_seconds, wanted))
 
     def fail(self, now: float) -> None:
-        """Note that a tick has failed; the pause grows with repeated failures."""
+        """Note that a tick has failed; the pause doubles with each further failure, up to `MAX_TICK_BACKOFF`."""
         self._failures += 1
         self._pause(now, self._tick_seconds * min(1 << self._failures, MAX_TICK_BACKOFF))
 

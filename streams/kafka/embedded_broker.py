@@ -105,7 +105,8 @@ class BrokerUnusableError(BrokerError):
 class EmbeddedKafka:
     """Kafka node with its data in `directory` that listens on 127.0.0.1.
 
-    With `port` 0, each start uses a free port. `stop` keeps the data. On Linux the child process ends with this process.
+    With `port` 0, the first start chooses a free port, which later starts of this object keep. `stop` keeps the data. On Linux
+    the child process ends with this process.
     With a `password`, the broker refuses every connection that does not log in with it (`broker_login`). Without one, for tests,
     every account of the machine may read and write.
     """
@@ -130,7 +131,7 @@ class EmbeddedKafka:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients, valid after the start."""
+        """`host:port` for clients, valid after `format` or `start`."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -309,7 +310,10 @@ class EmbeddedKafka:
         return [f"{JAVA_TMP}{own.resolve()}"]
 
     def _write_properties(self, login: str = "") -> None:
-        """Write the broker settings; with a `login`, clients use it by PLAIN instead of the password by SCRAM."""
+        """Write the broker settings, and choose `port` if it is 0.
+
+        With a `login`, clients use it by PLAIN instead of the password by SCRAM.
+        """
         self.port = self.port or free_port()
         controller = free_port()
         if password := login or self._password:

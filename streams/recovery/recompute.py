@@ -61,7 +61,7 @@ class Recount(NamedTuple):
 
     Rows are kept longer than events, so that their verdicts can predate a change of the targets."""
     events: int
-    """Number of records read from the source topics."""
+    """Number of records recounted from the source topics, without those that the workers rejected as possible duplicates."""
     as_of: int
     """Time up to which all events are compared, in milliseconds since 1970; 0 if no worker has written yet."""
     first_day: date | None
@@ -82,7 +82,9 @@ def recount(
     report: Callable[[int, int, int], None],
     retention_ms: int,
 ) -> Recount:
-    """Return the workers' figures and the recomputed ones. Only the contacts of one partition are in memory at a time.
+    """Return the workers' figures and the recomputed ones, of all partitions in which a worker has committed offsets.
+
+    Only the contacts of one partition are in memory at a time.
 
     `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
     number of events read until then. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop

@@ -50,7 +50,8 @@ class CitizenContact(Row):
     withdrawn_at: int | None = None
     """Time at which the contact was reattributed to another citizen, else None. It then counts in no figure here."""
     is_first: bool | None = None
-    """Whether it is a first contact, decided when earlier contacts leave the row; None before, as it follows from them."""
+    """Whether the contact is neither a recontact nor avoidable, stored when the earlier contacts that decide it leave the row.
+    None before."""
     moved: AssignedSector | None = None
     """`Reattribution.assigned_sector` of its last reattribution; None without one, and in rows of an earlier release."""
 

@@ -32,7 +32,7 @@ class LinkLimits(NamedTuple):
     contacts: int = 200
     """Maximum number of contacts of a weak identity that have no stronger identity; with more it is shared."""
     identities: int = 64
-    """Maximum number of identities in a cluster; the nearest to the queried identity come first."""
+    """Maximum number of identities in a cluster; those nearest to the queried identity are included."""
     blocked: frozenset[str] = frozenset()
     """Weak identities that always count as shared."""
 

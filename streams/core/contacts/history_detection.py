@@ -90,9 +90,10 @@ class HistoryDetector:
         }
 
     def complete_until(self, now: int, as_of: int, former: int) -> int:
-        """Return the time up to which the figures of calls are complete.
+        """Return the time up to which the figures of calls are complete: `now`, or earlier while records or histories are read.
 
-        `as_of` is that of the records (`Step.as_of`), and `former` the result of the previous step.
+        While histories are read, it is the earliest of the last old events of their sources, and of `as_of`. `as_of` is that of
+        the records (`Step.as_of`), 0 if unknown, and `former` the result of the previous step.
         """
         if self.sources:
             return min([*(at for _, at in self.sources.values()), *filter(None, [as_of])])

@@ -12,7 +12,7 @@ from streams.core.contacts.contact import Contact
 LIVE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources emit events in order of time."""
 MAX_SOURCES_LENGTH: Final = 120_000
-"""Maximum length of all source names in `DroppedRows`, enough for about three thousand sources."""
+"""Maximum length of all source names in `DroppedRows`, with 20 characters added to each: about three thousand sources."""
 OTHERS: Final = ""
 """Key in `DroppedRows` that all sources share beyond `MAX_SOURCES_LENGTH`."""
 EARLIER: Final = "*"

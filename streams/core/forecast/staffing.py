@@ -51,7 +51,10 @@ class Performance(NamedTuple):
 
 
 def estimate_performance(load: Load, agents: int, target_seconds: float) -> Performance:
-    """Return the performance of `agents`, at least 1, with this load. Without calls, all are answered immediately."""
+    """Return the performance of `agents`, at least 1, with this load, by Erlang A, or by Erlang C for infinite patience.
+
+    Without calls, the service level is 1 and all other values are 0.
+    """
     if load.per_hour <= 0:
         return Performance(1.0, 0.0, 0.0, 0.0, 0.0)
     return _perform_patient(load, agents, target_seconds) if load.patience_seconds == inf else _perform_impatient(

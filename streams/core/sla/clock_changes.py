@@ -91,7 +91,10 @@ def advance(
 def advance_time(
     known: tuple[SlaClock, ...], now: int, complete_until: int
 ) -> tuple[tuple[SlaClock, ...], list[ClockChange]]:
-    """Return the clocks at `now` of a contact without new events up to `complete_until`, and the changes, sorted by time."""
+    """Return the clocks at `now` of a contact without new events up to `complete_until`, and the changes, sorted by time.
+
+    The tuple `known` itself is returned if nothing changed.
+    """
     news: list[ClockChange] = []
     clocks = tuple(_report_changes(clock, clock, now, complete_until, news) for clock in known)
     news.sort(key=_by_time)

@@ -23,7 +23,7 @@ ASSUMED_ENDED_MS: Final = 12 * 3_600_000
 """Time after the last entry at which an open call, visit or opinion counts as ended, in milliseconds. Sources do not report every
 end."""
 ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
-"""Channels whose sources do not report every end. A contact that is open for very long has ended."""
+"""Channels whose sources do not report every end. A contact without entries for `ASSUMED_ENDED_MS` counts as ended."""
 _GIVEN: Final = "feedback.given"
 _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _ARRIVED: Final = frozenset({"letter.arrived"})
@@ -56,7 +56,7 @@ class OpenTarget(NamedTuple):
     clock: str
     state: TargetStatus
     due_at: int | None
-    """The deadline; None while the clock is paused."""
+    """The deadline; None as for `SlaTarget.due_at`."""
     at_risk_at: int | None
 
 
@@ -82,7 +82,7 @@ class Summary(NamedTuple):
     """The latest result of each SLA clock, in the order of their first results. A breached clock stays breached, even if the
     target was met later."""
     due: tuple[OpenTarget, ...]
-    """Open SLA targets, the next deadline first and paused ones last."""
+    """Open SLA targets of an open contact, the next deadline first and those without a deadline last."""
     opinions: int
     """Number of opinions."""
     entries: int

@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, gc=False):
     state: ContactState
     """State after the event. For an SLA entry, the state at the time of writing, which may be long after `happened_at`."""
     outcome: str
-    """Outcome of the contact in one word; empty while it is open."""
+    """Outcome of the contact in one word, as `Contact.status` returns it; empty without one."""
     source: str
     sector: str = ""
     detail: str = ""
