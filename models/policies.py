@@ -62,7 +62,7 @@ class ClockRule(BaseModel):
     pause: tuple[Literal["pending_citizen"], ...] = ("pending_citizen",)
     """States of the contact in which the clock is paused."""
     roll: StrictBool = False
-    """Units of days and months: a deadline on a non-working day moves to the next working day."""
+    """Whether a deadline in days or months moves off days on which it cannot end: see `roll` of `Calendar`."""
     calendar: Label = ""
     """Calendar of this target; empty for the policy's calendar."""
 
@@ -246,7 +246,10 @@ class Policies:
                 yield version, compiled.terms[kind], rule
 
     def in_force(self, at: int) -> list[PolicyVersion]:
-        """Return the version of each policy that applies to contacts arriving at `at`, in the order of the file."""
+        """Return the version of each policy that applies to contacts arriving at `at`, in the order of the file.
+
+        Policies whose first version begins later are left out.
+        """
         begun = sorted((pair for pair in self._versions if pair[0].since <= at), key=lambda pair: pair[0].since)
         latest = {version.name: version for _, version in begun}
         return [latest[name] for name in dict.fromkeys(version.name for _, version in self._versions) if name in latest]
@@ -254,7 +257,7 @@ class Policies:
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, TargetTerms]:
-        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty without a policy."""
+        """Return clock kind → terms of a contact that arrived at `arrived_at` and is open at `now`; empty if no policy fits."""
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

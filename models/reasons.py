@@ -40,8 +40,9 @@ class Reason(StrEnum):
     TIME_IN_PAST = "time_in_past"
     """The event's time is further in the past than the longest history that can be replayed."""
     DUPLICATE = "told_again"
-    """The event belongs to an unknown call or visit, or is an unanswered ring, and is much older than its source's latest event.
-    Most likely it was counted before, and its contact or agent was deleted since."""
+    """The event is not later than the latest deleted row of its source. It is an unanswered ring, or its contact has no row or
+    only one that begins later. Most likely it was counted in a deleted row. Checked for calls and visits, and for all events of a
+    source that is read again."""
     UNREADABLE_LINE = "unreadable_line"
     """A line or record of a source system does not follow the source's format."""
     UNKNOWN_RECORD = "unknown_record"

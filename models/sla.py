@@ -28,9 +28,10 @@ class SlaData(EventPart):
     calendar: Label
     started_at: AwareDatetime
     deadline_at: AwareDatetime | None = None
-    """None while the clock is paused."""
+    """None while a pause that began before the deadline lasts, and for a deadline beyond the calendar's years."""
     at_risk_at: AwareDatetime | None = None
-    """When the share `at_risk` of the target is used up; None while the clock is paused."""
+    """When the share `at_risk` of the target is used up; None while a pause that began before it lasts, and beyond the calendar's
+    years."""
     ended_at: AwareDatetime | None = None
     """When the clock stopped, because the target was met or cancelled; None while it is open."""
     late: bool = False

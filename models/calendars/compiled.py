@@ -68,7 +68,7 @@ class Calendar:
     def deadline(
         self, started_at: int, target: int, unit: Unit, pauses: Sequence[Pause] = (), *, roll: bool = False
     ) -> Deadline:
-        """Return the deadline of a clock with `pauses`. `target` is at least 1.
+        """Return the deadline of a clock with `pauses`. Raises `ValueError` for a `target` below 1.
 
         Time in pauses does not count. A day counts if the clock runs at its end. A pause covers the end of a day if it begins
         before and ends then or later. Each covered end of a counting day, after the day of the event, moves the deadline by
@@ -110,14 +110,17 @@ class Calendar:
         return self._ask(at, lambda table: table.is_open(at))
 
     def next_change(self, at: int) -> OpeningChange | None:
-        """Return the first opening or closing after `at`; None if there is none up to the last year."""
+        """Return the first opening or closing after `at`; None if there is none up to the last year, and before 1970."""
         try:
             return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:
             return None
 
     def openings(self, year: int) -> Iterator[tuple[int, int]]:
-        """Yield the opening and closing instants of a local year, in order."""
+        """Yield a pair of opening and closing instant for each opening of a local year, in order.
+
+        An opening across midnight yields two pairs.
+        """
         computed = self._year(year)
         yield from zip(computed.opens, computed.closes, strict=True)
 

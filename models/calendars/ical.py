@@ -28,7 +28,8 @@ def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
 
     All-day events become ranges without hours. Timed events become hours in `timezone`. Cancelled events are skipped, and
     summaries are dropped. Raises `CalendarError` for a text that is not an iCalendar, and for unsupported events: recurring,
-    without an end, with an unknown time zone, with seconds, or in the second occurrence of a repeated local hour.
+    without an end, with an unknown time zone, with seconds, in the second occurrence of a repeated local hour, or outside the
+    years of `rules.FIRST_YEAR` to `rules.LAST_YEAR`.
     """
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)

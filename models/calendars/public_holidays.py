@@ -44,7 +44,7 @@ def public_holidays(code: str, year: int, *, customary: bool = False) -> frozens
 def name_holidays(code: str, year: int, language: str, *, customary: bool = False) -> dict[date, str]:
     """Return date → name of the holidays of `public_holidays`, by date.
 
-    Names are in `language` (ISO 639) if the library has it.
+    Names are in `language` (ISO 639) if the library has it. Raises `ValueError` as `public_holidays` does.
     """
     named = _find(code, year, {"en": "en_US"}.get(language, language), customary=customary)
     return dict(sorted(named.items()))

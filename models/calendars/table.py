@@ -21,7 +21,7 @@ class Elapsed:
 
     A scale converts instants to counted time of one unit, in milliseconds or days. `begin` is the instant at which the counting
     of a delay starts. `position` is the time counted up to an instant: constant while time does not count. `instant` is the
-    inverse of `position`: the first instant with that position.
+    inverse of `position`: the first instant with that position. The other scales raise `OutOfRangeError` outside their table.
     """
 
     def begin(self, at: int) -> int:
@@ -75,7 +75,7 @@ class CountedDays:
         return bisect_left(self._days, self._table.day_of(at))
 
     def instant(self, position: int) -> int:
-        """Return the instant at which `position` counted days have ended."""
+        """Return the instant at which `position` counted days, at least 1, have ended."""
         if position > len(self._days):
             raise OutOfRangeError
         return self._table.end_of(self._days[position - 1])

@@ -43,12 +43,12 @@ def translate(message: str, language: str, /, **values: Any) -> str:
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's usual name
-    """Mark a message for extraction where it is defined; `_` or `translate` translates it where it is used."""
+    """Return `message`, marked for extraction where it is defined; `_` or `translate` translates it where it is used."""
     return message
 
 
 def C_(context: str, message: str) -> str:  # noqa: N802 - like `N_`
-    """Mark a message that has different translations in different contexts."""
+    """Return `message` with its context, for `_` or `translate`. Marks a message that is translated differently by context."""
     return f"{context}{_AFTER_CONTEXT}{message}"
 
 

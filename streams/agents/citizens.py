@@ -117,7 +117,8 @@ class CitizenCounter:
     def tick(self, step: Step, known: TimelineLookup) -> None:
         """Write the day's progress and delete old figures, once a day. Sweep some rows until all are swept today.
 
-        The sweep deletes erased contacts, contacts that no later figure needs, and rows of citizens without contacts.
+        The sweep deletes erased contacts, contacts that no later figure needs, rows of citizens without contacts, and
+        overflowing rows of citizens who have no timeline entries any more.
         """
         today = self._day_of(step.now)
         terms = self._terms
@@ -161,7 +162,7 @@ class CitizenCounter:
 
 
 def _is_withdrawn(row: Citizen) -> bool:
-    """Return whether all contacts were reattributed to other citizens.
+    """Return whether all contacts were reattributed to other citizens, or the row has none; False for an overflowing row.
 
     The daily sweep deletes such a row, so that it does not name the citizen any more. Until then it absorbs late entries.
     """

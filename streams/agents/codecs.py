@@ -70,7 +70,8 @@ def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
 def load_counts(value: bytes, figure_schema: FigureSchema, name: str) -> Figure:
     """Return a decoded row of figures; counts and stocks that an earlier release lacks are zeros.
 
-    Raises `UnknownRowVersion`, which begins with `name`, for a row of a later release, with more numbers.
+    Raises `UnknownRowVersion`, which begins with `name`, for a row of a later release, with more numbers, and
+    `msgspec.DecodeError` for an invalid row.
     """
     row = decode_figure(value, figure_schema)
     found, known = len(row.counts) + len(row.stocks), len(figure_schema.counts) + len(figure_schema.stocks)

@@ -82,7 +82,7 @@ def make_job(app_id: str, times: WorkerTimings, policies: Callable[[], Policies]
 
 
 class ContactJob:
-    """Rows, figures and indexes of the contacts of one partition."""
+    """Rows, figures and indexes of the contacts and agents of one partition."""
 
     def __init__(self, partition: int, times: WorkerTimings, policies: Callable[[], Policies] = Policies) -> None:
         self.partition: Final = partition
@@ -109,7 +109,7 @@ class ContactJob:
         self._dropped = DroppedRows({})
 
     def restore(self) -> None:
-        """Rebuild the indexes of waits and deadlines from the rows."""
+        """Rebuild the indexes of waits and deadlines from the rows, and restart the detection of histories."""
         self._history.restart()
         self.waiting.rebuild(self.contacts.rows)
         self.sla_tracker.restore()
@@ -126,7 +126,7 @@ class ContactJob:
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Fold the events of `records` into rows, figures and timeline entries. Reject unusable records."""
+        """Fold the events of `records` into rows, figures, SLA clocks and timeline entries. Reject unusable records."""
         self._figures.begin(step.now)
         progress = self._progress(step.now)
         latest, folded, rejected = progress.event_at, 0, 0
@@ -239,7 +239,7 @@ class ContactJob:
         self._changed.clear()
 
     def _oldest(self, dimensions: Dimensions) -> int | None:
-        """Return the start of the longest wait, or the earliest passed deadline."""
+        """Return the start of the longest wait; for SLA figures, the earliest passed deadline. None without one."""
         is_sla = dimensions.channel == SLA
         return self.sla_tracker.oldest_overdue(dimensions) if is_sla else self.waiting.oldest(dimensions)
 
@@ -258,10 +258,11 @@ class ContactJob:
 
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step, *, thorough: bool = False) -> int | None:
-        """End overlong calls, delete expired rows, report due clock changes, and update the progress.
+        """End overlong queue stays, delete expired rows, renew clocks, report due clock changes, and update the progress.
 
-        Returns the time of the next clock change in milliseconds since 1970; None if it is not soon. Agents are checked every
-        five minutes, when the history of a source has ended, and in a `thorough` tick.
+        Returns the time of the next clock change in milliseconds since 1970; None without one. Agents are logged out after
+        their time to live: every five minutes, when the history of a source has ended, and in a `thorough` tick. Nothing is
+        ended or deleted until `HistoryDetector.tick` returns True.
         """
         self._figures.begin(step.now)
         has_started = self._history.tick(step.now)
@@ -298,7 +299,10 @@ class ContactJob:
             self._progress(step.now).sla = fingerprint
 
     def _next_targets_time(self, now: int) -> int:
-        """Return the time for a record of open SLA targets: `now`, or later than all earlier ones, of any worker's clock."""
+        """Return the time for a record of open SLA targets: `now`, or later than all earlier ones, of any worker's clock.
+
+        The time is stored in the progress.
+        """
         progress = self._progress(now)
         progress.promised_at = max(now, progress.promised_at + 1)
         return progress.promised_at
@@ -336,7 +340,7 @@ class ContactJob:
         record_dropped(dropped, key, last_at)
 
     def _forget_calls(self, now: int) -> None:
-        """End calls that exceed their time to live, except of sources whose history is being read: their ends will follow."""
+        """End queue stays beyond their time to live, except of sources whose history is being read: their ends will follow."""
         rows = self.contacts.rows
         for key in self.waiting.due(now, self._time_to_live):
             if source_of(key.decode()) in self._history.sources:

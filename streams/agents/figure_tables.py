@@ -41,12 +41,14 @@ class FigureTables:
         """`LENGTHS` of the release that wrote the rows, by the longest loaded total row of each channel."""
         self._edited: Final = _Edited(self.rows)
         self.edit: Final = self._edited.__getitem__
-        """Return the row of a key for changes in place during this step."""
+        """Return the row of a key for changes in place during this step.
+
+        For an expired bucket it is a temporary row, which `finish` merges into the row of its day."""
         self._ageless: list[FigureKey] = []
         """Keys of an earlier release's total rows of cases, which have no `open_since`."""
 
     def restore(self) -> None:
-        """Look for rows of an earlier release, after a recovery."""
+        """Find the loaded rows without `open_since`, for `edit_ageless`. Called after a recovery."""
         self._ageless = [
             key
             for key, row in self.rows.rows.items()
@@ -54,11 +56,11 @@ class FigureTables:
         ]
 
     def begin(self, now: int) -> None:
-        """Begin a step."""
+        """Begin a step at `now` (milliseconds since 1970): forget the rows that the last step edited."""
         self._edited.begin(self._oldest_bucket(now))
 
     def finish(self, now: int) -> None:
-        """Add the counts in expired buckets to the rows of their days."""
+        """Add the counts that the step made in expired buckets to the rows of their days."""
         for key, figure in self._edited.old.items():
             self._merge_into_day(now, key, figure)
         self._edited.old.clear()
@@ -107,7 +109,7 @@ class FigureTables:
         return local_time(now // 1000, self._zone).date() - timedelta(days=self._keep_days)
 
     def _merge_into_day(self, now: int, key: FigureKey, bucket: Figure) -> None:
-        """Add an expired bucket to the row of its day, unless the day has expired too."""
+        """Add an expired bucket to the row of its day, unless the day has expired too or the bucket is empty."""
         start, dimensions = key
         begins_at = local_time(start, self._zone)
         if begins_at.date() >= self._first_day(now) and any(bucket.counts):

@@ -79,7 +79,7 @@ class SlaTracker:
         self._renewal.cancel()
 
     def undo(self) -> None:
-        """Restore the deadlines of the rows that a failed step changed, and restart a renewal."""
+        """Restore the deadlines of the rows that a failed step changed, and make the next `renew` start over."""
         self._renewal.cancel()
         for key in self._contacts.before:
             self._deadlines.restore(key, self._contacts.rows.get(key))
@@ -91,11 +91,14 @@ class SlaTracker:
 
     @property
     def next_at(self) -> int | None:
-        """Return the time of the next check of a deadline, in milliseconds since 1970; None if it is not soon."""
+        """Return the time of the next check of a deadline, in milliseconds since 1970; None if no clock has a change to come."""
         return self._deadlines.next_at
 
     def oldest_overdue(self, dimensions: Dimensions) -> int | None:
-        """Return the earliest passed deadline of the overdue clocks counted in these dimensions; None without one."""
+        """Return the earliest passed deadline of the overdue clocks counted in these dimensions, in milliseconds since 1970.
+
+        Returns None without one.
+        """
         return self._deadlines.oldest_overdue(dimensions, self._contacts.rows)
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
@@ -107,7 +110,9 @@ class SlaTracker:
         self._put(key, before, after, clocks, step, news)
 
     def renew(self, known: str, step: Step) -> str:
-        """Renew the clocks of open contacts, some per tick, after a change of policies or calendars.
+        """Load the policies. After a change of policies or calendars, renew the clocks of open contacts, some per tick.
+
+        The open SLA targets of these contacts' cases are sent to the timelines again, also if they stay the same.
 
         `known` is the fingerprint of the policies that the clocks have. Returns the fingerprint of the current policies once all
         clocks have them, until then `renewal.RENEWAL_PENDING`.
@@ -123,7 +128,10 @@ class SlaTracker:
         return self._renewal.fingerprint
 
     def check_deadlines(self, step: Step, history: History) -> None:
-        """Report deadlines that have passed, and targets that became at risk, once earlier events would have arrived."""
+        """Report deadlines that have passed, and targets that became at risk, once earlier events would have arrived.
+
+        Checks at most `CHECKED_PER_TICK` contacts, and postpones those for which such events may still arrive.
+        """
         now, rows = step.now, self._contacts.rows
         if abs(now - self._ticked_at) >= LATE_MS:
             self._ticking_since = now
@@ -150,7 +158,7 @@ class SlaTracker:
     def _put_changed(
         self, key: bytes, before: Contact, clocks: tuple[SlaClock, ...], step: Step, news: list[ClockChange]
     ) -> None:
-        """Set the clocks of a contact that did not change otherwise."""
+        """Set the clocks of a contact that did not change otherwise, report `news`, and count the contact again."""
         after = before.__copy__()
         self._contacts.put(key, after)
         self._put(key, before, after, clocks, step, news)
@@ -165,7 +173,10 @@ class SlaTracker:
         step: Step,
         news: list[ClockChange],
     ) -> None:
-        """Set the clocks of the new row `after`, count them, and add the records of their changes to the step's outputs."""
+        """Set the clocks of the new row `after`, count them, and add the records of their changes to the step's outputs.
+
+        Does nothing if `clocks` is the tuple of `before`.
+        """
         known = before.clocks if before is not None else ()
         if clocks is known:
             return

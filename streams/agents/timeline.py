@@ -85,7 +85,10 @@ class TimelineWriter:
         self._citizens.undo()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write the entries of `records`, and count those not later than an erasure. Reject invalid records."""
+        """Write the entries and open SLA targets in `records` to the database. Reject invalid records.
+
+        Entries and reattributions count in the figures of citizens, except those later than their contact's erasure.
+        """
         self._citizens.begin()
         entries: list[Entry] = []
         counted: list[tuple[int, Entry]] = []

@@ -33,9 +33,11 @@ def fingerprint(event_id: str) -> bytes:
 
 
 MAX_DIMENSIONS: Final = 10_000
-"""Maximum number of different `Dimensions` per process. A whole country has fewer queues."""
+"""Number of `Dimensions` per process beyond which events with new dimensions are rejected. A whole country has fewer queues."""
 MAX_DIMENSIONS_PER_ROW: Final = 250
-"""Maximum number of queues per agent row, and of sectors per contact row. With more, a row could exceed the size of a record."""
+"""Maximum number of queues with a login, and of queues with a pause, per agent row; also of sectors per contact row.
+
+With more, a row could exceed the size of a record."""
 _Cache = dict[tuple[str, str, str, str], Dimensions]
 _INTERNED: Final[_Cache] = {}
 _DERIVED: Final[_Cache] = {}
@@ -60,7 +62,10 @@ def intern_dimensions(channel: str, site: str, service: str, queue: str, limit: 
 
 
 def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimensions:
-    """Return the shared `Dimensions` object of an additional figure. It does not count towards `MAX_DIMENSIONS`."""
+    """Return the shared `Dimensions` object of additional figures of contacts: SLA, transfers or opinions.
+
+    `kind` takes the place of the channel. The object does not count towards `MAX_DIMENSIONS`.
+    """
     dimensions = _DERIVED.get((kind, site, service, queue))
     if dimensions is None:
         dimensions = Dimensions(kind, site, service, queue)
@@ -69,7 +74,7 @@ def derived_dimensions(kind: str, site: str, service: str, queue: str) -> Dimens
 
 
 class UnknownRowVersion(ValueError):  # noqa: N818 - names the condition
-    """A row written by another release, in a version that this release cannot read."""
+    """A row that this release cannot read: of another version, or with more fields than this release knows."""
 
 
 class Codec(Generic[AnyRow]):
@@ -83,7 +88,8 @@ class Codec(Generic[AnyRow]):
     def decode(self, value: bytes) -> AnyRow:
         """Return the decoded row.
 
-        Raises `UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
+        Raises `UnknownRowVersion` for a row of another version or with more fields, and `msgspec.DecodeError` for any other value
+        that is not such a row.
         """
         try:
             return self._decode(value)
@@ -102,7 +108,7 @@ class Codec(Generic[AnyRow]):
 
 
 def _shape(value: bytes) -> tuple[int | None, int]:
-    """Return the version of a row and the number of its fields; version None for a value that is not a row."""
+    """Return the version of a row and the number of its fields; None and 0 for a value that is not a row."""
     items = msgspec.msgpack.decode(value)
     is_row = isinstance(items, list) and items and isinstance(items[0], int)
     return (items[0], len(items) - 1) if is_row else (None, 0)

@@ -31,7 +31,7 @@ class Batch:
         """Bytes of the values, an estimate of the memory in use."""
 
     def split(self, count: int) -> "tuple[Batch, Batch]":
-        """Return the first `count` records and the remaining ones as two batches."""
+        """Return the first `count` records and the remaining ones as two batches. At least one record must remain."""
         middle = self.records[count].offset
         return Batch(self.tp, self.records[:count], self.start, middle), Batch(
             self.tp, self.records[count:], middle, self.next

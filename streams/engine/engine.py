@@ -46,7 +46,7 @@ RIGHTS_LOG_SECONDS: Final = 60.0
 ANSWER_MS: Final = 3000
 """Longest wait for a broker's answer at startup, in milliseconds."""
 LATE_BEATS: Final = 5
-"""The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive one."""
+"""The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive late one."""
 EXIT_TIMEOUT_SECONDS: Final = 30
 """Longest time for the stack dump of a process without progress; the kernel then kills it."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
@@ -137,7 +137,10 @@ class Engine(Worker):
 
     # --------------------------------------------------------------------------------------------------------- watchdog
     async def watch(self) -> None:
-        """Start the watchdog thread. Every second, record a heartbeat, check consumer and delivery, and update the gauges."""
+        """Start the watchdog thread. Every second, record a heartbeat, check consumer and delivery, and update the gauges.
+
+        A fatal error of the consumer ends the process.
+        """
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
         late = 0
         while True:
@@ -219,7 +222,7 @@ class Engine(Worker):
 def build_app(engine: Engine) -> faust.App:
     """Return the Faust app, whose one agent passes each batch to its partition task.
 
-    This also replaces parts of aiokafka for the whole process (`fetcher.install`) and shortens a wait of its producer.
+    This also replaces parts of aiokafka for the whole process (`aiokafka_records.install`) and shortens a wait of its producer.
     """
     aiokafka_records.install()
     # aiokafka's default wait is 20 ms while the markers of the previous commit are not written yet.
@@ -331,7 +334,10 @@ def _required_rights(job: Job) -> "RequiredRights":
 
 
 def _answers(address: str, options: Options) -> bool:
-    """Return whether Kafka answers at `address`; a load balancer may accept connections while its broker is down."""
+    """Return whether Kafka answers at `address`; a load balancer may accept connections while its broker is down.
+
+    A TLS error other than a closed connection counts as an answer.
+    """
     host, _, port = address.strip().rpartition(":")
     client = options.client
     connecting = create_conn(
@@ -370,7 +376,10 @@ class _Worker(faust.Worker):
 
 
 def run(engine: Engine) -> int:
-    """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
+    """Run the job in this process until SIGTERM or SIGINT, and return the exit code. Most errors exit without a return.
+
+    Returns `EX_FINAL` if Kafka refuses the login.
+    """
     signals: list[int] = []
     for number in (
         signal.SIGTERM,

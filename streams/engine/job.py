@@ -67,7 +67,10 @@ class Table(Generic[K, R]):
         self.rows.pop(key, None)
 
     def load(self, key: bytes, value: bytes | None) -> bool:
-        """Apply one record of the topic during recovery; return False, without effect, if its key belongs to another table."""
+        """Apply one record of the topic during recovery; return False, without effect, if its key belongs to another table.
+
+        Raises the errors of the codec.
+        """
         loaded = self.codec.load_key(key)
         if loaded is None:
             return False
@@ -111,7 +114,7 @@ class DeadLetter(NamedTuple):
     detail: str
 
     def headers(self, now: int) -> list[Header]:
-        """Return its headers: its reason, its origin, and those of the original record."""
+        """Return its headers: its reason, its origin, and those of the original record with the prefix `original.`."""
         record = self.record
         return [
             ("reason", self.reason.encode()),

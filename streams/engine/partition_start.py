@@ -50,7 +50,7 @@ class Recovery:
         client: Mapping[str, Any],
         progressed: Callable[[], None],
     ) -> int:
-        """Read the state topics into `tables`, from `replayed` to their ends; return the number of records.
+        """Read the state topics into `tables`, from `replayed` to their ends, and set all fields; return the number of records.
 
         `client` holds the connection options for aiokafka. `progressed` is called as records arrive. Raises
         `UnrecoverableStateError` for a row that this release cannot decode, and for a key that belongs to no table.

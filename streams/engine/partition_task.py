@@ -72,7 +72,7 @@ class PartitionTask:
         self._producer: StepProducer | None = None
         self._task: asyncio.Task[None] | None = None
         self.stepped_at = time.monotonic()
-        """When this task last finished a step, or had no work."""
+        """Monotonic time of the last progress: a finished step, a record loaded in the recovery, or a moment without work."""
 
     # ------------------------------------------------------------------------------------------------------ life cycle
     def start(self) -> None:
@@ -80,7 +80,10 @@ class PartitionTask:
         self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
 
     async def close(self) -> None:
-        """Finish the current step, drop queued batches (the next owner fetches them again), and stop the producer."""
+        """Finish the current step, drop queued batches (the next owner fetches them again), and stop the producer.
+
+        A recovery is cancelled.
+        """
         was_ready, self.ready, self._closing = self.ready, False, True
         self._wake.set()
         if self._task is not None:
@@ -194,7 +197,10 @@ class PartitionTask:
         )
 
     async def _find_positions(self) -> None:
-        """Set the start position of each source. Log the records that retention deleted before they were processed."""
+        """Set the start position of each source. Log the records that retention deleted before they were processed.
+
+        Raises `UnrecoverableStateError` as `Recovery.find_start` does.
+        """
         group = await self._worker.consumer.read_committed_offsets(self.sources)
         for tp in self.sources:
             position, expired = self._recovery.find_start(
@@ -241,7 +247,7 @@ class PartitionTask:
         return max(self._recovery.ends[tp.topic], self._worker.consumer.stable_end(tp) or 0)
 
     def seek_again(self, detail: str) -> None:
-        """Make the consumer fetch from `positions` again; `detail` is logged."""
+        """Make the consumer fetch from `positions` again, in the background; `put` drops batches until then. Log `detail`."""
         self._worker.log.info("delivery_gap", partition=self.number, detail=detail)
         metrics.DELIVERY_GAPS.inc()
         self._seeking = True
@@ -258,7 +264,10 @@ class PartitionTask:
         self._worker.spawn(seek())
 
     def check_delivery(self) -> None:
-        """Fetch again if a fetched batch was never delivered; called every second, for a loss that no later batch reveals."""
+        """Fetch again if `_LOSS_CHECKS` consecutive calls find that a fetched batch was not delivered.
+
+        Called every second, for a loss that no later batch reveals.
+        """
         if not self.ready or self._stepping or self._steps or self._seeking:
             return
         cursors = self._worker.consumer.cursors
@@ -330,7 +339,11 @@ class PartitionTask:
             yield tp.topic, [*chain.from_iterable(batch.records for batch in group)]
 
     async def _tick(self) -> None:
-        """Run a tick; after a defect of the job, which can still fold records, later ticks are rarer."""
+        """Run a tick, and commit its changes, if any.
+
+        A `Busy` tick is tried again at the next one's time. After a defect of the job, which can still fold records, later ticks
+        are rarer.
+        """
         step = self._new_step()
         wanted_in = None
         try:

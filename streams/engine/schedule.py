@@ -84,7 +84,10 @@ class StepSchedule:
         self._queue.append(batch)
 
     def note_wake_up(self, expected_at: float, now: float) -> None:
-        """Extend the linger if the event loop was blocked since `expected_at`: no batch could arrive in that time."""
+        """Extend the linger if the event loop was blocked since `expected_at`, by more than `MIN_DELAY_SECONDS`.
+
+        No batch could arrive in that time.
+        """
         if now - expected_at > MIN_DELAY_SECONDS:
             self._first_at = min(self._first_at + now - expected_at, self._undelayed_first_at + MAX_DELAY_SECONDS)
             self._put_at = now
@@ -98,7 +101,10 @@ class StepSchedule:
         return max(self._step_at, min(self._put_at + self._linger, self._first_at + MAX_LINGER_MULTIPLE * self._linger))
 
     def take(self, now: float) -> list[Batch]:
-        """Remove the batches of one step: at most `Options.max_records` records, and no batch beyond the size limit."""
+        """Remove and return the batches of one step: at most `Options.max_records` records, and no batch beyond the size limit.
+
+        The last batch may be split.
+        """
         self._step_at = now + self._linger
         taken = _Volume()
         batches: list[Batch] = []
@@ -131,19 +137,25 @@ class TickSchedule:
         return self._at if self._after is None else now + MIN_PAUSE_SECONDS
 
     def is_due(self, now: float, find_ends: Callable[[], Offsets], committed: Offsets) -> bool:
-        """Return whether to run a tick, given the committed offsets; `find_ends` returns the ends of the sources."""
+        """Return whether the tick's time has come, and the ends that the sources had then are `committed`.
+
+        The first call after that time stores the ends, which `find_ends` returns.
+        """
         if self._after is None and now >= self._at:
             self._after = find_ends()
         return self._after is not None and all(committed[tp] >= end for tp, end in self._after.items())
 
     def end(self, now: float, wanted_in: float | None) -> None:
-        """Note that a tick has ended, whose job wants the next one after `wanted_in` seconds; None if it does not matter."""
+        """Note that a tick has ended, whose job wants the next one after `wanted_in` seconds; None if it does not matter.
+
+        The next tick is due after `tick_seconds` at the latest.
+        """
         self._failures = 0
         wanted = self._tick_seconds if wanted_in is None else max(wanted_in, MIN_PAUSE_SECONDS)
         self._pause(now, min(self._tick_seconds, wanted))
 
     def fail(self, now: float) -> None:
-        """Note that a tick has failed; the pause grows with repeated failures."""
+        """Note that a tick has failed; the pause doubles with each further failure, up to `MAX_TICK_BACKOFF`."""
         self._failures += 1
         self._pause(now, self._tick_seconds * min(1 << self._failures, MAX_TICK_BACKOFF))
 

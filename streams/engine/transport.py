@@ -96,7 +96,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def check_group(self) -> None:
         """Raise the fatal error of the group coordinator, or `RuntimeError` if the coordinator or the fetcher has ended.
 
-        aiokafka stores the error for a check that Faust never makes. A cancelled task stores no error.
+        aiokafka stores the error for a check that Faust never makes. A cancelled task stores no error. Does nothing before the
+        start and after the stop of the consumer.
         """
         consumer = self._consumer
         if consumer is None or consumer._closed is not False or consumer._coordinator is None:
@@ -106,7 +107,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._coordinator.check_errors()
 
     def stable_end(self, tp: TopicPartition) -> int | None:
-        """Return the last stable offset reported by a fetch, None before the first fetch. Callable from any thread."""
+        """Return the last stable offset reported by a fetch; None before the first fetch, and for an unassigned partition.
+
+        Callable from any thread.
+        """
         consumer = self._consumer
         try:
             state = consumer._subscription.subscription.assignment.state_value(tp)
@@ -155,7 +159,7 @@ class Consumer(driver.Consumer):
         return self.loop, self._thread.thread_loop
 
     async def check_group(self) -> None:
-        """Raise the fatal error of the consumer, if any."""
+        """Raise the fatal error of the consumer, if any, as `ConsumerThread.check_group` does."""
         await self._thread.call_thread(self._thread.check_group)
 
     @property
@@ -165,7 +169,7 @@ class Consumer(driver.Consumer):
         return cursors
 
     def stable_end(self, tp: TopicPartition) -> int | None:
-        """Return the last stable offset reported by a fetch, None before the first fetch."""
+        """Return the last stable offset reported by a fetch; None before the first fetch, and for an unassigned partition."""
         end: int | None = self._thread.stable_end(tp)
         return end
 
@@ -203,7 +207,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
-        """Open the partition tasks in the background.
+        """Open the partition tasks in the background, unless the consumer or the app is stopping.
 
         aiokafka sends no heartbeats while this runs, so it returns immediately. `Engine.has_room_for` prevents fetches of a
         partition until its task has recovered.

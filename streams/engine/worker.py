@@ -101,9 +101,10 @@ class Worker:
         self.partitions = counts[topics[0]]
 
     def note_internal_error(self, error: Exception) -> None:
-        """Count a record that failed because of a defect of the job.
+        """Count and log a record that failed because of a defect of the job.
 
-        Exit if there are too many, so that a defective release does not turn a whole topic into dead letters.
+        Exit if there are more than `Options.internal_errors` in an hour, so that a defective release does not turn a whole topic
+        into dead letters.
         """
         now = time.monotonic()
         self._internal_errors.append(now)
@@ -134,7 +135,7 @@ class Worker:
         os._exit(EX_FENCED if fenced else code)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a background coroutine; its failure ends the process."""
+        """Return a task that runs a background coroutine; its failure ends the process."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
 

@@ -105,7 +105,8 @@ class BrokerUnusableError(BrokerError):
 class EmbeddedKafka:
     """Kafka node with its data in `directory` that listens on 127.0.0.1.
 
-    With `port` 0, each start uses a free port. `stop` keeps the data. On Linux the child process ends with this process.
+    With `port` 0, the first start chooses a free port, which later starts of this object keep. `stop` keeps the data. On Linux
+    the child process ends with this process.
     With a `password`, the broker refuses every connection that does not log in with it (`broker_login`). Without one, for tests,
     every account of the machine may read and write.
     """
@@ -130,7 +131,7 @@ class EmbeddedKafka:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients, valid after the start."""
+        """`host:port` for clients, valid after `format` or `start`."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -156,7 +157,8 @@ class EmbeddedKafka:
     def start(self, timeout_seconds: float = LONGEST_START_SECONDS) -> None:
         """Start the broker, format its directory if needed, and return once it accepts connections.
 
-        Raises `BrokerError`, which names the log file, after `timeout_seconds`.
+        Raises `BrokerUnusableError` as `format` does. Raises `BrokerError`, which names the log file, if the broker ends or does
+        not listen within `timeout_seconds`, or if its password cannot be set.
         """
         self.format()
         if self._password and not self._knows_password():
@@ -170,9 +172,9 @@ class EmbeddedKafka:
         self._wait_until_listening(self._process, timeout_seconds)
 
     def format(self) -> None:
-        """Format the directory unless it is formatted already; `start` does this too.
+        """Write the broker's settings, and format the directory unless it is formatted already; `start` does this too.
 
-        Raises `BrokerUnusableError`, which names the log file.
+        Raises `BrokerUnusableError` if Kafka's jars or a usable temporary directory are missing, or if the formatting fails.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._logging.write_text(LOGGING)
@@ -217,7 +219,10 @@ class EmbeddedKafka:
         return hashlib.sha256(self._password.encode()).hexdigest()
 
     def _set_password(self, timeout_seconds: float) -> None:
-        """Add the password to existing data, by a run of the broker on another port with a temporary login."""
+        """Add the password to existing data, by a run of the broker on another port with a temporary login.
+
+        Raises `BrokerError` if that fails.
+        """
         self._progress(_("setting the broker's password"))
         port, login = self.port, make_password()
         self.port = free_port()
@@ -257,7 +262,7 @@ class EmbeddedKafka:
             process.wait()
 
     def poll(self) -> int | None:
-        """Return the exit code if the broker has ended unexpectedly, else None."""
+        """Return the exit code if the broker has ended unexpectedly; None while it runs, before `start` and after `stop`."""
         return self._process.poll() if self._process else None
 
     @property
@@ -305,7 +310,10 @@ class EmbeddedKafka:
         return [f"{JAVA_TMP}{own.resolve()}"]
 
     def _write_properties(self, login: str = "") -> None:
-        """Write the broker settings; with a `login`, clients use it by PLAIN instead of the password by SCRAM."""
+        """Write the broker settings, and choose `port` if it is 0.
+
+        With a `login`, clients use it by PLAIN instead of the password by SCRAM.
+        """
         self.port = self.port or free_port()
         controller = free_port()
         if password := login or self._password:

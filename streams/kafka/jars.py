@@ -105,7 +105,7 @@ def find_jars(progress: Progress) -> list[Path]:
 
 
 def _fetch(jar: Jar, maven: Any, store: Path) -> None:
-    """Copy `jar` into `store`, from the local Maven repository or a download."""
+    """Copy `jar` into `store`, from the local Maven repository or a download. Raises `JarsError` for another SHA-256 sum."""
     found = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     if (sha256 := _hash(found)) != jar.sha256:
         raise JarsError(

@@ -1,4 +1,7 @@
-"""Readers of committed rows in the workers' state topic, and of the events in the source topics; all raise `KafkaError`."""
+"""Readers of committed rows in the workers' state topic, and of the events in the source topics; all raise `KafkaError`.
+
+Readers of contacts also raise the errors of `contact.decode` for rows of another release.
+"""
 
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
@@ -39,7 +42,10 @@ def read_contacts(brokers: str, client: Mapping[str, Any], wanted: Callable[[Con
 
 
 def scan_contacts(brokers: str, client: Mapping[str, Any], note: Callable[[str, Contact], object]) -> None:
-    """Call `note` with the name and row of each contact; a changed contact may come several times, its latest row last."""
+    """Call `note` with the name and row of each contact; a changed contact may come several times, its latest row last.
+
+    Rows of deleted contacts may come too.
+    """
 
     def pass_on(key: bytes, value: bytes) -> bool:
         if not key.startswith(_OTHER_ROWS):
@@ -81,7 +87,7 @@ def read_rows(
 def read_events(brokers: str, client: Mapping[str, Any], contacts: Container[str]) -> dict[str, list[Event]]:
     """Return the published events of `contacts` by contact, without duplicates, in the order of time and sequence.
 
-    It reads the source topics completely, and skips records that are not events.
+    It reads the source topics completely, and skips records that are not events. Contacts without events are left out.
     """
     found: dict[str, dict[str, Event]] = {}
     with open_consumer(brokers, client) as consumer:

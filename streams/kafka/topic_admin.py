@@ -51,11 +51,12 @@ def apply_specs(
 ) -> list[str]:
     """Create or change topics as specified; return one line per change. With `dry_run`, only return the lines.
 
-    Wait up to `timeout_seconds` for a broker, and again for added replicas to be in sync. `client` holds security options of
-    kafka-python.
+    Wait up to `timeout_seconds` for a broker, and again for added replicas to be in sync; no error if they are not. `client`
+    holds security options of kafka-python.
 
-    Raises `TopicError` if brokers or rights are missing, or if a topic has a wrong number of partitions. This number is never
-    changed, since keys would move to other partitions.
+    Raises `NoBrokerError` if no broker answers, and `TopicError` if brokers or rights are missing, or if a topic has a wrong
+    number of partitions. This number is never changed, since keys would move to other partitions. Raises `KafkaError` for
+    other failures.
     """
     wanted = {spec.name: spec for spec in specs}
     admin = _connect(bootstrap, timeout_seconds, client)
@@ -149,7 +150,10 @@ def _refuse_other_partitions(admin: KafkaAdminClient, wanted: dict[str, TopicSpe
 def _replicate(
     admin: KafkaAdminClient, wanted: dict[str, TopicSpec], timeout_seconds: float, *, dry_run: bool
 ) -> list[str]:
-    """Add missing replicas and wait until they are in sync; the leader of each partition stays the same."""
+    """Add missing replicas and wait until they are in sync, at most `timeout_seconds`; return one line per topic.
+
+    The leader of each partition stays the same. Raises `TopicError` if fewer brokers run than a topic needs.
+    """
     few = [
         (topic["name"], partition["partition_index"], list(partition["replica_nodes"]))
         for topic in _describe(admin, wanted)

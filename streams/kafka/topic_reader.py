@@ -211,9 +211,9 @@ def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:
 def read_until(
     consumer: Any, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int] | int = 0
 ) -> Iterator[tuple[TopicPartition, Sequence[Any]]]:
-    """Yield the records of partitions in small batches, from `starts` or the first available record up to `ends`.
+    """Yield the records of partitions in small batches, from `starts` or the first available record up to and excluding `ends`.
 
-    Raises `KafkaError` if the brokers stop answering.
+    Raises `KafkaError` after `SILENT_SECONDS` without progress.
     """
     consumer.assign(list(ends))
     for partition, begin in consumer.beginning_offsets(list(ends)).items():

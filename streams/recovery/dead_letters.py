@@ -98,8 +98,9 @@ class Filter:
 def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) -> Iterator[DeadLetter | ReplayResult]:
     """Yield the current dead letters that match `wanted`, in the order of each partition.
 
-    The marks of all replays are among them, also for other dead letters. `client` holds security options of kafka-python. Raises
-    `KafkaError` if the brokers do not answer.
+    Marks of replays are among them, also for other dead letters: those in the partitions of `wanted.positions`, if given, and
+    from about an hour before `wanted.since` on. `client` holds security options of kafka-python. Raises `KafkaError` if the
+    brokers do not answer.
     """
     with open_consumer(brokers, {"client_id": CLIENT_ID, **(client or {})}) as consumer:
         for found in _read(consumer, wanted):
@@ -174,10 +175,13 @@ def _unknown_origin(timestamp: int) -> dict[str, Any]:
 
 
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
-    """Write each record unchanged to its original topic and partition, then a mark of its replay; return the number of records.
+    """Write each record to its original topic and partition, then a mark of each replay; return the number of records.
 
-    Records that are not `replayable` are skipped. An event contains its id, so repeated replays count once while the worker has
-    the row of its contact. Raises `KafkaError` at the first record without an acknowledgement; the records before it are written.
+    The records are unchanged, except for the header `REPLAYED_FROM_HEADER`. Those not `replayable` are skipped. An event contains
+    its id, so repeated replays count once while the worker has the row of its contact.
+
+    Raises `KafkaError` for a record or mark without an acknowledgement. The other records may be written, and are not marked if
+    a record failed.
     """
     config = {
         "bootstrap_servers": brokers,

@@ -61,7 +61,7 @@ class Recount(NamedTuple):
 
     Rows are kept longer than events, so that their verdicts can predate a change of the targets."""
     events: int
-    """Number of records read from the source topics."""
+    """Number of records recounted from the source topics, without those that the workers rejected as possible duplicates."""
     as_of: int
     """Time up to which all events are compared, in milliseconds since 1970; 0 if no worker has written yet."""
     first_day: date | None
@@ -82,11 +82,13 @@ def recount(
     report: Callable[[int, int, int], None],
     retention_ms: int,
 ) -> Recount:
-    """Return the workers' figures and the recomputed ones. Only the contacts of one partition are in memory at a time.
+    """Return the workers' figures and the recomputed ones, of all partitions in which a worker has committed offsets.
+
+    Only the contacts of one partition are in memory at a time.
 
     `client` holds security options of kafka-python. `report` receives the partition, the number of partitions and the
     number of events read until then. `retention_ms` is Kafka's retention of events. Raises `KafkaError` if the brokers stop
-    answering.
+    answering, and the errors of `codecs` for rows of another release.
     """
     known: Sums = {}
     again: Sums = {}
@@ -213,7 +215,7 @@ class _Log:
         """Kafka timestamp of the oldest available event, in milliseconds since 1970; 0 without events."""
 
     def find_committed(self) -> tuple[int, dict[str, int]] | None:
-        """Return the time of the last step and the offsets it committed, by topic; None if no step has written rows."""
+        """Return the time of the latest row, and the next offsets by source topic; None if no step has committed offsets."""
         partition = self._partition(CONTACTS.name)
         end = self._consumer.end_offsets([partition])[partition]
         for start in (max(0, end - _OFFSETS_LOOKBACK), 0):
@@ -249,7 +251,10 @@ class _Log:
         return refused
 
     def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
-        """Return the figures, and the progress, that the workers had written at `as_of`. Buckets count in their local day."""
+        """Return the figures, and the progress, that the workers had written at `as_of`. Buckets count in their local day.
+
+        Without a progress row, the progress has `step_at` = `as_of`.
+        """
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
         progress = Table(FIGURES.name, codecs.PROGRESS)
@@ -285,7 +290,10 @@ class _Log:
             yield from (record for record in records if record.timestamp <= as_of)
 
     def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:
-        """Yield the records of topics in small batches, from `start` or the first available record up to `ends`."""
+        """Yield the records of topics in small batches, from `start` or the first available record up to and excluding `ends`.
+
+        Reading a source topic also updates `cut_at` and `begins_at`.
+        """
         until = {self._partition(topic): end for topic, end in ends.items()}
         begins = self._consumer.beginning_offsets(list(until))
         sources = {partition for partition in until if partition.topic in _SOURCES}

@@ -1,4 +1,4 @@
-"""Row of a citizen: evidence of the contacts of the last weeks on all channels. `citizen_facts` decides what they count.
+"""Row of a citizen: evidence of recent and of open contacts on all channels. `citizen_facts` decides what they count.
 
 The evidence of each contact only grows, so the same entries give the same row in any order, with or without duplicates. A citizen
 is one pseudonym, the strongest of a contact. Links between pseudonyms are not used, so merges never change figures.
@@ -21,14 +21,14 @@ from streams.core.timeline.entries import Entry
 
 MAX_CONTACTS: Final = 100
 """Maximum number of contacts of one citizen. An identity with more is shared (a switchboard, a social worker, a hostel), and
-counts in no figure."""
+counts in no figure from `Citizen.counted_from` on."""
 
 
 class RecontactTerms(NamedTuple):
     """Parameters of the figures of citizens."""
 
     recontact_days: int = 7
-    """Number of days after a contact within which another one is a recontact."""
+    """Number of days after the end of a handled contact within which another one is a recontact."""
     zone: str = "Europe/Paris"
     """IANA time zone of the civil days."""
 
@@ -44,13 +44,14 @@ class CitizenContact(Row):
     """Event order of the latest event that names the service; -1 without one."""
     began_at: int | None = None
     responded_at: int | None = None
-    """Time of the first response of substance to the citizen; None without one."""
+    """Time of the first answer, closure, decision or request for a correction; None without one."""
     event_order: int = -1
     """Event order of the latest event; -1 without one."""
     withdrawn_at: int | None = None
     """Time at which the contact was reattributed to another citizen, else None. It then counts in no figure here."""
     is_first: bool | None = None
-    """Whether it is a first contact; None until the earlier contacts leave the row, while it follows from them."""
+    """Whether the contact is neither a recontact nor avoidable, stored when the earlier contacts that decide it leave the row.
+    None before."""
     moved: AssignedSector | None = None
     """`Reattribution.assigned_sector` of its last reattribution; None without one, and in rows of an earlier release."""
 
@@ -150,7 +151,9 @@ def _add_entry(known: CitizenContact, entry: Entry, at: int) -> CitizenContact:
 
 
 def _apply_reattribution(known: CitizenContact, move: Reattribution, at: int) -> None:
-    """Set or clear `withdrawn_at`. The reattribution with the least `assigned_sector` is the last one.
+    """Set `moved`, and set or clear `withdrawn_at`, unless `move` is earlier than the last known reattribution.
+
+    The reattribution with the least `assigned_sector` is the last one.
 
     Within one sector a contact never returns to a former citizen, so a withdrawal is final there.
     """
@@ -176,7 +179,7 @@ def _by_fingerprint(known: CitizenContact) -> bytes:
 
 
 def last_at(known: CitizenContact) -> int:
-    """Return the time of the latest event or reattribution of a contact."""
+    """Return the time of the contact's latest event, or of its withdrawal if that is later; 0 without either."""
     return max(time_of_order(known.event_order), known.withdrawn_at or 0)
 
 
@@ -188,7 +191,7 @@ encode: Final = _codec.encode
 def decode(value: bytes) -> Citizen:
     """Return the decoded row. Values that rows have in common are shared objects, which saves memory.
 
-    Raises `rows.UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
+    Raises `rows.UnknownRowVersion` and `msgspec.DecodeError`, as `rows.Codec.decode` does.
     """
     row = _codec.decode(value)
     row.terms = _share(row.terms)

@@ -92,7 +92,10 @@ class _History(NamedTuple):
 
 
 def facts(row: Citizen) -> list[Fact]:
-    """Return the row's contribution to the figures from `counted_from` on. A fact that counts n times is returned n times."""
+    """Return the row's contribution to the figures from `counted_from` on. A fact that counts n times is returned n times.
+
+    A row without an identity contributes only to `unidentified_*`.
+    """
     histories = _histories(row)
     found: list[Fact] = []
     if not row.is_known:
@@ -250,6 +253,7 @@ def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
 def forget(row: Citizen, since: int) -> Citizen:
     """Return `row` with the figures before the day `since` (an ordinal) final, without contacts that no later figure needs.
 
+    An overflow before that day is cleared. `is_first` is decided for the remaining contacts that depend on removed ones.
     Returns `row` itself if nothing changes.
     """
     day, within = day_of(row.terms.zone), row.terms.recontact_days
@@ -299,7 +303,7 @@ def _decide_first_contacts(row: Citizen, fingerprints: Container[bytes]) -> Citi
 
 
 def _is_open(known: CitizenContact, since: int, day: DayOf) -> bool:
-    """Return whether a case or an appointment is open, and its last event is at most `LONGEST_OPEN_DAYS` old."""
+    """Return whether a case or an appointment is open here, with its last event at most `LONGEST_OPEN_DAYS` before `since`."""
     if known.event_order < 0 or known.withdrawn_at is not None:
         return False
     _, kind = decode_event_order(known.event_order)

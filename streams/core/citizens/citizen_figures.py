@@ -98,9 +98,10 @@ class CitizenFigureChanges:
                 citizens[period, start, service, index] -= 1
 
     def apply(self, edit: Callable[[CitizenFigureKey], Figure]) -> None:
-        """Add the accumulated changes to the figures of all periods and of the total.
+        """Add the accumulated changes to the figures of all periods and of the total. Call it once.
 
-        `edit` returns the mutable row of a key. A decrease is also recorded in the row's `corrected`.
+        `edit` returns the mutable row of a key. A decrease is also recorded in the row's `corrected`. Numbers of citizens
+        (`*_citizens`) are counted per period only, not in the total.
         """
         for (day, service, index), by in self._numbers.items():
             if by:
@@ -123,7 +124,7 @@ def _change(figure: Figure, index: int, by: int) -> None:
 # ["total", "", service], without the service for all services; or ["progress"]. The value is the JSON of a `Figure`, or of a
 # `Progress`. A citizen is in one partition, so figures with the same key of all partitions add up.
 class Progress(msgspec.Struct):
-    """Progress of a partition and parameters of its figures, written once a day."""
+    """Progress of a partition and parameters of its figures, written once a day and after a change of the parameters."""
 
     day: int
     """All days before this one have ended, and their events are counted."""

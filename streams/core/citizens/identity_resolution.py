@@ -32,7 +32,7 @@ class LinkLimits(NamedTuple):
     contacts: int = 200
     """Maximum number of contacts of a weak identity that have no stronger identity; with more it is shared."""
     identities: int = 64
-    """Maximum number of identities in a cluster; the nearest to the queried identity come first."""
+    """Maximum number of identities in a cluster; those nearest to the queried identity are included."""
     blocked: frozenset[str] = frozenset()
     """Weak identities that always count as shared."""
 
@@ -115,7 +115,7 @@ def resolve_identities(identity: str, neighbours: FindNeighbours, limits: LinkLi
 
 
 def _once(neighbours: FindNeighbours) -> FindNeighbours:
-    """Return `neighbours` with a cache, so that each identity is looked up once."""
+    """Return `neighbours` with a cache, so that each identity is looked up once. An unknown identity has no neighbours."""
     known: dict[str, Neighbourhood] = {}
 
     def ask(identities: Sequence[str]) -> Mapping[str, Neighbourhood]:
@@ -183,5 +183,8 @@ def _is_busy(identity: str, near: Neighbourhood, limits: LinkLimits) -> bool:
 
 
 def kind_of(identity: str) -> str:
-    """Return the text before the first colon: the kind of an identity, or the channel of a contact id."""
+    """Return the text before the first colon: the kind of an identity, or the channel of a contact id.
+
+    Returns the whole text if it has no colon.
+    """
     return identity.partition(":")[0]

@@ -23,14 +23,14 @@ REATTRIBUTION_TYPES: Final = frozenset({ADOPTED, WITHDRAWN})
 """Types of the records for reattributions, which are not stored or shown in a timeline."""
 
 PastEvent = tuple[str, int, str]
-"""Event type, time in milliseconds since 1970, and service of the event."""
+"""Event type, time in milliseconds since 1970, and service of the event, empty if it is unknown."""
 
 
 class Reattribution(Entry, gc=False):
     """Entry for the withdrawal or adoption of a contact. Its key is `citizen`, or the contact id if that is empty."""
 
     events: tuple[PastEvent, ...] = msgspec.field(default=(), name="told")
-    """For an adoption: the contact's events under the former citizen that have an event order."""
+    """For an adoption: the contact's events under the former citizen that have an event order. Empty for a withdrawal."""
     assigned_sector: AssignedSector = msgspec.field(default=UNASSIGNED_SECTOR, name="settled")
     """The contact's `Contact.assigned_sector`. It only decreases, so the least one marks the contact's last reattribution."""
 
@@ -40,12 +40,12 @@ _decode: Final = msgspec.json.Decoder(Reattribution).decode
 
 
 def decode(value: bytes) -> Reattribution:
-    """Return the reattribution in a record's value. Raises `msgspec.DecodeError`."""
+    """Return the reattribution in a record's value. Raises `msgspec.DecodeError` for any other value."""
     return _decode(value)
 
 
 def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the records for a contact whose citizen changed: Kafka keys, and reattributions as JSON.
+    """Return the withdrawal and the adoption of a contact whose citizen changed, each as Kafka key and JSON.
 
     Returns no record if the contact had no event with an event order. This is usual: most calls get their identity when they are
     queued. An erasure gives no record either, as the contact then has no citizen.

@@ -97,7 +97,10 @@ class Contact(Row, tag=1):
 
     @property
     def dimensions(self) -> Dimensions:
-        """Return the dimensions of the last queue stay; without one, of the case event with the most complete dimensions."""
+        """Return the dimensions of the last queue stay; without one, of the case event with the most complete dimensions.
+
+        Case events of the contact's own channel come before opinions and erasures.
+        """
         if self.stays:
             return self._last_stay.dimensions
         return max(self.own_events or self.case_events, key=_by_completeness).dimensions
@@ -147,10 +150,11 @@ class Contact(Row, tag=1):
         return max(times, default=self.last_at)
 
     def status(self) -> tuple[ContactState, str]:
-        """Return the state, and the outcome in one word, empty while it is open.
+        """Return the state, and the outcome in one word, empty without one.
 
         A call that reached no queue is waiting. A contact without an event that requires action is closed. The outcome of a
-        call or visit is that of its last queue stay; other channels have one when they are closed.
+        call or visit is that of its last queue stay: `answered` already while the conversation lasts. Other channels have one
+        when they are closed.
         """
         stays = self.stays
         if not stays:
@@ -399,7 +403,7 @@ encode: Final = _codec.encode
 def decode(value: bytes) -> Contact:
     """Return the decoded row. Values that rows have in common are shared objects, which saves memory.
 
-    Raises `rows.UnknownRowVersion` for a row of another version, and `msgspec.DecodeError` for any other value.
+    Raises `rows.UnknownRowVersion` and `msgspec.DecodeError`, as `rows.Codec.decode` does.
     """
     row = _codec.decode(value)
     _restore_event_order(row)

@@ -42,15 +42,15 @@ class HistoryDetector:
         self._ticking_since = self._ticked_at = 0
 
     def restart(self) -> None:
-        """Begin the starting phase again, after a recovery."""
+        """Make `tick` wait for `GRACE_MS` again, after a recovery. The histories known until then remain."""
         self._ticked_at = 0
 
     def note(self, event: Event, at: int, taken_at: int, now: int, began_at: int, *, is_known: bool) -> None:
-        """Note an event of the time `at` that reached the broker at `taken_at`.
+        """Note an event of the time `at` that reached the broker at `taken_at`: an old one is history, unless it is an erasure.
 
-        `began_at` is the time of the partition's first count, 0 if unknown. `is_known` means that the contact has a row: a late
-        event of a known contact is no history, except on calls. Callers leave out replayed dead letters, which may be old at any
-        time; erasures may be so too.
+        A recent event ends the history of its source of calls. `began_at` is the time of the partition's first count, 0 if
+        unknown. `is_known` means that the contact has a row: a late event of a known contact is no history, except on calls.
+        Callers leave out replayed dead letters, which may be old at any time.
         """
         delay = taken_at - at
         if delay <= HISTORY_AGE_MS:
@@ -66,7 +66,7 @@ class HistoryDetector:
             self._channels[event.channel] = _Reading(number + 1, now, at)
 
     def tick(self, now: int) -> bool:
-        """End histories without recent old events. Return False while it is too early to know whose history is being read.
+        """End the histories of sources of calls without recent old events. Return False while it is too early to know them.
 
         This holds for `GRACE_MS` after a start, and after a gap without ticks, for example an outage of the broker. No history
         ends in this time.
@@ -82,7 +82,7 @@ class HistoryDetector:
         return True
 
     def channels(self, now: int) -> dict[str, int]:
-        """Return channel, except calls, whose history is being read → arrival of its last old contact."""
+        """Return channel, except calls, whose history is being read → event time of its last old event."""
         return {
             channel: reading.as_of
             for channel, reading in self._channels.items()
@@ -90,9 +90,10 @@ class HistoryDetector:
         }
 
     def complete_until(self, now: int, as_of: int, former: int) -> int:
-        """Return the time up to which the figures of calls are complete.
+        """Return the time up to which the figures of calls are complete: `now`, or earlier while records or histories are read.
 
-        `as_of` is that of the records (`Step.as_of`), and `former` the result of the previous step.
+        While histories are read, it is the earliest of the last old events of their sources, and of `as_of`. `as_of` is that of
+        the records (`Step.as_of`), 0 if unknown, and `former` the result of the previous step.
         """
         if self.sources:
             return min([*(at for _, at in self.sources.values()), *filter(None, [as_of])])

@@ -1,7 +1,7 @@
 """Queue stay of a call or a visitor; decides whether it was answered, abandoned (also by a visitor who left) or left otherwise.
 
-Evidence only grows: the earliest time, the shortest duration and the earliest dimensions win. It therefore does not depend on
-the order or the repetition of events.
+Evidence only grows: the earliest time, the shortest duration, and the most complete and then earliest dimensions win. It
+therefore does not depend on the order or the repetition of events.
 
 All times are milliseconds since 1970 UTC, all durations milliseconds.
 """
@@ -227,7 +227,10 @@ def _add_destination(stay: QueueStay, queue: str, at: int) -> None:
 
 
 def _destination(queue: str) -> str:
-    """Return `queue`, or the empty name beyond `MAX_DIMENSIONS` queues: the source then puts a value per call there."""
+    """Return `queue` and remember it. Return the empty name for a new queue beyond `MAX_DIMENSIONS`.
+
+    With so many queues, the source puts a value per call there.
+    """
     if queue not in _DESTINATIONS:
         if len(_DESTINATIONS) >= MAX_DIMENSIONS:
             return ""

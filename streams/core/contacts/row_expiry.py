@@ -12,7 +12,7 @@ from streams.core.contacts.contact import Contact
 LIVE_CHANNELS: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources emit events in order of time."""
 MAX_SOURCES_LENGTH: Final = 120_000
-"""Maximum length of all source names in `DroppedRows`, enough for about three thousand sources."""
+"""Maximum length of all source names in `DroppedRows`, with 20 characters added to each: about three thousand sources."""
 OTHERS: Final = ""
 """Key in `DroppedRows` that all sources share beyond `MAX_SOURCES_LENGTH`."""
 EARLIER: Final = "*"
@@ -42,7 +42,10 @@ def expires_at(row: Contact, keep: RowRetention) -> int | None:
 
 
 def agent_has_expired(row: Agent, keep: RowRetention, time_to_live: int, now: int) -> bool:
-    """Return whether the row of an agent, who is logged in to no queue, may be deleted."""
+    """Return whether the row of an agent may be deleted at `now`: never while the agent is logged in to a queue.
+
+    The last event must be older than `time_to_live` and `keep.closed`, and the last change older than `keep.touched`.
+    """
     last_at = max(row.last_at + max(time_to_live, keep.closed), row.touched_at + keep.touched)
     return last_at < now and not agent.states(row)
 
@@ -50,8 +53,8 @@ def agent_has_expired(row: Agent, keep: RowRetention, time_to_live: int, now: in
 class DroppedRows:
     """Source → latest event time in its deleted rows, in milliseconds since 1970.
 
-    An event that is not later may have been counted in a deleted row. It is rejected unless it is later than the start of the
-    contact's current row. Sources that emit in order lose no events by this.
+    An event that is not later may have been counted in a deleted row. It is rejected if its contact has no row, or a row that
+    begins after it. Sources that emit in order lose no events by this.
     """
 
     def __init__(self, latest: Mapping[str, int]) -> None:

@@ -78,7 +78,10 @@ class WaitingIndex(Generic[Key]):
         return True
 
     def oldest(self, dimensions: Dimensions) -> int | None:
-        """Return the start of the longest wait with these dimensions, in milliseconds since 1970; None without waits."""
+        """Return the start of the longest wait of a queue stay or case with these dimensions, in milliseconds since 1970.
+
+        Returns None without waits.
+        """
         found = []
         for kind in _WAITS:
             heap = self._heaps.get((kind, dimensions), [])

@@ -66,7 +66,7 @@ def stay_facts(stay: QueueStay) -> Facts:
     """Return the facts of a queue stay for the figures of its dimensions.
 
     A stay always counts as offered, and has either an outcome or the stock `waiting`:
-    `offered = answered + abandoned + left + waiting`.
+    `offered = answered + abandoned + left + waiting`. An answered stay also has a finish or the stock `in_progress`.
     """
     result = stay_result(stay)
     offered = (bucket_start(result.queued_at), _OFFERED, 0)
@@ -82,7 +82,10 @@ def stay_facts(stay: QueueStay) -> Facts:
 
 
 def transfer_facts(stay: QueueStay) -> Facts:
-    """Return the fact of a queue stay for the figures of its `queue_stay.transfer_dimensions`; empty without a transfer."""
+    """Return the fact of a queue stay for the figures of its `queue_stay.transfer_dimensions`.
+
+    Returns an empty tuple without a transfer, and for a transfer of an earlier release, which did not record the target.
+    """
     if stay.transferred_at is None or stay.to_queue is None or (result := stay_result(stay)).finish != "transferred":
         return ()
     return ((bucket_start(result.finished_at), _HANDED_ON, 0),)
@@ -132,7 +135,10 @@ _FEEDBACK: Final = Channel.FEEDBACK.value
 
 
 def open_since(row: Contact) -> int | None:
-    """Return the time of receipt of a case that waits for the service, in milliseconds since 1970; None if it does not wait."""
+    """Return the time of receipt of a case that waits for the service, in milliseconds since 1970.
+
+    Returns None if it does not wait, for an unknown receipt, and for other contacts than cases.
+    """
     if row.stays or FIGURE_SCHEMAS[row.channel] is not CASE_SCHEMA:
         return None
     own_events = row.own_events
@@ -141,7 +147,7 @@ def open_since(row: Contact) -> int | None:
 
 
 def responded_at(own_events: tuple[CaseEvent, ...], *, in_substance: bool = False) -> int | None:
-    """Return the time of an agent's first response; None without one. With `in_substance`, questions do not count."""
+    """Return the time of the first event in `_RESPONSES`; None without one. With `in_substance`, only `_ANSWERS` count."""
     kinds = _ANSWERS if in_substance else _RESPONSES
     return min((event.first_at for event in own_events if event.type in kinds), default=None)
 
@@ -149,8 +155,8 @@ def responded_at(own_events: tuple[CaseEvent, ...], *, in_substance: bool = Fals
 def received_at(own_events: tuple[CaseEvent, ...]) -> int | None:
     """Return the time of receipt of a case.
 
-    Returns None without an event of its receipt: an outgoing letter, or a contact whose row was deleted. If another event is
-    earlier than the receipt, its time counts.
+    Returns None without an event of its receipt: an outgoing letter, or a contact whose row was deleted. If another event, or
+    a letter's plausible admission, is earlier than that event, its time counts.
     """
     if all(event.type not in _BEGINNINGS for event in own_events):
         return None
@@ -169,7 +175,7 @@ def is_plausible_admission(admitted_at: int, arrived_at: int) -> bool:
 
 
 def _scan_ms(arrived: CaseEvent) -> int:
-    """Return the time from a letter's receipt to its scan; 0 if the receipt is unknown or the same time."""
+    """Return the milliseconds from a letter's admission to its scan; 0 if the admission is unknown or implausible."""
     admitted = arrived.data.admitted_at
     admitted_at = arrived.first_at if admitted is None else milliseconds(admitted)
     return arrived.first_at - admitted_at if is_plausible_admission(admitted_at, arrived.first_at) else 0
@@ -271,7 +277,7 @@ def _facts_of_feedback(row: Contact) -> Facts:
 def experiences(row: Contact) -> Iterator[str]:
     """Yield the citizen's experiences (`figure_schemas.EXPERIENCES`): the SLA result, and the class of the longest wait.
 
-    An open SLA clock that is not breached does not count.
+    A contact without queue stays has no class. An open SLA clock that is not breached does not count.
     """
     if any(clock.is_breached for clock in row.clocks):
         yield "promise_missed"

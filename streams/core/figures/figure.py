@@ -81,7 +81,10 @@ def decode_figure(value: bytes, figure_schema: FigureSchema = QUEUE_SCHEMA) -> F
 
 
 def count_numbers(value: bytes) -> int:
-    """Return the number of counts in an encoded row. A row of an earlier release may have fewer than the figure schema."""
+    """Return the number of counts in an encoded row, which may differ from the figure schema's in a row of another release.
+
+    Raises `msgspec.DecodeError` for an invalid row.
+    """
     return len(_decode_figure(value).counts)
 
 
@@ -102,7 +105,7 @@ def merge(into: Figure, other: Figure) -> None:
 
 
 def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
-    """Add the counts of a bucket that begins in the local hour `hour` to the row of its day. `corrected` is dropped."""
+    """Add the counts of a bucket that begins in the local hour `hour` to the day row `day`. `corrected` is dropped."""
     assert day.by_hour is not None
     day.counts[:] = map(add, day.counts, bucket.counts)
     day.by_hour[hour] += bucket.counts[ARRIVALS_INDEX]
@@ -167,7 +170,11 @@ class FormulaTerm(NamedTuple):
     more_than: int | None = None
 
     def count(self, figure: Figure) -> int:
-        """Return the number of facts that the term counts in a row of queue figures."""
+        """Return the number of facts that the term counts in a row of queue figures.
+
+        Raises `KeyError` for a stock, and for a bound on another count than answered or abandoned. Raises `ValueError` for a
+        bound that `within` cannot count.
+        """
         duration = _WAIT_OF[self.name] if (self.at_most, self.more_than) != (None, None) else ""
         found = figure.counts[QUEUE_SCHEMA.index[self.name]]
         if self.at_most is not None:
@@ -201,7 +208,10 @@ class FigureFormula(NamedTuple):
 
 @cache
 def service_level_formula(formula: Formula, target_seconds: int, short_seconds: int) -> FigureFormula:
-    """Return the formula of the service level for a target. Abandoned calls with a wait of at most `short_seconds` are short."""
+    """Return the formula of the service level for a target.
+
+    For `NET_OF_SHORT`, abandoned calls with a wait of at most `short_seconds` are short; other formulas do not use it.
+    """
     answered, abandoned = FormulaTerm("answered"), FormulaTerm("abandoned")
     in_time = answered._replace(at_most=target_seconds * 1000)
     match formula:
@@ -220,7 +230,7 @@ def service_level(
 ) -> Share:
     """Return the service level for a target, by `service_level_formula`.
 
-    Raises `ValueError` if `target_seconds` or `short_seconds` is not in `WAIT_BOUNDS`.
+    Raises `ValueError` if `target_seconds` or, for `NET_OF_SHORT`, `short_seconds` is not in `WAIT_BOUNDS`.
     """
     numerator, denominator = service_level_formula(formula, target_seconds, short_seconds)
     return Share(sum(term.count(figure) for term in numerator), sum(term.count(figure) for term in denominator))
@@ -244,7 +254,7 @@ class Progress(msgspec.Struct):
     told_at: dict[str, int] = {}
     """Only in rows of earlier releases: source of calls or visits → start of its latest contact."""
     sla: str = ""
-    """Fingerprint of the SLA file that set the clocks of all open contacts."""
+    """Fingerprint of the SLA file that set the clocks of all open contacts; `renewal.RENEWAL_PENDING` while they are renewed."""
     promised_at: int = 0
     """Time of the last open SLA targets sent to the timelines; 0 if none were sent."""
     history: dict[str, int] = {}

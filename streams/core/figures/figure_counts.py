@@ -1,6 +1,6 @@
 """Update of the figures after the change of a row, by the difference of its facts (`facts` decides them).
 
-Facts are a pure function of the row (`facts`), so figures do not depend on the order of events. The sum of all changes equals
+Facts are a pure function of the row, so figures do not depend on the order of events. The sum of all changes equals
 the facts of the last row. A row may be counted after every event or after several; only `corrected` differs then.
 """
 

@@ -46,7 +46,7 @@ SUMS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def figure_names() -> tuple[str, ...]:
-    """Return the names of all figures: shares, sums, then counts and stocks."""
+    """Return the names of all figures that can be explained, each once: shares, sums, then counts of facts and stocks."""
     found = [SERVICE_LEVEL, ABANDONMENT, *SUMS]
     for figure_schema in FIGURE_SCHEMAS.values():
         found += [*figure_schema.facts, *figure_schema.stocks]
@@ -112,7 +112,10 @@ class FigureQuery(NamedTuple):
 
 
 def _contact_channel(dimensions: Dimensions) -> str:
-    """Return the channel of the contacts behind a figure. For SLA and transfer figures it is part of `queue`."""
+    """Return the channel of the contacts behind a figure. For SLA and transfer figures it is part of `queue`.
+
+    Opinions count as the channel `feedback`.
+    """
     first, *_, last = (
         dimensions.queue.split(":") if dimensions.channel in {SLA, TRANSFER_CHANNEL} else (dimensions.channel,) * 2
     )

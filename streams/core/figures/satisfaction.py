@@ -53,7 +53,7 @@ SCALES: Final[Mapping[Measure, FeedbackScale]] = {
     Measure.JDMA: FeedbackScale.JDMA,
 }
 _FROM: Final = {Measure.CSAT: MIN_SATISFIED_SCORE, Measure.CES_5: 4, Measure.CES_7: 5, Measure.JDMA: 8}
-"""Measure → lowest score that gives a point."""
+"""Measure, except the Net Promoter Score → lowest score that gives a point."""
 
 
 def score_names(scale: FeedbackScale) -> dict[int, str]:

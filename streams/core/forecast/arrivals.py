@@ -37,7 +37,7 @@ class Forecast(NamedTuple):
     days: tuple[date, ...]
     """Days used for the forecast."""
     left_out: tuple[date, ...]
-    """Days left out because of few arrivals (`QUIET`)."""
+    """Days since the first used one that were left out because of few arrivals (`QUIET`)."""
     by_now: float
     """Mean number of arrivals on the past days up to this time of day."""
     rest: float

@@ -12,7 +12,7 @@ from math import exp, fsum, inf
 from typing import Final, NamedTuple
 
 MAX_AGENTS: Final = 1000
-"""Maximum number of agents that `agents_needed` tries."""
+"""Number of agents up to which `agents_needed` certainly searches; it tries powers of two, so at most 1,024."""
 _TAIL: Final = 1e-13
 """Relative size of the terms at which a sum is cut off."""
 _FEW_EVENTS: Final = 1e-12
@@ -51,7 +51,10 @@ class Performance(NamedTuple):
 
 
 def estimate_performance(load: Load, agents: int, target_seconds: float) -> Performance:
-    """Return the performance of `agents`, at least 1, with this load. Without calls, all are answered immediately."""
+    """Return the performance of `agents`, at least 1, with this load, by Erlang A, or by Erlang C for infinite patience.
+
+    Without calls, the service level is 1 and all other values are 0.
+    """
     if load.per_hour <= 0:
         return Performance(1.0, 0.0, 0.0, 0.0, 0.0)
     return _perform_patient(load, agents, target_seconds) if load.patience_seconds == inf else _perform_impatient(
@@ -60,9 +63,10 @@ def estimate_performance(load: Load, agents: int, target_seconds: float) -> Perf
 
 
 def agents_needed(load: Load, target_seconds: float, share: float) -> int | None:
-    """Return the smallest number of agents that answers `share` of the calls within the target.
+    """Return the smallest number of agents, at least 1, that answers `share` of the calls within the target.
 
-    Returns None if `MAX_AGENTS` are not enough. The service level grows with the agents, so this is a binary search.
+    Returns None if the first power of two from `MAX_AGENTS` on is not enough. The service level grows with the agents, so this
+    is a binary search.
     """
     low, high = 0, 1
     while estimate_performance(load, high, target_seconds).service_level < share:

@@ -37,7 +37,8 @@ class SlaClock(Row):
     deadline_at: int | None
     """None while a pause that began before the deadline lasts, and for a deadline beyond the calendar's years."""
     at_risk_at: int | None
-    """Time at which the share `at_risk` of the target is used up; None while a pause that began before it lasts."""
+    """Time at which the share `at_risk` of the target is used up; None while a pause that began before it lasts, and beyond the
+    calendar's years."""
     pauses: Pauses = ()
     end: ClockEnd = ClockEnd.NONE
     ended_at: int | None = None
@@ -46,8 +47,8 @@ class SlaClock(Row):
     breach_reported_at: int | None = None
     """The `deadline_at` whose breach was last reported; None before."""
     worked_ms: int | None = None
-    """Opening hours from start to end, including pauses. None for open, cancelled and queue clocks, and if the calendar was
-    unknown at the end."""
+    """Opening hours from start to end, including pauses, in milliseconds. None for open, cancelled and queue clocks, and if the
+    calendar was unknown at the end or does not cover it."""
 
     @property
     def kind(self) -> ClockKind:

@@ -91,7 +91,10 @@ def advance(
 def advance_time(
     known: tuple[SlaClock, ...], now: int, complete_until: int
 ) -> tuple[tuple[SlaClock, ...], list[ClockChange]]:
-    """Return the clocks at `now` of a contact without new events up to `complete_until`, and the changes, sorted by time."""
+    """Return the clocks at `now` of a contact without new events up to `complete_until`, and the changes, sorted by time.
+
+    The tuple `known` itself is returned if nothing changed.
+    """
     news: list[ClockChange] = []
     clocks = tuple(_report_changes(clock, clock, now, complete_until, news) for clock in known)
     news.sort(key=_by_time)
@@ -156,7 +159,10 @@ def _update_clock(
 
 
 def _measure_work(clock_interval: ClockInterval, calendar: Calendar | None) -> int | None:
-    """Return the opening hours from start to end in milliseconds; None for queue clocks, and for clocks that are not met."""
+    """Return the opening hours from start to end in milliseconds.
+
+    Returns None for queue clocks, for clocks that are not met, and without a calendar that covers the interval.
+    """
     if (
         clock_interval.kind is ClockKind.ANSWER
         or clock_interval.end is not ClockEnd.MET

@@ -42,12 +42,12 @@ class SlaTarget(msgspec.Struct, frozen=True, array_like=True, gc=False):
     service: str
     """Service that must meet the target."""
     due_at: int | None
-    """The deadline; None while the clock is paused."""
+    """The deadline; None while a pause that began before it lasts, and beyond the calendar's years."""
     at_risk_at: int | None
-    """Time at which the share `at_risk` of the target is used up; None while an earlier pause lasts."""
+    """Time at which the share `at_risk` of the target is used up; None as for `due_at`."""
 
     def status(self, now: int) -> TargetStatus:
-        """Return the status at `now`, in milliseconds since 1970."""
+        """Return the status at `now`, in milliseconds since 1970. A target without a deadline counts as paused."""
         if self.due_at is None:
             return TargetStatus.PAUSED
         if self.due_at < now:

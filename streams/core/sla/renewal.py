@@ -11,7 +11,7 @@ from streams.core.sla.clock_changes import ClockChange, advance
 from streams.core.sla.clock_intervals import EndedIntervals, clock_intervals
 
 RENEWED_PER_TICK: Final = 2000
-"""Maximum number of contacts whose clocks are renewed per tick."""
+"""Maximum number of contacts checked per tick; the clocks of the open ones are renewed."""
 RENEWAL_PENDING: Final = "-"
 """Result of `Renewal.fingerprint` while a renewal is not complete."""
 
@@ -26,7 +26,7 @@ class Renewal:
 
     @property
     def fingerprint(self) -> str:
-        """Return the fingerprint of the policies that all clocks have, or `RENEWAL_PENDING`."""
+        """Return the fingerprint of the policies that all clocks have, or `RENEWAL_PENDING`; empty before the first `take`."""
         return self._wanted if self._keys is None else RENEWAL_PENDING
 
     def cancel(self) -> None:
@@ -34,9 +34,10 @@ class Renewal:
         self._keys = None
 
     def take(self, known: str, wanted: str, rows: Mapping[bytes, Contact]) -> Iterable[tuple[bytes, Contact]]:
-        """Return the next open contacts to renew.
+        """Return the open contacts among the next `RENEWED_PER_TICK` rows; first start a renewal of all `rows` if needed.
 
-        `known` and `wanted` are the fingerprints of the policies that the clocks have, and of those in force.
+        `known` and `wanted` are the fingerprints of the policies that the clocks have, and of those in force. If they are equal
+        and no renewal runs, the result is empty. If `wanted` changes, the renewal starts over.
         """
         if self._keys is None and known == wanted:
             self._wanted = wanted

@@ -23,7 +23,7 @@ ASSUMED_ENDED_MS: Final = 12 * 3_600_000
 """Time after the last entry at which an open call, visit or opinion counts as ended, in milliseconds. Sources do not report every
 end."""
 ENDS_NOT_REPORTED: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
-"""Channels whose sources do not report every end. A contact that is open for very long has ended."""
+"""Channels whose sources do not report every end. A contact without entries for `ASSUMED_ENDED_MS` counts as ended."""
 _GIVEN: Final = "feedback.given"
 _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _ARRIVED: Final = frozenset({"letter.arrived"})
@@ -56,7 +56,7 @@ class OpenTarget(NamedTuple):
     clock: str
     state: TargetStatus
     due_at: int | None
-    """The deadline; None while the clock is paused."""
+    """The deadline; None as for `SlaTarget.due_at`."""
     at_risk_at: int | None
 
 
@@ -79,9 +79,10 @@ class Summary(NamedTuple):
     """Time of the first entry."""
     last_at: int
     promises: tuple[Verdict, ...]
-    """The latest result of each SLA clock, in order. A breached clock stays breached, even if the target was met later."""
+    """The latest result of each SLA clock, in the order of their first results. A breached clock stays breached, even if the
+    target was met later."""
     due: tuple[OpenTarget, ...]
-    """Open SLA targets, the next deadline first and paused ones last."""
+    """Open SLA targets of an open contact, the next deadline first and those without a deadline last."""
     opinions: int
     """Number of opinions."""
     entries: int
@@ -91,7 +92,7 @@ class Summary(NamedTuple):
     admitted_at: int | None
     """Receipt of a letter that was scanned later; else None."""
     scores: tuple[str, ...]
-    """Opinions as `<scale>:<score>`, in order."""
+    """Opinions as `<scale>:<score>`, in the order of time."""
 
 
 def _find_no_targets(_: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
@@ -140,7 +141,10 @@ def _by_urgency(summary: Summary) -> tuple[bool, bool, int, str]:
 
 
 def _summarise_contact(contact: str, entries: Sequence[Mapping[str, Any]], now: int) -> Summary:
-    """Return the summary of one contact. SLA entries do not decide its state, as they may be written after its end."""
+    """Return the summary of one contact, given its sorted entries, with `due` left empty.
+
+    SLA entries and opinions decide its state only if it has no other entries, as they may be written after its end.
+    """
     events = [entry for entry in entries if entry["source"] != SLA_SOURCE] or entries
     own_events = [entry for entry in events if entry["channel"] != Channel.FEEDBACK] or events
     last, last_at = own_events[-1], entries[-1]["happened_at"]
@@ -196,7 +200,7 @@ def _verdicts(entries: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
 
 
 def sort_entries(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return entries sorted by time, then by the usual order of a channel's event types, then SLA entries.
+    """Return entries sorted by time, then by the usual order of a channel's event types with SLA entries last, then by id.
 
     Some switchboards report whole seconds. Simultaneous entries of a call are therefore sorted so that the call leaves a queue
     before it enters the next one.

@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, gc=False):
     state: ContactState
     """State after the event. For an SLA entry, the state at the time of writing, which may be long after `happened_at`."""
     outcome: str
-    """Outcome of the contact in one word; empty while it is open."""
+    """Outcome of the contact in one word, as `Contact.status` returns it; empty without one."""
     source: str
     sector: str = ""
     detail: str = ""
@@ -72,7 +72,10 @@ def reject_control_characters(texts: Iterable[str]) -> None:
 
 
 def is_recorded(kind: str, after: Contact) -> bool:
-    """Return whether an event of type `kind` gets an entry. Once the contact `after` it is erased, only the erasure does."""
+    """Return whether an event of type `kind` gets an entry, where `after` is the contact's row after it.
+
+    Once the contact is erased, only the erasure gets one.
+    """
     return kind == ERASED or not after.is_erased
 
 
@@ -135,7 +138,7 @@ TIMELINE_KINDS: Final = frozenset({ClockChangeKind.MET, ClockChangeKind.BREACHED
 
 
 def clock_record(change: ClockChange, row: Contact, contact: str) -> tuple[bytes, bytes]:
-    """Return the Kafka key and the JSON of the entry for the result of an SLA clock of the contact `row`."""
+    """Return the Kafka key, as in `record`, and the JSON of the entry for the result of an SLA clock of the contact `row`."""
     state, outcome = row.status()
     citizen, clock = row.citizen, change.clock
     entry = Entry(
@@ -158,7 +161,7 @@ def clock_record(change: ClockChange, row: Contact, contact: str) -> tuple[bytes
 
 
 def _withdrawn_breach(change: ClockChange, contact: str) -> str:
-    """Return the id of a reported breach that did not occur after all; empty without one."""
+    """Return the entry id of the clock's reported breach if it did not occur after all; else the empty string."""
     clock = change.clock
     if change.kind is ClockChangeKind.BREACHED or clock.breach_reported_at is None or clock.is_breached:
         return ""
