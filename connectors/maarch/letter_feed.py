@@ -62,6 +62,7 @@ class LetterFeed:
     def read(self) -> list[bytes]:
         """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
 
+        A row that is no valid letter is returned unchanged, but only once. The new state is remembered in `store`.
         Raises `SourceUnavailableError`; the next call continues at the same letter.
         """
         facts: list[bytes] = []
@@ -98,7 +99,7 @@ class LetterFeed:
             last = letter
 
     def _take(self) -> list[bytes]:
-        """Return the new facts of the next letter, and advance past it."""
+        """Return the new facts of the next row of the page, and advance past it; if an error is raised, the row stays."""
         row = self._rows[0]
         if isinstance(row, Letter):
             facts = self._compare(row)
