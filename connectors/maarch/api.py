@@ -39,7 +39,7 @@ CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
 """Routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
-"""Failed attempts to read the senders or the acknowledgement of one letter, after which they are skipped."""
+"""Failed attempts to read the senders or the acknowledgement of one letter, before they are skipped."""
 GONE: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND})
 """Statuses of the routes of a letter that does not exist any more."""
 
@@ -84,7 +84,7 @@ class MaarchApi(HttpClient):
         self._failures: Counter[str] = Counter()
 
     def list_letters(self, clause: str, order: Sequence[str], limit: int) -> list[msgspec.Raw]:
-        """Return the undecoded rows that match the SQL condition `clause`: the first `limit`, sorted by the columns of `order`."""
+        """Return the undecoded rows that match the SQL condition `clause`: the first `limit` by the columns of `order`."""
         letters: _Letters = self._list(_Letters, self._select, clause, order, limit)
         return letters.resources
 
@@ -164,7 +164,7 @@ def _custom(config: MaarchConfig) -> list[str]:
 
 
 def _refusals(route: str) -> dict[int, str]:
-    """Return HTTP status → message for the operator, for the statuses by which Maarch refuses `route`."""
+    """Return HTTP status → message for the operator, for the statuses with a known cause on `route`."""
     return {
         400: _(
             "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",

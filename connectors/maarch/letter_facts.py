@@ -94,8 +94,8 @@ def compare(
 ) -> tuple[list[LetterFact], LetterState]:
     """Return the facts about `letter` that are new since the state `known`, in order, and its new state.
 
-    `known` is None for a new letter, of which all facts are new. `acknowledged` is the local time of the first acknowledgement of
-    receipt; empty if unknown. Facts have no senders yet.
+    `known` is None for a new letter. `acknowledged` is the local time of the first acknowledgement of receipt; empty if unknown.
+    The facts have no senders yet.
     """
     before = known or LetterState()
     if before.rules < 1 and before.status == FOLLOWED_UP:  # earlier versions did not publish it as closed

@@ -23,8 +23,8 @@ _decode: Final = msgspec.json.Decoder(LetterState).decode
 class LetterStore:
     """Store in `directory`, keyed by the number of the letter. If `cursor` has a position, the file must exist.
 
-    The constructor raises `CursorDamagedError` if the file is missing. All methods raise it if the file is damaged, and
-    `ConnectorError` if the file cannot be used.
+    The constructor and the methods raise `CursorDamagedError` if the file is damaged, the constructor also if it is missing.
+    Both raise `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:

@@ -39,7 +39,7 @@ def _(message: str, /, **values: Any) -> str:
 def translate(message: str, language: str, /, **values: Any) -> str:
     """Return a message in `language`, or in English if no catalogue has it.
 
-    `values` replace the names in braces, by `str.format`, which raises `KeyError` for a missing one. Without `values`, braces stay.
+    `values` replace the names in braces, by `str.format`; a missing one raises `KeyError`. Without any `values`, braces stay.
     """
     text = _catalogue(language).gettext(message).rpartition(_AFTER_CONTEXT)[2]
     return text.format(**values) if values else text

@@ -61,7 +61,7 @@ def os_error_cause(error: OSError) -> str:
 def translate_by_pattern(translations: Translations, text: str, values: Mapping[str, Any] | None = None) -> str | None:
     """Return the replacement of the first pattern that matches the whole `text`, in the user's language; None if none matches.
 
-    Values in braces come from the named groups of the pattern, or else from `values`. A replacement that lacks a value is skipped.
+    Values in braces come from the named groups of the pattern, else from `values`. A replacement that lacks a value is skipped.
     """
     for pattern, replacement in translations.items():
         if match := re.fullmatch(pattern, text):

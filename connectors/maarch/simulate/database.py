@@ -65,7 +65,10 @@ class Database:
             )
 
     def select(self, table: str, select: str, clause: str, order: Sequence[str] = (), limit: int = 0) -> list[Row]:
-        """Return the rows that match `clause`, with times in PostgreSQL's notation; `limit` 0 means all. Raises `sqlite3.Error` for invalid SQL and unknown columns."""
+        """Return the rows that match `clause`, with times in PostgreSQL's notation; `limit` 0 means all.
+
+        Raises `sqlite3.Error` for invalid SQL and unknown columns.
+        """
         query = f"SELECT {select} FROM {table} WHERE {clause}"  # noqa: S608 - the interface takes SQL
         query += f" ORDER BY {', '.join(order)}" if order else ""
         query += f" LIMIT {limit}" if limit else ""

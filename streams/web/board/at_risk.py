@@ -32,7 +32,7 @@ class AtRiskTarget(NamedTuple):
     """An SLA clock of a contact whose deadline is near."""
 
     due_at: int
-    """Milliseconds since 1970."""
+    """Deadline, in milliseconds since 1970."""
     contact: str
     """Full id of the contact, never sent to the board."""
     policy: str

@@ -59,7 +59,9 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_overdue_at: int | None
     """Earliest deadline of the overdue clocks, milliseconds since 1970; None if none is overdue."""
     overdue_by: WorkingTime | None
-    """Working time since then. None if none is overdue, or if the target counts elapsed time or is no longer in force."""
+    """Working time since `oldest_overdue_at`; None if none is overdue.
+
+    None also if the target counts elapsed time or is no longer in force, or if its calendar does not reach that far."""
     kept: Ratio
     """Share of targets met today: met ÷ (met + breached), as in reports and metrics.
 
@@ -193,7 +195,8 @@ class _Terms:
 def sla_overview_of(snapshot: Snapshot, options: WebOptions, risks: AtRiskTargets | None = None) -> SlaOverview:
     """Return the state of all SLA targets, overdue contacts and next deadlines.
 
-    `risks` are the contacts at risk; None if unknown.
+    Contacts of channels whose history is being read are not listed as overdue or due. `risks` are the contacts at risk; None if
+    unknown.
     """
     now = milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)
