@@ -89,8 +89,8 @@ class Folder:
     def fill(self, session: ImapSession, limit: int) -> None:
         """Fetch up to `limit` messages if none are ready. None are ready afterwards if the next uid range contains none.
 
-        Clears `trouble`. If the server refuses, or if it can read none of these messages, the next poll searches for them again,
-        and `trouble` is set.
+        Success clears `trouble`. If the server refuses, or can read none of these messages, `trouble` is set, and the next poll
+        searches for them again.
         """
         if self._ready:
             return

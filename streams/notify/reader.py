@@ -97,7 +97,7 @@ class Reader:
             self._forget_at = self.moved_at + FORGET_SECONDS
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Record the state of reading, and log a change. The end of the topic ends a reread, and first starts sending."""
+        """Record the state of reading, and log a change. The end of the topic ends a reread; the first end starts sending."""
         self.moved_at = time.monotonic()
         if phase is Phase.FOLLOWING and self._store.is_rereading:
             self._store.catch_up()

@@ -102,7 +102,7 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield encoded events until `close`: the board immediately, then the latest message after each new one."""
+        """Yield encoded events until `close`: the board as soon as it is made, then each latest message, with the board if it changed."""
         number, board_number = self._last.number, -1
         self._listeners += 1
         self._newcomers = True
