@@ -62,7 +62,8 @@ class LetterFeed:
     def read(self) -> list[bytes]:
         """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
 
-        An invalid row counts as a fact, which is returned only once. The new state is remembered in `store`. Raises `SourceUnavailableError`; the next call continues at the same letter.
+        An invalid row counts as a fact, which is returned only once. The new state is remembered in the store. Raises
+        `SourceUnavailableError`; the next call continues at the same letter.
         """
         facts: list[bytes] = []
         if self._rows:

@@ -216,7 +216,7 @@ def recent_span(now: datetime) -> tuple[int, int]:
 
 
 def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
-    """Return a new figure: the counts of `sum_` plus `new` minus `old` (None: zeros). Snapshots share `sum_`, so it must not change."""
+    """Return a new figure: the counts of `sum_` plus `new` minus `old` (None: 0). Snapshots share `sum_`: it must not change."""
     zeros = [0] * len(new.counts)
     rows = (row.counts if row else zeros for row in (sum_, new, old))
     return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(new.stocks), {})
