@@ -25,8 +25,8 @@ from models.sla import (
 from models.timestamps import milliseconds
 
 SKEW_MS: Final = 10_000
-"""Tolerated clock difference between two workers, in milliseconds. During a reread, events older than the last one by more than
-this are ignored."""
+"""Tolerated clock difference between two workers, in milliseconds. During a reread, an event older than the last one by more than
+this is ignored, unless it is a new breach or risk."""
 LATE_MS: Final = 900_000
 """Shortest delay of a late incident about a letter, e-mail or form, in milliseconds. It allows for polling and for
 `worker.news_seconds`. Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
@@ -82,7 +82,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     known_at: int = 0
     """Time at which a worker reported the beginning; 0 in records of earlier releases."""
     unsent: str = ""
-    """Reason not to send it (`Unsent`); empty if it is sent."""
+    """Reason not to send it (`Unsent`); empty if there is none."""
     held: bool = False
     """True while it is held back: it became known late, and its end may follow in the next records."""
 

@@ -281,8 +281,9 @@ class Store:
 
     # ---------------------------------------------------------------------------------------------------------- messages
     def next_message(self, receiver: str, digest_above: int, limit: int, *, after_outage: bool) -> Message | None:
-        """Return the next message to `receiver`, counted as tried. It is returned again until `mark_delivered`.
+        """Return the next message to `receiver`, counted as tried; None if none waits.
 
+        The same one is returned until `mark_delivered` or `set_aside`.
         More than `digest_above` messages become a digest, at most `limit` of them; after an outage, more than one do. A message
         tried before stays unchanged, so that the receiver recognises a duplicate.
         """

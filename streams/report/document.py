@@ -70,7 +70,7 @@ class Document(NamedTuple):
     notes: tuple[str, ...]
     known: tuple[Known, ...]
     totals: tuple[tuple[str, int], ...]
-    """Channel, number of contacts received."""
+    """Channel, number of contacts received; without feedback."""
     chapters: tuple[Chapter, ...]
     arrival_profiles: tuple[ArrivalProfile, ...]
     definitions: tuple[tuple[str, str], ...]

@@ -94,7 +94,7 @@ class HistoryView(TopicView[_Rows]):
         self._last = last
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader, and set `ended` if the reading is over."""
+        """Record the state of the reader, and set `ended` if the reading is over; ignored once that is set."""
         if not self.ended.is_set():
             super().set_state(reader_state)
             if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:

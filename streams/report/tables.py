@@ -50,9 +50,10 @@ class Value(NamedTuple):
     unit: str
     """`count`, `share` (0 to 1), `seconds`, `days`, `euros` or `points` (-100 to 100)."""
     numerator: float | None = None
-    """For a share or a mean: `value` is `numerator` ÷ `denominator`. None for counts and satisfaction measures."""
+    """For a share or a mean: `value` is `numerator` ÷ `denominator`.
+
+    None for counts, and for satisfaction measures, whose `denominator` is the number of answers."""
     denominator: int | None = None
-    """For a satisfaction measure, the number of answers; None for counts."""
     low: float | None = None
     """Lower bound of the confidence interval; None, like `high`, without one."""
     high: float | None = None

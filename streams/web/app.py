@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TICK_SECONDS: Final = 5
-"""Longest time between two messages, in seconds; a third of `stale_after_seconds` if that is shorter.
+"""Longest time between two messages while a board is open, in seconds; a third of `stale_after_seconds` if that is shorter.
 
 A board that receives none for `stale_after_seconds` reports a lost connection."""
 SEND_TIMEOUT_SECONDS: Final = 30

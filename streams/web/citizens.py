@@ -62,7 +62,7 @@ class DisclosedFigures:
     active: Mapping[tuple[Period, str], int]
     """Period (a week or four weeks), service → citizens who began a contact."""
     active_of_all: Mapping[Period, int]
-    """Period → the same for all services; a citizen of several services counts once."""
+    """Period → citizens who began a contact with any service; a citizen of several services counts once."""
     contacts_by_reason: Mapping[tuple[str, str, str], int]
     """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun."""
     contacts_by_previous_channel: Mapping[tuple[str, str, str], int]

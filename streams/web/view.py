@@ -40,7 +40,7 @@ class Snapshot:
     curve: Mapping[str, Mapping[int, Figure]]
     """Channel → start of a five-minute bucket of today → counts."""
     latest: Mapping[Dimensions, int]
-    """Dimensions → start of the latest five minutes of today with an arrival, seconds since 1970."""
+    """Dimensions → start of the latest five minutes of today or the recent window with an arrival, seconds since 1970."""
     due: Mapping[Dimensions, Mapping[int, int]]
     """Dimensions of SLA targets → start of a five-minute bucket, seconds since 1970 → open clocks with a deadline in it.
 

@@ -301,7 +301,7 @@ class WindowGauge(Measure[WindowKey]):
         return self.window in {"", key[1]}
 
     def select_figures(self, rows: FigureRows) -> Mapping[WindowKey, Figure]:
-        """Return the sums by window."""
+        """Return the feedback by dimensions and window."""
         return rows.feedback
 
     def read(self, key: WindowKey, figure: Figure) -> Values:  # noqa: ARG002 - the same for all keys
