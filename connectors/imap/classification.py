@@ -1,6 +1,6 @@
 """Classify messages by kind and assign each one to a conversation.
 
-A conversation is one contact. A message that refers to no known message starts a new conversation.
+A conversation is one contact. A received message that refers to no known message starts a new conversation.
 The conversation's id is a digest of the first message in the reference chain and the sender. Reading from the middle of a
 conversation therefore gives the same id, and a circular with many replies gives one contact per sender.
 A message that refers to a known message joins its conversation, regardless of the sender.
@@ -56,9 +56,10 @@ class MailClassifier:
         self.conversations = conversations
 
     def classify(self, folder: str, fetched: FetchedMessage, read_at: datetime, *, sent: bool) -> Mail | None:
-        """Classify a message and add it to its conversation. `sent`: `folder` holds sent mail.
+        """Classify a message, and add it to its conversation if it has one, without a commit. `sent`: `folder` holds sent mail.
 
-        Return None if the message was published before, or already classified by this process.
+        Return None if the message was published before, or already added by this process. A message without a conversation is
+        classified each time it is read.
         """
         mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
         if not fetched.headers:
@@ -99,7 +100,10 @@ class MailClassifier:
             return None
 
     def _name(self, headers: Headers) -> bytes:
-        """Return a digest that identifies the message; includes the date because some programs reuse message ids."""
+        """Return a digest that identifies the message: of its id and its date, because some programs reuse message ids.
+
+        Without an id, it is a digest of date, sender and recipients.
+        """
         if headers.message_id:
             return self.conversations.digest("message", headers.message_id, headers.date)
         return self.conversations.digest("message", "", headers.date, headers.sender, *headers.recipients)

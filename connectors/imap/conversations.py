@@ -65,7 +65,7 @@ class ConversationStore:
         return hmac.digest(self._key.secret, "\0".join(("imap", *parts)).encode(), "sha256")[:length]
 
     def person(self, address: str) -> bytes:
-        """Return the digest of a sender's address, as held in `Conversation.people`."""
+        """Return the digest of a citizen's address, as held in `Conversation.people`."""
         return self.digest("person", address, length=_PERSON_BYTES)
 
     def find(self, message_id: str, message: bytes) -> tuple[Conversation, bool] | None:
@@ -77,14 +77,17 @@ class ConversationStore:
         return (_conversation(*row[:3]), row[3] is not None) if row else None
 
     def follow(self, references: Sequence[str]) -> Conversation | None:
-        """Return the conversation of the first known message among these message ids; None if none is known."""
+        """Return the conversation of the first known message among these message ids; None if none is known.
+
+        Of several messages with the same id, the one added last counts.
+        """
         for reference in references:
             if row := self._database.execute(_FOLLOW, self._id(reference)).fetchone():
                 return _conversation(*row)
         return None
 
     def add(self, message_id: str, message: bytes, conversation: Conversation) -> None:
-        """Add a message, by its digest, to a conversation, under the next number. The next `commit` writes it to disk."""
+        """Add or update the message with this digest, under the next sequence number (`newest`). `commit` writes it to disk."""
         if not self._database.in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
         self._last += 1

@@ -25,7 +25,7 @@ longer than `instance.STUCK_SECONDS` for them cannot be read."""
 MIN_BATCH: Final = 2
 """Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
 MAX_READY: Final = 1_000
-"""Most fetched messages of all folders together, if no folder holds more than `MIN_BATCH`."""
+"""Most fetched messages of all folders together; with more than 500 folders, `MIN_BATCH` for each."""
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,7 +35,7 @@ class ReadMark(msgspec.Struct):
     validity: int = 0
     """UIDVALIDITY to which `uid` belongs."""
     uid: int = 0
-    """Highest uid read."""
+    """Highest uid read or skipped; 0 before the first."""
 
 
 class Folder:
@@ -63,7 +63,7 @@ class Folder:
     def examine(self, session: ImapSession) -> None:
         """Open the folder and record its highest uid. If UIDVALIDITY changed, read the folder again from its beginning.
 
-        If the server refuses, only set `trouble`.
+        Clears `trouble` if no mail is left to read. If the server refuses, drops the fetched messages and sets `trouble`.
         """
         with self._record_refusal(_("does not open the folder")):
             opened = session.examine(self.name)
@@ -87,9 +87,10 @@ class Folder:
         return self._ready[0].received_at or _NO_TIME
 
     def fill(self, session: ImapSession, limit: int) -> None:
-        """Fetch up to `limit` messages if none are ready; if the server refuses, only set `trouble`.
+        """Fetch up to `limit` messages if none are ready. None are ready afterwards if the next uid range contains none.
 
-        None are ready afterwards if the next uid range contains none.
+        Success clears `trouble`. If the server refuses, or can read none of these messages, `trouble` is set, and the next poll
+        searches for them again.
         """
         if self._ready:
             return
@@ -107,7 +108,7 @@ class Folder:
             self.trouble = ""
 
     def take(self) -> FetchedMessage:
-        """Remove and return the next fetched message, and advance the mark. One must be fetched, see `next_at`."""
+        """Remove and return the next fetched message, and advance the mark. Raises `IndexError` if none is fetched."""
         fetched = self._ready.popleft()
         self._mark.uid = fetched.uid
         self._skip_to_searched()
@@ -115,9 +116,10 @@ class Folder:
 
     @contextmanager
     def _record_refusal(self, failure: str) -> Iterator[None]:
-        """Suppress a refusal of the server in the block, and record it in `trouble`; a lost connection still raises.
+        """Suppress a refusal of the server in the block, drop the fetched messages, and set `trouble`.
 
-        The next poll tries again; the other folders are read meanwhile.
+        A lost connection still raises. `failure` is the part of the message after "the server", such as "does not open the
+        folder". The next poll tries again, and the other folders are read in between.
         """
         try:
             yield

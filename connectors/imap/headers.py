@@ -48,7 +48,7 @@ class Headers(NamedTuple):
     message_id: str
     """`Message-ID` without brackets; empty if absent."""
     date: str
-    """`Date` as written, with white space normalised."""
+    """`Date` as written, with white space normalised; empty if absent."""
     references: tuple[str, ...]
     """Ids of the preceding messages, nearest first; the last one started the conversation."""
     sender: str
@@ -60,7 +60,7 @@ class Headers(NamedTuple):
     recipients: tuple[str, ...]
     """Addresses from `To`, `Cc` and `Bcc`."""
     automatic: bool
-    """Whether a program wrote the message."""
+    """Whether a program wrote the message, by its headers; always True for a `report`."""
     report: bool
     """Whether the message is a delivery report or a read receipt."""
 
@@ -108,7 +108,7 @@ def _value(message: Message, name: str) -> str:
 
 
 def _id(text: str) -> str:
-    """Return the message id in a header without its brackets, which some programs omit; empty if there is none."""
+    """Return the message id in a header value without its brackets; without brackets, the value without white space."""
     found = _ID.search(text)
     return found[1] if found else "".join(text.split())[:998]
 

@@ -33,7 +33,7 @@ class MailKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     """A program of the service wrote to the citizen of the conversation."""
     AUTOMATIC = "automatic"
-    """An external program wrote, or a mail server reported a failed delivery."""
+    """An external program wrote, or the message is a delivery report or a read receipt."""
     OTHER = "other"
     """The service wrote to another recipient, or outside any conversation."""
     UNIDENTIFIED = "nameless"

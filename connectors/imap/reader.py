@@ -11,15 +11,15 @@ from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, 
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
-"""Longest time that one call searches for messages or skips published ones."""
+"""Longest time that one call searches for messages or skips published ones, in seconds."""
 REFUSED_SECONDS: Final = 60.0
-"""Shortest pause after a refused login; some servers lock an account after frequent attempts."""
+"""Shortest pause after a refused login, in seconds; some servers lock an account after frequent attempts."""
 
 
 class MailboxReader:
-    """Read the mailbox of `config` from `marks` on and keep them up to date.
+    """Read the mailbox of `config` from the positions in `marks` on, and update them in place.
 
-    `marks` is keyed by hashed folder names; `hide` computes the hash of a name.
+    The keys of `marks` are hashed folder names; `hide` returns the hash of a name. A new folder gets an entry.
     """
 
     def __init__(self, config: ImapConfig, marks: dict[str, ReadMark], hide: Callable[[str], str]) -> None:
@@ -31,14 +31,16 @@ class MailboxReader:
         self._pending: list[Folder] = []
         """Folders not yet examined in this poll, last first."""
         self._sent: dict[str, str] | None = None
-        """Labels of the folders of sent mail, by folder name; None before the first poll."""
+        """Folder of sent mail → its label; None until the first poll of a connection."""
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
 
     def read(self, wait_seconds: float) -> list[FolderMessage]:
-        """Return the next messages of all folders, in order of receipt; an empty list after `wait_seconds` without any.
+        """Return the next messages of all folders, in order of receipt.
 
-        Raises `SourceUnavailableError`, also if there are no messages and one folder cannot be read.
+        Empty after `wait_seconds` without any, or after `BUSY_SECONDS` of searching. Raises `SourceUnavailableError` after a
+        failure, in the pause that follows, or if there are no messages and one folder cannot be read. A refused login raises
+        `SourceRefusedError`, and a wrong setting `SourceMisconfiguredError`.
         """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
@@ -69,7 +71,7 @@ class MailboxReader:
 
     @property
     def trouble(self) -> str:
-        """Message for the operator on the first folder that cannot be read; empty if all can."""
+        """Message for the operator on the first folder that cannot be read; empty if all can be read."""
         return next((folder.trouble for folder in self._folders if folder.trouble), "")
 
     @property
@@ -89,7 +91,10 @@ class MailboxReader:
         return []
 
     def _watch(self, session: ImapSession, wait_seconds: float) -> bool:
-        """Wait for new mail in the first folder, and return whether it may have some."""
+        """Wait up to `wait_seconds` for new mail in the first folder, and return whether it may have some.
+
+        Without IDLE, or if the folder cannot be read, only sleep and return False.
+        """
         first = next(iter(self._folders), None)
         if first is None or first.trouble or not session.can_idle:
             time.sleep(wait_seconds)

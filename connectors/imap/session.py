@@ -24,12 +24,12 @@ from models.locale import _
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
 TOKEN_SECONDS: Final = 15
-"""Longest run time of `token_command`."""
+"""Longest run time of `token_command`, in seconds."""
 HEADERS: Final = tuple(f"BODY.PEEK[HEADER.FIELDS ({' '.join(names).upper()})]<0.{LIMIT_BYTES}>" for names in FIELDS)
 NO_MAIL: Final = frozenset(
     {b"\\noselect", b"\\nonexistent", b"\\drafts", b"\\junk", b"\\trash", b"\\all", b"\\flagged"}
 )
-"""Flags of folders that patterns skip."""
+"""Flags, in lower case, of folders that `ImapSession.names` leaves out."""
 
 # At level DEBUG the library logs whole responses, which hold addresses.
 logging.getLogger("imapclient").setLevel(logging.WARNING)
@@ -39,7 +39,7 @@ class Opened(NamedTuple):
     """State of an opened folder."""
 
     validity: int
-    """UIDVALIDITY: uids are stable while this value stays the same."""
+    """UIDVALIDITY: uids are stable while this value stays the same. 0 if the server sends none."""
     next_uid: int
     """UIDNEXT: lower bound of the next message's uid."""
 
@@ -58,31 +58,31 @@ class LocalError(Exception):
 
 
 FAILURES: Final = (IMAPClientError, OSError, ValueError, LocalError)
-"""Exceptions of all session methods: the server is unreachable, refuses a command, or sends an unexpected response."""
+"""Exceptions of a session: the server is unreachable, refuses a command or sends an unexpected response, or a `LocalError`."""
 
 
 class ImapSession:
     """Logged-in connection to the server of `config`.
 
-    The constructor and all methods raise `FAILURES`; `explain` returns the message for the operator.
+    The constructor and all methods but `close` raise `FAILURES`; `explain` returns the message for the operator.
     """
 
     def __init__(self, config: ImapConfig) -> None:
         self._client = connect(config)
         self.can_idle: bool = self._client.has_capability("IDLE")
-        """Whether `wait` works."""
+        """Whether the server supports IDLE, which `wait` needs; False once it has refused the command."""
         self.idling = False
-        """Whether the server reports changes of the open folder."""
+        """Whether IDLE is active: the server reports changes of the open folder. Any other command ends it."""
         self._opened = ""
 
     def names(self, pattern: str) -> list[str]:
-        """Return the folders that match `pattern`, sorted, without folders that have a flag in `NO_MAIL`."""
+        """Return the names of the folders that match `pattern`, sorted, without folders that have a flag in `NO_MAIL`."""
         self._stop_idling()
         found = self._client.list_folders("", pattern)
         return sorted(name for flags, _, name in found if NO_MAIL.isdisjoint(flag.lower() for flag in flags))
 
     def find_sent(self) -> str | None:
-        """Return the folder of sent mail, by its flag or its usual name; None if there is none."""
+        """Return the name of the folder of sent mail, found by its flag or a usual name; None if there is none."""
         self._stop_idling()
         found: str | None = self._client.find_special_folder(SENT)
         return found
@@ -98,7 +98,10 @@ class ImapSession:
         return Opened(int(response.get(b"UIDVALIDITY", 0)), int(response[b"UIDNEXT"]))
 
     def search(self, folder: str, first: int, last: int, since: date | None) -> list[int]:
-        """Return the existing uids from `first` to `last`, sorted, of mail received on `since` or later (None: any time)."""
+        """Return the uids of mail in `folder` from `first` to `last` inclusive, received on `since` or later (None: any time).
+
+        They are sorted. Opens `folder` if another one is open.
+        """
         self._enter(folder)
         criteria: list[Any] = ["UID", f"{first}:{last}"]
         found = self._client.search([*criteria, "SINCE", since] if since else criteria)
@@ -114,7 +117,10 @@ class ImapSession:
         return self._fetch_readable(uids)
 
     def wait(self, seconds: float) -> bool:
-        """Wait up to `seconds`, and return whether the server reported a change of the open folder; needs IDLE."""
+        """Wait up to `seconds`, and return whether the server sent anything, usually a change of the open folder.
+
+        Starts IDLE if it is not active. If the server refuses it, `can_idle` becomes False, and the result is False immediately.
+        """
         if not self.idling:
             try:
                 self._client.idle()
@@ -176,17 +182,23 @@ def explain(error: Exception, config: ImapConfig) -> str:
 
 
 def is_refused(error: Exception) -> bool:
-    """Return whether the server refused the login; frequent attempts may lock the account."""
+    """Return whether the server refused the login; frequent attempts may lock the account.
+
+    False if it closed the connection during the login.
+    """
     return isinstance(error, LoginError) and not isinstance(error.__context__, IMAPClientAbortError)
 
 
 def is_misconfigured(error: Exception) -> bool:
-    """Return whether the error shows a wrong setting. A token command that ran and failed may succeed the next time."""
+    """Return whether `error` is a `LocalError` that only another setting resolves.
+
+    False for a token command that ran and failed: it may succeed the next time.
+    """
     return isinstance(error, LocalError) and not isinstance(error.__context__, subprocess.SubprocessError)
 
 
 def connect(config: ImapConfig) -> IMAPClient:
-    """Return a logged-in connection. Raises `FAILURES`."""
+    """Return a new connection, logged in with a token of `token_command` or else with the password. Raises `FAILURES`."""
     host, port = config.endpoint
     context = _tls_context(config) if config.tls != "none" else None
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)

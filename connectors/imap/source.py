@@ -45,9 +45,10 @@ class ImapSource(Source[Mail, bytes]):
         self._classifier: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
-        """Return the next messages that were not published before; none after `wait_seconds` without any.
+        """Return the next messages that were not published before; their conversations are then on disk.
 
-        Their conversations are then on disk.
+        Empty after `wait_seconds` without any message, or after `BUSY_SECONDS` of published ones. Raises
+        `SourceUnavailableError`, and `ConnectorError` if the conversation store cannot be used.
         """
         classifier = self._classifier or self._open()
         deadline = time.monotonic() + BUSY_SECONDS
@@ -62,7 +63,7 @@ class ImapSource(Source[Mail, bytes]):
         return ()
 
     def map(self, raw: Mail) -> Outcome:
-        """Return the events of a message, or its rejection."""
+        """Return the event of a message, or its rejection; empty for a message without an event. Never raises."""
         return self._mapping.map(raw)
 
     def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
@@ -70,7 +71,7 @@ class ImapSource(Source[Mail, bytes]):
         return Reject(reason, encode(raw), detail)
 
     def map_rejected(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
-        """Map a rejected message again."""
+        """Map a rejected message again. Raises `msgspec.DecodeError` if its record is no classified message."""
         return self._mapping.map(decode(reject.record))
 
     def position(self) -> bytes:

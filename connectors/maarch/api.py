@@ -39,7 +39,7 @@ CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
 """Routes, as written in the settings of a Maarch user."""
 MAX_FAILURES: Final = 3
-"""Attempts to read the senders or the acknowledgement of one letter; then they are skipped."""
+"""Failed attempts to read the senders or the acknowledgement of one letter, before they are skipped."""
 GONE: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND})
 """Statuses of the routes of a letter that does not exist any more."""
 
@@ -72,7 +72,7 @@ class _Receipt(msgspec.Struct, rename="camel"):
 
 
 class MaarchApi(HttpClient):
-    """Maarch server, with the rights of the configured user. Methods raise `SourceUnavailableError`."""
+    """Maarch server, with the rights of the configured user. Methods that ask it raise `SourceUnavailableError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
         super().__init__(config.url.removesuffix("/rest") + "/rest", config.token)
@@ -84,7 +84,7 @@ class MaarchApi(HttpClient):
         self._failures: Counter[str] = Counter()
 
     def list_letters(self, clause: str, order: Sequence[str], limit: int) -> list[msgspec.Raw]:
-        """Return the undecoded rows that match the SQL condition `clause`: the first `limit` rows in this order."""
+        """Return the undecoded rows that match the SQL condition `clause`: the first `limit` by the columns of `order`."""
         letters: _Letters = self._list(_Letters, self._select, clause, order, limit)
         return letters.resources
 
@@ -112,7 +112,7 @@ class MaarchApi(HttpClient):
         return tuple(Sender(citizen.email, citizen.phone) for citizen in citizens if citizen.email or citizen.phone)
 
     def refusal(self, message: str) -> SourceRefusedError:
-        """Return the error for an unusable response, and begin a pause."""
+        """Return the error to raise for an unusable response, and begin a pause of the client."""
         self._backoff.record_failure(message)
         return SourceRefusedError(message)
 
@@ -122,7 +122,10 @@ class MaarchApi(HttpClient):
         return self._decode(answer.content, kind, LIST)
 
     def _find(self, kind: Any, route: str, letter: int, params: dict[str, str] | None = None) -> Any:
-        """Return the response of a letter's route, or None if the letter is gone or failed `MAX_FAILURES` times."""
+        """Return the response of a letter's route, or None if the letter is gone.
+
+        Raises `SourceUnavailableError`; at the failure number `MAX_FAILURES` of the route, returns None instead.
+        """
         letter_route = route.replace("{resId}", str(letter))
         self._status = 0
         try:
@@ -161,7 +164,7 @@ def _custom(config: MaarchConfig) -> list[str]:
 
 
 def _refusals(route: str) -> dict[int, str]:
-    """Return a message for the operator by the status that Maarch sends."""
+    """Return HTTP status → message for the operator, for the statuses with a known cause on `route`."""
     return {
         400: _(
             "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",

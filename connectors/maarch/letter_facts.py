@@ -36,7 +36,7 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def changed_at(self) -> datetime:
-        """Local time of the last change, by the same rule as `api.CHANGED_AT`. Raises `ValueError`."""
+        """Local time of the last change, by the same rule as `api.CHANGED_AT`. Raises `ValueError` for an invalid time."""
         times = (self.creation_date, self.modification_date, self.closing_date)
         return max(read_local(time) for time in times if time)
 
@@ -56,9 +56,9 @@ class LetterFact(msgspec.Struct, frozen=True, omit_defaults=True):
     letter: Letter
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     at: str = ""
-    """Local time of the fact, where the letter has no column for it."""
+    """Local time of the fact, where the letter has no column for it; otherwise empty."""
     was: str = ""
-    """Previous status, for `status`."""
+    """Previous status, for `status`; empty if none was known."""
     since: str = ""
     """Local time since which the previous status was known; for `assigned`, the current status."""
     senders: tuple[Sender, ...] = ()
@@ -75,7 +75,7 @@ class LetterState(msgspec.Struct, frozen=True, array_like=True):
     """Local time of the first sent acknowledgement of receipt; empty if none is known."""
     status: str = ""
     since: str = ""
-    """Local time at which the status was found."""
+    """Local time of the letter's last change when this status was found."""
     sent: str = ""
     """Departure time, postage and cost of outgoing mail, joined by `|`; empty until all are known."""
     rules: int = 0
@@ -92,9 +92,10 @@ decode: Final = msgspec.json.Decoder(LetterFact).decode
 def compare(
     letter: Letter, known: LetterState | None, acknowledged: str, read_at: datetime
 ) -> tuple[list[LetterFact], LetterState]:
-    """Return the changes of `letter` since the state `known`, in order, and its new state.
+    """Return the facts about `letter` that are new since the state `known`, in order, and its new state.
 
-    `acknowledged` is the local time of the first acknowledgement of receipt; empty if unknown.
+    `known` is None for a new letter. `acknowledged` is the local time of the first acknowledgement of receipt; empty if unknown.
+    The facts have no senders yet.
     """
     before = known or LetterState()
     if before.rules < 1 and before.status == FOLLOWED_UP:  # earlier versions did not publish it as closed

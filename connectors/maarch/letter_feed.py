@@ -19,7 +19,7 @@ from models.identities import PseudonymKey
 from models.locale import _
 
 Row = Letter | bytes
-"""Letter, or the raw bytes of a row that is no valid letter."""
+"""Letter, or `{"node": <row>}` as JSON for a row that is no valid letter; the mapping rejects it."""
 _decode: Final = msgspec.json.Decoder(Letter, strict=False).decode
 
 
@@ -62,7 +62,8 @@ class LetterFeed:
     def read(self) -> list[bytes]:
         """Return the new facts of the next letter of the page; without a page in progress, fetch one and return nothing.
 
-        Raises `SourceUnavailableError`; the next call continues at the same letter.
+        An invalid row counts as a fact, which is returned only once. The new state is remembered in the store. Raises
+        `SourceUnavailableError`; the next call continues at the same letter.
         """
         facts: list[bytes] = []
         if self._rows:
@@ -98,7 +99,7 @@ class LetterFeed:
             last = letter
 
     def _take(self) -> list[bytes]:
-        """Return the new facts of the next letter, and advance past it."""
+        """Return the new facts of the next row of the page, and advance past it; if an error is raised, the row stays."""
         row = self._rows[0]
         if isinstance(row, Letter):
             facts = self._compare(row)
@@ -128,7 +129,7 @@ class LetterFeed:
 
 
 def read_row(raw: msgspec.Raw, key: PseudonymKey) -> Row:
-    """Return the letter of a row, with a chrono free of personal data; return an invalid row as raw bytes."""
+    """Return the letter of a row, with a chrono free of personal data; return `{"node": <row>}` as JSON for an invalid row."""
     try:
         letter = _decode(raw)
         letter.changed_at  # noqa: B018 - raises ValueError for an invalid time

@@ -25,7 +25,7 @@ class ReadMark(msgspec.Struct):
     """Read position in the changed letters."""
 
     since: datetime | None = None
-    """Local time of the newest change read."""
+    """Local time of the newest change read; None before the first."""
 
 
 class LetterQuery(ABC):
@@ -47,10 +47,10 @@ class LetterQuery(ABC):
 
     @abstractmethod
     def key(self, letter: Letter) -> tuple[Any, ...]:
-        """Return the place of a letter in `order`."""
+        """Return the sort key of a letter, by the columns of `order`."""
 
     def advance_to(self, letter: Letter) -> None:  # noqa: B027 - a query may start each poll with the first letter
-        """Record that all letters up to `letter` were read."""
+        """Record that all letters up to `letter` were read; by default, nothing is recorded."""
 
     @abstractmethod
     def _first(self) -> str: ...
@@ -60,7 +60,10 @@ class LetterQuery(ABC):
 
 
 class ChangedLetters(LetterQuery):
-    """Letters changed since `mark`, which advances with the reading."""
+    """Letters changed since `mark`, which advances with the reading.
+
+    Each poll begins earlier than the mark by the overlap; without a mark, at the configured start.
+    """
 
     order = (CHANGED_AT, "res_id")
 
@@ -70,11 +73,11 @@ class ChangedLetters(LetterQuery):
         self._overlap = timedelta(seconds=config.overlap_seconds)
 
     def key(self, letter: Letter) -> tuple[Any, ...]:
-        """Return time of change and number."""
+        """Return the time of change and the number of a letter."""
         return letter.changed_at, letter.res_id
 
     def advance_to(self, letter: Letter) -> None:
-        """Advance the mark to the change of `letter`."""
+        """Advance the mark to the time of the last change of `letter`, but never back, or into the future."""
         now = to_local(datetime.now(UTC), self._zone)
         changed_at = max(min(letter.changed_at, now), BEGINNING)  # a date in the future must not hide later changes
         self._mark.since = max(self._mark.since or changed_at, changed_at)
@@ -89,7 +92,7 @@ class ChangedLetters(LetterQuery):
 
 
 class OpenLetters(LetterQuery):
-    """Letters with an open status or without a closing date.
+    """Letters with an open status, no status or no closing date, of those changed since the configured start.
 
     The query includes followed-up letters, which earlier versions published as open.
     """
@@ -105,7 +108,7 @@ class OpenLetters(LetterQuery):
         ]
 
     def key(self, letter: Letter) -> tuple[Any, ...]:
-        """Return the number."""
+        """Return the number of a letter."""
         return (letter.res_id,)
 
     def _first(self) -> str:

@@ -21,10 +21,10 @@ _decode: Final = msgspec.json.Decoder(LetterState).decode
 
 
 class LetterStore:
-    """Store in `directory`. If `cursor` has a position, the file must exist.
+    """Store in `directory`, keyed by the number of the letter. If `cursor` has a position, the file must exist.
 
-    The constructor and the methods raise `CursorDamagedError` if the file is damaged or has disappeared. The methods raise
-    `ConnectorError` if it cannot be used.
+    The constructor and the methods raise `CursorDamagedError` if the file is damaged, the constructor also if it is missing.
+    Both raise `ConnectorError` if the file cannot be used.
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
@@ -46,11 +46,11 @@ class LetterStore:
         self._unsaved[letter] = known
 
     def unsaved(self) -> dict[int, LetterState]:
-        """Return a copy of the states that are not on disk."""
+        """Return a copy of the states that are not on disk, by letter."""
         return dict(self._unsaved)
 
     def save(self, unsaved: Mapping[int, LetterState]) -> None:
-        """Write these states to disk."""
+        """Write these states to disk in one transaction. States that were replaced since `unsaved` remain unsaved."""
         if not unsaved:
             return
         with self._database.transaction():

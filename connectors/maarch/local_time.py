@@ -24,7 +24,7 @@ def write_local(local: datetime) -> str:
 
 
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
-    """Convert a local time in `zone` to UTC."""
+    """Convert a local time in `zone` to UTC. Raises `OverflowError` at the limits of `datetime`."""
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 

@@ -69,7 +69,7 @@ class LetterMapping:
         }
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the events of a fact, or its rejection; never raises."""
+        """Return the events of a fact, perhaps none, or its rejection; never raises."""
         try:
             fact = decode(raw)
             map_fact = self._mappers.get(fact.kind)
@@ -149,7 +149,7 @@ class LetterMapping:
         return is_closed(self._statuses.get(fact.was, "open"))
 
     def _closed_at(self, fact: LetterFact, found_at: datetime) -> datetime:
-        """Return the time of closing: the closing date, unless it belongs to an earlier closing."""
+        """Return the time of closing: the closing date; `found_at` if it is missing or belongs to an earlier closing."""
         if not fact.letter.closing_date:
             return found_at
         closed_at = self._time("closing_date", fact.letter.closing_date)

@@ -17,7 +17,7 @@ from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
-"""Longest time of one `read`, in seconds."""
+"""Time after which one `read` takes no further letter or page, in seconds."""
 _encode: Final = msgspec.json.encode
 
 
@@ -50,7 +50,10 @@ class MaarchSource(Source[bytes, Position]):
         ]
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new facts of the next letters; wait `wait_seconds` if there are none. Raises `SourceUnavailableError`."""
+        """Return the new facts of the next letters; wait `wait_seconds` if there are none.
+
+        Raises `SourceUnavailableError`, but returns the facts that were read before the failure, if there are any.
+        """
         deadline = time.monotonic() + BUSY_SECONDS
         facts: list[bytes] = []
         try:
@@ -64,7 +67,7 @@ class MaarchSource(Source[bytes, Position]):
         return facts
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the events of a fact, or its rejection."""
+        """Return the events of a fact, perhaps none, or its rejection; never raises."""
         return self._mapping.map(raw)
 
     def position(self) -> Position:

@@ -24,7 +24,7 @@ _AFTER_CONTEXT: Final = "\4"
 def user_language() -> str:
     """Return the language of the locale, such as "fr", or English if it has no catalogue.
 
-    The first of LC_ALL, LC_MESSAGES and LANG that is set counts.
+    The first of LC_ALL, LC_MESSAGES and LANG that is set and not empty counts.
     """
     locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
     language = re.split(r"[_.@]", locale)[0].lower()
@@ -32,23 +32,26 @@ def user_language() -> str:
 
 
 def _(message: str, /, **values: Any) -> str:
-    """Return a message in the user's language. `values` replace the names in braces, as `str.format` does."""
+    """Return a message in the user's language (`user_language`), by `translate`."""
     return translate(message, user_language(), **values)
 
 
 def translate(message: str, language: str, /, **values: Any) -> str:
-    """Return a message in `language`, or in English if no catalogue has it."""
+    """Return a message in `language`, or in English if no catalogue has it.
+
+    `values` replace the names in braces, by `str.format`; a missing one raises `KeyError`. Without any `values`, braces stay.
+    """
     text = _catalogue(language).gettext(message).rpartition(_AFTER_CONTEXT)[2]
     return text.format(**values) if values else text
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's usual name
-    """Return `message`, marked for extraction where it is defined; `_` or `translate` translates it where it is used."""
+    """Return the message unchanged. This marks it for extraction; `_` or `translate` translates it where it is used."""
     return message
 
 
 def C_(context: str, message: str) -> str:  # noqa: N802 - like `N_`
-    """Return `message` with its context, for `_` or `translate`. Marks a message that is translated differently by context."""
+    """Mark a message that has another translation in `context`. Return it with the context, which `_` and `translate` remove."""
     return f"{context}{_AFTER_CONTEXT}{message}"
 
 

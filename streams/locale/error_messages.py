@@ -50,15 +50,18 @@ LATER_RELEASE_MESSAGES: Final = {
 
 
 def os_error_cause(error: OSError) -> str:
-    """Return the cause of an operating system error in the user's language, such as "permission denied"."""
+    """Return the cause of an operating system error in the user's language, such as "permission denied".
+
+    For a cause that is not in `CAUSES`, return the system's own text, or else the name of the exception class.
+    """
     known = CAUSES.get(error.errno or 0)
     return _(known) if known else error.strerror or type(error).__name__
 
 
 def translate_by_pattern(translations: Translations, text: str, values: Mapping[str, Any] | None = None) -> str | None:
-    """Return the replacement of the first pattern that matches `text`, or None.
+    """Return the replacement of the first pattern that matches the whole `text`, in the user's language; None if none matches.
 
-    Values in braces come from `values` or from the named groups of the pattern.
+    Values in braces come from the named groups of the pattern, else from `values`. A replacement that lacks a value is skipped.
     """
     for pattern, replacement in translations.items():
         if match := re.fullmatch(pattern, text):

@@ -68,10 +68,10 @@ DETAILS: Final = {
 
 
 def describe(reason: str) -> str:
-    """Return the text of a reason; empty for an unknown code."""
+    """Return the text of a reason in the user's language; empty for an unknown code."""
     return _(REASONS[Reason(reason)]) if reason in {known.value for known in Reason} else ""
 
 
 def explain(detail: str) -> str:
-    """Return the text of a detail; unknown details stay unchanged."""
+    """Return the text of a detail in the user's language; unknown details stay unchanged."""
     return translate_by_pattern(DETAILS, detail) or detail

@@ -48,11 +48,11 @@ class AlertWriter:
         self._fr, self._en = make_incident_formatter(options, "fr"), make_incident_formatter(options, "en")
 
     def open(self, incident: Incident, now: int) -> Body:
-        """Return an open alert, which ends unless it is sent again."""
+        """Return an open alert, which Alertmanager ends `OPEN_MS` after `now` unless it is sent again."""
         return self._write(Notice(ChangeKind.STARTED, incident), now, now + OPEN_MS)
 
     def ended(self, incident: Incident, at: int) -> Body:
-        """Return an alert that ended at `at`."""
+        """Return an alert that ended at `at` (milliseconds since 1970), at the earliest at its start."""
         return self._write(Notice(ChangeKind.ENDED, incident), at, max(at, incident.starts_at))
 
     def _write(self, notice: Notice, now: int, ends_at: int) -> Body:
@@ -79,7 +79,7 @@ class AlertWriter:
 
 
 def labels(incident: Incident) -> dict[str, str]:
-    """Return the labels that identify an alert. They do not change from its beginning to its end."""
+    """Return the labels that identify an alert, without empty ones. They do not change from its beginning to its end."""
     found = {
         "alertname": NAMES[incident.kind],
         "severity": LEVELS[incident.kind],
@@ -98,7 +98,7 @@ def labels(incident: Incident) -> dict[str, str]:
 
 
 def make_test_alert(now: int) -> Body:
-    """Return a test alert, which ends after a minute."""
+    """Return a test alert, which ends a minute after `now` (milliseconds since 1970)."""
     return {
         "labels": {"alertname": "AccueilTest", "severity": "info", "category": "test"},
         "annotations": {"summary": translate(TESTS, "fr"), "summary_en": translate(TESTS, "en")},
@@ -123,7 +123,10 @@ class Client:
         self._client.close()
 
     def started_at(self) -> int:
-        """Return the start time of Alertmanager. A new one means that it lost all alerts. Raises `UnavailableError`."""
+        """Return the start time of Alertmanager, in milliseconds since 1970. A new one means that it lost all alerts.
+
+        Raises `UnavailableError`, also for a server that is no Alertmanager.
+        """
         answer = self._ask("GET", "/api/v2/status")
         try:
             return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))
@@ -131,7 +134,10 @@ class Client:
             raise UnavailableError(_("{name} is not an Alertmanager", name=self._name)) from None
 
     def post(self, alerts: Sequence[Body]) -> int:
-        """Send `alerts`; return the number of those refused as invalid. Raises `UnavailableError`."""
+        """Send `alerts` in batches; return the number of those refused as invalid.
+
+        Raises `UnavailableError`; batches before the failure were accepted.
+        """
         return sum(self._post(alerts[start : start + BATCH]) for start in range(0, len(alerts), BATCH))
 
     def _post(self, alerts: Sequence[Body]) -> int:

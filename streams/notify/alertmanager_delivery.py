@@ -12,7 +12,7 @@ from streams.notify.store import Alert, Store
 PROBE_SECONDS: Final = 5.0
 """Interval of checks whether Alertmanager was restarted and lost its alerts."""
 CLOSED_MS: Final = 900_000
-"""Period during which the end of an alert is sent again, in milliseconds; as in Prometheus."""
+"""Period after the first delivery of an alert's end in which a refresh sends it again, in milliseconds; as in Prometheus."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,10 @@ class AlertmanagerDelivery:
         self._client.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Send changed alerts, or all for a refresh or after an Alertmanager restart; return the seconds until the next call."""
+        """Send changed alerts, or all for a refresh or after an Alertmanager restart; return the seconds until the next call.
+
+        Records the sent beginnings and ends in `store`, and deletes alerts that ended long ago. Raises `UnavailableError`.
+        """
         started_at = self._client.started_at()
         whole = started_at != self._started_at or now >= self._refresh_at
         if whole:
@@ -73,7 +76,7 @@ class AlertmanagerDelivery:
         return (min(next_at, self._refresh_at) - now) / 1000
 
     def _over_at(self, alert: Alert) -> int | None:
-        """Return the time of the end to send, not before the alert was shown for a while; None while it is open."""
+        """Return the end time to send: that of the incident, or `show_seconds` after it was shown. None while it is open."""
         ended_at = alert.incident.ended_at
         return None if ended_at is None else max(ended_at, (alert.shown_at or 0) + self._show_ms)
 

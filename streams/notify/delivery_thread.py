@@ -45,18 +45,18 @@ class Delivery(Protocol):
 
 
 class DeliveryThread:
-    """Thread that runs a delivery when it is woken and, after a pause, when its receiver was unavailable.
+    """Thread that runs a delivery: when woken, after the seconds that the last run returned, and after a pause for an error.
 
-    `failed` is called in this thread if it ends because of a bug.
+    It ends when its receiver no longer exists. `failed` is called in this thread if it ends because of a bug.
     """
 
     def __init__(self, delivery: Delivery, open_store: Callable[[], Store], failed: Callable[[], None]) -> None:
         self.delivery = delivery
         self.failures = 0
         self.trouble = ""
-        """Last error, for people; empty if none."""
+        """Error of the last delivery, for people; empty if it succeeded."""
         self.disabled = False
-        """Whether the receiver no longer exists."""
+        """Whether the receiver no longer exists, which ends the thread."""
         self._open_store = open_store
         self._failed = failed
         self._in_succession = 0
@@ -70,7 +70,7 @@ class DeliveryThread:
         self._thread.start()
 
     def wake(self) -> None:
-        """Make the thread check for due deliveries."""
+        """Make the thread deliver now, or after its pause if the last delivery failed."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ class DeliveryThread:
         self._woken.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for the end of the thread, at most `seconds`."""
+        """Wait at most `seconds` for the end of the thread."""
         self._thread.join(seconds)
 
     def _run(self) -> None:

@@ -37,7 +37,7 @@ class OutgoingMessage(NamedTuple):
     id: str
     """Does not change when the message is repeated, so that receivers recognise duplicates."""
     at: int
-    """Milliseconds since 1970."""
+    """Time at which the message, or the first one of a digest, was queued, in milliseconds since 1970."""
     notices: tuple[Notice, ...]
     """Several for a digest, none for a test."""
 
@@ -71,7 +71,8 @@ class MessageDelivery:
     def deliver(self, store: Store, now: int) -> float:
         """Send all waiting messages; return the seconds until the next call. Raises `ConnectorError` during an outage.
 
-        Refused messages are set aside, so that they do not block the others, and sent again after `AGAIN_MS`.
+        More than `digest_above` messages, or several after an outage, are sent as one digest. Refused messages are set aside, so
+        that they do not block the others, and sent again after `AGAIN_MS`.
         """
         store.requeue_refused(self.name, now - AGAIN_MS)
         while message := store.next_message(self.name, self._digest_above, MAX_DIGEST, after_outage=self._after_outage):

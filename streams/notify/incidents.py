@@ -25,8 +25,8 @@ from models.sla import (
 from models.timestamps import milliseconds
 
 SKEW_MS: Final = 10_000
-"""Tolerated clock difference between two workers, in milliseconds. During a reread, events older than the last one by more than
-this are ignored."""
+"""Tolerated clock difference between two workers, in milliseconds. During a reread, an event older than the last one by more than
+this is ignored, unless it is a new breach or risk."""
 LATE_MS: Final = 900_000
 """Shortest delay of a late incident about a letter, e-mail or form, in milliseconds. It allows for polling and for
 `worker.news_seconds`. Incidents about calls and visits are late after `streams.core.sla.events.LATE_MS`."""
@@ -82,7 +82,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     known_at: int = 0
     """Time at which a worker reported the beginning; 0 in records of earlier releases."""
     unsent: str = ""
-    """Reason not to send it (`Unsent`); empty if it is sent."""
+    """Reason not to send it (`Unsent`); empty if there is none."""
     held: bool = False
     """True while it is held back: it became known late, and its end may follow in the next records."""
 
@@ -119,7 +119,7 @@ class ClockIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
-        """The existing incidents."""
+        """The latest breach and at-risk incident, open or ended, as far as they exist."""
         return tuple(incident for incident in (self.breach, self.risk) if incident is not None)
 
     @property
@@ -146,15 +146,15 @@ class Change(NamedTuple):
 
 
 def clock_key(event: AnySlaEvent) -> str:
-    """Return the name of the clock of `event`."""
+    """Return the key of the clock of `event`: its contact, kind and queue stay."""
     return f"{event.subject}|{event.data.clock}|{event.data.number}"
 
 
 def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = False) -> ClockIncidents | None:
     """Return the state of a clock after `event`; `known` itself if the event changes nothing.
 
-    `is_reread`: the topic is being read again, so old events may come again. Otherwise every event counts, even if the worker's
-    clock is behind that of the last event.
+    The state is None until the first breach or risk. `is_reread`: the topic is being read again, so old events may come again.
+    Otherwise every event counts, even if the worker's clock is behind that of the last event.
     """
     told_at = milliseconds(event.recordedtime or event.time)
     opens = isinstance(event, SlaBreached | SlaAtRisk)
@@ -180,10 +180,10 @@ def fold(known: ClockIncidents | None, event: AnySlaEvent, *, is_reread: bool = 
 def resolve(
     before: ClockIncidents | None, after: ClockIncidents, max_age_ms: int | None = None
 ) -> tuple[ClockIncidents, list[Change]]:
-    """Return `after`, with the changes of its incidents since `before`, whatever the number of events in between.
+    """Return `after` with `round`, `unsent` and `held` of its incidents set, and their changes since `before`.
 
-    An incident that ended and began again in between counts as continued. An incident that became known more than `max_age_ms`
-    after its `due_at`, or after its end, is marked as `unsent`.
+    There may be several events in between: an incident that ended and began again counts as continued. An incident that became
+    known more than `max_age_ms` after its `due_at` (None: no limit), or after its end, is marked as `unsent`.
     """
     breach, of_breach = _resolve_incident(before.breach if before else None, after.breach, max_age_ms)
     risk, of_risk = _resolve_incident(before.risk if before else None, after.risk, max_age_ms)
@@ -241,7 +241,7 @@ def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
 def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
     """Return a clock for which sending begins at `now`, and a `STARTED` change for each open incident.
 
-    An open incident counts as known since `now`. It is marked as `unsent` if it is too old for `max_age_ms`.
+    An open incident counts as known since `now`. It is marked as `unsent` if it is too old for `max_age_ms` (None: no limit).
     """
     breach, risk = (_start_sending(incident, now, max_age_ms) for incident in (known.breach, known.risk))
     begun = [incident for incident in (risk, breach) if incident is not None and incident.ended_at is None]

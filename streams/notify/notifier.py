@@ -31,7 +31,7 @@ HOUR_MS: Final = 3_600_000
 
 
 def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]:
-    """Yield the name and transport of each receiver of messages."""
+    """Yield the name and a new transport of each receiver of messages. The caller closes the transports."""
     for name, webhook in options.settings.webhooks.items():
         yield f"webhooks.{name}", WebhookTransport(webhook, options)
     for table, mail in options.settings.mails.items():
@@ -40,7 +40,7 @@ def transports(options: NotifyOptions) -> Iterator[tuple[str, MessageTransport]]
 
 
 def receivers(options: NotifyOptions) -> Receivers:
-    """Return all receivers and the kinds of incidents that they receive."""
+    """Return the names of all receivers, and the kinds of incidents that each receiver of messages gets."""
     settings = options.settings
     queued = {f"webhooks.{name}": _kinds(webhook.severities) for name, webhook in settings.webhooks.items()}
     mailboxes = {
@@ -53,7 +53,7 @@ def receivers(options: NotifyOptions) -> Receivers:
 
 
 def send_test_messages(options: NotifyOptions) -> Iterator[tuple[str, str]]:
-    """Send a test to each receiver; yield its name and the error, for people (empty if none)."""
+    """Send a test to each receiver, one per iteration; yield its name and the error, for people (empty if none)."""
     now = round(time.time() * 1000)
     for name, receiver in options.settings.alertmanagers.items():
         with closing(Client(receiver)) as client:
@@ -74,7 +74,7 @@ class Notifier:
         self._reader: Reader | None = None
 
     def run(self, stopping: Event) -> bool:
-        """Read and notify until `stopping` is set; return False if it ended because of a failure.
+        """Read and notify until `stopping` is set; return False if a bug ended a delivery thread, which also sets `stopping`.
 
         Raises `InstanceInUseError` if another process uses the directory, and `ConnectorError` if it cannot be written.
         """
@@ -99,12 +99,12 @@ class Notifier:
         return not self._failed
 
     def healthy(self) -> tuple[bool, str]:
-        """Return whether reading makes progress (within `STUCK_SECONDS`), and a description."""
+        """Return whether reading made progress in the last `STUCK_SECONDS`, and a description. True before `run`."""
         reader = self._reader
         return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether the end of the topic is reached, and a description with the errors of receivers."""
+        """Return whether the end of the topic is reached, and a description: the receivers' errors, else the state of reading."""
         state = self._reader.state if self._reader else State.NO_BROKER
         if state is not State.FOLLOWING:
             return False, state
@@ -115,7 +115,7 @@ class Notifier:
         return True, "; ".join(found) or state
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the Prometheus metrics."""
+        """Yield the Prometheus metrics; none before `run` has begun to read."""
         reader = self._reader
         if reader is None:
             return
@@ -201,7 +201,7 @@ def _trouble_of(attempt: Callable[[], object]) -> str:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Lock `directory` for this process. The lock is released however the process ends."""
+    """Lock `directory` for this process, or raise `InstanceInUseError`. The lock is released however the process ends."""
     try:
         with FileLock(directory / "lock", timeout=0.5):
             yield

@@ -49,7 +49,7 @@ class Reader:
         self.records = 0
         self.unreadable = 0
         self.moved_at = time.monotonic()
-        """Time of the last progress, including attempts to reach the broker."""
+        """Monotonic time of the last progress, including attempts to reach the broker."""
         self._store = store
         self._changed = changed
         self._keep_ms = keep_ended_days * DAY_MS
@@ -64,7 +64,10 @@ class Reader:
         self._reader.run(stopping)
 
     def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
-        """Return the offsets at which reading continues, by partition. Log the number of records that expired unread."""
+        """Return partition → offset at which reading continues: the stored one, or the beginning.
+
+        A new `topic_id` is stored, and discards the stored offsets. The number of records that expired unread is logged.
+        """
         next_offsets = {**beginnings, **self._store.topic(topic_id)}
         for partition, beginning in beginnings.items():
             if next_offsets[partition] < beginning:
@@ -74,9 +77,10 @@ class Reader:
         return next_offsets
 
     def take(self, records: Mapping[int, Sequence[Record]], next_offsets: Mapping[int, int]) -> None:
-        """Store the results and next offsets of records in one transaction.
+        """Store the results and next offsets of records in one transaction; call `changed` if an incident changed.
 
-        Also release incidents that were held back long enough, and every hour delete old data.
+        Records before the expected offset start a reread. Also release incidents that were held back long enough, and every hour
+        delete old data.
         """
         self.moved_at, now = time.monotonic(), round(time.time() * 1000)
         if records:
@@ -93,7 +97,7 @@ class Reader:
             self._forget_at = self.moved_at + FORGET_SECONDS
 
     def set_state(self, phase: Phase, detail: str) -> None:
-        """Record the state of reading. Notifications begin when the end of the topic is first reached."""
+        """Record the state of reading, and log a change. The end of the topic ends a reread; the first end starts sending."""
         self.moved_at = time.monotonic()
         if phase is Phase.FOLLOWING and self._store.is_rereading:
             self._store.catch_up()

@@ -96,7 +96,7 @@ class Alert(NamedTuple):
     shown_at: int | None
     """Time at which Alertmanager received the beginning; None: not yet."""
     shown_by: int | None
-    """Start time of the Alertmanager that received it."""
+    """Start time of the Alertmanager that received it; None: not yet."""
     closed_at: int | None
     """Time at which it received the end; None: not yet."""
 
@@ -133,7 +133,11 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Store:
-    """The file in `directory`. For one thread; it may be open several times. Raises `ConnectorError` like its database."""
+    """The file in `directory`. For one thread; it may be open several times.
+
+    Incidents older than `max_age_ms` are not sent; None sends all. The constructor and all methods raise `ConnectorError` if the
+    file is damaged or cannot be used.
+    """
 
     def __init__(self, directory: Path, receivers: Receivers, max_age_ms: int | None = None) -> None:
         self._receivers = receivers
@@ -149,9 +153,10 @@ class Store:
         self._database.close()
 
     def register_receivers(self) -> None:
-        """Queue all open incidents for each Alertmanager, and refused messages for the others, whose settings may have changed.
+        """Queue open incidents for each Alertmanager, and refused messages again for the others, whose settings may have changed.
 
-        Data of removed receivers is deleted.
+        Incidents that are not sent or held back are left out, and all of them before `start_sending`. Data of removed receivers
+        is deleted.
         """
         known = [*self._receivers.alertmanagers, *self._receivers.queued]
         marks = ", ".join("?" * len(known))
@@ -166,9 +171,9 @@ class Store:
             self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return partition → next offset of the topic with that id, and store the id. Another id than before restarts reading.
+        """Return partition → next offset of the topic with that id, and store the id.
 
-        The new topic may contain events of the former one.
+        Another id than before deletes the offsets and starts a reread: the new topic may contain events of the former one.
         """
         with self._transaction():
             known = self._database.execute("SELECT id FROM topic").fetchone()
@@ -199,7 +204,7 @@ class Store:
         return self._database.execute("SELECT 1 FROM topic WHERE telling").fetchone() is not None
 
     def start_sending(self, now: int) -> None:
-        """Start notifications: open incidents that are not too old, and all later changes. Ended incidents are not sent."""
+        """Queue the open incidents that are not too old, and from now on all changes. Ended incidents are not sent."""
         with self._transaction():
             self._database.execute("UPDATE topic SET telling = 1")
             for name, content in self._database.execute("SELECT name, known FROM clocks WHERE open").fetchall():
@@ -276,8 +281,9 @@ class Store:
 
     # ---------------------------------------------------------------------------------------------------------- messages
     def next_message(self, receiver: str, digest_above: int, limit: int, *, after_outage: bool) -> Message | None:
-        """Return the next message to `receiver`, counted as tried. It is returned again until `mark_delivered`.
+        """Return the next message to `receiver`, counted as tried; None if none waits.
 
+        The same one is returned until `mark_delivered` or `set_aside`.
         More than `digest_above` messages become a digest, at most `limit` of them; after an outage, more than one do. A message
         tried before stays unchanged, so that the receiver recognises a duplicate.
         """
@@ -341,7 +347,7 @@ class Store:
 
     # ----------------------------------------------------------------------------------------------------------- figures
     def count_open(self) -> dict[str, int]:
-        """Return the number of open incidents, by kind."""
+        """Return the number of open incidents by kind, including unsent ones; kinds without any are missing."""
         return Counter(incident.kind.value for incident in self._open_incidents())
 
     def unsent(self) -> dict[tuple[str, str], int]:

@@ -122,23 +122,23 @@ class IncidentFormatter(NamedTuple):
         return translate(message, self.language)
 
     def summarise(self, incident: Incident) -> str:
-        """Return an incident in one line: service, channel and target."""
+        """Return an incident in one line: `Deadline passed` or `Deadline near`, then service, channel and target."""
         where = ", ".join(filter(None, (self.service(incident), self._channel(incident))))
         return f"{self._text(HEADS[incident.kind])}{self._text(STOPS)}{where}, {self.describe_target(incident)}"
 
     def service(self, incident: Incident) -> str:
-        """Return the name of the service; for a call or visit without one, of its queue."""
+        """Return the name of the service, or its code if it has none; without a service, the name of the queue."""
         return self.services.get(incident.service, incident.service) or self._queue(incident)
 
     def describe_target(self, incident: Incident) -> str:
-        """Return the target in words: `first response within 10 working days`."""
+        """Return the target in words: `first response within 10 working days`; `first response` if no duration is known."""
         what = self._text(CLOCKS.get(incident.clock, incident.clock))
         if not incident.target:
             return what
         return self._text(WITHIN).format(what, self._amount(incident.target, incident.unit))
 
     def explain(self, notice: Notice, now: int) -> str:
-        """Return all facts of an incident at `now` (milliseconds since 1970), one line each."""
+        """Return all known facts of an incident at `now` (milliseconds since 1970), one line each."""
         incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
         facts = {
             "service": self._place(incident),
@@ -155,7 +155,7 @@ class IncidentFormatter(NamedTuple):
         return "\n".join(f"{self._text(FACTS[fact])}{stop}{text}" for fact, text in facts.items() if text)
 
     def headline(self, notices: Sequence[Notice]) -> str:
-        """Return a message in one line; without notices it is a test."""
+        """Return the subject of a message: a summary of one incident, counts for a digest, or the test text without notices."""
         if not notices:
             return self._text(TESTS)
         if len(notices) > 1:
@@ -176,7 +176,7 @@ class IncidentFormatter(NamedTuple):
         return f"{self.summarise(incident)}\n  {self._text(SEPARATORS).join([*facts, self._contact(incident)])}"
 
     def _contact(self, incident: Incident) -> str:
-        """Return the number of a contact in its source system, and the connector's instance name."""
+        """Return the number of a contact in its source system, and the connector's instance name; without one, the whole id."""
         number, source = incident.contact.rpartition(":")[2], source_of(incident.contact)
         return self._text(CONTACT).format(number, source) if source else incident.contact
 
@@ -228,7 +228,7 @@ class IncidentFormatter(NamedTuple):
         return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{self._text(DAYS)} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
-        """Return a duration in its largest unit and the next smaller one, such as `2 h 05 min`."""
+        """Return a duration in its largest unit and the next smaller one, unless that is 0: `2 h 05 min`. Days begin at 48 h."""
         minutes, seconds = divmod(milliseconds // 1000, 60)
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24) if hours >= 2 * DAY_HOURS else (0, hours)

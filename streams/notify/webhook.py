@@ -33,7 +33,8 @@ class WebhookTransport:
     def send(self, outgoing: OutgoingMessage) -> None:
         """Send a message with its own id.
 
-        Raises `NotAcceptedError`, `RefusedError`, and `GoneError` for the status 410, as the specification requires.
+        Raises `GoneError` for the status 410, as the specification requires, `RefusedError` if the receiver refuses the message
+        permanently, and `NotAcceptedError` otherwise.
         """
         try:
             self._sender.send(outgoing.id, self._write(outgoing))

@@ -49,7 +49,7 @@ class Chapter(NamedTuple):
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     plots: tuple[tuple[str, str], ...]
-    """Title and SVG of each chart; empty without arrivals to show."""
+    """Title and SVG of each chart; empty if the report has no arrival profile for this table."""
 
 
 class Known(NamedTuple):
@@ -70,14 +70,14 @@ class Document(NamedTuple):
     notes: tuple[str, ...]
     known: tuple[Known, ...]
     totals: tuple[tuple[str, int], ...]
-    """Channel, number of contacts received."""
+    """Channel, number of contacts received; without feedback."""
     chapters: tuple[Chapter, ...]
     arrival_profiles: tuple[ArrivalProfile, ...]
     definitions: tuple[tuple[str, str], ...]
 
 
 def build_document(report: Report, history: History, options: WebOptions, language: str) -> Document:
-    """Return the report as a document in `language`."""
+    """Return the report as a document in `language`, `fr` or `en`."""
     texts = TEXTS[language]
     arrival_profiles = {arrival_profile.channel: arrival_profile for arrival_profile in report.arrival_profiles}
     with_profile: set[str] = set()
@@ -177,7 +177,7 @@ def _chapter(table: Table, arrival_profile: ArrivalProfile | None, options: WebO
 
 
 def _name_rows(dimension_keys: Sequence[Dimensions], options: WebOptions, language: str) -> dict[Dimensions, str]:
-    """Return the display names of rows: configured labels or defaults, with the site where names are equal."""
+    """Return the display names of rows: configured labels or defaults, with a `_distinction` where names are equal."""
     texts = TEXTS[language]
     queues = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in options.queues}
     names = {}

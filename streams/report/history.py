@@ -80,7 +80,7 @@ class _Rows:
 
 
 class HistoryView(TopicView[_Rows]):
-    """View that collects all rows, then returns the figures of the civil days from `first` to `last`.
+    """View that collects all rows, then returns the figures of the civil days from `first` to `last` inclusive.
 
     `ended` is set at the end of the reading: all existing rows are read, the topic does not exist, or Kafka refuses access.
     Later states and rows are ignored: they would be newer than `History.as_of`.
@@ -94,14 +94,14 @@ class HistoryView(TopicView[_Rows]):
         self._last = last
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader, and set `ended` if the reading is over."""
+        """Record the state of the reader, and set `ended` if the reading is over; ignored once that is set."""
         if not self.ended.is_set():
             super().set_state(reader_state)
             if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:
                 self.ended.set()
 
     def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Apply rows of one partition."""
+        """Apply rows of one partition, or ignore them once `ended` is set."""
         if not self.ended.is_set():
             super().apply_all(partition, rows, written_at)
 
@@ -109,7 +109,10 @@ class HistoryView(TopicView[_Rows]):
         return _Rows(partitions)
 
     def history(self) -> History:
-        """Return the figures of the collected rows. Rows that cannot be decoded are only counted, in `unreadable`."""
+        """Return the figures of the rows collected up to now, even if the reading is not over.
+
+        Rows that cannot be decoded are only counted, in `unreadable`.
+        """
         reading = self._current if self._loading is None else self._loading
         days: dict[tuple[date, Dimensions], Figure] = {}
         totals: dict[Dimensions, Figure] = {}
@@ -160,7 +163,7 @@ class HistoryView(TopicView[_Rows]):
 def read_history(
     brokers: str, client: Mapping[str, Any], zone: ZoneInfo, first: date, last: date, timeout_seconds: float
 ) -> History:
-    """Return the latest committed figures of the days from `first` to `last`.
+    """Return the latest committed figures of the days from `first` to `last` inclusive.
 
     Raise `HistoryError` if the topic does not exist, Kafka refuses access, or the end is not reached in `timeout_seconds`.
     """

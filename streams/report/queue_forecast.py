@@ -30,7 +30,7 @@ class Staffing(NamedTuple):
     agents_erlang_a: int | None
     """Agents needed by Erlang A; None if no number reaches the target, or if the patience is unknown."""
     now: Performance | None
-    """Expected performance of the present agents, by Erlang A if the patience is known; None without agents."""
+    """Expected performance of the present agents, by Erlang A if the patience is known; None if none are present or known."""
 
 
 class QueueForecast(NamedTuple):
@@ -44,13 +44,13 @@ class QueueForecast(NamedTuple):
     agents: int | None
     """Agents available or on a contact now; None for visits, whose sources report no agents, and for queues without totals."""
     staffing: Staffing | None
-    """None without a forecast, or with fewer than `MIN_HANDLED` handled contacts."""
+    """None without a forecast, or without a mean handle time (fewer than `MIN_HANDLED` handled contacts, or no duration)."""
 
 
 def forecast_queues(history: History, now: datetime, options: WebOptions) -> list[QueueForecast]:
-    """Return the forecast of each queue with a contact in the last `WEEKS` weeks, sorted by channel and name.
+    """Return the forecast of each queue with a contact in the days of `history`, sorted by dimensions.
 
-    `history` must contain these days and today.
+    `history` must contain the last `WEEKS` weeks and today.
     """
     local = now.astimezone(options.time_zone)
     today, hour = local.date(), local.hour + local.minute / 60
@@ -121,7 +121,7 @@ def _staff(
 
 
 def estimate_patience(waited_seconds: float, abandoned: int) -> float:
-    """Return the mean patience in seconds; infinite below `MIN_ABANDONED` abandoned contacts.
+    """Return the mean patience in seconds; infinite below `MIN_ABANDONED` abandoned contacts, or without any wait.
 
     It is the total wait of all contacts ÷ the number of abandoned ones: the maximum likelihood estimate of an exponential
     patience that is censored by answers (Mandelbaum and Zeltyn 2007, section 5).

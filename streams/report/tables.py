@@ -1,7 +1,8 @@
 """Figures of a period as tables; pure functions without texts or files.
 
-Each named row counts at least `MIN_CITIZENS` contacts. Smaller rows are combined into one, which reaches this minimum too, so
-that no line of a published report is about few citizens. A satisfaction measure needs as many answers.
+Each named row counts at least `MIN_CITIZENS` contacts, so that no named line of a published report is about few citizens. Smaller
+rows are combined into one, which reaches this minimum too unless the total is below it. A satisfaction measure needs as many
+answers.
 """
 
 from collections import defaultdict
@@ -47,9 +48,11 @@ class Value(NamedTuple):
 
     value: float | None
     unit: str
-    """`count`, `share` (0 to 1), `seconds`, `days`, `euros`, `score` or `points` (-100 to 100)."""
+    """`count`, `share` (0 to 1), `seconds`, `days`, `euros` or `points` (-100 to 100)."""
     numerator: float | None = None
-    """For a share or a mean: `value` is `numerator` ÷ `denominator`. None for others."""
+    """For a share or a mean: `value` is `numerator` ÷ `denominator`.
+
+    None for counts, and for satisfaction measures, whose `denominator` is the number of answers."""
     denominator: int | None = None
     low: float | None = None
     """Lower bound of the confidence interval; None, like `high`, without one."""
@@ -69,10 +72,10 @@ OTHERS: Final = Dimensions("", "", "", "")
 
 
 class Table(NamedTuple):
-    """A table; its first row is the total."""
+    """A table; its first row is the total, except in tables of SLA targets, which have none."""
 
     name: str
-    """Key of its texts: a channel, `sla` or a measure."""
+    """Key of its texts: a channel, `sent` (letters), `sla`, `sla_by_service` or a satisfaction measure."""
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
@@ -173,8 +176,9 @@ def _rows(
     size: Size,
     minimum_total: int = 1,
 ) -> tuple[Row, ...]:
-    """Return the total, then a row for each key. Rows with a `size` below `MIN_CITIZENS` are combined into a last one, `OTHERS`.
+    """Return the total, then a row for each key with contacts, sorted by dimensions. `OTHERS` comes last, if needed.
 
+    `OTHERS` combines the rows with a `size` below `MIN_CITIZENS`, then the next larger ones until it reaches this minimum too.
     Return no rows if the size of the total is below `minimum_total`.
     """
     total, others = new_day(figure_schema), new_day(figure_schema)
@@ -229,7 +233,7 @@ class _FigureCells:
 
 
 def share(numerator: int, denominator: int) -> Value:
-    """Return a cell with the share `numerator` ÷ `denominator`."""
+    """Return a cell with the share `numerator` ÷ `denominator`, or without a value if `denominator` is 0."""
     return Value(numerator / denominator if denominator else None, "share", numerator, denominator)
 
 

@@ -65,7 +65,7 @@ def _write_html(document: Document) -> bytes:
 
 # ------------------------------------------------------------------------------------------------------------------- CSV
 def _write_csv(document: Document, period: Period) -> bytes:
-    """Return one line per number, for programs and pivot tables; in French with `;` and decimal commas, as Excel expects."""
+    """Return a header and one line per cell, for programs and pivot tables; in French with `;` and decimal commas, for Excel."""
     t = TEXTS[document.language]
     french = document.language == "fr"
     out = io.StringIO(newline="")

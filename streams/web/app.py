@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TICK_SECONDS: Final = 5
-"""Longest time between two messages, in seconds; a third of `stale_after_seconds` if that is shorter.
+"""Longest time between two messages while a board is open, in seconds; a third of `stale_after_seconds` if that is shorter.
 
 A board that receives none for `stale_after_seconds` reports a lost connection."""
 SEND_TIMEOUT_SECONDS: Final = 30
@@ -114,7 +114,7 @@ class Stream:
         self._is_limit_logged = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the viewer leaves or the server stops."""
+        """Stream until the viewer leaves or the server stops; answer 503 and log a warning if too many streams are open."""
         if self._open >= self._max_viewers:
             if not self._is_limit_logged:
                 log.warning("%s boards are open (web.max_viewers): refusing more", self._open)
@@ -282,7 +282,7 @@ def create_app(
     """Return the application that shows `view` and `citizens`, and that starts and stops `readers`.
 
     `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
-    `readers` must keep `view`, `citizens` and `risks` up to date; without the latter, their figures are left out.
+    `readers` must keep `view`, `citizens` and `risks` up to date. Without `citizens` or `risks`, their figures are left out.
     """
     site = Site(
         view, readers, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
@@ -308,7 +308,7 @@ class Server(http_server.Server):
         self._broadcaster: Broadcaster = app.state.broadcaster
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop; called ten times a second."""
+        """Return whether to stop, on request or because the broadcaster failed; called ten times a second."""
         return await super().on_tick(counter) or self._broadcaster.failed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -323,7 +323,7 @@ def serve(
     collectors: Iterable[Collector] = (),
     describe_metrics: DescribeMetrics = dict,
 ) -> bool:
-    """Serve the board until SIGINT or SIGTERM; return False if it stopped because the broadcaster failed.
+    """Serve the board until SIGINT or SIGTERM, and return True; return False if it stopped because the broadcaster failed.
 
     Raise `OSError` immediately if the port cannot be bound. `policies` returns the SLA policies at each call. `/metrics`
     also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.

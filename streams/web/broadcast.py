@@ -102,7 +102,10 @@ class Broadcaster:
             self._published.notify_all()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield encoded events until `close`: the board immediately, then the latest message after each new one."""
+        """Yield encoded events until `close`: the board as soon as it is made, then the latest message after each new one.
+
+        A later event has the board only if it changed since the previous one.
+        """
         number, board_number = self._last.number, -1
         self._listeners += 1
         self._newcomers = True

@@ -62,7 +62,7 @@ class DisclosedFigures:
     active: Mapping[tuple[Period, str], int]
     """Period (a week or four weeks), service → citizens who began a contact."""
     active_of_all: Mapping[Period, int]
-    """Period → the same for all services; a citizen of several services counts once."""
+    """Period → citizens who began a contact with any service; a citizen of several services counts once."""
     contacts_by_reason: Mapping[tuple[str, str, str], int]
     """Service, channel, reason why the contact was avoidable (or `other`) → contacts begun."""
     contacts_by_previous_channel: Mapping[tuple[str, str, str], int]
@@ -73,7 +73,7 @@ class DisclosedFigures:
     """Service, channel, whether it was a first contact, whether a recontact followed → contacts handled in the week of
     `handled_start`."""
     pending: Mapping[tuple[str, str], int]
-    """Service, channel → contacts handled in the last week. Empty once their recontact windows are over."""
+    """Service, channel → contacts handled in the last completed week. Empty once their recontact windows are over."""
     withheld: Mapping[str, int]
     """Name of a figure, such as `active` or `hops` → how many of its numbers are withheld."""
 
@@ -280,7 +280,7 @@ _EITHER: Final = (True, False)
 
 
 def _cell_reader(figure: Figure) -> Callable[[str], Cell]:
-    """Return a function that reads one number of a period by its name."""
+    """Return a function that reads a number of `figure`, and the number of citizens behind it, by the name of its count."""
     index, counts = CITIZENS.index, figure.counts
     return lambda name: Cell(counts[index[name]], counts[index[f"{name}_citizens"]])
 

@@ -11,7 +11,7 @@ from connectors.sdk.sockets import listen
 __all__ = ["STOP_SECONDS", "Server", "answered_hosts", "listen"]
 
 STOP_SECONDS: Final = 3
-"""Longest wait for open requests when a server stops."""
+"""Longest wait for open requests when a server stops, in seconds."""
 
 
 class Server(http_server.Server):
@@ -29,10 +29,10 @@ class Server(http_server.Server):
 
 
 def answered_hosts(host: str, hosts: Iterable[str]) -> list[str]:
-    """Return the accepted host names of a server on `host`; on the loopback interface only local names and `hosts`.
+    """Return the accepted host names of a server on `host`: local names, `host` and `hosts` on the loopback interface, else all.
 
-    This prevents DNS rebinding: otherwise a page of evil.example, whose name an attacker resolves to 127.0.0.1, could read our
-    responses.
+    The limit prevents DNS rebinding: otherwise a page of evil.example, whose name an attacker resolves to 127.0.0.1, could read
+    our responses.
     """
     return ["localhost", "127.0.0.1", "[::1]", host, *hosts] if _is_loopback(host) else ["*"]
 

@@ -38,7 +38,7 @@ _decode_progress = msgspec.json.Decoder(Progress).decode
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Start and end of a civil day of 23, 24 or 25 hours, in seconds since 1970."""
+    """Start and exclusive end of a civil day of 23, 24 or 25 hours, in seconds since 1970."""
 
     start: int
     end: int
@@ -62,7 +62,7 @@ class MergedRows:
     ) -> None:
         self.partitions = tuple(partitions)
         self.now = now
-        """Moment of `day` and of the recent window."""
+        """Time of the last `advance_to`, which `day` and the recent window contain."""
         self.day = Day.of(now, zone)
         self.progress: dict[int, Progress] = {}
         self.written_at: dict[int, int] = {}
@@ -95,7 +95,7 @@ class MergedRows:
                 self._report(error)
 
     def advance_to(self, now: datetime) -> None:
-        """Merge the changed rows, move on to the day of `now`, and drop older buckets."""
+        """Merge the changed rows, move on to the day of `now`, and drop buckets before it and before the recent window."""
         day = Day.of(now, self._zone)
         retained_from = min(day.start, recent_span(now)[0])
         self.now = now
@@ -207,13 +207,16 @@ class MergedRows:
 
 
 def recent_span(now: datetime) -> tuple[int, int]:
-    """Return the start of the first bucket wholly within `RECENT_SECONDS` before `now`, and the end of the current bucket."""
+    """Return the start of the first bucket wholly within `RECENT_SECONDS` before `now`, and the end of the current bucket.
+
+    Both are in seconds since 1970.
+    """
     at = int(now.timestamp())
     return -((RECENT_SECONDS - at) // BUCKET_SECONDS) * BUCKET_SECONDS, (at // BUCKET_SECONDS + 1) * BUCKET_SECONDS
 
 
 def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
-    """Return a new figure: `sum_` with `new` in place of `old`. Snapshots share `sum_`, so it must not change."""
+    """Return a new figure: the counts of `sum_` plus `new` minus `old` (None: 0). Snapshots share `sum_`: it must not change."""
     zeros = [0] * len(new.counts)
     rows = (row.counts if row else zeros for row in (sum_, new, old))
     return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(new.stocks), {})

@@ -120,7 +120,7 @@ class WebOptions:
 
     @property
     def known(self) -> tuple[Dimensions, ...]:
-        """Dimensions of all configured queues and services."""
+        """Dimensions of all configured queues, then of all configured services."""
         return (
             *(queue.dimensions for queue in self.queues),
             *(dimensions for service in self.services for dimensions in service.dimension_keys),

@@ -53,7 +53,7 @@ class TopicView(ABC, Generic[State]):
         return self._reader_state
 
     def set_state(self, reader_state: ReaderState) -> None:
-        """Record the state of the reader; at `FOLLOWING`, the rows read since `begin` replace those shown before."""
+        """Record the state of the reader, and call `on_change`. At `FOLLOWING`, the rows since `begin` replace earlier ones."""
         with self._lock:
             self._reader_state = reader_state
             if reader_state is ReaderState.FOLLOWING and self._loading is not None:
@@ -66,9 +66,9 @@ class TopicView(ABC, Generic[State]):
             self._loading = self._new_reading(partitions)
 
     def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
-        """Apply rows of one partition; the last one was written at `written_at` (milliseconds since 1970, 0 if unknown).
+        """Apply rows of one partition, and call `on_change`. They become visible together, or with the end of a new reading.
 
-        Others see all of these rows or none.
+        The last row was written at `written_at` (milliseconds since 1970, 0 if unknown).
         """
         with self._lock:
             target = self._current if self._loading is None else self._loading

@@ -40,7 +40,7 @@ class Snapshot:
     curve: Mapping[str, Mapping[int, Figure]]
     """Channel → start of a five-minute bucket of today → counts."""
     latest: Mapping[Dimensions, int]
-    """Dimensions → start of the latest five minutes of today with an arrival, seconds since 1970."""
+    """Dimensions → start of the latest five minutes of today or the recent window with an arrival, seconds since 1970."""
     due: Mapping[Dimensions, Mapping[int, int]]
     """Dimensions of SLA targets → start of a five-minute bucket, seconds since 1970 → open clocks with a deadline in it.
 
@@ -95,7 +95,7 @@ class FiguresView(TopicView[MergedRows]):
         super().__init__(MergedRows((), zone, now, self._report_unreadable))
 
     def apply(self, partition: int, key: bytes | None, value: bytes | None, written_at: int = 0) -> None:
-        """Apply one row; a value of None removes it. Unreadable rows are counted, not raised."""
+        """Apply one row; a value of None removes it. An unreadable row is counted and logged; it raises nothing."""
         self.apply_all(partition, [(key, value)], written_at)
 
     def snapshot(self, now: datetime) -> Snapshot:

@@ -65,7 +65,10 @@ class Database:
             )
 
     def select(self, table: str, select: str, clause: str, order: Sequence[str] = (), limit: int = 0) -> list[Row]:
-        """Return rows in PostgreSQL's notation. Raises `sqlite3.Error` for invalid SQL and unknown columns."""
+        """Return the rows that match `clause`, with times in PostgreSQL's notation; `limit` 0 means all.
+
+        Raises `sqlite3.Error` for invalid SQL and unknown columns.
+        """
         query = f"SELECT {select} FROM {table} WHERE {clause}"  # noqa: S608 - the interface takes SQL
         query += f" ORDER BY {', '.join(order)}" if order else ""
         query += f" LIMIT {limit}" if limit else ""
@@ -89,7 +92,7 @@ def _custom_field(fields: str | None, number: str) -> Any:
 
 
 def _stored(value: Any) -> Any:
-    """Return times with all digits, so that they sort as texts."""
+    """Return times with all digits, so that they sort as texts; other values unchanged."""
     try:
         return write_local(read_local(value)) if isinstance(value, str) and len(value) > 10 else value
     except ValueError:
@@ -97,7 +100,7 @@ def _stored(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return times without trailing zeros in the fraction, as PostgreSQL writes them."""
+    """Return times without trailing zeros in the fraction, as PostgreSQL writes them; other values unchanged."""
     try:
         return _ZEROS.sub("", value) if isinstance(value, str) and write_local(read_local(value)) == value else value
     except ValueError:

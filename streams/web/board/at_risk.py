@@ -1,7 +1,7 @@
 """Contacts at risk of missing an SLA target, from the clock events of `contact.sla.v1`.
 
 The board shows only what the service needs to find a contact: the last characters of its id, its service, site and queue,
-and its deadline.
+and its deadline. Calls and visits are left out, since the board shows their queues.
 """
 
 import logging
@@ -32,7 +32,7 @@ class AtRiskTarget(NamedTuple):
     """An SLA clock of a contact whose deadline is near."""
 
     due_at: int
-    """Milliseconds since 1970."""
+    """Deadline, in milliseconds since 1970."""
     contact: str
     """Full id of the contact, never sent to the board."""
     policy: str
@@ -44,16 +44,19 @@ class AtRiskTarget(NamedTuple):
 
     @property
     def contact_suffix(self) -> str:
-        """Last characters of the contact's id: at most `SUFFIX_LENGTH`, and at most half of the part after its last colon."""
+        """Last characters of the contact's id: at most `SUFFIX_LENGTH`, and at most half of the part after its last colon.
+
+        Empty if that part has only one character.
+        """
         number = self.contact.rpartition(":")[2]
         return number[-min(SUFFIX_LENGTH, len(number) // 2) :] if len(number) > 1 else ""
 
 
 class AtRiskTargets(NamedTuple):
-    """Known SLA clocks at risk."""
+    """Known SLA clocks at risk, without those of calls and visits."""
 
     next: list[AtRiskTarget]
-    """Those with the earliest deadlines, at most `MAX_LISTED`."""
+    """Those with the next deadlines, the earliest first; without overdue ones, and limited in number."""
     number: int
     """Number of all known clocks at risk, including overdue ones whose breach has not been read yet."""
 
@@ -147,9 +150,10 @@ class AtRiskView(TopicView[_Risks]):
         super().__init__(_Risks())
 
     def next(self, now: int, limit: int = MAX_LISTED) -> AtRiskTargets | None:
-        """Return the next deadlines at risk after `now` (milliseconds since 1970); None unless `reader_state` is `FOLLOWING`.
+        """Return the next `limit` deadlines at risk after `now` (milliseconds since 1970), and the number of all clocks at risk.
 
-        If the topic does not exist, no SLA clock has ever started: the result is then empty.
+        None unless `reader_state` is `FOLLOWING`: while the topic is being read, or no broker answers. If the topic does not
+        exist, no SLA clock has ever started: the result is then empty.
         """
         with self._lock:
             if self._reader_state is ReaderState.NO_TOPIC:

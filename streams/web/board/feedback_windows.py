@@ -27,9 +27,9 @@ class FeedbackWindows:
         self._touched: set[Dimensions] = set()
 
     def put(self, kind: str, start: int, dimensions: Dimensions, partition: int, value: bytes | None) -> None:
-        """Apply the row of a bucket or a day; None removes it. Rows older than all windows are ignored.
+        """Apply the row of a bucket or a day; None removes it. `advance_to` then updates the sums.
 
-        Raise `msgspec.DecodeError` if it cannot be decoded.
+        Rows older than all windows are ignored. Raise `msgspec.DecodeError` if it cannot be decoded.
         """
         day = start if kind == "day" else local_time(start, self._zone).toordinal()
         rows, row = self._rows.setdefault(dimensions, {}), (day, kind, start, partition)

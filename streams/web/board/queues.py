@@ -23,7 +23,7 @@ class Flows(msgspec.Struct, frozen=True):
     """Counts, rates and means of one or several queues in a span of time."""
 
     received: int
-    """Sum of the answered, abandoned, left and still waiting."""
+    """Contacts that entered a queue: the answered, abandoned, left and still waiting."""
     answered: int
     abandoned: int
     """All abandoned, including `abandoned_short`, those within the short-abandon limit."""
@@ -94,12 +94,15 @@ class LastArrival(msgspec.Struct, frozen=True):
     channel: str
     site: str
     until: int | None
-    """End of the latest five minutes with an arrival, milliseconds since 1970; None if none arrived today."""
+    """End of the latest five minutes with an arrival, milliseconds since 1970; None if none is known from today."""
     quiet_after_seconds: float
 
 
 def queues_of(snapshot: Snapshot, options: WebOptions) -> list[Queue]:
-    """Return all queues by channel: the configured ones in their order, then those found in the data, sorted by dimensions."""
+    """Return all queues by channel: the configured ones in their order, then those found in the data, sorted by dimensions.
+
+    Call figures without a queue count agents, and are left out.
+    """
     known = {queue.dimensions for queue in options.queues}
     found = sorted(
         dimensions

@@ -45,7 +45,7 @@ class WorkingTime(msgspec.Struct, frozen=True):
 
 
 class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One SLA target (policy and clock), for all services together: open clocks and the share met today."""
+    """One SLA target (policy, clock and channel), for all services together: open clocks and the share met today."""
 
     policy: str
     clock: str
@@ -59,7 +59,9 @@ class SlaTargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_overdue_at: int | None
     """Earliest deadline of the overdue clocks, milliseconds since 1970; None if none is overdue."""
     overdue_by: WorkingTime | None
-    """Working time since then. None if none is overdue, or if the target counts elapsed time or is no longer in force."""
+    """Working time since `oldest_overdue_at`; None if none is overdue.
+
+    None also if the target counts elapsed time or is no longer in force, or if its calendar does not reach that far."""
     kept: Ratio
     """Share of targets met today: met ÷ (met + breached), as in reports and metrics.
 
@@ -102,7 +104,7 @@ class AtRisk(msgspec.Struct, frozen=True, kw_only=True):
     policy: str
     clock: str
     due_at: int
-    """Milliseconds since 1970."""
+    """Deadline, in milliseconds since 1970."""
     working_time: WorkingTime | None
     """Working time until the deadline; None as in `SlaTargetStatus.overdue_by`."""
 
@@ -123,7 +125,7 @@ class SlaOverview(msgspec.Struct, frozen=True):
     openings: list[OpeningState]
     """Calendars of all policies in force, in the order of the SLA file."""
     standing: list[SlaTargetStatus]
-    """State of each SLA target, in the order of the SLA file; targets that are no longer in force come last."""
+    """State of each SLA target with figures, in the order of the SLA file; targets that are no longer in force come last."""
     waiting: list[WaitingCounts]
     """Waiting calls and visits: only services and sites where some are at risk or overdue."""
     overdue: list[Deadline]
@@ -136,7 +138,7 @@ class SlaOverview(msgspec.Struct, frozen=True):
     overdue_contacts: int
     """Number of contacts in all overdue lines."""
     next_at_risk: list[AtRisk] | None
-    """Contacts at risk with the next deadlines; None while they are being read, or without a reader."""
+    """Contacts at risk with the next deadlines, without calls and visits; None while their events are not, or not all, read."""
     at_risk_unknown: int
     """Number of clocks at risk whose contacts are unknown, because Kafka has already deleted their events. They may be due before
     all others."""
@@ -193,7 +195,8 @@ class _Terms:
 def sla_overview_of(snapshot: Snapshot, options: WebOptions, risks: AtRiskTargets | None = None) -> SlaOverview:
     """Return the state of all SLA targets, overdue contacts and next deadlines.
 
-    `risks` are the contacts at risk; None if unknown.
+    Contacts of channels whose history is being read are not listed as overdue or due. `risks` are the contacts at risk; None if
+    unknown.
     """
     now = milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)

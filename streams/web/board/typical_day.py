@@ -68,10 +68,10 @@ class PastDays:
                 del self._days[day], self._sums[day]
 
     def whole_days(self, history_read_until: int | None) -> list[PastDay]:
-        """Return the complete days of the last `WEEKS` weeks, the latest first. A day without calls has zeros.
+        """Return the complete days of the last `WEEKS` weeks before today, the latest first. A day without calls has zeros.
 
-        The first known day with calls is left out, since it may be incomplete. While history is being read, days from
-        `history_read_until` on (milliseconds since 1970) are left out too; None means that no history is being read.
+        The first known day with calls may be incomplete: it and all earlier days are left out. While history is being read, days
+        from `history_read_until` on (milliseconds since 1970) are left out too; None means that no history is being read.
         """
         known = [day for day, sums in self._sums.items() if any(sums)]
         first = min(known, default=self._today)
@@ -112,7 +112,7 @@ class TypicalDay(msgspec.Struct, frozen=True):
 
 
 def typical_day_of(past: Sequence[PastDay], now: datetime, options: WebOptions) -> TypicalDay | None:
-    """Return the typical course of the day of `now`, from the complete days `past`. None if too few of them are similar days."""
+    """Return the typical course of the day of `now`, from the complete days `past`. None if too few are similar to it."""
     local = now.astimezone(options.time_zone)
     today, by_day = local.date(), {past_day.day: past_day for past_day in past}
     similar = [by_day[day] for day in similar_days(today, WEEKS, options.is_holiday) if day in by_day]

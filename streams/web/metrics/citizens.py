@@ -29,7 +29,7 @@ class CitizensCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics that have samples; nothing before the first complete reading."""
+        """Yield all metrics that have samples; nothing while `disclose` returns None."""
         disclosed = self._disclose()
         if disclosed is not None:
             for metric in (*_metrics(disclosed), self._starts(disclosed)):

@@ -110,7 +110,7 @@ def _estimates(figure: Figure) -> Iterator[_Estimated]:
 
 
 def _part(figure: Figure, part: str, minimum: int) -> Values:
-    """Return measure → field `part` of its `Estimate`; without measures that have fewer answers than `minimum`."""
+    """Return measure → field `part` of its `Estimate`; without measures that have a `total` below `minimum` or no estimate."""
     return {
         (measure,): getattr(estimated, part)
         for measure, total, estimated in _estimates(figure)

@@ -112,7 +112,7 @@ class FigureRowsBuilder:
         )
 
     def _split_corrected(self, dimensions: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
-        """Return the figure with all counts, and one with only the corrected counts."""
+        """Return a figure with corrected counts added back to `counts`, and one with only the corrected counts."""
         if not figure.corrected:
             return figure, _ZEROS[dimensions.channel]
         before = self._split.get(dimensions)
@@ -196,7 +196,7 @@ class Counted(FigureMeasure):
 
     @property
     def suffix(self) -> str:
-        """Suffix of the name in Prometheus."""
+        """Suffix of the name in Prometheus; empty unless a subclass has one."""
         return ""
 
     @property
@@ -301,7 +301,7 @@ class WindowGauge(Measure[WindowKey]):
         return self.window in {"", key[1]}
 
     def select_figures(self, rows: FigureRows) -> Mapping[WindowKey, Figure]:
-        """Return the sums by window."""
+        """Return the feedback by dimensions and window."""
         return rows.feedback
 
     def read(self, key: WindowKey, figure: Figure) -> Values:  # noqa: ARG002 - the same for all keys
@@ -383,7 +383,7 @@ class Scores(Counted):
 
 
 def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
-    """Yield `measures`, and after each counter and histogram its correction metric.
+    """Yield `measures`, and after each counter and histogram its correction metric, unless it has none (`has_corrected`).
 
     A correction metric has the same labels and buckets, and zeros from the start, so that Prometheus sees the first
     correction. The true increase is the increase of the metric minus that of its correction metric.

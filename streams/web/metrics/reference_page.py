@@ -109,7 +109,10 @@ def _describe_correction(metric: Metric) -> MetricDescription:
 
 
 def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
-    """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process."""
+    """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process.
+
+    Raise `LookupError` for a metric without a text.
+    """
     options = WebOptions(brokers="")
     figures = FiguresCollector(lambda _: sample_figures.snapshot(policies), options, lambda: sample_figures.NOW)
     citizens = CitizensCollector(sample_figures.sample_disclosed_figures, options.time_zone)

@@ -12,7 +12,7 @@ const icon = document.querySelector("link[rel=icon]");
 const title = document.title;
 let announced = null; // key → level of the last announced alerts
 
-/** Return the alert of a queue, in which `late` contacts wait beyond their SLA target. */
+/** Return the alert of a queue, of any level; `late` of its contacts wait beyond their SLA target. */
 function alertOfQueue(queue, late, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
   const values = { ...counts({ n: queue.waiting }), time: duration(waited(queue)) };
@@ -27,8 +27,8 @@ function alertOfQueue(queue, late, board) {
 }
 
 /**
- * Return the alerts of all queues, and the number of SLA targets that they cover, so that no contact appears twice. For a service
- * with several queues, overdue contacts are attributed to the queue with the longest wait.
+ * Return an alert of any level for each queue, and the numbers of SLA targets that they cover, so that no contact appears twice.
+ * For a service with several queues, overdue contacts are attributed to the queue with the longest wait.
  */
 function alertsOfQueues(board) {
   const covered = { overdue: 0, at_risk: 0 };
@@ -51,7 +51,7 @@ function alertsOfQueues(board) {
 
 const RATES = { service: "alert_service", recent: "alert_recent", abandonment: "alert_abandonment" };
 
-/** Return the marked rates of a channel: of all its queues together, otherwise of the queues with the highest level. */
+/** Return an alert of any level for each rate of a channel: of all its queues together, or of those with a higher level. */
 export function alertsOfRates(channel, board) {
   const all = sumOf(channel, board);
   const own = levelsOfAll(all, board);
@@ -84,7 +84,7 @@ function alertsOfBacklogs(board) {
 /** Return the states of SLA targets whose figures are current. */
 export const currentTargets = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
-/** Return the alerts of SLA targets that the alerts of queues do not cover. */
+/** Return the alerts, of any level, of SLA targets that the alerts of queues do not cover. */
 function alertsOfTargets(board, covered) {
   const standing = currentTargets(board);
   const sum = (name) => standing.reduce((total, target) => total + target[name], -covered[name]);

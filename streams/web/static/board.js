@@ -124,7 +124,7 @@ function formulas() {
 
 const WALL_ROWS = 31; // limit of rows on a wall, of queues or SLA targets plus services
 
-/** Return the additional lines of the heading of SLA targets, which shows the opening hours. */
+/** Return the number of lines after the first in the heading of SLA targets, which shows the opening hours. */
 function countMoreLines() {
   const [head, title] = [$("targets-title").parentElement, $("targets-title")].map((box) => box.getBoundingClientRect().height);
   return title ? Math.floor(head / title) - 1 : 0;

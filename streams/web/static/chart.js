@@ -140,7 +140,7 @@ export class Chart {
     ctx.restore();
   }
 
-  /** Return the `values` of one step, and the typical number of calls in it (null if unknown). */
+  /** Return the `values` of one step, and the typical number of calls in it (null if unknown); null without a step. */
   moment(index) {
     if (index === null || index === undefined) return null;
     const usual = this.columns[4][index] ?? null;

@@ -11,7 +11,7 @@ export const SYMBOLS = ["●", "▲", "■"];
 // Minimum number of contacts for marking a share.
 export const SMALLEST_SAMPLE = 10;
 
-/** Return the level of `value`; if `action` is below `attention`, low values are bad. */
+/** Return the level of `value`, normal for null; if `action` is below `attention`, low values are bad. */
 export function levelOf(value, { attention, action }) {
   if (value === null) return NORMAL;
   const reached = action < attention ? (limit) => value < limit : (limit) => value >= limit;

@@ -1,5 +1,5 @@
-// Common to board and wall: receives the stream (and reconnects after any failure), and shows whether the figures are current (if not, why) and which sources are
-// silent.
+// Common to board and wall: receives the stream (and reconnects after any failure), and shows whether the figures are current (if
+// not, why) and which sources are silent.
 
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
@@ -21,7 +21,7 @@ function isShut({ channel, site }) {
   return queues.length > 0 && queues.every(isClosed);
 }
 
-/** Return the watched sources, each with whether it has been silent for too long. */
+/** Return the watched sources, each with whether it has been silent for too long; by default one for all calls. */
 export function sources() {
   const none = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
   const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [none];

@@ -25,13 +25,13 @@ export const setOpenings = (value) => {
   openings = value;
 };
 
-/** Return in words how many contacts wait in these queues and how many are in progress, if any. */
+/** Return a list of texts: how many contacts wait in these queues, and how many are in progress, each if any. */
 export function describeInside(...queues) {
   const sum = (name) => queues.reduce((total, queue) => total + queue[name], 0);
   return ["waiting", "in_progress"].filter(sum).map((name) => t(`still_${name}`, counts({ n: sum(name) })));
 }
 
-/** Return in words the contacts present although closed, in the queues with this calendar. */
+/** Return texts on the contacts present in the queues with this calendar; none while it is open. */
 function describeBehind({ calendar, is_open }, queues) {
   return is_open ? [] : describeInside(...queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel)));
 }

@@ -109,7 +109,7 @@ function standing({ promises }) {
 const SETTLED_MS = 5_000; // figures and contacts at risk are read separately, so one may be ahead for a moment
 let unknown = []; // [time, number] of the last messages
 
-/** Return the number of unknown contacts at risk, once it has lasted for `SETTLED_MS`. */
+/** Record the number of unknown contacts at risk, and return the lowest of the last `SETTLED_MS`. */
 function countUnknown({ at_risk_unknown: number }) {
   unknown = [...unknown.filter(([at]) => now() - at < SETTLED_MS), [now(), number]];
   return Math.min(...unknown.map(([, some]) => some));

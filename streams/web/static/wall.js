@@ -71,7 +71,7 @@ function chosenViews() {
   return wanted.length ? wanted : views.split(",").filter(known);
 }
 
-/** Return the seconds for each view: from the query string, otherwise from the settings. */
+/** Return the seconds for each view: from the query string (at least `LEAST_SECONDS`), otherwise from the settings. */
 function chosenSeconds() {
   const wanted = Number(asked.get("seconds"));
   return Number.isFinite(wanted) && wanted > 0 ? Math.max(LEAST_SECONDS, wanted) : Number(seconds);
