@@ -55,7 +55,7 @@ class DossierFact(msgspec.Struct, rename="camel"):
 
 
 decode: Final = msgspec.json.Decoder(DossierFact).decode
-"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError`, whose text holds no values, `UnicodeDecodeError` and `RecursionError`."""
 encode: Final = msgspec.json.encode
 
 

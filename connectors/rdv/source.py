@@ -53,7 +53,7 @@ class RdvSource(PolledSource):
         return secrets.token_hex(8)
 
     def split(self, message: Message) -> Sequence[bytes]:
-        """Return the facts of a webhook."""
+        """Return the facts of a webhook, see `split_message`."""
         return split_message(message.body)
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:
@@ -82,12 +82,15 @@ class RdvSource(PolledSource):
 
 
 def sign(key: bytes, body: bytes) -> str:
-    """Return the signature of `body` as computed by the server (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
+    """Return the signature of `body`, in hexadecimal digits, as `app/jobs/webhook_job.rb` of betagouv/rdv-service-public."""
     return hmac.digest(key, body, "sha256").hex()
 
 
 def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
-    """Listen for a moment, fetch the first API page of every organisation, and map it. Raises `SourceUnavailableError`."""
+    """Listen for a moment, fetch the first API page of every organisation, and map it; return nothing without an API.
+
+    A renewed OAuth token is saved. Raises `SourceUnavailableError`.
+    """
     with scratch(context) as own, closing(RdvSource(config, own)) as source:
         source.listen()
         if config.api is None:

@@ -44,7 +44,10 @@ def prompt(question: str, **options: Any) -> Any:
 
 
 def confirm(question: str) -> bool:
-    """Ask a yes/no question on stderr; accept English and French answers. Raise `click.Abort` at the end of the input."""
+    """Ask a yes/no question on stderr in English or French, until the answer is valid; an empty answer means no.
+
+    Raise `click.Abort` at the end of the input.
+    """
     while True:
         choice = _("[y/N]")
         answer = prompt(f"{question} {choice}", default="", show_default=False).strip().lower()
@@ -74,7 +77,7 @@ class Group(click.Group):
         self._sections = sections
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Turn a denied file access into a one-line error with exit code 2."""
+        """Run the command. Turn a denied access to a named file into a one-line error with exit code 2."""
         try:
             return super().invoke(ctx)
         except PermissionError as error:
@@ -163,7 +166,10 @@ def print_settings_file() -> None:
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the settings to `command` as first argument. Invalid settings end it with exit code 2."""
+    """Pass the settings to `command` as first argument, and configure the console's log.
+
+    Invalid settings end it with exit code 2.
+    """
 
     @wraps(command)
     @click.pass_context

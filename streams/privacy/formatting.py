@@ -1,4 +1,4 @@
-"""Format events for a reader, in his language and time zone."""
+"""Format events for a reader, in the reader's language and time zone."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
@@ -31,14 +31,14 @@ class Formatter(NamedTuple):
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
-        """Return a time in the time zone; empty if `time` is empty."""
+        """Return an ISO 8601 time as `2026-11-25 09:00:00` in the time zone; empty if `time` is empty."""
         if not time:
             return ""
         text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
         return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
 
     def deadline(self, time: str) -> str:
-        """Return a deadline: the last day if it is the midnight after a day, else the time."""
+        """Return an ISO 8601 deadline: the last day if it is the midnight after a day, else the time; empty if it is empty."""
         day = day_ending_at(milliseconds(datetime.fromisoformat(time)), self.zone) if time else None
         return self.format_time(time) if day is None else day.isoformat()
 

@@ -29,7 +29,7 @@ class Identity(msgspec.Struct, frozen=True):
     linked_to: str
     """Identity that it is linked to; empty for the requested one."""
     contacts: int
-    """Number of contacts that prove the link."""
+    """Number of contacts that prove the link; 0 for the requested identity."""
     since: str
     """Beginning of the first of these contacts; empty for the requested identity."""
 

@@ -228,7 +228,10 @@ STARTING: Final = {"silent": N_("the worker is still starting")}
 
 
 def describe_state(answer: str, *, starting: bool = False) -> str:
-    """Return the text for an answer of /readyz; with `starting`, for a process that has not been ready yet."""
+    """Return the text for an answer of /readyz, or the answer itself if it has none.
+
+    `starting` says that the process has not been ready yet.
+    """
     if starting and answer in STARTING:
         return _(STARTING[answer])
     return translate_by_pattern(MESSAGES, answer) or translate_by_pattern(REFUSALS, answer) or answer

@@ -113,7 +113,7 @@ def _is_busy(cause: BaseException | None) -> bool:
 
 
 def _describe(error: DBAPIError) -> str:
-    """Return the error's type and code. Its text is added only before any statement, because it may contain values."""
+    """Return the error's type and code. Its text is added only if no statement had begun, because it may contain values."""
     cause = error.orig
     text = " ".join(str(cause).split()) if error.statement is None else None
     return f"{_name(cause)}: {text}" if text else _name(cause)

@@ -81,9 +81,10 @@ def _make_walks(width: int) -> Query:
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
-    """Return a walk from each identity to all that it was ever linked to, in order. `number` counts the valid links before each.
+    """Return the SQL of a walk from each identity to all that it was ever linked to, in order.
 
-    The walk includes revoked links: a search for the next valid one would read all contacts that prove a revoked one.
+    `number` counts the valid links before each. The walk includes revoked links: a search for the next valid one would read all
+    contacts that prove a revoked one.
     """
 
     def leap(start: str, after: str = "") -> str:
@@ -136,7 +137,9 @@ def read_revocations(connection: Connection, identity: str, limit: int) -> list[
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:
-    """Revoke a link, also for future contacts. Return False, without effect, if no contact proves it or it is revoked already.
+    """Revoke a link in its direction, also for future contacts.
+
+    Return False, without effect, if no contact proves it or it is revoked already.
 
     The revocation lasts while data about either identity exists.
     """
@@ -148,7 +151,7 @@ def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason
 
 
 def restore(connection: Connection, link: Link) -> bool:
-    """Delete the revocation of a link; return False if it was not revoked."""
+    """Delete the revocation of a link in its direction; return False if it was not revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
     return bool(connection.execute(revoked).rowcount)
 
