@@ -21,7 +21,7 @@ from models.locale import _
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP: Final = timedelta(minutes=5)
-"""Period before the newest known change that each poll reads again, for changes that became visible late."""
+"""Shortest period before the newest known change that each poll reads again, for changes that became visible late."""
 DUPLICATE: Final = timedelta(days=30)
 """Period before `ReadMark.whole` within which the facts of a changed dossier are published again. Older facts are certainly
 published, and workers may no longer recognise them as duplicates."""

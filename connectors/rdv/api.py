@@ -25,7 +25,7 @@ from connectors.sdk.webhook.polled import Page, Pager
 from models.locale import _
 
 MAX_PAGES: Final = 1_000
-"""Most pages per organisation and poll."""
+"""Most pages per organisation and poll; later pages are not read."""
 
 
 class _Meta(msgspec.Struct):

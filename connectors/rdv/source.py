@@ -72,7 +72,7 @@ class RdvSource(PolledSource):
             return self.reject(fact, error.reason, error.detail)
 
     def _was_rejected(self, fact: bytes) -> bool:
-        """Return whether this fact was rejected before, and remember it as rejected."""
+        """Return whether this fact was rejected before, perhaps with another time, and remember it as rejected."""
         digest = hashlib.sha256(without_time(fact)).digest()
         is_known = digest in self._rejected
         self._rejected[digest] = None
@@ -82,7 +82,7 @@ class RdvSource(PolledSource):
 
 
 def sign(key: bytes, body: bytes) -> str:
-    """Return the signature of `body`, in hexadecimal digits, as `app/jobs/webhook_job.rb` of betagouv/rdv-service-public."""
+    """Return the server's signature of `body` in hexadecimal digits (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
     return hmac.digest(key, body, "sha256").hex()
 
 

@@ -108,7 +108,8 @@ class Result(StrEnum):
     PROVED = "proved"
     DONE = "done"
     FAILED = "failed"
-    """An operation recorded as `begun` has failed. For look-ups and records of earlier releases, the outcome is unknown."""
+    """An operation recorded as `begun` has failed, or a look-up has failed before anything was shown. In records of earlier
+    releases, the outcome is unknown."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

@@ -193,7 +193,7 @@ class Api:
         return await self.in_thread(act, self._rights)
 
     def turn(self, name: str) -> asyncio.Lock:
-        """Return the lock of the long requests of the token `name`, each of which holds a connection."""
+        """Return the lock that a long request of the token `name` holds, so that the token occupies one connection at most."""
         return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:

@@ -48,7 +48,7 @@ def current_operator() -> str:
 
 
 def check_subject(subject_id: str) -> None:
-    """Raise `OperatorError` unless `subject_id` is a contact id or a pseudonym."""
+    """Raise `OperatorError` unless `subject_id` may be the subject of an audit record, see `is_audit_subject`."""
     if not is_audit_subject(subject_id):
         raise OperatorError(_("this is neither a contact id nor a pseudonym"))
 

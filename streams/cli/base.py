@@ -91,11 +91,11 @@ class Group(click.Group):
             ) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
+        """Return the names of all commands, sorted."""
         return sorted({*super().list_commands(ctx), *self._lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, imported if necessary."""
+        """Return a command, imported if necessary; None if it is unknown."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
@@ -134,7 +134,10 @@ class ConnectorGroup(Group):
     """A group whose commands end with one line for an error of a connector or of its files."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. The exit code says whether a later attempt may succeed."""
+        """Run the command. Turn errors of connectors and files into `OperatorError`.
+
+        Its exit code says whether a later attempt may succeed.
+        """
         try:
             return super().invoke(ctx)
         except InstanceInUseError as error:

@@ -23,7 +23,7 @@ class Formatter(NamedTuple):
     """Channel, site and code of a queue → its name."""
 
     def say(self, key: str, **values: object) -> str:
-        """Return a sentence or heading of an export."""
+        """Return the text with the key `key` in `labels.LABELS`, with `values` for its placeholders."""
         return label(key, self.language, **values)
 
     def name(self, of: str, value: str) -> str:
@@ -43,7 +43,7 @@ class Formatter(NamedTuple):
         return self.format_time(time) if day is None else day.isoformat()
 
     def where(self, site: str, service: str) -> str:
-        """Return a place as the name of its service and its site, or as the one of both that is known."""
+        """Return a place as the name of its service and its site, or as the one of both that is known; empty if neither is."""
         title = self.services.get(service, service)
         return f"{title} ({site})" if title and site else title or site
 
@@ -52,12 +52,12 @@ class Formatter(NamedTuple):
         return self.queues.get((channel, site, code), code)
 
     def location_with_codes(self, site: str, service: str) -> str:
-        """Return a place by the codes that commands accept, after the name of its service if it has one."""
+        """Return a place as `site/service`, by the codes that commands accept, after the name of its service if it has one."""
         codes, title = "/".join(filter(None, (site, service))), self.services.get(service)
         return f"{title} ({codes})" if title else codes
 
     def number(self, value: float, form: str = "g") -> str:
-        """Return a number with the language's decimal separator."""
+        """Return a number in the format `form`, with the language's decimal separator."""
         return format(value, form).replace(".", "," if self.language == "fr" else ".")
 
     def with_detail(self, what: str, *details: str) -> str:

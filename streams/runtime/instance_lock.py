@@ -65,7 +65,7 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def lock_data_directory(data: Path) -> Iterator[None]:
-    """Lock `data` for this process; raise `OperatorError` if another process has locked it.
+    """Lock `data` for this process during a `with` block; raise `OperatorError` if another process has locked it.
 
     The kernel releases the lock when the process ends for any reason. The file that describes the running instance is deleted at
     the start, where a killed process may have left it, and at the end.

@@ -64,7 +64,7 @@ def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
 
 
 def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
-    """Configure a new SQLite connection for safe writes and for overwriting deleted data."""
+    """Configure a new SQLite connection for safe writes and for overwriting deleted data. No timeout means `LOCK_SECONDS`."""
     wait_seconds = LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds
     for pragma in (
         f"busy_timeout = {round(wait_seconds * 1000)}",

@@ -14,7 +14,7 @@ from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS,
 
 
 class ErasureRequest(NamedTuple):
-    """A request to erase a citizen's data, and the data found at its time."""
+    """A request to erase a citizen's data, and the numbers of contacts, entries and links found at its time."""
 
     id: str
     sector: str
@@ -30,7 +30,7 @@ class ErasureRequest(NamedTuple):
 
 
 class Remains(NamedTuple):
-    """Data that the database still has about the contacts of an erasure request."""
+    """Numbers of rows that the database still has about the contacts of an erasure request."""
 
     erased: int
     """Number of contacts marked as erased. Their later entries are ignored."""
@@ -102,7 +102,7 @@ def list_contacts(connection: Connection, name: str) -> list[str]:
 
 
 def look(connection: Connection, name: str) -> Remains:
-    """Return the data still stored about the contacts of the request with the id `name`. Changes nothing."""
+    """Return the numbers of rows still stored about the contacts of the request with the id `name`. Changes nothing."""
 
     def count(table: Table, where: ColumnElement[bool]) -> int:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0

@@ -244,7 +244,7 @@ def _page(width: int, services: int, sectors: int, *, is_later: bool, is_bound: 
 
 @cache
 def _bound(width: int) -> TextClause:
-    """Return the query for the time of the last entry to search, the latest of these owners."""
+    """Return the query for the time of each owner's `MAX_WALKED`-th latest entry; its result is the latest of these times."""
     walks = (
         f"SELECT * FROM (SELECT happened_at FROM entries WHERE owner = :owner_{number} "  # noqa: S608 - no value
         f"ORDER BY happened_at DESC, id DESC LIMIT 1 OFFSET :last) AS walk_{number}"

@@ -34,7 +34,7 @@ _POSITIONAL: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
-"""Dialects with positional parameters."""
+"""Name of a dialect → the dialect with positional parameters."""
 
 
 class Written(NamedTuple):
@@ -177,7 +177,7 @@ class Timeline:
     def _erase(
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
-        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether any is newly erased."""
+        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether it has such an event."""
         # The first event of a contact counts.
         requested = {
             entry.contact: milliseconds(entry.happened_at) for entry in reversed(entries) if entry.type == ERASED
