@@ -82,7 +82,7 @@ class RdvSource(PolledSource):
 
 
 def sign(key: bytes, body: bytes) -> str:
-    """Return the server's signature of `body` in hexadecimal digits (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
+    """Return the server's signature of `body`, in hexadecimal (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
     return hmac.digest(key, body, "sha256").hex()
 
 
