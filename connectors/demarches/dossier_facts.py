@@ -55,12 +55,12 @@ class DossierFact(msgspec.Struct, rename="camel"):
 
 
 decode: Final = msgspec.json.Decoder(DossierFact).decode
-"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError`, whose text holds no values, `UnicodeDecodeError` and `RecursionError`."""
 encode: Final = msgspec.json.encode
 
 
 class DatedFact(NamedTuple):
-    """Encoded fact and the time of its last change, if it is readable."""
+    """Encoded fact and the time of its last change; None if it has none, or if it is unreadable."""
 
     fact: bytes
     changed_at: datetime | None
@@ -77,7 +77,10 @@ def read_node(raw: msgspec.Raw) -> Any:
 
 
 def split(procedure: int, node: Any, read_at: datetime) -> Iterator[DatedFact]:
-    """Yield the facts of an entry. A malformed entry gives one fact that the mapping rejects."""
+    """Yield a fact for each step and each correction request of a dossier, or the fact of its deletion.
+
+    A malformed entry or message gives one fact that the mapping rejects.
+    """
     base: dict[Any, Any] = {"procedure": procedure, "readAt": read_at}
     match node:
         case bytes():

@@ -21,7 +21,7 @@ from models.locale import _
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP: Final = timedelta(minutes=5)
-"""Period before the newest known change that each poll reads again, for changes that became visible late."""
+"""Shortest period before the newest known change that each poll reads again, for changes that became visible late."""
 DUPLICATE: Final = timedelta(days=30)
 """Period before `ReadMark.whole` within which the facts of a changed dossier are published again. Older facts are certainly
 published, and workers may no longer recognise them as duplicates."""
@@ -33,9 +33,9 @@ class ReadMark(msgspec.Struct):
     """Read position in a list."""
 
     since: datetime | None = None
-    """Time of the newest change read."""
+    """Time of the newest change read; None before the first page."""
     whole: datetime | None = None
-    """Value of `since` when the end of the list was last reached."""
+    """Value of `since` when the end of the list was last reached; None before."""
     seen: dict[str, datetime] = {}
     """Times of change of the entries read in the overlap, by keyed digest of the entry."""
     early: set[str] = set()
@@ -71,9 +71,9 @@ class DossierFeed:
         return self._backoff.trouble
 
     def read(self, server: HttpClient) -> list[bytes]:
-        """Fetch the next page and return its new facts. Raises `SourceUnavailableError` if the server is unreachable.
+        """Fetch the next page and return its new facts, which then count as read.
 
-        A refusal ends the poll, returns nothing and sets `trouble`.
+        A refusal ends the poll, returns nothing and sets `trouble`. Raises `SourceUnavailableError`, which ends the poll too.
         """
         if self._after is None:
             self._from = self._mark.since - self._overlap if self._mark.since else self._start

@@ -57,7 +57,7 @@ class DossierMapping:
         }
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the events of a fact, or its rejection; never raises."""
+        """Return the events of a fact, none for an ignored step, or its rejection. Never raises."""
         try:
             fact = decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -71,7 +71,7 @@ class DossierMapping:
         return events
 
     def _events(self, fact: DossierFact, procedure: Procedure) -> Sequence[Event] | None:
-        """Return the events of a fact, or None for an unknown kind."""
+        """Return the events of a fact, none for an ignored step; None for an unknown step or a fact without content."""
         number = number_for(fact.number, self._key)
         attributes: _Envelope = {
             "source": self._source,
@@ -103,7 +103,10 @@ class DossierMapping:
         return event_id(self._source, native)
 
     def _identities(self, fact: DossierFact) -> str:
-        """Return the pseudonyms of the dossier and the applicant; a third party who applies for others is left out."""
+        """Return the pseudonyms of the dossier and the valid e-mail addresses of applicant and account holder, joined by spaces.
+
+        The account holder is left out if a third party applies for the applicant.
+        """
         key = self._keys[fact.procedure]
         identities = [key.pseudonym(IdentityKind.DOSSIER, str(fact.number))]
         people = (fact.demandeur,) if fact.depose_par_un_tiers else (fact.demandeur, fact.usager)

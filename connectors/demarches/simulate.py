@@ -80,7 +80,10 @@ class SimulatedDossiers:
 
 
 def page_of(entries: Sequence[Any], field: str, since: str | None, first: int, after: str | None) -> dict[str, Any]:
-    """Return a page of entries, sorted by the time in `field` and the number; `after` is the cursor of the previous page."""
+    """Return a page of the entries since `since` (inclusive), sorted by the time in `field` and the number.
+
+    `after` is the cursor of the previous page; None and empty texts mean the beginning.
+    """
     rows = sorted(((_utc(entry[field]), entry["number"], entry) for entry in entries), key=lambda row: row[:2])
     if since:
         rows = [row for row in rows if row[0] >= _utc(since)]

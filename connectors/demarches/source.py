@@ -55,7 +55,7 @@ class DemarchesSource(Source[bytes, bytes]):
         return ()
 
     def map(self, raw: bytes) -> Outcome:
-        """Return the events of a fact, or its rejection."""
+        """Return the events of a fact, none for an ignored step, or its rejection."""
         return self._mapping.map(raw)
 
     def position(self) -> bytes:

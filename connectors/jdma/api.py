@@ -37,9 +37,9 @@ class Page(msgspec.Struct):
 def fetch_page(
     server: HttpClient, form: int, first: date, last: date, after: str | None = None, limit: int = LARGEST_PAGE
 ) -> Page:
-    """Return a page of the reviews of `form` from the days `first` to `last`, possibly with reviews of adjacent days.
+    """Return a page of the reviews of `form` from the days `first` to `last` inclusive, newest first.
 
-    `after` is the cursor of the previous page, None for the first page.
+    It may hold reviews of adjacent days. `after` is the cursor of the previous page, None for the first page.
 
     Raises `SourceUnavailableError`.
     """

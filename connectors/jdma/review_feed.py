@@ -36,7 +36,7 @@ class ReadMark(msgspec.Struct):
     """Read position in the reviews of one form."""
 
     since: datetime | None = None
-    """Time of the newest published review."""
+    """Time of the newest published review; None before the first."""
     seen: dict[str, datetime] = {}
     """Times of the published reviews in the overlap, by keyed digest of the review."""
 
@@ -75,7 +75,7 @@ class ReviewFeed:
     def read(self) -> list[bytes]:
         """Fetch a page. If it completes the span, return the new reviews of the span, oldest first; otherwise nothing.
 
-        Raises `SourceUnavailableError`.
+        Returned reviews count as published. Raises `SourceUnavailableError`, after which the poll begins again.
         """
         if not self.is_in_progress:
             self._begin = self._mark.since - OVERLAP if self._mark.since else self._start

@@ -28,7 +28,7 @@ class Review(msgspec.Struct):
 
 
 decode: Final = msgspec.json.Decoder(Review).decode
-"""Decode a review. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a review. Raises `msgspec.DecodeError`, whose text holds no values, `UnicodeDecodeError` and `RecursionError`."""
 encode: Final = msgspec.json.encode
 
 
@@ -43,7 +43,7 @@ def read_review(raw: msgspec.Raw) -> dict[str, Any]:
 
 
 def strip(node: Any) -> dict[str, Any]:
-    """Return the retained fields of a decoded review; empty if it is not an object."""
+    """Return the retained fields of a decoded review that exist; empty if it is not an object."""
     if not isinstance(node, dict):
         return {}
     fields = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}

@@ -44,7 +44,7 @@ class JdmaServer:
         self.requests: list[dict[str, str]] = []
         """Parameters of all requests, in order."""
         self.before_answer: Callable[[], Response | None] = lambda: None
-        """Hook before each response, which may return another response."""
+        """Hook called for each request before any check; returns the response to send instead, or None."""
         self._forms = forms
         self._limit = requests_per_minute
         self._request_times: deque[float] = deque()

@@ -46,7 +46,7 @@ class JdmaSource(Source[bytes, bytes]):
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
-        """Return the new reviews of the next span with any; nothing if there is none.
+        """Return the new reviews of the next span with any; wait `wait_seconds` and return nothing if there is none.
 
         Raises `SourceUnavailableError`, also if one form is refused.
         """

@@ -25,7 +25,7 @@ from connectors.sdk.webhook.polled import Page, Pager
 from models.locale import _
 
 MAX_PAGES: Final = 1_000
-"""Most pages per organisation and poll."""
+"""Most pages per organisation and poll; later pages are not read."""
 
 
 class _Meta(msgspec.Struct):
@@ -54,7 +54,7 @@ class AppointmentPage(NamedTuple):
     total: int
     """Number of appointments on all pages."""
     as_of: datetime
-    """Time of the response by the server's clock, in whole seconds; later changes are not in the page."""
+    """Start of the request by the server's clock, in whole seconds; later changes may be missing in the page."""
     is_last: bool
 
 
@@ -70,7 +70,10 @@ class ApiSession:
         self._valid_until = 0.0
 
     def fetch(self, organisation: int, begin: datetime, page: int) -> AppointmentPage:
-        """Return a page, counted from 1, of the appointments that start after `begin`. Raises `SourceUnavailableError`."""
+        """Return a page, counted from 1, of the appointments that start after `begin`.
+
+        Raises `SourceUnavailableError`, also without a request during the pause after an unexpected response.
+        """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
@@ -126,7 +129,10 @@ class RdvPager(Pager):
         self._is_complete = True
 
     def next_page(self) -> Page:
-        """Fetch the next page, signing in if necessary. The last page of the last organisation ends the poll."""
+        """Fetch the next page, signing in if necessary. The last page of the last organisation ends the poll.
+
+        Raises `SourceUnavailableError`; the next call then fetches the same page.
+        """
         now = datetime.now(UTC)
         if (self._index, self._page) == (0, 1):
             self._begin, self._is_complete = now - timedelta(days=self._api.days_back), True
@@ -159,7 +165,7 @@ def _number_of(rdv: msgspec.Raw) -> int | None:
 
 
 def _date_of(headers: Mapping[str, str]) -> datetime:
-    """Return the time of the response by the server's clock; without a `Date` header, the local time."""
+    """Return the time of the response by the server's clock; the local time if the `Date` header is missing or unreadable."""
     try:
         return parsedate_to_datetime(headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):

@@ -111,7 +111,10 @@ class RdvMapping:
         """Id and participant lists of the last appointment, cached because its facts come one after the other."""
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
-        """Record a fact in the reconciler, and return the events that no earlier fact has given. Raises `UnusableRecord`."""
+        """Record a fact in the reconciler, and return the events that no earlier fact has given.
+
+        Raises `UnusableRecord`. An undecodable fact also makes the reconciler's current poll incomplete.
+        """
         try:
             fact = decode(raw)
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
@@ -336,7 +339,10 @@ def _booked_by(rdv: Rdv, person: Participation) -> Party:
 
 
 def _identities(user: User, key: PseudonymKey) -> Iterator[str]:
-    """Yield the pseudonyms of a citizen; for a child, the contact details may be those of the responsible adult."""
+    """Yield the pseudonyms of a citizen: the account, and at most one valid e-mail address and one valid number.
+
+    The citizen's own come before those of the responsible adult.
+    """
     yield key.pseudonym(IdentityKind.RDV_USER, str(user.id))
     people: list[Person] = [user, *([user.responsible] if user.responsible and not user.responsible.is_deleted else [])]
     emails = (normalise_email(person.email) for person in people if person.email)

@@ -119,12 +119,12 @@ class ParticipationFact(msgspec.Struct, kw_only=True):
 
 
 decode: Final = msgspec.json.Decoder(ParticipationFact).decode
-"""Decode a fact. Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+"""Decode a fact. Raises `msgspec.DecodeError`, whose text holds no values, `UnicodeDecodeError` and `RecursionError`."""
 _encode: Final = msgspec.json.encode
 
 
 def split_message(body: bytes) -> list[bytes]:
-    """Return the facts of a webhook: none if it is not about appointments, the whole body if it is malformed."""
+    """Return the facts of a webhook: none if it is not about appointments, the whole body if it is malformed or too large."""
     with suppress(*_UNREADABLE):
         match msgspec.json.decode(body):
             case {"meta": {"model": "Rdv", "event": how, "timestamp": told_at, **meta}, "data": dict(rdv)}:
@@ -135,7 +135,7 @@ def split_message(body: bytes) -> list[bytes]:
 
 
 def split_listed(rdv: bytes, told_at: datetime) -> list[bytes]:
-    """Return the facts of an appointment listed by the API, given as JSON; the whole JSON if it is unreadable."""
+    """Return the facts of an appointment listed by the API, given as JSON; the whole JSON if it is unreadable or too large."""
     try:
         return _split(msgspec.json.decode(rdv), {"how": FOUND, "told_at": told_at.isoformat()})
     except _UNREADABLE:

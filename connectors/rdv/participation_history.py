@@ -104,7 +104,10 @@ def steps(observations: Observations, length_seconds: int) -> Iterator[Step]:
 def _changes(
     before: ParticipationState | None, now: ParticipationState, at: int, begin: int, end: int
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, native name and time of each change."""
+    """Yield kind, native name and time of each change since `before`, which is None for the first observation.
+
+    All times are microseconds since 1970.
+    """
     if before is None:
         if now.status != ERASED:  # nothing to publish for a participation that was unknown before its erasure
             yield BOOKED, BOOKED, min(at, begin)

@@ -59,7 +59,7 @@ def make_sign_in(api: Api, directory: Path) -> SignIn:
 
 
 def _refusals() -> dict[int, str]:
-    """Return messages for the error statuses of the token route (RFC 6749, section 5.2)."""
+    """Return error status of the token route (RFC 6749, section 5.2) → message for the operator."""
     return {
         400: _("refuses the refresh_token (400): get the agent's consent again, and set the new token"),
         401: _("refuses the application (401): check client_id and client_secret"),

@@ -53,7 +53,7 @@ class RdvSource(PolledSource):
         return secrets.token_hex(8)
 
     def split(self, message: Message) -> Sequence[bytes]:
-        """Return the facts of a webhook."""
+        """Return the facts of a webhook, see `split_message`."""
         return split_message(message.body)
 
     def deletion_fact(self, key: str, state: str, page: Page) -> bytes:
@@ -72,7 +72,7 @@ class RdvSource(PolledSource):
             return self.reject(fact, error.reason, error.detail)
 
     def _was_rejected(self, fact: bytes) -> bool:
-        """Return whether this fact was rejected before, and remember it as rejected."""
+        """Return whether this fact was rejected before, perhaps with another time, and remember it as rejected."""
         digest = hashlib.sha256(without_time(fact)).digest()
         is_known = digest in self._rejected
         self._rejected[digest] = None
@@ -82,12 +82,15 @@ class RdvSource(PolledSource):
 
 
 def sign(key: bytes, body: bytes) -> str:
-    """Return the signature of `body` as computed by the server (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
+    """Return the server's signature of `body`, in hexadecimal (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
     return hmac.digest(key, body, "sha256").hex()
 
 
 def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
-    """Listen for a moment, fetch the first API page of every organisation, and map it. Raises `SourceUnavailableError`."""
+    """Listen for a moment, fetch the first API page of every organisation, and map it; return nothing without an API.
+
+    A renewed OAuth token is saved. Raises `SourceUnavailableError`.
+    """
     with scratch(context) as own, closing(RdvSource(config, own)) as source:
         source.listen()
         if config.api is None:

@@ -41,7 +41,7 @@ def _read_secret(_context: click.Context, _parameter: click.Parameter, path: Pat
     help=_("Same file as the connector's {option}.", option="reference_secret_file"),
 )
 def command(contacts: tuple[str, ...], reference_secret: SecretStr) -> None:
-    """Print the references, in order."""
+    """Print the references, in order, up to the first invalid contact id, for which it raises `click.ClickException`."""
     references = ContactReferences([reference_secret])
     for line in contacts or click.get_text_stream("stdin"):
         try:

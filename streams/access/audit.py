@@ -51,7 +51,7 @@ from streams.access.permissions import Operation
 KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20
 LOCK_SECONDS: Final = 10
-"""Longest wait for the lock of another process, in seconds, before a record is refused."""
+"""Longest wait, in seconds, for a lock that another process holds; then writes and reads raise `AuditError`."""
 POLL_SECONDS: Final = 0.002
 """Pause between two attempts to take the lock, in seconds. A write takes a few milliseconds."""
 _LAST_LINE_BYTES: Final = 4096
@@ -60,9 +60,9 @@ SUBJECT_PATTERN: Final = (
     rf"(?:{'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[A-Za-z0-9_-]{{1,22}}|"
     rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
-"""Regular expression of a pseudonym or a contact id."""
+"""Regular expression, without anchors, of a pseudonym or a contact id."""
 CONCEALED: Final = "concealed"
-"""Prefix of the keyed hash that replaces a typed name unknown to the timelines."""
+"""Prefix, without its colon, of the keyed hash that replaces a typed name unknown to the timelines."""
 _AUDIT_SUBJECT: Final = re.compile(
     rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
 )
@@ -94,7 +94,10 @@ class Purpose(StrEnum):
 
 
 class Result(StrEnum):
-    """Outcome of an operation. Changes are recorded as `begun` before, and as `done`, `proved` or `failed` after."""
+    """Outcome of an operation.
+
+    Changes are recorded as `begun` before, and as `done`, `proved`, `failed` or `not_found` (nothing to change) after.
+    """
 
     SHOWN = "shown"
     NOT_FOUND = "not_found"
@@ -105,7 +108,8 @@ class Result(StrEnum):
     PROVED = "proved"
     DONE = "done"
     FAILED = "failed"
-    """An operation recorded as `begun` has failed. For look-ups and records of earlier releases, the outcome is unknown."""
+    """An operation recorded as `begun` has failed, or a look-up has failed before anything was shown. In records of earlier
+    releases, the outcome is unknown."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +133,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Id of an erasure, in all records from the request to the proof."""
 
     def __post_init__(self) -> None:
-        """Reject values that may contain personal data."""
+        """Raise `ValueError` if `subject_id` or `erasure` is malformed: free text may contain personal data."""
         if not is_audit_subject(self.subject_id):
             raise ValueError("subject_id is neither a pseudonym nor a contact id")
         if not _ERASURE.fullmatch(self.erasure):
@@ -137,7 +141,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_audit_subject(text: str) -> bool:
-    """Return whether `text` may be the subject of a record: a pseudonym, a contact id, a token, a proof or an empty string."""
+    """Return whether `text` may be the subject of a record.
+
+    That is a pseudonym, a contact id, a concealed name, `token:…`, `erasure:…` or an empty string.
+    """
     return bool(_AUDIT_SUBJECT.fullmatch(text))
 
 
@@ -175,11 +182,14 @@ class Audit:
         return await asyncio.wrap_future(self.submit(access))
 
     def prune(self) -> int:
-        """Delete files whose records are all older than `keep_days`; return the number of files. Raises `AuditError`."""
+        """Delete files whose records are all older than `keep_days`, oldest first, and return their number.
+
+        If the newest file is one of them, a new file is begun before. Raises `AuditError`.
+        """
         return self._writer.submit(self._prune_now).result()
 
     def close(self) -> None:
-        """Wait until all queued records are written."""
+        """Wait until all queued records are written. Later calls of `submit` raise `RuntimeError`."""
         self._writer.shutdown()
 
     # ---------------------------------------------------------------------------------------------- in the writer's thread
@@ -231,7 +241,10 @@ class Audit:
         return self._adopt(head, [name for name in names if name >= head.file])
 
     def _matches_file(self, head: Head) -> bool:
-        """Return whether the line at the head's position is in its file. The lines before it are checked only by `verify`."""
+        """Return whether the file named in `head` reaches its size, with a last line that claims its position.
+
+        True for the empty head. The lines before are checked only by `verify`.
+        """
         if head == EMPTY_HEAD:
             return True
         try:
@@ -248,7 +261,10 @@ class Audit:
         )
 
     def _adopt(self, head: Head, names: Sequence[str]) -> Head:
-        """Accept the complete lines that a crash left after the head and cut off the rest. None of them was answered."""
+        """Accept complete lines that a crash left after `head` in the files `names`, cut off the rest, return the new head.
+
+        None of these records was answered. A complete first line that breaks the chain is kept, and a new file is begun.
+        """
         for name in names:
             path, start = self._directory / name, head.size if name == head.file else 0
             content = _read(path, start)
@@ -270,7 +286,10 @@ class Audit:
         return head
 
     def _current(self, head: Head) -> Head:
-        """Return the head, of a new file if one is due. Delete old files at the first call and with each new file."""
+        """Return the head, of a new file in a new month or at `file_bytes`.
+
+        Delete old files at the first call and with each new file.
+        """
         if head.month != f"{self._clock():%Y-%m}" or head.size >= self._file_bytes:
             return self._prune(self._begin(head))
         return head if self._known else self._prune(head)
@@ -330,11 +349,11 @@ class Audit:
         return head
 
     def _is_old(self, name: str) -> bool:
-        """Return whether the last record of a file, and so all of them, is older than the retention period."""
+        """Return whether the last record of a file, and so all of them, is older than `keep_days`; false if it is unreadable."""
         return str(_last(self._directory / name).get("at", "~")) < _time(self._clock() - self._keep)
 
     def _save(self, head: Head) -> None:
-        """Write the head over the older of its two slots, or over a torn one."""
+        """Write the head over the older of its two slots, or over a torn one, without syncing the file."""
         path = self._directory / HEAD
         content = _read(path)
         newest, _ = hash_chain.read_head(content)
@@ -360,7 +379,7 @@ class Line(NamedTuple):
 
 
 def read(directory: Path) -> Iterator[Line]:
-    """Yield all lines, oldest first, without verifying them. Raises `AuditError`."""
+    """Yield all lines, oldest first, without verifying them; none if `directory` does not exist. Raises `AuditError`."""
     with _opened(directory) as (files, _):
         for name, file in files:
             for number, line in enumerate(file, 1):
@@ -395,7 +414,10 @@ def _as_audit_errors(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[tuple[list[tuple[str, Iterable[bytes]]], bytes]]:
-    """Open all files and read the head between two writes. Open files stay readable after their deletion."""
+    """Yield all files, opened, by name, and the content of the head's file, as they are between two writes.
+
+    Both are empty if `directory` does not exist. Open files stay readable after their deletion.
+    """
     with ExitStack() as opened, _as_audit_errors(directory):
         if not directory.is_dir():
             yield [], b""

@@ -22,11 +22,11 @@ RESULTS_OF_KNOWN_SUBJECTS: Final = frozenset({Result.SHOWN, Result.BEGUN, Result
 _MADE: Final = re.compile(
     rf"|(?:{'|'.join(IdentityKind)}):[0-9a-f]{{4}}-[A-Za-z0-9_-]{{22}}|token:.+|erasure:.+|{CONCEALED}:.+", re.DOTALL
 )
-"""Names that Accueil made: pseudonyms of full length, tokens, proofs, concealed names."""
+"""Names that Accueil made: pseudonyms of full length, tokens, proofs, concealed names; also the empty name."""
 
 
 def load_secret(path: Path) -> bytes:
-    """Return the secret in a private file; create the file if it does not exist. Raises OSError.
+    """Return the secret in a private file; create the file if it does not exist. Raises `OSError`.
 
     The secret signs cursors and conceals names. A new secret invalidates cursors and hides earlier concealed names from searches.
     """
@@ -50,6 +50,6 @@ def conceal(subject_id: str, secret: bytes) -> str:
 
 
 def recorded_forms_of(names: Iterable[str], secret: bytes) -> dict[str, str]:
-    """Map each form of `names` that records may have, plain or concealed, to the name."""
+    """Return form → name, for both forms that `names` may have in records: plain and concealed."""
     names = list(names)
     return {conceal(name, secret): name for name in names} | {name: name for name in names}

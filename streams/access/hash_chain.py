@@ -82,7 +82,7 @@ class Damage(StrEnum):
 
 
 class Finding(NamedTuple):
-    """Damage and the place where it begins."""
+    """Damage, and the file and line (counted from 1) where it begins."""
 
     file: str
     line: int
@@ -112,7 +112,7 @@ def add(after: ChainPosition, record: Mapping[str, Any]) -> tuple[bytes, ChainPo
 
 
 def check(after: ChainPosition, line: bytes) -> Damage | None:
-    """Return the damage of `line`, or None if it is exactly the line written after `after`."""
+    """Return `CHANGED` or `MISPLACED`; None if `line` is exactly the line written after `after`."""
     body = b"{" + line[_BODY]
     sequence = _claimed_sequence(line)
     if line == _line(_digest(after.hash, body), body) and sequence == after.sequence + 1:
@@ -130,7 +130,10 @@ def read_record(line: bytes) -> dict[str, Any] | None:
 
 
 def claimed_position(line: bytes, after: ChainPosition) -> ChainPosition:
-    """Return the position that a line claims, so that the following lines can be checked even if this one is wrong."""
+    """Return the position that a line claims, so that the following lines can be checked even if this one is wrong.
+
+    A line that claims no sequence number gets the one that follows `after`.
+    """
     return ChainPosition(_claimed_sequence(line) or after.sequence + 1, line[_STATED].decode("latin-1"))
 
 
@@ -141,7 +144,7 @@ def write_slot(head: Head) -> bytes:
 
 
 def read_slot(slot: bytes) -> Head | None:
-    """Return the head in a slot; None if the slot is incomplete."""
+    """Return the head in a slot; None if the slot is incomplete or its checksum is wrong."""
     try:
         head = msgspec.json.decode(b"{" + slot.rstrip()[_BODY.start :], type=Head)
     except _UNREADABLE:
@@ -150,9 +153,10 @@ def read_slot(slot: bytes) -> Head | None:
 
 
 def read_head(content: bytes) -> tuple[Head | None, list[int]]:
-    """Return the newer head of the two slots, and the numbers of the incomplete slots.
+    """Return the newer head of the two slots, None if neither is readable, and the unreadable slots, counted from 1.
 
-    The two slots are written alternately because a crash may tear the one being written.
+    Content after the two slots counts as further unreadable slots. The two slots are written alternately because a crash may
+    tear the one being written.
     """
     slots = [content[start : start + SLOT_BYTES] for start in range(0, len(content), SLOT_BYTES)]
     heads = [read_slot(slot) for slot in slots]
@@ -183,7 +187,7 @@ class _Walk:
         self._first = self._file = ""
         self._line = self._size = 0
         self._ended = head == EMPTY_HEAD
-        """Whether the position of the head was passed."""
+        """Whether the walk has reached the head; true from the start if the log is empty."""
 
     def enter(self, name: str) -> None:
         self._file, self._line, self._size = name, 0, 0

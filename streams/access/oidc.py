@@ -57,9 +57,10 @@ class Provider:
         )
 
     async def authenticate(self, text: str) -> Token | None:
-        """Return the permissions of a token's holder; None if the token is invalid or its roles grant nothing.
+        """Return the holder's name and permissions, by the first of the configured grants for one of the token's roles.
 
-        Raises `TokensError` if the provider's keys are unavailable.
+        None if the token or its name is not valid, or no role has a grant. Raises `TokensError` if the provider's keys are
+        unavailable.
         """
         claims = await self._read(text)
         if claims is None:
@@ -80,7 +81,7 @@ class Provider:
         )
 
     async def _read(self, text: str) -> dict[str, Any] | None:
-        """Return the claims of a token; None if it is invalid. Any text may arrive, also one on which the library fails."""
+        """Return the claims of a token; None if it is invalid, also if the library fails on it. Raises `TokensError`."""
         keys = self._usable_keys
         if keys is None or self._is_due(KEEP_SECONDS):
             keys = await self._fetch(KEEP_SECONDS)
@@ -108,7 +109,10 @@ class Provider:
         return now - self._fetched_at > oldest_seconds and now - self._tried_at > KEY_REFETCH_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
-        """Return keys of at most this age; older ones while the provider is unavailable or was just asked."""
+        """Return keys of at most this age; older ones while the provider is unavailable or was just asked.
+
+        Raises `TokensError` if none are younger than `OLDEST_SECONDS`.
+        """
         async with self._fetching:
             if self._is_due(oldest_seconds):
                 now = self._tried_at = self._clock()
@@ -143,7 +147,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> Any:
 
 
 def _find_texts(claims: Mapping[str, Any], path: str) -> list[str]:
-    """Return the texts at a path whose names are separated by dots; an empty list if it leads to no text."""
+    """Return the text, or the texts in the list, at a path whose names are separated by dots; empty if there is none."""
     found: Any = claims
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None

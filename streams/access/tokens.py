@@ -39,7 +39,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Name of the person or program, for the audit log. A name is never reused."""
     sha256: str
-    """SHA-256 of the secret, in hexadecimal digits."""
+    """SHA-256 of the secret, in hexadecimal digits; empty for the holder of an OpenID provider's token."""
     role: Role
     sectors: tuple[str, ...]
     services: tuple[str, ...] = ()
@@ -49,14 +49,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     revoked_at: int | None = None
     used_on: str = ""
-    """Last day of use in UTC, such as `2026-11-25`."""
+    """Last day of use in UTC, such as `2026-11-25`; empty if never used."""
 
     def valid(self, now: int) -> bool:
         """Return whether the token is neither revoked nor expired at `now` (milliseconds since 1970)."""
         return self.revoked_at is None and now < self.expires_at
 
     def may(self, operation: Operation, sector: str = "") -> bool:
-        """Return whether the token allows `operation`, in `sector` if it is one of `CITIZEN_OPERATIONS`."""
+        """Return whether the token allows `operation`. `sector` counts only for `CITIZEN_OPERATIONS`; expiry does not count."""
         is_in_sector = operation not in CITIZEN_OPERATIONS or sector in self.sectors
         return is_in_sector and operation in PERMISSIONS[self.role]
 
@@ -72,7 +72,7 @@ def digest(secret: str) -> str:
 
 
 def find(tokens: Iterable[Token], secret: str, now: int) -> Token | None:
-    """Return the token that has `secret` and is valid at `now`.
+    """Return the token that has `secret` and is valid at `now` (milliseconds since 1970); None if there is none.
 
     Every token is compared, in constant time. The duration reveals neither how much of a secret matches nor whether an expired or
     revoked token has it.
@@ -97,7 +97,10 @@ class Tokens:
         thread would otherwise combine revoked tokens with a newer state."""
 
     def list(self) -> Sequence[Token]:
-        """Return all tokens, by name. Read the file again if it has changed. Raises `TokensError`."""
+        """Return all tokens, also expired and revoked ones, sorted by name; empty without the file.
+
+        The file is read only if it has changed. Raises `TokensError`.
+        """
         try:
             state = self._path.stat()
             version = (state.st_ino, state.st_mtime_ns, state.st_size)
@@ -116,7 +119,10 @@ class Tokens:
         return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
-        """Return the valid token that has `secret` and record the day of its use. Raises `TokensError`."""
+        """Return the valid token that has `secret`, or None. At its first use on each day (UTC), write the day to the file.
+
+        Raises `TokensError`.
+        """
         token = find(self.list(), secret, milliseconds(now))
         today = now.astimezone(UTC).date().isoformat()
         if token is not None and token.used_on < today:
@@ -133,11 +139,17 @@ class Tokens:
         return True
 
     def rotate(self, name: str, sha256: str, expires_at: int) -> bool:
-        """Give a token a new secret; return False if no unrevoked token has this name. Raises `TokensError`."""
+        """Replace a token's secret, given as `digest` returns it, and its expiry (milliseconds since 1970).
+
+        Return False if no unrevoked token has this name. Raises `TokensError`.
+        """
         return self._change(name, sha256=sha256, expires_at=expires_at)
 
     def revoke(self, name: str, now: int) -> bool:
-        """Revoke a token permanently; return False if no unrevoked token has this name. Raises `TokensError`."""
+        """Revoke a token permanently at `now` (milliseconds since 1970); return False if no unrevoked token has this name.
+
+        Raises `TokensError`.
+        """
         return self._change(name, revoked_at=now)
 
     def _change(self, name: str, **values: object) -> bool:
@@ -154,7 +166,7 @@ class Tokens:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock for a change of the tokens. Raises `TokensError`."""
+        """Hold the lock for a change of the tokens. Raises `TokensError`, also for an `OSError` in the block."""
         try:
             make_private_directory(self._path.parent)
             with self._lock:

@@ -77,7 +77,7 @@ def create_base_app(*middleware: Middleware) -> FastAPI:
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the media type of problems and the published names of schemas."""
+    """Return the OpenAPI document, with the media type of problems and the published names of schemas, sorted."""
     contract: dict[str, Any] = json.loads(
         _NAMES.sub(lambda name: PUBLISHED_NAMES[name[0]], json.dumps(FastAPI.openapi(app)))
     )
@@ -112,7 +112,7 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
 
 
 async def _answer(request: Request, error: Any) -> Response:
-    """Answer an exception as a problem."""
+    """Answer an exception as a problem in the client's language; an unexpected one as `failed` (500)."""
     match error:
         case Problem():
             problem = error

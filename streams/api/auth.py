@@ -68,9 +68,10 @@ class AuditContext:
     erasure: str = ""
     """Id of an erasure request."""
     skip_audit: bool = False
-    """Skip the record: the result names no citizen, and the client already knows that it exists."""
+    """Record only refusals: the result names no citizen, and the client already knows that the erasure exists."""
     is_known: bool = False
-    """True if the timelines know `subject_id`. Otherwise it is concealed, because the typed text may be personal."""
+    """True if the timelines know `subject_id`. Otherwise it is concealed, because typed text may be personal, unless the result
+    implies that they know it."""
 
     def authorize_sector(self, sector: str) -> None:
         """Set the sector of the audit record; raise `Forbidden` unless the client may do the operation in `sector`.
@@ -87,7 +88,10 @@ class AuditContext:
         self.across = reason
 
     def authorize_sectors(self, sectors: Iterable[str]) -> None:
-        """Call `authorize_sector` for each of the sectors of a known subject, and set `is_known`. Raise `Forbidden`."""
+        """Call `authorize_sector` for each sector of a known subject, and set `is_known`. Raise `Forbidden`.
+
+        The last sector stays in the audit record. Without sectors, nothing changes.
+        """
         for sector in sectors:
             self.is_known = True
             self.authorize_sector(sector)
@@ -148,7 +152,10 @@ class Api:
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
-        """Return the valid token with this secret, or None. Record the first use of a token on each day. Raises `Problem`."""
+        """Return the valid token with this secret, or None. Record an own token's first use on each day.
+
+        Raises `Problem` (`tokens`) if the tokens or the provider's keys are unavailable.
+        """
         now = datetime.now(UTC)
         try:
             if self._provider is not None and secret.count(".") == JWT_DOTS:
@@ -162,7 +169,10 @@ class Api:
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Run `act`, which uses the database, in a thread, by default at most `api.threads` at a time. Raises `Problem`."""
+        """Run `act` in a thread, by default at most `api.threads` at a time, and return its result.
+
+        Raises `Problem` (`database`) if `act` raises `Unavailable`.
+        """
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
@@ -183,7 +193,7 @@ class Api:
         return await self.in_thread(act, self._rights)
 
     def turn(self, name: str) -> asyncio.Lock:
-        """Return the lock of the long requests of the token `name`, each of which holds a connection."""
+        """Return the lock that a long request of the token `name` holds, so that the token occupies one connection at most."""
         return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:
@@ -191,7 +201,10 @@ class Api:
         return (self._keys / f"{sector}.key").exists()
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
-        """Return the pseudonym of a normalised value in `sector`. Raises `Problem` without a usable key."""
+        """Return the pseudonym of a normalised value in `sector`.
+
+        Raises `Problem`: `invalid` if the sector has no key, `keys` if its key is unusable.
+        """
         if sector not in self._known_keys:
             if not self.has_key(sector):  # a new key would match no stored pseudonym
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
@@ -219,7 +232,7 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Record the access in the audit log, then return the result of `find`, which runs in a thread.
+        """Call `find` in a thread, record the access in the audit log, then return the result.
 
         `find` calls `AuditContext.authorize_sector` before it reads anything about a citizen, sets an unknown
         `AuditContext.subject_id`, and returns None if it finds nothing. Raises `Problem`, also if nothing was found. Refusals and
@@ -240,9 +253,9 @@ class AuthenticatedClient:
         subject_id: str = "",
         result: Result = Result.SHOWN,
     ) -> T:
-        """Do as `query_audited` for a privacy request, which waits for others, but not for look-ups. Raises a returned `Problem`.
+        """Do as `query_audited`, for the purpose `rights`. Privacy requests wait for each other, but not for look-ups.
 
-        `find` uses a timeline opened by `open`.
+        `find` uses a timeline opened by `open`. A `Problem` that it returns is recorded as a refusal, and raised.
         """
         audit_context = AuditContext(self, operation, subject_id)
         return await self._answer(
@@ -267,7 +280,7 @@ class AuthenticatedClient:
         raise problem
 
     def _refuse(self, operation: Operation, purpose: Purpose) -> Problem | None:
-        """Return the reason to refuse the operation for any subject; None if the role allows it."""
+        """Return the reason to refuse the operation for any subject; None if the role allows it and its purpose."""
         if not any(self.token.may(operation, sector) for sector in self.token.sectors):
             return Problem("refused", detail_code="role")
         if purpose not in PURPOSES[self.token.role]:
@@ -307,10 +320,10 @@ class AuthenticatedClient:
     async def run_recorded(
         self, act: Callable[[], Awaitable[T]], is_done: Callable[[], Awaitable[bool]], begun: Sequence[AuditContext]
     ) -> T:
-        """Run `act`, a change. If it fails and was not done, record a failure for each of `begun`.
+        """Run `act`, a change, and return its result. If it fails and `is_done` is false, record a failure of each of `begun`.
 
-        If the outcome is unknown, they stay `begun`: a thread continues after its request was cancelled, and a commit may succeed
-        although its answer is lost.
+        The error of `act` is raised again. If the outcome is unknown, they stay `begun`: a thread continues after its request
+        was cancelled, and a commit may succeed although its answer is lost.
         """
         try:
             return await act()
@@ -331,7 +344,7 @@ class AuthenticatedClient:
             await self._record(audit_context, Purpose.RIGHTS, result)
 
     async def record_limited(self, operation: Operation, purpose: Purpose) -> None:
-        """Record that the token exceeded its rate limit."""
+        """Record that the token exceeded its rate limit. Raises `Problem` (`audit`)."""
         await self._record(AuditContext(self, operation), purpose, Result.LIMITED)
 
     async def _record(self, audit_context: AuditContext, purpose: Purpose, result: Result) -> None:

@@ -157,9 +157,10 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Publish missing events if Kafka is available, prove the erasure if no data remains, and return its progress.
+    """Publish the missing events of all erasures, prove this one if no data remains, and return its progress.
 
-    A proof is recorded in the audit log. Raises `KafkaUnavailable` and `Problem`.
+    A failure to publish is ignored: the next request tries again. A proof is recorded in the audit log. Raises
+    `KafkaUnavailable` if the workers' state cannot be read, and `Problem` (`audit`).
     """
 
     def record(sha256: str) -> None:

@@ -42,7 +42,8 @@ from streams.settings.api import OtherServices
 from streams.timeline.reader import EntryPosition, Evidence, TimelineSnapshot
 
 LOOKED_AT: Final = 200
-"""Number of latest entries from which a citizen's contacts are summarised. It bounds the time of a look-up."""
+"""Number of latest entries from which a citizen's contacts are summarised, unless the page is longer. It bounds the time of a
+look-up."""
 MAX_CONTACT_ENTRIES: Final = 1000
 """Maximum of entries returned for one contact. Only machines have more."""
 
@@ -192,7 +193,10 @@ def _read(
 def _summarise(
     rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
 ) -> Iterable[Summary]:
-    """Summarise the contacts of `rows`, with the targets and the services that the client may see."""
+    """Summarise the contacts of `rows`, with the SLA targets that the client may see.
+
+    Contacts that are now with a service that it may not see count as passed on.
+    """
 
     def find_targets(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
@@ -218,7 +222,7 @@ def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, conta
 def _page(
     client: AuthenticatedClient, subject: str, sectors: Sequence[str], rows: Sequence[Mapping[str, Any]], limit: int
 ) -> Page:
-    """Return a page with the first `limit` of `rows`, which are the latest, and a cursor if there are more rows."""
+    """Return a page with the first `limit` of `rows`, which are sorted latest first, and a cursor if there are more rows."""
     shown, next_cursor = rows[:limit], None
     if len(rows) > limit:
         next_cursor = cursors.write(

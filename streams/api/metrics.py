@@ -26,7 +26,8 @@ class AccessMetrics(Collector):
     ) -> None:
         self._most, self._clock = unusual_citizens_per_hour, clock
         self._read: dict[str, OrderedDict[str, float]] = {}
-        """Token → subjects read within the last hour, with the time of the last access, least recent first."""
+        """Token's name → subjects of its recorded accesses within the last hour, also of refused ones, with the time of the
+        last access, least recent first."""
         self._counted = Counter(
             "api_accesses",
             "Accesses to citizens' data, as recorded in the audit log",
@@ -46,7 +47,7 @@ class AccessMetrics(Collector):
         registry.register(self)
 
     def count(self, access: Access) -> None:
-        """Count a recorded access, and remember its subject for an hour, to detect unusual readers."""
+        """Count a recorded access, and remember its subject, if any, for an hour, to detect unusual readers."""
         self._counted.labels(access.role, access.operation, access.why, access.result).inc()
         if access.subject_id:
             now = self._clock()

@@ -40,17 +40,17 @@ log = structlog.get_logger(__name__)
 
 
 class AuthMiddleware:
-    """Reject requests under `GUARDED` without a valid token, beyond its rate limit, too large or not JSON.
+    """Reject requests under `GUARDED` without a valid token, beyond its rate limit, too large, or POST requests without JSON.
 
-    This happens before their body is read. Accepted requests have the client as `request.state.client`. All answers get
-    `HEADERS`; requests under `GUARDED` are logged and measured.
+    This happens before their body is read; its size is checked again while it is read. Accepted requests have the client as
+    `request.state.client`. All answers get `HEADERS`; requests under `GUARDED` are logged and measured.
     """
 
     def __init__(self, app: ASGIApp, api: Api) -> None:
         self._app = app
         self._api = api
         self._limited: set[str] = set()
-        """Names of tokens whose last request exceeded the rate limit."""
+        """Names of tokens beyond their rate limit whose refusal was recorded: only the first of a series is."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -120,7 +120,7 @@ class AuthMiddleware:
 
 
 def _bound(receive: Receive) -> Receive:
-    """Return a `receive` that reads at most `MAX_BYTES` of a body, whatever its `Content-Length` claims."""
+    """Return a `receive` that raises `HTTPException` (413) beyond `MAX_BYTES` of a body, whatever its `Content-Length` claims."""
     read = 0
 
     async def receive_bound() -> Message:

@@ -65,7 +65,8 @@ def require_all_services(client: AuthenticatedClient) -> None:
 def _find_sector(erasures: Erasures, client: AuthenticatedClient, audit_context: AuditContext, subject: str) -> str:
     """Return the sector of a subject; if it has several, the only one that the token has too.
 
-    Raises as `find_sector` does, and `Forbidden` if the token has none of several sectors. Their names are not revealed.
+    Raises as `find_sector` does (`AmbiguousSector` if the token has several of them too), and `Forbidden` if the token has none
+    of several sectors. Their names are not revealed.
     """
     try:
         return erasures.finder.find_sector(subject)

@@ -37,7 +37,7 @@ TITLES: Final = {
     "kafka": (503, N_("Kafka does not answer: try again")),
     "database": (503, N_("The timelines' database cannot be used")),
 }
-"""Last part of the type → status, title."""
+"""Kind of a problem, the last part of its `type` → HTTP status and title."""
 
 DETAILS: Final = {
     "role": N_("This role may not do that"),
@@ -45,7 +45,7 @@ DETAILS: Final = {
     "sector": N_("It is not in a sector of this token"),
     "services": N_("This token is limited to some services"),
 }
-"""Reason of a refusal. Role and purpose are checked before anything is searched."""
+"""Code of a refusal's reason → text. Role and purpose are checked before anything is searched."""
 _MISTAKES: Final = {
     "missing": N_("is missing"),
     "extra_forbidden": N_("is not a known field"),
@@ -128,7 +128,7 @@ def find_language(headers: Headers) -> str:
 
 
 def mistakes_of(errors: Sequence[Mapping[str, Any]], names: set[str]) -> list[tuple[str, str]]:
-    """Return the field and the type of each error found by pydantic.
+    """Return the field, as a dotted path, and the type of each error found by pydantic. The path is empty for the whole body.
 
     An unknown field is named only if it is one of `names`, that is a known field in the wrong place. Any other name may be a
     value, so its parent is named.

@@ -60,7 +60,7 @@ class _Checkpoint(click.ParamType):
     name = "N:HASH"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ChainPosition:
-        """Return the position in the hash chain that `verify` printed."""
+        """Return the position in the hash chain from `N:HASH`, as `verify` prints it."""
         found = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", value)
         if not found:
             self.fail(_("use the number:hash that verify printed"), param, ctx)
@@ -270,7 +270,10 @@ def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector:
 
 
 def _is_about(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
-    """Return whether a record is about one of `names`, or belongs to an erasure of one; collect those in `erasures`."""
+    """Return whether a record is about one of `names`, or belongs to an erasure of one; collect those in `erasures`.
+
+    Records must come oldest first.
+    """
     erasure = record.get("erasure", "")
     if record.get("whose") in names:
         erasures |= {erasure} - {""}

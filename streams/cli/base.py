@@ -44,7 +44,10 @@ def prompt(question: str, **options: Any) -> Any:
 
 
 def confirm(question: str) -> bool:
-    """Ask a yes/no question on stderr; accept English and French answers. Raise `click.Abort` at the end of the input."""
+    """Ask a yes/no question on stderr in English or French, until the answer is valid; an empty answer means no.
+
+    Raise `click.Abort` at the end of the input.
+    """
     while True:
         choice = _("[y/N]")
         answer = prompt(f"{question} {choice}", default="", show_default=False).strip().lower()
@@ -74,7 +77,7 @@ class Group(click.Group):
         self._sections = sections
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Turn a denied file access into a one-line error with exit code 2."""
+        """Run the command. Turn a denied access to a named file into a one-line error with exit code 2."""
         try:
             return super().invoke(ctx)
         except PermissionError as error:
@@ -88,11 +91,11 @@ class Group(click.Group):
             ) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
+        """Return the names of all commands, sorted."""
         return sorted({*super().list_commands(ctx), *self._lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, imported if necessary."""
+        """Return a command, imported if necessary; None if it is unknown."""
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
@@ -131,7 +134,10 @@ class ConnectorGroup(Group):
     """A group whose commands end with one line for an error of a connector or of its files."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. The exit code says whether a later attempt may succeed."""
+        """Run the command. Turn errors of connectors and files into `OperatorError`.
+
+        Its exit code says whether a later attempt may succeed.
+        """
         try:
             return super().invoke(ctx)
         except InstanceInUseError as error:
@@ -163,7 +169,10 @@ def print_settings_file() -> None:
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the settings to `command` as first argument. Invalid settings end it with exit code 2."""
+    """Pass the settings to `command` as first argument, and configure the console's log.
+
+    Invalid settings end it with exit code 2.
+    """
 
     @wraps(command)
     @click.pass_context

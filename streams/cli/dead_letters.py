@@ -46,7 +46,7 @@ class PositionParam(click.ParamType):
     name = "position"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` if it is valid."""
+        """Return `value` as text. Raise `click.BadParameter` if it is not `partition:offset`."""
         if not re.fullmatch(r"\d+:\d+", value):
             self.fail(
                 _(

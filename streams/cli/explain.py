@@ -144,7 +144,10 @@ def command(
 def _choose_time(
     day: date | None, since: int | None, until: int | None, zone: tzinfo
 ) -> tuple[int | None, int | None, str]:
-    """Return the start and end of the period in seconds since 1970, and its text."""
+    """Return the start and end of the period in seconds since 1970, None for an open end, and its text; by default today.
+
+    `since` and `until` are milliseconds since 1970. Raise `click.UsageError` if they contradict `day`, or for the future.
+    """
     now = datetime.now(zone)
     if (day and day > now.date()) or (since or 0) > milliseconds(now):
         raise click.UsageError(_("this time is in the future"))
@@ -222,11 +225,11 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
 
 
 class _Scan(NamedTuple):
-    """Dimensions and times of all contacts, regardless of the filters."""
+    """Dimensions and times of the facts of all contacts, regardless of the filters."""
 
     dimensions: set[Dimensions]
     in_time: bool
-    """True if any fact is in the period of the query."""
+    """True if any past fact is in the period of the query."""
 
 
 def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], _Scan]:
@@ -250,7 +253,7 @@ def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tu
 
 
 def _sort_key(counted: Counted) -> tuple[float, float, str, CountedFact]:
-    """Sort current states first, the longest one first, then past facts by time."""
+    """Return a sort key: current states first, the longest one first, then past facts by time."""
     since = counted.fact.since
     return counted.fact.start or 0, inf if since is None else since, counted.contact, counted.fact
 

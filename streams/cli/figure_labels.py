@@ -78,7 +78,7 @@ _PREFIXES: Final = {
 
 
 def figure_label(name: str) -> str:
-    """Return the label of a figure in the user's language."""
+    """Return the label of one of `figure_explanation.figure_names` in the user's language; in English, the name itself."""
     if user_language() == SOURCE_LANGUAGE:
         return name
     if name in _LABELS:

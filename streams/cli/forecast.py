@@ -54,7 +54,7 @@ def command(settings: Settings, /) -> None:
 
 
 def describe_holidays(today: date, options: WebOptions) -> list[str]:
-    """Return notes on public holidays, today or in the weeks used."""
+    """Return a note that `today` is a public holiday, or which of the same weekdays before were; empty if neither."""
     if options.is_holiday(today):
         return [_("today is a public holiday: compared with Sundays")]
     same_weekdays = (today - timedelta(weeks=number) for number in range(1, WEEKS + 1))

@@ -102,7 +102,7 @@ TEXTS: Final[Mapping[str, MetricText]] = {
 
 
 def describe_processes() -> dict[str, list[MetricDescription]]:
-    """Return the descriptions of all metrics, by the command that exports them."""
+    """Return command → descriptions of its metrics, for `web`, `worker` and `connect`."""
     connectors = CollectorRegistry()
     Meter(Metrics(connectors), "name").count_published(1, 1.0)
     policies = Policies(SlaFile.model_validate(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))

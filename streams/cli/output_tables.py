@@ -60,7 +60,7 @@ class TimeParam(click.ParamType):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds since 1970."""
+        """Return milliseconds since 1970, 0 for earlier times."""
         at = inf
         with suppress(ValueError, OverflowError):
             at = time.time() - seconds if (seconds := _seconds_of(value)) is not None else _moment_of(value, ctx)
@@ -133,7 +133,7 @@ def make_formatter(settings: Settings) -> Formatter:
 
 
 def vocabulary_label(of: str, value: str) -> str:
-    """Return the label of a value of the vocabulary set `of`, in the language of the locale."""
+    """Return the label of a value of the vocabulary set `of`, in the language of the locale; the value if it has none."""
     return name(of, value, user_language())
 
 

@@ -185,7 +185,10 @@ def export(
 
 @contextmanager
 def _private_file(output: Path) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner may read. An existing file is deleted first: others may have it open."""
+    """Open a new file that only its owner may read; `-` is standard output. Raise `OperatorError` if it cannot be written.
+
+    An existing file is deleted first: others may have it open.
+    """
     if output == Path("-"):
         yield click.get_binary_stream("stdout")
         return
@@ -242,7 +245,10 @@ class _Subject:
 
 
 def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
-    """Return the subject and the sector. The sector is empty if NAME was given without `--sector`."""
+    """Return the subject and the sector; without NAME, prompt for an identity.
+
+    The sector is empty if NAME was given without `--sector`.
+    """
     if name:
         check_subject(name)
         return name, sector or ""
@@ -254,7 +260,10 @@ def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) ->
 def _recorded_lookup(
     settings: Settings, lookup: Operation, refused: Operation, subject_id: str, sector: str
 ) -> Iterator[_Subject]:
-    """Record the result of a lookup before anything is printed: as `lookup`, or as `refused` if it is refused."""
+    """Record the result of the lookup in the block: as `lookup`, or as the operation `refused` if it is refused.
+
+    This happens at the end of the block, before anything is printed. Errors are raised again.
+    """
     subject, operation, result = _Subject(subject_id, sector), lookup, Result.FAILED
     try:
         yield subject

@@ -47,7 +47,7 @@ class Filter(NamedTuple):
     """Name of the connector instance."""
     reason: str | None = None
     since: int | None = None
-    """Milliseconds since 1970."""
+    """Earliest time at which the record was read, in milliseconds since 1970."""
     places: frozenset[str] = frozenset()
 
     def matches(self, name: str, stored: StoredReject) -> bool:

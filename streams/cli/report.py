@@ -96,7 +96,7 @@ def command(
 
 
 def read_figures(settings: Settings, first: date, last: date) -> tuple[History, WebOptions]:
-    """Return the figures from `first` to `last`, and the display options. Without a broker in the settings, use a running demo.
+    """Return the figures from `first` to `last` inclusive, and the display options. Use a running demo if nothing else runs.
 
     Raise `OperatorError` if the figures cannot be read, and `ConfigError` without a broker.
     """

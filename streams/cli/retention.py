@@ -30,9 +30,9 @@ BROKER_SECONDS: Final = 30.0
 """Longest wait for the broker."""
 LOG: Final = ".log"
 DAMAGED_FILES: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
-"""Damaged or unfinished spool and journal files of connectors. They may contain personal data."""
+"""Patterns, in the data directory, of damaged or unfinished spool and journal files. They may contain personal data."""
 OLD_POSITIONS: Final = "connectors/*/*/before-reread/*"
-"""Saved positions of sources that were re-read."""
+"""Pattern, in the data directory, of the saved positions of sources that were re-read."""
 
 
 @click.group(cls=Group, name="retention", help=_("Show and apply the retention periods."))
@@ -80,7 +80,10 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
 
 
 def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    """Remove expired files: logs, damaged files, saved positions. Yield a line with the number of each."""
+    """Remove expired damaged files and saved positions, and empty expired logs. Yield a line with the number of each.
+
+    With `dry_run`, only count them.
+    """
     data, retention = settings.data, settings.retention
     for label, days, paths in (
         (_("logs"), retention.logs_days, data.glob("logs/*")),

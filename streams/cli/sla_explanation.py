@@ -92,7 +92,7 @@ def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return the time left or overdue of an open clock, in its own unit and in working time."""
+    """Return the time left or overdue of an open clock that has a deadline, in its own unit and in working time."""
     assert clock.deadline_at is not None  # checked by callers
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
@@ -168,7 +168,7 @@ def _pause(begin: int, end: int | None, ended_at: int | None, closures: Pauses) 
 
 
 def describe_amount(target: int, unit: Unit) -> str:
-    """Format a target, as in `40 h of opening` or `15 working days`."""
+    """Format a target, in seconds for units of time, as in `40 h of opening` or `15 working days`."""
     if unit is Unit.ELAPSED:
         return _seconds(target)
     if unit is Unit.OPENING_HOURS:
@@ -177,7 +177,7 @@ def describe_amount(target: int, unit: Unit) -> str:
 
 
 def describe_counted(amount: int, unit: Unit) -> str:
-    """Format counted time: hours for time units, else days."""
+    """Format counted time: milliseconds as hours for units of time, else a number of days."""
     if unit in TIME_UNITS:
         return _seconds(amount // 1000)
     return _("{amount} d", amount=amount)

@@ -46,7 +46,7 @@ class Rebuilt(NamedTuple):
 
     records: int
     first_at: int | None
-    """Kafka timestamp of the oldest record, milliseconds since 1970."""
+    """Kafka timestamp of the oldest record, in milliseconds since 1970; None without records."""
 
 
 @click.command(
@@ -96,7 +96,7 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all entries of the topic; entries already in the database do not change.
+    """Write all records of the topic and the positions after them; entries already in the database do not change.
 
     Raise `KafkaError` and `Unavailable`.
     """

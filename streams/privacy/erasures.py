@@ -44,9 +44,9 @@ class RetentionPeriods(NamedTuple):
     dead_letters: int
     audit: int
     state: int
-    """Of the workers' row that marks a contact as erased, after the end of the contact."""
+    """Lifetime of the workers' row that marks a contact as erased, from the end of the contact."""
     erased: int
-    """Of the mark of an erased contact in the timelines, after the request."""
+    """Lifetime of the mark of an erased contact in the timelines, from the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Erasure(NamedTuple):
     request: ErasureRequest
     proof: Proof | None
     sha256: str
-    """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); else empty."""
+    """SHA-256 of the proof as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); empty without
+    a proof."""
 
 
 class Erasures:
@@ -175,7 +176,7 @@ class Erasures:
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
         """Try to prove all published requests; return the numbers of requests now proved, and still not proved.
 
-        `record` is called with id and hash of each new proof. Raises as `look` does.
+        `record` is called with id and hash of each new proof before it is stored. Raises as `look` does.
         """
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
@@ -235,9 +236,10 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases a contact's personal data at `at` (milliseconds since 1970), with an id for all times.
+    """Return the event that erases a contact's personal data at `at` (milliseconds since 1970).
 
-    It is published to the feedback topic if the contact's id, which may be foreign, names no channel.
+    Its id depends on the contact only. It is published to the feedback topic if the contact's id, which may be foreign, names
+    no channel.
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK

@@ -1,4 +1,4 @@
-"""Format events for a reader, in his language and time zone."""
+"""Format events for a reader, in the reader's language and time zone."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
@@ -23,7 +23,7 @@ class Formatter(NamedTuple):
     """Channel, site and code of a queue → its name."""
 
     def say(self, key: str, **values: object) -> str:
-        """Return a sentence or heading of an export."""
+        """Return the text with the key `key` in `labels.LABELS`, with `values` for its placeholders."""
         return label(key, self.language, **values)
 
     def name(self, of: str, value: str) -> str:
@@ -31,19 +31,19 @@ class Formatter(NamedTuple):
         return name(of, value, self.language)
 
     def format_time(self, time: str) -> str:
-        """Return a time in the time zone; empty if `time` is empty."""
+        """Return an ISO 8601 time as `2026-11-25 09:00:00` in the time zone; empty if `time` is empty."""
         if not time:
             return ""
         text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
         return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
 
     def deadline(self, time: str) -> str:
-        """Return a deadline: the last day if it is the midnight after a day, else the time."""
+        """Return an ISO 8601 deadline: the last day if it is the midnight after a day, else the time; empty if it is empty."""
         day = day_ending_at(milliseconds(datetime.fromisoformat(time)), self.zone) if time else None
         return self.format_time(time) if day is None else day.isoformat()
 
     def where(self, site: str, service: str) -> str:
-        """Return a place as the name of its service and its site, or as the one of both that is known."""
+        """Return a place as the name of its service and its site, or as the one of both that is known; empty if neither is."""
         title = self.services.get(service, service)
         return f"{title} ({site})" if title and site else title or site
 
@@ -52,12 +52,12 @@ class Formatter(NamedTuple):
         return self.queues.get((channel, site, code), code)
 
     def location_with_codes(self, site: str, service: str) -> str:
-        """Return a place by the codes that commands accept, after the name of its service if it has one."""
+        """Return a place as `site/service`, by the codes that commands accept, after the name of its service if it has one."""
         codes, title = "/".join(filter(None, (site, service))), self.services.get(service)
         return f"{title} ({codes})" if title else codes
 
     def number(self, value: float, form: str = "g") -> str:
-        """Return a number with the language's decimal separator."""
+        """Return a number in the format `form`, with the language's decimal separator."""
         return format(value, form).replace(".", "," if self.language == "fr" else ".")
 
     def with_detail(self, what: str, *details: str) -> str:

@@ -69,7 +69,7 @@ class _Pages(FPDF):
             self.multi_cell(0, _LINE_MM, _encodable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def write_table(self, section: Section, language: str, caption: str = "") -> None:
-        """Write a table with columns fitted to their contents. Its header is repeated on each page."""
+        """Write a table with columns fitted to their contents. Its header is repeated on each page. Write “none” without rows."""
         titles = [label(title, language) for title in section.titles]
         rows = [[_encodable(cell) for cell in row] for row in section.rows]
         if not rows:

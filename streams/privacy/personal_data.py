@@ -29,7 +29,7 @@ class Identity(msgspec.Struct, frozen=True):
     linked_to: str
     """Identity that it is linked to; empty for the requested one."""
     contacts: int
-    """Number of contacts that prove the link."""
+    """Number of contacts that prove the link; 0 for the requested identity."""
     since: str
     """Beginning of the first of these contacts; empty for the requested identity."""
 
@@ -40,7 +40,7 @@ class Withheld(msgspec.Struct, frozen=True):
     identity: str
     linked_to: str
     reason: str
-    """`shared`: other people have it too. `revoked`: the link does not hold."""
+    """`shared`: other people have it too. `revoked`: the link was revoked."""
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -310,7 +310,7 @@ class PrivacyRequests(NamedTuple):
     """Functions of the installation that the API needs for exports and erasures."""
 
     erasures: Callable[[Timeline], Erasures]
-    """Returns the erasures of an opened timeline database."""
+    """Returns the erasures of an opened timeline database. Raises `KafkaUnavailable` if no brokers are known."""
     collect_personal_data: Callable[[Timeline, CitizenFinder, str, str, str], PersonalData]
     """Arguments: timeline, finder, subject, sector, language. Raises as `collect_personal_data` above does."""
     zone: tzinfo

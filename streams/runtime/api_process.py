@@ -62,7 +62,7 @@ def run(settings: Settings) -> int:
     failures: list[ConfigError] = []
 
     async def prepare() -> None:
-        """Wait for the database and migrate its schema to this release."""
+        """Wait for the database and migrate its schema to this release. Stop the server if the settings are wrong."""
         while True:
             try:
                 (await run_sync(open_timeline, settings)).close()

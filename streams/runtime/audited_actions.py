@@ -48,13 +48,16 @@ def current_operator() -> str:
 
 
 def check_subject(subject_id: str) -> None:
-    """Raise `OperatorError` unless `subject_id` is a contact id or a pseudonym."""
+    """Raise `OperatorError` unless `subject_id` may be the subject of an audit record, see `is_audit_subject`."""
     if not is_audit_subject(subject_id):
         raise OperatorError(_("this is neither a contact id nor a pseudonym"))
 
 
 def conceal_typed(settings: Settings, subject_id: str) -> str:
-    """Return the keyed hash of a name that the timelines do not know, or the name itself if Accueil made it."""
+    """Return the keyed hash of a name that the timelines do not know, or the name itself if Accueil made it.
+
+    Create the secret of the hash if it does not exist.
+    """
     return conceal(subject_id, load_secret(secret_path(settings.data)))
 
 
@@ -69,7 +72,7 @@ def record_command(
 ) -> None:
     """Record an access before the command acts. Raise `OperatorError` if that fails: the command must then do nothing.
 
-    If `result` says that the timelines do not know `subject_id`, its keyed hash is recorded instead.
+    Unless `result` implies that the timelines know `subject_id`, its keyed hash is recorded instead.
     """
     check_subject(subject_id)
     if result not in RESULTS_OF_KNOWN_SUBJECTS:

@@ -125,7 +125,9 @@ MESSAGES: Final = {
         "reads the state of partitions {all} (done: {done})"
     ),
 }
-"""Texts by log event or pattern, in English and French; braces contain keys of the log record or groups of the pattern."""
+"""Log event, or pattern of a log event or of an answer of /readyz → its text, which `_` translates.
+
+Braces contain keys of the log record or groups of the pattern."""
 
 TRANSIENT_EVENTS: Final = frozenset(
     {
@@ -181,7 +183,7 @@ WHY: Final = {
     **LATER_RELEASE_MESSAGES,
     "no acknowledgement": N_("no acknowledgement"),
 }
-"""Translations of error messages that exist in English only, mainly those of the engine."""
+"""Pattern of an error message that exists in English only, mainly of the engine → its text, which `_` translates."""
 
 
 def parse_log_line(text: str) -> tuple[int, str]:
@@ -228,7 +230,10 @@ STARTING: Final = {"silent": N_("the worker is still starting")}
 
 
 def describe_state(answer: str, *, starting: bool = False) -> str:
-    """Return the text for an answer of /readyz; with `starting`, for a process that has not been ready yet."""
+    """Return the text for an answer of /readyz, or the answer itself if it has none.
+
+    `starting` says that the process has not been ready yet.
+    """
     if starting and answer in STARTING:
         return _(STARTING[answer])
     return translate_by_pattern(MESSAGES, answer) or translate_by_pattern(REFUSALS, answer) or answer

@@ -29,7 +29,7 @@ MAX_CANDIDATES: Final = 50
 
 
 def make_token(settings: Settings) -> Path:
-    """Return the file with a valid token for the data protection officer; create the token if needed.
+    """Return the file with a valid token for the data protection officer; create or renew the token if needed.
 
     Raises `OperatorError` and `TokensError`.
     """
@@ -71,7 +71,10 @@ class Citizen(NamedTuple):
 
 
 def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
-    """Return a citizen with a timeline, preferably with an e-mail address and a case; None without one."""
+    """Return a citizen with a timeline, preferably with an e-mail address and a case.
+
+    None if there is none yet, or if the database does not answer. `systems` is the directory of the simulated systems.
+    """
     try:
         lines = (systems / CITIZENS).read_text().splitlines()
     except FileNotFoundError:
@@ -107,7 +110,7 @@ def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
 
 
 def save_number(settings: Settings, citizen: Citizen) -> None:
-    """Write the phone number of the simulated citizen to a file, for requests to the API of the demo."""
+    """Write the phone number of the simulated citizen to `access/demo-number`, for requests to the API of the demo."""
     replace(settings.data / "access" / "demo-number", f"{citizen.phone}\n".encode())
 
 

@@ -33,7 +33,7 @@ class HealthServer:
     work. `healthy` is called in the server's thread and must not block. `ready` and the collectors of `registry` are called in
     other threads and may block, for instance on a database. An exception of a check counts as failure.
 
-    Raises OSError if the port is not available.
+    Raises `OSError` if the port is not available.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class HealthServer:
         return self._port
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and wait at most three seconds for open requests."""
         self._server.should_exit = True
         self._thread.join(CLOSE_SECONDS + 2)
         self._socket.close()

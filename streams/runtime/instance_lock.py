@@ -63,7 +63,7 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def lock_data_directory(data: Path) -> Iterator[None]:
-    """Lock `data` for this process; raise `OperatorError` if another process has locked it.
+    """Lock `data` for this process during a `with` block; raise `OperatorError` if another process has locked it.
 
     The kernel releases the lock when the process ends for any reason. The file that describes the running instance is deleted at
     the start, where a killed process may have left it, and at the end.
@@ -99,7 +99,7 @@ def write_running_file(
 
 
 def read(data: Path) -> Running | None:
-    """Return the instance that runs on `data`, or None."""
+    """Return the instance that runs on `data`; None without one, or if its description cannot be read."""
     with suppress(OSError, ValueError, TypeError):
         running = Running(**json.loads(_running_file(data).read_text(encoding="utf-8")))
         if _is_claimed(data):
@@ -123,7 +123,8 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
     """Return the brokers of `settings` with their login, else those of the running `accueil up` (see `find`).
 
-    The use of the demo is printed. Raises `ConfigError` if neither exists, or if a file of the login cannot be read.
+    The use of the demo is printed. Raises `ConfigError` if neither exists, or if a file of the login cannot be read, and
+    `PermissionError` if this account may not read the data directory.
     """
     if settings.brokers:
         return Cluster(settings.brokers, settings.kafka.client_options())
@@ -144,7 +145,10 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
 
 
 def find_readable_cluster(settings: Settings, topics: Iterable[Topic]) -> Cluster:
-    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`."""
+    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`.
+
+    Raises as `find_cluster` and `wait_for_broker` do.
+    """
     cluster = find_cluster(settings, or_demo=True)
     wait_for_broker(cluster.brokers, client=cluster.client, reads=[topic.name for topic in topics])
     return cluster
@@ -197,7 +201,7 @@ def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, 
 
 
 def other_directory_hint() -> str:
-    """Return a hint to use another data directory."""
+    """Return a hint to use another data directory, which follows a sentence without a full stop."""
     return _("; for another data directory: ACCUEIL_DATA")
 
 

@@ -24,7 +24,7 @@ from streams.timeline.store import Timeline
 
 
 def open_privacy_requests(settings: Settings) -> PrivacyRequests:
-    """Return the functions for privacy requests; without known brokers, erasures raise `KafkaUnavailable`."""
+    """Return the functions for privacy requests; without known brokers, their `erasures` raises `KafkaUnavailable`."""
 
     def erasures(timeline: Timeline) -> Erasures:
         try:

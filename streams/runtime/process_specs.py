@@ -147,7 +147,8 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
     """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
 
-    Raises `ConfigError` without a connector, or if one cannot run, and `OperatorError` if the health port is not available.
+    Raises `ConfigError` without a connector, if one is misconfigured, or if earlier events went to another Kafka cluster.
+    Raises `OperatorError` if the health port is not available.
     """
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415

@@ -111,7 +111,7 @@ class Child:
         self.ready = asyncio.Event()
         """Set once the process has been ready for the first time, or has ended normally."""
         self.trouble = ""
-        """Reason why the process is not ready; empty if it is."""
+        """Reason why the process is not ready; empty if it is, and before the first start."""
         self._details = ""
         """Reference to the URL that shows the reason; empty while the process does not answer."""
         self.log = logs / f"{program.name}.log"
@@ -229,7 +229,10 @@ class Child:
             self._report(self.program.name, self._last_line)
 
     async def _watch(self, process: Process) -> None:
-        """Report changes of the readiness, and kill a process without progress."""
+        """Report changes of the readiness, and kill a process without progress.
+
+        Without `health`, report a process as ready at once, unless it is ready on output or at its end.
+        """
         health = self.program.health
         if health:
             await asyncio.gather(self._watch_readiness(*health), self._watch_health(process, *health))
@@ -343,7 +346,7 @@ class ProcessTree:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, *programs: Program) -> list[Child]:
-        """Start `programs` at the same time."""
+        """Start `programs` at the same time, and return their children without waiting until they are ready."""
         children = [Child(program, self._logs, self._report, verbose=self._verbose) for program in programs]
         self._children += children
         for child in children:
@@ -365,7 +368,7 @@ class ProcessTree:
     async def run(self, grow: Callable[["ProcessTree"], Awaitable[None]]) -> None:
         """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it.
 
-        A second signal kills the children that have not stopped yet.
+        A second signal kills the children that have not stopped yet. Raises `GaveUp` and the errors of `grow`.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()

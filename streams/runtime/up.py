@@ -211,7 +211,7 @@ class Plan:
             await asyncio.sleep(seconds)
 
     async def _retain_once(self, tree: ProcessTree) -> bool:
-        """Run `retention apply` if it is due; return False only if it failed. Raises `OSError`."""
+        """Run `retention apply` if it is due, and record its time; return False only if it failed. Raises `OSError`."""
         zone = self._settings.web.zone
         try:
             applied_at = datetime.fromtimestamp(self._applied.stat().st_mtime, zone)

@@ -33,9 +33,9 @@ MAX_LISTED_KEYS: Final = 10
 
 
 def find_file(config: Path | None = None) -> Path | None:
-    """Return the settings file: `config`, else the value of ACCUEIL_CONFIG, else ./accueil.toml if it exists.
+    """Return the settings file: `config`, else the value of ACCUEIL_CONFIG, else ./accueil.toml if it exists, else None.
 
-    Raise `ConfigError` if the current directory is not accessible.
+    The first two need not exist. Raise `ConfigError` if the current directory is not accessible.
     """
     given = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     if given:
@@ -118,7 +118,7 @@ def mask(value: Any, key: str) -> Any:
 
 
 def mask_url(url: str) -> str:
-    """Return a URL without its password; of web addresses only the host, since the rest may contain a token."""
+    """Return a URL with its password and parameters masked; of web addresses only the host, since the rest may hold a token."""
     try:
         parts = urlsplit(url)
     except ValueError:

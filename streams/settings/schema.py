@@ -264,7 +264,7 @@ class Instance(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the connector, validated by its own model."""
+        """The options of the connector as read; the connector's own model validates them later."""
         return dict(self.model_extra or {})
 
 

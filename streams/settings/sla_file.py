@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 def load_policies(path: Path | None, named_by: str = "") -> Policies:
     """Return the policies of a file; no policies for None. `named_by`: the settings file or variable that names it, if any.
 
-    Raise `ConfigError` with one line per error: file, key and reason. If the file is unreadable, the line starts with
-    `named_by`.
+    Raise `ConfigError` with one line per error: file, key and reason. If the file is unreadable or not UTF-8, the line starts
+    with `named_by`.
     """
     if path is None:
         return Policies()

@@ -64,7 +64,7 @@ def open_engine(url: URL, lock_timeout_seconds: float | None) -> Engine:
 
 
 def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
-    """Configure a new SQLite connection for safe writes and for overwriting deleted data."""
+    """Configure a new SQLite connection for safe writes and for overwriting deleted data. No timeout means `LOCK_SECONDS`."""
     wait_seconds = LOCK_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds
     for pragma in (
         f"busy_timeout = {round(wait_seconds * 1000)}",
@@ -113,7 +113,7 @@ def _is_busy(cause: BaseException | None) -> bool:
 
 
 def _describe(error: DBAPIError) -> str:
-    """Return the error's type and code. Its text is added only before any statement, because it may contain values."""
+    """Return the error's type and code. Its text is added only if no statement had begun, because it may contain values."""
     cause = error.orig
     text = " ".join(str(cause).split()) if error.statement is None else None
     return f"{_name(cause)}: {text}" if text else _name(cause)

@@ -14,7 +14,7 @@ from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS,
 
 
 class ErasureRequest(NamedTuple):
-    """A request to erase a citizen's data, and the data found at its time."""
+    """A request to erase a citizen's data, and the numbers of contacts, entries and links found at its time."""
 
     id: str
     sector: str
@@ -30,7 +30,7 @@ class ErasureRequest(NamedTuple):
 
 
 class Remains(NamedTuple):
-    """Data that the database still has about the contacts of an erasure request."""
+    """Numbers of rows that the database still has about the contacts of an erasure request."""
 
     erased: int
     """Number of contacts marked as erased. Their later entries are ignored."""
@@ -52,7 +52,7 @@ def find_contacts(connection: Connection, owners: Iterable[str], sector: str) ->
 
 
 def find_sectors(connection: Connection, identity: str) -> list[str]:
-    """Return the sectors of a contact or identity; the empty one only if no other is known."""
+    """Return the sectors of a contact or identity, sorted, with the empty one only if no other is known. Empty without data."""
     of_entries = select(ENTRIES.c.sector).where(or_(ENTRIES.c.owner == identity, ENTRIES.c.contact == identity))
     of_links = select(LINKS.c.sector).where(or_(LINKS.c.one == identity, LINKS.c.other == identity))
     known = {*connection.scalars(of_entries.union(of_links))}
@@ -102,7 +102,7 @@ def list_contacts(connection: Connection, name: str) -> list[str]:
 
 
 def look(connection: Connection, name: str) -> Remains:
-    """Return the data still stored about the contacts of the request with the id `name`. Changes nothing."""
+    """Return the numbers of rows still stored about the contacts of the request with the id `name`. Changes nothing."""
 
     def count(table: Table, where: ColumnElement[bool]) -> int:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0
@@ -118,12 +118,12 @@ def look(connection: Connection, name: str) -> Remains:
 
 
 def mark_published(connection: Connection, name: str, at: int) -> None:
-    """Record the time at which Kafka had all events of a request."""
+    """Record `at` as the time at which Kafka had all events of the request with the id `name`."""
     connection.execute(update(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name).values(told_at=at))
 
 
 def prove(connection: Connection, name: str, proof: str) -> ErasureRequest:
-    """Store the proof of a request unless it has one, delete its contacts, and return the request as stored."""
+    """Store the proof of an existing request unless it has one, delete its contacts, and return the request as stored."""
     open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
     connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))

@@ -30,7 +30,7 @@ class Expired(NamedTuple):
     """Numbers of contacts and entries that one call of `expire` deleted."""
 
     cursor: Cursor | None
-    """Last examined entry, after which the next slice starts; None if no entry follows."""
+    """Last examined entry, after which the next slice starts; None if the slice was not full, so that no entry follows."""
     contacts: int
     entries: int
 
@@ -38,8 +38,9 @@ class Expired(NamedTuple):
 def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Expired:
     """Delete contacts closed before `until` (milliseconds since 1970), among those of the next `limit` entries after `after`.
 
-    An open contact is kept however old it is, because a citizen still waits for an answer. At the end, SLA targets reported
-    before `until` are deleted too if their contact has no entries.
+    An open contact is kept however old it is, because a citizen still waits for an answer. In channels that report no end, a
+    contact counts as closed at its last entry. At the end, SLA targets reported before `until` are deleted too if their contact
+    has no entries.
     """
     place = (ENTRIES.c.owner, ENTRIES.c.happened_at, ENTRIES.c.id)
     query = select(*place, ENTRIES.c.contact).where(tuple_(*place) > after).order_by(*place).limit(limit)
@@ -57,7 +58,7 @@ def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Exp
 
 
 def _is_over(connection: Connection, contact: str, until: int) -> bool:
-    """Return whether a contact was closed before `until`.
+    """Return whether a contact is closed, or its channels report no end, and all its entries are before `until`.
 
     Its state follows from its own events, not from SLA events, which may come after its end.
     """

@@ -36,7 +36,11 @@ class LinkRecord(NamedTuple):
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -> dict[str, Neighbourhood]:
-    """Return the neighbourhood of each identity, as `FindNeighbours` requires, with one query."""
+    """Return identity → its linked identities and, for a weak one, the number of contacts that it owns; with one query.
+
+    At most one linked identity and one contact more than `caps` allows are returned. The number of contacts is 0 for a strong
+    identity, and for one with no more entries than `caps.contacts`.
+    """
     near: dict[str, list[str]] = {identity: [] for identity in asked}
     contacts = dict.fromkeys(asked, 0)
     limits = {identity: (caps.identities if is_strong(identity) else caps.fan_out) + 1 for identity in asked}
@@ -58,7 +62,7 @@ def neighbours(connection: Connection, asked: Sequence[str], caps: LinkLimits) -
 
 @cache
 def _make_walks(width: int) -> Query:
-    """Return the query for the linked identities, and for the number of contacts that name only one weak identity.
+    """Return the query for the linked identities, and for the number of contacts that each weak identity owns.
 
     It jumps to the next identity in the index, however many contacts prove each link. Contacts are counted only for identities
     with more than a few entries.
@@ -81,9 +85,10 @@ def _make_walks(width: int) -> Query:
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
-    """Return a walk from each identity to all that it was ever linked to, in order. `number` counts the valid links before each.
+    """Return the SQL of a walk from each identity to all that it was ever linked to, in order.
 
-    The walk includes revoked links: a search for the next valid one would read all contacts that prove a revoked one.
+    `number` counts the valid links before each. The walk includes revoked links: a search for the next valid one would read all
+    contacts that prove a revoked one.
     """
 
     def leap(start: str, after: str = "") -> str:
@@ -106,7 +111,10 @@ def _holds(name: str, near: str, far: str) -> str:
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return at most `limit` links of an identity, including revoked ones, those with most contacts first."""
+    """Return at most `limit` links with an identity at either end, including revoked ones, those with most contacts first.
+
+    Revoked links without contacts come last, as from `read_revocations`.
+    """
     contacts = func.count().label("contacts")
     query = (
         select(
@@ -136,7 +144,9 @@ def read_revocations(connection: Connection, identity: str, limit: int) -> list[
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason) -> bool:
-    """Revoke a link, also for future contacts. Return False, without effect, if no contact proves it or it is revoked already.
+    """Revoke a link in its direction, also for future contacts.
+
+    Return False, without effect, if no contact proves it or it is revoked already.
 
     The revocation lasts while data about either identity exists.
     """
@@ -148,7 +158,7 @@ def revoke(connection: Connection, link: Link, at: int, ground: RevocationReason
 
 
 def restore(connection: Connection, link: Link) -> bool:
-    """Delete the revocation of a link; return False if it was not revoked."""
+    """Delete the revocation of a link in its direction; return False if it was not revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
     return bool(connection.execute(revoked).rowcount)
 

@@ -63,7 +63,7 @@ def _make_query(sql: str, columns: tuple[str, ...], width: int) -> Query:
 
 
 def width_of(number: int) -> int:
-    """Return the least power of two that is at least `number`.
+    """Return the least power of two that is at least `number`, which is positive.
 
     Queries are built only for these numbers of values, so that few are prepared.
     """

@@ -48,7 +48,7 @@ class EntryPosition(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Number of contacts that prove a link, at most `MAX_COUNTED`, and the beginning of the earliest one."""
+    """Number of contacts that prove a link, at most `MAX_COUNTED` in each direction, and the beginning of the earliest one."""
 
     contacts: int
     linked_at: int
@@ -69,16 +69,19 @@ class TimelineSnapshot:
         self._caps = caps
 
     def find_sectors(self, name: str) -> Sequence[str]:
-        """Return the sectors of a contact, or the sector of a pseudonym."""
+        """Return the sectors of a contact, or the sector of a pseudonym, sorted; empty if it is unknown or has no sector."""
         return sorted(self._connection.scalars(_SECTORS, {"name": name}))
 
     def find_citizen(self, contact: str) -> Citizen | None:
-        """Return the owner of a contact's entries; None if it has none."""
+        """Return the owner of a contact's entries; None if it has no entries."""
         found = self._connection.execute(_CITIZEN, {"contact": contact}).first()
         return Citizen(*found) if found else None
 
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
-        """Return at most `limit` identities of a weak kind that have a stronger one, most frequent first. Reads all links."""
+        """Return at most `limit` identities of `kind` that are linked to a stronger one, those with most links first.
+
+        Reads all links.
+        """
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
@@ -110,7 +113,7 @@ class TimelineSnapshot:
         return [record._replace(**evidence[record.link]._asdict()) for record in revoked if record.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
-        """Return the `since` that limits a search to the latest `MAX_WALKED` entries of each owner; None if no owner has more."""
+        """Return the `since` that limits a search to the latest `MAX_WALKED` entries of each owner; None if all have fewer."""
         last = {"last": MAX_WALKED - 1}
         found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)
@@ -126,8 +129,8 @@ class TimelineSnapshot:
     ) -> Sequence[Mapping[str, Any]]:
         """Return the latest `limit` entries of these owners before the position `before`, latest first.
 
-        Entries before `since` and of other services and sectors are left out, if these are given. A contact known in two sectors
-        has all its entries under one owner.
+        Entries before `since` and of other services and sectors are left out, if these are given; entries without a sector stay.
+        A contact known in two sectors has all its entries under one owner.
         """
         found = list[Mapping[str, Any]]()
         parameters: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
@@ -160,7 +163,7 @@ class TimelineSnapshot:
     def find_sla_targets(
         self, contacts: Collection[str], sectors: Collection[str] = ()
     ) -> Mapping[str, tuple[SlaTarget, ...]]:
-        """Return contact → open SLA targets, of these contacts in these sectors or, if none is given, in all."""
+        """Return contact → open SLA targets, of these contacts in these sectors or without one; if none is given, in all."""
         return sla_targets.read(self._connection, contacts, sectors)
 
 
@@ -241,7 +244,7 @@ def _page(width: int, services: int, sectors: int, *, is_later: bool, is_bound: 
 
 @cache
 def _bound(width: int) -> TextClause:
-    """Return the query for the time of the last entry to search, the latest of these owners."""
+    """Return the query for the time of each owner's `MAX_WALKED`-th latest entry; its result is the latest of these times."""
     walks = (
         f"SELECT * FROM (SELECT happened_at FROM entries WHERE owner = :owner_{number} "  # noqa: S608 - no value
         f"ORDER BY happened_at DESC, id DESC LIMIT 1 OFFSET :last) AS walk_{number}"

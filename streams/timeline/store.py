@@ -34,11 +34,11 @@ _POSITIONAL: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
-"""Dialects with positional parameters."""
+"""Name of a dialect → the dialect with positional parameters."""
 
 
 class Written(NamedTuple):
-    """Numbers of rows that a batch inserted or, for `adopted`, moved to another owner."""
+    """Numbers of rows that a batch inserted; for `promises`, also replaced; for `adopted`, moved to another owner."""
 
     entries: int
     links: int
@@ -87,9 +87,10 @@ class Timeline:
     def write(
         self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry] = (), place: tuple[int, int] | None = None
     ) -> Written:
-        """Write a batch in one transaction. Stored entries stay; later SLA targets replace earlier ones.
+        """Write a batch in one transaction. Stored entries stay, unless the batch withdraws or erases them.
 
-        `place` is the partition of the batch and the offset after it. Raises `Unavailable`, `Refused` and its `SameId`.
+        Later SLA targets replace earlier ones. `place` is the partition of the batch and the offset after it. Raises
+        `Unavailable`, `Refused` and its `SameId`.
         """
         with self.write_transaction() as connection:
             erased, erases = self._erase(connection, entries, promised)
@@ -114,6 +115,8 @@ class Timeline:
     def truncate_log(self) -> bool:
         """Truncate SQLite's write-ahead log, so that it holds no deleted data, even after a crash. Return whether it succeeded.
 
+        Does nothing in PostgreSQL, and returns True.
+
         A reader that holds a snapshot longer than the lock timeout postpones it to the next call or to `checkpoint_log`.
         Raises `Unavailable`.
         """
@@ -126,6 +129,8 @@ class Timeline:
 
     def checkpoint_log(self) -> None:
         """Checkpoint SQLite's write-ahead log, except pages that readers need. Truncate it if that was postponed.
+
+        Does nothing in PostgreSQL.
 
         Raises `Unavailable`.
         """
@@ -172,7 +177,7 @@ class Timeline:
     def _erase(
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry]
     ) -> tuple[set[str], bool]:
-        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether any is newly erased."""
+        """Erase the contacts of erasure events; return all erased contacts of the batch, and whether it has such an event."""
         # The first event of a contact counts.
         requested = {
             entry.contact: milliseconds(entry.happened_at) for entry in reversed(entries) if entry.type == ERASED
@@ -236,7 +241,7 @@ class Timeline:
             return sla_targets.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
-        """Delete contacts closed before `until`, among those of the `limit` entries after `after`. Raises `Unavailable`."""
+        """Delete contacts closed before `until`, see `expiry.expire`, then truncate the log. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             expired = expiry.expire(connection, after, until, limit)
         if expired.contacts:
@@ -250,15 +255,15 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions, see `links.revoke`; return whether it was valid in either.
+        """Revoke a link in both directions at `at` (milliseconds since 1970); return whether it was valid in either.
 
-        After `Unavailable`, `is_revoked` shows whether this or `restore` was written.
+        Raises `Unavailable`; then `is_revoked` shows whether this or `restore` was written.
         """
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
     def restore(self, link: Link) -> bool:
-        """Restore a revoked link in both directions; return whether it was revoked in either."""
+        """Restore a revoked link in both directions; return whether it was revoked in either. Raises `Unavailable`."""
         with self.write_transaction() as connection:
             return True in [links.restore(connection, directed) for directed in _both_directions(link)]
 
@@ -301,7 +306,10 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw."""
+    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw.
+
+    Stored entries withdraw only breaches of SLA targets.
+    """
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))

@@ -148,7 +148,7 @@ class RdvService:
         self._set(at, number, "noshow", "appointment.missed", citizen)
 
     def reset(self, at: datetime, number: int) -> None:
-        """Reset the outcome of an appointment."""
+        """Reset the outcome of an appointment to `unknown`, which counts as a new booking of each changed participation."""
         self._set(at, number, "unknown", "appointment.booked", None)
 
     def delete(self, at: datetime, number: int) -> None:
@@ -168,7 +168,7 @@ class RdvService:
             self._queue_webhook(rdv, "destroyed", at, reason="rgpd")
 
     def page(self, organisations: Sequence[int], begin: datetime, page: int) -> dict[str, Any]:
-        """Return a page of the appointments of `organisations` that start after `begin`."""
+        """Return a page, counted from 1, of the appointments of `organisations` that start after `begin`."""
         with self._lock:
             found = [rdv for rdv in self._rdvs.values() if rdv.organisation in organisations and rdv.starts_at > begin]
             pages = max(1, -(-len(found) // PER_PAGE))
