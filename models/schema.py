@@ -34,7 +34,10 @@ def event_types() -> dict[str, type[Envelope]]:
 
 
 def generate() -> dict[str, Schema]:
-    """Return name → JSON Schema of all events as readers accept them: unknown fields allowed, defaults optional."""
+    """Return schema name, such as `call.queued.v1`, → JSON Schema of `envelope.v1` and of all events, as readers accept them.
+
+    Unknown fields are allowed. Fields with a default are optional, except an event's `type`: readers choose the model from it.
+    """
     return {name: {"$schema": DIALECT, **_schema_of(model)} for name, model in sorted(event_types().items())}
 
 

@@ -1,4 +1,7 @@
-"""IMAP connector: publishes the e-mail conversations of one service mailbox. Imports only the SDK and `models`."""
+"""IMAP connector: publishes when e-mails of one mailbox were received, acknowledged and answered, without their texts.
+
+The mailbox may have addresses of several services. Of Accueil's packages, it imports only the SDK and `models`.
+"""
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.source import ImapSource

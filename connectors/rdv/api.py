@@ -117,7 +117,11 @@ class ApiSession:
 
 
 class RdvPager(Pager):
-    """Pages of the appointments of all organisations, one organisation after the other."""
+    """Pages of the appointments of `organisations`, one organisation after the other, poll after poll.
+
+    A poll lists the appointments from `api.days_back` days before its start, without an end date. At most `MAX_PAGES` pages of
+    each organisation are read.
+    """
 
     def __init__(self, api: Api, organisations: list[int], directory: Path) -> None:
         self._api = api

@@ -85,8 +85,8 @@ class RdvConfig(PushConfig):
     secret: Secret
     """Secret shared by the webhooks of all these organisations. Set `secret_file` or `secret_env` instead of writing it here."""
     previous_secret: Annotated[SecretStr | None, AfterValidator(_check_secret)] = None
-    """Previous secret, accepted until all organisations use the new one. Set `previous_secret_file` or `previous_secret_env`
-    instead of writing it here."""
+    """Previous secret, accepted as long as it is set: remove it once all organisations use the new one. Set
+    `previous_secret_file` or `previous_secret_env` instead of writing it here."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 4 << 20
     """Longest request body, in bytes; longer ones are refused (413). 4 MiB hold about 1,000 participants."""
     sector: Sector = "general"

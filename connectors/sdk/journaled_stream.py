@@ -182,7 +182,7 @@ class JournaledStream(Generic[RecordT]):
 
 
 class RecordMapping(Protocol):
-    """Mapping of records in order."""
+    """Maps the records of a stream to events. Stateful: pass the records in order, since a mapping uses earlier ones."""
 
     def map(self, raw: JournalEntry) -> Outcome:
         """Return the events of a record. Raises `UnusableRecord`."""

@@ -85,7 +85,11 @@ Observations = tuple[Observation, ...]
 
 
 class ReconcileStats(NamedTuple):
-    """Findings since the first start, up to the acknowledged position."""
+    """Findings since the first start, and the times of complete polls.
+
+    A source's `reconcile_stats` are on disk and end at the acknowledged position. Those of `ReconcileChanges` include all
+    findings until now.
+    """
 
     counts: Mapping[Finding, int]
     compared_at: float

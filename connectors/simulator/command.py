@@ -107,8 +107,11 @@ def command(
 ) -> None:
     """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings.
 
-    `days` simulates past days first, `live` simulates in real time. Raises `UsageError` unless exactly one of the three is
-    given, and for other options that do not fit together.
+    `days` simulates past days and then serves them; `live` simulates in real time. `first_day` applies only to `days`, and
+    `history` only to `live`; otherwise they are ignored.
+
+    Raises `UsageError` unless exactly one of the three modes is given, and for `imap` in `only` without `mailbox`. It is also
+    raised if the last of the `days` is not in the past, but only after the settings were written.
     """
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(_("use exactly one of --days, --live, --prepare"))

@@ -47,7 +47,10 @@ class SimulationRun:
         return self._ports[name]
 
     def address(self, name: str) -> str:
-        """Return the URL of the system `name`, or of the connector that receives its messages."""
+        """Return the URL of the system `name`, or of the connector that receives its messages.
+
+        The port is that of `port`, which chooses and saves a port for a new name. An unknown name is therefore no error.
+        """
         return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:

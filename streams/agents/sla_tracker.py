@@ -36,7 +36,10 @@ class SlaDelays(NamedTuple):
     """Delays of the report of a passed deadline, in milliseconds. An event may still arrive that met the target."""
 
     grace: int = 30_000
-    """Additional delay after an outage, and for contacts with late events."""
+    """Time without reports after the worker's start or an outage, counted from the first tick.
+
+    If a contact's last event came late, the time counts from the processing of this event, if that is later. While a source
+    reads its history, `History` gives the end of the wait instead."""
     news: int = 90_000
     """Delay for letters, e-mails and forms, whose sources are polled about once a minute."""
 

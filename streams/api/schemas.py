@@ -216,9 +216,11 @@ class Contact(Answer):
     service: str
     state: ContactState
     outcome: str
-    """Empty while open; `passed_on` if the contact is now with a service that the client may not see."""
+    """Empty while there is none; a call or visit in progress already has `answered`. `passed_on` if the contact is now with a
+    service that the client may not see."""
     is_open: bool
-    """Whether the service or the citizen still has to act."""
+    """True if the service or the citizen still has to act. False for closed contacts, for those with `passed_on`, and for a call,
+    visit or opinion without an entry for 12 hours, which is assumed to have ended."""
     since: datetime
     last_at: datetime
     sla: list[Promise]

@@ -44,8 +44,9 @@ def prompt(question: str, **options: Any) -> Any:
 
 
 def confirm(question: str) -> bool:
-    """Ask a yes/no question on stderr in English or French, until the answer is valid; an empty answer means no.
+    """Ask a yes/no question on stderr until the answer is valid, and return the answer. `question` is already translated.
 
+    English and French answers are valid in every language: `y`, `yes`, `o`, `oui`, `n`, `no`, `non`. An empty answer means no.
     Raise `click.Abort` at the end of the input.
     """
     while True:

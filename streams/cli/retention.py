@@ -65,7 +65,11 @@ def show(settings: Settings) -> None:
 @click.option("--no-rewrite", is_flag=True, help=_("Do not rewrite the timelines' tables: timelines stay readable."))
 @pass_running_settings
 def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
-    """Run all steps, even if some fail, and print their results. Exit with `EXIT_RESTART` if one failed."""
+    """Run each step in order and print its result lines. Print an `OperatorError` of a step, and continue with the next step.
+
+    If a step raised one, exit with `EXIT_RESTART` after the last step. Any other exception ends the command immediately. With
+    `dry_run`, no step changes anything; the steps for the audit log, erasures and tables then print nothing.
+    """
     failed = False
     rewrite = () if no_rewrite else (_rewrite_tables,)
     for step in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewrite, _set_topics):

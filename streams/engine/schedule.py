@@ -165,7 +165,7 @@ class TickSchedule:
 
 
 class _Volume:
-    """Number of records and of bytes in a set of batches."""
+    """Running total of batches: their records and their size in bytes. A batch without records counts as one record."""
 
     def __init__(self, batches: Iterable[Batch] = ()) -> None:
         self.records = self.size = 0

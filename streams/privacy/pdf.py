@@ -56,7 +56,7 @@ class _Pages(FPDF):
         self.cell(0, _LINE_MM, f"{self.page_no()}", align="R")
 
     def head(self, text: str, level: int) -> None:
-        """Write a heading, also into the outline."""
+        """Write a heading, and add it to the outline. `level` is 0 for the title, 1 for a section, or 2 for a contact."""
         self.start_section(_encodable(text), level)
         self.set_font("helvetica", "B", (15, 12, 10)[level])
         self.ln((0, 5, 3)[level])

@@ -1,6 +1,7 @@
-"""Simulated mod_callcenter, controlled by a caller: events with their headers, and rows of its tables.
+"""Simulated mod_callcenter, driven by method calls: events with their headers, and rows of its tables.
 
-Headers, their order and the tables: `mod_callcenter.c`. Times are seconds since 1970 and must be in order.
+Headers, their order and the tables follow `mod_callcenter.c`. Times are seconds since 1970. Successive calls must be in order
+of time.
 """
 
 import uuid

@@ -41,7 +41,8 @@ class SignedConfig(PushConfig):
     secret: Annotated[SecretStr, AfterValidator(check_secret)]
     """Secret of the sender: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
     previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
-    """Previous secret, accepted until the sender uses the new one. Also as `previous_secret_file` or `…_env`."""
+    """Previous secret, accepted as long as it is set: remove it once the sender uses the new one. Also as
+    `previous_secret_file` or `…_env`."""
 
     @property
     def secrets(self) -> list[SecretStr]:

@@ -24,7 +24,10 @@ from connectors.sdk.webhook.source import PushSource
 
 OUTBOX: Final = "outbox"
 MOST_COPIES: Final = 16
-"""Approximate number of hostile copies of a message; all messages together must be fewer than may wait."""
+"""Target number of hostile copies of a message. 16 to 31 are sent, or all if there are fewer.
+
+All bodies in the outbox wait together, so their number must not exceed the source's `most_waiting`.
+"""
 ARRIVAL_SECONDS: Final = 60.0
 """Longest wait for a message to be accepted and for its response, on a busy machine."""
 

@@ -30,7 +30,12 @@ ARRIVALS_INDEX: Final = 0
 
 
 class Dimensions(NamedTuple):
-    """Dimensions of a figure, each from a closed set, empty if unknown. The channel determines the figure schema."""
+    """Key of a figure. `channel` selects the figure schema, see `FIGURE_SCHEMAS`. Other values are empty if unknown.
+
+    Values must not differ per contact: a process accepts at most `streams.core.rows.MAX_DIMENSIONS` combinations. In derived
+    figures, `channel` may be `SLA` or `TRANSFER_CHANNEL`, and `queue` holds other values. For feedback, `queue` is the contact's
+    channel.
+    """
 
     channel: str
     site: str

@@ -86,7 +86,7 @@ class PastDays:
 
 
 def _spread(row: Sequence[int]) -> Sequence[int]:
-    """Return the calls of a row in each hour."""
+    """Return the number of calls in each of the `HOURS` hours. `row` has this form already, or is `(hour, calls)` of a bucket."""
     if len(row) == HOURS:
         return row
     hour, number = row
