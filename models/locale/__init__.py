@@ -31,6 +31,12 @@ def user_language() -> str:
     return language if type(_catalogue(language)) is not NullTranslations else SOURCE_LANGUAGE
 
 
+def document_language() -> str:
+    """Return the language for documents that a command writes: the user's if it is one of `LANGUAGES`, else English."""
+    language = user_language()
+    return language if language in LANGUAGES else SOURCE_LANGUAGE
+
+
 def _(message: str, /, **values: Any) -> str:
     """Return a message in the user's language (`user_language`), by `translate`."""
     return translate(message, user_language(), **values)
@@ -40,7 +46,10 @@ def translate(message: str, language: str, /, **values: Any) -> str:
     """Return a message in `language`, or in English if no catalogue has it.
 
     `values` replace the names in braces, by `str.format`; a missing one raises `KeyError`. Without any `values`, braces stay.
+    An empty message stays empty: gettext would return the header of the catalogue.
     """
+    if not message:
+        return ""
     text = _catalogue(language).gettext(message).rpartition(_AFTER_CONTEXT)[2]
     return text.format(**values) if values else text
 

@@ -69,8 +69,8 @@ JAVA_TMP: Final = "-Djava.io.tmpdir="
 TMP: Final = Path("/tmp")  # noqa: S108 - Java's default, whatever TMPDIR says
 FAST_START_OPTION: Final = "-XX:TieredStopAtLevel=1"
 """Java option for short runs: quick compilation without optimisation halves the CPU time."""
-LONGEST_START_SECONDS: Final = 300.0
-"""Longest wait for Kafka to accept connections. On a busy machine a start takes minutes."""
+LONGEST_START_SECONDS: Final = 900.0
+"""Longest wait for Kafka to accept connections. After a power cut, the recovery of its logs may take minutes."""
 START_MESSAGE_SECONDS: Final = 20.0
 """Seconds between two messages that Kafka is still starting."""
 LOG_BYTES: Final = 5 << 20

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 
 from connectors.sdk.config import walk
 from connectors.sdk.registry import installed, load
+from models import locale
 from models.locale import DIRECTORY, LANGUAGES, translate
 
 ROOT = Path(__file__).parents[2]
@@ -134,3 +135,12 @@ def test_texts_of_click_are_translated() -> None:
     texts = {text for text in texts_of_click() if text.strip("?:;,. ")}
     assert texts - translated == UNUSED_BY_COMMANDS
     assert translated <= texts
+
+
+def test_empty_message_stays_empty() -> None:
+    assert [translate("", language) for language in LANGUAGES] == ["", ""]
+
+
+def test_documents_of_a_further_language_of_the_commands_are_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locale, "user_language", lambda: "de")
+    assert locale.document_language() == "en"
