@@ -156,8 +156,8 @@ class LineTail:
             newest = self._path.stat()
         if newest and os.path.samestat(newest, self._status):
             return []
-        if any(file.path == self._path for file in self._matching(position)):
-            self._find(position)  # the same log, copied or on another mount
+        if newest and _is_at(_File(self._path, newest), position):
+            self._go_to(self._path, position)  # the same log: edited with a backup, copied, or on another mount
             return []
         # Programs still write to a rotated file until the file after it is written to.
         successor = self._successor(position, self._status)
@@ -224,16 +224,19 @@ class LineTail:
         """
         if matching := self._matching(position):
             best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))
-            self._enter(_open(best.path), position)
-            self._skipping = position.skipping
-            self._jump(position.offset)
+            self._go_to(best.path, position)
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
             self._enter(_open(self._successor(position)), position)
 
+    def _go_to(self, path: Path, position: TailPosition) -> None:
+        self._enter(_open(path), position)
+        self._skipping = position.skipping
+        self._jump(position.offset)
+
     def _matching(self, position: TailPosition) -> list[_File]:
-        return [file for file in self._files() if file.status.st_size >= position.offset and _is_of(file, position)]
+        return [file for file in self._files() if _is_at(file, position)]
 
     def _successor(self, position: TailPosition, opened: os.stat_result | None = None) -> Path:
         """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""
@@ -305,6 +308,11 @@ def _is_of(file: _File, position: TailPosition) -> bool:
         return False
     with file.path.open("rb") as opened:
         return _digest(opened.read(position.head_bytes)) == position.head
+
+
+def _is_at(file: _File, position: TailPosition) -> bool:
+    """Return whether `file` is that of `position` and reaches at least to its offset."""
+    return file.status.st_size >= position.offset and _is_of(file, position)
 
 
 def _is_copied(file: _File, files: list[_File]) -> bool:

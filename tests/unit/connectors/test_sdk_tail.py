@@ -155,13 +155,14 @@ def test_line_without_a_line_end_is_awaited(reader: Reader, log: Path) -> None:
 def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
     """Make `path` unreadable with a patch, since permissions do not apply to root."""
 
-    def refuse(opened: Path, *arguments: int) -> int:
+    def refuse(real: Callable[..., Any], opened: Path, *arguments: Any) -> Any:
         if Path(opened) == path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(opened))
         return real(opened, *arguments)
 
-    real = os.open
-    patch.setattr(os, "open", refuse)
+    patch.setattr(os, "open", partial(refuse, os.open))
+    real_open = Path.open
+    patch.setattr(Path, "open", lambda self, *arguments: refuse(real_open, self, *arguments))
 
 
 @pytest.mark.parametrize("start", ["beginning", "end"])
@@ -341,6 +342,28 @@ def test_copied_log_is_read_on(begun: Reader, log: Path) -> None:
     copy = Path(shutil.copy(log, log.with_name("copy")))
     write(copy, "two")
     copy.replace(log)
+    assert begun.read() == [b"two"]
+
+
+def test_log_edited_with_a_backup_is_read_on(begun: Reader, log: Path, pause: Callable[[], None]) -> None:
+    backup = log.rename(log.with_name("queue_log.bak"))
+    shutil.copy2(backup, log)
+    pause()
+    assert begun.read() == []
+    write(log, "two")
+    assert begun.read() == [b"two"]
+    pause()
+    write(log, "three", later=1)
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "four", later=2)
+    assert begun.read() == [b"three", b"four"]
+
+
+def test_unreadable_backup_does_not_stop_reading(begun: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup = Path(shutil.copy2(log, log.with_name("queue_log.bak")))
+    forbid(monkeypatch, backup)
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "two", later=1)
     assert begun.read() == [b"two"]
 
 
