@@ -222,9 +222,10 @@ class LineTail:
 
         If it is gone, had lines read and was not `read_whole`, lines may be lost: log a warning.
         """
-        if matching := self._matching(position):
-            best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))
-            self._go_to(best.path, position)
+        files = sorted(self._files(), key=lambda file: (file.status.st_ino != position.inode, file.path != self._path))
+        # Only as many as needed are opened: others may be unreadable, such as a backup of the administrator.
+        if found := next((file for file in files if _is_at(file, position)), None):
+            self._go_to(found.path, position)
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
@@ -234,9 +235,6 @@ class LineTail:
         self._enter(_open(path), position)
         self._skipping = position.skipping
         self._jump(position.offset)
-
-    def _matching(self, position: TailPosition) -> list[_File]:
-        return [file for file in self._files() if _is_at(file, position)]
 
     def _successor(self, position: TailPosition, opened: os.stat_result | None = None) -> Path:
         """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""

@@ -359,11 +359,14 @@ def test_log_edited_with_a_backup_is_read_on(begun: Reader, log: Path, pause: Ca
     assert begun.read() == [b"three", b"four"]
 
 
-def test_unreadable_backup_does_not_stop_reading(begun: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_backup_does_not_stop_reading(
+    begun: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, pause: Callable[[], None]
+) -> None:
     backup = Path(shutil.copy2(log, log.with_name("queue_log.bak")))
     forbid(monkeypatch, backup)
     log.rename(log.with_name("queue_log.1"))
     write(log, "two", later=1)
+    pause()
     assert begun.read() == [b"two"]
 
 
