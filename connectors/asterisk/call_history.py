@@ -4,6 +4,7 @@ The memory is saved with the position in the log, so numbering continues after a
 all times are Asterisk's own.
 """
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Final, TypeVar
 from zlib import crc32
@@ -144,6 +145,12 @@ class CallHistory(msgspec.Struct):
     """Stays without an entry, because the queue refused the call: call → number → refusal, as in `number_refusal`."""
     talks: dict[str, dict[str, Talk]] = {}
     """Conversations in progress: agent → call → conversation, ordered by their start."""
+
+    def convert_queues(self, convert: Callable[[str], str]) -> None:
+        """Replace the key of each stay's queue by the result of `convert`."""
+        for call in self.calls.values():
+            for stay in call.stays:
+                stay.queue = convert(stay.queue)
 
     def begin_line(self, second: int) -> str:
         """Count a line, and return its number within its second, from 1, padded to six digits so that it sorts as text."""

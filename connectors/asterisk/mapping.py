@@ -29,6 +29,7 @@ class QueueLogMapping:
     ) -> None:
         self._names = NameResolver(config, key)
         self._history = history
+        history.convert_queues(self._names.queue_key_of_saved)
         self._latest = SECONDS.stop if again else 0
         """Latest accepted second, updated when a line exceeds it. For lines mapped `again`, the SDK checks the time."""
         self._known = KNOWN | {"DID", *config.custom_events}

@@ -51,6 +51,7 @@ class NameResolver(PhoneNames):
         for name, queue in config.queues.items():
             label = queue.label or as_label(name)
             self._queues.setdefault(self._queue_key(name), queue.model_copy(update={"label": label}))
+        self._keys_by_saved = {self._as_one_word(name): self._queue_key(name) for name in config.queues}
 
     def call(self, unique_id: str, second: int) -> str:
         """Return the name of a call in event ids, for a record of `second`.
@@ -73,6 +74,13 @@ class NameResolver(PhoneNames):
     def queue_key(self, name: str) -> str:
         """Return the key of a queue in the memory, the same for all its spellings; empty if `name` means no queue."""
         return str(name) if isinstance(name, ResolvedName) else self._cached_queue_key(name)
+
+    def queue_key_of_saved(self, key: str) -> str:
+        """Return the current key of a queue for a key in a saved memory: earlier versions kept the case of names.
+
+        A key with a hash is only converted if its queue is configured.
+        """
+        return self._keys_by_saved.get(key, key) if "~" in key else normalise_queue_name(key)
 
     def queue_place(self, name: str) -> QueuePlace:
         """Return a queue with its key, label, service and site; those it does not set are the connector's."""
@@ -108,7 +116,9 @@ class NameResolver(PhoneNames):
     def _queue_key(self, name: str) -> str:
         if name in UNNAMED:
             return ""
-        name = normalise_queue_name(name)
+        return self._as_one_word(normalise_queue_name(name))
+
+    def _as_one_word(self, name: str) -> str:
         return name if LABEL.fullmatch(name) else f"{as_label(name)}~{self.keyed_hash('queue', name)}"
 
     def _place(self, name: str) -> QueuePlace:

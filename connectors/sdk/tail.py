@@ -36,6 +36,10 @@ JUST_SECONDS: Final = 1.0
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
 """Suffix that a rotation adds to a log's name: a number, a date, `.old` or `.bak`; empty for the log itself. Names of other logs
 may begin like this log's name."""
+NUMBERED: Final = re.compile(r"\.\d{1,4}", re.ASCII)
+"""Suffix with a number; longer ones are dates, which sort as text."""
+NUMBER: Final = "number"
+ZERO: Final = "0000"
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 """Suffixes of compressed rotated files, which are not read."""
 
@@ -156,8 +160,8 @@ class LineTail:
             newest = self._path.stat()
         if newest and os.path.samestat(newest, self._status):
             return []
-        if any(file.path == self._path for file in self._matching(position)):
-            self._find(position)  # the same log, copied or on another mount
+        if newest and _is_at(_File(self._path, newest), position):
+            self._go_to(self._path, position)  # the same log: edited with a backup, copied, or on another mount
             return []
         # Programs still write to a rotated file until the file after it is written to.
         successor = self._successor(position, self._status)
@@ -166,10 +170,12 @@ class LineTail:
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
         modified_ns = os.fstat(self._file).st_mtime_ns
+        skipped = self._skipped(position)
         opened, status = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        if successor == self._path and status.st_mtime_ns < position.modified_ns:
-            log.warning("log_lost", file=self._path.name)  # the clock was set back, which may hide a rotated file
+        # If the clock was set back, a rotated file may be hidden.
+        if skipped or (successor == self._path and status.st_mtime_ns < position.modified_ns):
+            log.warning("log_lost", file=", ".join(skipped) or self._path.name)
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
         self._enter((opened, status), self.position)
@@ -222,18 +228,19 @@ class LineTail:
 
         If it is gone, had lines read and was not `read_whole`, lines may be lost: log a warning.
         """
-        if matching := self._matching(position):
-            best = max(matching, key=lambda file: (file.status.st_ino == position.inode, file.path == self._path))
-            self._enter(_open(best.path), position)
-            self._skipping = position.skipping
-            self._jump(position.offset)
+        files = sorted(self._files(), key=lambda file: (file.status.st_ino != position.inode, file.path != self._path))
+        # Only as many as needed are opened: others may be unreadable, such as a backup of the administrator.
+        if found := next((file for file in files if _is_at(file, position)), None):
+            self._go_to(found.path, position)
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
             self._enter(_open(self._successor(position)), position)
 
-    def _matching(self, position: TailPosition) -> list[_File]:
-        return [file for file in self._files() if file.status.st_size >= position.offset and _is_of(file, position)]
+    def _go_to(self, path: Path, position: TailPosition) -> None:
+        self._enter(_open(path), position)
+        self._skipping = position.skipping
+        self._jump(position.offset)
 
     def _successor(self, position: TailPosition, opened: os.stat_result | None = None) -> Path:
         """Return the file after that of `position`, which may be open: the next one by modification time, or else the log."""
@@ -245,6 +252,23 @@ class LineTail:
             and not _is_of(file, position)
         ]
         return min(later, key=_modified_ns).path if later else self._path
+
+    def _skipped(self, position: TailPosition) -> list[str]:
+        """Return the names of rotated files that follow the open one by name, but not by modification time.
+
+        Numbers usually decrease from file to file. They increase if the lowest number is older than the highest; a number 0 also
+        indicates that, so it never follows.
+        """
+        start = len(self._path.name)
+        files = {_series(file.path.name[start:]): file for file in self._files() if file.status.st_size}
+        own = next((key for key, file in files.items() if os.path.samestat(file.status, self._status)), None)
+        others = sorted(key for key in files if own and key != own and key[0] == own[0])
+        if not own or not others:
+            return []
+        increasing = own[0] != NUMBER or _modified_ns(files[others[0]]) < _modified_ns(files[others[-1]])
+        following = [key for key in others if (key > own if increasing else ZERO < key[1] < own[1])]
+        hidden = [files[key] for key in following if _modified_ns(files[key]) <= position.modified_ns]
+        return [file.path.name for file in hidden if not _is_of(file, position)]
 
     def _files(self) -> Iterator[_File]:
         name = self._path.name
@@ -299,12 +323,24 @@ def _modified_ns(file: _File) -> int:
     return file.status.st_mtime_ns
 
 
+def _series(suffix: str) -> tuple[str, str]:
+    """Return the form of a rotated file's suffix, and a text that sorts by its number or date."""
+    if NUMBERED.fullmatch(suffix):
+        return NUMBER, suffix[1:].zfill(len(ZERO))
+    return re.sub(r"\d", "0", suffix), suffix
+
+
 def _is_of(file: _File, position: TailPosition) -> bool:
     """Return whether `file` begins like the file of `position`. A position without bytes read matches no file."""
     if position.head_bytes == 0:
         return False
     with file.path.open("rb") as opened:
         return _digest(opened.read(position.head_bytes)) == position.head
+
+
+def _is_at(file: _File, position: TailPosition) -> bool:
+    """Return whether `file` is that of `position` and reaches at least to its offset."""
+    return file.status.st_size >= position.offset and _is_of(file, position)
 
 
 def _is_copied(file: _File, files: list[_File]) -> bool:

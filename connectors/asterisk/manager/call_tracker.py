@@ -1,5 +1,6 @@
 """Memory of a switchboard observed through the manager interface, in addition to the history of its calls."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -62,6 +63,19 @@ class CallTracker(msgspec.Struct):
         if len(self.calls) > MAX_CALLS:
             del self.calls[next(iter(self.calls))]
         return progress
+
+    def convert_queues(self, convert: Callable[[str], str]) -> None:
+        """Replace each key of a queue by the result of `convert`."""
+        self.memory.convert_queues(convert)
+        for progress in self.calls.values():
+            progress.waiting, progress.requested = convert(progress.waiting), convert(progress.requested)
+            for leaving in filter(None, (progress.given_up, progress.gone)):
+                leaving.queue = convert(leaving.queue)
+        self.talks = {call: (convert(queue), agent) for call, (queue, agent) in self.talks.items()}
+        members: dict[str, dict[str, bool]] = {}
+        for queue, agents in self.members.items():
+            members.setdefault(convert(queue), {}).update(agents)
+        self.members = members
 
     def excerpt(self, second: int, call: str, agent: str) -> "CallTracker":
         """Return the part needed to map the last message again, as `CallHistory.excerpt`, without conversations and members."""

@@ -36,6 +36,7 @@ class ManagerMapping:
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, tracker: CallTracker) -> None:
         self._names = NameResolver(config, key)
         self._tracker = tracker
+        tracker.convert_queues(self._names.queue_key_of_saved)
         self._queue_status = QueueStatusComparison(self._names, tracker, with_log=config.path is not None)
         self._translator = MessageTranslator(config, self._names, tracker)
         self._interpreter = RecordInterpreter(source, config, self._names, tracker.memory)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.asterisk.call_history import Call, CallHistory, StoredStay
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.ami_protocol import (
     CONNECTED,
@@ -17,7 +18,7 @@ from connectors.asterisk.manager.ami_protocol import (
     OVERSIZED,
     MessageReader,
 )
-from connectors.asterisk.manager.call_tracker import CallTracker
+from connectors.asterisk.manager.call_tracker import CallTracker, Leaving, Progress
 from connectors.asterisk.manager.mapping import Context, ManagerMapping
 from connectors.asterisk.manager.message_filter import ManagerRecord, filter_message
 from connectors.asterisk.name_resolver import NameResolver
@@ -257,6 +258,26 @@ def test_rejected_message_has_its_reason(message: Message, reason: Reason) -> No
     repeated = MessageMapper(tracker).map_or_reject(JournalEntry(reject.record, NOW))
     assert isinstance(repeated, Reject)
     assert mapper.events(ami_message("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the next message is read"
+
+
+def test_queues_saved_with_their_case_are_the_same_queues() -> None:
+    """Calls, conversations and agents in a queue with capitals, as saved by earlier versions."""
+    leaving, talking, agent = f"{T}.18", f"{T}.19", KEY.pseudonym(IdentityKind.AGENT, "PJSIP/31")
+    saved = CallTracker(
+        memory=CallHistory(calls={call: Call(T, [StoredStay("Support", T)]) for call in (CALL, leaving)}),
+        calls={CALL: Progress("Support", T, requested="Support"), leaving: Progress(gone=Leaving(T + 1, "Support"))},
+        talks={talking: ("Support", agent)},
+        members={"Support": {agent: False}},
+    )
+    mapper = MessageMapper(msgspec.json.decode(msgspec.json.encode(saved), type=CallTracker))
+    entry = ami_message("QueueEntry", Queue="Support", Position=1)
+    row = {"Event": "QueueMember", "Queue": "Support", "Name": "PJSIP/31", "Paused": "0", "InCall": "1"}
+    events = mapper.outcome({"Event": LISTED, "Timestamp": f"{T + 5}.5"}, members=[row], entries=[entry])
+    assert not isinstance(events, Reject)
+    assert [(event.type, event.data.queue, event.data.visit) for event in events] == [("call.left_queue", "support", 1)]
+    assert mapper.tracker.talks == {talking: ("support", agent)}
+    answered = mapper.events(ami_message("AgentConnect", T + 9, **WHO | {"Queue": "Support"}, HoldTime=9, RingTime=4))
+    assert answered[0].data.visit == 1
 
 
 def test_invalid_number_is_omitted() -> None:

@@ -155,13 +155,14 @@ def test_line_without_a_line_end_is_awaited(reader: Reader, log: Path) -> None:
 def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
     """Make `path` unreadable with a patch, since permissions do not apply to root."""
 
-    def refuse(opened: Path, *arguments: int) -> int:
+    def refuse(real: Callable[..., Any], opened: Path, *arguments: Any) -> Any:
         if Path(opened) == path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(opened))
         return real(opened, *arguments)
 
-    real = os.open
-    patch.setattr(os, "open", refuse)
+    patch.setattr(os, "open", partial(refuse, os.open))
+    real_open = Path.open
+    patch.setattr(Path, "open", lambda self, *arguments: refuse(real_open, self, *arguments))
 
 
 @pytest.mark.parametrize("start", ["beginning", "end"])
@@ -337,10 +338,66 @@ def test_clock_set_back_is_reported(begun: Reader, log: Path, pause: Callable[[]
     assert "log_lost" in [entry["event"] for entry in logs]
 
 
+@pytest.mark.parametrize("is_set_back", [True, False])
+@pytest.mark.parametrize(
+    ("own", "following", "earlier"),
+    [
+        ("queue_log.2", "queue_log.1", []),
+        ("queue_log.2", "queue_log.1", ["queue_log.4", "queue_log.3"]),
+        ("queue_log.10", "queue_log.9", ["queue_log.12", "queue_log.11"]),
+        ("queue_log.2", "queue_log.3", ["queue_log.0", "queue_log.1"]),
+        ("queue_log-20260302", "queue_log-20260303", ["queue_log-20260228", "queue_log-20260301"]),
+    ],
+)
+def test_rotated_file_hidden_by_a_clock_set_back_is_reported(
+    begun: Reader,
+    log: Path,
+    pause: Callable[[], None],
+    own: str,
+    following: str,
+    earlier: list[str],
+    is_set_back: bool,
+) -> None:
+    for age, name in enumerate(earlier):
+        write(log.with_name(name), f"long ago {age}", later=(age - 9) * 86_400)
+    log.rename(log.with_name(own))
+    write(log.with_name(following), "two", later=-1800 if is_set_back else 1800)
+    write(log, "three", later=3600)
+    pause()
+    with structlog.testing.capture_logs() as logs:
+        assert begun.read() == ([b"three"] if is_set_back else [b"two", b"three"])
+    assert [entry["file"] for entry in logs if entry["event"] == "log_lost"] == [following] * is_set_back
+
+
 def test_copied_log_is_read_on(begun: Reader, log: Path) -> None:
     copy = Path(shutil.copy(log, log.with_name("copy")))
     write(copy, "two")
     copy.replace(log)
+    assert begun.read() == [b"two"]
+
+
+def test_log_edited_with_a_backup_is_read_on(begun: Reader, log: Path, pause: Callable[[], None]) -> None:
+    backup = log.rename(log.with_name("queue_log.bak"))
+    shutil.copy2(backup, log)
+    pause()
+    assert begun.read() == []
+    write(log, "two")
+    assert begun.read() == [b"two"]
+    pause()
+    write(log, "three", later=1)
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "four", later=2)
+    assert begun.read() == [b"three", b"four"]
+
+
+def test_unreadable_backup_does_not_stop_reading(
+    begun: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, pause: Callable[[], None]
+) -> None:
+    backup = Path(shutil.copy2(log, log.with_name("queue_log.bak")))
+    forbid(monkeypatch, backup)
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "two", later=1)
+    pause()
     assert begun.read() == [b"two"]
 
 

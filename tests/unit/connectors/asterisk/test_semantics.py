@@ -6,10 +6,11 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import msgspec
 import pytest
 
 import connectors.asterisk as asterisk
-from connectors.asterisk.call_history import CallHistory
+from connectors.asterisk.call_history import CallHistory, StoredStay
 from connectors.sdk.contract import Reject
 from models.codec import encode
 from models.events import Event
@@ -63,6 +64,16 @@ class TestQueueNames:
         )
         assert stays(events) == [(f"call.{name}", label, 1) for name in ("queued", "answered", "ended")]
         assert {event.data.queue for event in events} == {label}
+
+    @pytest.mark.parametrize("name", ["Support", "Accueil Général", "École"])
+    def test_stay_saved_with_the_case_of_its_queue_continues(self, name: str) -> None:
+        queues = {"queues": {name: {"label": "aide"}}}
+        log = Log(**queues)
+        log.events(line("ENTERQUEUE", queue=name))
+        log.memory.calls[CALL].stays = [StoredStay(log.mapping._names._as_one_word(name), T)]
+        saved = msgspec.json.decode(msgspec.json.encode(log.memory), type=CallHistory)
+        ended = Log(saved, **queues).events(line("ABANDON", 1, 1, 9, queue=name, at=T + 9))
+        assert stays(ended) == [("call.abandoned", "aide", 1)]
 
     def test_case_of_non_ascii_letters_matters(self) -> None:
         assert (
