@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.imap.config import LONGEST_POLL_SECONDS
+from connectors.imap.folders import PATIENCE_SECONDS
 from connectors.imap.reader import MailboxReader
 from connectors.sdk.errors import SourceUnavailableError
 from tests.support.imap_server import ScriptedServer, fetched, opened, serving
@@ -105,6 +106,43 @@ def test_unreadable_message_does_not_block_other_folders(server: ScriptedServer)
         }
         assert read(reader) == ([("INBOX", False), ("INBOX", True)], "")
         assert reader.trouble == ""
+
+
+def test_message_unreadable_for_long_is_skipped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first of several is skipped; reconnections do not restart the period."""
+    clock, ahead = time.monotonic, 0.0
+    monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
+    server.answers = {
+        "EXAMINE .*": opened(9),
+        "UID SEARCH .*": "* SEARCH 7 8\r\n",
+        "UID FETCH .*BODY.*": "NO Server error",
+        "UID FETCH 7 .*": fetched(7, bare=True),
+        "UID FETCH 8 .*": fetched(8, bare=True),
+    }
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        for _ in range(3):
+            assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
+            reader.close()
+            ahead += PATIENCE_SECONDS / 3
+        assert read(reader) == ([("INBOX", False)], "")
+        assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
+        reader.close()
+        server.answers = folders(INBOX=8) | {"UID SEARCH UID 8:8": "* SEARCH 8\r\n"}
+        assert read(reader) == ([("INBOX", True)], "")
+        assert read(reader) == ([], "")
+
+
+def test_no_message_is_skipped_in_a_folder_that_cannot_be_read(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.imap.folders.PATIENCE_SECONDS", 0.0)
+    server.answers = folders(INBOX=7) | {"UID FETCH 7 .*": "NO [UNAVAILABLE] later"}
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        for _ in range(3):
+            assert read(reader)[1]
+            reader.close()
+        server.answers = folders(INBOX=7)
+        assert read(reader) == ([("INBOX", True)], "")
 
 
 def test_folder_without_search_does_not_block_other_folders(server: ScriptedServer) -> None:
