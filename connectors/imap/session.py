@@ -121,15 +121,10 @@ class ImapSession:
 
         Starts IDLE if it is not active. If the server refuses it, `can_idle` becomes False, and the result is False immediately.
         """
+        if not self.idling and self._start_idling():
+            return True
         if not self.idling:
-            try:
-                self._client.idle()
-            except IMAPClientError as error:
-                if isinstance(error, IMAPClientAbortError) or "b'* " in str(error):
-                    raise  # the library does not expect a change here: only a new connection is in a known state
-                self.can_idle = False
-                return False
-            self.idling = True
+            return False
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
@@ -166,6 +161,24 @@ class ImapSession:
         if self._opened != folder:
             self.examine(folder)
         self._stop_idling()
+
+    def _start_idling(self) -> bool:
+        """Start IDLE, and return whether the server reported new mail first. Clear `can_idle` if the server refuses."""
+        responses = ""
+        try:
+            self._client.idle()
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            responses = str(error)
+            if "b'* " not in responses:
+                self.can_idle = False
+                return False
+            # The library expects nothing here, but servers may send anything at any time (RFC 3501, 5.2).
+            while (response := self._client._imap._get_response()) is not None:  # noqa: SLF001 - until IDLE is accepted
+                responses += str(response)
+        self.idling = True
+        return "EXISTS" in responses
 
     def _stop_idling(self) -> None:
         if self.idling:

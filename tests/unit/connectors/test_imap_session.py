@@ -75,13 +75,18 @@ def test_refused_idle_is_not_tried_again() -> None:
         assert session.examine("INBOX") == (7, 10)
 
 
-def test_change_reported_before_idle_needs_a_new_connection() -> None:
-    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n+"}
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [("* 10 EXISTS\r\n* 1 RECENT\r\n", True), ("* 1 RECENT\r\n* 10 EXISTS\r\n", True), ("* OK still here\r\n", False)],
+)
+def test_response_before_idle_is_no_failure(before: str, *, change: bool) -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": f"{before}+"}
     with serving(answers) as server, closing(ImapSession(server.config())) as session:
         session.examine("INBOX")
-        with pytest.raises(IMAPClientError, match="EXISTS"):
-            session.wait(0)
+        assert session.wait(0) is change
+        assert not session.wait(0.1)
         assert session.can_idle
+        assert session.examine("INBOX") == (7, 10)
 
 
 def test_impossible_time_of_receipt_is_none() -> None:
