@@ -19,8 +19,8 @@ ANSWERS: Final = {
 }
 """Default responses, by pattern of the command; `OK` follows each one.
 
-A response starting with NO or BAD replaces `OK`. BYE closes the connection. After an initial or final +, `OK` follows the client's
-next line.
+A response starting with NO or BAD replaces `OK`. BYE closes the connection. After an initial or final +, `OK` follows the
+client's next line.
 """
 
 
