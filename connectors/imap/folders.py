@@ -19,9 +19,9 @@ from models.locale import _
 
 WINDOW: Final = 50_000
 """Width of one uid search range; the uids found must fit in one response line (1 MB)."""
-MAX_BATCH: Final = 200
-"""Most messages per fetch; their uids must fit in a command line that all servers accept (8 kB, RFC 2683). A server that needs
-longer than `instance.STUCK_SECONDS` for them cannot be read."""
+MAX_BATCH: Final = 50
+"""Most messages per fetch. A server that needs longer than `instance.STUCK_SECONDS` for them, which is more than a second for
+each, cannot be read."""
 MIN_BATCH: Final = 2
 """Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
 MAX_READY: Final = 1_000

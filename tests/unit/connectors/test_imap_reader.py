@@ -13,6 +13,7 @@ from connectors.imap.config import LONGEST_POLL_SECONDS
 from connectors.imap.folders import PATIENCE_SECONDS
 from connectors.imap.reader import MailboxReader
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.instance import STUCK_SECONDS
 from tests.support.imap_server import ScriptedServer, fetched, opened, serving
 
 LONGEST_IDLE_SECONDS = 29 * 60
@@ -61,6 +62,16 @@ def test_many_folders_are_polled_in_several_calls(server: ScriptedServer, monkey
             seen.append(server.count("EXAMINE .*"))
     assert seen[:2] == [4, 8]
     assert taken == [(name, True) for name in [*names, "Sent"]]
+
+
+def test_server_may_need_a_second_for_each_message(server: ScriptedServer) -> None:
+    uids = range(1, 301)
+    search = f"* SEARCH {' '.join(map(str, uids))}\r\n"
+    server.answers = {"EXAMINE .*": opened(301), "UID SEARCH .*": search, "UID FETCH .*": "".join(map(fetched, uids))}
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        read(reader)
+    (command,) = (heard for heard in server.heard if heard.startswith("UID FETCH"))
+    assert len(command.split()[2].split(",")) * 1.0 < STUCK_SECONDS
 
 
 def test_idle_is_renewed_before_the_server_may_log_out(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
