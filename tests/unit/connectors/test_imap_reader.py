@@ -4,16 +4,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
+from connectors.imap import CONNECTOR
 from connectors.imap.config import LONGEST_POLL_SECONDS
 from connectors.imap.folders import PATIENCE_SECONDS
 from connectors.imap.reader import MailboxReader
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.instance import STUCK_SECONDS
+from connectors.sdk.testing import ConnectorHarness
 from tests.support.imap_server import ScriptedServer, fetched, opened, serving
 
 LONGEST_IDLE_SECONDS = 29 * 60
@@ -53,15 +56,26 @@ def test_many_folders_are_polled_in_several_calls(server: ScriptedServer, monkey
     """No call takes long, and all folders are examined before the first message is taken."""
     ticks = count()  # each call of the clock advances it by a second
     monkeypatch.setattr("connectors.imap.reader.time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    monkeypatch.setattr("connectors.imap.reader.BUSY_SECONDS", 4)
     server.answers = ONE_MESSAGE
     names = [f"Dossier {number}" for number in range(8)]
-    with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str, 4)) as reader:
         seen = []
         while not (taken := read(reader)[0]):
             seen.append(server.count("EXAMINE .*"))
     assert seen[:2] == [4, 8]
     assert taken == [(name, True) for name in [*names, "Sent"]]
+
+
+def test_check_examines_all_folders(server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if that takes longer than one call of a running connector."""
+    ticks = count(step=6)
+    clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=time.sleep)
+    monkeypatch.setattr("connectors.imap.reader.time", clock)
+    server.answers = ONE_MESSAGE
+    config = server.config(folders=["INBOX", *(f"Dossier {number}" for number in range(8))], sent=["Sent"])
+    options = config.model_dump(mode="json", exclude_unset=True) | {"password": "p"}
+    found = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys").probe()
+    assert found.records == 1
 
 
 def test_server_may_need_a_second_for_each_message(server: ScriptedServer) -> None:
