@@ -4,7 +4,7 @@ The mailbox may have addresses of several services. Of Accueil's packages, it im
 """
 
 from connectors.imap.config import ImapConfig
-from connectors.imap.source import ImapSource
+from connectors.imap.source import ImapSource, probe
 from connectors.sdk.contract import Connector
 from models.locale import N_
 
@@ -13,4 +13,5 @@ CONNECTOR = Connector(
     ImapConfig,
     ImapSource,
     description=N_("E-mail of a service's mailbox, by IMAP"),
+    probe=probe,
 )

@@ -19,13 +19,16 @@ from models.locale import _
 
 WINDOW: Final = 50_000
 """Width of one uid search range; the uids found must fit in one response line (1 MB)."""
-MAX_BATCH: Final = 200
-"""Most messages per fetch; their uids must fit in a command line that all servers accept (8 kB, RFC 2683). A server that needs
-longer than `instance.STUCK_SECONDS` for them cannot be read."""
+MAX_BATCH: Final = 50
+"""Most messages per fetch. A server that needs longer than `instance.STUCK_SECONDS` for them, which is more than a second for
+each, cannot be read."""
 MIN_BATCH: Final = 2
 """Fewest messages per fetch, if available: with two, one readable message shows that the other one is damaged."""
 MAX_READY: Final = 1_000
 """Most fetched messages of all folders together; with more than 500 folders, `MIN_BATCH` for each."""
+PATIENCE_SECONDS: Final = 600.0
+"""Time for which messages are fetched again if none of them can be read. Then only the first one is rejected, because the cause
+may be a temporary failure of the server."""
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -52,6 +55,8 @@ class Folder:
         self._label = label
         self._mark = mark
         self._since = since
+        self._give_up_at = 0.0
+        """Monotonic time at which the first message is rejected; 0 if the last fetch returned a readable one."""
         self.reset()
 
     def reset(self) -> None:
@@ -90,7 +95,7 @@ class Folder:
         """Fetch up to `limit` messages if none are ready. None are ready afterwards if the next uid range contains none.
 
         Success clears `trouble`. If the server refuses, or can read none of these messages, `trouble` is set, and the next poll
-        searches for them again.
+        searches for them again. After `PATIENCE_SECONDS`, the first of these messages is ready without headers.
         """
         if self._ready:
             return
@@ -100,10 +105,7 @@ class Folder:
                 self._found.extend(session.search(self.name, first, self._searched, self._since))
             batch = [self._found.popleft() for _ in range(min(limit, len(self._found)))]
             if batch:
-                found = session.fetch(self.name, batch)
-                if found and not any(message.headers for message in found):
-                    raise IMAPClientError("none of these messages can be read")  # the cause may be temporary
-                self._ready.extend(found)
+                self._ready.extend(self._fetch(session, batch))
             self._skip_to_searched()
             self.trouble = ""
 
@@ -113,6 +115,18 @@ class Folder:
         self._mark.uid = fetched.uid
         self._skip_to_searched()
         return fetched
+
+    def _fetch(self, session: ImapSession, uids: Sequence[int]) -> list[FetchedMessage]:
+        found = session.fetch(self.name, uids)
+        if found and not any(message.headers for message in found):
+            now = time.monotonic()
+            self._give_up_at = self._give_up_at or now + PATIENCE_SECONDS
+            if now < self._give_up_at:
+                raise IMAPClientError("none of these messages can be read")
+            self._found.extendleft(message.uid for message in reversed(found[1:]))
+            found = found[:1]
+        self._give_up_at = 0.0
+        return found
 
     @contextmanager
     def _record_refusal(self, failure: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, 
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
-"""Longest time that one call searches for messages or skips published ones, in seconds."""
+"""Longest time that one call searches for messages or skips published ones, in seconds, unless a caller has more time."""
 REFUSED_SECONDS: Final = 60.0
 """Shortest pause after a refused login, in seconds; some servers lock an account after frequent attempts."""
 
@@ -19,10 +19,18 @@ REFUSED_SECONDS: Final = 60.0
 class MailboxReader:
     """Read the mailbox of `config` from the positions in `marks` on, and update them in place.
 
-    The keys of `marks` are hashed folder names; `hide` returns the hash of a name. A new folder gets an entry.
+    The keys of `marks` are hashed folder names; `hide` returns the hash of a name. A new folder gets an entry. One call searches
+    for messages for about `busy_seconds` at most.
     """
 
-    def __init__(self, config: ImapConfig, marks: dict[str, ReadMark], hide: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        config: ImapConfig,
+        marks: dict[str, ReadMark],
+        hide: Callable[[str], str],
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self._busy_seconds = busy_seconds
         self._config = config
         self._marks = marks
         self._hide = hide
@@ -38,13 +46,13 @@ class MailboxReader:
     def read(self, wait_seconds: float) -> list[FolderMessage]:
         """Return the next messages of all folders, in order of receipt.
 
-        Empty after `wait_seconds` without any, or after `BUSY_SECONDS` of searching. Raises `SourceUnavailableError` after a
+        Empty after `wait_seconds` without any, or after `busy_seconds` of searching. Raises `SourceUnavailableError` after a
         failure, in the pause that follows, or if there are no messages and one folder cannot be read. A refused login raises
         `SourceRefusedError`, and a wrong setting `SourceMisconfiguredError`.
         """
         if self._backoff.is_paused:
             raise SourceUnavailableError(self._backoff.trouble)
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = time.monotonic() + self._busy_seconds
         try:
             session = self._session = self._session or ImapSession(self._config)
             taken = self._read(session, wait_seconds, deadline)

@@ -92,10 +92,9 @@ class ImapSession:
         self._stop_idling()
         self._opened = ""  # stays empty if the server refuses
         response = self._client.select_folder(folder, readonly=True)
-        if b"UIDNEXT" not in response:  # optional before RFC 3501
-            raise IMAPClientError("no UIDNEXT")
+        next_uid = int(response.get(b"UIDNEXT", 0)) or self._find_next_uid(response)
         self._opened = folder
-        return Opened(int(response.get(b"UIDVALIDITY", 0)), int(response[b"UIDNEXT"]))
+        return Opened(int(response.get(b"UIDVALIDITY", 0)), next_uid)
 
     def search(self, folder: str, first: int, last: int, since: date | None) -> list[int]:
         """Return the uids of mail in `folder` from `first` to `last` inclusive, received on `since` or later (None: any time).
@@ -122,14 +121,10 @@ class ImapSession:
         Starts IDLE if it is not active. If the server refuses it, `can_idle` becomes False, and the result is False immediately.
         """
         if not self.idling:
-            try:
-                self._client.idle()
-            except IMAPClientError as error:
-                if isinstance(error, IMAPClientAbortError) or "b'* " in str(error):
-                    raise  # the library does not expect a change here: only a new connection is in a known state
-                self.can_idle = False
+            if self._start_idling() or self._has_more():
+                return True
+            if not self.idling:
                 return False
-            self.idling = True
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
@@ -162,10 +157,48 @@ class ImapSession:
                 found[uid] = FetchedMessage(uid, _received_at(items), groups)
         return found
 
+    def _find_next_uid(self, response: dict[bytes, Any]) -> int:  # UIDNEXT is optional before RFC 3501
+        if not response.get(b"EXISTS"):
+            return 1
+        return max(self._client.search(["UID", "*"]), default=0) + 1
+
     def _enter(self, folder: str) -> None:
         if self._opened != folder:
             self.examine(folder)
         self._stop_idling()
+
+    def _start_idling(self) -> bool:
+        """Start IDLE, and return whether the server reported new mail first. Clear `can_idle` if the server refuses."""
+        responses = ""
+        try:
+            self._client.idle()
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            responses = str(error)
+            if "b'* " not in responses:
+                self.can_idle = False
+                return False
+            # The library expects nothing here, but servers may send anything at any time (RFC 3501, 5.2).
+            while (response := self._client._imap._get_response()) is not None:  # noqa: SLF001 - until IDLE is accepted
+                responses += str(response)
+        self.idling = True
+        return "EXISTS" in responses
+
+    def _has_more(self) -> bool:
+        """Return whether the library's buffer holds more data.
+
+        The server reports mail received between EXAMINE and IDLE only once, and the report may already be in this buffer.
+        """
+        connection = self._client.socket()
+        seconds = connection.gettimeout()
+        connection.settimeout(0)
+        try:
+            with suppress(ssl.SSLWantReadError):
+                return bool(self._client._imap.file.peek(1))  # noqa: SLF001 - the library checks only the socket
+        finally:
+            connection.settimeout(seconds)
+        return False
 
     def _stop_idling(self) -> None:
         if self.idling:

@@ -1,7 +1,9 @@
 """Source of the IMAP connector: reads, classifies and maps the messages of one mailbox."""
 
+import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,6 +16,7 @@ from connectors.imap.folders import ReadMark
 from connectors.imap.mapping import Mail, MailMapping, decode, encode
 from connectors.imap.reader import BUSY_SECONDS, MailboxReader
 from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.probe import read_available, scratch
 from connectors.sdk.telephony import keyed_hash
 from models.reasons import Reason
 
@@ -32,7 +35,7 @@ class ImapSource(Source[Mail, bytes]):
 
     checkpoint_seconds = 1.0
 
-    def __init__(self, config: ImapConfig, context: Context) -> None:
+    def __init__(self, config: ImapConfig, context: Context, busy_seconds: float = BUSY_SECONDS) -> None:
         self._config = config
         self._context = context
         self._hide = partial(keyed_hash, context.pseudonym_key(config.sector), "folder")
@@ -41,7 +44,7 @@ class ImapSource(Source[Mail, bytes]):
             self._saved.marks = {self._hide(name): mark for name, mark in self._saved.marks.items()}
             self._saved.hidden = True
         self._mapping = MailMapping(context.source, config, context.pseudonym_key)
-        self._reader = MailboxReader(config, self._saved.marks, self._hide)
+        self._reader = MailboxReader(config, self._saved.marks, self._hide, busy_seconds)
         self._classifier: MailClassifier | None = None
 
     def read(self, wait_seconds: float) -> Sequence[Mail]:
@@ -96,3 +99,9 @@ class ImapSource(Source[Mail, bytes]):
         conversations = ConversationStore(self._context.directory, key, self._saved.told)
         self._classifier = MailClassifier(self._config, conversations, self._context.attempts)
         return self._classifier
+
+
+def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
+    """Examine all folders, however long that takes, and map the first messages. Raises `SourceUnavailableError`."""
+    with scratch(context) as own, closing(ImapSource(config, own, math.inf)) as source:
+        return read_available(source, 0.0)

@@ -124,23 +124,26 @@ class MaarchApi(HttpClient):
     def _find(self, kind: Any, route: str, letter: int, params: dict[str, str] | None = None) -> Any:
         """Return the response of a letter's route, or None if the letter is gone.
 
-        Raises `SourceUnavailableError`; at the failure number `MAX_FAILURES` of the route, returns None instead.
+        Raises `SourceUnavailableError`. The `MAX_FAILURES`-th response with status 500, or that cannot be decoded, returns None
+        instead.
         """
         letter_route = route.replace("{resId}", str(letter))
         self._status = 0
         try:
             answer = self.ask("GET", letter_route.removeprefix("GET"), refusals=_refusals(route), params=params)
             found = self._decode(answer.content, kind, letter_route)
-        except SourceUnavailableError:
-            if self._status not in GONE and not self._fails_again(letter_route):
+        except SourceUnavailableError as error:
+            if self._status not in GONE and not self._fails_again(letter_route, error):
                 raise
             self._backoff.record_success()
             found = None
         del self._failures[letter_route]
         return found
 
-    def _fails_again(self, letter_route: str) -> bool:
-        if self._status not in {httpx.codes.OK, httpx.codes.INTERNAL_SERVER_ERROR}:
+    def _fails_again(self, letter_route: str, error: SourceUnavailableError) -> bool:
+        # A response that is cut, compressed, too long or too slow has status 200 too, but says nothing about the letter.
+        is_undecodable = self._status == httpx.codes.OK and isinstance(error, SourceRefusedError)
+        if not is_undecodable and self._status != httpx.codes.INTERNAL_SERVER_ERROR:
             return False
         self._failures[letter_route] += 1
         return self._failures[letter_route] >= MAX_FAILURES

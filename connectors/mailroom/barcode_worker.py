@@ -1,8 +1,8 @@
 """Sandboxed program that counts the pages of untrusted scans and finds their separator sheets.
 
-Started as `barcode_worker.py SECONDS MEGABYTES SHEETS`, with `SeparatorSheets` as a JSON list, and a socket as standard input.
-Requests arrive on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list of the page
-count and the sheets as `[page, text]`, or one word for the reason of the failure. Other barcodes are not reported.
+Started as `barcode_worker.py SOCKET SECONDS MEGABYTES`, with `SeparatorSheets` as a JSON list on standard input. Requests arrive
+on the socket: one byte, `COUNT` or `FIND`, with an open file descriptor. The response is a JSON list of the page count and the
+sheets as `[page, text]`, or one word for the reason of the failure. Other barcodes are not reported.
 
 The program can write no file, and its memory and processor time per file are limited. It ignores the signals that stop a whole
 service; its parent process ends it.
@@ -105,13 +105,13 @@ def main() -> None:
     """Set the limits of this process, send a byte when ready, and answer requests until the socket is closed."""
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_IGN)
-    seconds, megabytes = map(int, sys.argv[1:3])
-    texts, prefix = json.loads(sys.argv[3])
+    descriptor, seconds, megabytes = map(int, sys.argv[1:])
+    texts, prefix = json.load(sys.stdin)
     sheets = SeparatorSheets(frozenset(texts), prefix)
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _, hard_limit = resource.getrlimit(resource.RLIMIT_CPU)
-    with socket.socket(fileno=0) as connection:
+    with socket.socket(fileno=descriptor) as connection:
         connection.send(b"!")  # ready: the time limit of a file does not include the start
         while True:
             request, files, *_ = socket.recv_fds(connection, 1, 1)

@@ -4,6 +4,7 @@ A malicious file may exhaust or crash the process that reads it.
 """
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -63,7 +64,7 @@ class PageCounter:
 
     def __init__(self, seconds: float, sheets: Iterable[str] = (), prefix: str = "") -> None:
         self._seconds = seconds
-        self._sheets = json.dumps([sorted(sheets), prefix])
+        self._sheets = json.dumps([sorted(sheets), prefix]).encode()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket
 
@@ -107,14 +108,17 @@ class PageCounter:
     def _start(self) -> subprocess.Popen[bytes]:
         self._socket, worker_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(START_SECONDS)
-        arguments = (str(ceil(self._seconds)), str(MEMORY_MEGABYTES), self._sheets)
+        arguments = (str(worker_socket.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
         try:
-            with worker_socket:
+            with worker_socket, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
+                sheets.write(self._sheets)  # an argument is limited to 128 KiB
+                sheets.seek(0)
                 process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
                     [sys.executable, "-I", barcode_worker.__file__, *arguments],
-                    stdin=worker_socket.fileno(),
+                    stdin=sheets,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    pass_fds=[worker_socket.fileno()],
                     env={},
                 )
             ready = self._socket.recv(1)

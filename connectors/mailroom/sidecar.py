@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
@@ -21,6 +21,9 @@ MAX_COLUMNS: Final = 200
 """Most columns of a CSV sidecar; one with more is rejected."""
 MAX_LENGTH: Final = 1000
 """Longest value, in characters; longer values are free text and are dropped."""
+
+MAX_LISTED: Final = 10
+"""Most row numbers in an error for each of its details."""
 
 
 def read_rows(content: bytes, suffix: str) -> list[Row]:
@@ -47,10 +50,13 @@ def summarise_errors(bad: Mapping[int, UnusableRecord]) -> UnusableRecord:
     for number, error in bad.items():
         detail = error.detail if error.reason is reason else f"{error.detail} ({error.reason})"
         rows_by_detail.setdefault(detail, []).append(number)
-    messages = (
-        f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}: {detail}" for detail, rows in rows_by_detail.items()
-    )
+    messages = (f"{_list_rows(rows)}: {detail}" for detail, rows in rows_by_detail.items())
     return UnusableRecord(reason, "; ".join(messages))
+
+
+def _list_rows(rows: Sequence[int]) -> str:
+    listed = ", ".join(map(str, rows[:MAX_LISTED]))
+    return f"row{'s' * (len(rows) > 1)} {listed}" + ", …" * (len(rows) > MAX_LISTED)
 
 
 def _read_json(content: bytes) -> list[Any]:

@@ -17,6 +17,7 @@ from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import ConnectorHarness, comparable_form, run_until_idle
 from models.reasons import Reason
 from tests.support.maarch_letters import (
+    CONTACT,
     LETTERS,
     RECEIPTS_SENT,
     at,
@@ -24,6 +25,7 @@ from tests.support.maarch_letters import (
     harness,
     letter,
     receipt,
+    sender,
     unavailable,
     when,
 )
@@ -288,6 +290,23 @@ def test_unreadable_senders_are_reported_and_then_skipped(
         )
     assert {number for number, _ in event_types(publisher.events)} == {"1", "2"}
     assert server.requested.count(CONTACTS) == 2 * MAX_FAILURES
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "99"}, {"Content-Encoding": "gzip"}], ids=["cut", "compressed"])
+def test_broken_responses_lose_no_sender(
+    server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
+    server.refusals[CONTACTS] = PlainTextResponse('{"contacts": []}', 200, headers)
+    server.hold(letter(1, 10), contacts=[CONTACT], resource_contacts=[sender(1)])
+    with harness(server, tmp_path).opened() as (flow, publisher):
+        for _ in range(MAX_FAILURES + 1):
+            with pytest.raises(SourceUnavailableError):
+                flow.step()
+        server.refusals.clear()
+        flow.step()
+        assert len(publisher.events) == 3
+        assert all(event.identities for event in publisher.events)
 
 
 def step(flow: Flow) -> bool:

@@ -19,7 +19,8 @@ ANSWERS: Final = {
 }
 """Default responses, by pattern of the command; `OK` follows each one.
 
-A response starting with NO or BAD replaces `OK`. BYE closes the connection. After a final +, `OK` follows the client's next line.
+A response starting with NO or BAD replaces `OK`. BYE closes the connection. After an initial or final +, `OK` follows the
+client's next line.
 """
 
 
@@ -83,8 +84,8 @@ class ScriptedServer:
             if answer.startswith("BYE"):
                 file.write(b"* BYE\r\n")
                 return
-            if answer.endswith("+"):
-                file.write(f"{answer} go on\r\n".encode())
+            if "+" in {answer[:1], answer[-1:]}:
+                file.write(answer.encode() if answer.startswith("+ ") else f"{answer} go on\r\n".encode())
                 self.heard.append(file.readline().decode().strip())
                 answer = ""
             refused = answer.startswith(("NO", "BAD"))

@@ -82,9 +82,12 @@ def test_sidecar_with_invalid_rows_is_rejected_whole(room: MailroomHarness) -> N
     ]
     drop(room.inbox / "b.csv", "\n".join(rows).encode(), 2)
     drop(room.inbox / "c.json", b'{"chrono": "2026-000001", "step": "closed", "at": "2026-03-25T10:00"}', 3)
+    many = ["chrono,step,at,service", *["2026-000010,closed,,"] * 1000]
+    drop(room.inbox / "d.csv", "\n".join(many).encode(), 4)
     assert [event.service for event in room.read()] == ["accueil"]
     assert room.rejected() == {
-        "b.csv": "unknown_record: rows 2, 4, 5, 6: chrono: no letter has this number; row 3: step (unknown_enum)"
+        "b.csv": "unknown_record: rows 2, 4, 5, 6: chrono: no letter has this number; row 3: step (unknown_enum)",
+        "d.csv": "unknown_record: rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …: chrono: no letter has this number",
     }
 
 

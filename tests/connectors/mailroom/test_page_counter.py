@@ -20,7 +20,7 @@ with open({tally!r}, "ab") as tally:
     if tally.tell() >= {deaths}:
         os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
     tally.write(b".")
-with socket.socket(fileno=0) as connection:
+with socket.socket(fileno=int(sys.argv[1])) as connection:
     connection.send(b"!")
     socket.recv_fds(connection, 1, 1)
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -40,6 +40,13 @@ def test_page_counter_ignores_the_signals_of_a_service_and_is_replaced_when_kill
         process.kill()
         process.wait()
         assert counter.examine(file, sheets=False) == Pages(2)
+
+
+def test_page_counter_accepts_many_separator_sheets(room: MailroomHarness) -> None:
+    """More than fit in an argument of a process."""
+    sheets = [f"{number:0100}" for number in range(10_000)]
+    with closing(PageCounter(20, sheets)) as counter, drop(room.inbox / "a.pdf", pdf(1)).open("rb") as file:
+        assert counter.examine(file, sheets=True) == Pages(1)
 
 
 def test_busy_machine_rejects_nothing(room: MailroomHarness) -> None:

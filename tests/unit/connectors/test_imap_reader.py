@@ -4,14 +4,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
+from connectors.imap import CONNECTOR
 from connectors.imap.config import LONGEST_POLL_SECONDS
+from connectors.imap.folders import PATIENCE_SECONDS
 from connectors.imap.reader import MailboxReader
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.instance import STUCK_SECONDS
+from connectors.sdk.testing import ConnectorHarness
 from tests.support.imap_server import ScriptedServer, fetched, opened, serving
 
 LONGEST_IDLE_SECONDS = 29 * 60
@@ -51,15 +56,36 @@ def test_many_folders_are_polled_in_several_calls(server: ScriptedServer, monkey
     """No call takes long, and all folders are examined before the first message is taken."""
     ticks = count()  # each call of the clock advances it by a second
     monkeypatch.setattr("connectors.imap.reader.time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    monkeypatch.setattr("connectors.imap.reader.BUSY_SECONDS", 4)
     server.answers = ONE_MESSAGE
     names = [f"Dossier {number}" for number in range(8)]
-    with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str)) as reader:
+    with closing(MailboxReader(server.config(folders=names, sent=["Sent"]), {}, str, 4)) as reader:
         seen = []
         while not (taken := read(reader)[0]):
             seen.append(server.count("EXAMINE .*"))
     assert seen[:2] == [4, 8]
     assert taken == [(name, True) for name in [*names, "Sent"]]
+
+
+def test_check_examines_all_folders(server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if that takes longer than one call of a running connector."""
+    ticks = count(step=6)
+    clock = SimpleNamespace(monotonic=lambda: next(ticks), sleep=time.sleep)
+    monkeypatch.setattr("connectors.imap.reader.time", clock)
+    server.answers = ONE_MESSAGE
+    config = server.config(folders=["INBOX", *(f"Dossier {number}" for number in range(8))], sent=["Sent"])
+    options = config.model_dump(mode="json", exclude_unset=True) | {"password": "p"}
+    found = ConnectorHarness(CONNECTOR, options, tmp_path / "data", tmp_path / "keys").probe()
+    assert found.records == 1
+
+
+def test_server_may_need_a_second_for_each_message(server: ScriptedServer) -> None:
+    uids = range(1, 301)
+    search = f"* SEARCH {' '.join(map(str, uids))}\r\n"
+    server.answers = {"EXAMINE .*": opened(301), "UID SEARCH .*": search, "UID FETCH .*": "".join(map(fetched, uids))}
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        read(reader)
+    (command,) = (heard for heard in server.heard if heard.startswith("UID FETCH"))
+    assert len(command.split()[2].split(",")) * 1.0 < STUCK_SECONDS
 
 
 def test_idle_is_renewed_before_the_server_may_log_out(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +131,43 @@ def test_unreadable_message_does_not_block_other_folders(server: ScriptedServer)
         }
         assert read(reader) == ([("INBOX", False), ("INBOX", True)], "")
         assert reader.trouble == ""
+
+
+def test_message_unreadable_for_long_is_skipped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first of several is skipped; reconnections do not restart the period."""
+    clock, ahead = time.monotonic, 0.0
+    monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
+    server.answers = {
+        "EXAMINE .*": opened(9),
+        "UID SEARCH .*": "* SEARCH 7 8\r\n",
+        "UID FETCH .*BODY.*": "NO Server error",
+        "UID FETCH 7 .*": fetched(7, bare=True),
+        "UID FETCH 8 .*": fetched(8, bare=True),
+    }
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        for _ in range(3):
+            assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
+            reader.close()
+            ahead += PATIENCE_SECONDS / 3
+        assert read(reader) == ([("INBOX", False)], "")
+        assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
+        reader.close()
+        server.answers = folders(INBOX=8) | {"UID SEARCH UID 8:8": "* SEARCH 8\r\n"}
+        assert read(reader) == ([("INBOX", True)], "")
+        assert read(reader) == ([], "")
+
+
+def test_no_message_is_skipped_in_a_folder_that_cannot_be_read(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.imap.folders.PATIENCE_SECONDS", 0.0)
+    server.answers = folders(INBOX=7) | {"UID FETCH 7 .*": "NO [UNAVAILABLE] later"}
+    with closing(MailboxReader(server.config(), {}, str)) as reader:
+        for _ in range(3):
+            assert read(reader)[1]
+            reader.close()
+        server.answers = folders(INBOX=7)
+        assert read(reader) == ([("INBOX", True)], "")
 
 
 def test_folder_without_search_does_not_block_other_folders(server: ScriptedServer) -> None:

@@ -51,7 +51,7 @@ def test_refusal_of_all_fetches_is_an_error() -> None:
     [
         ({r"LOGIN .*": "BYE"}, "p", False, "closed the connection"),
         ({r"EXAMINE .*": "BYE"}, "p", False, "closed the connection"),
-        ({r"EXAMINE .*": "* 2 EXISTS\r\n"}, "p", False, "unexpected response"),  # without UIDNEXT
+        ({r"EXAMINE .*": "NO later"}, "p", False, "refuses a command"),
         ({r"LOGIN .*": "NO [AUTHENTICATIONFAILED] u, p"}, "p", True, "refuses the user name"),
         ({r"AUTHENTICATE PLAIN.*": "NO u, clé"}, "clé", True, "refuses the user name"),
     ],
@@ -75,13 +75,36 @@ def test_refused_idle_is_not_tried_again() -> None:
         assert session.examine("INBOX") == (7, 10)
 
 
-def test_change_reported_before_idle_needs_a_new_connection() -> None:
-    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n+"}
+@pytest.mark.parametrize(("exists", "next_uid"), [(0, 1), (2, 10)])
+def test_server_without_uidnext_is_asked_for_its_last_message(exists: int, next_uid: int) -> None:
+    answers = {
+        r"EXAMINE .*": f"* {exists} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n",
+        r"UID SEARCH UID \*": "* SEARCH 9\r\n",
+    }
+    with serving(answers) as server, closing(ImapSession(server.config())) as session:
+        assert session.examine("INBOX") == (7, next_uid)
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [("* 10 EXISTS\r\n* 1 RECENT\r\n", True), ("* 1 RECENT\r\n* 10 EXISTS\r\n", True), ("* OK still here\r\n", False)],
+)
+def test_response_before_idle_is_no_failure(before: str, *, change: bool) -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": f"{before}+"}
     with serving(answers) as server, closing(ImapSession(server.config())) as session:
         session.examine("INBOX")
-        with pytest.raises(IMAPClientError, match="EXISTS"):
-            session.wait(0)
+        assert session.wait(0) is change
+        assert not session.wait(0.1)
         assert session.can_idle
+        assert session.examine("INBOX") == (7, 10)
+
+
+def test_change_reported_together_with_idle_is_noticed() -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "+ idling\r\n* 10 EXISTS\r\n"}
+    with serving(answers) as server, closing(ImapSession(server.config())) as session:
+        session.examine("INBOX")
+        assert session.wait(0)
+        assert session.examine("INBOX") == (7, 10)
 
 
 def test_impossible_time_of_receipt_is_none() -> None:
