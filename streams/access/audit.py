@@ -1,8 +1,8 @@
 """Audit log of accesses to citizens' data, synced to disk before the answer is sent.
 
-Records are lines of JSON in `<directory>/000001.jsonl` and following files. A new file begins each month or at 64 MiB. The lines
-form a hash chain (`hash_chain`); the file `head` holds the end of the chain. Any number of threads, tasks and processes may
-record at the same time: records that wait together share one write and one sync.
+Records (`audit_records`) are lines of JSON in `<directory>/000001.jsonl` and following files. A new file begins each month or at
+64 MiB. The lines form a hash chain (`hash_chain`); the file `head` holds the end of the chain. Any number of threads, tasks and
+processes may record at the same time: records that wait together share one write and one sync.
 
 An answer waits only for the sync of its line. The head is written after the line and synced before the next one. A crash of the
 process loses no head. A power cut may set the head back by one write, but loses no line.
@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -28,12 +27,10 @@ from filelock import FileLock, Timeout
 
 from connectors.sdk.errors import describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_directory
-from models.identities import IdentityKind
 from models.locale import _
-from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds, to_iso
-from models.topics import Channel
 from streams.access import hash_chain
+from streams.access.audit_records import Access
 from streams.access.hash_chain import (
     BEGIN,
     EMPTY_HEAD,
@@ -46,7 +43,6 @@ from streams.access.hash_chain import (
     Head,
     VerificationReport,
 )
-from streams.access.permissions import Operation
 
 KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20
@@ -56,96 +52,12 @@ POLL_SECONDS: Final = 0.002
 """Pause between two attempts to take the lock, in seconds. A write takes a few milliseconds."""
 _LAST_LINE_BYTES: Final = 4096
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
-SUBJECT_PATTERN: Final = (
-    rf"(?:{'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[A-Za-z0-9_-]{{1,22}}|"
-    rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
-)
-"""Regular expression, without anchors, of a pseudonym or a contact id."""
-CONCEALED: Final = "concealed"
-"""Prefix, without its colon, of the keyed hash that replaces a typed name unknown to the timelines."""
-_AUDIT_SUBJECT: Final = re.compile(
-    rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
-)
-_ERASURE: Final = re.compile(r"|[0-9a-f]{32}")
 
 log = structlog.get_logger(__name__)
 
 
 class AuditError(Exception):
     """The access was not recorded, so the request must not be answered (503). The text contains no value of a record."""
-
-
-class Purpose(StrEnum):
-    """Reason for an access to a citizen's data. The list is closed because a free text would contain names."""
-
-    CONTACT = "contact"
-    """The citizen is on the telephone or at the desk."""
-    FOLLOW_UP = "follow_up"
-    """The client works on a letter, an e-mail, a form or an appointment."""
-    COMPLAINT = "complaint"
-    QUALITY = "quality"
-    """The service reviews its own work."""
-    RIGHTS = "rights"
-    """The citizen requests access, correction or erasure."""
-    SECURITY = "security"
-    """Investigation of an incident."""
-    ADMINISTRATION = "administration"
-    """Administration of Accueil itself."""
-
-
-class Result(StrEnum):
-    """Outcome of an operation.
-
-    Changes are recorded as `begun` before, and as `done`, `proved`, `failed` or `not_found` (nothing to change) after.
-    """
-
-    SHOWN = "shown"
-    NOT_FOUND = "not_found"
-    REFUSED = "refused"
-    LIMITED = "limited"
-    """The token exceeded its rate limit."""
-    BEGUN = "begun"
-    PROVED = "proved"
-    DONE = "done"
-    FAILED = "failed"
-    """An operation recorded as `begun` has failed, or a look-up has failed before anything was shown. In records of earlier
-    releases, the outcome is unknown."""
-
-
-class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents of an audit record, except its time. JSON keys: `who` for `actor`, `whose` for `subject_id`."""
-
-    actor: str = msgspec.field(name="who")
-    """Name of a token; for a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` with sudo."""
-    role: str = ""
-    operation: Operation
-    sector: str = ""
-    subject_id: str = msgspec.field(default="", name="whose")
-    """Known pseudonym or contact id; `concealed:…` for an unknown one (`streams.access.concealment`); `token:<name>` for a token;
-    `erasure:<id>:<SHA-256>` for a proof."""
-    why: Purpose
-    result: Result
-    across: str = ""
-    """Reason, from the settings, for an access to a sector that the token does not have."""
-    ground: RevocationReason | Literal[""] = ""
-    """Reason of the revocation of a link."""
-    erasure: str = ""
-    """Id of an erasure, in all records from the request to the proof."""
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` if `subject_id` or `erasure` is malformed: free text may contain personal data."""
-        if not is_audit_subject(self.subject_id):
-            raise ValueError("subject_id is neither a pseudonym nor a contact id")
-        if not _ERASURE.fullmatch(self.erasure):
-            raise ValueError("erasure is not the id of an erasure request")
-
-
-def is_audit_subject(text: str) -> bool:
-    """Return whether `text` may be the subject of a record.
-
-    That is a pseudonym, a contact id, a concealed name, `token:…`, `erasure:…` or an empty string.
-    """
-    return bool(_AUDIT_SUBJECT.fullmatch(text))
 
 
 class Audit:

@@ -14,7 +14,7 @@ from typing import Final
 
 from connectors.sdk.files import make_private_directory, replace
 from models.identities import IdentityKind
-from streams.access.audit import CONCEALED, Result
+from streams.access.audit_records import CONCEALED, Result
 
 SECRET_BYTES: Final = 32
 RESULTS_OF_KNOWN_SUBJECTS: Final = frozenset({Result.SHOWN, Result.BEGUN, Result.DONE, Result.PROVED})

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.roles import Role
-from streams.access.audit import Purpose
+from streams.access.audit_records import Purpose
 
 _SERVICE: Final = (Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY)
 PURPOSES: Final[Mapping[Role, tuple[Purpose, ...]]] = MappingProxyType(

@@ -26,7 +26,8 @@ from connectors.sdk.rate_limiter import RateLimiter
 from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
-from streams.access.audit import Access, Audit, AuditError, Purpose, Result
+from streams.access.audit import Audit, AuditError
+from streams.access.audit_records import Access, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, READ_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES

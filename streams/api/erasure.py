@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
 
-from streams.access.audit import Access, AuditError, Purpose, Result
+from streams.access.audit import AuditError
+from streams.access.audit_records import Access, Purpose, Result
 from streams.access.permissions import Operation
 from streams.api.auth import (
     CITIZEN_PROBLEMS,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 
 from models.revocation_reasons import RevocationReason
-from streams.access.audit import Purpose, Result
+from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.api.auth import (
     CITIZEN_PROBLEMS,

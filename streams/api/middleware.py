@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.sdk.http_server import METHODS
-from streams.access.audit import Purpose
+from streams.access.audit_records import Purpose
 from streams.access.permissions import Operation
 from streams.api.auth import Api, AuthenticatedClient
 from streams.api.problems import Problem, find_language

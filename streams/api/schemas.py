@@ -17,7 +17,7 @@ from models.revocation_reasons import RevocationReason
 from models.roles import Role
 from models.timestamps import to_datetime
 from models.topics import Channel
-from streams.access.audit import SUBJECT_PATTERN, Purpose
+from streams.access.audit_records import SUBJECT_PATTERN, Purpose
 from streams.access.permissions import Operation
 from streams.core.contacts.case_event import ContactState
 from streams.core.sla.open_targets import TargetStatus

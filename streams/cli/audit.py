@@ -17,7 +17,8 @@ import click
 from models.identities import IdentityKind
 from models.locale import N_, _
 from models.timestamps import milliseconds
-from streams.access.audit import AuditError, Line, Purpose, Result, is_audit_subject, read, verify
+from streams.access.audit import AuditError, Line, read, verify
+from streams.access.audit_records import Purpose, Result, is_audit_subject
 from streams.access.concealment import load_secret, recorded_forms_of, secret_path
 from streams.access.hash_chain import ChainPosition, Damage, Finding
 from streams.access.permissions import Operation

@@ -8,7 +8,7 @@ import click
 
 from models.locale import _
 from models.revocation_reasons import RevocationReason
-from streams.access.audit import Purpose, Result
+from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.base import Group, pass_running_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, vocabulary_label

@@ -16,7 +16,7 @@ import click
 from models.identities import IdentityKind
 from models.locale import LANGUAGES, _
 from models.topics import CONTACTS, SOURCES
-from streams.access.audit import Purpose, Result
+from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.base import confirm, pass_running_settings
 from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym

@@ -11,7 +11,7 @@ import click
 from models.identities import IdentityKind
 from models.locale import C_, N_, _
 from models.sla import SLA_SOURCE
-from streams.access.audit import Purpose, Result
+from streams.access.audit_records import Purpose, Result
 from streams.access.permissions import Operation
 from streams.cli.base import Group, pass_running_settings, pass_settings, prompt, start_logging
 from streams.cli.citizen_arguments import citizen_options, prompt_pseudonym

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from models.locale import _
 from models.revocation_reasons import RevocationReason
-from streams.access.audit import Access, Audit, AuditError, Purpose, Result, is_audit_subject
+from streams.access.audit import Audit, AuditError
+from streams.access.audit_records import Access, Purpose, Result, is_audit_subject
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal, load_secret, secret_path
 from streams.access.permissions import Operation
 from streams.settings.errors import OperatorError

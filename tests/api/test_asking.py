@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 from models.identities import IdentityKind
 from models.locale import translate
 from models.roles import Role
-from streams.access.audit import Access, Purpose, Result, verify
+from streams.access.audit import verify
+from streams.access.audit_records import Access, Purpose, Result
 from streams.access.oidc import Provider
 from streams.access.permissions import PERMISSIONS, READ_OPERATIONS, Operation
 from streams.api.metrics import HOUR_SECONDS, AccessMetrics

@@ -9,7 +9,8 @@ import pytest
 from models.events import LetterArrivedData
 from models.identities import IdentityKind
 from models.roles import Role
-from streams.access.audit import Access, AuditError
+from streams.access.audit import AuditError
+from streams.access.audit_records import Access
 from streams.access.concealment import conceal
 from tests.support.api_harness import NUMBER, SECTOR, ApiHarness, call, letter, token
 from tests.support.events import START_MS

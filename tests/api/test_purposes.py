@@ -8,7 +8,7 @@ import pytest
 from models.identities import IdentityKind
 from models.locale import translate
 from models.roles import Role
-from streams.access.audit import Purpose
+from streams.access.audit_records import Purpose
 from streams.access.concealment import conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS
 from streams.access.purposes import PURPOSES

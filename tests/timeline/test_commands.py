@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
-from streams.access.audit import Access, Audit, AuditError, Purpose
-from streams.access.audit import Result as Outcome
+from streams.access.audit import Audit, AuditError
 from streams.access.audit import read as read_audit
+from streams.access.audit_records import Access, Purpose
+from streams.access.audit_records import Result as Outcome
 from streams.access.permissions import Operation
 from streams.cli.main import main
 from streams.core.sla.open_targets import SlaTargetsEntry

@@ -207,7 +207,8 @@ class Switchboard(ABC):
         self._schedule_rush(queue)
 
     def _arrive(self, queue: Queue) -> None:
-        number = "" if self._random.random() < WITHHELD else self._number()
+        is_withheld = self._random.random() < WITHHELD
+        number = "" if is_withheld else f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
         call = Call(f"{int(self.now)}.{next(self._unique)}", number)
         self.ledger.calls += 1
         self.record(call, None, None, "DID", queue.service.number)
@@ -355,7 +356,7 @@ class Switchboard(ABC):
     def _hand_on(self, agent: Agent, call: Call, target_label: str, event: str, *details: object) -> None:
         totals = agent.queue.totals
         totals.transferred += 1
-        totals.transferred_to[target_label] = totals.transferred_to.get(target_label, 0) + 1
+        _add(totals.transferred_to, target_label)
         self.record(call, agent.queue, agent, event, *details, *self._talked(agent, call), call.first_position)
 
     def _complete(self, agent: Agent, call: Call) -> None:
@@ -443,10 +444,6 @@ class Switchboard(ABC):
             self._leave(agent)
         else:
             self._dispatch(agent.queue)
-
-    # ---------------------------------------------------------------------------------------------------------- tools
-    def _number(self) -> str:
-        return f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
 
 
 def _add(counts: dict[str, int], name: str) -> None:

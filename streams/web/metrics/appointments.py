@@ -2,7 +2,8 @@
 
 from models.events import Party
 from streams.core.figures.figure_schemas import APPOINTMENT_SCHEMA, CANCELLED_COUNTS
-from streams.web.metrics.measure import Counter, FigureMeasure, Histogram, channels_of, count, counts
+from streams.web.metrics.figure_readers import channels_of, count, counts
+from streams.web.metrics.measure import Counter, FigureMeasure, Histogram
 
 
 def measures() -> list[FigureMeasure]:

@@ -11,20 +11,8 @@ from models.events import CloseOutcome, FormDecision, PostageClass
 from models.topics import Channel
 from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
-from streams.web.metrics.measure import (
-    DIMENSION_LABELS,
-    Counter,
-    FigureMeasure,
-    Figures,
-    Histogram,
-    ReadByChannel,
-    Values,
-    channels_of,
-    count,
-    counts,
-    join,
-    label,
-)
+from streams.web.metrics.figure_readers import ReadByChannel, Values, channels_of, count, counts, join
+from streams.web.metrics.measure import DIMENSION_LABELS, Counter, FigureMeasure, Figures, Histogram, label
 from streams.web.view import Snapshot
 
 STEPS: Final = {

@@ -20,10 +20,7 @@ from streams.core.figures.figure_schemas import (
 from streams.core.figures.satisfaction import score_names
 from streams.web.board.queues import flows_of
 from streams.web.metrics.cases import FACTS, SENT, STEPS
-from streams.web.metrics.measure import (
-    Counter,
-    FigureMeasure,
-    Gauge,
+from streams.web.metrics.figure_readers import (
     ReadByChannel,
     ReadFigure,
     Values,
@@ -34,6 +31,7 @@ from streams.web.metrics.measure import (
     stocks,
     sums,
 )
+from streams.web.metrics.measure import Counter, FigureMeasure, Gauge
 from streams.web.options import WebOptions
 
 FACT_NAMES: Final = {"offered": "received", "booked": "received", "responded": "answered"}

@@ -1,6 +1,7 @@
 """Texts of the metrics reference page: help texts in French, formulas, label values, and PromQL of common KPIs.
 
-Formulas consist of event types, names of the SLA file and PromQL; the catalogue contains their French versions.
+Formulas consist of event types, names of the SLA file and PromQL; the catalogue contains their French versions. One file, since
+it is a table: a change of a metric concerns its entry and the queries of the KPIs that use it.
 """
 # ruff: noqa: RUF001 - French has typographic apostrophes
 

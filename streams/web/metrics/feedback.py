@@ -8,7 +8,8 @@ from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure
 from streams.core.figures.figure_schemas import CONTACT_CHANNELS, EXPERIENCES, FEEDBACK, csat_count_name
 from streams.core.figures.satisfaction import SCALES, Estimate, answers, estimate, estimate_share
-from streams.web.metrics.measure import Counter, Measure, Scores, Values, WindowGauge, count
+from streams.web.metrics.figure_readers import Values, count
+from streams.web.metrics.measure import Counter, Measure, Scores, WindowGauge
 from streams.web.options import WebOptions
 
 RESPONSE: Final = "response"

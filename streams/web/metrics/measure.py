@@ -1,7 +1,7 @@
-"""Kinds of metrics by dimensions, and the functions that read their samples from figures."""
+"""Kinds of metrics by dimensions, and the figures that their samples are made from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
@@ -13,8 +13,9 @@ from prometheus_client.samples import Sample
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, new_figure
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL, FigureSchema
+from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
 from streams.core.figures.satisfaction import answers
+from streams.web.metrics.figure_readers import ReadByChannel, ReadFigure, Values
 
 DIMENSION_LABELS: Final = Dimensions._fields
 """Labels of each metric with dimensions."""
@@ -26,11 +27,6 @@ Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
 WindowKey = tuple[Dimensions, str]
 """Dimensions of feedback, window (`feedback_windows.WINDOWS`)."""
-Values = Mapping[tuple[str, ...], float]
-"""Values of the labels after `DIMENSION_LABELS` → number."""
-ReadFigure = Callable[[Figure], Values]
-ReadByChannel = Mapping[str, ReadFigure]
-"""Channel → function that reads its figures; channels without such a number are missing."""
 
 
 class FigureRows(NamedTuple):
@@ -408,54 +404,3 @@ def label(dimensions: Dimensions) -> tuple[str, ...]:
         channel, queue, to = dimensions.queue.split(":")
         return channel, dimensions.site, dimensions.service, queue, to
     return dimensions
-
-
-# ------------------------------------------------------------------------------------------------- readers of figures
-def join(*reads: ReadByChannel) -> ReadByChannel:
-    """Return the readers of several mappings as one; of two readers of one channel, the last counts."""
-    return {channel: read for part in reads for channel, read in part.items()}
-
-
-def channels_of(figure_schema: FigureSchema) -> tuple[str, ...]:
-    """Return the channels with this figure schema."""
-    return tuple(channel for channel, schema in FIGURE_SCHEMAS.items() if schema is figure_schema)
-
-
-def count(figure_schema: FigureSchema, name: str, *channels: str) -> ReadByChannel:
-    """Return a reader of one count without further labels, for `channels`; by default all channels with the figure schema."""
-    index = figure_schema.index[name]
-    return dict.fromkeys(channels or channels_of(figure_schema), lambda figure: {(): figure.counts[index]})
-
-
-def counts(figure_schema: FigureSchema, names: Mapping[str, str], *channels: str) -> ReadByChannel:
-    """Return a reader of several counts; `names` maps a label value to its count."""
-    return sums(figure_schema, {value: (name,) for value, name in names.items()}, *channels)
-
-
-def sums(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
-    """Return a reader of sums; `names` maps a label value to the counts to add up."""
-    indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
-    return dict.fromkeys(
-        channels or channels_of(figure_schema),
-        lambda figure: {values: sum(map(figure.counts.__getitem__, added)) for values, added in indices.items()},
-    )
-
-
-def stocks(figure_schema: FigureSchema, names: Iterable[str]) -> ReadByChannel:
-    """Return a reader of stocks; their names are the label values."""
-    indices = {(name,): figure_schema.stock_index[name] for name in names}
-    return dict.fromkeys(
-        channels_of(figure_schema),
-        lambda figure: {values: figure.stocks[index] for values, index in indices.items()},
-    )
-
-
-def corrected(figure_schema: FigureSchema, names: Mapping[str, Iterable[str]], *channels: str) -> ReadByChannel:
-    """Return a reader of corrected counts; `names` maps a label value to the counts to add up."""
-    indices = {(value,): [figure_schema.index[name] for name in added] for value, added in names.items()}
-    return dict.fromkeys(
-        channels or channels_of(figure_schema),
-        lambda figure: {
-            values: sum(figure.corrected.get(index, 0) for index in added) for values, added in indices.items()
-        },
-    )

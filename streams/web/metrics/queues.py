@@ -6,17 +6,8 @@ from typing import Final
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, Formula, service_level, within
 from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL, TRANSFER_SCHEMA
-from streams.web.metrics.measure import (
-    Counter,
-    FigureMeasure,
-    Gauge,
-    Histogram,
-    ReadByChannel,
-    Values,
-    channels_of,
-    count,
-    counts,
-)
+from streams.web.metrics.figure_readers import ReadByChannel, Values, channels_of, count, counts
+from streams.web.metrics.measure import Counter, FigureMeasure, Gauge, Histogram
 from streams.web.options import WebOptions
 
 AGENT_STATES: Final = ("available", "on_contact", "paused")

@@ -14,20 +14,8 @@ from models.topics import Channel
 from streams.core.figures.facts import target_dimensions
 from streams.core.figures.figure import Dimensions, Figure
 from streams.core.figures.figure_schemas import SLA, SLA_SCHEMA
-from streams.web.metrics.measure import (
-    DIMENSION_LABELS,
-    Counter,
-    FigureMeasure,
-    Figures,
-    Gauge,
-    Histogram,
-    Values,
-    corrected,
-    count,
-    label,
-    stocks,
-    sums,
-)
+from streams.web.metrics.figure_readers import Values, corrected, count, stocks, sums
+from streams.web.metrics.measure import DIMENSION_LABELS, Counter, FigureMeasure, Figures, Gauge, Histogram, label
 from streams.web.view import Snapshot
 
 LABELS: Final = ("policy", "clock")

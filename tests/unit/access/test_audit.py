@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from streams.access.audit import Access, Audit, AuditError, Purpose, Result, read, verify
+from streams.access.audit import Audit, AuditError, read, verify
+from streams.access.audit_records import Access, Purpose, Result
 from streams.access.hash_chain import HEAD, SLOT_BYTES, START, ChainPosition, Damage, read_head
 from streams.access.permissions import Operation
 from tests.support.kills import kill_at_every_disk_operation, run_in_child

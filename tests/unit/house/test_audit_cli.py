@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from streams.access.audit import Access, Audit, Purpose
-from streams.access.audit import Result as Outcome
+from streams.access.audit import Audit
+from streams.access.audit_records import Access, Purpose
+from streams.access.audit_records import Result as Outcome
 from streams.access.permissions import Operation
 from streams.cli.main import main
 
