@@ -5,16 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.simulator.office_hours import midnight
-from tests.support.expected_metrics import (
-    PARIS,
-    TARGETS,
-    WRITTEN_CHANNELS,
-    ExpectedMetrics,
-    board_now,
-    board_satisfaction,
-    board_services,
-    day_of,
-)
+from tests.support.expected_board import board_now, board_satisfaction, board_services
+from tests.support.expected_metrics import PARIS, TARGETS, WRITTEN_CHANNELS, ExpectedMetrics, day_of
 from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
 from tests.support.simulated_workers import milliseconds
 

@@ -9,7 +9,8 @@ from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.tables import OTHERS, Table, make_report
 from tests.support.expected_history import HistoryFact
-from tests.support.expected_metrics import COLUMNS, PARIS, WRITTEN_CHANNELS, day_of
+from tests.support.expected_metrics import PARIS, WRITTEN_CHANNELS, day_of
+from tests.support.expected_reports import COLUMNS
 from tests.support.month import FIRST, LAST, OPTIONS, Month
 from tests.support.month_sla import SLA_TABLES
 
