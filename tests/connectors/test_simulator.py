@@ -21,6 +21,7 @@ from tests.support.month_board import compare_board
 from tests.support.month_metrics import NOT_COMPARED, Comparison, compare_counters, samples_of
 from tests.support.month_reports import compare_report, periods_of, read_history
 from tests.support.month_sla import ExpectedSla
+from tests.support.month_sla_board import SlaBoard
 from tests.support.simulated_events import deliver
 from tests.support.simulated_figures import figure_differences
 from tests.support.simulated_workers import TIMES, Workers, milliseconds
@@ -63,7 +64,7 @@ def test_metrics_match_the_actions_at_clock_changes_and_deadlines(month: Month, 
     then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
     app = serve(then.workers, then.policies)
     assert Comparison(then, app.get("/metrics").text).differences == []
-    assert then.expected_sla.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
+    assert SlaBoard(then.expected_sla).compare(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_board_matches_the_actions(month: Month) -> None:
@@ -121,7 +122,7 @@ def test_figures_equal_the_ledger_with_events_in_real_time(month: Month) -> None
     ):
         assert found == []
         assert taken_back > 0, "no event was late"
-    assert expected_sla.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
+    assert SlaBoard(expected_sla).compare(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:

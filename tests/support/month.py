@@ -1,7 +1,7 @@
 """A simulated month, from the real connectors through the contacts agent to metrics, board and reports.
 
 These are compared with the actions: every number, and no additional ones. See `month_metrics`, `month_board`,
-`month_reports` and, for SLA targets, `month_sla`.
+`month_reports` and, for SLA targets, `month_sla`, `month_sla_board` and `month_sla_reports`.
 """
 
 import shutil

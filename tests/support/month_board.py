@@ -5,17 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.simulator.office_hours import midnight
-from tests.support.expected_metrics import (
-    PARIS,
-    TARGETS,
-    WRITTEN_CHANNELS,
-    ExpectedMetrics,
-    board_now,
-    board_satisfaction,
-    board_services,
-    day_of,
-)
+from tests.support.expected_board import board_now, board_satisfaction, board_services
+from tests.support.expected_metrics import PARIS, TARGETS, WRITTEN_CHANNELS, ExpectedMetrics, day_of
 from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
+from tests.support.month_sla_board import SlaBoard
 from tests.support.simulated_workers import milliseconds
 
 BOARD_NOT_COMPARED: Final = {
@@ -91,7 +84,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
     for name in opinions.keys() | wanted_opinions.keys():
         compare(f"satisfaction {name}", opinions.get(name, {}), wanted_opinions.get(name, {}))
     compare("history", board["history"], {})
-    found += expected_sla.compare_board(board["promises"])
+    found += SlaBoard(expected_sla).compare(board["promises"])
     compare("recent", board["recent"], _recent(month.until))
     until, as_of = milliseconds(month.until), message["clock"]["as_of"]
     compare("as_of", 0 <= until - as_of < 1000 * HEARTBEAT_SECONDS, True)

@@ -9,9 +9,10 @@ from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
 from streams.report.tables import OTHERS, Table, make_report
 from tests.support.expected_history import HistoryFact
-from tests.support.expected_metrics import COLUMNS, PARIS, WRITTEN_CHANNELS, day_of
+from tests.support.expected_metrics import PARIS, WRITTEN_CHANNELS, day_of
+from tests.support.expected_reports import COLUMNS
 from tests.support.month import FIRST, LAST, OPTIONS, Month
-from tests.support.month_sla import SLA_TABLES
+from tests.support.month_sla_reports import SLA_TABLES, compare_sla_tables
 
 
 def read_history(month: Month) -> History:
@@ -47,7 +48,7 @@ def compare_report(month: Month, history: History, period: Period) -> tuple[int,
     report = make_report(history, period, OPTIONS)
     facts = [fact for fact in month.history.facts if period.first <= day_of(fact.at) <= period.last]
     found: list[tuple[Any, ...]] = []
-    cells, wrong = month.expected_sla.compare_tables(report.tables, period.first, period.last)
+    cells, wrong = compare_sla_tables(month.expected_sla, report.tables, period.first, period.last)
     found += wrong
     for table in report.tables:
         if table.name in SLA_TABLES:

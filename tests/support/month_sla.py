@@ -1,14 +1,12 @@
-"""Expected SLA content of `/metrics`, board and reports of a simulated month."""
+"""SLA targets of a simulated month, and the expected SLA content of its `/metrics`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from connectors.simulator.case_tallies import DimensionKey
-from connectors.simulator.office_hours import midnight
 from tests.support.expected_history import HistorySnapshot
 from tests.support.expected_metrics import Series, day_of, name_series
 from tests.support.plain_sla import (
@@ -53,12 +51,7 @@ BUSINESS_TIME_HISTOGRAMS: Final = {
     "contact_first_response_business_seconds": "first_response",
     "contact_resolution_business_seconds": "resolution",
 }
-SLA_TABLES: Final = ("sla", "sla_by_service")
-MAX_LISTED: Final = 12
-"""Maximum number of lines for late and for due contacts on the board."""
-FEWEST: Final = 5
-"""Minimum number of contacts of a named line in a report."""
-_FIVE_MINUTES_MS: Final = 300_000
+FIVE_MINUTES_MS: Final = 300_000
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -105,13 +98,13 @@ class ExpectedSla:
             if target.place[0] in (*QUEUE_CHANNELS, *WRITTEN_CHANNELS)
         }
         """Places with at least one contact."""
-        self.by_place: dict[SlaDimensions, list[PlainSlaTarget]] = _group(self.sla_targets, dimensions_of)
+        self.by_place: dict[SlaDimensions, list[PlainSlaTarget]] = group_by(self.sla_targets, dimensions_of)
         for place in self.came_to:
             if version := self.find(place):
                 for kind in clock_kinds_at(version, place):
                     self.by_place.setdefault(SlaDimensions(version["name"], kind, *place[:3]), [])
         self._history = history
-        by_contact = _group(self.sla_targets, lambda target: target.contact)
+        by_contact = group_by(self.sla_targets, lambda target: target.contact)
         self._experiences = {contact: _experience(own_targets) for contact, own_targets in by_contact.items()}
 
     def find(self, place: DimensionKey) -> dict[str, Any] | None:
@@ -122,7 +115,6 @@ class ExpectedSla:
         """Return the overall SLA result of a contact, as used for opinions."""
         return self._experiences.get(contact, "no_promise")
 
-    # ---------------------------------------------------------------------------------------------------------- /metrics
     def samples(self) -> dict[str, dict[Series, float]]:
         """Return metric → all of its series."""
         actual: dict[str, dict[Series, float]] = {name: {} for name in _METRICS}
@@ -140,9 +132,9 @@ class ExpectedSla:
                 actual["contact_sla_open_items"][series] = sum(target.state == state for target in sla_targets)
             for horizon, seconds in HORIZONS.items():
                 until = milliseconds(self.now + timedelta(seconds=seconds))
-                due = sum(target.is_due and _five_minutes(target) < until for target in sla_targets)
+                due = sum(target.is_due and five_minutes_of(target) < until for target in sla_targets)
                 actual["contact_sla_due_items"][at.series("contact_sla_due_items", horizon=horizon)] = due
-            if overdue := _oldest_overdue(sla_targets):
+            if overdue := oldest_overdue(sla_targets):
                 name = "contact_sla_oldest_overdue_timestamp_seconds"
                 actual[name][at.series(name)] = overdue / 1000
         self._put_policies(actual)
@@ -201,7 +193,7 @@ class ExpectedSla:
             _put(actual, "contact_calendar_open", {"calendar": name}, calendar.is_open(now))
             if change := next_change(calendar, now):
                 _put(actual, "contact_calendar_change_timestamp_seconds", {"calendar": name}, change / 1000)
-        waits = _group(self._history.open, lambda item: item.place)
+        waits = group_by(self._history.open, lambda item: item.place)
         for place in self.came_to:
             version = self.find(place)
             if not version:
@@ -225,207 +217,9 @@ class ExpectedSla:
         places = (place for place in self.came_to if place[2] == service and place[0] in WRITTEN_CHANNELS)
         return {calendar for place in places if (calendar := self.calendar_at(place))} or {""}
 
-    def compare_board(self, actual: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-        """Return the differences between the board's SLA content and the expected one: name, actual, expected."""
-        listed = [target for target in self.sla_targets if target.place[0] in WRITTEN_CHANNELS]
-        late = _group((target for target in listed if target.state == "overdue"), at_of_service)
-        due = _group((target for target in listed if target.is_due), at_of_service)
-        at_risk = [
-            target
-            for target in listed
-            if target.state == "at_risk" and (target.deadline_at or 0) > milliseconds(self.now)
-        ]
-        lines = [line for at, sla_targets in due.items() for line in self._lines_of_due(at, sla_targets)]
-        expected = {
-            "openings": self._openings(),
-            "standing": self._standing(),
-            "waiting": self._waiting(),
-            "overdue_lines": len(late),
-            "overdue_contacts": sum(map(len, late.values())),
-            "at_risk_unknown": 0,
-        }
-        found = [(name, actual[name], value) for name, value in expected.items() if actual[name] != value]
-        for name, all_of_them in (
-            ("overdue", [self._line(at, "overdue", sla_targets) for at, sla_targets in late.items()]),
-            ("due", lines),
-            ("next_at_risk", [self._at_risk(target) for target in at_risk]),
-        ):
-            found += _compare_first(name, actual[name], all_of_them)
-        assert actual.keys() == expected.keys() | {"overdue", "due", "next_at_risk"}
-        return found
-
-    def _openings(self) -> list[dict[str, Any]]:
-        now = milliseconds(self.now)
-        return [
-            {
-                "calendar": name,
-                "is_open": self.file.calendars[name].is_open(now),
-                "changes_at": next_change(self.file.calendars[name], now),
-            }
-            for name in dict.fromkeys(version["calendar"] for version in self.in_force)
-        ]
-
-    def _standing(self) -> list[dict[str, Any]]:
-        by_which = _group(self.sla_targets, lambda target: dimensions_of(target).sla_key)
-        order = [(version["name"], kind) for version in self.in_force for kind in version["clocks"]]
-        lines = []
-        for sla_key in sorted(by_which, key=lambda sla_key: (order.index(sla_key[:2]), sla_key)):
-            sla_targets, today = by_which[sla_key], day_of(self.now)
-            met = sum(target.state == "met" and _day(target.ended_at) == today for target in sla_targets)
-            breached = sum(target.is_breached and _day(target.deadline_at) == today for target in sla_targets)
-            oldest = _oldest_overdue(sla_targets)
-            lines.append(
-                {
-                    **dict(zip(("policy", "clock", "channel"), sla_key, strict=True)),
-                    **{state: sum(target.state == state for target in sla_targets) for state in STATES},
-                    "oldest_overdue_at": oldest,
-                    "overdue_by": oldest and self._working_time(sla_key, oldest, milliseconds(self.now)),
-                    "kept": {"numerator": met, "denominator": met + breached},
-                    "objective": self._rule(sla_key)[0].get("objective", 0.9),
-                }
-            )
-        return lines
-
-    def _waiting(self) -> list[dict[str, Any]]:
-        queued = (
-            target
-            for target in self.sla_targets
-            if target.place[0] in QUEUE_CHANNELS and target.state in {"at_risk", "overdue"}
-        )
-        lines = []
-        for place, sla_targets in sorted(_group(queued, lambda target: target.place[:3]).items()):
-            numbers = {state: sum(target.state == state for target in sla_targets) for state in ("at_risk", "overdue")}
-            lines.append(dict(zip(("channel", "site", "service"), place, strict=True)) | numbers)
-        return lines
-
-    def _rule(self, sla_key: SlaKey) -> tuple[dict[str, Any], str]:
-        version = next(policy for policy in self.in_force if policy["name"] == sla_key[0])
-        rule = version["clocks"][sla_key[1]]
-        return rule, rule.get("calendar") or version["calendar"]
-
-    def _working_time(self, sla_key: SlaKey, begin: int, end: int) -> dict[str, int] | None:
-        rule, calendar = self._rule(sla_key)
-        return None if rule["unit"] == "elapsed" else self.file.working_time(calendar, begin, end)
-
-    def _line(
-        self, at: SlaDimensions, state: str, sla_targets: Sequence[PlainSlaTarget], due_at: int | None = None
-    ) -> dict[str, Any]:
-        due_at = due_at or min(target.deadline_at for target in sla_targets if target.deadline_at is not None)
-        begin, end = sorted((due_at, milliseconds(self.now)))
-        return {
-            **dict(zip(("policy", "clock", "channel"), at.sla_key, strict=True)),
-            "service": at.service,
-            "state": state,
-            "number": len(sla_targets),
-            "due_at": due_at,
-            "working_time": self._working_time(at.sla_key, begin, end),
-        }
-
-    def _lines_of_due(self, at: SlaDimensions, sla_targets: Sequence[PlainSlaTarget]) -> list[dict[str, Any]]:
-        """Return due contacts in buckets of five minutes, and after today by day.
-
-        The first ones are reported as at risk, up to the number at risk.
-        """
-        present = milliseconds(self.now) // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
-        end_of_today = milliseconds(midnight(day_of(self.now) + timedelta(days=1)))
-
-        def when(target: PlainSlaTarget) -> tuple[int, Any]:
-            start = max(_five_minutes(target), present)
-            if start <= end_of_today:
-                return 0, start
-            return 1, day_of(_moment(start) - timedelta(milliseconds=1))  # midnight belongs to the day before
-
-        at_risk, lines = sum(target.state == "at_risk" for target in sla_targets), []
-        for _, grouped in groupby(sorted(sla_targets, key=when), when):
-            group = list(grouped)
-            due_at = max(min(map(_five_minutes, group)), present)
-            lines.append(self._line(at, "at_risk" if at_risk > 0 else "running", group, due_at))
-            at_risk -= len(group)
-        return lines
-
-    def _at_risk(self, target: PlainSlaTarget) -> dict[str, Any]:
-        now, due_at = milliseconds(self.now), target.deadline_at
-        assert due_at is not None  # contacts at risk have a deadline
-        channel, site, service, queue = target.place
-        return {
-            "channel": channel,
-            "service": service,
-            "site": site,
-            "queue": queue,
-            "policy": target.policy,
-            "clock": target.kind,
-            "due_at": due_at,
-            "working_time": self._working_time(dimensions_of(target).sla_key, now, due_at),
-        }
-
-    # ------------------------------------------------------------------------------------------------------------ report
-    def compare_tables(self, tables: Iterable[Any], first: Any, last: Any) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return the number of compared cells of a report's SLA tables, and the differences."""
-        actual = {table.name: table for table in tables if table.name in SLA_TABLES}
-        facts: list[tuple[PlainSlaTarget, str]] = []
-        for target in self.sla_targets:
-            ended = {"met": "met", "late": "met_late"}.get(target.state)
-            dated = (("promised", target.started_at), (ended, target.ended_at), ("breached", target.deadline_at))
-            facts += [
-                (target, name)
-                for name, at in dated
-                if name and at is not None and (name != "breached" or target.is_breached) and first <= _day(at) <= last
-            ]
-        cells, found = 0, []
-        for name, key in zip(SLA_TABLES, (_by_promise, _by_place), strict=True):
-            expected = _rows_of_report(
-                {place: Counter(what for _, what in own_targets) for place, own_targets in _group(facts, key).items()}
-            )
-            rows = (
-                {row.dimensions: [value.value for value in row.values] for row in actual[name].rows}
-                if name in actual
-                else {}
-            )
-            for place in expected.keys() | rows.keys():
-                cells += len(rows.get(place, ()))
-                if rows.get(place) != expected.get(place):
-                    found.append((name, place, rows.get(place), expected.get(place)))
-        return cells, found
-
 
 def _put(actual: dict[str, dict[Series, float]], name: str, labels: Mapping[str, str], value: float) -> None:
     actual[name][name, frozenset(labels.items())] = value
-
-
-def _rows_of_report(counted: dict[DimensionKey, Counter[str]]) -> dict[DimensionKey, list[float | None]]:
-    """Return the rows of a report.
-
-    Small rows are merged into one, until it and each of the others reach `FEWEST`.
-    """
-    named = {place: number for place, number in counted.items() if number}
-    others: Counter[str] = Counter()
-    for place, number in sorted(counted.items(), key=lambda target: (max(target[1].values()), target[0])):
-        if max(number.values()) < FEWEST or 0 < max(others.values(), default=0) < FEWEST:
-            others += named.pop(place)
-    columns = ("promised", "met", "met_late", "breached")
-    rows = {**named, **({("", "", "", ""): others} if others else {})}
-    return {
-        place: [
-            *(number[column] for column in columns),
-            number["met"] / known if (known := number["met"] + number["breached"]) else None,
-        ]
-        for place, number in rows.items()
-    }
-
-
-def _by_place(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
-    target, _ = fact
-    channel, site, service, _ = target.place
-    return "sla", site, service, f"{target.policy}:{target.kind}:{channel}"
-
-
-def _by_promise(fact: tuple[PlainSlaTarget, str]) -> DimensionKey:
-    return "sla", "", "", _by_place(fact)[3]
-
-
-def at_of_service(target: PlainSlaTarget) -> SlaDimensions:
-    """Return the dimensions of a target without the site."""
-    return dimensions_of(target)._replace(site="")
 
 
 def _results(sla_targets: Iterable[PlainSlaTarget]) -> Counter[str]:
@@ -446,44 +240,31 @@ def _experience(sla_targets: Sequence[PlainSlaTarget]) -> str:
     return "promise_kept" if any(not target.is_open and target.is_completed for target in sla_targets) else "no_promise"
 
 
-def _compare_first(name: str, actual: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Return where a list differs from the first `MAX_LISTED` expected lines; the order within one moment is free."""
-    words = {"label_fr", "label_en", "contact"}
-    lines = [{key: value for key, value in line.items() if key not in words} for line in actual]
-    left, found = list(expected), []
-    for line in lines:
-        if line in left:
-            left.remove(line)
-        else:
-            found.append((name, line, [target for target in expected if target["policy"] == line["policy"]]))
-    times = [line["due_at"] for line in lines]
-    if times != sorted(times) or (left and times and times[-1] > min(line["due_at"] for line in left)):
-        found.append((name, times, sorted(line["due_at"] for line in expected)))
-    if len(lines) != min(MAX_LISTED, len(expected)):
-        found.append((name, len(lines), len(expected)))
-    return found
-
-
-def _oldest_overdue(sla_targets: Iterable[PlainSlaTarget]) -> int | None:
+def oldest_overdue(sla_targets: Iterable[PlainSlaTarget]) -> int | None:
+    """Return the earliest deadline of the overdue targets, in milliseconds; None if there are none."""
     return min(
         (target.deadline_at for target in sla_targets if target.state == "overdue" and target.deadline_at), default=None
     )
 
 
-def _five_minutes(target: PlainSlaTarget) -> int:
+def five_minutes_of(target: PlainSlaTarget) -> int:
+    """Return the start of the five minutes with the deadline of a target, in milliseconds."""
     assert target.deadline_at is not None
-    return target.deadline_at // _FIVE_MINUTES_MS * _FIVE_MINUTES_MS
+    return target.deadline_at // FIVE_MINUTES_MS * FIVE_MINUTES_MS
 
 
-def _moment(at: int) -> datetime:
+def moment_at(at: int) -> datetime:
+    """Return the moment of a time in milliseconds."""
     return datetime.fromtimestamp(at / 1000, UTC)
 
 
-def _day(at: int | None) -> Any:
-    return at is not None and day_of(_moment(at))
+def day_at(at: int | None) -> Any:
+    """Return the calendar day of a time in milliseconds; False if there is none."""
+    return at is not None and day_of(moment_at(at))
 
 
-def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Return key → its items, in their order."""
     found: defaultdict[K, list[T]] = defaultdict(list)
     for item in items:
         found[key(item)].append(item)

@@ -1,4 +1,4 @@
-"""Fixtures: an empty database of each kind."""
+"""Fixtures: an empty database of each kind, and a data directory for commands."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind
 from streams.timeline.store import Timeline
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.timeline_commands import CASE, NUMBER, write
+from tests.support.timelines import call, entries_of
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +41,21 @@ def timeline(url: str) -> Iterator[Timeline]:
     opened = Timeline(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Data directory of the commands."""
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def phone(data: Path) -> str:
+    """Pseudonym of NUMBER, which has calls and is linked to a case."""
+    pseudonym = load_key(data / "connectors" / "keys", "general").pseudonym(IdentityKind.PHONE, NUMBER)
+    calls = [*call("call:a:1", 0, pseudonym, "general"), *call("call:a:2", 100, f"{CASE} {pseudonym}", "general")]
+    write(data, entries_of(calls))
+    return pseudonym

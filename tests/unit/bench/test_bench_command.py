@@ -9,8 +9,10 @@ from click.testing import CliRunner
 from models.topics import SOURCES
 from streams.kafka.partitioner import partition_of
 from tests.bench import __main__ as program
-from tests.bench import freshness, latency
+from tests.bench import latency
+from tests.bench.contact_load import ContactGenerator
 from tests.bench.report import Goal
+from tests.bench.shown_counts import SHOWN, delays_of, read_board, read_metrics
 
 
 def fake(rate: float, correct: str) -> program.Bench:
@@ -78,11 +80,11 @@ def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:
         mdph, rsa = map(int, raw.split())
         return {("mdph", "received"): mdph, ("rsa", "closed"): rsa, ("another", "received"): 7}
 
-    assert freshness._delays(sent, seen, read) == [250, 1000, 500, 1500]
+    assert delays_of(sent, seen, read) == [250, 1000, 500, 1500]
     with pytest.raises(ValueError, match="never shown"):
-        freshness._delays(sent, seen[:2], read)
+        delays_of(sent, seen[:2], read)
     with pytest.raises(ValueError, match="4 shown, 3 sent"):
-        freshness._delays(sent, [(5.0, b"4 0")], read)
+        delays_of(sent, [(5.0, b"4 0")], read)
 
 
 def test_what_board_and_metrics_show_is_read_by_service() -> None:
@@ -90,7 +92,7 @@ def test_what_board_and_metrics_show_is_read_by_service() -> None:
         "queues": [{"service": "mdph", "waiting": 3, "today": {"received": 5, "answered": 2, "left": 1}}],
         "services": [{"service": "rsa", "mail": {"received": 4, "closed": 1}, "feedback": {"invited": 2, "given": 0}}],
     }
-    assert freshness._read_board(json.dumps({"board": board}).encode()) == {
+    assert read_board(json.dumps({"board": board}).encode()) == {
         ("mdph", "received"): 5,
         ("mdph", "answered"): 2,
         ("rsa", "received"): 4,
@@ -98,15 +100,15 @@ def test_what_board_and_metrics_show_is_read_by_service() -> None:
         ("rsa", "invited"): 2,
     }
     line = b'contact_closed_total{channel="mail",site="bench",service="rsa",queue="",outcome="%s"} %d.0'
-    assert freshness._read_metrics(b"\n".join([line % (b"answered", 2), line % (b"resolved", 3)])) == {
+    assert read_metrics(b"\n".join([line % (b"answered", 2), line % (b"resolved", 3)])) == {
         ("rsa", "contact_closed_total"): 5
     }
 
 
 def test_the_load_is_of_all_channels_at_an_even_rate_and_each_service_in_one_partition() -> None:
-    planned = freshness.ContactGenerator(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
+    planned = ContactGenerator(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
     assert [one.due for one in planned] == pytest.approx([number / 200 for number in range(2000)])
-    assert {one.kind for one in planned} == freshness.SHOWN.keys()
+    assert {one.kind for one in planned} == SHOWN.keys()
     assert {one.topic for one in planned} == {topic.name for topic in SOURCES.values()}
     places = {(one.service, partition_of(one.key, 4)) for one in planned}
     assert len(places) == len({service for service, _ in places}) == 30

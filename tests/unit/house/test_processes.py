@@ -1,13 +1,11 @@
-"""Process tree with real child processes: restarts, readiness, output and the order of stops."""
+"""Process tree with real child processes: restarts, readiness and the order of stops."""
 
 import asyncio
 import errno
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from subprocess import SubprocessError
 from typing import Any
@@ -15,41 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from streams.kafka.ports import free_port
 from streams.runtime import supervisor
 from streams.runtime.console import STARTING
-from streams.runtime.supervisor import GaveUp, ProcessTree, Program, all_ready
+from streams.runtime.supervisor import GaveUp, ProcessTree, all_ready
+from tests.support.process_tree import STUBBORN, ConsoleLines, children, interrupt, python, run, server, until
 from tests.support.processes import wait_until
-
-SERVE = """
-import signal, sys, time
-from streams.runtime.health import HealthServer
-healthy = {"yes": True, "ready": len(sys.argv) < 5}
-well = lambda: (healthy["yes"], "")
-ready = lambda: (healthy["ready"], "no_broker")
-signal.signal(signal.SIGUSR1, lambda *_: healthy.update(yes=False))
-signal.signal(signal.SIGUSR2, lambda *_: healthy.update(ready=not healthy["ready"]))
-signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
-server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
-while True:
-    time.sleep(0.05)  # not signal.pause(), which misses a signal just before it
-"""
-STUBBORN = (
-    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
-)
-
-
-class ConsoleLines(list[tuple[str, str]]):
-    """Lines shown on the console."""
-
-    def __call__(self, name: str, text: str) -> None:
-        self.append((name, text))
-
-    def of(self, name: str) -> list[str]:
-        return [text for who, text in self if who == name]
-
-    def count(self, part: str) -> int:  # type: ignore[override]
-        return sum(part in text for _, text in self)
 
 
 @pytest.fixture
@@ -60,45 +28,6 @@ def console() -> ConsoleLines:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "RESTART_SECONDS", (0.0, 0.01, 0.02))
-
-
-def python(name: str, code: str, *arguments: str, **options: object) -> Program:
-    command = (sys.executable, "-c", code, *arguments)
-    return Program(name, command, dict(os.environ), **options)  # type: ignore[arg-type]
-
-
-def server(name: str, journal: Path, *never_ready: str) -> Program:
-    port = free_port()
-    return python(name, SERVE, str(port), str(journal), name, *never_ready, health=("127.0.0.1", port))
-
-
-def run(
-    tmp_path: Path, console: ConsoleLines, grow: Callable[[ProcessTree], Awaitable[None]], *, verbose: bool = False
-) -> None:
-    async def main() -> None:
-        await asyncio.wait_for(ProcessTree(tmp_path / "logs", console, verbose=verbose).run(grow), 60)
-
-    asyncio.run(main())
-
-
-def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-SHARED = {"java", "chromedriver"}
-
-
-def children() -> list[psutil.Process]:
-    """Return the children of this test, without a broker, browser and fork pool shared with other tests."""
-    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [
-        child for child in living if child.name() not in SHARED and "tests.support.fork_pool" not in child.cmdline()
-    ]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - other processes set no event
-        await asyncio.sleep(0.01)
 
 
 def test_children_stop_in_reverse_order(tmp_path: Path, console: ConsoleLines) -> None:
@@ -380,120 +309,3 @@ def test_tree_stops_after_its_output_pipe_was_closed(tmp_path: Path) -> None:
         finally:
             parent.kill()
     assert [child for child in started if child.is_running()] == []
-
-
-def line(level: str, event: str, **more: object) -> str:
-    return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
-
-
-OUTPUT = "\n".join(
-    [
-        line("info", "fetching Kafka"),
-        line("warning", "broker_unreachable", connector="siege", error="TimeoutError"),
-        "no JSON",
-    ]
-)
-
-
-@pytest.mark.parametrize(
-    ("verbose", "shows_output", "shown"),
-    [
-        (False, False, []),
-        (False, True, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)"]),
-        (True, False, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)", "no JSON"]),
-    ],
-)
-def test_output_is_shown_at_the_start_if_requested(
-    tmp_path: Path, console: ConsoleLines, *, verbose: bool, shows_output: bool, shown: list[str]
-) -> None:
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("kafka", f"print({OUTPUT!r})", is_one_shot=True, shows_output=shows_output)))
-        interrupt()
-
-    run(tmp_path, console, grow, verbose=verbose)
-    assert [text for text in console.of("kafka") if "✓" not in text] == shown
-    assert (tmp_path / "logs" / "kafka.log").read_text() == OUTPUT + "\n"
-
-
-def test_lasting_warning_is_shown_at_the_start(tmp_path: Path, console: ConsoleLines) -> None:
-    made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
-
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("connect", f"print({OUTPUT!r}); print({made!r})", is_one_shot=True)))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert [text for text in console.of("connect") if "✓" not in text] == [
-        "created a key that cannot be replaced, keep a copy: keys/social.key"
-    ]
-
-
-def test_warnings_are_shown_after_a_child_is_ready(tmp_path: Path, console: ConsoleLines) -> None:
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("web", f"print({OUTPUT!r}, flush=True); import time; time.sleep(600)")))
-        await until(lambda: console.count("siege: Kafka cannot be reached (TimeoutError)"))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert [text for text in console.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
-
-
-def test_ready_on_output_child_is_ready_after_its_first_line(tmp_path: Path, console: ConsoleLines) -> None:
-    begun, is_listening = tmp_path / "begun", tmp_path / "listens"
-    code = (
-        "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
-        "while not listens.exists(): time.sleep(0.01)\nprint('playing', flush=True)\ntime.sleep(600)"
-    )
-
-    async def grow(tree: ProcessTree) -> None:
-        (simulator,) = tree.start(python("simulator", code, str(begun), str(is_listening), ready_on_output=True))
-        await until(begun.exists)
-        assert not simulator.ready.is_set()
-        is_listening.touch()
-        await all_ready([simulator])
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert [text[0] for text in console.of("simulator")] == ["✓"]
-
-
-def test_log_files_of_children_are_limited_in_size(
-    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "LOG_BYTES", 10_000)
-
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", is_one_shot=True)))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    files = sorted((tmp_path / "logs").iterdir())
-    assert len(files) == supervisor.LOG_COPIES + 1
-    assert all(file.stat().st_size <= 10_000 for file in files)
-    assert "4999 x" in files[0].read_text()
-
-
-def test_full_disk_is_reported_once_and_does_not_stop_the_child(
-    tmp_path: Path, console: ConsoleLines, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "web.log").symlink_to("/dev/full")
-    code = f"for n in range(1_000): print(n)\nprint({OUTPUT!r})"
-
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("web", code, is_one_shot=True)))
-        interrupt()
-
-    run(tmp_path, console, grow, verbose=True)
-    assert console.count("cannot be written (the disk is full)") == 1
-    assert console.count("no JSON") == 1
-    assert capfd.readouterr().err == ""
-
-
-def test_line_over_the_length_limit_is_dropped(tmp_path: Path, console: ConsoleLines) -> None:
-    async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", is_one_shot=True)))
-        interrupt()
-
-    run(tmp_path, console, grow)
-    assert (tmp_path / "logs" / "web.log").read_text().endswith("after\n")
