@@ -139,9 +139,11 @@ class ContactGenerator:
                 yield "feedback.given", {"scale": "csat_1_5", "score": self._random.randint(1, 5)}
 
 
-def send(bootstrap: str, planned: list[Planned]) -> tuple[dict[tuple[str, str], list[float]], list[float]]:
+def send(
+    bootstrap: str, planned: list[Planned], **login: str
+) -> tuple[dict[tuple[str, str], list[float]], list[float]]:
     """Publish all events when due; return the times by service and kind, and the delays until Kafka's acknowledgement."""
-    producer = make_producer(bootstrap, linger_ms=2)  # like connectors
+    producer = make_producer(bootstrap, linger_ms=2, **login)  # like connectors
     sent: dict[tuple[str, str], list[float]] = defaultdict(list)
     taken: list[float] = []
     begin = time.monotonic()

@@ -36,6 +36,7 @@ from tests.bench.shown_counts import (
     read_board,
     read_metrics,
 )
+from tests.support import kafka_io
 from tests.support.processes import wait_until
 
 CALM_EVENTS: Final = 60
@@ -99,11 +100,19 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress
         found = instance_lock.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
         worker = Steps(Path(folder) / "console.log")
-        return _measure(demo, worker, found.brokers, rate, seconds, seed, progress)
+        login = kafka_io.login(Path(found.password_file).read_text(encoding="utf-8").strip())
+        return _measure(demo, worker, found.brokers, login, rate, seconds, seed, progress)
 
 
 def _measure(
-    demo: Up, worker: Steps, bootstrap: str, rate: float, seconds: float, seed: int, progress: Progress
+    demo: Up,
+    worker: Steps,
+    bootstrap: str,
+    login: Mapping[str, str],
+    rate: float,
+    seconds: float,
+    seed: int,
+    progress: Progress,
 ) -> dict[str, Any]:
     begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
     planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
@@ -112,7 +121,7 @@ def _measure(
     progress(f"{len(planned)} events …")
     time.sleep(max(0.0, (begins_at - datetime.now(UTC)).total_seconds()))
     before, began_at = demo.cpu_seconds(), time.monotonic()
-    sent, taken = send(bootstrap, planned)
+    sent, taken = send(bootstrap, planned, **login)
     took = time.monotonic() - began_at
     after, steps = demo.cpu_seconds(), worker.measure()
     on_board = _by_count(sent, lambda shown: shown.board)
@@ -130,7 +139,7 @@ def _measure(
         "metrics": delays_of(in_metrics, scrapes.seen, read_metrics),
         "kafka": [1000 * one for one in taken],
     }
-    dead = sum(1 for record in read(bootstrap, DEAD_LETTERS.name) if b'"bench' in (record.value or b""))
+    dead = sum(1 for record in read(bootstrap, DEAD_LETTERS.name, **login) if b'"bench' in (record.value or b""))
     return {
         "events": len(planned),
         "events_per_second": len(planned) / took,

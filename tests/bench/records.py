@@ -10,8 +10,11 @@ CONFIRM_SECONDS: Final = 60
 SILENT_SECONDS: Final = 30
 
 
-def make_producer(bootstrap: str, linger_ms: int = 20) -> Producer:
-    """Return a producer configured like a connector's: idempotent, lz4, Kafka's default partitioner."""
+def make_producer(bootstrap: str, linger_ms: int = 20, **login: str) -> Producer:
+    """Return a producer configured like a connector's: idempotent, lz4, Kafka's default partitioner.
+
+    `login` has further options of librdkafka.
+    """
     return Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -21,6 +24,7 @@ def make_producer(bootstrap: str, linger_ms: int = 20) -> Producer:
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 500_000,
             "log_level": 3,
+            **login,
         }
     )
 
@@ -63,8 +67,8 @@ class Stored(NamedTuple):
     value: bytes | None
 
 
-def read(bootstrap: str, topic: str) -> Iterator[Stored]:
-    """Yield the committed records of `topic` up to its end, in the order of each partition.
+def read(bootstrap: str, topic: str, **login: str) -> Iterator[Stored]:
+    """Yield the committed records of `topic` up to its end, in the order of each partition. `login` has options of librdkafka.
 
     Raises `RuntimeError` if the end is not reached, and `KafkaException` for other failures.
     """
@@ -76,6 +80,7 @@ def read(bootstrap: str, topic: str) -> Iterator[Stored]:
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "log_level": 3,
+            **login,
         }
     )
     try:
