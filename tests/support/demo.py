@@ -91,7 +91,7 @@ def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
         "ACCUEIL_DATA": str(data),
         "ACCUEIL_WEB__PORT": str(port),
         "ACCUEIL_API__PORT": str(free_port()),
-        "ACCUEIL_DEMO__CALLS_PER_HOUR": "500",
+        "ACCUEIL_DEMO__CALLS_PER_HOUR": "5000",
         "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
         "ACCUEIL_DEMO__HISTORY_DAYS": "0",
         "PYTHONUNBUFFERED": "1",

@@ -33,8 +33,8 @@ MAY_BE_EMPTY: Final = {
 OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
     "ACCUEIL_DEMO__HISTORY_DAYS": "2",
-    "ACCUEIL_DEMO__CALLS_PER_HOUR": "100",
-    "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "500000",
+    "ACCUEIL_DEMO__CALLS_PER_HOUR": "2000",
+    "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "5000000",
     "LC_ALL": "C",
 }
 NOTIFY: Final = """
