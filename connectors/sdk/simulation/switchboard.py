@@ -207,8 +207,7 @@ class Switchboard(ABC):
         self._schedule_rush(queue)
 
     def _arrive(self, queue: Queue) -> None:
-        is_withheld = self._random.random() < WITHHELD
-        number = "" if is_withheld else f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
+        number = "" if self._random.random() < WITHHELD else self._number()
         call = Call(f"{int(self.now)}.{next(self._unique)}", number)
         self.ledger.calls += 1
         self.record(call, None, None, "DID", queue.service.number)
@@ -444,6 +443,9 @@ class Switchboard(ABC):
             self._leave(agent)
         else:
             self._dispatch(agent.queue)
+
+    def _number(self) -> str:  # overridden where callers are citizens of a population
+        return f"{self._random.choice(CALLER_RANGES)}{self._random.randrange(10_000):04d}"
 
 
 def _add(counts: dict[str, int], name: str) -> None:
