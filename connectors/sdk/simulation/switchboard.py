@@ -2,6 +2,8 @@
 
 Call volume follows the time of day, with occasional rushes. Callers have finite patience. Agents ring, talk, take breaks
 and go home. Calls may be transferred, refused or, rarely, never ended in the log.
+
+One file, since each rule changes calls, agents and queues together.
 """
 
 import heapq
