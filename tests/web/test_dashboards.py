@@ -15,7 +15,7 @@ from tests.support.dashboards import PanelQuery, asked, unanswered
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
 from tests.unit.web.exported_promises import KEPT
-from tests.web.rows import OPINION
+from tests.web.rows import APPOINTMENT, OPINION
 from tests.web.served import SampleCitizens, serving
 
 ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
@@ -87,6 +87,7 @@ def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) ->
 
         def missing() -> object:
             served.worker.count(OPINION, served.now(), given_nps_0_10_9=1, given_ces_1_5_4=1)
+            served.worker.count(APPOINTMENT, served.now(), booked=1, attended=1, missed=1)
             return unanswered(prometheus, OPTIONAL)
 
         wait_until(lambda: not missing(), "data for each query", otherwise=missing)
