@@ -85,15 +85,15 @@ class Up:
 
 @contextmanager
 def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
-    """Run the demo with immediate activity and without history; `settings` are further environment variables."""
+    """Run the demo with lively calls and a day of history; `settings` are further environment variables."""
     environment = {
         **os.environ,
         "ACCUEIL_DATA": str(data),
         "ACCUEIL_WEB__PORT": str(port),
         "ACCUEIL_API__PORT": str(free_port()),
-        "ACCUEIL_DEMO__CALLS_PER_HOUR": "5000",
-        "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
-        "ACCUEIL_DEMO__HISTORY_DAYS": "0",
+        "ACCUEIL_DEMO__CALLS_PER_HOUR": "1000",
+        "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "200000",
+        "ACCUEIL_DEMO__HISTORY_DAYS": "1",
         "PYTHONUNBUFFERED": "1",
         **settings,
     }
