@@ -46,11 +46,11 @@ def data(tmp_path: Path, url: str) -> Path:
 def test_process_answers_records_and_stops(data: Path, url: str) -> None:
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        answer = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+        answer = api.post("/v1/look-up", kind="phone", value=NUMBER)
         assert answer.status_code == 200
         assert [entry["contact"] for entry in answer.json()["entries"]] == ["mail:ged:1"] * 3
-        assert api.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
-        assert api.ask("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
+        assert api.post("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
+        assert api.post("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
         metrics = httpx.get(f"{api.url}/metrics").text
         assert 'api_accesses_total{operation="look_up",purpose="contact",result="shown",role="dpo"} 1.0' in metrics
         assert httpx.get(f"{api.url}/openapi.json").json()["openapi"].startswith("3.1")
@@ -103,11 +103,11 @@ def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None
 def test_cursor_survives_a_restart(data: Path, url: str) -> None:
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        first = api.ask("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
+        first = api.post("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
         api.child.kill(signal.SIGKILL)
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        page = api.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
+        page = api.post("/v1/timeline", subject=first["subject"], cursor=first["next"])
         assert len(page.json()["entries"]) == 2
 
 
@@ -138,15 +138,15 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
         with served(tmp_path / "data", postgres.url) as api:
             wait_until(lambda: "waiting_for_database" in api.child.text, "that it waits")
             assert httpx.get(f"{api.url}/healthz").status_code == 200
-            away = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+            away = api.post("/v1/look-up", kind="phone", value=NUMBER)
             assert (away.status_code, away.json()["type"]) == (503, "urn:accueil:problem:database")
             postgres.start()
             wait_until(api.is_up, "the database")
-            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
+            assert api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
             postgres.stop("immediate")  # unavailable again, during the requests
-            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
+            assert api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
             postgres.start()
-            wait_until(lambda: api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")
+            wait_until(lambda: api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")
     finally:
         if not postgres.runs:
             postgres.start()

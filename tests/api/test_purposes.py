@@ -31,7 +31,7 @@ def test_other_purposes_are_refused_recorded_and_not_offered(sqlite: ApiHarness,
         ("/v1/timeline", {"subject": caller}),
         ("/v1/contact", {"contact": "call:standard:1"}),
     ):
-        answer = sqlite.ask(path, "sacha", **asked, purpose=reason)
+        answer = sqlite.post(path, "sacha", **asked, purpose=reason)
         may = reason in PURPOSES[role]
         assert answer.status_code == (200 if may else 403)
         subject_id = asked.get("contact", caller) if may else conceal(asked.get("contact", caller), sqlite.api.secret)

@@ -16,12 +16,10 @@ from tests.support.alertmanager import EXAMPLE, Alertmanager, WebhookReceiver, f
 from tests.support.processes import wait_until
 from tests.support.sla_events import NOON, SlaClockStub
 
-AT_ONCE, MAIL = "superviseurs-immediat", "superviseurs-courriel"
 
-
-def incidents(promise: SlaClockStub) -> list[Incident]:
+def incidents(clock: SlaClockStub) -> list[Incident]:
     known: ClockIncidents | None = None
-    for event in (promise.at_risk(), promise.breached()):
+    for event in (clock.at_risk(), clock.breached()):
         known = fold(known, event)
     assert known is not None
     return list(known.incidents)
@@ -113,8 +111,7 @@ CALLS = {"site": "siege", "channel": "call", "policy": "telephone", "clock": "an
     ],
     ids=["fast burn rate", "partial figures"],
 )
-def test_alert_mutes_those_that_it_explains(tmp_path: Path, alerts: Alerts, cause: str) -> None:
-    """Not muted are other services, and alerts on single contacts."""
+def test_alert_mutes_the_alerts_that_it_causes(tmp_path: Path, alerts: Alerts, cause: str) -> None:
     categories = {"SlaBreached": "sla", "FiguresBehind": "pipeline", "StreamStopped": "pipeline"}
     sent = dict(alerts) | ({(cause, "rsa"): False} if cause else {})
     bodies = [
@@ -141,10 +138,10 @@ def test_invalid_alert_does_not_block_others(tmp_path: Path) -> None:
         client = Client(AlertmanagerOptions(url=manager.url))
         assert client.post(bodies) == 1
         client.close()
-        wait_until(lambda: len(hook.firing()) == 7, "the others")
+        wait_until(lambda: len(hook.firing()) == 7, "the other alerts")
 
 
-def test_other_servers_receive_no_alerts() -> None:
+def test_servers_other_than_alertmanager_receive_no_alerts() -> None:
     hook = WebhookReceiver()
     client = Client(AlertmanagerOptions(url=hook.url))
     with pytest.raises(UnavailableError, match="does not answer"):

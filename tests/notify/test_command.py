@@ -53,7 +53,7 @@ def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
         assert accueil(path, "notify", "test") == (0, "alertmanagers.local: accepted\nwebhooks.garde: accepted\n")
         ((_, body),) = webhook.taken
         assert body["type"] == "sla.test"
-        wait_until(hook.firing, "Alertmanager to tell")
+        wait_until(hook.firing, "the alert")
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,22 @@ def test_test_command_names_unreachable_receivers(tmp_path: Path, locale: str, a
 def test_command_serves_health_and_locks_its_directory(tmp_path: Path) -> None:
     path, port = settings(tmp_path, "http://127.0.0.1:9", WebhookReceiver())
 
-    def ask(what: str) -> Any:
+    def get(path: str) -> Any:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}{what}")
+            return httpx.get(f"http://127.0.0.1:{port}{path}")
         except httpx.TransportError:
             return None
 
     with Child(["-m", "streams.cli.main", "--config", str(path), "notify"], tmp_path / "log") as child:
         child.start()
-        wait_until(lambda: ask("/healthz"), "it to answer")
-        assert ask("/healthz").status_code == 200
-        assert (ask("/readyz").status_code, ask("/readyz").text) == (503, "no_broker\n")
+        wait_until(lambda: get("/healthz"), "an answer")
+        assert get("/healthz").status_code == 200
+        assert (get("/readyz").status_code, get("/readyz").text) == (503, "no_broker\n")
         failed = 'notify_failed_total{receiver="alertmanagers.local"}'
         wait_until(
-            lambda: failed in (text := ask("/metrics").text) and f"{failed} 0.0" not in text, "a failure counted"
+            lambda: failed in (text := get("/metrics").text) and f"{failed} 0.0" not in text, "a failure counted"
         )
-        assert 'notify_waiting{receiver="webhooks.garde"} 0.0' in ask("/metrics").text
+        assert 'notify_waiting{receiver="webhooks.garde"} 0.0' in get("/metrics").text
         path.write_text(path.read_text(encoding="utf-8").replace(str(port), str(free_port())), encoding="utf-8")
         code, text = accueil(path, "notify")
         assert code == 70

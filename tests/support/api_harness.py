@@ -116,11 +116,11 @@ class ApiHarness:
             self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Receive erasure events like Kafka. The worker folds them at once, the timelines in `work`."""
+        """Receive erasure events like Kafka. The worker folds them at once, the timelines in `apply_erasures`."""
         self.erased += events
         self.fold(events)
 
-    def work(self) -> None:
+    def apply_erasures(self) -> None:
         """Write the entries of the published erasure events like the timeline process."""
         rows = self.rows
         self.timeline.write([core.decode(core.record(event, rows[event.subject.encode()])[1]) for event in self.erased])
@@ -145,7 +145,7 @@ class ApiHarness:
         self.fold(events)
         return entries
 
-    def ask(
+    def post(
         self, path: str, /, who: str = "camille", *, headers: dict[str, str] | None = None, **body: Any
     ) -> Response:
         """Send a request, by default with a purpose."""
@@ -166,11 +166,11 @@ class ApiHarness:
         ) as client:
             yield client
 
-    def walk(self, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
+    def read_pages(self, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
         """Return the ids of all entries of a timeline, from its first page on."""
         ids, page = [entry["id"] for entry in first["entries"]], first
         while page["next"]:
-            page = self.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
+            page = self.post("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
             assert 0 < len(page["entries"]) <= limit
             ids += [entry["id"] for entry in page["entries"]]
         return ids

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from streams.timeline.database import Unavailable
-from streams.timeline.queries import Query, width_of
+from streams.timeline.queries import Query
 from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 
@@ -39,10 +39,6 @@ def test_rows_are_in_order(connection: Connection) -> None:
     wanted = sorted(NUMBERS * len(TOLD), reverse=True)
     for most in (0, 1, 23, 1000):
         assert [number for (number,) in LATEST.rows(connection, {"most": most})] == wanted[:most]
-
-
-def test_few_widths_are_used() -> None:
-    assert [width_of(number) for number in (1, 2, 3, 4, 5, 50, 64)] == [1, 2, 4, 4, 8, 64, 64]
 
 
 def test_error_of_a_query_contains_no_value(url: str) -> None:

@@ -1,6 +1,5 @@
 """The audit log on disk: synced before the answer, shared by threads and processes, safe against kills and full disks."""
 
-import asyncio
 import json
 import os
 import resource
@@ -114,14 +113,6 @@ def test_concurrent_threads_record_each_access_once(audit: Audit, place: Path) -
         acknowledged = list(callers.map(audit.record, map(access, range(200))))
     assert sorted(acknowledged) == list(range(2, 202))
     assert sorted(subject_id(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
-
-
-def test_record_soon_does_not_block_the_event_loop(audit: Audit, place: Path) -> None:
-    async def serve() -> list[int]:
-        return await asyncio.gather(*(audit.record_soon(access(n)) for n in range(100)))
-
-    assert asyncio.run(serve()) == list(range(2, 102))
-    assert subject_id(place) == [f"phone:a1b2-{n}" for n in range(100)]
 
 
 def test_sequence_is_returned_after_the_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

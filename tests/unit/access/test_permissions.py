@@ -1,7 +1,6 @@
 """Permissions of roles."""
 
 import re
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,10 @@ from streams.access.audit_records import Purpose
 from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation
 from streams.access.purposes import PURPOSES
 from streams.api.middleware import OPERATIONS_BY_PATH
-from tests.support.api_harness import token
 
 HERE = Path(__file__).parents[3]
 
 LOCAL = {Operation.ADD_TOKEN, Operation.ROTATE_TOKEN, Operation.REVOKE_TOKEN}
-
-
-def test_every_role_and_operation_is_in_the_table() -> None:
-    assert PERMISSIONS.keys() == set(Role)
-    assert frozenset().union(*PERMISSIONS.values()) == set(Operation) - LOCAL
-
-
-@pytest.mark.parametrize(("role", "operation"), list(product(Role, Operation)))
-def test_citizen_operations_need_the_sector(role: Role, operation: Operation) -> None:
-    holder = token("sacha", role, sectors=("social",))
-    assert holder.may(operation, "social") == (operation in PERMISSIONS[role])
-    if operation in CITIZEN_OPERATIONS:
-        assert not holder.may(operation, "tax")
-        assert not holder.may(operation)
-        assert not token("sacha", role, sectors=()).may(operation, "social")
 
 
 def test_agents_may_not_erase_and_supervisors_see_no_citizen() -> None:

@@ -35,7 +35,7 @@ from streams.privacy.writer import Format, write
 from streams.runtime.privacy_backend import collect_personal_data as gather_here
 from streams.settings.schema import Rights, Settings
 from streams.timeline.store import Timeline
-from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, collect, events, fill, records, written
+from tests.privacy.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, collect, events, fill, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
 from tests.support.timelines import breach_entry
 

@@ -30,7 +30,7 @@ def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
 
     def count() -> int:
         asked.clear()
-        assert harness.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
+        assert harness.post("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
         return len(asked)
 
     harness.write(letter("first", 0, f"{case} {harness.pseudonym(IdentityKind.PHONE, NUMBER)}"))
@@ -88,7 +88,7 @@ def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
 def test_reader_cannot_write(harness: ApiHarness, story: list[str]) -> None:
     with harness.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
         snapshot._connection.execute(text("DELETE FROM entries"))
-    assert len(harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
+    assert len(harness.post("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
 
 
 def test_answer_uses_one_snapshot(harness: ApiHarness, phone: str, story: list[str]) -> None:

@@ -12,7 +12,7 @@ from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
 from tests.web.browser import LAPTOP, Page, keep
 
-HOUSE = {
+ORGANISATION = {
     "title": "Accueil du Département",
     "title_en": "Welcome to the Département",
     "services": {
@@ -28,13 +28,13 @@ FOCUSED = (
 )
 
 
-class Desk:
+class TimelineUi:
     """The page with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
 
-    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "Desk":
+    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "TimelineUi":
         self.page.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         )
@@ -54,13 +54,13 @@ class Desk:
             lambda: self.is_there(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
-    def sign_in(self, secret: str = "camille") -> "Desk":
+    def sign_in(self, secret: str = "camille") -> "TimelineUi":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
         wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
         return self
 
-    def ask(self, value: str, kind: str = "phone", purpose: str = "contact") -> "Desk":
+    def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineUi":
         """Search, and wait for the result."""
         self.page.run(
             f"kind.value = '{kind}'; purpose.value = '{purpose}'; document.getElementById('value').value = ''"

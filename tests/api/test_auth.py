@@ -79,20 +79,20 @@ def test_invalid_tokens_get_the_same_answer(known: ApiHarness, authorization: st
 
 def test_day_of_use_is_recorded(known: ApiHarness) -> None:
     known.add(token("sacha", used_on="2026-01-01"))
-    assert known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 200
+    assert known.post("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 200
     (used,) = (one.used_on for one in known.tokens.list() if one.name == "sacha")
     assert used > "2026-01-01"
 
 
 def test_revoked_token_is_refused_immediately(known: ApiHarness) -> None:
-    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200
+    assert known.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 200
     known.tokens.revoke("camille", now())
-    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 401
+    assert known.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 401
 
 
 def test_unreadable_tokens_refuse_all_clients(known: ApiHarness) -> None:
     (known.directory / "access" / "tokens.json").chmod(0o644)
-    answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
+    answer = known.post("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:tokens")
 
 
@@ -104,7 +104,7 @@ def test_openid_client_is_recorded_by_name(tmp_path: Path) -> None:
     harness.add(token())
     write(harness)
     for actor, status in ((issuer.sign(), 200), (issuer.sign(aud="other"), 401), ("camille", 200)):
-        assert harness.ask("/v1/look-up", actor, kind="phone", value=NUMBER).status_code == status
+        assert harness.post("/v1/look-up", actor, kind="phone", value=NUMBER).status_code == status
     assert [record["who"] for record in harness.recorded()] == ["oidc:agent-7", "camille"]
     issuer.close()
     harness.close()
@@ -120,8 +120,8 @@ def test_role_is_limited_to_its_operations_and_sectors(
     if operation is Operation.RESTORE_LINK:
         _, pair = requests_in(known, sector)[Operation.REVOKE_LINK]
         known.add(token("elsewhere", sectors=(sector,)))
-        assert known.ask("/v1/links/revoke", "elsewhere", **pair).status_code == 200
-    answer = known.ask(path, "sacha", **body)
+        assert known.post("/v1/links/revoke", "elsewhere", **pair).status_code == 200
+    answer = known.post(path, "sacha", **body)
     record = known.recorded()[-1]
     assert (record["who"], record["role"], record["operation"], record["across"]) == ("sacha", role, operation, "")
     if operation in PERMISSIONS[role] and sector == SECTOR:
@@ -166,19 +166,19 @@ def across(tmp_path: Path) -> Iterator[ApiHarness]:
 @pytest.mark.parametrize("operation", ASKED)
 def test_cross_sector_look_up_needs_a_rule_and_records_its_reason(across: ApiHarness, operation: Operation) -> None:
     path, body = requests_in(across, "routes")[operation]
-    answer = across.ask(path, **body)
+    answer = across.post(path, **body)
     record = across.recorded()[-1]
     if operation not in READ_OPERATIONS:  # reading is allowed, changes are not
         assert (answer.status_code, record["across"]) == (403, "")
     else:
         assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")
     path, body = requests_in(across, "social")[operation]
-    assert across.ask(path, "yael", **body).status_code == 403
+    assert across.post(path, "yael", **body).status_code == 403
 
 
 def test_cross_sector_look_up_allows_reading_further_pages(across: ApiHarness) -> None:
-    first = across.ask("/v1/look-up", kind="phone", value=PHONE_OF["routes"], sector="routes", limit=1).json()
-    page = across.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
+    first = across.post("/v1/look-up", kind="phone", value=PHONE_OF["routes"], sector="routes", limit=1).json()
+    page = across.post("/v1/timeline", subject=first["subject"], cursor=first["next"])
     assert (page.status_code, len(page.json()["entries"])) == (200, 2)
     me = across.get("/v1/me").json()
     assert me["across"] == [{"from_sector": "social", "to_sector": "routes", "reason": REASON}]
@@ -188,7 +188,7 @@ def test_number_has_separate_timelines_in_two_sectors(known: ApiHarness) -> None
     known.add(token("both", sectors=("social", "routes")))
     known.write(call("1", 0, known.pseudonym(IdentityKind.PHONE, NUMBER, "routes"), sector="routes"))
     social, routes = (
-        known.ask("/v1/look-up", "both", kind="phone", value=NUMBER, sector=sector).json() for sector in PHONE_OF
+        known.post("/v1/look-up", "both", kind="phone", value=NUMBER, sector=sector).json() for sector in PHONE_OF
     )
     assert social["subject"] != routes["subject"]
     contacts = [{entry["contact"] for entry in reply["entries"]} for reply in (social, routes)]
@@ -199,12 +199,12 @@ def test_identities_of_two_sectors_are_not_linked(known: ApiHarness) -> None:
     known.add(token("both", sectors=("social", "routes")))
     one = known.pseudonym(IdentityKind.CASE, PHONE_OF["social"], "social")
     other = known.pseudonym(IdentityKind.PHONE, PHONE_OF["routes"], "routes")
-    assert known.ask("/v1/links/revoke", "both", one=one, other=other, reason="shared").status_code == 404
+    assert known.post("/v1/links/revoke", "both", one=one, other=other, reason="shared").status_code == 404
 
 
 def test_look_up_creates_no_key_for_a_sector(known: ApiHarness) -> None:
     known.add(token("sacha", sectors=("tax",)))
-    answer = known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    answer = known.post("/v1/look-up", "sacha", kind="phone", value=NUMBER)
     assert answer.json()["errors"] == [{"field": "sector", "message": "n'est pas un secteur d'ici"}]
     assert {path.stem for path in known.keys.iterdir()} == set(PHONE_OF)
 
@@ -215,7 +215,7 @@ def fill(place: Path) -> None:
     harness = ApiHarness(place)
     harness.add(token())
     write(harness)
-    ask = partial(harness.ask, "/v1/look-up", kind="phone", value=NUMBER)
+    ask = partial(harness.post, "/v1/look-up", kind="phone", value=NUMBER)
     assert ask().status_code == 200
     room = (place / "audit" / "000001.jsonl").stat().st_size + 1000
     files = {"", "-wal", "-shm"}
@@ -231,7 +231,7 @@ def fill(place: Path) -> None:
             assert "mail:ged" not in answer.text
     path, body = requests_in(harness, SECTOR)[Operation.REVOKE_LINK]
     with capture_logs():
-        assert harness.ask(path, **body).status_code == 503
+        assert harness.post(path, **body).status_code == 503
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     reply = ask()
     assert reply.status_code == 200
@@ -248,7 +248,7 @@ def test_full_disk_of_the_audit_blocks_all_operations(tmp_path: Path) -> None:
 
 def test_record_contains_purpose_and_result(known: ApiHarness) -> None:
     phone = known.pseudonym(IdentityKind.PHONE, NUMBER)
-    known.ask("/v1/look-up", kind="phone", value=NUMBER, purpose="complaint")
+    known.post("/v1/look-up", kind="phone", value=NUMBER, purpose="complaint")
     (record,) = known.recorded()
     assert (record["who"], record["whose"], record["why"], record["result"]) == ("camille", phone, "complaint", "shown")
     assert known.metric("api_accesses_total", role="dpo", operation="look_up", purpose="complaint", result="shown") == 1
@@ -257,13 +257,13 @@ def test_record_contains_purpose_and_result(known: ApiHarness) -> None:
 # ----------------------------------------------------------------------------------------------------------------- rates
 def test_exceeded_rate_limit_is_recorded_once(known: ApiHarness) -> None:
     known.add(token("sacha", Role.AGENT, rate_per_minute=2))
-    ask = partial(known.ask, "/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    ask = partial(known.post, "/v1/look-up", "sacha", kind="phone", value=NUMBER)
     answers = [ask() for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429]
     assert answers[2].json()["type"] == "urn:accueil:problem:too-often"
     assert 1 <= int(answers[2].headers["retry-after"]) <= 31
     assert [record["result"] for record in known.recorded()] == ["shown", "shown", "limited"]
-    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # other tokens are not delayed
+    assert known.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # other tokens are not delayed
 
 
 def test_exceeded_rate_limit_for_an_erasure_is_recorded(known: ApiHarness) -> None:
@@ -278,10 +278,10 @@ def test_unusual_readers_are_counted(tmp_path: Path) -> None:
     harness.add(token(), token("sacha"))
     write(harness)
     for number in [*range(3), *range(3)]:
-        harness.ask("/v1/look-up", kind="phone", value=f"+3319900{number:04}")
-        harness.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+        harness.post("/v1/look-up", kind="phone", value=f"+3319900{number:04}")
+        harness.post("/v1/look-up", "sacha", kind="phone", value=NUMBER)
     assert harness.metric("api_unusual_readers") == 0
-    harness.ask("/v1/look-up", kind="phone", value="+33199000099")
+    harness.post("/v1/look-up", kind="phone", value="+33199000099")
     assert harness.metric("api_unusual_readers") == 1
     harness.close()
 
@@ -320,7 +320,7 @@ def test_error_does_not_contain_the_sent_value(known: ApiHarness, body: Any) -> 
 def test_unknown_sector_is_refused_and_not_recorded(known: ApiHarness, operation: Operation) -> None:
     path, body = requests_in(known, SECTOR)[operation]
     for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
-        answer = known.ask(path, **body | {"sector": typed})
+        answer = known.post(path, **body | {"sector": typed})
         assert (answer.status_code, answer.json()["detail"] == translate(DETAILS["sector"], "fr")) == (403, True)
         (*_, record) = known.recorded()
         assert (record["operation"], record["sector"], record["result"]) == (operation, recorded, "refused")
@@ -344,7 +344,7 @@ def test_too_large_body_is_not_read(known: ApiHarness) -> None:
 
 def test_misplaced_field_is_named_and_unknown_field_is_not(known: ApiHarness) -> None:
     def reply(**more: Any) -> Any:
-        return known.ask("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
+        return known.post("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
 
     assert reply(subject="x") == [{"field": "subject", "message": "n'est pas connu ici"}]
     assert reply(**{PLANTED: 1}) == [{"field": "", "message": "a un champ qui n'est pas connu ici"}]
@@ -361,7 +361,7 @@ def test_other_media_types_are_refused(known: ApiHarness) -> None:
     [("", "fr"), ("en", "en"), ("de, en;q=0.5, fr;q=0.1", "en"), ("fr-CA, en", "fr"), ("de", "fr"), ("en;q=0", "fr")],
 )
 def test_errors_are_in_the_preferred_language(known: ApiHarness, accepted: str, language: str) -> None:
-    answer = known.ask("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
+    answer = known.post("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
     assert answer.headers["content-language"] == language
     assert answer.json()["title"] == {"fr": "Demande mal formée", "en": "The request is not valid"}[language]
     assert [error["field"] for error in answer.json()["errors"]] == ["value"]
@@ -382,8 +382,8 @@ def test_unknown_host_is_refused(known: ApiHarness) -> None:
 def test_log_contains_only_the_route(known: ApiHarness) -> None:
     structlog.reset_defaults()
     with capture_logs() as logs:
-        known.ask("/v1/look-up", kind="phone", value=NUMBER)
-        known.ask(f"/v1/{NUMBER}")
+        known.post("/v1/look-up", kind="phone", value=NUMBER)
+        known.post(f"/v1/{NUMBER}")
         known.client.request(NUMBER[1:], "/v1/look-up")
     reply = [(line["event"], line["method"], line["route"], line["status"]) for line in logs]
     assert reply == [
@@ -398,7 +398,7 @@ def test_internal_error_reveals_nothing(known: ApiHarness, monkeypatch: pytest.M
         raise ValueError(NUMBER)
 
     monkeypatch.setattr("streams.api.lookup.summarise", fail)
-    answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
+    answer = known.post("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:accueil:problem:failed")
     assert NUMBER[1:] not in answer.text
 
@@ -406,7 +406,7 @@ def test_internal_error_reveals_nothing(known: ApiHarness, monkeypatch: pytest.M
 def test_unusable_key_is_reported_to_authorised_clients_and_recorded(known: ApiHarness) -> None:
     known.add(token("robin", Role.SUPERVISOR))
     (known.keys / f"{SECTOR}.key").write_bytes(b"no key")
-    ask = partial(known.ask, "/v1/look-up", kind="phone", value=NUMBER)
+    ask = partial(known.post, "/v1/look-up", kind="phone", value=NUMBER)
     kinds = [ask(actor).json()["type"] for actor in ("robin", "camille")]
     assert kinds == ["urn:accueil:problem:refused", "urn:accueil:problem:keys"]
     assert [(one["who"], one["result"], one["whose"]) for one in known.recorded()] == [
@@ -423,7 +423,7 @@ def test_unavailable_database_is_reported(tmp_path: Path) -> None:
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"timeline.db{end}").unlink(missing_ok=True)
     (tmp_path / "timeline.db").mkdir()
-    answer = harness.ask("/v1/look-up", kind="phone", value=NUMBER)
+    answer = harness.post("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     assert int(answer.headers["retry-after"]) > 0
     assert [one["result"] for one in harness.recorded()] == ["refused"]

@@ -45,34 +45,34 @@ def phone(harness: ApiHarness) -> str:
 
 
 def test_export_contains_only_the_citizens_data(harness: ApiHarness, phone: str) -> None:
-    answer = harness.ask("/v1/export", subject=phone)
+    answer = harness.post("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
     named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
     assert re.fullmatch(named, answer.headers["content-disposition"]), "of whom it is, the name does not say"
     held = answer.json()
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
     assert [one["reason"] for one in held["withheld"]] == ["shared"]
-    page = harness.ask("/v1/export", subject=phone, format="html", language="en")
+    page = harness.post("/v1/export", subject=phone, format="html", language="en")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="en">' in page.text
-    paper = harness.ask("/v1/export", subject=phone, format="pdf")
+    paper = harness.post("/v1/export", subject=phone, format="pdf")
     assert len(PdfReader(BytesIO(paper.content)).pages) >= 1
     assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "shown", phone)
     ] * 3
-    assert len(harness.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
+    assert len(harness.post("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
 
 
 def test_failed_export_is_recorded(harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
-    assert harness.ask("/v1/export", subject=phone, format="pdf").status_code == 500
+    assert harness.post("/v1/export", subject=phone, format="pdf").status_code == 500
     assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "failed", phone)
     ]
 
 
 def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str) -> None:
-    begun = harness.ask("/v1/erasures", subject=phone)
+    begun = harness.post("/v1/erasures", subject=phone)
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
     address = f"/v1/erasures/{begun.json()['id']}"
     (still_open,) = harness.get("/v1/erasures").json()["erasures"]
@@ -81,7 +81,7 @@ def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str
     elsewhere = harness.get("/v1/erasures", "other-sector")
     assert elsewhere.json() == {"erasures": []}, "each sector's are its own"
     assert harness.get(address).json()["proof"] is None
-    harness.work()
+    harness.apply_erasures()
     found = harness.get(address).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
     assert harness.get(address).json() == found, "a proof stays as it is"
@@ -90,9 +90,9 @@ def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str
     assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
     proved = [one["whose"] for one in harness.recorded() if one["result"] == "proved"]
     assert proved == [f"erasure:{found['id']}:{found['sha256']}"]
-    assert harness.ask("/v1/export", subject=phone).status_code == 404
+    assert harness.post("/v1/export", subject=phone).status_code == 404
     other = harness.pseudonym(IdentityKind.CASE, OTHER)
-    assert len(harness.ask("/v1/export", subject=other).json()["contacts"]) == 1
+    assert len(harness.post("/v1/export", subject=other).json()["contacts"]) == 1
     assert not [row for row in harness.rows.values() if phone in row.identities]
 
 
@@ -105,14 +105,14 @@ def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
         raise Unavailable("full")
 
     monkeypatch.setattr(Erasures, "begin", be_away)
-    answer = harness.ask("/v1/erasures", subject=phone)
+    answer = harness.post("/v1/erasures", subject=phone)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     first, last = harness.recorded()
     assert (first["result"], last["result"], first["whose"], last["whose"]) == ("begun", "failed", phone, phone)
     assert first["erasure"] == last["erasure"] != ""
     monkeypatch.setattr(Erasures, "begin", begin)
-    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
-    harness.work()
+    name = harness.post("/v1/erasures", subject=phone).json()["id"]
+    harness.apply_erasures()
     harness.get(f"/v1/erasures/{name}")
     of_it = [(one["result"], one["whose"]) for one in harness.recorded() if one["erasure"] == name]
     assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
@@ -145,7 +145,7 @@ def test_failure_is_recorded_only_if_nothing_was_done(
         raise Unavailable("connection lost")
 
     monkeypatch.setattr(owner, name, lose_the_answer)
-    assert harness.ask(path, **make_body(harness, path)).status_code == 503
+    assert harness.post(path, **make_body(harness, path)).status_code == 503
     assert {one["result"] for one in harness.recorded()} == ({"begun"} if is_done else {"begun", "failed"})
 
 
@@ -179,7 +179,7 @@ def test_cancelled_request_is_not_recorded_as_failed(
 
 def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarness, phone: str) -> None:
     harness.add(token("robin"))
-    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
+    name = harness.post("/v1/erasures", subject=phone).json()["id"]
 
     def look(who: str) -> str:
         return str(harness.get(f"/v1/erasures/{name}", who).json()["state"])
@@ -188,7 +188,7 @@ def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarn
     assert [look("camille") for _ in range(3)] == ["told"] * 3
     assert harness.recorded() == begun, "that there is one he knows, and of whom it is is not told"
     assert look("robin") == "told"
-    harness.work()
+    harness.apply_erasures()
     assert look("camille") == look("camille") == "proved"
     assert [(one["who"], one["result"]) for one in harness.recorded()[len(begun) :]] == [
         ("robin", "shown"),
@@ -208,7 +208,7 @@ def test_refusal_does_not_need_the_database_and_is_recorded(
     monkeypatch.setattr(sqlite.api, "open_timeline", be_away)
     case = sqlite.pseudonym(IdentityKind.CASE, CASE)
     for path in ("/v1/export", "/v1/erasures"):
-        kinds = [sqlite.ask(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
+        kinds = [sqlite.post(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
         assert kinds == ["refused", "database"]
     assert [(one["who"], one["result"], one["whose"]) for one in sqlite.recorded()] == [
         ("agent", "refused", case),
@@ -219,7 +219,7 @@ def test_refusal_does_not_need_the_database_and_is_recorded(
 def test_shared_identity_is_refused_and_recorded(harness: ApiHarness, phone: str) -> None:
     family = harness.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
-        answer = harness.ask(path, subject=family)
+        answer = harness.post(path, subject=family)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:shared")
     assert [(one["operation"], one["whose"], one["result"]) for one in harness.recorded()] == [
         ("export", family, "refused"),
@@ -231,13 +231,13 @@ def test_several_sectors_need_a_named_one(harness: ApiHarness, phone: str) -> No
     harness.add(token("both", sectors=("social", "routes", "tax")))
     harness.write(call("5", 400, phone, sector="routes"))
     for path in ("/v1/export", "/v1/erasures"):
-        answer = harness.ask(path, "both", subject=phone)
+        answer = harness.post(path, "both", subject=phone)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:sectors")
-        assert harness.ask(path, "both", subject=phone, sector="tax").status_code == 404
-        assert harness.ask(path, subject=phone, sector="routes").status_code == 403
-    held = harness.ask("/v1/export", "both", subject=phone, sector="routes").json()
+        assert harness.post(path, "both", subject=phone, sector="tax").status_code == 404
+        assert harness.post(path, subject=phone, sector="routes").status_code == 403
+    held = harness.post("/v1/export", "both", subject=phone, sector="routes").json()
     assert [one["contact"] for one in held["contacts"]] == ["call:standard:5"]
-    begun = harness.ask("/v1/erasures", "both", subject=phone, sector="social")
+    begun = harness.post("/v1/erasures", "both", subject=phone, sector="social")
     assert (begun.status_code, begun.json()["contacts"]) == (202, 3)
     results = [(one["sector"], one["result"]) for one in harness.recorded()]
     of_each = [("", "refused"), ("tax", "not_found"), ("", "refused")]
@@ -249,8 +249,8 @@ def test_other_sectors_are_not_revealed_without_permission(harness: ApiHarness, 
     harness.write(call("5", 400, case, sector="routes"))
     harness.add(token("tax", sectors=("tax",)))
     for path in ("/v1/export", "/v1/erasures"):
-        assert harness.ask(path, "tax", subject=case).status_code == 403
-        assert harness.ask(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
+        assert harness.post(path, "tax", subject=case).status_code == 403
+        assert harness.post(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
     assert {one["sector"] for one in harness.recorded() if one["who"] == "camille"} == {"social"}
 
 
@@ -321,15 +321,15 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
 
 def test_erasure_needs_its_sector_and_all_services(harness: ApiHarness, phone: str) -> None:
     harness.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
-    request = harness.ask("/v1/erasures", subject=phone).json()
+    request = harness.post("/v1/erasures", subject=phone).json()
     for who in ("elsewhere", "part", "agent"):
         for path in ("/v1/export", "/v1/erasures"):
-            assert harness.ask(path, who, subject=phone).status_code == 403
+            assert harness.post(path, who, subject=phone).status_code == 403
         asked = harness.get(f"/v1/erasures/{request['id']}", who)
         assert asked.status_code == 403
     unknown_to_all = harness.pseudonym(IdentityKind.CASE, "2026-99")
     for path in ("/v1/export", "/v1/erasures"):
-        assert harness.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
+        assert harness.post(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
     for who in ("part", "agent"):
         nobodys = harness.get(f"/v1/erasures/{'0' * 32}", who)
         assert nobodys.status_code == 403
