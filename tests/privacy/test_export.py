@@ -239,10 +239,10 @@ def test_document_uses_labels_instead_of_codes(timeline: Timeline, language: str
 def test_pdf_breaks_no_word_of_a_header_and_keeps_the_text_of_wrapped_cells() -> None:
     broken = " ".join(["rejects.jsonl, *.bad …", "l’usager – 3 €", "漢字"] * 9)
     sections = [
-        Section("facts", "", ("facts", "first", "last", "what"), [("x" * 400, *"abc")]),
-        Section("facts", "", ("facts", "first"), [(broken, broken)]),
+        Section("Details", ("Details", "first", "export\4last", "what"), [("x" * 400, *"abc")]),
+        Section("Details", ("Details", "first"), [(broken, broken)]),
     ]
-    reader = PdfReader(BytesIO(b"".join(write_pdf(Document([], [], sections, "", iter(()), []), "fr", "essai"))))
+    reader = PdfReader(BytesIO(b"".join(write_pdf(Document("essai", [], "", [], sections, "", iter(()), []), "fr"))))
     text = " ".join(page.extract_text() for page in reader.pages)
     assert {"Détails", "d’abord", "dernier", "quoi"} <= {*text.split()}
     assert all(text.count(word) == 18 for word in ("…", "l’usager", "–", "€", "??"))
