@@ -27,10 +27,9 @@ from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
 from streams.access.audit import Audit, AuditError
-from streams.access.audit_records import Access, Purpose, Result
+from streams.access.audit_records import PURPOSES, Access, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, READ_OPERATIONS, Operation
-from streams.access.purposes import PURPOSES
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
 from streams.api.problems import TITLES, Problem, ProblemBody

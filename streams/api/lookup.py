@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from models.identities import normalise
 from models.timestamps import to_datetime
+from streams.access.audit_records import is_subject
 from streams.access.permissions import Operation
 from streams.api import cursors
 from streams.api.auth import (
@@ -21,7 +22,6 @@ from streams.api.auth import (
 )
 from streams.api.problems import Problem
 from streams.api.schemas import (
-    SUBJECT_REGEX,
     ContactTimeline,
     Identity,
     LinkReason,
@@ -55,7 +55,7 @@ async def look_up(body: LookUp, client: CurrentClient) -> Any:
     """Find a citizen by a telephone number, address or reference. Return the latest page and the state of the contacts."""
     kind = body.kind.identity
     normalised = normalise(kind, body.value, client.api.settings.api.region) if kind else body.value
-    if normalised is None or (kind is None and not SUBJECT_REGEX.fullmatch(normalised)):
+    if normalised is None or (kind is None and not is_subject(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, subject_id = body.sector or next(iter(client.token.sectors), ""), normalised if kind is None else ""
     if kind is not None and sector in client.token.sectors:

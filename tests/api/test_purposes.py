@@ -8,10 +8,9 @@ import pytest
 from models.identities import IdentityKind
 from models.locale import translate
 from models.roles import Role
-from streams.access.audit_records import Purpose
+from streams.access.audit_records import PURPOSES, Purpose
 from streams.access.concealment import conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS
-from streams.access.purposes import PURPOSES
 from streams.api.problems import DETAILS
 from streams.api.schemas import Why
 from tests.support.api_harness import NUMBER, ApiHarness, call, token

@@ -13,10 +13,10 @@ from models.policies import ClockKind
 from models.revocation_reasons import RevocationReason
 from models.roles import Role
 from models.topics import Channel
-from streams.access.purposes import PURPOSES
-from streams.api.erasure import ErasureState
+from streams.access.audit_records import PURPOSES
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
+from streams.api.privacy_requests import ErasureState
 from streams.api.schemas import LookUpKind
 from streams.core.contacts.case_event import ContactState
 from streams.core.figures.figure_schemas import CLOSED_COUNTS, LEFT_COUNTS

@@ -42,6 +42,7 @@ def test_contact_is_shown_by_id_after_asking_the_purpose(data: Path, phone: str)
     ("arguments", "typed", "code", "text"),
     [
         (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
+        (["timeline", "show", "token:guichet-1"], "", 2, "neither a contact id nor a pseudonym"),
         (["timeline", "show"], "no number\n", 2, "not valid: Telephone"),
         (["timeline", "show", "call:a:9"], "", 1, "no data about this citizen"),
         (["timeline", "show", "--sector", "genral"], "01 99 00 00 01\n", 2, "no sector genral here: general"),

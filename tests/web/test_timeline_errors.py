@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from models.roles import Role
-from streams.access.purposes import PURPOSES
+from streams.access.audit_records import PURPOSES
 from tests.support.processes import wait_until
 from tests.support.timeline_page import NUMBER, serving
 from tests.web.browser import Page

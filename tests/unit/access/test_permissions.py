@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.roles import Role
-from streams.access.audit_records import Purpose
+from streams.access.audit_records import PURPOSES, Purpose
 from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation
-from streams.access.purposes import PURPOSES
 from streams.api.middleware import OPERATIONS_BY_PATH
 
 HERE = Path(__file__).parents[3]
