@@ -112,8 +112,5 @@ def is_subject(text: str) -> bool:
 
 
 def is_audit_subject(text: str) -> bool:
-    """Return whether `text` may be the subject of a record.
-
-    That is a pseudonym, a contact id, a concealed name, `token:…`, `erasure:…` or an empty string.
-    """
+    """Return whether `text` is a subject, a concealed name, `token:…`, `erasure:…` or empty."""
     return bool(_AUDIT_SUBJECT.fullmatch(text))

@@ -86,11 +86,7 @@ def require_all_services(client: AuthenticatedClient) -> None:
 
 
 def _find_sector(erasures: Erasures, client: AuthenticatedClient, audit_context: AuditContext, subject: str) -> str:
-    """Return the sector of a subject; if it has several, the only one that the token has too.
-
-    Raises as `find_sector` does (`AmbiguousSector` if the token has several of them too), and `Forbidden` if the token has none
-    of several sectors. Their names are not revealed.
-    """
+    """Return the sector of a subject; of several, the only one that the token has too. Raise `AmbiguousSector` or `Forbidden`."""
     try:
         return erasures.finder.find_sector(subject)
     except citizen_finder.AmbiguousSector as known:
@@ -279,11 +275,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], cli
 
 
 def _look(client: AuthenticatedClient, erasures: Erasures, request: ErasureRequest) -> Erasure | None:
-    """Publish the missing events of all erasures, prove this one if no data remains, and return its progress.
-
-    A failure to publish is ignored: the next request tries again. A proof is recorded in the audit log. Raises
-    `KafkaUnavailable` if the workers' state cannot be read, and `Problem` (`audit`).
-    """
+    """Publish missing events of all erasures, prove this one if no data remains, and return its progress."""
 
     def record(sha256: str) -> None:
         access = Access(

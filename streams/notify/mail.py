@@ -43,10 +43,7 @@ class MailTransport:
         """Do nothing: each message has its own connection."""
 
     def send(self, outgoing: OutgoingMessage) -> None:
-        """Send a message. Raises `RefusedError` if the server permanently refuses the recipient or the content.
-
-        All other failures raise `NotMailedError`, also a permanent refusal of the login or the sender.
-        """
+        """Send a message. Raises `RefusedError` if the recipient or the content is refused permanently, else `NotMailedError`."""
         message = self._write(outgoing)
         try:
             with self._connect() as server:

@@ -36,10 +36,7 @@ _BUFFERED_PIECES: Final = 16
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file in the format `kind`. The first piece is made before this returns; a PDF has only one.
-
-    Contacts are read while the pieces are made, which may raise `Unavailable`.
-    """
+    """Return the pieces of a file. The first one is made before this returns; later ones may raise `Unavailable`."""
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)
 

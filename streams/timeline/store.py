@@ -128,12 +128,7 @@ class Timeline:
         return not is_busy
 
     def checkpoint_log(self) -> None:
-        """Checkpoint SQLite's write-ahead log, except pages that readers need. Truncate it if that was postponed.
-
-        Does nothing in PostgreSQL.
-
-        Raises `Unavailable`.
-        """
+        """Checkpoint SQLite's write-ahead log, except pages that readers need; truncate it if that was postponed."""
         if self._is_to_truncate:
             self.truncate_log()
         elif self._is_sqlite:
@@ -255,10 +250,7 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions at `at` (milliseconds since 1970); return whether it was valid in either.
-
-        Raises `Unavailable`; then `is_revoked` shows whether this or `restore` was written.
-        """
+        """Revoke a link in both directions; return whether it was valid. After `Unavailable`, `is_revoked` shows the outcome."""
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
@@ -306,10 +298,7 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw.
-
-    Stored entries withdraw only breaches of SLA targets.
-    """
+    """Delete the entries that `entries` withdraw. Return `entries` without withdrawn ones; stored ones withdraw only breaches."""
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
