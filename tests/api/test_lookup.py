@@ -70,9 +70,9 @@ def test_cursor_is_refused_for_another_timeline(harness: ApiHarness, phone: str,
     cursor = harness.post("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
     assert harness.post("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
     last = "B" if cursor[-1] == "A" else "A"
-    for subject, made_up in ((case, cursor), (phone, cursor[:-1] + last), (phone, "AAAA"), (phone, "é!"), (phone, "")):
-        refused = harness.post("/v1/timeline", subject=subject, cursor=made_up)
-        assert refused.status_code == 400, made_up
+    for subject, forged in ((case, cursor), (phone, cursor[:-1] + last), (phone, "AAAA"), (phone, "é!"), (phone, "")):
+        refused = harness.post("/v1/timeline", subject=subject, cursor=forged)
+        assert refused.status_code == 400, forged
         assert refused.json()["type"] == "urn:accueil:problem:cursor"
 
 
@@ -88,14 +88,14 @@ def test_contact_without_citizen_is_found_alone(harness: ApiHarness) -> None:
     ids = [entry.id for entry in harness.write(letter("anonymous", 0, ""))]
     reply = harness.post("/v1/look-up", kind="contact", value="mail:ged:anonymous").json()
     assert (reply["subject"], [entry["id"] for entry in reply["entries"]]) == ("mail:ged:anonymous", ids[::-1])
-    life = harness.post("/v1/contact", contact="mail:ged:anonymous").json()
-    assert (life["citizen"], [entry["id"] for entry in life["entries"]]) == (None, ids)
+    answer = harness.post("/v1/contact", contact="mail:ged:anonymous").json()
+    assert (answer["citizen"], [entry["id"] for entry in answer["entries"]]) == (None, ids)
 
 
 def test_contact_entries_are_in_order(harness: ApiHarness, case: str, story: list[str]) -> None:
-    life = harness.post("/v1/contact", contact="mail:ged:1").json()
-    assert [entry["type"] for entry in life["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
-    assert (life["citizen"], life["sector"], life["contact"]["state"]) == (case, SECTOR, "closed")
+    answer = harness.post("/v1/contact", contact="mail:ged:1").json()
+    assert [entry["type"] for entry in answer["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
+    assert (answer["citizen"], answer["sector"], answer["contact"]["state"]) == (case, SECTOR, "closed")
 
 
 def test_contact_of_a_citizen_has_no_separate_timeline(harness: ApiHarness, story: list[str]) -> None:
@@ -128,10 +128,11 @@ TYPED = (
 
 
 @pytest.mark.parametrize("typed", TYPED)
-def test_unknown_typed_value_is_concealed_in_the_audit(sqlite: ApiHarness, story: list[str], typed: str) -> None:
-    """Every operation conceals the value, with and without permission."""
+def test_every_operation_conceals_an_unknown_typed_value_in_the_audit(
+    sqlite: ApiHarness, story: list[str], typed: str
+) -> None:
     sqlite.add(token("agent", Role.AGENT))
-    asked: tuple[tuple[str, dict[str, Any]], ...] = (
+    requests: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/v1/look-up", {"kind": "contact" if typed.count(":") > 1 else "pseudonym", "value": typed}),
         ("/v1/timeline", {"subject": typed}),
         ("/v1/contact", {"contact": typed}),
@@ -139,18 +140,17 @@ def test_unknown_typed_value_is_concealed_in_the_audit(sqlite: ApiHarness, story
         ("/v1/erasures", {"subject": typed}),
         ("/v1/links/revoke", {"one": typed, "other": typed.replace("o", "0"), "reason": "shared"}),
     )
-    for path, body in asked:
+    for path, body in requests:
         for who in ("camille", "agent"):
             sqlite.post(path, who, **body)
     recorded = [one for one in sqlite.recorded() if one["whose"]]
     assert len(recorded) > 6
     assert {one["whose"] for one in recorded if one["result"] == "not_found"} == {conceal(typed, sqlite.api.secret)}
-    kept = b"".join(path.read_bytes() for path in (sqlite.directory / "audit").iterdir())
-    assert typed.rpartition(":")[2].encode() not in kept
+    log = b"".join(path.read_bytes() for path in (sqlite.directory / "audit").iterdir())
+    assert typed.rpartition(":")[2].encode() not in log
 
 
 def test_shared_number_merges_no_timelines(harness: ApiHarness, phone: str) -> None:
-    """A family's landline, or a social worker's telephone."""
     cases = [harness.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(3)]
     for number, one in enumerate(cases):
         harness.write(letter(str(number), 0, f"{one} {phone}"))
@@ -198,11 +198,11 @@ def test_partly_recorded_revocation_is_recorded_as_failed(
     harness: ApiHarness, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.write(letter("1", 0, f"{case} {phone}"))
-    record_soon, asked = harness.api.audit.record_soon, list[Access]()
+    record_soon, records = harness.api.audit.record_soon, list[Access]()
 
     async def record_but_the_second(access: Access) -> int:
-        asked.append(access)
-        if len(asked) == 2:
+        records.append(access)
+        if len(records) == 2:
             raise AuditError("no space left on device")
         return await record_soon(access)
 
@@ -222,10 +222,10 @@ def test_number_with_only_a_revoked_link_is_known(harness: ApiHarness, phone: st
     }
     for who, names in (("camille", (case, phone)), ("sacha", (None, None))):
         (link,) = reply[who].json()["revoked"]
-        assert (link["one"], link["other"]) == names, "who may not restore it does not learn with whom it was"
+        assert (link["one"], link["other"]) == names, "only clients who may restore the link see its identities"
         assert (link["contacts"], link["reason"]) == (1, "mistaken")
         assert reply[who].json()["entries"] == []
-    assert reply["routes"].status_code == 404, "only another service's contacts told it"
+    assert reply["routes"].status_code == 404, "only contacts of another service prove the link"
     assert harness.post("/v1/links/restore", one=case, other=phone).status_code == 200
     assert harness.post("/v1/look-up", kind="phone", value=NUMBER).json()["revoked"] == []
 

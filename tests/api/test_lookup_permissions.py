@@ -1,4 +1,4 @@
-"""Look-up by clients of one service or sector: data of others is visible only as the settings allow."""
+"""Look-ups by clients of one service or sector: other data is visible only as the settings allow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,8 +80,8 @@ def test_contact_passed_on_to_a_hidden_service_is_not_open(of_two_services: ApiH
     def reply(who: str) -> dict[str, Any]:
         contacts = harness.post("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
         (one,) = (contact for contact in contacts if contact["contact"] == "mail:ged:3")
-        life = harness.post("/v1/contact", who, contact="mail:ged:3").json()["contact"]
-        assert life == one
+        contact = harness.post("/v1/contact", who, contact="mail:ged:3").json()["contact"]
+        assert contact == one
         return {name: one[name] for name in ("is_open", "state", "outcome", "service")}
 
     harness.write([arrived])
@@ -204,7 +204,6 @@ def test_contact_of_two_sectors_needs_both_permissions(harness: ApiHarness, case
 
 @pytest.mark.parametrize("first", [SECTOR, "avis"])
 def test_entries_of_another_sector_are_not_in_the_citizens_timeline(harness: ApiHarness, first: str) -> None:
-    """A contact known in two sectors, the later one reported first: all entries have one owner."""
     harness.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
     cases = {sector: harness.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
     (second,) = cases.keys() - {first}
@@ -229,8 +228,8 @@ def test_entries_of_another_sector_are_not_in_the_citizens_timeline(harness: Api
         answers += [harness.post("/v1/timeline", who, subject=case) for case in cases.values()]
         assert not any(f"of-{other}" in answer.text for answer in answers)
         read += any(f"of-{own}" in answer.text for answer in answers)
-        held = harness.post("/v1/export", who, subject=cases[own], sector=own).json()
-        reply = [entry["service"] for one in held.get("contacts", []) for entry in one["entries"]]
+        export = harness.post("/v1/export", who, subject=cases[own], sector=own).json()
+        reply = [entry["service"] for one in export.get("contacts", []) for entry in one["entries"]]
         assert f"of-{other}" not in reply
     assert read
     whole = harness.post("/v1/look-up", "both", kind="contact", value="mail:ged:1").json()

@@ -25,13 +25,13 @@ def test_evidence_does_not_depend_on_the_direction_of_links(
 
 
 def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
-    asked: list[str] = []
-    event.listen(harness.reader._engine, "before_cursor_execute", lambda *answer: asked.append(answer[2]))
+    statements: list[str] = []
+    event.listen(harness.reader._engine, "before_cursor_execute", lambda *answer: statements.append(answer[2]))
 
     def count() -> int:
-        asked.clear()
+        statements.clear()
         assert harness.post("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
-        return len(asked)
+        return len(statements)
 
     harness.write(letter("first", 0, f"{case} {harness.pseudonym(IdentityKind.PHONE, NUMBER)}"))
     few = count()
@@ -44,8 +44,7 @@ def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
     assert count() <= few + 1 < 10
 
 
-def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
-    """A number on each letter of a procedure: only some contacts are counted, whether its link holds or was revoked."""
+def test_cost_does_not_grow_with_the_contacts_of_a_valid_or_revoked_link(sqlite: ApiHarness) -> None:
     case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
     link, steps = Link(case, phone), [0]
     (one,) = entries_of(letter("1", 0, f"{case} {phone}")[:1])
@@ -63,25 +62,25 @@ def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
             connection.set_progress_handler(None, 0)
         return steps[0]
 
-    looks = (
+    reads = (
         lambda snapshot: snapshot.find_evidence([link])[link].contacts == MAX_COUNTED,
         lambda snapshot: snapshot.find_evidence([link], ["rsa"])[link].contacts == MAX_COUNTED,
         lambda snapshot: snapshot.resolve_identities(phone).identities,
     )
-    of_revoked = (
+    reads_of_revoked = (
         lambda snapshot: [*snapshot.resolve_identities(phone).identities] == [phone],
         lambda snapshot: [one.contacts for one in snapshot.find_revoked_links(phone)] == [MAX_COUNTED],
     )
     some = range(MAX_COUNTED + 500)
     write(some)
-    few = [count(read_snapshot) for read_snapshot in looks]
+    few = [count(read_snapshot) for read_snapshot in reads]
     sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
-    few += [count(read_snapshot) for read_snapshot in of_revoked]
+    few += [count(read_snapshot) for read_snapshot in reads_of_revoked]
     sqlite.timeline.restore(link)
     write(range(len(some), 8 * len(some)))
-    many = [count(read_snapshot) for read_snapshot in looks]
+    many = [count(read_snapshot) for read_snapshot in reads]
     sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
-    many += [count(read_snapshot) for read_snapshot in of_revoked]
+    many += [count(read_snapshot) for read_snapshot in reads_of_revoked]
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 

@@ -35,7 +35,7 @@ from streams.privacy.writer import Format, write
 from streams.runtime.privacy_backend import collect_personal_data as gather_here
 from streams.settings.schema import Rights, Settings
 from streams.timeline.store import Timeline
-from tests.privacy.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, collect, events, fill, records, written
+from tests.privacy.citizen import FORMER, HOSTILE_CONTACT, LANDLINE, NOW, ZONE, collect, events, fill, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
 from tests.support.timelines import breach_entry
 
@@ -60,9 +60,9 @@ def test_export_is_complete_and_without_data_of_others(timeline: Timeline) -> No
     withheld = {(one["identity"], one["reason"]) for one in found["withheld"]}
     assert withheld == {(LANDLINE, "shared"), (FORMER, "revoked")}
     contacts = {one["contact"]: one for one in found["contacts"]}
-    assert contacts.keys() == {"call:a:own", NASTY, "call:a:landline", "call:a:former"}
+    assert contacts.keys() == {"call:a:own", HOSTILE_CONTACT, "call:a:landline", "call:a:former"}
     assert found["contact_count"] == 4
-    own, letter = contacts["call:a:own"], contacts[NASTY]
+    own, letter = contacts["call:a:own"], contacts[HOSTILE_CONTACT]
     types = ["call.arrived", "call.queued", "call.abandoned", "feedback.given"]
     assert [entry["type"] for entry in own["entries"]] == types
     assert own["opinions"][0]["data"] == {"scale": "csat_1_5", "score": 2}
@@ -184,7 +184,7 @@ def test_page_is_accessible_and_escaped(timeline: Timeline, language: str) -> No
     assert names.count("caption") == names.count("table") > 5
     assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
     assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
-    assert f"{vocabulary.name('channel', 'mail', language)} {NASTY}" in page.text
+    assert f"{vocabulary.name('channel', 'mail', language)} {HOSTILE_CONTACT}" in page.text
     numbers = {"en": "registration number: 2026A/<b>7", "fr": "numéro d’enregistrement : 2026A/<b>7"}
     assert numbers[language] in page.text
 
@@ -250,7 +250,7 @@ def test_pdf_breaks_no_word_of_a_header_and_keeps_the_text_of_wrapped_cells() ->
 
 def test_sla_entry_has_the_pages_label_and_no_state(timeline: Timeline) -> None:
     finder = fill(timeline, events())
-    timeline.write([breach_entry(NASTY, START_MS + 99_000)])
+    timeline.write([breach_entry(HOSTILE_CONTACT, START_MS + 99_000)])
     page = written(timeline, finder, Format.HTML, "fr").decode()
     (row,) = [row for row in page.split("<tr>") if "Délai dépassé" in row]
     assert row.count("<td></td>") == 2

@@ -10,9 +10,9 @@ from streams.timeline.queries import Query
 from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 
-TOLD = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
+TEXTS = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
 NUMBERS = [0, -1, (1 << 63) - 1, -(1 << 63), (1 << 53) + 1]
-WHOLE = Query("SELECT number, told, absent FROM given WHERE number >= :least", "number", "told", "absent")
+WHOLE = Query("SELECT number, value, absent FROM given WHERE number >= :least", "number", "value", "absent")
 LATEST = Query("SELECT number FROM given ORDER BY number DESC LIMIT :most", "number")
 
 
@@ -21,22 +21,22 @@ def connection(url: str) -> Iterator[Connection]:
     """Table with a text, numbers of each kind, and null."""
     engine = create_engine(url)
     with engine.connect() as opened:
-        opened.execute(text("CREATE TABLE given (told text, number bigint, absent text)"))
-        rows = [{"told": told, "number": number} for told in TOLD for number in NUMBERS]
-        opened.execute(text("INSERT INTO given VALUES (:told, :number, NULL)"), rows)
+        opened.execute(text("CREATE TABLE given (value text, number bigint, absent text)"))
+        rows = [{"value": value, "number": number} for value in TEXTS for number in NUMBERS]
+        opened.execute(text("INSERT INTO given VALUES (:value, :number, NULL)"), rows)
         yield opened
     engine.dispose()
 
 
 def test_values_are_unchanged(connection: Connection) -> None:
-    wanted = sorted((number, told, None) for told in TOLD for number in NUMBERS)
+    wanted = sorted((number, value, None) for value in TEXTS for number in NUMBERS)
     assert sorted(map(tuple, WHOLE.rows(connection, {"least": min(NUMBERS)}))) == wanted
     (row, *_) = WHOLE.mappings(connection, {"least": max(NUMBERS)})
-    assert row == {"number": max(NUMBERS), "told": TOLD[0], "absent": None}
+    assert row == {"number": max(NUMBERS), "value": TEXTS[0], "absent": None}
 
 
 def test_rows_are_in_order(connection: Connection) -> None:
-    wanted = sorted(NUMBERS * len(TOLD), reverse=True)
+    wanted = sorted(NUMBERS * len(TEXTS), reverse=True)
     for most in (0, 1, 23, 1000):
         assert [number for (number,) in LATEST.rows(connection, {"most": most})] == wanted[:most]
 

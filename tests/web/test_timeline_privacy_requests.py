@@ -124,7 +124,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(ui: TimelineUi, wor
     ui.tab_to(lambda at: "Où en est-il" in at[2])
     ui.press(Keys.ENTER)
     ui.wait_for("#look-at-erasure")
-    works.apply_erasures()
+    works.state.apply_erasures(works.timeline)
     wait_until(lambda: "Effacement prouvé" in ui.text, "the proof", 60, lambda: ui.text)
     assert ui.focused[0] == "erasure-title"
     assert "les numéros de leurs contacts, pour que rien ne revienne" in ui.text
@@ -168,7 +168,7 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(ui: Timel
     ui.page.run("document.getElementById('erasure-id').focus()")
     ui.press("0" * 32, Keys.ENTER)
     ui.wait_for("#trouble[data-kind='not-known']")
-    works.apply_erasures()
+    works.state.apply_erasures(works.timeline)
     wait_until(lambda: "Effacement prouvé" in ui.text, "the proof of the one that is shown", 60, lambda: ui.text)
     ui.page.run(HOLD)
     ui.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")
