@@ -50,7 +50,7 @@ def test_process_answers_records_and_stops(data: Path, url: str) -> None:
         assert answer.status_code == 200
         assert [entry["contact"] for entry in answer.json()["entries"]] == ["mail:ged:1"] * 3
         assert api.post("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
-        assert api.post("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
+        assert api.post("/v1/look-up", "unknown", kind="phone", value=NUMBER).status_code == 401
         metrics = httpx.get(f"{api.url}/metrics").text
         assert 'api_accesses_total{operation="look_up",purpose="contact",result="shown",role="dpo"} 1.0' in metrics
         assert httpx.get(f"{api.url}/openapi.json").json()["openapi"].startswith("3.1")

@@ -49,8 +49,8 @@ def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_pat
         "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
         "LC_ALL": "C",
     }
-    of_whom_is_erased = sum(event.subject == events[0].subject for event in events[:-1])
-    expected = len({event.id for event in events[:-1]}) - of_whom_is_erased
+    erased = sum(event.subject == events[0].subject for event in events[:-1])
+    expected = len({event.id for event in events[:-1]}) - erased
     writer = Child(
         ["-m", "streams.cli.main", "timeline"], tmp_path / "timeline.log", ACCUEIL_LOG__FORMAT="json", **environment
     )

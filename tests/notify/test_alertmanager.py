@@ -61,7 +61,7 @@ def test_alert_contains_needed_facts_and_no_personal_data(tmp_path: Path) -> Non
     assert notes["deadline"] == "2026-03-16T12:00:00.000Z"
     assert notes["runbook_url"] == "https://example.org/first_response"
     assert alert["generatorURL"] == notes["dashboard_url"] == "https://example.org/?service=solidarites"
-    late = SlaClockStub(7).breached(told_at=NOON + timedelta(hours=1))
+    late = SlaClockStub(7).breached(recorded_at=NOON + timedelta(hours=1))
     known = fold(None, late)
     assert known is not None
     assert known.breach is not None

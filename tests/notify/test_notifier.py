@@ -224,7 +224,7 @@ def test_day_of_outage_causes_one_digest_of_open_incidents(harness: NotifierHarn
     with harness.notifier():
         pass
     harness.publish([event for clock in clocks for event in (clock.at_risk(now), clock.breached(now))])
-    harness.publish([clock.met(0.3, told_at=now) for clock in ended])
+    harness.publish([clock.met(0.3, recorded_at=now) for clock in ended])
     with harness.notifier() as notifier:
         harness.wait_for_firing(250)
         harness.wait_for_messages(250)

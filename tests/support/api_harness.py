@@ -95,10 +95,10 @@ class ApiHarness:
             return Erasures(timeline, self.state.read, self.state.publish, RetentionPeriods(*[DAY_MS] * 5))
 
         def collect_personal_data(
-            timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
+            timeline: Timeline, finder: CitizenFinder, subject: str, sector: str, language: str
         ) -> PersonalData:
             return personal_data.collect_personal_data(
-                timeline, finder, asked, sector, self.recorded, [], datetime.now(UTC)
+                timeline, finder, subject, sector, self.recorded, [], datetime.now(UTC)
             )
 
         return PrivacyRequests(erasures, collect_personal_data, UTC)

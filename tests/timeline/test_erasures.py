@@ -158,9 +158,9 @@ def test_late_event_without_sector_does_not_prevent_erasure(world: World) -> Non
     world.write([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
     del world.state.rows[b"mail:a:1"]  # expired after its end
     world.write([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
-    for asked in ("case:k1-late", "mail:a:1"):
-        assert world.erasures.finder.find_sector(asked) == "social"
-        found = world.erasures.finder.find_for_erasure(asked, "social")
+    for subject in ("case:k1-late", "mail:a:1"):
+        assert world.erasures.finder.find_sector(subject) == "social"
+        found = world.erasures.finder.find_for_erasure(subject, "social")
         assert (found.contacts, [*found.rows]) == (["mail:a:1"], ["mail:a:1"])
     world.state.rows.clear()
     world.timeline.write(entries_of(call("call:a:7", 0, "case:k1-none")))

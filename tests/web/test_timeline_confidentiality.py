@@ -29,10 +29,10 @@ def test_identifier_is_only_in_its_field(ui: TimelineUi) -> None:
     assert found(NUMBER, kept.encode()) == []
     assert ui.page.run("return history.length") == before
     assert ui.page.run("return [...document.querySelectorAll('input')].map((box) => box.autocomplete)") == ["off"] * 3
-    asked = ui.page.requests()
-    assert len(asked) > 15
-    assert [url for url in asked if not url.startswith(f"{ui.served.url}/")] == []
-    assert found(NUMBER, "\n".join(asked).encode()) == []
+    urls = ui.page.requests()
+    assert len(urls) > 15
+    assert [url for url in urls if not url.startswith(f"{ui.served.url}/")] == []
+    assert found(NUMBER, "\n".join(urls).encode()) == []
     assert (
         ui.page.run("return performance.getEntriesByType('resource').some(({ name }) => /\\d{8}|@/.test(name))")
         is False
@@ -49,7 +49,7 @@ def test_identifier_is_only_in_its_field(ui: TimelineUi) -> None:
 def test_page_without_token_shows_no_data(ui: TimelineUi) -> None:
     ui.open()
     for name in ("me", "search", "story", "sign-out"):
-        assert not ui.is_there(f"#{name}")
+        assert not ui.is_shown(f"#{name}")
     assert ui.page.run("return [document.forms.length, document.querySelectorAll('#kind option').length]") == [3, 0]
 
 
@@ -58,7 +58,7 @@ def test_idle_session_ends_even_in_a_sleeping_tab(ui: TimelineUi) -> None:
 
     def is_forgotten() -> bool:
         ui.page.run("if (sessionStorage.length) sessionStorage.setItem('accueil.touched_at', Date.now() - 900_000)")
-        return ui.is_there("#door")
+        return ui.is_shown("#door")
 
     wait_until(is_forgotten, "the end of the session")
     assert "Déconnexion après 15 min sans activité." in ui.text

@@ -16,7 +16,7 @@ from tests.web.timeline_ui import REFLOWED, TimelineUi
 pytestmark = pytest.mark.browser
 
 
-def test_a_day_at_the_desk_by_keyboard_alone(ui: TimelineUi) -> None:
+def test_page_is_operable_by_keyboard(ui: TimelineUi) -> None:
     ui.open()
     ui.press(Keys.TAB)
     assert ui.focused[2] == "Aller au contenu"
@@ -30,7 +30,7 @@ def test_a_day_at_the_desk_by_keyboard_alone(ui: TimelineUi) -> None:
     ui.tab_to(lambda at: at[1] == "BUTTON" and at[2] == "Chercher")
     ui.press(Keys.ENTER)
     ui.wait_for("#story-title")
-    wait_until(lambda: ui.focused[0] == "story-title", "the focus on what was found")
+    wait_until(lambda: ui.focused[0] == "story-title", "the focus on the result")
 
     ui.tab_to(lambda at: at[1] == "g")
     assert ui.focused[2].startswith("Appel mis en file, RSA et insertion, ")
@@ -48,12 +48,12 @@ def test_a_day_at_the_desk_by_keyboard_alone(ui: TimelineUi) -> None:
         ui.press(Keys.TAB)
         assert ui.page.run("return document.activeElement === document.body || life.contains(document.activeElement)")
     ui.press(Keys.ESCAPE)
-    wait_until(lambda: not ui.is_there("#life[open]"), "the panel to close")
-    assert ui.focused[2].startswith("Lettre arrivée, Autonomie, "), "back where it was opened"
+    wait_until(lambda: not ui.is_shown("#life[open]"), "the panel to close")
+    assert ui.focused[2].startswith("Lettre arrivée, Autonomie, "), "the focus returns"
 
     ui.press("t")
-    assert ui.is_there(".lanes table")
-    assert not ui.is_there(".picture")
+    assert ui.is_shown(".lanes table")
+    assert not ui.is_shown(".picture")
     assert ui.page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
     ui.press("t")
     ui.wait_for(".picture svg")
@@ -78,8 +78,10 @@ def test_summary_line_shows_the_essentials_and_missing_data(ui: TimelineUi) -> N
     assert [card.splitlines()[0] for card in cards] == ["Courrier", "Téléphone", "Rendez-vous", "Démarche en ligne"]
     letter, form = (cards[at].replace("\N{NO-BREAK SPACE}", " ") for at in (0, 3))
     assert "■ En retard : première réponse" in letter
-    assert "Délai dépassé" not in letter, "which is the same"
-    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), "in days: without an hour"
+    assert "Délai dépassé" not in letter, "the overdue target is shown once"
+    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), (
+        "a target in days has no hour"
+    )
     assert "● Délai tenu : accusé de réception" in letter
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form
@@ -96,7 +98,7 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(ui: TimelineUi) -> None:
     numbers = "return [...document.querySelectorAll('.lanes td.number')].map((cell) => Number(cell.textContent))"
     assert sum(ui.page.run(numbers)) == whole
     ui.element("filter-channel").send_keys("Cour")
-    wait_until(lambda: ui.page.run(rows) < whole, "fewer facts")
+    wait_until(lambda: ui.page.run(rows) < whole, "fewer events")
     assert ui.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(ui.page.run(numbers)) == ui.page.run(marks) == ui.page.run(rows)
     assert f"sur {whole} lus" in ui.text
@@ -131,7 +133,7 @@ def test_shared_identifiers_are_shown_with_links(ui: TimelineUi) -> None:
     wait_until(lambda: "mène à plusieurs personnes" in ui.text, "the shared number")
     assert ui.page.run("return document.querySelectorAll('.links li').length") == 3
     assert ui.page.text(".links h2") == "À qui il mène"
-    assert not ui.is_there(".facts")
+    assert not ui.is_shown(".facts")
 
 
 HOLD = """
@@ -157,7 +159,7 @@ def test_late_response_to_an_earlier_request_is_not_shown(ui: TimelineUi) -> Non
     ui.page.run("await new Promise((go) => setTimeout(go))")
     assert ui.page.run("return document.querySelectorAll('#story-title').length") == 1
     assert "mène à plusieurs personnes" in ui.text
-    assert not ui.is_there(".card")
+    assert not ui.is_shown(".card")
 
 
 def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> None:
@@ -180,20 +182,20 @@ def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> Non
 
 def test_link_is_revoked_with_a_reason_and_restored(ui: TimelineUi) -> None:
     ui.open().sign_in("agent").search(NUMBER)
-    assert "Rompre ce lien" not in ui.text, "for a data protection officer alone"
+    assert "Rompre ce lien" not in ui.text, "only a data protection officer may revoke"
     ui.open().sign_in().search(NUMBER)
     ui.page.run("document.querySelector('.links li button').click()")
     ui.wait_for("#question[open]")
     assert ui.focused[0] == "ground"
     ui.press(Keys.ARROW_DOWN)
     ui.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien rompu" in ui.text, "the two stories to be apart", 10, lambda: ui.text)
+    wait_until(lambda: "Lien rompu" in ui.text, "the separate timelines", 10, lambda: ui.text)
     axe.check(ui.page)
     assert "Courrier" not in ui.page.text(".lanes")
     assert ui.page.run("return document.querySelectorAll('.links li').length") == 1
     ui.page.run("document.querySelector('.undone button').click()")
-    wait_until(lambda: "Courrier" in ui.page.text("#story"), "the story to be whole again")
-    wait_until(lambda: "Lien rétabli" in ui.page.text("#announce"), "that to be said")
+    wait_until(lambda: "Courrier" in ui.page.text("#story"), "the whole timeline")
+    wait_until(lambda: "Lien rétabli" in ui.page.text("#announce"), "the announcement")
 
 
 def test_ten_thousand_events_are_read_page_by_page(ui: TimelineUi) -> None:
@@ -207,7 +209,7 @@ def test_ten_thousand_events_are_read_page_by_page(ui: TimelineUi) -> None:
             ui.tab_to(lambda at: at[2] == "Aller à la suite de la liste")
             ui.press(Keys.ENTER)
         ui.press(Keys.ENTER)
-        wait_until(lambda read=read: ui.page.run(rows) == read, f"{read} facts")
+        wait_until(lambda read=read: ui.page.run(rows) == read, f"{read} events")
         assert f"{read} faits lus ; il y en a de plus anciens" in ui.text
     assert ui.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
     assert ui.page.run("return new Set([...document.querySelectorAll('.facts time')]"

@@ -25,7 +25,7 @@ from tests.web.timeline_ui import TimelineUi
 pytestmark = pytest.mark.browser
 
 
-class Works(ApiHarness):
+class ServedHarness(ApiHarness):
     """An API on its own port."""
 
     def __init__(self, directory: Path) -> None:
@@ -45,22 +45,22 @@ class Works(ApiHarness):
 
 
 @pytest.fixture
-def works(tmp_path: Path) -> Iterator[Works]:
-    works = Works(tmp_path)
-    works.add(token(), token("agent", Role.AGENT), token("narrow", services=("rsa",)))
-    phone, case = works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-17")
-    works.write([*letter("1", 0, f"{case} {phone}"), *form("2", 90, case), *call("3", 200, phone)])
-    yield works
-    works.close()
+def api(tmp_path: Path) -> Iterator[ServedHarness]:
+    api = ServedHarness(tmp_path)
+    api.add(token(), token("agent", Role.AGENT), token("narrow", services=("rsa",)))
+    phone, case = api.pseudonym(IdentityKind.PHONE, NUMBER), api.pseudonym(IdentityKind.CASE, "D-2026-17")
+    api.write([*letter("1", 0, f"{case} {phone}"), *form("2", 90, case), *call("3", 200, phone)])
+    yield api
+    api.close()
 
 
 @pytest.fixture
-def ui(page: Page, works: Works) -> TimelineUi:
-    return TimelineUi(page, works)
+def ui(page: Page, api: ServedHarness) -> TimelineUi:
+    return TimelineUi(page, api)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_export_is_downloaded_as_a_file(ui: TimelineUi, works: Works, tmp_path: Path, theme: str) -> None:
+def test_export_is_downloaded_as_a_file(ui: TimelineUi, api: ServedHarness, tmp_path: Path, theme: str) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
     ui.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
@@ -75,20 +75,22 @@ def test_export_is_downloaded_as_a_file(ui: TimelineUi, works: Works, tmp_path: 
     axe.check(ui.page)
     assert ui.page.run(CONTRASTS) == []
     ui.screenshot(f"export-{theme}")
-    assert works.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
+    assert api.recorded()[-1]["operation"] == "look_up", "nothing is exported yet"
     ui.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     ui.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
     ui.press(Keys.ENTER)
     wait_until(lambda: [*files.glob("export-social-*.json")], "the file", 20, lambda: ui.text)
     (file,) = files.glob("export-social-*.json")
-    held = json.loads(file.read_text())
-    assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    wait_until(lambda: f"Fichier {file.name} téléchargé." in ui.text, "that to be said")
-    assert works.recorded()[-1]["operation"] == "export"
+    export = json.loads(file.read_text())
+    assert {one["contact"] for one in export["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
+    wait_until(lambda: f"Fichier {file.name} téléchargé." in ui.text, "the announcement")
+    assert api.recorded()[-1]["operation"] == "export"
     ui.page.assert_quiet()
 
 
-def test_erasure_explains_its_effects_and_needs_confirmation(ui: TimelineUi, works: Works, tmp_path: Path) -> None:
+def test_erasure_explains_its_effects_and_needs_confirmation(
+    ui: TimelineUi, api: ServedHarness, tmp_path: Path
+) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
     ui.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
@@ -103,28 +105,28 @@ def test_erasure_explains_its_effects_and_needs_confirmation(ui: TimelineUi, wor
     axe.check(ui.page)
     ui.screenshot("erase")
     ui.press(Keys.ENTER)
-    assert ui.is_there("#question[open]"), "nothing was confirmed"
+    assert ui.is_shown("#question[open]"), "the confirmation is missing"
     ui.press(Keys.ESCAPE)
     assert ui.focused[0] == "erase-button"
-    assert works.recorded()[-1]["operation"] == "look_up"
+    assert api.recorded()[-1]["operation"] == "look_up"
     ui.press(Keys.ENTER, Keys.SPACE, Keys.ENTER)
     ui.wait_for(".erasure")
     assert ui.focused[0] == "erasure-title"
     assert "Effacement en cours" in ui.text
     assert "3 contacts. Tout n’est pas encore effacé." in ui.text
-    assert not ui.is_there(".facts")
+    assert not ui.is_shown(".facts")
     axe.check(ui.page)
-    assert ui.is_there("#look-at-erasure")
+    assert ui.is_shown("#look-at-erasure")
     ui.tab_to(lambda at: at[0] == "list-erasures")
     ui.press(Keys.ENTER)
     wait_until(
-        lambda: "3 contacts" in ui.text and ui.is_there("#erasures-title"), "the contacts and the open erasures", 20
+        lambda: "3 contacts" in ui.text and ui.is_shown("#erasures-title"), "the contacts and the open erasures", 20
     )
     axe.check(ui.page)
     ui.tab_to(lambda at: "Où en est-il" in at[2])
     ui.press(Keys.ENTER)
     ui.wait_for("#look-at-erasure")
-    works.state.apply_erasures(works.timeline)
+    api.state.apply_erasures(api.timeline)
     wait_until(lambda: "Effacement prouvé" in ui.text, "the proof", 60, lambda: ui.text)
     assert ui.focused[0] == "erasure-title"
     assert "les numéros de leurs contacts, pour que rien ne revienne" in ui.text
@@ -135,7 +137,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(ui: TimelineUi, wor
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
     assert "Faits\n8, désormais 0" in ui.text
-    assert not ui.is_there("#look-at-erasure")
+    assert not ui.is_shown("#look-at-erasure")
     axe.check(ui.page)
     assert ui.page.run(CONTRASTS) == []
     ui.picture("erased")
@@ -145,7 +147,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(ui: TimelineUi, wor
     axe.check(ui.page)
     ui.page.run("document.getElementById('erasure-id').focus()")
     ui.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
-    wait_until(lambda: "Effacement prouvé" in ui.text, "the same by its number", 20, lambda: ui.text)
+    wait_until(lambda: "Effacement prouvé" in ui.text, "the erasure by its number", 20, lambda: ui.text)
     ui.search(NUMBER)
     assert "Rien n’est connu sous cet identifiant" in ui.trouble
 
@@ -158,7 +160,7 @@ window.fetch = (path, request) => path === held
 """
 
 
-def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(ui: TimelineUi, works: Works) -> None:
+def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(ui: TimelineUi, api: ServedHarness) -> None:
     busy = "#search[aria-busy]"
     ui.open().sign_in().search(NUMBER)
     ui.page.run("document.getElementById('erase-button').click()")
@@ -168,48 +170,48 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(ui: Timel
     ui.page.run("document.getElementById('erasure-id').focus()")
     ui.press("0" * 32, Keys.ENTER)
     ui.wait_for("#trouble[data-kind='not-known']")
-    works.state.apply_erasures(works.timeline)
-    wait_until(lambda: "Effacement prouvé" in ui.text, "the proof of the one that is shown", 60, lambda: ui.text)
+    api.state.apply_erasures(api.timeline)
+    wait_until(lambda: "Effacement prouvé" in ui.text, "the proof", 60, lambda: ui.text)
     ui.page.run(HOLD)
     ui.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")
     ui.wait_for(busy)
     ui.page.run("document.getElementById('list-erasures').click()")
     ui.wait_for("#erasures-title")
-    assert not ui.is_there(busy), "no request is pending"
+    assert not ui.is_shown(busy)
     ui.page.run("window.letGo()")
     ui.page.run("document.getElementById('find-erasure').requestSubmit()")
     ui.page.run("document.getElementById('list-erasures').click()")
-    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the last answer")
-    assert ui.is_there("#erasures-title")
+    wait_until(lambda: api.recorded()[-1]["operation"] == "erase", "the last answer")
+    assert ui.is_shown("#erasures-title")
 
 
-def test_citizen_looked_up_during_an_erasure_stays_on_the_page(ui: TimelineUi, works: Works) -> None:
+def test_citizen_looked_up_during_an_erasure_stays_on_the_page(ui: TimelineUi, api: ServedHarness) -> None:
     ui.open().sign_in().search(NUMBER)
     ui.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
     ui.page.run("document.getElementById('erase-button').click()")
     ui.wait_for("#question[open]")
     ui.press(Keys.SPACE, Keys.ENTER)
-    wait_until(lambda: ui.page.run("return Boolean(window.letGo)"), "the erasure that is asked for")
-    other = works.pseudonym(IdentityKind.PHONE, OTHER)
-    works.write(call("9", 300, other))
+    wait_until(lambda: ui.page.run("return Boolean(window.letGo)"), "the pending erasure")
+    other = api.pseudonym(IdentityKind.PHONE, OTHER)
+    api.write(call("9", 300, other))
     ui.search(OTHER)
     ui.page.run(
         "window.seen = []; new MutationObserver(() => seen.push(Boolean(document.getElementById('erasure-title'))))"
         ".observe(document.getElementById('story'), { childList: true }); window.letGo()"
     )
-    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the answer")
+    wait_until(lambda: api.recorded()[-1]["operation"] == "erase", "the answer")
     for _ in range(2):
         ui.search(OTHER)
     assert not any(ui.page.run("return seen"))
-    assert ui.is_there("#story-title")
+    assert ui.is_shown("#story-title")
 
 
 def test_actions_without_permission_are_not_offered(ui: TimelineUi) -> None:
     for who in ("agent", "narrow"):
         ui.open(PHONE).sign_in(who).search(NUMBER)
-        assert ui.is_there(".facts")
-        assert not ui.is_there(".rights")
-        assert not ui.is_there("#find-erasure")
+        assert ui.is_shown(".facts")
+        assert not ui.is_shown(".rights")
+        assert not ui.is_shown("#find-erasure")
 
 
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
@@ -218,8 +220,8 @@ def test_timeline_is_shown_again_in_the_other_language(ui: TimelineUi, value: st
     ui.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
     ui.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     ui.press(Keys.ENTER)
-    wait_until(lambda: ui.is_there("#story-title") and "open case" in ui.text, "the story in English")
-    wait_until(lambda: ui.focused[0] == "story-title", "the focus on it")
+    wait_until(lambda: ui.is_shown("#story-title") and "open case" in ui.text, "the timeline in English")
+    wait_until(lambda: ui.focused[0] == "story-title", "the focus")
     assert ui.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
     assert ui.page.run("return purpose.value") == "follow_up"
     assert ui.page.run("return Object.keys(sessionStorage).sort()") == [
@@ -229,5 +231,5 @@ def test_timeline_is_shown_again_in_the_other_language(ui: TimelineUi, value: st
     ]
     ui.page.driver.refresh()
     ui.wait_for("#search")
-    assert not ui.is_there("#story-title")
+    assert not ui.is_shown("#story-title")
     ui.page.assert_quiet()

@@ -18,12 +18,12 @@ def test_narrow_screen_scrolls_to_the_result_and_shows_no_key_help(ui: TimelineU
     top = "return document.getElementById('story-title').getBoundingClientRect().top"
     ui.open(LAPTOP).sign_in().search(NUMBER)
     assert ui.page.run("return scrollY") == 0
-    assert ui.is_there("#lanes-help")
+    assert ui.is_shown("#lanes-help")
     touch = {"enabled": True, "maxTouchPoints": 5}
     ui.page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
     ui.open(PHONE).sign_in().search(NUMBER)
     assert 0 <= ui.page.run(top) < 40
-    assert not ui.is_there("#lanes-help")
+    assert not ui.is_shown("#lanes-help")
     ui.page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch | {"enabled": False})
 
 
@@ -38,7 +38,7 @@ def test_axe_finds_no_violation_in_any_state(ui: TimelineUi, language: str, them
     ui.wait_for("#door")
     assert ui.page.run("return document.documentElement.dataset.theme") == theme
     look("door")
-    ui.sign_in("nobody")
+    ui.sign_in("unknown")
     look("wrong-token")
     ui.sign_in()
     look("search")
@@ -75,7 +75,7 @@ def test_no_screen_is_scrolled_sideways(ui: TimelineUi, size: tuple[int, int], t
     for _ in range(2):
         assert ui.page.run("return document.documentElement.scrollWidth") == size[0]
         assert ui.page.run(BESIDE) == []
-        ui.picture(f"{size[0]}-{theme}" + ("-table" if ui.is_there(".lanes table:not(.unseen table)") else ""))
+        ui.picture(f"{size[0]}-{theme}" + ("-table" if ui.is_shown(".lanes table:not(.unseen table)") else ""))
         ui.page.run("document.querySelector('.lanes button').click()")
     edges = (
         "[...document.querySelectorAll('.cards, .cards > :last-child')].map((one) => one.getBoundingClientRect().right)"
@@ -109,9 +109,9 @@ def test_print_shows_the_timeline_without_buttons(ui: TimelineUi) -> None:
     (ARTIFACTS / "timeline-printed.pdf").write_bytes(base64.b64decode(printed["data"]))
     assert ui.page.run(f"return [window.printed, {theme}]") == ["light", "dark"]
     ui.page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    assert not ui.is_there("#search")
-    assert not ui.is_there("#older")
-    assert ui.is_there(".facts")
+    assert not ui.is_shown("#search")
+    assert not ui.is_shown("#older")
+    assert ui.is_shown(".facts")
     ui.page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

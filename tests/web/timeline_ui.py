@@ -29,7 +29,7 @@ FOCUSED = (
 
 
 class TimelineUi:
-    """The page with the actions of an agent."""
+    """The page in Chromium, with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
@@ -46,18 +46,18 @@ class TimelineUi:
     def element(self, name: str) -> Any:
         return self.page.driver.find_element(By.ID, name)
 
-    def is_there(self, selector: str) -> bool:
+    def is_shown(self, selector: str) -> bool:
         return bool(self.page.run(f"return document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"))
 
     def wait_for(self, selector: str) -> None:
         wait_until(
-            lambda: self.is_there(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
+            lambda: self.is_shown(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
     def sign_in(self, secret: str = "camille") -> "TimelineUi":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
-        wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_shown("#me") or self.is_shown("#trouble"), "an answer")
         return self
 
     def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineUi":
@@ -67,7 +67,7 @@ class TimelineUi:
         )
         self.page.run("document.getElementById('story').replaceChildren()")
         self.element("value").send_keys(value + Keys.ENTER)
-        wait_until(lambda: self.is_there("#story-title") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_shown("#story-title") or self.is_shown("#trouble"), "an answer")
         return self
 
     @property
@@ -82,13 +82,13 @@ class TimelineUi:
     def press(self, *keys: str) -> None:
         ActionChains(self.page.driver).send_keys(*keys).perform()
 
-    def tab_to(self, is_it: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
+    def tab_to(self, is_target: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
         """Press Tab until the element has the focus."""
         for _ in range(80):
-            if is_it(self.focused):
+            if is_target(self.focused):
                 return
             self.press(key)
-        raise AssertionError(f"never reached; at last {self.focused}")
+        raise AssertionError(f"not reached; focus on {self.focused}")
 
     @property
     def focused(self) -> list[str]:

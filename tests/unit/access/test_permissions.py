@@ -7,12 +7,10 @@ import pytest
 
 from models.roles import Role
 from streams.access.audit_records import PURPOSES, Purpose
-from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS, Operation
+from streams.access.permissions import CITIZEN_OPERATIONS, PERMISSIONS, READ_OPERATIONS
 from streams.api.middleware import OPERATIONS_BY_PATH
 
-HERE = Path(__file__).parents[3]
-
-LOCAL = {Operation.ADD_TOKEN, Operation.ROTATE_TOKEN, Operation.REVOKE_TOKEN}
+ROOT = Path(__file__).parents[3]
 
 
 def test_agents_may_not_erase_and_supervisors_see_no_citizen() -> None:
@@ -24,9 +22,9 @@ def test_agents_may_not_erase_and_supervisors_see_no_citizen() -> None:
 
 @pytest.mark.parametrize("name", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
 def test_roles_in_the_docs_equal_the_table(name: str) -> None:
-    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]*) \| ([^|]*) \|$", (HERE / name).read_text(), re.MULTILINE)
-    told = {role: [set(re.findall(r"`(\w+)`", cell)) for cell in cells] for role, *cells in rows if role in {*Role}}
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]*) \| ([^|]*) \|$", (ROOT / name).read_text(), re.MULTILINE)
+    table = {role: [set(re.findall(r"`(\w+)`", cell)) for cell in cells] for role, *cells in rows if role in {*Role}}
     for role in Role:
-        may_do, may_give = told[role]
+        may_do, may_give = table[role]
         assert may_do == {*map(str, PERMISSIONS[role] & {*OPERATIONS_BY_PATH.values()})}
         assert may_give == {*map(str, PURPOSES[role])}

@@ -61,8 +61,8 @@ class Desk:
 
     def at(self, seconds: float, *events: Event) -> None:
         self.breaches += self.worker.at(seconds, *events).count("sla.breached")
-        told, self.worker.reported = self.worker.reported, []
-        self.store.take([decode_sla(json.dumps(event).encode()) for event in told], {}, self.worker.now)
+        reported, self.worker.reported = self.worker.reported, []
+        self.store.take([decode_sla(json.dumps(event).encode()) for event in reported], {}, self.worker.now)
         self.store.release(self.worker.now)
 
     def until(self, seconds: float) -> None:
@@ -150,7 +150,7 @@ def test_waiting_call_of_a_late_log_is_sent(desk: Desk) -> None:
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
 def test_warning_is_sent_unless_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
     clock = SlaClockStub(1, START + timedelta(hours=2))
-    event = clock.at_risk(told_at=clock.at_risk().time + timedelta(days=age_days))
+    event = clock.at_risk(recorded_at=clock.at_risk().time + timedelta(days=age_days))
     later = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})})
     with notify_process.sending_store(tmp_path, DESK) as store:
         store.take([later], {}, START_MS)

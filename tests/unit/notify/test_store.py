@@ -152,7 +152,7 @@ def test_old_ended_clocks_are_deleted(store: Store) -> None:
 
 
 def test_held_back_incident_survives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
-    late = SlaClockStub(1).breached(told_at=NOON + timedelta(hours=1))
+    late = SlaClockStub(1).breached(recorded_at=NOON + timedelta(hours=1))
     with notify_process.sending_store(tmp_path, DESK) as store:
         store.take([late], {0: 1}, NOW)
         assert store.waiting() == {}
@@ -168,7 +168,7 @@ def test_held_back_incident_survives_a_restart_and_is_sent_once(tmp_path: Path) 
 
 def test_held_back_incident_that_ends_later_is_sent_with_its_end(store: Store) -> None:
     clock = SlaClockStub(1)
-    store.take([clock.breached(told_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
+    store.take([clock.breached(recorded_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
     store.take([clock.met(61)], {0: 2}, NOW)
     assert store.release(NOW + HOLD_MS) == 0
     first = following(store)
@@ -192,7 +192,7 @@ def test_old_incident_of_the_first_reading_is_not_sent(tmp_path: Path) -> None:
 
 def test_unsent_incident_is_sent_when_another_deadline_passes(store: Store) -> None:
     clock = SlaClockStub(1)
-    store.take([clock.breached(told_at=NOON + timedelta(days=10))], {0: 1}, NOW)
+    store.take([clock.breached(recorded_at=NOON + timedelta(days=10))], {0: 1}, NOW)
     assert store.waiting() == {}
     later = NOON + timedelta(days=12)
     store.take([clock.moved(10 * 24 * 60 + 1, later), clock.breached()], {0: 3}, NOW)

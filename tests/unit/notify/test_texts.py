@@ -29,7 +29,7 @@ EN = texts.IncidentFormatter("en", PARIS)
 
 
 def incident_of(clock: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
-    known = fold(None, clock.breached(told_at=clock.deadline_at + known_after))
+    known = fold(None, clock.breached(recorded_at=clock.deadline_at + known_after))
     assert known is not None
     assert known.breach is not None
     return known.breach
