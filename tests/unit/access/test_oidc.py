@@ -177,9 +177,7 @@ def test_known_key_does_not_wait_for_a_fetch(issuer: Issuer, seconds: int, kid: 
         before = issuer.requests
         clock.now += seconds + 1
         issuer.answers.clear()
-        first = asyncio.create_tauthenticate(
-            provider.authenticate(issuer.sign(RSAKey.generate_key(2048, {"kid": kid})))
-        )
+        first = asyncio.create_task(provider.authenticate(issuer.sign(RSAKey.generate_key(2048, {"kid": kid}))))
         await asyncio.to_thread(wait_until, lambda: issuer.requests > before, "the fetch of the keys")
         assert await provider.authenticate(issuer.sign())
         assert not first.done()
