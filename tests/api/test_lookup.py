@@ -164,22 +164,6 @@ def test_shared_number_merges_no_timelines(harness: ApiHarness, phone: str) -> N
     assert {entry["contact"] for entry in of_one["entries"]} == {"mail:ged:1"}
 
 
-def test_revoked_link_separates_timelines_immediately(
-    harness: ApiHarness, phone: str, case: str, story: list[str]
-) -> None:
-    def contacts() -> set[str]:
-        reply = harness.post("/v1/look-up", kind="phone", value=NUMBER).json()
-        return {one["contact"] for one in reply["contacts"]}
-
-    whole = contacts()
-    assert harness.post("/v1/links/revoke", one=phone, other=case, reason="mistaken").json()["holds"] is False
-    assert contacts() == {"call:standard:1", "call:standard:2"}
-    assert harness.post("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 404
-    assert harness.post("/v1/links/restore", one=case, other=phone).json()["holds"] is True
-    assert contacts() == whole
-    assert harness.post("/v1/links/restore", one=case, other=phone).status_code == 404
-
-
 def test_long_contact_returns_latest_entries_and_says_so(
     harness: ApiHarness, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

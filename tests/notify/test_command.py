@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from streams.kafka.ports import free_port
 from tests.support.alertmanager import WebhookReceiver, running, webhook_receiver
@@ -40,9 +39,9 @@ def settings(directory: Path, alertmanager: str, webhook: WebhookReceiver) -> tu
     return path, port
 
 
-def accueil(path: Path, *arguments: str, locale: str = "C") -> tuple[int, str]:
+def accueil(path: Path, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-P", "-m", "streams.cli.main", "--config", str(path), *arguments]
-    environment = {"PYTHONPATH": str(ROOT), "LC_ALL": locale, "PATH": ""}
+    environment = {"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PATH": ""}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -56,16 +55,12 @@ def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
         wait_until(hook.firing, "the alert")
 
 
-@pytest.mark.parametrize(
-    ("locale", "answer"),
-    [("C", "does not answer"), ("fr_FR.UTF-8", "ne répond pas")],
-)
-def test_test_command_names_unreachable_receivers(tmp_path: Path, locale: str, answer: str) -> None:
+def test_test_command_names_unreachable_receivers(tmp_path: Path) -> None:
     webhook = WebhookReceiver()
     path, _ = settings(tmp_path, "http://127.0.0.1:9", webhook)
-    code, text = accueil(path, "notify", "test", locale=locale)
+    code, text = accueil(path, "notify", "test")
     assert code == 70
-    assert [line.endswith(answer) for line in text.splitlines()] == [True, True]
+    assert [line.endswith("does not answer") for line in text.splitlines()] == [True, True]
 
 
 def test_command_serves_health_and_locks_its_directory(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from streams.privacy.citizen_finder import (
     MAX_IDENTITIES,
     AmbiguousSector,
     KafkaUnavailable,
-    SharedIdentity,
     TooManyIdentities,
     UnknownSubject,
 )
@@ -187,13 +186,6 @@ def test_citizen_with_too_many_links_is_not_partly_erased(world: World) -> None:
     assert world.erasures.finder.find("case:k1-many", "").contacts, "an export is possible, but incomplete"
     with pytest.raises(TooManyIdentities):
         world.erasures.finder.find_for_erasure("case:k1-many", "")
-
-
-def test_shared_identity_is_ambiguous(world: World) -> None:
-    world.write(call("call:a:4", 300, f"case:k1-other {PHONE}"))
-    with pytest.raises(SharedIdentity):
-        world.erasures.finder.find(PHONE, "")
-    assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1"]
 
 
 def test_marks_of_erased_contacts_expire_only_after_the_proof(world: World) -> None:

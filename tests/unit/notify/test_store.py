@@ -30,12 +30,6 @@ def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Me
     return message
 
 
-def test_digest_contains_each_incident_once(store: Store) -> None:
-    report_breaches(store, 1, 2, 3)
-    store.take([SlaClockStub(2).met()], {0: 4}, NOW)
-    assert [one.what for one in following(store).notices] == [ChangeKind.STARTED, ChangeKind.ENDED, ChangeKind.STARTED]
-
-
 def test_tried_message_stays_unchanged(store: Store) -> None:
     report_breaches(store, 1)
     tried = following(store)
@@ -87,19 +81,6 @@ def test_ended_incidents_of_the_first_reading_are_not_sent(tmp_path: Path) -> No
     assert store.topic("another") == {}
     assert store.is_sending
     store.close()
-
-
-def test_recreated_topic_may_contain_duplicates_until_its_end(store: Store) -> None:
-    clock = SlaClockStub(1)
-    paused = clock.paused(-300)
-    store.take([clock.started(), paused, clock.resumed(-240), clock.breached()], {0: 4}, NOW)
-    assert not store.is_rereading
-    store.topic("another")
-    assert store.is_rereading
-    assert store.take([paused], {0: 2}, NOW) == 0
-    store.catch_up()
-    assert not store.is_rereading
-    assert store.take([paused], {0: 3}, NOW) == 1
 
 
 @pytest.mark.parametrize("kept", [True, False])
