@@ -69,15 +69,6 @@ def test_waiting_caller_is_identified_by_queue_and_second() -> None:
     assert FR.summarise(replace(incident, service="")) == "Délai dépassé : RSA, appel, réponse sous 5 min"
 
 
-def test_late_incident_shows_when_it_became_known() -> None:
-    incident = incident_of(SlaClockStub(), timedelta(days=3, hours=2))
-    lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
-    assert lines[4:6] == [
-        "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
-        "Reported late: known on 2026-03-19 15:00 CET, 3 d 02 h later",
-    ]
-
-
 def test_incident_of_an_earlier_release_omits_unknown_facts() -> None:
     known = msgspec.to_builtins(incident_of(SlaClockStub(labels={"queue": "700"})))
     old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
