@@ -24,7 +24,7 @@ from streams.timeline.database import database_errors, lock, open_engine
 from streams.timeline.expiry import Cursor, Expired
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
-from streams.timeline.reader import EntryPosition, TimelineSnapshot
+from streams.timeline.reader import TimelineSnapshot
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
 from streams.timeline.schema_upgrade import migrate
 
@@ -214,12 +214,10 @@ class Timeline:
         with self.read_connection() as connection:
             return TimelineSnapshot(connection, caps).resolve_identities(identity)
 
-    def read(
-        self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
-    ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest `limit` entries of these owners before `before`, latest first. Raises `Unavailable`."""
+    def read(self, owners: Iterable[str], limit: int) -> Sequence[Mapping[str, Any]]:
+        """Return the latest `limit` entries of these owners, latest first. Raises `Unavailable`."""
         with self.read_connection() as connection:
-            return TimelineSnapshot(connection, self._caps).read([*owners], limit, before)
+            return TimelineSnapshot(connection, self._caps).read([*owners], limit)
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the entries of a contact, or its latest `limit` ones, earliest first. Raises `Unavailable`."""

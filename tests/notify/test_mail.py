@@ -1,4 +1,4 @@
-"""E-mail through a real SMTP server: STARTTLS and password, both languages, and outages."""
+"""E-mail through a real SMTP server: STARTTLS, password, refusals and outages."""
 
 import email
 import email.policy
@@ -130,8 +130,12 @@ def mailbox() -> Mailbox:
     return Mailbox()
 
 
-def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Path) -> None:
-    mail = MailHarness(tmp_path, options(mailbox.port))
+@pytest.fixture
+def mail(mailbox: Mailbox, tmp_path: Path) -> MailHarness:
+    return MailHarness(tmp_path, options(mailbox.port))
+
+
+def test_message_describes_the_breach_with_links(mailbox: Mailbox, mail: MailHarness) -> None:
     with smtp_server(mailbox):
         mail.report(SlaClockStub())
         mail.deliver()
@@ -173,8 +177,7 @@ def test_untrusted_server_receives_nothing(
     assert mailbox.messages == []
 
 
-def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, tmp_path: Path) -> None:
-    mail = MailHarness(tmp_path, options(mailbox.port))
+def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, mail: MailHarness) -> None:
     mail.report(SlaClockStub(1))
     with pytest.raises(NotMailedError, match="does not answer"):
         mail.deliver()
@@ -191,8 +194,7 @@ def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, tmp_
     assert digest.get_content().count("demarches/essai") == 4
 
 
-def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, tmp_path: Path) -> None:
-    mail = MailHarness(tmp_path, options(mailbox.port))
+def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, mail: MailHarness) -> None:
     mailbox.refusal = "554 Not this one"
     with smtp_server(mailbox):
         mail.report(SlaClockStub(1))
@@ -237,8 +239,7 @@ def test_permanently_refused_recipient_is_tried_again_after_an_hour(mailbox: Mai
     assert mail.store.refused() == {}
 
 
-def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_path: Path) -> None:
-    mail = MailHarness(tmp_path, options(mailbox.port))
+def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, mail: MailHarness) -> None:
     mailbox.quit_answer = "421 4.3.2 Closing"
     mail.report(SlaClockStub())
     with smtp_server(mailbox):
@@ -248,8 +249,7 @@ def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_pa
     assert mail.store.waiting() == {}
 
 
-def test_repeated_message_has_the_same_id(mailbox: Mailbox, tmp_path: Path) -> None:
-    mail = MailHarness(tmp_path, options(mailbox.port))
+def test_repeated_message_has_the_same_id(mailbox: Mailbox, mail: MailHarness) -> None:
     mail.report(SlaClockStub())
     with smtp_server(mailbox):
         for _ in range(2):  # killed before the delivery was recorded
