@@ -31,10 +31,10 @@ SECRETS: Final = [None, "", "Bearer", "Bearer wrong", "Basic camille", "camille"
 
 
 @pytest.fixture
-def harness(sqlite: ApiHarness) -> ApiHarness:
+def harness(sqlite_api: ApiHarness) -> ApiHarness:
     """API with one letter in each of two sectors."""
-    write(sqlite)
-    return sqlite
+    write(sqlite_api)
+    return sqlite_api
 
 
 def write(harness: ApiHarness) -> None:

@@ -29,8 +29,8 @@ def test_published_contract_is_kept() -> None:
     assert contract.find_incompatible_changes(contract.generate(), PUBLISHED) == []
 
 
-def test_contract_is_served(sqlite: ApiHarness) -> None:
-    assert sqlite.client.get("/openapi.json").json() == contract.generate()
+def test_contract_is_served(sqlite_api: ApiHarness) -> None:
+    assert sqlite_api.client.get("/openapi.json").json() == contract.generate()
     assert contract.generate()["openapi"].startswith("3.1")
 
 
@@ -105,12 +105,12 @@ OPERATIONS: Final = [
 
 @pytest.mark.parametrize(("path", "method", "mode"), OPERATIONS)
 def test_generated_requests_get_answers_of_the_contract(
-    sqlite: ApiHarness, path: str, method: str, mode: GenerationMode
+    sqlite_api: ApiHarness, path: str, method: str, mode: GenerationMode
 ) -> None:
-    sqlite.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
-    case, phone = (sqlite.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))
-    sqlite.write(letter("1", 0, f"{case} {phone}"))
-    route = openapi.from_asgi("/openapi.json", sqlite.app)[path][method]
+    sqlite_api.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
+    case, phone = (sqlite_api.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))
+    sqlite_api.write(letter("1", 0, f"{case} {phone}"))
+    route = openapi.from_asgi("/openapi.json", sqlite_api.app)[path][method]
 
     @settings(max_examples=50)
     @given(route.as_strategy(generation_mode=mode), st.sampled_from(["camille", "agent", "operator", "unknown"]))

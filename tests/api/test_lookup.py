@@ -19,11 +19,11 @@ from tests.support.timelines import breach_entry, sla_status_entry
 
 @pytest.mark.parametrize("typed", ["01 99 00 00 01", "+33 1 99 00 00 01", "0199000001", " 01.99.00.00.01 "])
 def test_number_in_any_notation_finds_the_citizen(
-    harness: ApiHarness, phone: str, case: str, story: list[str], typed: str
+    harness: ApiHarness, phone: str, case: str, entry_ids: list[str], typed: str
 ) -> None:
     reply = harness.post("/v1/look-up", kind="phone", value=typed).json()
     assert (reply["subject"], reply["sector"], reply["next"]) == (phone, SECTOR, None)
-    assert [entry["id"] for entry in reply["entries"]] == story[::-1]
+    assert [entry["id"] for entry in reply["entries"]] == entry_ids[::-1]
     assert [(one["identity"], one["linked_to"], one["why"]) for one in reply["identities"]] == [
         (phone, None, "asked"),
         (case, phone, "told_together"),
@@ -34,7 +34,7 @@ def test_number_in_any_notation_finds_the_citizen(
     assert reply["are_contacts_whole"]
 
 
-def test_open_contacts_come_first(harness: ApiHarness, story: list[str]) -> None:
+def test_open_contacts_come_first(harness: ApiHarness, entry_ids: list[str]) -> None:
     reply = harness.post("/v1/look-up", kind="case", value="D-2026-17").json()
     shown = [(one["contact"], one["state"], one["is_open"], one["entries"]) for one in reply["contacts"]]
     assert shown == [
@@ -47,9 +47,11 @@ def test_open_contacts_come_first(harness: ApiHarness, story: list[str]) -> None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 200])
-def test_pages_contain_each_entry_once_in_order(harness: ApiHarness, phone: str, story: list[str], limit: int) -> None:
+def test_pages_contain_each_entry_once_in_order(
+    harness: ApiHarness, phone: str, entry_ids: list[str], limit: int
+) -> None:
     first = harness.post("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
-    assert harness.read_pages(phone, first, limit) == story[::-1]
+    assert harness.read_pages(phone, first, limit) == entry_ids[::-1]
 
 
 def test_simultaneous_entries_of_many_identities_are_paged(harness: ApiHarness, case: str) -> None:
@@ -66,7 +68,9 @@ def test_simultaneous_entries_of_many_identities_are_paged(harness: ApiHarness, 
     assert all(happened_at[one] >= happened_at[next_one] for one, next_one in pairwise(found))
 
 
-def test_cursor_is_refused_for_another_timeline(harness: ApiHarness, phone: str, case: str, story: list[str]) -> None:
+def test_cursor_is_refused_for_another_timeline(
+    harness: ApiHarness, phone: str, case: str, entry_ids: list[str]
+) -> None:
     cursor = harness.post("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
     assert harness.post("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
     last = "B" if cursor[-1] == "A" else "A"
@@ -76,7 +80,9 @@ def test_cursor_is_refused_for_another_timeline(harness: ApiHarness, phone: str,
         assert refused.json()["type"] == "urn:accueil:problem:cursor"
 
 
-def test_contact_or_pseudonym_finds_its_citizen(harness: ApiHarness, phone: str, case: str, story: list[str]) -> None:
+def test_contact_or_pseudonym_finds_its_citizen(
+    harness: ApiHarness, phone: str, case: str, entry_ids: list[str]
+) -> None:
     of_contact = harness.post("/v1/look-up", kind="contact", value="form:demarches:1").json()
     of_case = harness.post("/v1/look-up", kind="pseudonym", value=case).json()
     assert of_contact == of_case
@@ -92,17 +98,17 @@ def test_contact_without_citizen_is_found_alone(harness: ApiHarness) -> None:
     assert (answer["citizen"], [entry["id"] for entry in answer["entries"]]) == (None, ids)
 
 
-def test_contact_entries_are_in_order(harness: ApiHarness, case: str, story: list[str]) -> None:
+def test_contact_entries_are_in_order(harness: ApiHarness, case: str, entry_ids: list[str]) -> None:
     answer = harness.post("/v1/contact", contact="mail:ged:1").json()
     assert [entry["type"] for entry in answer["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
     assert (answer["citizen"], answer["sector"], answer["contact"]["state"]) == (case, SECTOR, "closed")
 
 
-def test_contact_of_a_citizen_has_no_separate_timeline(harness: ApiHarness, story: list[str]) -> None:
+def test_contact_of_a_citizen_has_no_separate_timeline(harness: ApiHarness, entry_ids: list[str]) -> None:
     assert harness.post("/v1/timeline", subject="mail:ged:1").status_code == 404
 
 
-def test_unknown_subject_is_reported_and_recorded(harness: ApiHarness, story: list[str]) -> None:
+def test_unknown_subject_is_reported_and_recorded(harness: ApiHarness, entry_ids: list[str]) -> None:
     unknown = harness.pseudonym(IdentityKind.PHONE, "+33199000099")
     for path, body in (
         ("/v1/look-up", {"kind": "phone", "value": "01 99 00 00 99"}),
@@ -129,9 +135,9 @@ TYPED = (
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_every_operation_conceals_an_unknown_typed_value_in_the_audit(
-    sqlite: ApiHarness, story: list[str], typed: str
+    sqlite_api: ApiHarness, entry_ids: list[str], typed: str
 ) -> None:
-    sqlite.add(token("agent", Role.AGENT))
+    sqlite_api.add(token("agent", Role.AGENT))
     requests: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/v1/look-up", {"kind": "contact" if typed.count(":") > 1 else "pseudonym", "value": typed}),
         ("/v1/timeline", {"subject": typed}),
@@ -142,11 +148,11 @@ def test_every_operation_conceals_an_unknown_typed_value_in_the_audit(
     )
     for path, body in requests:
         for who in ("camille", "agent"):
-            sqlite.post(path, who, **body)
-    recorded = [one for one in sqlite.recorded() if one["whose"]]
+            sqlite_api.post(path, who, **body)
+    recorded = [one for one in sqlite_api.recorded() if one["whose"]]
     assert len(recorded) > 6
-    assert {one["whose"] for one in recorded if one["result"] == "not_found"} == {conceal(typed, sqlite.api.secret)}
-    log = b"".join(path.read_bytes() for path in (sqlite.directory / "audit").iterdir())
+    assert {one["whose"] for one in recorded if one["result"] == "not_found"} == {conceal(typed, sqlite_api.api.secret)}
+    log = b"".join(path.read_bytes() for path in (sqlite_api.directory / "audit").iterdir())
     assert typed.rpartition(":")[2].encode() not in log
 
 

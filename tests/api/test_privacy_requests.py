@@ -151,10 +151,10 @@ def test_failure_is_recorded_only_if_nothing_was_done(
 
 @CHANGES
 def test_cancelled_request_is_not_recorded_as_failed(
-    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
+    sqlite_api: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
 ) -> None:
     started, resume, done = Signal(), Signal(), Signal()
-    act, body = getattr(owner, name), make_body(sqlite, path)
+    act, body = getattr(owner, name), make_body(sqlite_api, path)
 
     def wait_and_act(*arguments: Any) -> Any:
         started.set()
@@ -165,7 +165,7 @@ def test_cancelled_request_is_not_recorded_as_failed(
     monkeypatch.setattr(owner, name, wait_and_act)
 
     async def cancel_request() -> None:
-        async with sqlite.connect() as client:
+        async with sqlite_api.connect() as client:
             request = asyncio.create_task(client.post(path, json=body))
             assert await asyncio.to_thread(started.wait, 60)
             request.cancel()
@@ -174,7 +174,7 @@ def test_cancelled_request_is_not_recorded_as_failed(
             assert await asyncio.to_thread(done.wait, 60)
 
     asyncio.run(cancel_request())
-    assert {one["result"] for one in sqlite.recorded()} == {"begun"}
+    assert {one["result"] for one in sqlite_api.recorded()} == {"begun"}
 
 
 def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarness, phone: str) -> None:
@@ -199,18 +199,20 @@ def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarn
 
 
 def test_refusal_does_not_need_the_database_and_is_recorded(
-    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch
+    sqlite_api: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_unavailable() -> Timeline:
         raise Unavailable("away")
 
-    sqlite.add(token("agent", Role.AGENT))
-    monkeypatch.setattr(sqlite.api, "open_timeline", be_unavailable)
-    case = sqlite.pseudonym(IdentityKind.CASE, CASE)
+    sqlite_api.add(token("agent", Role.AGENT))
+    monkeypatch.setattr(sqlite_api.api, "open_timeline", be_unavailable)
+    case = sqlite_api.pseudonym(IdentityKind.CASE, CASE)
     for path in ("/v1/export", "/v1/erasures"):
-        kinds = [sqlite.post(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
+        kinds = [
+            sqlite_api.post(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")
+        ]
         assert kinds == ["refused", "database"]
-    assert [(one["who"], one["result"], one["whose"]) for one in sqlite.recorded()] == [
+    assert [(one["who"], one["result"], one["whose"]) for one in sqlite_api.recorded()] == [
         ("agent", "refused", case),
         ("camille", "refused", case),
     ] * 2

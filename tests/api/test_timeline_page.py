@@ -74,18 +74,18 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     assert set(re.findall(r"\bsay\(\"(\w+)\"", sources)) - TEXTS["fr"].keys() == set()
 
 
-def test_page_contains_no_data_and_blocks_foreign_content(sqlite: ApiHarness) -> None:
-    page = sqlite.client.get("/")
+def test_page_contains_no_data_and_blocks_foreign_content(sqlite_api: ApiHarness) -> None:
+    page = sqlite_api.client.get("/")
     assert page.headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
     assert "http" not in POLICY
     assert page.headers["cache-control"] == "no-store"
     assert re.findall(r"<script(?![^>]*(?: src=|application/json))|<style| style=| on\w+=", page.text) == []
     for path in re.findall(r"(?:src|href)=\"(/(?:static|shared)/[^\"]+)\"", page.text):
-        asset = sqlite.client.get(path)
+        asset = sqlite_api.client.get(path)
         assert (asset.status_code, asset.headers["cache-control"]) == (200, "no-cache"), path
-        assert sqlite.client.get(path, headers={"if-none-match": asset.headers["etag"]}).status_code == 304
-    assert sqlite.recorded() == []
+        assert sqlite_api.client.get(path, headers={"if-none-match": asset.headers["etag"]}).status_code == 304
+    assert sqlite_api.recorded() == []
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_page_contains_no_data_and_blocks_foreign_content(sqlite: ApiHarness) ->
         ({"headers": {"cookie": "lang=<b>"}, "params": {"lang": "de"}}, "fr"),
     ],
 )
-def test_page_uses_the_chosen_language(sqlite: ApiHarness, request_options: dict[str, Any], language: str) -> None:
-    page = sqlite.client.get("/", **request_options)
+def test_page_uses_the_chosen_language(sqlite_api: ApiHarness, request_options: dict[str, Any], language: str) -> None:
+    page = sqlite_api.client.get("/", **request_options)
     assert f'<html lang="{language}"' in page.text
     assert ("lang=en" in page.headers.get("set-cookie", "")) == (request_options.get("params") == {"lang": "en"})
 
