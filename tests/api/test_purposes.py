@@ -19,9 +19,7 @@ API_PURPOSES: tuple[Purpose, ...] = get_args(get_args(Why)[0])
 
 
 @pytest.mark.parametrize(("role", "purpose"), list(product(Role, API_PURPOSES)))
-def test_other_purposes_are_refused_recorded_and_not_offered(
-    sqlite_api: ApiHarness, role: Role, purpose: Purpose
-) -> None:
+def test_role_may_give_only_its_purposes(sqlite_api: ApiHarness, role: Role, purpose: Purpose) -> None:
     caller = sqlite_api.pseudonym(IdentityKind.PHONE, NUMBER)
     sqlite_api.write(call("1", 0, caller))
     sqlite_api.add(token("sacha", role))

@@ -46,7 +46,7 @@ def accueil(path: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
+def test_notify_test_reaches_every_receiver(tmp_path: Path) -> None:
     with webhook_receiver() as hook, webhook_receiver() as webhook, running(tmp_path / "alertmanager", hook) as manager:
         path, _ = settings(tmp_path, manager.url, webhook)
         assert accueil(path, "notify", "test") == (0, "alertmanagers.local: accepted\nwebhooks.garde: accepted\n")
@@ -55,7 +55,7 @@ def test_test_command_reaches_every_receiver(tmp_path: Path) -> None:
         wait_until(hook.firing, "the alert")
 
 
-def test_test_command_names_unreachable_receivers(tmp_path: Path) -> None:
+def test_notify_test_names_unreachable_receivers(tmp_path: Path) -> None:
     webhook = WebhookReceiver()
     path, _ = settings(tmp_path, "http://127.0.0.1:9", webhook)
     code, text = accueil(path, "notify", "test")

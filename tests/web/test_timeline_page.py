@@ -66,7 +66,7 @@ def test_page_is_operable_by_keyboard(ui: TimelineUi) -> None:
     ui.page.assert_quiet()
 
 
-def test_summary_line_shows_the_essentials_and_missing_data(ui: TimelineUi) -> None:
+def test_summary_and_cards_show_targets_and_appointments(ui: TimelineUi) -> None:
     ui.open().sign_in().search(NUMBER)
     short = ui.page.text(".short").replace("\N{NO-BREAK SPACE}", " ")
     assert "4 affaires en cours" in short
@@ -89,7 +89,7 @@ def test_summary_line_shows_the_essentials_and_missing_data(ui: TimelineUi) -> N
     assert "2 faits" in cards[1]
 
 
-def test_list_is_filtered_and_equals_the_table_of_lanes(ui: TimelineUi) -> None:
+def test_filtered_list_matches_diagram_and_table(ui: TimelineUi) -> None:
     ui.open().sign_in().search(NUMBER)
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     marks = "return document.querySelectorAll('.picture [data-id]').length"

@@ -206,7 +206,7 @@ def test_citizen_looked_up_during_an_erasure_stays_on_the_page(ui: TimelineUi, a
     assert ui.is_shown("#story-title")
 
 
-def test_actions_without_permission_are_not_offered(ui: TimelineUi) -> None:
+def test_page_hides_actions_without_permission(ui: TimelineUi) -> None:
     for who in ("agent", "narrow"):
         ui.open(PHONE).sign_in(who).search(NUMBER)
         assert ui.is_shown(".facts")

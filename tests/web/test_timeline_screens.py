@@ -69,7 +69,7 @@ def test_axe_finds_no_violation_in_any_state(ui: TimelineUi, language: str, them
     [(WALL, "light"), (LAPTOP, "dark"), (TABLET, "light"), (ZOOMED, "dark"), (PHONE, "light"), (REFLOWED, "dark")],
     ids=["1920", "1366", "820", "zoomed", "390", "320"],
 )
-def test_no_screen_is_scrolled_sideways(ui: TimelineUi, size: tuple[int, int], theme: str) -> None:
+def test_page_fits_the_width_of_each_screen(ui: TimelineUi, size: tuple[int, int], theme: str) -> None:
     ui.open(size, "fr", theme).sign_in().search(NUMBER)
     ui.wait_for(".picture svg")
     for _ in range(2):
@@ -115,8 +115,8 @@ def test_print_shows_the_timeline_without_buttons(ui: TimelineUi) -> None:
     ui.page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-def test_no_motion_is_made(ui: TimelineUi) -> None:
-    """The page has no motion to reduce (WCAG 2.2, 2.3.3)."""
+def test_page_has_no_animation(ui: TimelineUi) -> None:
+    """WCAG 2.2, 2.3.3."""
     ui.open().sign_in().search(NUMBER)
     assert ui.page.run("return document.getAnimations().length") == 0
     css = "".join(httpx.get(f"{ui.served.url}/static/{name}.css").text for name in ("timeline", "story"))
