@@ -111,10 +111,7 @@ def _holds(name: str, near: str, far: str) -> str:
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[LinkRecord]:
-    """Return at most `limit` links with an identity at either end, including revoked ones, those with most contacts first.
-
-    Revoked links without contacts come last, as from `read_revocations`.
-    """
+    """Return at most `limit` links of an identity, those with most contacts first, revoked ones without any last."""
     contacts = func.count().label("contacts")
     query = (
         select(

@@ -16,7 +16,7 @@ from tests.support.timelines import entries_of, sla_status_entry
 
 
 def test_evidence_does_not_depend_on_the_direction_of_links(
-    harness: ApiHarness, phone: str, case: str, story: list[str]
+    harness: ApiHarness, phone: str, case: str, entry_ids: list[str]
 ) -> None:
     harness.write(letter("2", DAY, f"{case} {phone}"))
     with harness.reader.read_snapshot() as snapshot:
@@ -25,13 +25,13 @@ def test_evidence_does_not_depend_on_the_direction_of_links(
 
 
 def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
-    asked: list[str] = []
-    event.listen(harness.reader._engine, "before_cursor_execute", lambda *answer: asked.append(answer[2]))
+    statements: list[str] = []
+    event.listen(harness.reader._engine, "before_cursor_execute", lambda *answer: statements.append(answer[2]))
 
     def count() -> int:
-        asked.clear()
-        assert harness.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
-        return len(asked)
+        statements.clear()
+        assert harness.post("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
+        return len(statements)
 
     harness.write(letter("first", 0, f"{case} {harness.pseudonym(IdentityKind.PHONE, NUMBER)}"))
     few = count()
@@ -44,54 +44,53 @@ def test_number_of_queries_is_bounded(harness: ApiHarness, case: str) -> None:
     assert count() <= few + 1 < 10
 
 
-def test_cost_does_not_grow_with_contacts_of_a_link(sqlite: ApiHarness) -> None:
-    """A number on each letter of a procedure: only some contacts are counted, whether its link holds or was revoked."""
-    case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
+def test_cost_does_not_grow_with_the_contacts_of_a_valid_or_revoked_link(sqlite_api: ApiHarness) -> None:
+    case, phone = (sqlite_api.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
     link, steps = Link(case, phone), [0]
     (one,) = entries_of(letter("1", 0, f"{case} {phone}")[:1])
 
     def write(numbers: Iterable[int]) -> None:
         copied = [{"contact": f"mail:ged:{number}", "id": f"e{number}"} for number in numbers]
-        sqlite.timeline.write([msgspec.structs.replace(one, **names) for names in copied])
+        sqlite_api.timeline.write([msgspec.structs.replace(one, **names) for names in copied])
 
     def count(read_snapshot: Callable[[TimelineSnapshot], Any]) -> int:
         steps[0] = 0
-        with sqlite.reader.read_snapshot() as snapshot:
+        with sqlite_api.reader.read_snapshot() as snapshot:
             connection: Any = snapshot._connection.connection.driver_connection
             connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
             assert read_snapshot(snapshot)
             connection.set_progress_handler(None, 0)
         return steps[0]
 
-    looks = (
+    reads = (
         lambda snapshot: snapshot.find_evidence([link])[link].contacts == MAX_COUNTED,
         lambda snapshot: snapshot.find_evidence([link], ["rsa"])[link].contacts == MAX_COUNTED,
         lambda snapshot: snapshot.resolve_identities(phone).identities,
     )
-    of_revoked = (
+    reads_of_revoked = (
         lambda snapshot: [*snapshot.resolve_identities(phone).identities] == [phone],
         lambda snapshot: [one.contacts for one in snapshot.find_revoked_links(phone)] == [MAX_COUNTED],
     )
     some = range(MAX_COUNTED + 500)
     write(some)
-    few = [count(read_snapshot) for read_snapshot in looks]
-    sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
-    few += [count(read_snapshot) for read_snapshot in of_revoked]
-    sqlite.timeline.restore(link)
+    few = [count(read_snapshot) for read_snapshot in reads]
+    sqlite_api.timeline.revoke(link, 1, RevocationReason.SHARED)
+    few += [count(read_snapshot) for read_snapshot in reads_of_revoked]
+    sqlite_api.timeline.restore(link)
     write(range(len(some), 8 * len(some)))
-    many = [count(read_snapshot) for read_snapshot in looks]
-    sqlite.timeline.revoke(link, 1, RevocationReason.SHARED)
-    many += [count(read_snapshot) for read_snapshot in of_revoked]
+    many = [count(read_snapshot) for read_snapshot in reads]
+    sqlite_api.timeline.revoke(link, 1, RevocationReason.SHARED)
+    many += [count(read_snapshot) for read_snapshot in reads_of_revoked]
     assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
 
 
-def test_reader_cannot_write(harness: ApiHarness, story: list[str]) -> None:
+def test_reader_cannot_write(harness: ApiHarness, entry_ids: list[str]) -> None:
     with harness.reader.read_snapshot() as snapshot, pytest.raises(Exception, match=r"(?i)read.?only"):
         snapshot._connection.execute(text("DELETE FROM entries"))
-    assert len(harness.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
+    assert len(harness.post("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(entry_ids)
 
 
-def test_answer_uses_one_snapshot(harness: ApiHarness, phone: str, story: list[str]) -> None:
+def test_answer_uses_one_snapshot(harness: ApiHarness, phone: str, entry_ids: list[str]) -> None:
     with harness.reader.read_snapshot() as snapshot:
         before = snapshot.read([phone], 100)
         harness.write(call("3", 5 * DAY, phone))

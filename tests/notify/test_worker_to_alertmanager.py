@@ -1,4 +1,4 @@
-"""From event to receiver, with kills around the breach: each breach is exactly one alert."""
+"""From the event to Alertmanager, with kills around the breach: each breach is exactly one alert."""
 
 import signal
 from contextlib import closing
@@ -18,7 +18,7 @@ from tests.support.sla_chain import TARGET, SlaChain
 pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.timeout(600)]
 KILLS = 21
 CALLS = 8
-"""Each time."""
+"""Calls before each kill."""
 
 
 def breach_alerts(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]:
@@ -32,7 +32,9 @@ def breach_alerts(hook: WebhookReceiver) -> dict[str, set[tuple[str, datetime]]]
     return found
 
 
-def test_workers_and_notify_killed_around_the_breach(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_each_breach_is_one_alert_if_workers_and_notifier_are_killed_around_it(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     chance = Random(KILLS)
     with webhook_receiver() as hook, running(tmp_path / "alertmanager", hook) as manager:
         chain = SlaChain(own_kafka, tmp_path, manager, show_seconds=5)
@@ -45,15 +47,15 @@ def test_workers_and_notify_killed_around_the_breach(own_kafka: EmbeddedKafka, t
             for number in range(KILLS):
                 chain.call(CALLS)
                 child = children[number % 3]
-                lives = len(child.exits)
+                exits = len(child.exits)
                 moment = TARGET.total_seconds() + chance.uniform(-0.5, 1.5)
                 wait_until(lambda moment=moment: chain.seconds_since_last() > moment, "the moment of the breach")
-                wait_until(lambda child=child: child.alive, "it to live")
+                wait_until(lambda child=child: child.alive, "the process to run")
                 child.kill()
-                wait_until(lambda child=child, lives=lives: len(child.exits) > lives, "its end")
+                wait_until(lambda child=child, exits=exits: len(child.exits) > exits, "the end of the process")
             wait_until(
                 lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
-                "all",
+                "all alerts",
                 90,
                 lambda: chain.deadlines.keys() - breach_alerts(hook).keys(),
             )
@@ -78,10 +80,13 @@ def test_calls_that_ended_long_ago_cause_no_alert(own_kafka: EmbeddedKafka, tmp_
             chain.call_long_ago(200, ago)
             with closing(Store(tmp_path / "data" / "notify", Receivers())) as store:
                 wait_until(
-                    lambda: store.unsent() == {("breached", "ended"): 200}, "all to be counted", 60, store.unsent
+                    lambda: store.unsent() == {("breached", "ended"): 200},
+                    "all incidents to be counted",
+                    60,
+                    store.unsent,
                 )
             chain.call(3)
-            wait_until(lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(), "what happens now", 60)
+            wait_until(lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(), "the alerts of the new calls", 60)
     assert breach_alerts(hook).keys() == chain.deadlines.keys()
 
 
@@ -91,11 +96,11 @@ def test_stop_across_500_deadlines_causes_500_late_alerts(own_kafka: EmbeddedKaf
         with chain.child("notify", "notify").start(), chain.child("one", "worker") as worker:
             chain.call(500)
             late_seconds = TARGET.total_seconds() + LATE_MS / 1000 + 1
-            wait_until(lambda: chain.seconds_since_last() > late_seconds, "it to be late")
+            wait_until(lambda: chain.seconds_since_last() > late_seconds, "the breaches to be late")
             worker.start()
             wait_until(
                 lambda: breach_alerts(hook).keys() >= chain.deadlines.keys(),
-                "all",
+                "all alerts",
                 90,
                 lambda: len(breach_alerts(hook)),
             )

@@ -1,14 +1,11 @@
-"""A citizen who shares some numbers with others: his events, audit records and export."""
+"""Sample citizen who shares some numbers with others: events, audit records and export."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.events import Event
 from streams.cli.sla import EXAMPLE
-from streams.core.contacts import contact as core
-from streams.core.contacts.contact import Contact
 from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.privacy.citizen_finder import CitizenFinder
@@ -18,15 +15,16 @@ from streams.settings.sla_file import load_policies
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.timelines import call, entries_of
+from tests.support.worker_state import WorkerState
 
 LANDLINE, OTHER, FORMER = "phone:k1-landline", "case:k1-other", "phone:k1-former"
-NASTY = 'mail:mailroom/<img src=x onerror="alert(1)">:1'
+HOSTILE_CONTACT = 'mail:mailroom/<img src=x onerror="alert(1)">:1'
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 11, 26, 5, tzinfo=UTC)
 
 
 def events() -> list[Event]:
-    letter = {"subject": NASTY, "site": "siege", "service": "mdph"}
+    letter = {"subject": HOSTILE_CONTACT, "site": "siege", "service": "mdph"}
     return [
         *call("call:a:own", 0, f"{CASE} {PHONE}"),
         make("feedback.given", 90, subject="call:a:own", scale="csat_1_5", score=2),
@@ -40,18 +38,14 @@ def events() -> list[Event]:
 
 
 def fill(timeline: Timeline, published: list[Event]) -> CitizenFinder:
-    """Write the rows as the worker would, and return a finder for them."""
-    policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
+    """Write the timelines and the rows of these events, with their SLA clocks, and return a finder for them."""
+    policies, state = load_policies(EXAMPLE), WorkerState()
     timeline.write(entries_of(published))
     for event in published:
-        row = core.fold(rows.get(event.subject.encode()), event)
+        state.fold([event])
+        row = state.rows[event.subject.encode()]
         row.clocks, _ = advance(row.clocks, clock_intervals(row), policies, START_MS)
-        rows[event.subject.encode()] = row
-
-    def read(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        return {key: value for key, row in rows.items() if wanted(key, value := core.encode(row))}
-
-    return CitizenFinder(timeline, read)
+    return CitizenFinder(timeline, state.read)
 
 
 def records() -> list[dict[str, Any]]:
@@ -75,10 +69,12 @@ def records() -> list[dict[str, Any]]:
     ]
 
 
-def collect(timeline: Timeline, finder: CitizenFinder, asked: str) -> PersonalData:
-    kept = [RetentionRule("timelines", "timeline.db", 92, "after it was closed")]
-    return collect_personal_data(timeline, finder, asked, "", records, kept, NOW)
+def collect(timeline: Timeline, finder: CitizenFinder, subject: str) -> PersonalData:
+    rules = [RetentionRule("timelines", "timeline.db", 92, "after it was closed")]
+    return collect_personal_data(timeline, finder, subject, "", records, rules, NOW)
 
 
-def written(timeline: Timeline, finder: CitizenFinder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
-    return b"".join(write(collect(timeline, finder, asked), kind, language, ZONE))
+def written(
+    timeline: Timeline, finder: CitizenFinder, kind: Format, language: str = "en", subject: str = PHONE
+) -> bytes:
+    return b"".join(write(collect(timeline, finder, subject), kind, language, ZONE))

@@ -1,22 +1,18 @@
 """Erasure requests: stored before publication, completed by a later request, proved once, deleted in time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from models.events import Event, PersonalDataErased
+from models.events import Event
 from models.timestamps import milliseconds
-from streams.core.contacts import contact as core
-from streams.core.contacts.contact import Contact
-from streams.core.timeline import entries
 from streams.privacy.citizen_finder import (
     MAX_IDENTITIES,
     AmbiguousSector,
     KafkaUnavailable,
-    SharedIdentity,
     TooManyIdentities,
     UnknownSubject,
 )
@@ -26,91 +22,70 @@ from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
 from tests.support.timelines import call, entries_of, sla_status_entry
+from tests.support.worker_state import WorkerState
 
 DAY_MS = 86_400_000
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
 class World:
-    """Timelines with the effects of Kafka and the worker. Kafka accepts `room` events and is then unavailable."""
+    """Timelines with a worker and Kafka."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self.timeline, self.room, self.now = timeline, 1000, NOW
-        self.rows: dict[bytes, Contact] = {}
-        self.told: list[PersonalDataErased] = []
+        self.timeline, self.state, self.now = timeline, WorkerState(), NOW
         self.proofs: list[str] = []
         self.erasures = Erasures(
             timeline,
-            self.read,
-            self.deliver,
+            self.state.read,
+            self.state.publish,
             RetentionPeriods(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS),
             lambda: self.now,
         )
 
-    def tell(self, events: Sequence[Event]) -> None:
+    def write(self, events: Sequence[Event]) -> None:
         self.timeline.write(entries_of(events))
-        for event in events:
-            self._fold(event)
+        self.state.fold(events)
 
-    def read(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        return {key: value for key, row in self.rows.items() if wanted(key, value := core.encode(row))}
-
-    def deliver(self, events: Sequence[PersonalDataErased]) -> None:
-        self.told += events[: self.room]
-        self.room -= len(events)
-        if self.room < 0:
-            raise KafkaUnavailable("stopped")
-
-    def work(self) -> None:
-        """Fold the published events and write the entries."""
-        for event in self.told:
-            before = self.rows.get(event.subject.encode())
-            after = self._fold(event)
-            if after is not before:
-                self.timeline.write([entries.decode(entries.record(event, after)[1])])
+    def apply_erasures(self) -> None:
+        self.state.apply_erasures(self.timeline)
 
     def look(self, name: str) -> dict[str, Any]:
         found = self.erasures.look(name, self.proofs.append)
         assert found is not None
         return to_fields(found)
 
-    def erase(self, asked: str) -> str:
-        found = self.erasures.finder.find_for_erasure(asked, "")
+    def erase(self, subject: str) -> str:
+        found = self.erasures.finder.find_for_erasure(subject, "")
         request = self.erasures.begin(make_request_id(), found.contacts, found.sector, "camille")
         self.erasures.publish_pending()
         return request.id
-
-    def _fold(self, event: Event) -> Contact:
-        key = event.subject.encode()
-        self.rows[key] = core.fold(self.rows.get(key), event)
-        return self.rows[key]
 
 
 @pytest.fixture
 def world(timeline: Timeline) -> World:
     world = World(timeline)
-    world.tell(
+    world.write(
         [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 99, PHONE), *call("call:a:3", 200, "phone:k1-b")]
     )
     return world
 
 
 def test_partly_published_erasure_is_completed_later(world: World) -> None:
-    world.room = 1
+    world.state.room = 1
     with pytest.raises(KafkaUnavailable):
         world.erase(CASE)
-    world.work()
+    world.apply_erasures()
     assert world.timeline.read_contact("call:a:1") == []
     with pytest.raises(UnknownSubject):  # the other contacts cannot be found any more
         world.erasures.finder.find(CASE, "")
     with world.timeline.read_connection() as connection:
         (open_,) = requests.read_unpublished(connection)
     assert world.look(open_.id)["state"] == "begun"
-    world.room = 1000
+    world.state.room = 1000
     assert world.erasures.publish_pending() == 1
     assert world.erasures.publish_pending() == 0
-    assert len({event.id for event in world.told}) == 2 < len(world.told)
-    world.work()
+    assert len({event.id for event in world.state.erased}) == 2 < len(world.state.erased)
+    world.apply_erasures()
     assert world.look(open_.id)["proof"]["kept_as_erased"] == 2
     assert world.timeline.read_contact("call:a:2") == []
     assert len(world.timeline.read_contact("call:a:3")) == 3
@@ -120,7 +95,7 @@ def test_proof_is_made_once_after_all_data_is_erased(world: World) -> None:
     name = world.erase(PHONE)
     world.timeline.write([], [sla_status_entry("call:a:2", 1, answer=2)])  # like any contact
     assert (world.look(name)["state"], world.proofs) == ("told", [])
-    world.work()
+    world.apply_erasures()
     assert not world.timeline.read_sla_targets(["call:a:2"])
     first = world.look(name)
     world.now += timedelta(days=1)
@@ -128,14 +103,14 @@ def test_proof_is_made_once_after_all_data_is_erased(world: World) -> None:
     assert world.proofs == [first["sha256"]]
     assert (first["proof"]["entries_before"], first["proof"]["links_before"], first["proof"]["rows"]) == (6, 1, 2)
     with world.timeline.read_connection() as connection:
-        assert requests.list_contacts(connection, name) == [], "whose it was is known no longer"
+        assert requests.list_contacts(connection, name) == [], "the citizen is not known any more"
     assert world.erasures.look("0" * 32, world.proofs.append) is None
 
 
 def test_unpolled_erasure_is_proved_nightly_and_its_contacts_are_deleted(world: World) -> None:
     name, other = world.erase(CASE), world.erase("phone:k1-b")
-    world.told = [event for event in world.told if event.subject != "call:a:3"]
-    world.work()
+    world.state.erased = [event for event in world.state.erased if event.subject != "call:a:3"]
+    world.apply_erasures()
     recorded: list[tuple[str, str]] = []
     assert world.erasures.prove(lambda request, sha256: recorded.append((request, sha256))) == (1, 1)
     assert recorded == [(name, world.look(name)["sha256"])]
@@ -147,16 +122,16 @@ def test_unpolled_erasure_is_proved_nightly_and_its_contacts_are_deleted(world: 
 
 
 def test_remaining_row_prevents_the_proof(world: World) -> None:
-    kept = dict(world.rows)
+    kept = dict(world.state.rows)
     name = world.erase(PHONE)
-    world.work()
-    world.rows = kept  # the state was lost and rebuilt from the remaining events
+    world.apply_erasures()
+    world.state.rows = kept  # the state was lost and rebuilt from the remaining events
     assert world.look(name)["state"] == "told"
 
 
 def test_open_reader_of_the_write_ahead_log_prevents_the_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = world.erase(PHONE)
-    world.work()
+    world.apply_erasures()
     monkeypatch.setattr(Timeline, "truncate_log", lambda _: False)
     assert (world.look(name)["state"], world.proofs) == ("told", [])
     monkeypatch.undo()
@@ -164,42 +139,41 @@ def test_open_reader_of_the_write_ahead_log_prevents_the_proof(world: World, mon
 
 
 def test_contacts_missing_in_the_timelines_are_found_in_the_state(world: World) -> None:
-    for event in [*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")]:
-        world._fold(event)
+    world.state.fold([*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")])
     assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
 
 
 def test_erasure_is_limited_to_one_sector(world: World) -> None:
-    world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
-    world.tell([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
+    world.write([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
+    world.write([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
     with pytest.raises(AmbiguousSector) as several:
         world.erasures.finder.find_sector(CASE)
     assert several.value.args == ("routes", "social")
     found = world.erasures.finder.find(CASE, "social")
-    assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "of the calls no sector was told"
+    assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "the calls have no sector"
 
 
 def test_late_event_without_sector_does_not_prevent_erasure(world: World) -> None:
-    world.tell([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
-    del world.rows[b"mail:a:1"]  # expired after its end
-    world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
-    for asked in ("case:k1-late", "mail:a:1"):
-        assert world.erasures.finder.find_sector(asked) == "social"
-        found = world.erasures.finder.find_for_erasure(asked, "social")
+    world.write([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
+    del world.state.rows[b"mail:a:1"]  # expired after its end
+    world.write([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
+    for subject in ("case:k1-late", "mail:a:1"):
+        assert world.erasures.finder.find_sector(subject) == "social"
+        found = world.erasures.finder.find_for_erasure(subject, "social")
         assert (found.contacts, [*found.rows]) == (["mail:a:1"], ["mail:a:1"])
-    world.rows.clear()
+    world.state.rows.clear()
     world.timeline.write(entries_of(call("call:a:7", 0, "case:k1-none")))
-    assert world.erasures.finder.find_sector("case:k1-none") == "", "none was ever told"
+    assert world.erasures.finder.find_sector("case:k1-none") == "", "no event had a sector"
 
 
 def test_citizen_with_many_identities_is_erased_completely(world: World) -> None:
     phones = [f"phone:k1-{number:03}" for number in range(100)]
     for number, phone in enumerate(phones):
-        world.tell(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
-        world.tell(call(f"call:a:alone-{number}", number, phone))
-    assert not world.timeline.resolve_identities("case:k1-many").is_whole, "as much as a page follows"
+        world.write(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
+        world.write(call(f"call:a:alone-{number}", number, phone))
+    assert not world.timeline.resolve_identities("case:k1-many").is_whole, "a look-up follows fewer identities"
     name = world.erase("case:k1-many")
-    world.work()
+    world.apply_erasures()
     assert world.look(name)["proof"]["contacts"] == 200
     assert not world.timeline.read(["case:k1-many", *phones], 9)
 
@@ -209,24 +183,17 @@ def test_citizen_with_too_many_links_is_not_partly_erased(world: World) -> None:
         letter = make("letter.arrived", number, subject=f"mail:a:{number}", pages=1)
         identities = f"case:k1-many phone:k1-{number} email:k1-{number}"
         world.timeline.write(entries_of([letter.model_copy(update={"identities": identities})]))
-    assert world.erasures.finder.find("case:k1-many", "").contacts, "an export says that it is not whole"
+    assert world.erasures.finder.find("case:k1-many", "").contacts, "an export is possible, but incomplete"
     with pytest.raises(TooManyIdentities):
         world.erasures.finder.find_for_erasure("case:k1-many", "")
 
 
-def test_shared_identity_is_ambiguous(world: World) -> None:
-    world.tell(call("call:a:4", 300, f"case:k1-other {PHONE}"))
-    with pytest.raises(SharedIdentity):
-        world.erasures.finder.find(PHONE, "")
-    assert world.erasures.finder.find(CASE, "").contacts == ["call:a:1"]
-
-
 def test_marks_of_erased_contacts_expire_only_after_the_proof(world: World) -> None:
     proved = world.erase(PHONE)
-    world.work()
+    world.apply_erasures()
     world.look(proved)
     other = world.erasures.begin(make_request_id(), ["call:a:3"], "", "camille").id
-    at = milliseconds(world.told[0].time)
+    at = milliseconds(world.state.erased[0].time)
     with world.timeline.write_transaction() as connection:
         assert requests.delete_expired(connection, at, at) == 0
         assert requests.delete_expired(connection, at + 1, at + 1) == 3

@@ -1,4 +1,4 @@
-"""SLA entries of a timeline: later knowledge withdraws wrong breaches."""
+"""A late report of an end in time withdraws the breach from the timeline."""
 
 import pytest
 

@@ -24,17 +24,17 @@ Files = list[tuple[str, list[bytes]]]
 
 def chain(*sizes: int, after: ChainPosition = START) -> tuple[Files, Head, list[ChainPosition]]:
     """Files of this many lines, their head, and all positions."""
-    mark, files, marks = after, [], []
+    position, files, positions = after, [], []
     for number, size in enumerate(sizes, 1):
         lines = []
         for n in range(size):
-            record = {"operation": BEGIN, "previous": mark.hash} if n == 0 else {"who": "guichet", "n": n}
-            line, mark = add(mark, record)
+            record = {"operation": BEGIN, "previous": position.hash} if n == 0 else {"who": "guichet", "n": n}
+            line, position = add(position, record)
             lines.append(line)
-            marks.append(mark)
+            positions.append(position)
         files.append((f"{number:06d}.jsonl", lines))
     name, lines = files[-1]
-    return files, Head(name, sum(map(len, lines)), *mark, "2026-11"), marks
+    return files, Head(name, sum(map(len, lines)), *position, "2026-11"), positions
 
 
 def first(report: VerificationReport) -> Finding:
@@ -47,12 +47,12 @@ def read_again(content: bytes) -> list[bytes]:
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
-FILES, HEAD, MARKS = chain(4, 1, 5)
+FILES, HEAD, POSITIONS = chain(4, 1, 5)
 
 
 def test_intact_chain_has_no_findings() -> None:
-    assert verify(FILES, HEAD) == VerificationReport([], 10, START, MARKS[-1])
-    assert all(verify(FILES, HEAD, mark).findings == [] for mark in MARKS)
+    assert verify(FILES, HEAD) == VerificationReport([], 10, START, POSITIONS[-1])
+    assert all(verify(FILES, HEAD, position).findings == [] for position in POSITIONS)
     assert verify([], EMPTY_HEAD) == verify([], None) == VerificationReport()
 
 
@@ -90,34 +90,34 @@ def test_missing_file_is_found() -> None:
 
 
 def test_pruned_files_are_no_damage() -> None:
-    through = MARKS[4]
-    line, mark = add(
-        MARKS[-1], {"operation": PRUNE, "through_sequence": through.sequence, "through_hash": through.hash}
+    through = POSITIONS[4]
+    line, position = add(
+        POSITIONS[-1], {"operation": PRUNE, "through_sequence": through.sequence, "through_hash": through.hash}
     )
     files = [*FILES[:2], (FILES[2][0], [*FILES[2][1], line])]
-    head = Head(HEAD.file, HEAD.size + len(line), *mark, HEAD.month)
+    head = Head(HEAD.file, HEAD.size + len(line), *position, HEAD.month)
     for begin in range(3):  # also if the pruning process was killed in between
         assert verify(files[begin:], head).findings == []
     assert verify(files[2:], head).begun == through
 
 
 def test_lines_after_the_head_are_followed_while_complete() -> None:
-    short = Head("000003.jsonl", len(b"".join(FILES[2][1][:3])), *MARKS[7], "2026-11")
-    assert verify(FILES, short) == VerificationReport([], 10, START, MARKS[-1])
+    short = Head("000003.jsonl", len(b"".join(FILES[2][1][:3])), *POSITIONS[7], "2026-11")
+    assert verify(FILES, short) == VerificationReport([], 10, START, POSITIONS[-1])
     torn = [*FILES[:2], (FILES[2][0], [*FILES[2][1][:4], FILES[2][1][4][:30]])]
-    assert verify(torn, short) == VerificationReport([], 9, START, MARKS[-2], 30)
+    assert verify(torn, short) == VerificationReport([], 9, START, POSITIONS[-2], 30)
 
 
 def test_rewritten_history_is_found_by_the_expected_hash() -> None:
     name = FILES[0][0]
-    line, mark = add(START, {"operation": BEGIN, "previous": START.hash, "at": "another"})
+    line, position = add(START, {"operation": BEGIN, "previous": START.hash, "at": "another"})
     lines = [line]
     for n in range(1, 10):
-        line, mark = add(mark, {"n": n})
+        line, position = add(position, {"n": n})
         lines.append(line)
-    head = Head(name, sum(map(len, lines)), *mark, "2026-11")
+    head = Head(name, sum(map(len, lines)), *position, "2026-11")
     assert verify([(name, lines)], head).findings == []
-    assert first(verify([(name, lines)], head, MARKS[3])) == Finding(name, 4, Damage.REWRITTEN)
+    assert first(verify([(name, lines)], head, POSITIONS[3])) == Finding(name, 4, Damage.REWRITTEN)
     assert first(verify([(name, lines)], head, ChainPosition(11, "a" * 64))) == Finding(name, 11, Damage.TRUNCATED, 11)
 
 

@@ -109,7 +109,7 @@ def test_incidents_match_the_clocks(history: list[Knowledge], delay: tuple[int, 
         if risk is not None and risk.ended_at is None:
             assert risks
         elif risks and not clock.is_overdue and not clock.is_paused:
-            raise AssertionError("nobody was warned")
+            raise AssertionError("no warning began")
     started = [one.incident.id for one in changes if one.what is ChangeKind.STARTED]
     ended = [one.incident.id for one in changes if one.what is ChangeKind.ENDED]
     assert len(set(started)) == len(started)
@@ -124,8 +124,8 @@ def test_rebuilt_worker_state_causes_no_new_breach(history: list[Knowledge], del
     known: ClockIncidents | None = None
     _, news = advance((), [clock_interval(last)], rules, START + last.now * MINUTE)
     events_of: list[Change] = []
-    for told_at in (last.now, last.now + 60):
-        now, before = START + told_at * MINUTE, known
+    for recorded_at in (last.now, last.now + 60):
+        now, before = START + recorded_at * MINUTE, known
         for one in news:
             known = fold(known, decode_sla(record(b"form:demarches/essai:1", "social", one, now)[1]))
         if known is not None:

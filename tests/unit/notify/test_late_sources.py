@@ -48,7 +48,7 @@ LIVES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
 }
 """Source → events of a contact, three hours apart, which is longer than any target."""
-PROMISED = [source for source in LIVES if not source.startswith("appointment")]
+WITH_TARGETS = [source for source in LIVES if not source.startswith("appointment")]
 DESK = Receivers(("manager",), {"desk": ("breached", "at_risk")})
 
 
@@ -61,8 +61,8 @@ class Desk:
 
     def at(self, seconds: float, *events: Event) -> None:
         self.breaches += self.worker.at(seconds, *events).count("sla.breached")
-        told, self.worker.reported = self.worker.reported, []
-        self.store.take([decode_sla(json.dumps(event).encode()) for event in told], {}, self.worker.now)
+        reported, self.worker.reported = self.worker.reported, []
+        self.store.take([decode_sla(json.dumps(event).encode()) for event in reported], {}, self.worker.now)
         self.store.release(self.worker.now)
 
     def until(self, seconds: float) -> None:
@@ -103,7 +103,7 @@ def life(source: str, number: int, begins_at: float, steps: int = 3) -> list[Eve
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with notify_process.telling(tmp_path, DESK) as store:
+    with notify_process.sending_store(tmp_path, DESK) as store:
         yield Desk(store)
 
 
@@ -113,12 +113,12 @@ def test_contacts_of_a_new_source_are_counted_and_not_sent(desk: Desk, source: s
     desk.report(180, [event for number in range(5) for event in life(source, number, -30 * DAY + number)], size)
     assert desk.sent == []
     assert desk.unsent("breached") == desk.breaches
-    assert (desk.breaches > 0) is (source in PROMISED)
+    assert (desk.breaches > 0) is (source in WITH_TARGETS)
     assert desk.store.count_open() == {}
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-@pytest.mark.parametrize("source", PROMISED)
+@pytest.mark.parametrize("source", WITH_TARGETS)
 def test_contacts_of_a_nightly_file_are_counted_and_not_sent(desk: Desk, source: str, size: int) -> None:
     for night in range(1, 4):
         begins_at = night * DAY - 10 * HOUR
@@ -128,7 +128,7 @@ def test_contacts_of_a_nightly_file_are_counted_and_not_sent(desk: Desk, source:
     assert desk.unsent("breached") == desk.breaches >= 15
 
 
-@pytest.mark.parametrize("source", [source for source in PROMISED if source[0] in "mef"])
+@pytest.mark.parametrize("source", [source for source in WITH_TARGETS if source[0] in "mef"])
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
 def test_open_contact_is_sent_unless_older_than_max_age(
     desk: Desk, source: str, age_days: float, is_sent: bool
@@ -149,10 +149,10 @@ def test_waiting_call_of_a_late_log_is_sent(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("age_days", "is_sent"), [(2, True), (4, False)])
 def test_warning_is_sent_unless_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
-    promise = SlaClockStub(1, START + timedelta(hours=2))
-    event = promise.at_risk(told_at=promise.at_risk().time + timedelta(days=age_days))
+    clock = SlaClockStub(1, START + timedelta(hours=2))
+    event = clock.at_risk(recorded_at=clock.at_risk().time + timedelta(days=age_days))
     later = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})})
-    with notify_process.telling(tmp_path, DESK) as store:
+    with notify_process.sending_store(tmp_path, DESK) as store:
         store.take([later], {}, START_MS)
         store.release(START_MS + HOLD_MS)
         message = store.next_message("desk", 1, 1000, after_outage=True)

@@ -45,55 +45,55 @@ def phone(harness: ApiHarness) -> str:
 
 
 def test_export_contains_only_the_citizens_data(harness: ApiHarness, phone: str) -> None:
-    answer = harness.ask("/v1/export", subject=phone)
+    answer = harness.post("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
     named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
-    assert re.fullmatch(named, answer.headers["content-disposition"]), "of whom it is, the name does not say"
-    held = answer.json()
-    assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    assert [one["reason"] for one in held["withheld"]] == ["shared"]
-    page = harness.ask("/v1/export", subject=phone, format="html", language="en")
+    assert re.fullmatch(named, answer.headers["content-disposition"]), "the file name contains no identity"
+    export = answer.json()
+    assert {one["contact"] for one in export["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
+    assert [one["reason"] for one in export["withheld"]] == ["shared"]
+    page = harness.post("/v1/export", subject=phone, format="html", language="en")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert '<html lang="en">' in page.text
-    paper = harness.ask("/v1/export", subject=phone, format="pdf")
+    paper = harness.post("/v1/export", subject=phone, format="pdf")
     assert len(PdfReader(BytesIO(paper.content)).pages) >= 1
     assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "shown", phone)
     ] * 3
-    assert len(harness.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
+    assert len(harness.post("/v1/export", subject=phone).json()["accesses"]) == 3, "an export is an access too"
 
 
 def test_failed_export_is_recorded(harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
-    assert harness.ask("/v1/export", subject=phone, format="pdf").status_code == 500
+    monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("missing glyph")))
+    assert harness.post("/v1/export", subject=phone, format="pdf").status_code == 500
     assert [(one["operation"], one["result"], one["whose"]) for one in harness.recorded()] == [
         ("export", "failed", phone)
     ]
 
 
 def test_erasure_is_published_applied_and_proved(harness: ApiHarness, phone: str) -> None:
-    begun = harness.ask("/v1/erasures", subject=phone)
+    begun = harness.post("/v1/erasures", subject=phone)
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
     address = f"/v1/erasures/{begun.json()['id']}"
     (still_open,) = harness.get("/v1/erasures").json()["erasures"]
     assert (still_open["id"], still_open["sector"], still_open["contacts"]) == (begun.json()["id"], "social", 3)
     harness.add(token("other-sector", sectors=("routes",)))
     elsewhere = harness.get("/v1/erasures", "other-sector")
-    assert elsewhere.json() == {"erasures": []}, "each sector's are its own"
+    assert elsewhere.json() == {"erasures": []}
     assert harness.get(address).json()["proof"] is None
-    harness.work()
+    harness.state.apply_erasures(harness.timeline)
     found = harness.get(address).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
-    assert harness.get(address).json() == found, "a proof stays as it is"
+    assert harness.get(address).json() == found, "a proof does not change"
     assert harness.get("/v1/erasures").json() == {"erasures": []}
     canonical = json.dumps(found["proof"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
+    assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"]
     proved = [one["whose"] for one in harness.recorded() if one["result"] == "proved"]
     assert proved == [f"erasure:{found['id']}:{found['sha256']}"]
-    assert harness.ask("/v1/export", subject=phone).status_code == 404
+    assert harness.post("/v1/export", subject=phone).status_code == 404
     other = harness.pseudonym(IdentityKind.CASE, OTHER)
-    assert len(harness.ask("/v1/export", subject=other).json()["contacts"]) == 1
-    assert not [row for row in harness.rows.values() if phone in row.identities]
+    assert len(harness.post("/v1/export", subject=other).json()["contacts"]) == 1
+    assert not [row for row in harness.state.rows.values() if phone in row.identities]
 
 
 def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
@@ -101,18 +101,18 @@ def test_failed_erasure_is_recorded_and_begun_one_leads_to_its_proof(
 ) -> None:
     begin = Erasures.begin
 
-    def be_away(*_: object) -> None:
+    def be_unavailable(*_: object) -> None:
         raise Unavailable("full")
 
-    monkeypatch.setattr(Erasures, "begin", be_away)
-    answer = harness.ask("/v1/erasures", subject=phone)
+    monkeypatch.setattr(Erasures, "begin", be_unavailable)
+    answer = harness.post("/v1/erasures", subject=phone)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     first, last = harness.recorded()
     assert (first["result"], last["result"], first["whose"], last["whose"]) == ("begun", "failed", phone, phone)
     assert first["erasure"] == last["erasure"] != ""
     monkeypatch.setattr(Erasures, "begin", begin)
-    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
-    harness.work()
+    name = harness.post("/v1/erasures", subject=phone).json()["id"]
+    harness.state.apply_erasures(harness.timeline)
     harness.get(f"/v1/erasures/{name}")
     of_it = [(one["result"], one["whose"]) for one in harness.recorded() if one["erasure"] == name]
     assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
@@ -145,50 +145,50 @@ def test_failure_is_recorded_only_if_nothing_was_done(
         raise Unavailable("connection lost")
 
     monkeypatch.setattr(owner, name, lose_the_answer)
-    assert harness.ask(path, **make_body(harness, path)).status_code == 503
+    assert harness.post(path, **make_body(harness, path)).status_code == 503
     assert {one["result"] for one in harness.recorded()} == ({"begun"} if is_done else {"begun", "failed"})
 
 
 @CHANGES
 def test_cancelled_request_is_not_recorded_as_failed(
-    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
+    sqlite_api: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
 ) -> None:
-    under_way, goes_on, done = Signal(), Signal(), Signal()
-    act, body = getattr(owner, name), make_body(sqlite, path)
+    started, resume, done = Signal(), Signal(), Signal()
+    act, body = getattr(owner, name), make_body(sqlite_api, path)
 
-    def take_long(*arguments: Any) -> Any:
-        under_way.set()
-        goes_on.wait(60)
+    def wait_and_act(*arguments: Any) -> Any:
+        started.set()
+        resume.wait(60)
         act(*arguments)
         done.set()
 
-    monkeypatch.setattr(owner, name, take_long)
+    monkeypatch.setattr(owner, name, wait_and_act)
 
-    async def cut_off() -> None:
-        async with sqlite.connect() as client:
-            asking = asyncio.create_task(client.post(path, json=body))
-            assert await asyncio.to_thread(under_way.wait, 60)
-            asking.cancel()
-            await asyncio.wait([asking])
-            goes_on.set()
+    async def cancel_request() -> None:
+        async with sqlite_api.connect() as client:
+            request = asyncio.create_task(client.post(path, json=body))
+            assert await asyncio.to_thread(started.wait, 60)
+            request.cancel()
+            await asyncio.wait([request])
+            resume.set()
             assert await asyncio.to_thread(done.wait, 60)
 
-    asyncio.run(cut_off())
-    assert {one["result"] for one in sqlite.recorded()} == {"begun"}
+    asyncio.run(cancel_request())
+    assert {one["result"] for one in sqlite_api.recorded()} == {"begun"}
 
 
 def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarness, phone: str) -> None:
     harness.add(token("robin"))
-    name = harness.ask("/v1/erasures", subject=phone).json()["id"]
+    name = harness.post("/v1/erasures", subject=phone).json()["id"]
 
     def look(who: str) -> str:
         return str(harness.get(f"/v1/erasures/{name}", who).json()["state"])
 
     begun = harness.recorded()
     assert [look("camille") for _ in range(3)] == ["told"] * 3
-    assert harness.recorded() == begun, "that there is one he knows, and of whom it is is not told"
+    assert harness.recorded() == begun, "the client knows the erasure already"
     assert look("robin") == "told"
-    harness.work()
+    harness.state.apply_erasures(harness.timeline)
     assert look("camille") == look("camille") == "proved"
     assert [(one["who"], one["result"]) for one in harness.recorded()[len(begun) :]] == [
         ("robin", "shown"),
@@ -199,18 +199,20 @@ def test_polling_of_own_erasure_is_recorded_once_with_the_proof(harness: ApiHarn
 
 
 def test_refusal_does_not_need_the_database_and_is_recorded(
-    sqlite: ApiHarness, monkeypatch: pytest.MonkeyPatch
+    sqlite_api: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def be_away() -> Timeline:
+    def be_unavailable() -> Timeline:
         raise Unavailable("away")
 
-    sqlite.add(token("agent", Role.AGENT))
-    monkeypatch.setattr(sqlite.api, "open_timeline", be_away)
-    case = sqlite.pseudonym(IdentityKind.CASE, CASE)
+    sqlite_api.add(token("agent", Role.AGENT))
+    monkeypatch.setattr(sqlite_api.api, "open_timeline", be_unavailable)
+    case = sqlite_api.pseudonym(IdentityKind.CASE, CASE)
     for path in ("/v1/export", "/v1/erasures"):
-        kinds = [sqlite.ask(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
+        kinds = [
+            sqlite_api.post(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")
+        ]
         assert kinds == ["refused", "database"]
-    assert [(one["who"], one["result"], one["whose"]) for one in sqlite.recorded()] == [
+    assert [(one["who"], one["result"], one["whose"]) for one in sqlite_api.recorded()] == [
         ("agent", "refused", case),
         ("camille", "refused", case),
     ] * 2
@@ -219,7 +221,7 @@ def test_refusal_does_not_need_the_database_and_is_recorded(
 def test_shared_identity_is_refused_and_recorded(harness: ApiHarness, phone: str) -> None:
     family = harness.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
-        answer = harness.ask(path, subject=family)
+        answer = harness.post(path, subject=family)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:shared")
     assert [(one["operation"], one["whose"], one["result"]) for one in harness.recorded()] == [
         ("export", family, "refused"),
@@ -231,13 +233,13 @@ def test_several_sectors_need_a_named_one(harness: ApiHarness, phone: str) -> No
     harness.add(token("both", sectors=("social", "routes", "tax")))
     harness.write(call("5", 400, phone, sector="routes"))
     for path in ("/v1/export", "/v1/erasures"):
-        answer = harness.ask(path, "both", subject=phone)
+        answer = harness.post(path, "both", subject=phone)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:sectors")
-        assert harness.ask(path, "both", subject=phone, sector="tax").status_code == 404
-        assert harness.ask(path, subject=phone, sector="routes").status_code == 403
-    held = harness.ask("/v1/export", "both", subject=phone, sector="routes").json()
-    assert [one["contact"] for one in held["contacts"]] == ["call:standard:5"]
-    begun = harness.ask("/v1/erasures", "both", subject=phone, sector="social")
+        assert harness.post(path, "both", subject=phone, sector="tax").status_code == 404
+        assert harness.post(path, subject=phone, sector="routes").status_code == 403
+    export = harness.post("/v1/export", "both", subject=phone, sector="routes").json()
+    assert [one["contact"] for one in export["contacts"]] == ["call:standard:5"]
+    begun = harness.post("/v1/erasures", "both", subject=phone, sector="social")
     assert (begun.status_code, begun.json()["contacts"]) == (202, 3)
     results = [(one["sector"], one["result"]) for one in harness.recorded()]
     of_each = [("", "refused"), ("tax", "not_found"), ("", "refused")]
@@ -249,51 +251,51 @@ def test_other_sectors_are_not_revealed_without_permission(harness: ApiHarness, 
     harness.write(call("5", 400, case, sector="routes"))
     harness.add(token("tax", sectors=("tax",)))
     for path in ("/v1/export", "/v1/erasures"):
-        assert harness.ask(path, "tax", subject=case).status_code == 403
-        assert harness.ask(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
+        assert harness.post(path, "tax", subject=case).status_code == 403
+        assert harness.post(path, subject=case).status_code in {200, 202}, "the token has only one of the sectors"
     assert {one["sector"] for one in harness.recorded() if one["who"] == "camille"} == {"social"}
 
 
-def hold_up(monkeypatch: pytest.MonkeyPatch) -> tuple[list[CitizenFinder], Signal]:
-    """Let each request wait in its search of the state. Return the waiting ones, and the signal to go on."""
-    waiting, goes_on, read_rows = list[CitizenFinder](), Signal(), CitizenFinder.read_rows
+def hold_searches(monkeypatch: pytest.MonkeyPatch) -> tuple[list[CitizenFinder], Signal]:
+    """Make each search of the state wait. Return the waiting searches, and the signal to resume."""
+    waiting, resume, read_rows = list[CitizenFinder](), Signal(), CitizenFinder.read_rows
 
     def wait(finder: CitizenFinder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         waiting.append(finder)
-        goes_on.wait(60)
+        resume.wait(60)
         return read_rows(finder, wanted)
 
     monkeypatch.setattr(CitizenFinder, "read_rows", wait)
-    return waiting, goes_on
+    return waiting, resume
 
 
 def test_privacy_requests_do_not_delay_look_ups(
     harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting, goes_on = hold_up(monkeypatch)
+    waiting, resume = hold_searches(monkeypatch)
 
-    async def ask_beside() -> None:
+    async def look_up_during_exports() -> None:
         async with harness.connect() as client:
             exports = [
                 asyncio.create_task(client.post("/v1/export", json={"subject": phone}))
                 for _ in range(2 * harness.api.settings.api.threads)
             ]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
-            asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
-            assert (await client.post("/v1/look-up", json=asked)).status_code == 200
+            body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
+            assert (await client.post("/v1/look-up", json=body)).status_code == 200
             assert not any(one.done() for one in exports)
             assert len(waiting) <= MAX_PRIVACY_REQUESTS
-            goes_on.set()
+            resume.set()
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
 
-    asyncio.run(ask_beside())
+    asyncio.run(look_up_during_exports())
 
 
 def test_privacy_requests_of_one_token_run_one_at_a_time(
     harness: ApiHarness, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.add(token("robin"))
-    waiting, goes_on = hold_up(monkeypatch)
+    waiting, resume = hold_searches(monkeypatch)
     opened, most, open_timeline = set[Timeline](), [0], harness.api.open_timeline
 
     def open_writer() -> Timeline:
@@ -306,33 +308,37 @@ def test_privacy_requests_of_one_token_run_one_at_a_time(
 
     monkeypatch.setattr(harness.api, "open_timeline", open_writer)
 
-    async def ask_often() -> None:
+    async def export_often() -> None:
         async with harness.connect("camille") as camille, harness.connect("robin") as robin:
             exports = [asyncio.create_task(camille.post("/v1/export", json={"subject": phone})) for _ in range(12)]
             await asyncio.to_thread(wait_until, lambda: waiting, "an export")
             exports.append(asyncio.create_task(robin.post("/v1/export", json={"subject": phone})))
-            await asyncio.to_thread(wait_until, lambda: len(waiting) == MAX_PRIVACY_REQUESTS, "another's")
-            goes_on.set()
+            await asyncio.to_thread(
+                wait_until, lambda: len(waiting) == MAX_PRIVACY_REQUESTS, "the export of another token"
+            )
+            resume.set()
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
 
-    asyncio.run(ask_often())
+    asyncio.run(export_often())
     assert (most, opened) == ([MAX_PRIVACY_REQUESTS], set())
 
 
 def test_erasure_needs_its_sector_and_all_services(harness: ApiHarness, phone: str) -> None:
     harness.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
-    request = harness.ask("/v1/erasures", subject=phone).json()
+    request = harness.post("/v1/erasures", subject=phone).json()
     for who in ("elsewhere", "part", "agent"):
         for path in ("/v1/export", "/v1/erasures"):
-            assert harness.ask(path, who, subject=phone).status_code == 403
-        asked = harness.get(f"/v1/erasures/{request['id']}", who)
-        assert asked.status_code == 403
+            assert harness.post(path, who, subject=phone).status_code == 403
+        answer = harness.get(f"/v1/erasures/{request['id']}", who)
+        assert answer.status_code == 403
     unknown_to_all = harness.pseudonym(IdentityKind.CASE, "2026-99")
     for path in ("/v1/export", "/v1/erasures"):
-        assert harness.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
+        assert harness.post(path, "part", subject=unknown_to_all).status_code == 403, (
+            "a refusal does not reveal whether data exists"
+        )
     for who in ("part", "agent"):
-        nobodys = harness.get(f"/v1/erasures/{'0' * 32}", who)
-        assert nobodys.status_code == 403
+        unknown_erasure = harness.get(f"/v1/erasures/{'0' * 32}", who)
+        assert unknown_erasure.status_code == 403
         listed = harness.get("/v1/erasures", who)
         assert listed.status_code == 403
     unknown = harness.get(f"/v1/erasures/{'0' * 32}")

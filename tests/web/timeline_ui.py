@@ -12,7 +12,7 @@ from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
 from tests.web.browser import LAPTOP, Page, keep
 
-HOUSE = {
+ORGANISATION = {
     "title": "Accueil du Département",
     "title_en": "Welcome to the Département",
     "services": {
@@ -28,13 +28,13 @@ FOCUSED = (
 )
 
 
-class Desk:
-    """The page with the actions of an agent."""
+class TimelineUi:
+    """The page in Chromium, with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
 
-    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "Desk":
+    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "TimelineUi":
         self.page.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         )
@@ -46,28 +46,28 @@ class Desk:
     def element(self, name: str) -> Any:
         return self.page.driver.find_element(By.ID, name)
 
-    def is_there(self, selector: str) -> bool:
+    def is_shown(self, selector: str) -> bool:
         return bool(self.page.run(f"return document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"))
 
     def wait_for(self, selector: str) -> None:
         wait_until(
-            lambda: self.is_there(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
+            lambda: self.is_shown(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
-    def sign_in(self, secret: str = "camille") -> "Desk":
+    def sign_in(self, secret: str = "camille") -> "TimelineUi":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
-        wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_shown("#me") or self.is_shown("#trouble"), "an answer")
         return self
 
-    def ask(self, value: str, kind: str = "phone", purpose: str = "contact") -> "Desk":
+    def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineUi":
         """Search, and wait for the result."""
         self.page.run(
             f"kind.value = '{kind}'; purpose.value = '{purpose}'; document.getElementById('value').value = ''"
         )
         self.page.run("document.getElementById('story').replaceChildren()")
         self.element("value").send_keys(value + Keys.ENTER)
-        wait_until(lambda: self.is_there("#story-title") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_shown("#story-title") or self.is_shown("#trouble"), "an answer")
         return self
 
     @property
@@ -82,13 +82,13 @@ class Desk:
     def press(self, *keys: str) -> None:
         ActionChains(self.page.driver).send_keys(*keys).perform()
 
-    def tab_to(self, is_it: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
+    def tab_to(self, is_target: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
         """Press Tab until the element has the focus."""
         for _ in range(80):
-            if is_it(self.focused):
+            if is_target(self.focused):
                 return
             self.press(key)
-        raise AssertionError(f"never reached; at last {self.focused}")
+        raise AssertionError(f"not reached; focus on {self.focused}")
 
     @property
     def focused(self) -> list[str]:

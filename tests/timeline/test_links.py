@@ -1,4 +1,4 @@
-"""Links of contacts whose identities become known step by step: the same for any order, batches and duplicates."""
+"""Links do not depend on the order, batches or duplicates of entries, and survive migrations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -94,8 +94,8 @@ def test_links_depend_on_all_events_but_not_on_their_order(
 ) -> None:
     """The worker reads events in one order; the timelines read their partitions in another, and partly again."""
     entries = entries_of(data.draw(st.permutations(events)))
-    forgetful = [entry for event in data.draw(st.lists(st.sampled_from(events))) for entry in entries_of([event])]
-    batch = data.draw(st.permutations([*entries, *forgetful, *data.draw(st.lists(st.sampled_from(entries)))]))
+    without_state = [entry for event in data.draw(st.lists(st.sampled_from(events))) for entry in entries_of([event])]
+    batch = data.draw(st.permutations([*entries, *without_state, *data.draw(st.lists(st.sampled_from(entries)))]))
     sizes = data.draw(st.lists(st.integers(1, 9), max_size=6))
     with closing(Timeline(f"sqlite:///{tmp_path_factory.mktemp('batch') / 'timeline.db'}")) as timeline:
         write_in_batches(timeline, batch, sizes)
@@ -105,10 +105,10 @@ def test_links_depend_on_all_events_but_not_on_their_order(
         for one, other in sorted({row[:2] for row in expected}):
             near.setdefault(one, []).append(other)
             near.setdefault(other, []).append(one)
-        for asked in POOL:
+        for identity in POOL:
             known = {one: Neighbourhood(sorted(others)) for one, others in near.items()}
-            assert timeline.resolve_identities(asked) == resolve_identities(
-                asked, lambda some, known=known: pick(known, some)
+            assert timeline.resolve_identities(identity) == resolve_identities(
+                identity, lambda some, known=known: pick(known, some)
             )
 
 
@@ -120,8 +120,8 @@ E1, P1, P2 = "email:a-1", "phone:a-1", "phone:a-2"
 
 
 def step(number: int, at: float, identities: str, contact: str = "email:a/x:1", sector: str = "social") -> Event:
-    whose = {"sector": sector, "identities": identities}
-    return make(KINDS[number % len(KINDS)], at, subject=contact, native_id=f"{contact}.{number}", **whose)
+    fields = {"sector": sector, "identities": identities}
+    return make(KINDS[number % len(KINDS)], at, subject=contact, native_id=f"{contact}.{number}", **fields)
 
 
 def test_revocation_survives_a_time_without_contacts(timeline: Timeline) -> None:
@@ -183,7 +183,6 @@ def test_restored_link_is_not_revoked_again(timeline: Timeline) -> None:
     assert revoked_in(timeline) == {(E1, P1)}
 
 
-# ------------------------------------------------------------------------------------------------------------ two sectors
 SECTORS = ("general", "social")
 
 
@@ -203,19 +202,19 @@ def two_sectors() -> list[Event]:
 
 
 @pytest.mark.parametrize("sizes", [[], [1, 1, 1], [2]])
-@pytest.mark.parametrize("is_of_before", [True, False])
-def test_pseudonyms_of_two_sectors_are_not_linked(url: str, sizes: Sequence[int], *, is_of_before: bool) -> None:
+@pytest.mark.parametrize("is_migrated", [True, False])
+def test_pseudonyms_of_two_sectors_are_not_linked(url: str, sizes: Sequence[int], *, is_migrated: bool) -> None:
     entries = entries_of(two_sectors())
-    if is_of_before:
-        write_as_before(url, entries)
+    if is_migrated:
+        write_release_0004(url, entries)
     with closing(Timeline(url)) as timeline:
         write_in_batches(timeline, entries, sizes)
         assert {(one, other, sector) for one, other, _, sector, _ in links_in(timeline)} == {
             (*of_sector(sector, "case", "phone").split(), sector) for sector in SECTORS
         }
         for sector in SECTORS:
-            for asked in of_sector(sector, "case", "phone").split():
-                story = timeline.resolve_identities(asked)
+            for identity in of_sector(sector, "case", "phone").split():
+                story = timeline.resolve_identities(identity)
                 assert set(story.identities) == {*of_sector(sector, "case", "phone").split()}
 
 
@@ -227,20 +226,20 @@ def events_in_sectors(draw: st.DrawFn) -> list[Event]:
         sector = draw(st.sampled_from(["", *SECTORS]))
         kinds = draw(st.lists(st.sampled_from(["case", "email", "phone"]), unique=True)) if sector else []
         contact = f"email:a/x:{draw(st.integers(0, 2))}"
-        whose = {"sector": sector, "identities": of_sector(sector, *sorted(kinds))}
+        fields = {"sector": sector, "identities": of_sector(sector, *sorted(kinds))}
         at = draw(st.integers(0, 9))
-        events.append(make(draw(st.sampled_from(KINDS)), at, subject=contact, native_id=str(number), **whose))
+        events.append(make(draw(st.sampled_from(KINDS)), at, subject=contact, native_id=str(number), **fields))
     return events
 
 
 @given(events_in_sectors(), st.lists(st.integers(1, 4), max_size=6), st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_links_stay_within_a_sector(
-    tmp_path_factory: pytest.TempPathFactory, events: list[Event], sizes: list[int], is_of_before: bool
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], sizes: list[int], is_migrated: bool
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('sectors') / 'timeline.db'}"
-    if is_of_before:
-        write_as_before(url, entries_of(events))
+    if is_migrated:
+        write_release_0004(url, entries_of(events))
     with closing(Timeline(url)) as timeline:
         write_in_batches(timeline, entries_of(events), sizes)
         for one, other, _, sector, _ in links_in(timeline):
@@ -272,8 +271,7 @@ def test_duplicates_change_nothing(timeline: Timeline) -> None:
     assert timeline.write(entries) == timeline.write(entries[::-1]) == (0, 0, 0, 0)
 
 
-# ---------------------------------------------------------------------------------------------------------- a former release
-def write_as_before(url: str, entries: Sequence[Entry]) -> None:
+def write_release_0004(url: str, entries: Sequence[Entry]) -> None:
     """Write a database of release 0004, with the links of each event to the strongest identity known then."""
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -316,13 +314,13 @@ def test_migration_rebuilds_links_of_an_earlier_release(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('former') / 'timeline.db'}"
-    write_as_before(url, entries_of(data.draw(st.permutations(events))))
+    write_release_0004(url, entries_of(data.draw(st.permutations(events))))
     with closing(Timeline(url)) as timeline:
         assert links_in(timeline) == links_of_all(events)
 
 
 def test_migration_keeps_revocations(url: str) -> None:
-    write_as_before(url, [*entries_of([step(0, 0, f"{E1} {P1}")]), *entries_of([step(1, 1, CASE)])])
+    write_release_0004(url, [*entries_of([step(0, 0, f"{E1} {P1}")]), *entries_of([step(1, 1, CASE)])])
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
@@ -335,7 +333,7 @@ def test_migration_keeps_revocations(url: str) -> None:
 
 def test_migration_does_not_revoke_links_of_others(url: str) -> None:
     batch = [step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}"), step(0, 0, f"{CASE} {P1}", SECOND)]
-    write_as_before(url, entries_of(batch))
+    write_release_0004(url, entries_of(batch))
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
@@ -348,7 +346,7 @@ def test_migrated_database_accepts_events(url: str) -> None:
     many = [f"phone:a-{number:02}" for number in range(MAX_IDENTITIES + 2)]
     events = [step(number, number, one) for number, one in enumerate([*many[::-1], E1, CASE])]
     events += [step(number, 50 + number, one, "email:a/x:2", "") for number, one in enumerate([PHONE, P1])]
-    write_as_before(url, [*entries_of(events), breach_entry("email:a/x:1", START_MS - 1000)])
+    write_release_0004(url, [*entries_of(events), breach_entry("email:a/x:1", START_MS - 1000)])
     with capture_logs() as logs:
         migrated = Timeline(url)
     assert [log["event"] for log in logs] == ["tables_migrating"]

@@ -26,7 +26,7 @@ def test_second_contact_with_the_same_id_and_time_is_refused(timeline: Timeline,
     with pytest.raises(SameId):
         timeline.write([letter, email] if is_one_batch else [email])
     timeline.write([letter])
-    assert timeline.write([letter, letter]) == Written(0, 0, 0, 0), "told again it is the same"
+    assert timeline.write([letter, letter]) == Written(0, 0, 0, 0)
     assert read(timeline, CASE) == ["1"]
     assert timeline.read_contact(EMAIL.subject) == []
 

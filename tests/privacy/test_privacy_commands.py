@@ -1,4 +1,4 @@
-"""`accueil timeline erase` asks for confirmation. A refused erasure is neither done nor recorded as begun."""
+"""`accueil timeline export` and `erase`: confirmation, files and audit records."""
 
 import json
 import sqlite3
@@ -8,20 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from streams.access.audit import read as read_audit
-from streams.cli.main import main
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.privacy import pdf
 from streams.runtime.timeline_database import open_timeline
 from streams.settings.loader import load
 from tests.support.events import make
+from tests.support.timeline_commands import CASE, records, run
 from tests.support.timelines import call, entries_of
 
 pytestmark = pytest.mark.broker
 
-CASE = "case:0a1b-0000000000000000000001"
 DOSSIER = "dossier:0a1b-0000000000000000000002"
 
 
@@ -36,13 +33,8 @@ def data(tmp_path: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPat
     return tmp_path
 
 
-def run(*arguments: str, typed: str = "") -> Result:
-    return CliRunner().invoke(main, arguments, input=typed)
-
-
 def recorded(data: Path) -> list[tuple[str, str]]:
-    records = [line.record or {} for line in read_audit(data / "audit")]
-    return [(one["operation"], one["result"]) for one in records if "whose" in one]
+    return [(one["operation"], one["result"]) for one in records(data)]
 
 
 def test_refused_confirmation_erases_nothing_and_is_recorded_as_read(data: Path) -> None:
@@ -62,42 +54,47 @@ def test_confirmation_lists_the_data(data: Path) -> None:
     letters += [make("letter.closed", 86_460, subject="mail:ged:2", **where)]
     with closing(open_timeline(load())) as timeline:
         timeline.write(entries_of(letters))
-    shown_text = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
-    assert shown_text[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
-    assert shown_text[1] == "still open: mail:ged:1 siege/mdph: Waiting for the service"
-    assert "erase these 2 contacts for ever?" in shown_text[2]
+    output = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
+    assert output[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
+    assert output[1] == "still open: mail:ged:1 siege/mdph: Waiting for the service"
+    assert "erase these 2 contacts for ever?" in output[2]
 
 
 def test_export_overwrites_only_on_request_and_is_private(data: Path) -> None:
-    export, file = ("timeline", "export", "call:a:1", "--format", "json", "-o", "held.json"), data / "held.json"
+    export, file = ("timeline", "export", "call:a:1", "--format", "json", "-o", "export.json"), data / "export.json"
     file.write_text("another citizen's")
     file.chmod(0o644)
     refused = run(*export)
     assert (refused.exit_code, file.read_text()) == (2, "another citizen's")
-    assert "held.json already exists: choose another name, or use --force to replace it" in refused.stderr
-    assert not (data / "audit").exists(), "nothing was looked for"
+    assert "export.json already exists: choose another name, or use --force to replace it" in refused.stderr
+    assert not (data / "audit").exists(), "no data was read"
     done = run(*export, "--force")
     assert done.exit_code == 0, done.output
     assert [one["contact"] for one in json.loads(file.read_text())["contacts"]] == ["call:a:1"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    whole = file.read_bytes()
-    assert run(*export[:-1], "-").stdout_bytes.startswith(whole[:20])
-    away = run(*export[:-1], "nowhere/held.json")
-    assert (away.exit_code, "nowhere/held.json cannot be written" in away.stderr) == (2, True), away.output
+    content = file.read_bytes()
+    assert run(*export[:-1], "-").stdout_bytes.startswith(content[:20])
+    unwritable = run(*export[:-1], "missing/export.json")
+    assert (unwritable.exit_code, "missing/export.json cannot be written" in unwritable.stderr) == (2, True), (
+        unwritable.output
+    )
     assert [result for _, result in recorded(data)] == ["shown"] * 3
 
 
 def test_failed_export_is_recorded_and_keeps_the_old_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_off(*_: object) -> Iterator[bytes]:
-        raise ValueError("a letter that the font has not")
+    def fail(*_: object) -> Iterator[bytes]:
+        raise ValueError("missing glyph")
         yield b""
 
-    export, file = ("timeline", "export", "call:a:1", "--format", "pdf", "-o", "held.pdf", "--force"), data / "held.pdf"
+    export, file = (
+        ("timeline", "export", "call:a:1", "--format", "pdf", "-o", "export.pdf", "--force"),
+        data / "export.pdf",
+    )
     assert run(*export).exit_code == 0
-    whole = file.read_bytes()
-    monkeypatch.setattr(pdf, "write_pdf", break_off)
+    content = file.read_bytes()
+    monkeypatch.setattr(pdf, "write_pdf", fail)
     assert run(*export).exit_code != 0
-    assert file.read_bytes() == whole
+    assert file.read_bytes() == content
     assert recorded(data) == [("export", "shown"), ("export", "failed")]
 
 
@@ -106,10 +103,10 @@ def test_confirmed_erasure_is_recorded_before_it_is_published(data: Path) -> Non
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
     assert "begun" in done.stdout or "published" in done.stdout, done.output
     assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]
-    (*_, begun) = [line.record or {} for line in read_audit(data / "audit")]
+    (*_, begun) = records(data)
     request = f"request {begun['erasure']}\n"
-    assert request in done.stdout, "by its id the proof is found, and by that who asked"
-    assert done.output.count(begun["erasure"]) == 1, "said once on a terminal"
+    assert request in done.stdout
+    assert done.output.count(begun["erasure"]) == 1, "printed once"
     found = run("audit", "show", "--subject", "call:a:1")
     assert f"rights; {begun['erasure']}" in found.stdout
 

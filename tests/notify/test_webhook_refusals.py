@@ -1,4 +1,4 @@
-"""Refusing receivers: temporarily, for one message, or permanently; with a real HTTP server."""
+"""Webhook receivers that refuse messages: temporarily, permanently, or one message only."""
 
 import threading
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from tests.support.sla_events import SlaClockStub
 from tests.support.webhooks import SECRET
 
 RECEIVERS = Receivers((), {"desk": ("breached", "at_risk")})
-LETTER = OutgoingMessage("1", NOW, ())
+MESSAGE = OutgoingMessage("1", NOW, ())
 
 
 @pytest.fixture
@@ -35,20 +35,20 @@ def hook() -> Iterator[WebhookReceiver]:
         yield hook
 
 
-def bring(hook: WebhookReceiver, directory: Path) -> WebhookTransport:
+def open_transport(hook: WebhookReceiver, directory: Path) -> WebhookTransport:
     options = WebhookOptions(url=hook.url, secret=SecretStr(SECRET))
     return WebhookTransport(options, NotifyOptions(brokers="", directory=directory))
 
 
 @pytest.fixture
 def transport(hook: WebhookReceiver, tmp_path: Path) -> Iterator[WebhookTransport]:
-    with closing(bring(hook, tmp_path)) as transport:
+    with closing(open_transport(hook, tmp_path)) as transport:
         yield transport
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notify_process.telling(tmp_path, RECEIVERS) as store:
+    with notify_process.sending_store(tmp_path, RECEIVERS) as store:
         yield store
 
 
@@ -62,31 +62,32 @@ def accepted(hook: WebhookReceiver) -> list[tuple[str, str]]:
 
 
 def is_about(*numbers: int) -> Any:
-    """Return whether a body contains any of these contacts."""
+    """Return a function that returns whether a body contains any of these contacts."""
 
-    def ask(body: Any) -> bool:
+    def matches(body: Any) -> bool:
         notices = body["data"].get("incidents", [body["data"]])
         return any(one["contact"].endswith(f":{number}") for one in notices for number in numbers)
 
-    return ask
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
-def test_permanent_refusal_is_detected(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
-    hook.status = status
-    with pytest.raises(RefusedError, match=str(status)):
-        transport.send(LETTER)
-
-
-@pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
-def test_temporary_refusal_is_detected(hook: WebhookReceiver, transport: WebhookTransport, status: int) -> None:
-    hook.status = status
-    with pytest.raises(NotAcceptedError, match=str(status)):
-        transport.send(LETTER)
+    return matches
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "at_least", "at_most"),
+    ("status", "error"),
+    [
+        *((status, RefusedError) for status in (400, 403, 404, 413, 422)),
+        *((status, NotAcceptedError) for status in (401, 408, 425, 429, 500, 503)),
+    ],
+)
+def test_status_decides_between_permanent_and_temporary_refusal(
+    hook: WebhookReceiver, transport: WebhookTransport, status: int, error: type[Exception]
+) -> None:
+    hook.status = status
+    with pytest.raises(error, match=str(status)):
+        transport.send(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("header", "at_least", "at_most"),
     [
         ("120", 120, 120),
         ("a date", 900, 1000),
@@ -97,24 +98,24 @@ def test_temporary_refusal_is_detected(hook: WebhookReceiver, transport: Webhook
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_read(
-    hook: WebhookReceiver, transport: WebhookTransport, status: int, asked_for: str, at_least: float, at_most: float
+    hook: WebhookReceiver, transport: WebhookTransport, status: int, header: str, at_least: float, at_most: float
 ) -> None:
-    if asked_for == "a date":
-        asked_for = format_datetime(datetime.now(UTC) + timedelta(seconds=1000), usegmt=True)
-    hook.status, hook.headers = status, {"Retry-After": asked_for}
+    if header == "a date":
+        header = format_datetime(datetime.now(UTC) + timedelta(seconds=1000), usegmt=True)
+    hook.status, hook.headers = status, {"Retry-After": header}
     with pytest.raises(NotAcceptedError) as refusal:
-        transport.send(LETTER)
+        transport.send(MESSAGE)
     assert at_least <= refusal.value.retry_after_seconds <= at_most
 
 
 @contextmanager
 def running_delivery(store: Store, transport: WebhookTransport, directory: Path) -> Iterator[DeliveryThread]:
     failed = threading.Event()
-    teller = DeliveryThread(MessageDelivery("desk", transport, 10), lambda: Store(directory, RECEIVERS), failed.set)
-    teller.start()
-    yield teller
-    teller.stop()
-    teller.join(60)
+    thread = DeliveryThread(MessageDelivery("desk", transport, 10), lambda: Store(directory, RECEIVERS), failed.set)
+    thread.start()
+    yield thread
+    thread.stop()
+    thread.join(60)
     assert not failed.is_set()
 
 
@@ -123,12 +124,12 @@ def test_requested_pause_is_kept(
 ) -> None:
     hook.status, hook.headers = 429, {"Retry-After": "3"}
     report_breaches(store, 1)
-    with running_delivery(store, transport, tmp_path) as teller:
+    with running_delivery(store, transport, tmp_path) as thread:
         wait_until(lambda: hook.times, "the first try")
         hook.status = 200
         report_breaches(store, 2)
-        teller.wake()
-        wait_until(lambda: len(accepted(hook)) == 2, "both")
+        thread.wake()
+        wait_until(lambda: len(accepted(hook)) == 2, "both messages")
     first, second, *_ = hook.times
     assert second - first >= 3
 
@@ -158,15 +159,15 @@ def test_too_long_digest_is_split(hook: WebhookReceiver, transport: WebhookTrans
 def test_refused_messages_are_repeated_except_beginnings_of_ended_incidents(
     hook: WebhookReceiver, transport: WebhookTransport, store: Store
 ) -> None:
-    queueing = MessageDelivery("desk", transport, 10)
+    delivery = MessageDelivery("desk", transport, 10)
     hook.unwanted = 404, is_about(1, 2)
     report_breaches(store, 1, 2)
-    queueing.deliver(store, NOW)
-    queueing.deliver(store, NOW + AGAIN_MS)
+    delivery.deliver(store, NOW)
+    delivery.deliver(store, NOW + AGAIN_MS)
     assert len(hook.requests) == 2
     hook.unwanted = 404, is_about()
     store.take([SlaClockStub(2).met()], {0: 9}, NOW)
-    queueing.deliver(store, NOW + AGAIN_MS + 1)
+    delivery.deliver(store, NOW + AGAIN_MS + 1)
     assert accepted(hook) == [("ended", "2"), ("started", "1")]
     assert store.refused() == {}
 
@@ -188,17 +189,17 @@ def test_gone_receiver_receives_nothing_until_the_next_start(
 ) -> None:
     hook.status = 410
     with pytest.raises(GoneError, match="410"):
-        transport.send(LETTER)
+        transport.send(MESSAGE)
     report_breaches(store, 1)
-    with running_delivery(store, transport, tmp_path) as teller:
-        wait_until(lambda: teller.disabled, "it to be seen")
+    with running_delivery(store, transport, tmp_path) as thread:
+        wait_until(lambda: thread.disabled, "the end of the thread")
         report_breaches(store, 2)
-        teller.wake()
-        teller.join(60)
-        assert "410" in teller.trouble
+        thread.wake()
+        thread.join(60)
+        assert "410" in thread.trouble
     assert len(hook.requests) == 2
     assert store.waiting()["desk"].number == 2
     hook.status = 200
-    with closing(bring(hook, tmp_path)) as anew:
-        MessageDelivery("desk", anew, 10).deliver(store, NOW)
+    with closing(open_transport(hook, tmp_path)) as reopened:
+        MessageDelivery("desk", reopened, 10).deliver(store, NOW)
     assert accepted(hook) == [("started", "1"), ("started", "2")]
