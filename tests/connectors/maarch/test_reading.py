@@ -1,6 +1,5 @@
-"""Maarch connector: no change is missed, repeated or blocked by errors."""
+"""Incremental reading of Maarch's letters: each change once, despite errors and restarts."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,45 +8,41 @@ from typing import Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, MAX_FAILURES, RECEIPTS
 from connectors.sdk.errors import CursorDamagedError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import ConnectorHarness, comparable_form, run_until_idle
+from connectors.sdk.testing import comparable_form, run_until_idle
 from models.reasons import Reason
 from tests.support.maarch_letters import (
     CONTACT,
     LETTERS,
-    RECEIPTS_SENT,
     at,
     event_types,
     harness,
     letter,
     receipt,
     sender,
-    unavailable,
     when,
 )
-from tests.support.maarch_server import MaarchServer, served
+from tests.support.maarch_server import MaarchServer
+from tests.support.polled_servers import unavailable
 from tests.support.processes import wait_until
 
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[MaarchServer]:
-    with served(tmp_path / "letters.json") as started:
-        yield started
+PAGE_SIZE = "connectors.maarch.letter_feed.PAGE_SIZE"
 
 
-# ----------------------------------------------------------------------------------------------------------- nothing missed
 @pytest.mark.parametrize("page_size", [1, 3, 100])
-def test_changes_at_the_same_instant_are_not_missed(server: MaarchServer, tmp_path: Path, page_size: int) -> None:
+def test_changes_at_the_same_instant_are_not_missed(
+    server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_size: int
+) -> None:
     """One change of the same instant appears after the last page."""
+    monkeypatch.setattr(PAGE_SIZE, page_size)
     same = [letter(number, 10) for number in range(1, 13)]
-    server.hold(*same[:10])
-    connector = harness(server, tmp_path, page_size=page_size)
+    server.set_letters(*same[:10])
+    connector = harness(server, tmp_path)
     events = connector.read_all(confirm=True)
-    server.hold(*same)
+    server.set_letters(*same)
     events += connector.read_all(confirm=True)
     assert event_types(events[::3]) == [(str(number), "arrived") for number in range(1, 13)]
     assert len(events) == 36
@@ -55,37 +50,43 @@ def test_changes_at_the_same_instant_are_not_missed(server: MaarchServer, tmp_pa
 
 def test_late_visible_change_is_not_missed(server: MaarchServer, tmp_path: Path) -> None:
     closed = {"status": "END", "closing_date": at(10)}  # not found by the check of open letters
-    server.hold(letter(2, 14))
-    connector = harness(server, tmp_path, overlap_seconds=300)
+    server.set_letters(letter(2, 14))
+    connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    server.hold(letter(2, 14), letter(1, 10, **closed))
+    server.set_letters(letter(2, 14), letter(1, 10, **closed))
     assert ("1", "closed") in event_types(connector.read_all(confirm=True))
 
 
-def test_changes_during_paging_are_published(server: MaarchServer, tmp_path: Path) -> None:
+def test_changes_during_paging_are_published(
+    server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PAGE_SIZE, 3)
     before = [letter(number, number) for number in range(1, 10)]
     after = [letter(1, 1, status="ENVDONE", modification_date=at(20)), *before[1:], letter(10, 21)]
-    server.hold(*before)
-    server.before_answer = lambda request: server.hold(*after) if request == 8 else None
-    events = harness(server, tmp_path, page_size=3).read_all(confirm=True)
+    server.set_letters(*before)
+    server.before_answer = lambda request: server.set_letters(*after) if request == 8 else None
+    events = harness(server, tmp_path).read_all(confirm=True)
     arrived = {(str(number), "arrived") for number in range(1, 11)}
     assert arrived | {("1", "answered")} <= {*event_types(events)}
 
 
-def fail_after(server: MaarchServer, stop: int) -> None:
-    """Let the server answer `stop` requests and fail on all others."""
+def fail_after(server: MaarchServer, requests: int) -> None:
+    """Let the server answer `requests` requests and fail on all others."""
     server.requested.clear()
     server.refusals.clear()
     failures = dict.fromkeys((LIST, CONTACTS, RECEIPTS), PlainTextResponse("", 503))
-    server.before_answer = lambda request: server.refusals.update(failures) if request == stop else None
+    server.before_answer = lambda request: server.refusals.update(failures) if request == requests else None
 
 
-def test_restart_at_any_request_misses_nothing(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(*LETTERS)
+def test_failure_and_restart_at_any_request_miss_nothing(
+    server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.set_letters(*LETTERS)
     whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
-    connector, events = harness(server, tmp_path, page_size=2), []
-    for stop in (2, 3, 7, 12, 20, 100):
-        fail_after(server, stop)
+    monkeypatch.setattr(PAGE_SIZE, 2)
+    connector, events = harness(server, tmp_path), []
+    for requests in (2, 3, 7, 12, 20, 100):
+        fail_after(server, requests)
         with connector.opened() as (flow, publisher):
             with suppress(SourceUnavailableError):
                 run_until_idle(flow, connector.records_read)
@@ -96,52 +97,51 @@ def test_restart_at_any_request_misses_nothing(server: MaarchServer, tmp_path: P
 
 def test_changes_without_a_date_are_found_in_open_letters(server: MaarchServer, tmp_path: Path) -> None:
     day = 24 * 60
-    server.hold(letter(1, 10), letter(2, 11), letter(3, 5 * day))
+    server.set_letters(letter(1, 10), letter(2, 11), letter(3, 5 * day))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    server.hold(letter(1, 10, status="ENVDONE"), letter(2, 11, status="SSUITE"), letter(3, 5 * day))
+    server.set_letters(letter(1, 10, status="ENVDONE"), letter(2, 11, status="SSUITE"), letter(3, 5 * day))
     events = connector.read_all(confirm=True)
     assert event_types(events) == [("1", "answered"), ("2", "closed")]
     assert [event.time for event in events] == [when(10), when(11)]
 
 
 def test_unchanged_facts_are_not_repeated(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(letter(1, 10), letter(2, 11))
+    server.set_letters(letter(1, 10), letter(2, 11))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     year = 365 * 24 * 60
-    server.hold(letter(1, 10, modification_date=at(12)), letter(2, 11, modification_date=at(year / 4)))
+    server.set_letters(letter(1, 10, modification_date=at(12)), letter(2, 11, modification_date=at(year / 4)))
     assert connector.read_all(confirm=True) == []
 
 
 def test_first_start_begins_at_the_configured_day(server: MaarchServer, tmp_path: Path) -> None:
     """An older letter is published completely when it first changes."""
     day, year = 24 * 60, 365 * 24 * 60
-    server.hold(letter(1, 10), letter(2, 2 * day))
+    server.set_letters(letter(1, 10), letter(2, 2 * day))
     connector = harness(server, tmp_path, start=date(2026, 3, 17))
     assert {number for number, _ in event_types(connector.read_all(confirm=True))} == {"2"}
-    server.hold(letter(1, 10, status="ENVDONE", modification_date=at(year / 3)), letter(2, 2 * day))
+    server.set_letters(letter(1, 10, status="ENVDONE", modification_date=at(year / 3)), letter(2, 2 * day))
     events = connector.read_all(confirm=True)
     assert event_types(events) == [("1", kind) for kind in ("arrived", "registered", "assigned", "answered")]
     assert events[0].time == when(-50)
 
 
-def test_date_in_the_future_hides_nothing(server: MaarchServer, tmp_path: Path) -> None:
-    ahead = letter(1, 10, modification_date="2099-01-01 00:00:00")
-    server.hold(ahead)
+def test_change_with_a_future_date_hides_no_later_change(server: MaarchServer, tmp_path: Path) -> None:
+    future = letter(1, 10, modification_date="2099-01-01 00:00:00")
+    server.set_letters(future)
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
     late = letter(
         2, 10, creation_date=soon, modification_date=soon, status="END", closing_date=soon, admission_date=at(0)
     )
-    server.hold(ahead, late)
+    server.set_letters(future, late)
     assert ("2", "arrived") in event_types(connector.read_all(confirm=True))
 
 
-# ---------------------------------------------------------------------------------------------------------------------- errors
 def test_invalid_facts_are_rejected_once_and_alone(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(*LETTERS[4:8])
+    server.set_letters(*LETTERS[4:8])
     connector = harness(server, tmp_path)
     events = connector.read_all(confirm=True) + connector.read_all(confirm=True)
     assert event_types(events) == [
@@ -162,7 +162,7 @@ def test_invalid_facts_are_rejected_once_and_alone(server: MaarchServer, tmp_pat
 
 
 def test_unknown_status_can_be_mapped_again(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(letter(1, 10, status="MARS", modification_date=at(30)))
+    server.set_letters(letter(1, 10, status="MARS", modification_date=at(30)))
     before, after = harness(server, tmp_path), harness(server, tmp_path, statuses={"MARS": "answered"})
     before.read_all(confirm=True)
     (entry,) = read_rejects(before.directory)
@@ -172,11 +172,11 @@ def test_unknown_status_can_be_mapped_again(server: MaarchServer, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("options", "server_state", "message"),
+    ("options", "server_attributes", "message"),
     [
         ({"password": "un-autre"}, {}, "refuses the user (401)"),
         ({}, {"perimeter": None}, f"{LIST}: the server refuses the query (400)"),
-        ({}, {"shuffle": True}, "out of order"),
+        ({}, {"reverses_lists": True}, "out of order"),
         (
             {},
             {"refusals": {LIST: PlainTextResponse("<html>un-autre", 200)}},
@@ -185,66 +185,31 @@ def test_unknown_status_can_be_mapped_again(server: MaarchServer, tmp_path: Path
     ],
 )
 def test_refusals_and_unusable_responses_are_named(
-    server: MaarchServer, tmp_path: Path, options: dict[str, Any], server_state: dict[str, Any], message: str
+    server: MaarchServer, tmp_path: Path, options: dict[str, Any], server_attributes: dict[str, Any], message: str
 ) -> None:
-    server.hold(letter(1, 10), letter(2, 11))
-    for name, value in server_state.items():
+    server.set_letters(letter(1, 10), letter(2, 11))
+    for name, value in server_attributes.items():
         setattr(server, name, value)
-    trouble = unavailable(harness(server, tmp_path, **options))
-    assert message in trouble
-    assert "un-autre" not in trouble
-
-
-def test_token_is_accepted(server: MaarchServer, tmp_path: Path) -> None:
-    server.token = "un-jeton"
-    server.hold(letter(1, 10))
-    settings = {"url": f"{server.url}/rest", "token": "un-jeton"}
-    assert ConnectorHarness(maarch.CONNECTOR, settings, tmp_path / "data", tmp_path / "keys").read_all(confirm=True)
+    error = unavailable(harness(server, tmp_path, **options))
+    assert message in error
+    assert "un-autre" not in error
 
 
 @pytest.mark.parametrize("route", [LIST, CONTACTS, RECEIPTS])
 def test_unauthorised_route_is_named(server: MaarchServer, tmp_path: Path, route: str) -> None:
     server.authorized = [other for other in (LIST, CONTACTS, RECEIPTS) if other != route]
-    server.hold(letter(1, 10), acknowledgement_receipts=[receipt(1, 20)])
+    server.set_letters(letter(1, 10), acknowledgement_receipts=[receipt(1, 20)])
     message = f"{route}: the route is forbidden to the user (403)"
     assert message in unavailable(harness(server, tmp_path))
-    with pytest.raises(SourceRefusedError) as trouble:
+    with pytest.raises(SourceRefusedError) as error:
         harness(server, tmp_path, "probed").probe()
-    assert message in str(trouble.value)
-
-
-def test_probe_counts_the_events_of_the_first_letters(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(*LETTERS[:9], acknowledgement_receipts=RECEIPTS_SENT)
-    found = harness(server, tmp_path).probe()
-    assert found.events == {
-        "letter.arrived": 7,
-        "letter.registered": 7,
-        "letter.assigned": 7,
-        "letter.acknowledged": 1,
-        "letter.answered": 1,
-        "letter.closed": 2,
-    }
-    assert found.rejected.keys() == {Reason.UNKNOWN_RECORD, Reason.INVALID_FIELD, Reason.UNREADABLE_LINE}
-
-
-def test_retry_after_pauses_the_requests(server: MaarchServer, tmp_path: Path) -> None:
-    server.hold(letter(1, 10))
-    connector = harness(server, tmp_path)
-    server.refusals[LIST] = PlainTextResponse("", 429, {"Retry-After": "3000"})
-    with connector.opened() as (flow, publisher):
-        for _ in range(5):
-            with pytest.raises(SourceUnavailableError, match="less often"):
-                flow.step()
-        assert server.requested == [LIST]
-        assert publisher.events == []
-    server.refusals.clear()
-    assert event_types(connector.read_all(confirm=True))[0] == ("1", "arrived")
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_letter_without_contacts_is_published(server: MaarchServer, tmp_path: Path, status: int) -> None:
     server.refusals[CONTACTS] = PlainTextResponse("", status)
-    server.hold(letter(1, 10), letter(2, 11))
+    server.set_letters(letter(1, 10), letter(2, 11))
     assert len(harness(server, tmp_path).read_all(confirm=True)) == 6
 
 
@@ -253,7 +218,7 @@ def test_server_error_on_one_letter_does_not_block_others(
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     server.refusals[CONTACTS] = PlainTextResponse("", 500)
-    server.hold(letter(1, 10), letter(2, 11))
+    server.set_letters(letter(1, 10), letter(2, 11))
     with harness(server, tmp_path).opened() as (flow, publisher):
         for _ in range(2):
             with pytest.raises(SourceUnavailableError, match=r"out of order \(500\)"):
@@ -274,7 +239,7 @@ def test_unreadable_senders_are_reported_and_then_skipped(
 ) -> None:
     """The two feeds start with different letters."""
     server.refusals[CONTACTS] = PlainTextResponse(answer, 200)
-    server.hold(letter(1, 11), letter(2, 10))
+    server.set_letters(letter(1, 11), letter(2, 10))
     names = CONTACTS.replace("{resId}", "[12]")
     with harness(server, tmp_path).opened() as (flow, publisher):
         with pytest.raises(
@@ -282,12 +247,7 @@ def test_unreadable_senders_are_reported_and_then_skipped(
         ):
             flow.step()
         monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.05)
-        wait_until(
-            lambda: step(flow) and len(publisher.events) == 6,
-            "both letters",
-            30,
-            lambda: event_types(publisher.events),
-        )
+        wait_until(lambda: step(flow) and len(publisher.events) == 6, "both letters", 30)
     assert {number for number, _ in event_types(publisher.events)} == {"1", "2"}
     assert server.requested.count(CONTACTS) == 2 * MAX_FAILURES
 
@@ -298,7 +258,7 @@ def test_broken_responses_lose_no_sender(
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     server.refusals[CONTACTS] = PlainTextResponse('{"contacts": []}', 200, headers)
-    server.hold(letter(1, 10), contacts=[CONTACT], resource_contacts=[sender(1)])
+    server.set_letters(letter(1, 10), contacts=[CONTACT], resource_contacts=[sender(1)])
     with harness(server, tmp_path).opened() as (flow, publisher):
         for _ in range(MAX_FAILURES + 1):
             with pytest.raises(SourceUnavailableError):
@@ -316,12 +276,12 @@ def step(flow: Flow) -> bool:
     return True
 
 
-@pytest.mark.parametrize("damage", ["gone", "overwritten"])
+@pytest.mark.parametrize("damage", ["missing", "overwritten"])
 def test_missing_or_damaged_store_is_named(server: MaarchServer, tmp_path: Path, damage: str) -> None:
-    server.hold(letter(1, 10))
+    server.set_letters(letter(1, 10))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
     store = connector.directory / "letters.sqlite"
-    store.unlink() if damage == "gone" else store.write_bytes(b"no database" * 1000)
+    store.unlink() if damage == "missing" else store.write_bytes(b"no database" * 1000)
     with pytest.raises(CursorDamagedError, match=r"letters\.sqlite (is not there, but was|is damaged): restore it"):
         connector.read_all(confirm=True)
