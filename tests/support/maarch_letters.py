@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import connectors.maarch as maarch
@@ -83,8 +82,9 @@ def options(server: MaarchServer, **changes: Any) -> dict[str, Any]:
     return {"url": server.url, "login": LOGIN, "password": PASSWORD, "entities": entities} | changes
 
 
-def harness(server: MaarchServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
-    return ConnectorHarness(maarch.CONNECTOR, options(server, **changes), tmp_path / data, tmp_path / "keys")
+def harness(server: MaarchServer, data: str = "data", **changes: Any) -> ConnectorHarness:
+    directory = server.path.parent
+    return ConnectorHarness(maarch.CONNECTOR, options(server, **changes), directory / data, directory / "keys")
 
 
 def event_types(events: list[Event]) -> list[tuple[str, str]]:
