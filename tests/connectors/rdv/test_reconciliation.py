@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -101,17 +102,18 @@ def test_move_to_a_distant_day_is_published(system: RdvHarness) -> None:
     assert [kind for _, kind in system.event_types] == ["appointment.booked"] * 2 + ["appointment.moved"]
 
 
-def break_first(system: RdvHarness, monkeypatch: pytest.MonkeyPatch, **broken: Any) -> None:
-    """Change the first participation in all later API pages."""
+def change_pages(
+    system: RdvHarness, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], object]
+) -> None:
+    """Apply `change` to all later API pages."""
     list_page = system.service.page
 
-    def list_broken(*arguments: Any) -> dict[str, Any]:
+    def list_changed(*arguments: Any) -> dict[str, Any]:
         page = list_page(*arguments)
-        for rdv in page["rdvs"][:1]:
-            rdv["participations"][0] |= broken
+        change(page)
         return page
 
-    monkeypatch.setattr(system.service, "page", list_broken)
+    monkeypatch.setattr(system.service, "page", list_changed)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,9 @@ def test_invalid_participation_is_rejected_once_and_not_cancelled(
     with system.connected():
         _, deleted, _ = (book(system.service, hours(-3), hours(30)) for _ in range(3))
         system.run_polls()
-        break_first(system, monkeypatch, **broken)
+        change_pages(
+            system, monkeypatch, lambda page: page["rdvs"] and page["rdvs"][0]["participations"][0].update(broken)
+        )
         system.service.delete(hours(-2), deleted)
         system.run_polls(4)
     assert Counter(kind for _, kind in system.event_types) == Counter(
@@ -144,16 +148,15 @@ def test_slow_response_has_the_time_of_its_request(
     config = parse(RdvConfig, "essai", system.options)
     assert isinstance(config, RdvConfig)
     assert config.api
-    list_page, slow_seconds = system.service.page, [0.0]
+    delay_seconds = 0.0
 
-    def list_slowly(*arguments: Any) -> dict[str, Any]:
-        page = list_page(*arguments)
+    def delay(_: object) -> None:
+        nonlocal delay_seconds
         system.service.elapse(hours(-1) + timedelta(minutes=10))
-        slow_seconds[0] += 600
-        return page
+        delay_seconds = 600.0
 
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + slow_seconds[0])
-    monkeypatch.setattr(system.service, "page", list_slowly)
+    change_pages(system, monkeypatch, delay)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + delay_seconds)
     monkeypatch.setattr("connectors.rdv.api.time", clock)
     system.service.elapse(hours(-1))
     with closing(ApiSession(config.api, tmp_path)) as session:
@@ -162,17 +165,10 @@ def test_slow_response_has_the_time_of_its_request(
 
 
 def test_inconsistent_pages_cancel_nothing(system: RdvHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    list_page = system.service.page
-
-    def list_wrong_total(*arguments: Any) -> dict[str, Any]:
-        page = list_page(*arguments)
-        page["meta"]["total_count"] += 1
-        return page
-
     with system.connected():
         rdv = book(system.service, hours(-3), hours(30))
         system.run_polls()
-        monkeypatch.setattr(system.service, "page", list_wrong_total)
+        change_pages(system, monkeypatch, lambda page: page["meta"].update(total_count=page["meta"]["total_count"] + 1))
         system.service.delete(hours(-1), rdv)
         system.run_polls(3)
     assert [kind for _, kind in system.event_types] == ["appointment.booked"]
