@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.dossier_facts import split
-from connectors.demarches.mapping import DECIDED, IGNORED, SUBMITTED, TAKEN_UP, DossierMapping
+from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Reject
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -78,15 +78,6 @@ def test_any_bytes_are_rejected_without_error(record: bytes) -> None:
 @pytest.mark.parametrize("node", [None, {}, [], "x", {"number": 7}, {"traitements": None, "messages": []}])
 def test_malformed_entry_is_rejected(node: Any) -> None:
     assert map_node(node) == [Reason.UNREADABLE_LINE]
-
-
-@pytest.mark.parametrize("event", sorted({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}))
-def test_every_documented_step_is_known(event: str) -> None:
-    """Steps of the published `app/models/traitement.rb`."""
-    step = {"id": "a", "event": event, "dateTraitement": AT}
-    outcomes = map_node(NODE | {"traitements": [step], "messages": []})
-    assert len(outcomes) == (event not in IGNORED)
-    assert not any(isinstance(outcome, Reason) for outcome in outcomes)
 
 
 def test_open_and_withdrawn_correction_requests() -> None:

@@ -17,7 +17,6 @@ from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
 from connectors.imap.mapping import Mail, MailKind, MailMapping
 from connectors.imap.session import FetchedMessage
-from connectors.sdk.contract import Reject
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.identities import PseudonymKey
 
@@ -207,12 +206,3 @@ def test_message_without_id_and_date_is_unidentified(classifier: ClassifierHarne
         MailKind.UNREADABLE,
     ]
     assert kinds(classifier.classify(dated), classifier.classify(dated)) == [MailKind.RECEIVED, None]
-
-
-def test_unreadable_message_is_rejected_with_folder_and_uid(classifier: ClassifierHarness) -> None:
-    unreadable = classifier.classify(FetchedMessage(3, AT, ()))
-    assert unreadable
-    rejected = MailMapping("imap/courriel", config(), lambda _: KEY).map(unreadable)
-    assert isinstance(rejected, Reject)
-    assert rejected.detail == "the server cannot read this message"
-    assert b'"folder":"INBOX","uid":3' in rejected.record
