@@ -17,7 +17,6 @@ from connectors.imap.conversations import MAX_PEOPLE, ConversationStore
 from connectors.imap.headers import FIELDS
 from connectors.imap.mapping import Mail, MailKind, MailMapping
 from connectors.imap.session import FetchedMessage
-from connectors.sdk.contract import Reject
 from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.identities import PseudonymKey
 
@@ -39,8 +38,8 @@ def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "",
     return FetchedMessage(next(UIDS), AT, ("\r\n".join([*lines, "", ""]).encode(),))
 
 
-class Sorting:
-    """Classifier with a conversation store that tests can close and reopen."""
+class ClassifierHarness:
+    """Classifier with a conversation store, which a test can close and reopen."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -66,10 +65,10 @@ def kinds(*mails: Mail | None) -> list[MailKind | None]:
 
 
 @pytest.fixture
-def sorting(tmp_path: Path) -> Iterator[Sorting]:
-    sorting = Sorting(tmp_path)
-    yield sorting
-    sorting.conversations.close()
+def classifier(tmp_path: Path) -> Iterator[ClassifierHarness]:
+    classifier = ClassifierHarness(tmp_path)
+    yield classifier
+    classifier.conversations.close()
 
 
 def classify(directory: Path, *mails: tuple[FetchedMessage, bool], key: PseudonymKey = KEY) -> list[Mail]:
@@ -118,103 +117,92 @@ def test_contact_id_does_not_depend_on_the_order_of_messages(tmp_path: Path) -> 
     assert len(names) == 1
 
 
-def test_reply_to_a_reply_joins_by_its_nearest_reference(sorting: Sorting) -> None:
-    first = sorting.classify(message("1"))
-    second = sorting.classify(message("2", OURS, CITIZEN, "1"), sent=True)
-    third = sorting.classify(message("3", In_Reply_To="<2>"))
-    other = sorting.classify(message("4", In_Reply_To="<nobody-knows>"))
+def test_reply_to_a_reply_joins_by_its_nearest_reference(classifier: ClassifierHarness) -> None:
+    first = classifier.classify(message("1"))
+    second = classifier.classify(message("2", OURS, CITIZEN, "1"), sent=True)
+    third = classifier.classify(message("3", In_Reply_To="<2>"))
+    other = classifier.classify(message("4", In_Reply_To="<nobody-knows>"))
     assert contacts(first, second, third, other) == [0, 0, 0, 1]
 
 
-def test_reply_from_another_address_joins_the_contact(sorting: Sorting) -> None:
-    first = sorting.classify(message("1", Reply_To="autre@example.org"))
-    answered = sorting.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
-    third = sorting.classify(message("3", "autre@example.org", follows="1 2"))
+def test_reply_from_another_address_joins_the_contact(classifier: ClassifierHarness) -> None:
+    first = classifier.classify(message("1", Reply_To="autre@example.org"))
+    answered = classifier.classify(message("2", OURS, "autre@example.org", "1"), sent=True)
+    third = classifier.classify(message("3", "autre@example.org", follows="1 2"))
     assert contacts(first, answered, third) == [0, 0, 0]
     assert kinds(first, answered, third) == [MailKind.RECEIVED, MailKind.ANSWERED, MailKind.RECEIVED]
 
 
-def test_published_messages_are_not_repeated_after_a_restart(sorting: Sorting) -> None:
+def test_published_messages_are_not_repeated_after_a_restart(classifier: ClassifierHarness) -> None:
     mails = [message("1"), message("2"), message("3")]
-    first = [sorting.classify(mail) for mail in mails[:2]]
-    sorting.published = sorting.conversations.newest
-    unconfirmed = sorting.classify(mails[2])
-    sorting.restart()
-    again = [sorting.classify(mail) for mail in (*mails, *mails)]
+    first = [classifier.classify(mail) for mail in mails[:2]]
+    classifier.published = classifier.conversations.newest
+    unconfirmed = classifier.classify(mails[2])
+    classifier.restart()
+    again = [classifier.classify(mail) for mail in (*mails, *mails)]
     assert all(first)
     assert again == [None, None, unconfirmed, None, None, None]
 
 
-def test_unconfirmed_messages_are_repeated_after_each_restart(sorting: Sorting) -> None:
+def test_unconfirmed_messages_are_repeated_after_each_restart(classifier: ClassifierHarness) -> None:
     """Holds also if other messages are published meanwhile."""
-    first, second = message("1"), message("2")
-    classified = sorting.classify(first)
+    first = message("1")
+    classified = classifier.classify(first)
     for name in ("3", "4", "5"):
-        sorting.restart()
-        assert sorting.classify(message(name))
-        sorting.published = sorting.conversations.newest
-    sorting.restart()
-    assert sorting.classify(first) == classified
-    assert sorting.classify(second)
+        classifier.restart()
+        assert classifier.classify(message(name))
+        classifier.published = classifier.conversations.newest
+    classifier.restart()
+    assert classifier.classify(first) == classified
 
 
-def test_store_from_an_older_backup_gives_no_number_twice(sorting: Sorting) -> None:
-    """New messages must not pass for published ones."""
-    sorting.classify(message("1"))
-    sorting.published = 50
-    sorting.restart()
-    fresh = message("2")
-    first = sorting.classify(fresh)
-    sorting.restart()
+def test_new_message_does_not_count_as_published_after_a_restore_of_the_store(classifier: ClassifierHarness) -> None:
+    classifier.classify(message("1"))
+    classifier.published = 50
+    classifier.restart()
+    new = message("2")
+    first = classifier.classify(new)
+    classifier.restart()
     assert first
-    assert sorting.classify(fresh) == first
+    assert classifier.classify(new) == first
 
 
-def test_oldest_messages_are_deleted(sorting: Sorting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_messages_are_deleted(classifier: ClassifierHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations_module, "MAX_MESSAGES", 10)
     for number in range(30):
-        sorting.classify(message(f"{number}"))
-    (stored,) = sorting.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
+        classifier.classify(message(f"{number}"))
+    (stored,) = classifier.conversations._database.execute("SELECT count(*) FROM messages").fetchone()
     assert stored == 10
 
 
-def test_citizens_of_a_conversation_are_bounded(sorting: Sorting) -> None:
-    first = sorting.classify(message("0"))
+def test_citizens_of_a_conversation_are_bounded(classifier: ClassifierHarness) -> None:
+    first = classifier.classify(message("0"))
     for number in range(1, 40):
-        sorting.classify(message(f"{number}", f"usager{number}@example.org", follows="0"))
-        sorting.classify(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
-    last = sorting.classify(message("last", OURS, CITIZEN, "0 39"), sent=True)
+        classifier.classify(message(f"{number}", f"usager{number}@example.org", follows="0"))
+        classifier.classify(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
+    last = classifier.classify(message("last", OURS, CITIZEN, "0 39"), sent=True)
     assert contacts(first, last) == [0, 0]
-    found = sorting.conversations.follow(["a39"])
+    found = classifier.conversations.follow(["a39"])
     assert found
     assert len(found.people) <= MAX_PEOPLE
     assert last
     assert last.kind is MailKind.ANSWERED
 
 
-def test_store_holds_no_address_and_no_message_id(sorting: Sorting, tmp_path: Path) -> None:
-    sorting.classify(message("un-identifiant@example.org"))
-    sorting.conversations.close()
+def test_store_holds_no_address_and_no_message_id(classifier: ClassifierHarness, tmp_path: Path) -> None:
+    classifier.classify(message("un-identifiant@example.org"))
+    classifier.conversations.close()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    sorting.open()
+    classifier.open()
     assert len(content) > 1000
     assert not [text for text in (b"mireille", b"identifiant") if text in content.lower()]
 
 
-def test_message_without_id_and_date_is_unidentified(sorting: Sorting) -> None:
+def test_message_without_id_and_date_is_unidentified(classifier: ClassifierHarness) -> None:
     unidentified = FetchedMessage(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
     dated = FetchedMessage(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert kinds(sorting.classify(unidentified), sorting.classify(FetchedMessage(3, AT, ()))) == [
+    assert kinds(classifier.classify(unidentified), classifier.classify(FetchedMessage(3, AT, ()))) == [
         MailKind.UNIDENTIFIED,
         MailKind.UNREADABLE,
     ]
-    assert kinds(sorting.classify(dated), sorting.classify(dated)) == [MailKind.RECEIVED, None]
-
-
-def test_unreadable_message_is_rejected_with_its_place(sorting: Sorting) -> None:
-    unreadable = sorting.classify(FetchedMessage(3, AT, ()))
-    assert unreadable
-    rejected = MailMapping("imap/courriel", config(), lambda _: KEY).map(unreadable)
-    assert isinstance(rejected, Reject)
-    assert rejected.detail == "the server cannot read this message"
-    assert b'"folder":"INBOX","uid":3' in rejected.record
+    assert kinds(classifier.classify(dated), classifier.classify(dated)) == [MailKind.RECEIVED, None]
