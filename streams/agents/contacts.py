@@ -27,8 +27,8 @@ from streams.core.contacts import agent, contact, row_expiry
 from streams.core.contacts.agent import AGENT_CHANGED, Agent
 from streams.core.contacts.contact import ERASED, Contact
 from streams.core.contacts.history_detection import HISTORY_AGE_MS, HistoryDetector
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import LIVE_CHANNELS, DroppedRows, RowRetention, assume_dropped, record_dropped
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.figure import BUCKET_SECONDS, PROGRESS_KEY, Dimensions, Progress
 from streams.core.figures.figure_counts import count_agent, count_contact, count_rings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.events import Event
 from streams.core.contacts import contact
 from streams.core.contacts.contact import SEEN_EVENTS, Contact, ContactState
-from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.facts import open_since
 from streams.core.figures.figure import Dimensions, Figure, merge

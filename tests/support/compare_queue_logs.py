@@ -15,7 +15,7 @@ from models.codec import UnusableRecord
 from models.events import AgentChange, Event
 from models.identities import IdentityKind, PseudonymKey
 from streams.core.contacts import agent, contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from tests.support.plain_queue_count import REFUSED, Count, count
 from tests.support.random_queue_log import QUEUES
 

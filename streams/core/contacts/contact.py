@@ -18,10 +18,11 @@ from models.events import Event
 from models.identities import MAX_IDENTITIES, IdentityKind
 from models.timestamps import milliseconds
 from models.topics import Channel
-from streams.core.contacts import queue_stay
+from streams.core.contacts import stay_outcome
 from streams.core.contacts.case_event import CaseEvent, ContactState, add_case_event, latest_state_event, status
 from streams.core.contacts.event_order import TYPE_INDEX, add_event_order
-from streams.core.contacts.queue_stay import QueueStay, TimesToLive, add_evidence, stay_result, stay_times
+from streams.core.contacts.queue_stay import QueueStay, add_evidence, stay_times
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.figures.figure import Dimensions
 from streams.core.rows import (
     FINGERPRINT_BYTES,
@@ -354,7 +355,7 @@ def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
 
     A later event with the real end replaces the assumed end.
     """
-    stays = tuple(queue_stay.forget(stay, now_ms, ttl) for stay in row.stays)
+    stays = tuple(stay_outcome.forget(stay, now_ms, ttl) for stay in row.stays)
     if all(after is before for after, before in zip(stays, row.stays, strict=True)):
         return row
     after = row.__copy__()

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Final, Generic, TypeVar
 
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.figures.facts import open_since
 from streams.core.figures.figure import Dimensions
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from models.policies import ClockKind
 from streams.core.contacts.case_event import CaseEvent, ContactState, intervals_in_states
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.facts import received_at, responded_at
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS

@@ -9,8 +9,8 @@ from models.codec import encode
 from models.events import Event
 from models.policies import Policies
 from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import RowRetention
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.sla import open_targets

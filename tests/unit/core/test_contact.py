@@ -10,8 +10,8 @@ from models.events import Event
 from models.identities import MAX_IDENTITIES
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact, ContactState
-from streams.core.contacts.queue_stay import StayResult, TimesToLive, stay_result
 from streams.core.contacts.row_expiry import RowRetention, expires_at
+from streams.core.contacts.stay_outcome import StayResult, TimesToLive, stay_result
 from streams.core.rows import UnknownRowVersion
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
 

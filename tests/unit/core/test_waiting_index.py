@@ -2,7 +2,7 @@
 
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import TimesToLive
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.figure import Dimensions
 from tests.support.events import START_MS, answered_call
