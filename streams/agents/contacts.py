@@ -96,7 +96,7 @@ class ContactJob:
         self._edit: Final = self._figures.edit
         self.figures, self.days = self._figures.rows, self._figures.days
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
-        self.waiting: Final = WaitingIndex[bytes]()
+        self.waiting: Final = WaitingIndex()
         self.sla_tracker: Final = SlaTracker(
             self.contacts, self._edit, policies, times.sla_delays, self._next_targets_time
         )

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from models import topics
@@ -15,7 +16,7 @@ from streams.core.sla import events
 from streams.core.sla import open_targets as targets
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import ClockChange, advance, advance_time
-from streams.core.sla.clock_intervals import EndedIntervals, clock_intervals
+from streams.core.sla.clock_intervals import clock_intervals, has_ended
 from streams.core.sla.deadlines import DeadlineIndex
 from streams.core.sla.open_targets import open_targets
 from streams.core.sla.renewal import Renewal, renew
@@ -106,7 +107,7 @@ class SlaTracker:
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of `after`, a row that this step changed, count them, and report the changes that its events cause."""
-        had_ended = EndedIntervals(before)
+        had_ended = partial(has_ended, before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
         )

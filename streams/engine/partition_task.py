@@ -19,19 +19,11 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach_checkpoint
-from streams.engine.job import (
-    Busy,
-    ChecksPositions,
-    KeyValue,
-    PartitionJob,
-    Step,
-    Unavailable,
-)
+from streams.engine.job import Busy, ChecksPositions, KeyValue, PartitionJob, Step, Unavailable
 from streams.engine.partition_start import OFFSETS_KEY, Recovery, encode_offsets
-from streams.engine.producer import StepProducer
+from streams.engine.producer import TRANSACTION_TIMEOUT_SECONDS, StepProducer
 from streams.engine.schedule import StepSchedule, TickSchedule, halve
-from streams.engine.timeouts import wait_for_event
-from streams.engine.worker import Worker
+from streams.engine.worker import Worker, wait_for_event
 from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
@@ -158,20 +150,15 @@ class PartitionTask:
     # -------------------------------------------------------------------------------------------------------- recovery
     async def _open(self) -> None:
         started = time.monotonic()
-        options = self._worker.options
+        client = self._worker.options.connection
         # From here on the previous owner is fenced and its transaction is completed or aborted, so the reads below are final.
-        self._producer = StepProducer(
-            f"{self._worker.job.name}-{self.number}",
-            timeout_seconds=options.transaction_timeout_seconds,
-            compression=options.compression,
-            client=options.connection,
-        )
+        self._producer = StepProducer(f"{self._worker.job.name}-{self.number}", client)
         await self._producer.start()
         await self._worker.load_partition_count(self._producer)
         reach_checkpoint("fenced")
         warm, job = self.recovered, self._worker.job
         replayed = await self._recovery.read(
-            self.number, job.sources, job.states, self.job.tables, options.connection, self._show_progress
+            self.number, job.sources, job.states, self.job.tables, client, self._show_progress
         )
         self.job.restore()
         reach_checkpoint("replayed")
@@ -395,7 +382,7 @@ class PartitionTask:
 
     async def _commit(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[KeyValue]]) -> None:
         started = time.perf_counter()
-        async with asyncio.timeout(self._worker.options.transaction_timeout_seconds):
+        async with asyncio.timeout(TRANSACTION_TIMEOUT_SECONDS):
             await self._transact(step, batches, writes)
         for table in self.job.tables:
             table.commit()

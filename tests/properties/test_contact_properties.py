@@ -272,12 +272,13 @@ PLACES = st.sampled_from(["call:a:1", "call:a:2", "call:a:3"])
 def test_waiting_index_matches_a_scan_of_all_rows(events: list[Event], seconds: int) -> None:
     ttl = TimesToLive(waiting=60_000, in_progress=300_000, visit=300_000)
     now = START_MS + seconds * 1000
-    rows: dict[str, Contact] = {}
-    index: WaitingIndex[str] = WaitingIndex()
+    rows: dict[bytes, Contact] = {}
+    index = WaitingIndex()
     for event in events:
-        before = rows.get(event.subject)
-        rows[event.subject] = after = contact.fold(before, event)
-        index.update(event.subject, before, after)
+        key = event.subject.encode()
+        before = rows.get(key)
+        rows[key] = after = contact.fold(before, event)
+        index.update(key, before, after)
         since: dict[Dimensions, list[int]] = defaultdict(list)
         for row in rows.values():
             for visit in row.stays:
@@ -300,12 +301,13 @@ CASE_SCHEMA = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("f
 
 @given(sets_of(CASE_SCHEMA.flatmap(lambda drawn: contact_events(drawn[1], drawn[0])), max_size=20))
 def test_waiting_index_has_the_receipt_of_open_cases(events: list[Event]) -> None:
-    rows: dict[str, Contact] = {}
-    index: WaitingIndex[str] = WaitingIndex()
+    rows: dict[bytes, Contact] = {}
+    index = WaitingIndex()
     for event in events:
-        before = rows.get(event.subject)
-        rows[event.subject] = after = contact.fold(before, event)
-        index.update(event.subject, before, after)
+        key = event.subject.encode()
+        before = rows.get(key)
+        rows[key] = after = contact.fold(before, event)
+        index.update(key, before, after)
         open_now: dict[Dimensions, dict[int, int]] = defaultdict(dict)
         for row in rows.values():
             if (since := open_since(row)) is not None:

@@ -95,19 +95,11 @@ class Summary(NamedTuple):
     """Opinions as `<scale>:<score>`, in the order of time."""
 
 
-def _find_no_targets(_: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
-    return {}
-
-
-def _find_none_passed_on(_: Collection[str]) -> Collection[str]:
-    return ()
-
-
 def summarise(
     entries: Iterable[Mapping[str, Any]],
     now: int,
-    find: FindTargets = _find_no_targets,
-    find_passed_on: FindPassedOn = _find_none_passed_on,
+    find: FindTargets = lambda _: {},
+    find_passed_on: FindPassedOn = lambda _: (),
 ) -> list[Summary]:
     """Return the summaries of the contacts of these entries, which may be in any order.
 

@@ -267,7 +267,7 @@ def test_score_outside_the_scale_is_rejected() -> None:
 
 
 def test_case_waits_from_its_receipt_until_the_citizen_has_to_act() -> None:
-    index = WaitingIndex[str]()
+    index = WaitingIndex()
     row: contact.Contact | None = None
     seen: list[int | None] = []
     dimensions = Dimensions("form", "siege", "autonomie", "apa")
@@ -276,7 +276,7 @@ def test_case_waits_from_its_receipt_until_the_citizen_has_to_act() -> None:
     ):
         data = {"form.submitted": {"procedure": "apa"}, "form.decided": {"decision": "rejected"}}.get(kind, {})
         after = contact.fold(row, make(kind, at, subject=FORM, **WHERE, **data))
-        index.update("key", row, after)
+        index.update(b"key", row, after)
         seen.append(index.oldest(dimensions))
         row = after
     assert seen == [START_MS, START_MS, None, START_MS, None]

@@ -131,10 +131,3 @@ def test_unchanged_facts_are_not_corrected() -> None:
         make("call.queued", 1, **queue, visit=1),
     )
     assert named(figures[0, PLACE]) == {"offered": 2, "left_key": 1, "left_timeout": 1}
-
-
-def test_deleted_row_stays_counted() -> None:
-    row, figures = count(*answered_call())
-    before = named(figures[0, PLACE])
-    count_contact(row, None, figures.__getitem__)
-    assert named(figures[0, PLACE]) == before
