@@ -1,7 +1,10 @@
-"""Dictionary of figures with zero rows of the channel's figure schema as default."""
+"""Rows and figures of contacts, folded from events without a worker, and the invariants of figures."""
 
-from models.events import PostageClass
+from models.events import Event, PostageClass
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions, Figure, left, new_figure
+from streams.core.figures.figure_counts import count_contact
 from streams.core.figures.figure_schemas import (
     APPOINTMENT_SCHEMA,
     CANCELLED_COUNTS,
@@ -23,6 +26,24 @@ class Figures(dict[tuple[int, Dimensions], Figure]):
     def __missing__(self, key: tuple[int, Dimensions]) -> Figure:
         figure = self[key] = new_figure(FIGURE_SCHEMAS[key[1].channel])
         return figure
+
+
+def fold_contact(*events: Event, row: Contact | None = None) -> Contact:
+    """Return the row of a contact after its events."""
+    for event in events:
+        row = contact.fold(row, event)
+    assert row is not None
+    return row
+
+
+def count_events(*events: Event) -> Figures:
+    """Return the figures of one contact, counted after each of its events."""
+    figures = Figures()
+    row: Contact | None = None
+    for event in events:
+        before, row = row, contact.fold(row, event)
+        count_contact(before, row, figures.__getitem__)
+    return figures
 
 
 def named(dimensions: Dimensions, figure: Figure) -> dict[str, int]:
