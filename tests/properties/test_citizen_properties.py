@@ -36,8 +36,8 @@ from tests.support.citizens import (
     COUNTED_FROM,
     START_DAY,
     TERMS,
+    FakeTimeline,
     Figures,
-    Timelines,
     contacts_of_one,
     count,
     entries_from_workers,
@@ -240,7 +240,7 @@ def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     late = [
         SimpleNamespace(timestamp=NOW + DAY_MS, entry=item.entry) for item in written if item.entry.contact in until
     ]
-    store = Timelines()
+    store = FakeTimeline()
     partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]
     for records in (written, random.sample(late, min(3, len(late)))):
         take(partitions, records, random)

@@ -23,7 +23,7 @@ from tests.support.events import AGENT, CALL, START_MS, answered_call, call_hist
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record
 
 
-def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:
+def slices(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:
     """Return the events in slices that end at `cuts`."""
     edges = [0, *sorted(cuts), len(events)]
     return [events[begin:end] for begin, end in pairwise(edges) if begin < end]
@@ -48,20 +48,20 @@ def mixed_histories(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
 @given(mixed_histories(), st.sampled_from(["steps", "batches of one step"]))
 def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], how: str) -> None:
     events, cuts = histories
-    one_by_one, cut = Worker(), Worker()
-    for worker in (one_by_one, cut):
+    one_by_one, batched = Worker(), Worker()
+    for worker in (one_by_one, batched):
         worker.now = START_MS + HOUR_MS
     for event in events:
         one_by_one.fold(event)
         one_by_one.commit()
-    step = cut.step()
-    for part in spread(events, cuts):
-        cut.fold(*part, step=step)
+    step = batched.step()
+    for part in slices(events, cuts):
+        batched.fold(*part, step=step)
         if how == "steps":
-            cut.commit()
-            step = cut.step()
-    assert numbers(cut) == numbers(one_by_one)
-    assert cut.job.contacts.rows == one_by_one.job.contacts.rows
+            batched.commit()
+            step = batched.step()
+    assert numbers(batched) == numbers(one_by_one)
+    assert batched.job.contacts.rows == one_by_one.job.contacts.rows
 
 
 class _Defective(list[Any]):
@@ -75,22 +75,22 @@ class _Defective(list[Any]):
 @given(mixed_histories())
 def test_undone_step_leaves_no_trace(histories: tuple[list[Event], set[int]]) -> None:
     events, cuts = histories
-    kept, shaken = Worker(), Worker()
-    for worker in (kept, shaken):
+    undisturbed, disturbed = Worker(), Worker()
+    for worker in (undisturbed, disturbed):
         worker.now = START_MS + HOUR_MS
-    for part in spread(events, cuts):
-        shaken.fold(*reversed(part))
-        shaken.roll_back()
+    for part in slices(events, cuts):
+        disturbed.fold(*reversed(part))
+        disturbed.roll_back()
         with pytest.raises(ZeroDivisionError):
-            shaken.job.fold(TOPIC, _Defective(record(event) for event in part), shaken.step())
-        shaken.roll_back()
+            disturbed.job.fold(TOPIC, _Defective(record(event) for event in part), disturbed.step())
+        disturbed.roll_back()
         middle = len(part) // 2  # like the engine, which bisects to isolate the failing record
-        for worker in (kept, shaken):
+        for worker in (undisturbed, disturbed):
             for half in (part[:middle], part[middle:]):
                 worker.fold(*half)
                 worker.commit()
-    assert numbers(shaken) == numbers(kept)
-    assert shaken.written == kept.written
+    assert numbers(disturbed) == numbers(undisturbed)
+    assert disturbed.written == undisturbed.written
 
 
 def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() -> None:
@@ -105,7 +105,7 @@ def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() 
 def test_unusable_records_are_rejected_and_the_others_count() -> None:
     worker = Worker()
     event = answered_call()[1]
-    broken: list[Callable[[], Any]] = [
+    invalid: list[Callable[[], Any]] = [
         lambda: record(event, value=b"{"),
         lambda: record(event, key=None),
         lambda: record(event, key=b"call:other"),
@@ -114,7 +114,7 @@ def test_unusable_records_are_rejected_and_the_others_count() -> None:
         lambda: record(make("call.queued", subject=AGENT, queue="mdph")),
     ]
     step = worker.step()
-    worker.job.fold(TOPIC, [*(make_one() for make_one in broken), record(event)], step)
+    worker.job.fold(TOPIC, [*(make_record() for make_record in invalid), record(event)], step)
     assert [letter.reason for letter in step.dead_letters] == [
         "invalid_json",
         "missing_key",
@@ -128,7 +128,7 @@ def test_unusable_records_are_rejected_and_the_others_count() -> None:
 
 
 def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
-    class Kept(SimpleNamespace):
+    class Referable(SimpleNamespace):
         """A record that supports weak references."""
 
     worker = Worker()
@@ -136,14 +136,17 @@ def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
     gc.collect()
     gc.disable()
     try:
-        records = [Kept(**vars(record(answered_call()[1]))), Kept(**vars(record(answered_call()[1], value=b"{")))]
-        gone = [weakref.ref(item) for item in records]
+        records = [
+            Referable(**vars(record(answered_call()[1]))),
+            Referable(**vars(record(answered_call()[1], value=b"{"))),
+        ]
+        references = [weakref.ref(item) for item in records]
         step = worker.step()
         worker.job.fold(TOPIC, records, step)
         assert len(step.dead_letters) == 1
         records.clear()
         del step
-        assert [reference() for reference in gone] == [
+        assert [reference() for reference in references] == [
             None,
             None,
         ]  # freed without garbage collection, which runs rarely: a step has megabytes
@@ -181,10 +184,10 @@ def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
     step = worker.fold(*calls, *calls)
     assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 4
     assert len(worker.job.contacts.rows) == 3
-    beside = [
+    feedback = [
         make("feedback.invited", 50, subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(3)
     ]
-    assert worker.fold(*beside).dead_letters == [], "derived dimensions do not count"
+    assert worker.fold(*feedback).dead_letters == [], "derived dimensions do not count"
 
 
 def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:

@@ -28,11 +28,11 @@ def test_no_call_is_ended_while_its_source_reads_its_history() -> None:
     worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.job.fold(TOPIC, [record(event) for event in answered_call(other, queue="apa")[:2]], worker.step())
     worker.commit()
-    told_until = START_MS + 5_000
-    assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+    history_until = START_MS + 5_000
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == history_until
     for _ in range(3):
         worker.tick(1_500)
-        assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+        assert worker.job.progress.rows[PROGRESS_KEY].step_at == history_until
         assert worker.total() == {"offered": 1, "waiting": 1}
         assert worker.total(PLACE._replace(queue="apa")) == {"offered": 1, "left_forgotten": 1}
     worker.fold(*answered_call()[2:])

@@ -47,7 +47,7 @@ class Worker:
         """Committed SLA events."""
         self.entries: list[Entry] = []
         """Committed timeline entries."""
-        self.promised: list[SlaTargetsEntry] = []
+        self.sent_targets: list[SlaTargetsEntry] = []
         """Committed records of open SLA targets."""
 
     def _open(self) -> ContactJob:
@@ -107,7 +107,7 @@ class Worker:
             for _, value in step.outputs[topics.TIMELINE.name]:
                 entry = decode(value or b"")
                 if entry.type == SLA_TARGETS_TYPE:
-                    self.promised.append(open_targets.decode(value or b""))
+                    self.sent_targets.append(open_targets.decode(value or b""))
                 else:
                     self.entries.append(entry)
 
