@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -105,24 +105,17 @@ def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() 
 def test_unusable_records_are_rejected_and_the_others_count() -> None:
     worker = Worker()
     event = answered_call()[1]
-    invalid: list[Callable[[], Any]] = [
-        lambda: record(event, value=b"{"),
-        lambda: record(event, key=None),
-        lambda: record(event, key=b"call:other"),
-        lambda: record(make("call.queued", 99_999, queue="mdph")),
-        lambda: record(make("call.queued", -20 * 365 * 86_400, queue="mdph")),
-        lambda: record(make("call.queued", subject=AGENT, queue="mdph")),
-    ]
+    reasons = {
+        "invalid_json": record(event, value=b"{"),
+        "missing_key": record(event, key=None),
+        "key_mismatch": record(event, key=b"call:other"),
+        "time_in_future": record(make("call.queued", 99_999, queue="mdph")),
+        "time_in_past": record(make("call.queued", -20 * 365 * 86_400, queue="mdph")),
+    }
+    of_an_agent = record(make("call.queued", subject=AGENT, queue="mdph"))
     step = worker.step()
-    worker.job.fold(TOPIC, [*(make_record() for make_record in invalid), record(event)], step)
-    assert [letter.reason for letter in step.dead_letters] == [
-        "invalid_json",
-        "missing_key",
-        "key_mismatch",
-        "time_in_future",
-        "time_in_past",
-        "key_mismatch",
-    ]
+    worker.job.fold(TOPIC, [*reasons.values(), of_an_agent, record(event)], step)
+    assert [letter.reason for letter in step.dead_letters] == [*reasons, "key_mismatch"]
     assert worker.total() == {"offered": 1, "waiting": 1}
     assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
 
@@ -136,20 +129,16 @@ def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
     gc.collect()
     gc.disable()
     try:
-        records = [
-            Referable(**vars(record(answered_call()[1]))),
-            Referable(**vars(record(answered_call()[1], value=b"{"))),
-        ]
+        valid, invalid = record(answered_call()[1]), record(answered_call()[1], value=b"{")
+        records = [Referable(**vars(valid)), Referable(**vars(invalid))]
         references = [weakref.ref(item) for item in records]
         step = worker.step()
         worker.job.fold(TOPIC, records, step)
         assert len(step.dead_letters) == 1
         records.clear()
         del step
-        assert [reference() for reference in references] == [
-            None,
-            None,
-        ]  # freed without garbage collection, which runs rarely: a step has megabytes
+        # Freed without garbage collection, which runs rarely: a step has megabytes.
+        assert [reference() for reference in references] == [None, None]
     finally:
         gc.enable()
 
@@ -191,18 +180,10 @@ def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:
-    worker, label = Worker(), "s" * 64
+    worker, where = Worker(), {"subject": AGENT, "site": "s" * 64, "service": "s" * 64}
     logins, pauses = (
         [
-            make(
-                "agent.state_changed",
-                n / 1000,
-                subject=AGENT,
-                change=change,
-                queue=f"{n:064}",
-                site=label,
-                service=label,
-            )
+            make("agent.state_changed", n / 1000, **where, change=change, queue=f"{n:064}")
             for n in range(MAX_DIMENSIONS_PER_ROW + 3)
         ]
         for change in ("logged_in", "paused")
