@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
+from streams.core.figures.recompute_diff import compare
 from tests.support.events import make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
+from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
 
 DAY = 86_400
 LATE = {"mail", "feedback"}
@@ -56,12 +56,6 @@ def read(worker: Worker, events: Sequence[Event], *, again: bool = False) -> Non
         worker.commit()
 
 
-def count(worker: Worker) -> Sums:
-    found: Sums = {}
-    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
-    return found
-
-
 @settings(max_examples=150)
 @given(logs(), st.data())
 def test_reading_a_source_again_changes_no_figure(log: list[Event], data: st.DataObject) -> None:
@@ -74,9 +68,9 @@ def test_reading_a_source_again_changes_no_figure(log: list[Event], data: st.Dat
         for _ in range(2):
             worker.tick(2 * HOUR_MS)
     for _ in range(2):
-        before = count(worker)
+        before = worker.sums()
         read(worker, data.draw(st.permutations(log)), again=True)
-        assert compare(count(worker), before) == []
+        assert compare(worker.sums(), before) == []
         worker.now += data.draw(st.integers(0, 60)) * DAY_MS
         for _ in range(2):
             worker.tick(2 * HOUR_MS)

@@ -1,5 +1,7 @@
 """Rows and figures of contacts, folded from events without a worker, and the invariants of figures."""
 
+from collections.abc import Mapping
+
 from models.events import Event, PostageClass
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
@@ -19,11 +21,14 @@ from streams.core.figures.figure_schemas import (
     csat_count_name,
 )
 
+FigureKey = tuple[int, Dimensions]
+"""Start of a bucket, 0 for a total, and dimensions."""
 
-class Figures(dict[tuple[int, Dimensions], Figure]):
-    """Figure rows by bucket start (0 for a total) and dimensions."""
 
-    def __missing__(self, key: tuple[int, Dimensions]) -> Figure:
+class Figures(dict[FigureKey, Figure]):
+    """Figure rows by key, with rows of zeros as default."""
+
+    def __missing__(self, key: FigureKey) -> Figure:
         figure = self[key] = new_figure(FIGURE_SCHEMAS[key[1].channel])
         return figure
 
@@ -44,6 +49,11 @@ def count_events(*events: Event) -> Figures:
         before, row = row, contact.fold(row, event)
         count_contact(before, row, figures.__getitem__)
     return figures
+
+
+def current_numbers(figures: Mapping[FigureKey, Figure]) -> dict[FigureKey, tuple[list[int], list[int]]]:
+    """Return counts and stocks of all figures that are not all zeros, without their corrections."""
+    return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
 
 
 def named(dimensions: Dimensions, figure: Figure) -> dict[str, int]:

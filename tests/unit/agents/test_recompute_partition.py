@@ -14,7 +14,7 @@ from streams.agents.codecs import PROGRESS
 from streams.cli.recompute import _settling_seconds
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
-from streams.core.figures.recompute_diff import Sums, compare, find_changed_verdicts, sum_by_day
+from streams.core.figures.recompute_diff import compare, find_changed_verdicts
 from streams.recovery.recompute import PartitionRecount, _Log
 from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
@@ -37,23 +37,17 @@ def recount(policies_: Policies, now: int, *events: Event) -> PartitionRecount:
     return counted
 
 
-def worker_sums(worker: Worker) -> Sums:
-    found: Sums = {}
-    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), PARIS, found)
-    return found
-
-
 def test_results_of_other_targets_are_reported_with_their_days() -> None:
     worker = Worker()
     worker.at(150, *late_call())
     row = worker.job.contacts.rows[CALL.encode()]
     same, other = (recount(policies_, worker.now, *late_call()) for policies_ in (worker.policies, LONGER))
     sums = [counted.count() for counted in (same, other)]
-    assert compare(worker_sums(worker), *sums[0]) == []
+    assert compare(worker.sums(), *sums[0]) == []
     assert find_changed_verdicts(row, same.contacts[CALL.encode()], PARIS) is None
     changed = find_changed_verdicts(row, other.contacts[CALL.encode()], PARIS)
     assert changed == (frozenset({START.date()}), START_MS + 95_000)
-    found = compare(worker_sums(worker), *sums[1])
+    found = compare(worker.sums(), *sums[1])
     assert all(difference.is_of_sla for difference in found)
     assert {
         (difference.day, difference.name, difference.known, difference.again) for difference in found if difference.day
@@ -113,13 +107,13 @@ def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
     counted = recount(worker.policies, worker.now, AGENT_HERE).count()
     differing = {
         (difference.name, difference.known, difference.again)
-        for difference in compare(worker_sums(worker), counted.again, counted.earlier)
+        for difference in compare(worker.sums(), counted.again, counted.earlier)
     }
     assert differing == {("agents_available", 1, 0)}
-    assert compare(worker_sums(worker), *counted) == [], "only the time differs"
+    assert compare(worker.sums(), *counted) == [], "only the time differs"
     worker.until(late + 41 + _settling_seconds(TIMES))
     counted = recount(worker.policies, worker.now, AGENT_HERE).count()
-    assert compare(worker_sums(worker), counted.again, counted.earlier) == []
+    assert compare(worker.sums(), counted.again, counted.earlier) == []
 
 
 def test_agent_with_an_expired_time_to_live_is_logged_out_in_the_recount() -> None:
@@ -140,12 +134,12 @@ def test_call_not_yet_ended_by_a_new_worker_is_no_difference() -> None:
     counted = recount(worker.policies, worker.now, waiting).count()
     differing = {
         (difference.name, difference.known, difference.again)
-        for difference in compare(worker_sums(worker), counted.again, counted.earlier)
+        for difference in compare(worker.sums(), counted.again, counted.earlier)
     }
     assert differing == {("waiting", 1, 0), ("left_forgotten", 0, 1)}
-    assert compare(worker_sums(worker), *counted) == []
+    assert compare(worker.sums(), *counted) == []
     worker.until(86_450)
-    assert compare(worker_sums(worker), counted.again, counted.earlier) == []
+    assert compare(worker.sums(), counted.again, counted.earlier) == []
 
 
 def test_counts_added_by_a_release_are_recorded_with_their_time() -> None:

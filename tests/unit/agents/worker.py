@@ -13,6 +13,7 @@ from streams.core.contacts.row_expiry import RowRetention
 from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.core.figures.recompute_diff import Sums, sum_by_day
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
@@ -125,6 +126,12 @@ class Worker:
             loads = [table.load for table in self.job.tables if table.topic == self._topics[key]]
             assert any(load(key, value) for load in loads)
         self.job.restore()
+
+    def sums(self) -> Sums:
+        """Return totals and days, with the buckets added to their days."""
+        found: Sums = {}
+        sum_by_day(self.job.figures.rows.items(), self.job.days.rows.items(), TIMES.zone, found)
+        return found
 
     def total(self, dimensions: Dimensions = PLACE) -> dict[str, int]:
         """Return the non-zero numbers of the total row."""

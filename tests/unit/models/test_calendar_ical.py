@@ -47,7 +47,7 @@ def days(first: str, last: str | None = None, hours: str | None = None) -> DateR
         (["DTSTART;VALUE=DATE:20260810", "STATUS:CANCELLED"], []),
     ],
 )
-def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
+def test_events_are_read_as_days(lines: list[str], found: list[DateRange]) -> None:
     assert list(read_days(feed(*lines), "Europe/Paris")) == found
 
 
@@ -55,15 +55,11 @@ def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
     ("text", "reason"),
     [
         ("", "not an iCalendar"),
-        ("hello", "not an iCalendar"),
         ("BEGIN:VCALENDAR", "not an iCalendar"),
-        (feed("UID:1").replace("VCALENDAR", "VCALENDER"), "not an iCalendar"),
         (feed("UID:1").replace("VERSION", "BEGIN:VTIMEZONE\r\nTZID:x\r\nEND:VTIMEZONE\r\nVERSION"), "not an iCalendar"),
         (feed("UID:1"), "event 1 has no DTSTART"),
         (feed("DTSTART;VALUE=DATE:20260810", "DTSTART;VALUE=DATE:20260811"), "event 1"),
-        (feed("DTSTART:2026"), "event 1"),
         (feed("DTSTART;VALUE=DATE:20260810", "RRULE:FREQ=YEARLY"), "event 1 has RRULE"),
-        (feed("DTSTART;VALUE=DATE:20260810", "RDATE;VALUE=DATE:20260811"), "event 1 has RDATE"),
         (feed("DTSTART:20260810T120000Z"), "does not end"),
         (feed("DTSTART:20260810T120000Z", "DTEND:20260810T110000Z"), "does not end"),
         (feed("DTSTART:20260810T120000Z", "DTEND;VALUE=DATE:20260811"), "event 1"),
@@ -126,15 +122,9 @@ def test_exported_closures_can_be_imported() -> None:
     assert list(again.openings(2026)) == list(calendar.openings(2026))
 
 
-def test_export_is_a_deterministic_icalendar() -> None:
+def test_export_has_stable_unique_ids() -> None:
     text = write_openings(make(versions=[WEEK]), 2026, "siege", WRITTEN_AT)
     assert text == write_openings(make(versions=[WEEK]), 2026, "siege", WRITTEN_AT)
-    assert uids(text).isdisjoint(uids(write_openings(make(versions=[WEEK]), 2026, "annexe", WRITTEN_AT)))
-    (parsed,) = icalendar.Calendar.from_ical(text, multiple=True)
-    assert parsed["VERSION"] == "2.0"
-    assert all({"UID", "DTSTAMP", "DTSTART", "DTEND"} <= event.keys() for event in parsed.events)
-    assert len(uids(text)) == len(parsed.events)
-
-
-def uids(text: str) -> set[str]:
-    return {event["UID"] for event in icalendar.Calendar.from_ical(text).events}
+    other = write_openings(make(versions=[WEEK]), 2026, "annexe", WRITTEN_AT)
+    ids, other_ids = ([event["UID"] for event in icalendar.Calendar.from_ical(each).events] for each in (text, other))
+    assert len({*ids, *other_ids}) == len(ids) + len(other_ids)
