@@ -44,20 +44,11 @@ def finish(child: Child, name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     return ledger_job_oracle.verify(name, kafka.bootstrap)
 
 
-def test_two_sources_are_folded_into_one_partition_step(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_records_of_two_sources_are_folded_once(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 4000))
     with worker(name, kafka, tmp_path).start() as child:
         counts = finish(child, name, kafka)
     assert counts["outputs"] == 4000
-
-
-def test_records_per_transaction_are_capped(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 2000))
-    with worker(name, kafka, tmp_path, "max_records=100").start() as child:
-        finish(child, name, kafka)
-    # Each step writes its totals row once, so their number is the number of transactions with records.
-    steps = len(kafka_io.read(kafka.bootstrap, f"{name}-totals"))
-    assert steps >= 2000 / 100
 
 
 @pytest.mark.timeout(600)
@@ -143,7 +134,7 @@ def test_failed_tick_is_retried_while_records_are_folded(name: str, kafka: Embed
         finish(child, name, kafka)
 
 
-def test_small_steps_linger(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_step_lingers_for_more_records(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
     with worker(name, kafka, tmp_path, "linger_seconds=2.0").start() as child:
         child.wait_for('"event": "partition_opened"', 4)

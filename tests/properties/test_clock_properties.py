@@ -107,7 +107,7 @@ class ClockedContact:
     def _put(self, row: Contact, clocks: tuple[SlaClock, ...], changes: list[ClockChange], minute: int) -> None:
         self.row = row.__copy__()
         self.row.clocks = clocks
-        self.reported += ((item, minute) for item in reported)
+        self.reported += ((item, minute) for item in changes)
 
 
 def ms(minute: int) -> int:
