@@ -67,7 +67,7 @@ def find(stays: tuple[QueueStay, ...], number: int) -> QueueStay | None:
 
 
 # ------------------------------------------------------------------------------------------------------------- evidence
-_FIELD: Final = {
+TIME_FIELDS: Final = {
     "call.queued": "queued_at",
     "call.answered": "answered_at",
     "call.abandoned": "abandoned_at",
@@ -89,7 +89,7 @@ def add_evidence(stays: tuple[QueueStay, ...], event: Event, at: int) -> tuple[Q
 
     Raises `rows.TooManyDimensions`.
     """
-    field = _FIELD.get(event.type)
+    field = TIME_FIELDS.get(event.type)
     if field is None:
         return None
     data: Any = event.data

@@ -9,7 +9,7 @@ All times are milliseconds since 1970 UTC.
 import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from operator import is_
+from operator import attrgetter, is_
 from typing import NamedTuple
 
 from models.calendars import BeyondCalendarError, Calendar, Unit
@@ -84,7 +84,7 @@ def advance(
         clocks.append(_report_changes(former, clock, now, complete_until, news))
     if len(clocks) == len(known) and all(map(is_, clocks, known)):
         return known, news
-    news.sort(key=_by_time)
+    news.sort(key=attrgetter("at"))
     return tuple(clocks), news
 
 
@@ -97,12 +97,8 @@ def advance_time(
     """
     news: list[ClockChange] = []
     clocks = tuple(_report_changes(clock, clock, now, complete_until, news) for clock in known)
-    news.sort(key=_by_time)
+    news.sort(key=attrgetter("at"))
     return (clocks if news else known), news
-
-
-def _by_time(change: ClockChange) -> int:
-    return change.at
 
 
 def _is_final(former: SlaClock, clock_interval: ClockInterval) -> bool:
