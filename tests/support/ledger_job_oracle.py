@@ -48,7 +48,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
     forgotten: set[tuple[int, bytes]] = set()
     for message in sources:
         event = decode(message.value())
-        if event.act in {"reject", "fail"}:
+        if event.action in {"reject", "fail"}:
             dead[message.topic(), message.partition(), message.offset()] += 1
             continue
         place = message.partition(), message.key()
@@ -59,7 +59,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
         ids[event.id] += 1
         if event.due_at:
             ids[f"due {message.key().decode()}"] += 1
-        if event.act == "forget":
+        if event.action == "forget":
             forgotten.add(place)
     expected = {place: (row.count, row.sum) for place, row in rows.items() if place not in forgotten}
     assert _rows(bootstrap, f"{name}-rows") == expected, "rows differ"

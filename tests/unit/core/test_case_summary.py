@@ -163,16 +163,16 @@ def test_closing_entry_counts_among_simultaneous_ones() -> None:
 
 def test_contact_passed_on_to_another_service_is_not_open() -> None:
     entries = [entry("letter.arrived"), entry("letter.arrived", contact="mail:ged:2")]
-    asked: list[Collection[str]] = []
+    lookups: list[Collection[str]] = []
 
     def find(contacts: Collection[str]) -> dict[str, list[SlaTarget]]:
-        asked.append(contacts)
+        lookups.append(contacts)
         return {}
 
     own, passed_on = summarise(entries, NOW, find, lambda _: {"mail:ged:1"})
     assert (own.contact, own.is_open, own.outcome) == ("mail:ged:2", True, "")
     assert (passed_on.is_open, passed_on.state, passed_on.outcome) == (False, ContactState.CLOSED, PASSED_ON)
-    assert asked == [["mail:ged:2"]]
+    assert lookups == [["mail:ged:2"]]
 
 
 def test_summary_has_the_latest_result_of_each_clock_and_keeps_breaches() -> None:
@@ -216,10 +216,10 @@ def test_open_targets_are_sorted_by_deadline() -> None:
         entry("letter.arrived", 3, contact="nothing known"),
         entry("letter.answered", 9, ContactState.CLOSED, contact="closed"),
     ]
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def find(contacts: Collection[str]) -> dict[str, tuple[SlaTarget, ...]]:
-        asked.extend(sorted(contacts))
+        lookups.extend(sorted(contacts))
         return {
             "due": (
                 SlaTarget("p", "announced", "rsa", None, None),
@@ -230,7 +230,7 @@ def test_open_targets_are_sorted_by_deadline() -> None:
         }
 
     late, *others = summarise(entries, NOW, find)
-    assert asked == ["due", "late", "nothing known"]
+    assert lookups == ["due", "late", "nothing known"]
     assert (late.contact, late.due) == ("late", (OpenTarget("p", "resolution", TargetStatus.OVERDUE, NOW - 1, None),))
     due = {summary.contact: [(each.clock, each.state.value) for each in summary.due] for summary in others}
     assert due == {

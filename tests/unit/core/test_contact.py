@@ -142,8 +142,8 @@ def test_call_without_an_end_leaves_the_queue_after_its_time_to_live() -> None:
 def test_row_expires_a_retention_period_after_its_last_event() -> None:
     row = fold(*answered_call())
     assert expires_at(row, KEEP) == START_MS + 206_000
-    asked = fold(make("feedback.invited", 500), row=row)
-    assert expires_at(asked, KEEP) == START_MS + 501_000
+    invited = fold(make("feedback.invited", 500), row=row)
+    assert expires_at(invited, KEEP) == START_MS + 501_000
     assert expires_at(fold(*answered_call()[:2]), KEEP) is None
     assert expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
     erased = make("personal_data.erased", 1000, channel="call")

@@ -116,7 +116,7 @@ def test_invalid_toml_is_rejected_with_its_line() -> None:
         read_rules('timezone = "Europe/Paris"\nversions = x\n')
 
 
-def test_merge_and_subtract_spans() -> None:
+def test_spans_are_merged_and_subtracted() -> None:
     spans = [parse_span(text) for text in ("13:00-15:00", "08:00-12:00", "12:00-13:00", "14:00-14:30")]
     assert list(map(str, merge(spans))) == ["08:00-15:00"]
     holes = [parse_span("09:00-10:00"), parse_span("14:00-24:00")]
