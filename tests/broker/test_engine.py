@@ -44,13 +44,6 @@ def finish(child: Child, name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     return ledger_job_oracle.verify(name, kafka.bootstrap)
 
 
-def test_records_of_two_sources_are_folded_once(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 4000))
-    with worker(name, kafka, tmp_path).start() as child:
-        counts = finish(child, name, kafka)
-    assert counts["outputs"] == 4000
-
-
 @pytest.mark.timeout(600)
 def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = f"ledger-{uuid.uuid4().hex[:8]}"

@@ -1,7 +1,5 @@
 """Reading a source a second time changes no figure of the contacts agent, at any later time."""
 
-import pytest
-
 from models import topics
 from models.events import Event
 from models.topics import Channel
@@ -32,20 +30,6 @@ def read(worker: Worker, events: list[Event]) -> list[str]:
 def pass_hours(worker: Worker, hours: int) -> None:
     for _ in range(hours):
         worker.tick(HOUR_MS)
-
-
-@pytest.mark.parametrize("days_after", [0, 10, 20, 36, 400])
-def test_old_log_read_again_counts_once(days_after: int) -> None:
-    worker = Worker()
-    worker.now = START_MS + (LOG_DAYS + days_after) * DAY_MS
-    assert read(worker, LOG) == []
-    counted = worker.sums()
-    pass_hours(worker, 3)  # rows of contacts closed more than 35 days ago are deleted
-    assert abs(len(worker.job.contacts.rows) - max(0, 35 - days_after)) <= 1
-    for _ in range(2):
-        assert {*read(worker, LOG)} == {"told_again"}
-        assert compare(worker.sums(), counted) == []
-        pass_hours(worker, 3)
 
 
 def test_older_history_counts_while_no_row_of_its_source_was_deleted() -> None:

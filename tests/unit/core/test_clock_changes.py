@@ -11,7 +11,7 @@ from models.sla import SlaData, SlaEvent, SlaMet, decode_sla
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.core.sla import events as sla
-from streams.core.sla.clock import ClockEnd, SlaClock, due_at
+from streams.core.sla.clock import SlaClock, due_at
 from streams.core.sla.clock_changes import ClockChange, advance, advance_time
 from streams.core.sla.clock_intervals import clock_intervals
 from tests.support.events import CALL, START_MS, answered_call, make
@@ -95,14 +95,6 @@ def form_event(kind: str, at: float) -> Event:
     return make(f"form.{kind}", at, subject=FORM)
 
 
-def test_answer_in_time_meets_the_target() -> None:
-    call = ClockedContact()
-    assert call(400, *answered_call(wait=20)) == ["answer started 5", "answer met 25"]
-    assert call.clocks[0].end is ClockEnd.MET
-    assert not call.clocks[0].is_at_risk
-    assert due_at(call.clocks) is None
-
-
 def test_waiting_call_is_at_risk_then_breached_then_met_late() -> None:
     call = ClockedContact()
     arrived, queued, answered, ended = answered_call(wait=100)
@@ -172,22 +164,6 @@ def test_ended_clock_ignores_a_change_of_the_file() -> None:
     reopened = form(late + 3, form_event("taken_up", late + 3))
     assert reopened[-1] == f"resolution resumed {late + 3:g}"
     assert not form.clocks[-1].is_breached
-
-
-def test_reopened_case_has_an_open_clock_again() -> None:
-    form = ClockedContact()
-    form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
-    assert [clock.end for clock in form.clocks] == [ClockEnd.MET, ClockEnd.MET]
-    assert form(90_000, form_event("taken_up", 90_000)) == ["resolution resumed 90000"]
-    assert form.clocks[-1].is_open
-
-
-def test_contact_keeps_the_policy_of_its_arrival() -> None:
-    june = 90 * 86_400
-    for arrived, target in ((june - 86_400, 10), (june, 5)):
-        form = ClockedContact()
-        form(1, submitted(arrived))
-        assert form.clocks[-1].terms.target == target
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -43,22 +43,6 @@ def test_answered_call_has_a_result_and_the_dimensions_of_its_queue() -> None:
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_event_of_another_source_does_not_change_the_sector(order: tuple[int, ...]) -> None:
-    letter = {"subject": MAIL, "sector": "social", "service": "rsa"}
-    opinion = make("feedback.given", 5, subject=MAIL, sector="avis", identities=PHONE, scale="csat_1_5", score=1)
-    events = [
-        make("letter.arrived", 0, identities=CASE, **letter),
-        make("letter.answered", 10, **letter),
-        opinion.model_copy(update={"source": "survey/avis"}),
-    ]
-    row = fold(*(events[number] for number in order))
-    assert (row.sector, row.identities) == ("social", CASE)
-    assert {event.type for event in row.case_events} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
-    of_others = fold(events[2])
-    assert (of_others.sector, of_others.identities) == ("", "")
-
-
-@pytest.mark.parametrize("order", [*permutations(range(3))])
 def test_contact_keeps_the_sector_of_its_earliest_event(order: tuple[int, ...]) -> None:
     events = [
         make("letter.arrived", 0, subject=MAIL, sector="social", identities=CASE),

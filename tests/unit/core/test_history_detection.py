@@ -3,7 +3,7 @@
 import pytest
 
 from models.events import Event
-from streams.core.contacts.history_detection import GRACE_MS, HISTORY_AGE_MS, MIN_OLD_EVENTS, HistoryDetector
+from streams.core.contacts.history_detection import GRACE_MS, MIN_OLD_EVENTS, HistoryDetector
 from tests.support.events import START_MS, make
 
 HOUR_MS = 3_600_000
@@ -84,27 +84,3 @@ def test_few_or_known_old_contacts_are_no_history() -> None:
     assert detector.channels(now) == {}, "not successive"
     detector, now = read("mail", 10 * DAY_MS, is_known=True)
     assert detector.channels(now) == {}
-
-
-def test_history_of_calls_ends_with_a_recent_event_or_without_old_ones() -> None:
-    detector = HistoryDetector()
-    assert not detector.tick(START_MS), "too early to know"
-    now = note(detector, make("call.arrived", 0), 0, HISTORY_AGE_MS + 1)
-    assert detector.complete_until(now, now, now) == START_MS
-    assert detector.clear_at(now, SOURCE, "call", (), is_late=False) == now + GRACE_MS
-    assert detector.clear_at(now, "asterisk/annexe", "call", (), is_late=True) is None
-    assert not detector.tick(now), "a gap without ticks"
-    note(detector, make("call.arrived", 0), 0, HISTORY_AGE_MS)
-    assert (detector.sources, detector.has_ended) == ({}, True)
-    note(detector, make("call.arrived", 0), 0, HISTORY_AGE_MS + 1)
-    assert not detector.tick(now + GRACE_MS - 1)
-    assert SOURCE in detector.sources
-    assert detector.tick(now + GRACE_MS)
-    assert detector.sources == {}
-    assert detector.complete_until(now, now - 1, now) == now, "while records are left, the time only increases"
-
-
-def test_erasure_is_no_history() -> None:
-    detector = HistoryDetector()
-    note(detector, make("personal_data.erased", 0, channel="call"), 0, DAY_MS)
-    assert not detector.sources

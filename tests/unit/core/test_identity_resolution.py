@@ -52,14 +52,6 @@ def test_only_the_strongest_identities_of_a_contact_are_linked() -> None:
     assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, identity) for identity in many[: MAX_IDENTITIES - 1])
 
 
-@pytest.mark.parametrize("identity", [ANNA, MAIL, MOBILE])
-def test_cluster_is_the_same_from_any_own_identity(identity: str) -> None:
-    cluster = resolve_identities(identity, neighbours_in(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
-    assert names(cluster) == {ANNA, MAIL, MOBILE}
-    assert cluster.identities[identity] is None
-    assert not cluster.shared
-
-
 def test_shared_landline_merges_no_persons() -> None:
     neighbours = neighbours_in(f"{ANNA} {LANDLINE} {MOBILE}", f"{BERT} {LANDLINE}")
     anna = resolve_identities(ANNA, neighbours)

@@ -24,14 +24,3 @@ def test_stale_entries_do_not_accumulate() -> None:
     assert len(index) < 1_100
     assert index.oldest(PLACE) == START_MS + 5_000
     assert index.due(START_MS + 10_000_000, TimesToLive(waiting=1_000, in_progress=1_000, visit=1_000)) == [b"call:a:0"]
-
-
-def test_due_contact_is_returned_until_its_row_changes() -> None:
-    ttl = TimesToLive(waiting=60_000, in_progress=60_000, visit=60_000)
-    row = contact.fold(None, answered_call("call:a:0")[1])
-    index = WaitingIndex({b"call:a:0": row})
-    now = START_MS + 100_000
-    assert index.due(now, ttl) == index.due(now, ttl) == [b"call:a:0"]
-    index.update(b"call:a:0", row, contact.forget(row, now, ttl))
-    assert index.due(now, ttl) == []
-    assert index.oldest(PLACE) is None
