@@ -9,7 +9,7 @@ from streams.core.contacts.agent import MAX_RINGS, Agent, states
 from streams.core.figures.figure_counts import count_agent, count_rings
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from tests.support.events import AGENT, agent_events, deliveries, make, sets_of
-from tests.support.figures import Figures, current_numbers
+from tests.support.figures import Figures, check_rows_are_immutable, current_numbers
 
 Events = list[AgentStateChanged]
 
@@ -49,16 +49,7 @@ def test_row_and_figures_do_not_depend_on_order_and_repetition(both: tuple[Event
 
 @given(EVENT_SETS)
 def test_duplicate_changes_nothing_and_rows_are_immutable(events: Events) -> None:
-    row: Agent | None = None
-    for event in events:
-        bytes_before = agent.encode(row) if row else b""
-        after = agent.fold(row, event)
-        assert agent.fold(after, event) is after
-        if row:
-            assert agent.encode(row) == bytes_before
-        row = after
-    for event in events:
-        assert agent.fold(row, event) is row
+    check_rows_are_immutable(agent, events)
 
 
 def test_long_log_read_twice_counts_every_ring_once() -> None:

@@ -30,7 +30,14 @@ from tests.support.events import (
     queue_events,
     sets_of,
 )
-from tests.support.figures import Figures, check_invariant, count_events, current_numbers, fold_contact
+from tests.support.figures import (
+    Figures,
+    check_invariant,
+    check_rows_are_immutable,
+    count_events,
+    current_numbers,
+    fold_contact,
+)
 
 EVENT_SETS = st.one_of(
     call_histories(),
@@ -176,17 +183,7 @@ def test_sector_and_identities_come_from_the_contacts_source(
 
 @given(EVENT_SETS)
 def test_duplicate_changes_nothing_and_rows_are_immutable(events: list[Event]) -> None:
-    row: Contact | None = None
-    for event in events:
-        bytes_before = contact.encode(row) if row else b""
-        after = contact.fold(row, event)
-        assert contact.fold(after, event) is after
-        if row:
-            assert contact.encode(row) == bytes_before
-        row = after
-    assert row is not None
-    for event in events:
-        assert contact.fold(row, event) is row
+    check_rows_are_immutable(contact, events)
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())

@@ -1,6 +1,7 @@
 """Rows and figures of contacts, folded from events without a worker, and the invariants of figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from models.events import Event, PostageClass
 from streams.core.contacts import contact
@@ -49,6 +50,18 @@ def count_events(*events: Event) -> Figures:
         before, row = row, contact.fold(row, event)
         count_contact(before, row, figures.__getitem__)
     return figures
+
+
+def check_rows_are_immutable(rows: Any, events: Sequence[Event]) -> None:
+    """Fold events with the module `rows`: no row object changes after its fold, and a duplicate returns the same object."""
+    row: Any = None
+    for event in events:
+        before, encoded = row, rows.encode(row) if row else b""
+        row = rows.fold(before, event)
+        assert rows.fold(row, event) is row
+        assert before is None or rows.encode(before) == encoded
+    for event in events:
+        assert rows.fold(row, event) is row
 
 
 def current_numbers(figures: Mapping[FigureKey, Figure]) -> dict[FigureKey, tuple[list[int], list[int]]]:
