@@ -19,7 +19,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach_checkpoint
-from streams.engine.job import Busy, ChecksPositions, KeyValue, PartitionJob, Step, Unavailable
+from streams.engine.job import Busy, ChecksPositions, KeyValue, PartitionJob, Step, Unavailable, roll_back
 from streams.engine.partition_start import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.producer import TRANSACTION_TIMEOUT_SECONDS, StepProducer
 from streams.engine.schedule import StepSchedule, TickSchedule, halve
@@ -284,7 +284,7 @@ class PartitionTask:
 
     async def _pause_busy(self) -> None:
         """Roll the step back and pause, so that the event loop runs."""
-        self._roll_back()
+        roll_back(self.job)
         if not self._closing:
             await asyncio.sleep(BUSY_SECONDS)
         self.stepped_at = time.monotonic()  # counts as progress: a restarted process would have to wait too
@@ -303,7 +303,7 @@ class PartitionTask:
         except (MemoryError, Unavailable):
             raise  # not caused by a record
         except Exception as error:  # noqa: BLE001 - any other exception of a fold is a defect of the job
-            self._roll_back()
+            roll_back(self.job)
             if sum(len(batch.records) for batch in batches) > 1:
                 for half in halve(batches):
                     await self._step(half)
@@ -339,7 +339,7 @@ class PartitionTask:
         except Busy:
             await self._pause_busy()
         except Exception as error:  # noqa: BLE001 - any other exception of a tick is a defect of the job
-            self._roll_back()
+            roll_back(self.job)
             self._worker.note_tick_error(error)
             self._ticks.fail(time.monotonic())
             return
@@ -372,13 +372,6 @@ class PartitionTask:
                 if key == OFFSETS_KEY:
                     raise ValueError(f"a row of {topic} has the key reserved for the offsets")
         return writes
-
-    def _roll_back(self) -> None:
-        for table in self.job.tables:
-            table.roll_back()
-        self.job.undo()
-        for table in self.job.tables:
-            table.commit()
 
     async def _commit(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[KeyValue]]) -> None:
         started = time.perf_counter()

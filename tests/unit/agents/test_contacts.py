@@ -15,7 +15,7 @@ from models import topics
 from models.events import Event
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.rows import MAX_DIMENSIONS_PER_ROW
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
 from streams.engine.partition_start import OFFSETS_KEY
 from streams.engine.partition_task import MAX_ROW_BYTES
 from streams.kafka.partitioner import partition_of
@@ -80,10 +80,10 @@ def test_undone_step_leaves_no_trace(histories: tuple[list[Event], set[int]]) ->
         worker.now = START_MS + HOUR_MS
     for part in slices(events, cuts):
         disturbed.fold(*reversed(part))
-        disturbed.roll_back()
+        roll_back(disturbed.job)
         with pytest.raises(ZeroDivisionError):
             disturbed.job.fold(TOPIC, _Defective(record(event) for event in part), disturbed.step())
-        disturbed.roll_back()
+        roll_back(disturbed.job)
         middle = len(part) // 2  # like the engine, which bisects to isolate the failing record
         for worker in (undisturbed, disturbed):
             for half in (part[:middle], part[middle:]):
@@ -218,5 +218,5 @@ def test_undone_step_restores_the_day_row() -> None:
     before = [*row.counts], [*(row.by_hour or ())]
     worker.fold(*answered_call(f"{CALL}9"))
     assert worker.job.days.rows[key].counts != before[0]
-    worker.roll_back()
+    roll_back(worker.job)
     assert (worker.job.days.rows[key].counts, worker.job.days.rows[key].by_hour) == before

@@ -15,7 +15,7 @@ from streams.core.contacts import contact
 from streams.core.contacts.contact import ERASED
 from streams.core.sla import open_targets
 from streams.core.timeline import entries as timeline
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
 from streams.engine.partition_start import UnrecoverableStateError
 from streams.timeline import positions
 from tests.support.citizens import FakeTimeline, named
@@ -118,9 +118,7 @@ def test_sweep_is_repeated_after_an_undone_tick() -> None:
     store.erased = {"mail:s:1": START_MS}
     job.tick(Step(0, START_MS + 1, []))
     assert not rows.rows
-    rows.roll_back()
-    job.undo()
-    rows.commit()
+    roll_back(job)
     job.tick(Step(0, START_MS + 2, []))
     assert not rows.rows
 
@@ -137,9 +135,7 @@ def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch)
 
     def end_step(*, is_committed: bool) -> None:
         if not is_committed:
-            for table in job.tables:
-                table.roll_back()
-            job.undo()
+            roll_back(job)
         for table in job.tables:
             table.commit()
         left.append(len(rows.rows))

@@ -17,7 +17,7 @@ from streams.core.figures.recompute_diff import Sums, sum_by_day
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
 from tests.support.events import START_MS
 
 HOUR_MS = 3_600_000
@@ -84,7 +84,7 @@ class Worker:
         if commit:
             self.commit(step)
         else:
-            self.roll_back()
+            roll_back(self.job)
         return [json.loads(value or b"")["type"] for _, value in step.outputs[topics.SLA.name]]
 
     def until(self, seconds: float) -> list[str]:
@@ -111,13 +111,6 @@ class Worker:
                     self.sent_targets.append(open_targets.decode(value or b""))
                 else:
                     self.entries.append(entry)
-
-    def roll_back(self) -> None:
-        for table in self.job.tables:
-            table.roll_back()
-        self.job.undo()
-        for table in self.job.tables:
-            table.commit()
 
     def kill(self) -> None:
         """Discard the state in memory, and restore the committed state."""
