@@ -67,9 +67,9 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
         def compacted() -> bool:
             # Kafka compacts only closed segments, and a new record closes the previous segment.
             kafka_io.produce(kafka.bootstrap, ledger_job_oracle.make_events(name, 40, keys=40, start=next(starts)))
-            there = kafka_io.read(kafka.bootstrap, f"{name}-rows")
-            written = sum({message.partition(): message.offset() + 1 for message in there}.values())
-            return len(there) < written / 2
+            rows = kafka_io.read(kafka.bootstrap, f"{name}-rows")
+            written = sum({message.partition(): message.offset() + 1 for message in rows}.values())
+            return len(rows) < written / 2
 
         child.start()
         wait_until(compacted, "the cleaner to compact the state topic", 150)

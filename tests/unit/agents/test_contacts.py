@@ -45,8 +45,8 @@ def mixed_histories(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
     return events, draw(st.sets(st.integers(0, len(events)), max_size=6))
 
 
-@given(mixed_histories(), st.sampled_from(["steps", "batches of one step"]))
-def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], how: str) -> None:
+@given(mixed_histories(), st.sampled_from(["after each batch", "once"]))
+def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], commits: str) -> None:
     events, cuts = histories
     one_by_one, batched = Worker(), Worker()
     for worker in (one_by_one, batched):
@@ -57,7 +57,7 @@ def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]
     step = batched.step()
     for part in slices(events, cuts):
         batched.fold(*part, step=step)
-        if how == "steps":
+        if commits == "after each batch":
             batched.commit()
             step = batched.step()
     assert numbers(batched) == numbers(one_by_one)
@@ -159,10 +159,10 @@ def test_record_in_the_wrong_partition_is_rejected() -> None:
     events = [make("call.queued", subject=f"{CALL}{number}", queue="mdph") for number in range(40)]
     step = Step(0, worker.now, [topics.TIMELINE.name], partitions=4)
     worker.fold(*events, step=step)
-    here = {event.subject.encode() for event in events if partition_of(event.subject.encode(), 4) == 0}
-    assert worker.job.contacts.rows.keys() == here
+    own = {event.subject.encode() for event in events if partition_of(event.subject.encode(), 4) == 0}
+    assert worker.job.contacts.rows.keys() == own
     assert {letter.reason for letter in step.dead_letters} == {"key_mismatch"}
-    assert len(step.dead_letters) == 40 - len(here) > 0
+    assert len(step.dead_letters) == 40 - len(own) > 0
 
 
 def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

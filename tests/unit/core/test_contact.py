@@ -105,8 +105,8 @@ def test_missing_start_is_derived_from_the_answer_and_corrected_by_a_late_event(
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred"])
 def test_missing_answer_is_derived_from_the_end(kind: str) -> None:
-    how = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
-    (result,) = results(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **how)))
+    data = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
+    (result,) = results(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **data)))
     assert (result.queued_at, result.outcome_at) == (START_MS + 30_000, START_MS + 40_000)
     assert (result.outcome, result.wait_ms, result.handle_ms) == ("answered", 10_000, 60_000)
 

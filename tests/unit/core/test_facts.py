@@ -168,25 +168,25 @@ def test_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     key = "appointment/autonomie"
     assert count([book()])[key] == {**booked, "pending_citizen": 1}
     assert count([book("service")])[key] == {"booked": 1, "booked_by_service": 1, **lead, "pending_citizen": 1}
-    there = make("appointment.checked_in", 6 * DAY, subject=BOOKING, **WHERE)
-    assert count([book(), there])[key] == {**booked, "checked_in": 1, "waiting": 1}
-    done = make("appointment.attended", 6 * DAY + 60, subject=BOOKING, **WHERE)
-    assert count([book(), there, done])[key] == {**booked, "checked_in": 1, "attended": 1}
+    checked_in = make("appointment.checked_in", 6 * DAY, subject=BOOKING, **WHERE)
+    assert count([book(), checked_in])[key] == {**booked, "checked_in": 1, "waiting": 1}
+    attended = make("appointment.attended", 6 * DAY + 60, subject=BOOKING, **WHERE)
+    assert count([book(), checked_in, attended])[key] == {**booked, "checked_in": 1, "attended": 1}
     assert count([book(), make("appointment.missed", 7 * DAY, subject=BOOKING, **WHERE)])[key] == {
         **booked,
         "missed": 1,
     }
-    off = make("appointment.cancelled", 60, subject=BOOKING, **WHERE, by="service")
+    cancelled = make("appointment.cancelled", 60, subject=BOOKING, **WHERE, by="service")
     moved = make("appointment.moved", 30, subject=BOOKING, **WHERE, starts_at=START + timedelta(days=9))
-    assert count([book(), moved, off])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
+    assert count([book(), moved, cancelled])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
 
 
 def test_rebooked_appointment_keeps_its_first_lead_time() -> None:
-    off = make("appointment.cancelled", 3600, subject=BOOKING, **WHERE, by="citizen")
+    cancelled = make("appointment.cancelled", 3600, subject=BOOKING, **WHERE, by="citizen")
     later = START + timedelta(days=30)
-    again = make("appointment.booked", 7200, subject=BOOKING, **WHERE, starts_at=later, by="service")
+    rebooked = make("appointment.booked", 7200, subject=BOOKING, **WHERE, starts_at=later, by="service")
     first = count([book()])
-    for events in permutations([book(), off, again]):
+    for events in permutations([book(), cancelled, rebooked]):
         assert count(events) == first
 
 
@@ -214,8 +214,8 @@ def test_visit_counts_as_a_queue_stay() -> None:
     assert count(visit[:1])["visit/autonomie"] == {"offered": 1, "waiting": 1}
     left = count([visit[0], make("visit.left", 700, **where)])["visit/autonomie"]
     assert (left["offered"], left["abandoned"], left["abandon_wait_le_900"]) == (1, 1, 1)
-    not_there = [*visit[:2], make("visit.left", 410, **where)]
-    for order in permutations(not_there):
+    absent = [*visit[:2], make("visit.left", 410, **where)]
+    for order in permutations(absent):
         assert count(order)["visit/autonomie"] == {
             "offered": 1,
             "abandoned": 1,

@@ -80,14 +80,14 @@ def test_step_lingers_while_many_more_records_are_in_kafka() -> None:
 
 def test_long_step_of_another_task_extends_the_linger() -> None:
     steps = schedule(batch(0, 20), now=100.0)
-    far = 20 + MIN_LINGER_BACKLOG
+    lag = 20 + MIN_LINGER_BACKLOG
     steps.note_wake_up(100.0, 100.0 + MIN_DELAY_SECONDS / 2)
-    assert steps.due_at(far) == 100.0 + LINGER
+    assert steps.due_at(lag) == 100.0 + LINGER
     steps.note_wake_up(100.0, 130.0)
-    assert steps.due_at(far) == 130.0 + LINGER
+    assert steps.due_at(lag) == 130.0 + LINGER
     for nth in range(10):
         steps.note_wake_up(130.0 + nth * 30, 160.0 + nth * 30)
-    assert steps.due_at(far) == 100.0 + MAX_DELAY_SECONDS + MAX_LINGER_MULTIPLE * LINGER, "the extension is limited"
+    assert steps.due_at(lag) == 100.0 + MAX_DELAY_SECONDS + MAX_LINGER_MULTIPLE * LINGER, "the extension is limited"
 
 
 ARRIVALS = st.lists(st.tuples(st.floats(0, 5), st.integers(0, 30), st.booleans()), max_size=30)
