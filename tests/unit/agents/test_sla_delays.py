@@ -29,9 +29,7 @@ WHERE = {"site": "siege", "service": "autonomie"}
 MAIL = {"subject": "email:imap/accueil:1", **WHERE}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
 FORM = {"subject": "form:demarches/essai:1", "procedure": "apa", **WHERE}
-
-
-DECIDED = {"form.decided": {"decision": "accepted"}}
+EVENT_DATA = {"form.decided": {"decision": "accepted"}}
 
 
 def reported_types(worker: Worker, subject: str = "") -> list[str]:
@@ -42,6 +40,16 @@ def case_worker(kind: str) -> Worker:
     return Worker(policies(CASES.replace("KIND", kind)))
 
 
+def answered(at: float) -> Event:
+    return make("call.answered", at, subject=f"{CALL}1", **QUEUED)
+
+
+def assert_met_in_time(worker: Worker) -> None:
+    assert reported_types(worker)[-1] == "sla.met"
+    assert worker.reported[-1]["data"]["in_time"]
+    assert "sla.breached" not in reported_types(worker)
+
+
 def test_lagging_worker_does_not_breach_beyond_its_events() -> None:
     worker = Worker()
     worker.at(1, waiting())
@@ -50,8 +58,8 @@ def test_lagging_worker_does_not_breach_beyond_its_events() -> None:
     step = worker.step(START_MS + 58_000)
     worker.job.tick(step)
     worker.commit(step)
-    worker.at(75.1, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))
-    assert "sla.breached" not in reported_types(worker)
+    worker.at(75.1, answered(59))
+    assert_met_in_time(worker)
 
 
 def test_after_an_outage_the_connector_gets_a_grace_period() -> None:
@@ -60,7 +68,7 @@ def test_after_an_outage_the_connector_gets_a_grace_period() -> None:
     worker.until(30)
     worker.kill()
     assert worker.at(600) == []
-    worker.at(601, make("call.answered", 45, subject=f"{CALL}1", **QUEUED))
+    worker.at(601, answered(45))
     worker.until(700)
     assert "sla.breached" not in reported_types(worker, f"{CALL}1")
     assert "sla.breached" in reported_types(worker, f"{CALL}2")
@@ -73,7 +81,7 @@ def test_no_breach_while_a_switchboard_reads_its_history() -> None:
     for number, at in enumerate((40, 60, 80)):  # the connector was down since second 31
         worker.at(1195 + number, make("call.queued", at, subject=f"{CALL}9{number}", **QUEUED))
     worker.until(1205)
-    worker.at(1206, make("call.answered", 90, subject=f"{CALL}1", **QUEUED))
+    worker.at(1206, answered(90))
     assert "sla.breached" not in reported_types(worker, f"{CALL}1")
 
 
@@ -93,7 +101,7 @@ def test_answer_within_the_second_of_the_deadline_is_in_time() -> None:
     worker = Worker()
     worker.at(0.9, waiting())
     worker.until(60.2)
-    assert worker.at(60.6, make("call.answered", 60, subject=f"{CALL}1", **QUEUED)) == ["sla.at_risk", "sla.met"][1:]
+    assert worker.at(60.6, answered(60)) == ["sla.met"]
 
 
 @pytest.mark.parametrize(
@@ -151,16 +159,6 @@ def test_file_with_a_later_risk_time_withdraws_the_risk() -> None:
     worker.policies = policies(text.replace("0.8", "0.9"))
     assert worker.until(3 * DAY + 60) == ["sla.moved"]
     assert worker.reported[-1]["data"]["at_risk_at"] == "2025-03-12T08:00:00.000Z"
-
-
-def answered(at: float) -> Event:
-    return make("call.answered", at, subject=f"{CALL}1", **QUEUED)
-
-
-def assert_met_in_time(worker: Worker) -> None:
-    assert reported_types(worker)[-1] == "sla.met"
-    assert worker.reported[-1]["data"]["in_time"]
-    assert "sla.breached" not in reported_types(worker)
 
 
 @pytest.mark.parametrize("late", [20, 200, 301])
@@ -238,21 +236,21 @@ def test_grace_period_follows_the_setting(monkeypatch: pytest.MonkeyPatch, grace
 
 
 @pytest.mark.parametrize(
-    ("kind", "first", "over", "again"),
+    ("case", "first", "closing", "reopening"),
     [
         (LETTER, "letter.arrived", "letter.answered", "letter.assigned"),
         (FORM, "form.submitted", "form.decided", "form.taken_up"),
     ],
 )
-def test_reopened_case_stays_overdue(kind: dict[str, Any], first: str, over: str, again: str) -> None:
+def test_reopened_case_stays_overdue(case: dict[str, Any], first: str, closing: str, reopening: str) -> None:
     worker = case_worker("resolution")
-    worker.at(1, make(first, 0, **kind))
-    for day, name in ((1, again), (5, over), (6, again)):
-        worker.at(day * DAY + 1, make(name, day * DAY, **kind, **DECIDED.get(name, {})))
+    worker.at(1, make(first, 0, **case))
+    for day, name in ((1, reopening), (5, closing), (6, reopening)):
+        worker.at(day * DAY + 1, make(name, day * DAY, **case, **EVENT_DATA.get(name, {})))
     worker.at(12 * DAY)
     worker.until(12 * DAY + 31)
     assert reported_types(worker)[-1] == "sla.breached"
-    worker.at(13 * DAY + 1, make(again, 13 * DAY, **kind))
+    worker.at(13 * DAY + 1, make(reopening, 13 * DAY, **case))
     worker.at(14 * DAY)
     worker.until(14 * DAY + 31)
     assert reported_types(worker)[-1] == "sla.breached"
