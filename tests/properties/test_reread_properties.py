@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from models import topics
 from models.events import Event
 from streams.core.figures.recompute_diff import compare
-from tests.support.events import make
+from tests.support.events import IN_QUEUE, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
 
 DAY = 86_400
 LATE = {"mail", "feedback"}
 """Channels whose sources emit late. Their events carry a header while the source is reread."""
-WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
 @st.composite
@@ -30,9 +29,9 @@ def logs(draw: st.DrawFn) -> list[Event]:
                     kind = draw(st.sampled_from(["call.arrived", "call.queued", "call.answered", "call.ended"]))
                     data: dict[str, object] = {
                         "call.arrived": {},
-                        "call.answered": {**WHERE, "wait_seconds": 3},
-                        "call.ended": {**WHERE, "ended_by": "agent"},
-                    }.get(kind, {**WHERE})
+                        "call.answered": {**IN_QUEUE, "wait_seconds": 3},
+                        "call.ended": {**IN_QUEUE, "ended_by": "agent"},
+                    }.get(kind, {**IN_QUEUE})
                     subject = f"call:asterisk/siege:{number}"
                 case "letter":
                     kind, data = draw(st.sampled_from(["letter.arrived", "letter.assigned", "letter.closed"])), {}
@@ -42,7 +41,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
                     kind, data = "feedback.given", {"survey": "enquete", "scale": "csat_1_5", "score": 4}
                     subject = f"call:asterisk/siege:{number}"
                 case _:
-                    kind, data = "agent.state_changed", {**WHERE, "change": "ring_unanswered"}
+                    kind, data = "agent.state_changed", {**IN_QUEUE, "change": "ring_unanswered"}
                     subject = f"agent:asterisk/siege:agent:k1-{number}"
             events.append(make(kind, at, subject=subject, native_id=name, **data))
     return sorted(events, key=lambda event: event.time.timestamp() if event.channel in LATE else -1)

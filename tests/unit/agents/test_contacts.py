@@ -19,7 +19,7 @@ from streams.engine.job import Step, roll_back
 from streams.engine.partition_start import OFFSETS_KEY
 from streams.engine.partition_task import MAX_ROW_BYTES
 from streams.kafka.partitioner import partition_of
-from tests.support.events import AGENT, CALL, START_MS, answered_call, call_histories, make
+from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, call_histories, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record
 
 
@@ -37,8 +37,7 @@ def mixed_histories(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
         st.lists(st.sampled_from(["logged_in", "paused", "contact_started", "ring_unanswered", "logged_out"]))
     )
     agent = [
-        make("agent.state_changed", at, subject=AGENT, change=change, queue="mdph", site="siege", service="autonomie")
-        for at, change in enumerate(changes)
+        make("agent.state_changed", at, subject=AGENT, change=change, **IN_QUEUE) for at, change in enumerate(changes)
     ]
     events = draw(st.permutations([event for call in [*calls, agent] for event in call]))
     events += draw(st.lists(st.sampled_from(events), max_size=5)) if events else []
@@ -145,7 +144,7 @@ def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
 
 def test_event_time_is_checked_against_the_broker_time() -> None:
     worker = Worker()
-    event = make("call.queued", 600, queue="mdph", site="siege", service="autonomie")
+    event = make("call.queued", 600, **IN_QUEUE)
     step = worker.step()  # with a worker clock ten minutes behind
     worker.job.fold(TOPIC, [record(event, timestamp=START_MS + 600_000)], step)
     assert step.dead_letters == []

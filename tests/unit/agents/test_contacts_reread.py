@@ -7,7 +7,7 @@ from streams.agents.codecs import PROGRESS
 from streams.core.figures.figure import PROGRESS_KEY, Progress
 from streams.core.figures.recompute_diff import compare
 from streams.engine.partition_task import MAX_ROW_BYTES
-from tests.support.events import AGENT, CALL, START_MS, answered_call, make
+from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
 
 LOG_DAYS = 40
@@ -46,7 +46,7 @@ def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
     read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
-    read(worker, [make("call.queued", 49 * 86_400, queue="mdph", site="siege", service="autonomie", visit=2)])
+    read(worker, [make("call.queued", 49 * 86_400, **IN_QUEUE, visit=2)])
     counted = worker.sums()
     assert {*read(worker, call)} == {"told_again"}
     assert compare(worker.sums(), counted) == []

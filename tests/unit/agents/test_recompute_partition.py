@@ -16,7 +16,7 @@ from streams.core.figures.figure import PROGRESS_KEY, Dimensions, decode_figure,
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.core.figures.recompute_diff import compare, find_changed_verdicts
 from streams.recovery.recompute import PartitionRecount, _Log
-from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
+from tests.support.events import AGENT, CALL, IN_QUEUE, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
@@ -24,11 +24,10 @@ PARIS = ZoneInfo("Europe/Paris")
 LONGER = policies(FILE.replace("target = 60", "target = 600"))
 MAIL = SOURCES[Channel.MAIL].name
 QUEUE = Dimensions("call", "siege", "autonomie", "mdph")
-WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
 def late_call() -> list[Event]:
-    return answered_call(CALL, wait=90, handle=30, **WHERE)
+    return answered_call(CALL, wait=90, handle=30, **IN_QUEUE)
 
 
 def recount(policies_: Policies, now: int, *events: Event) -> PartitionRecount:
@@ -96,7 +95,7 @@ def test_satisfaction_result_counts_on_the_day_of_the_answer() -> None:
     assert changed.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
 
 
-AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **WHERE)
+AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **IN_QUEUE)
 
 
 def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
@@ -126,7 +125,7 @@ def test_agent_with_an_expired_time_to_live_is_logged_out_in_the_recount() -> No
 
 
 def test_call_not_yet_ended_by_a_new_worker_is_no_difference() -> None:
-    waiting = make("call.queued", 0, subject=CALL, **WHERE)
+    waiting = make("call.queued", 0, subject=CALL, **IN_QUEUE)
     worker = Worker(Policies())
     worker.now = START_MS + 86_400_000
     worker.at(86_400, waiting)

@@ -8,7 +8,7 @@ from streams.core.figures.figure import BUCKET_SECONDS, Dimensions, Figure
 from streams.core.figures.figure_counts import count_contact
 from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from tests.support import figures as support
-from tests.support.events import START_MS, answered_call, make
+from tests.support.events import IN_QUEUE, START_MS, answered_call, make
 from tests.support.figures import Figures, count_events, fold_contact
 
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")
@@ -34,9 +34,9 @@ def test_each_fact_counts_in_the_bucket_of_its_time() -> None:
 
 def test_correction_moves_the_fact_and_is_recorded() -> None:
     figures = count_events(
-        make("call.queued", 0, queue="mdph", site="siege", service="autonomie"),
-        make("call.abandoned", 30, queue="mdph", site="siege", service="autonomie", wait_seconds=30),
-        make("call.answered", 30, queue="mdph", site="siege", service="autonomie", wait_seconds=30),
+        make("call.queued", 0, **IN_QUEUE),
+        make("call.abandoned", 30, **IN_QUEUE, wait_seconds=30),
+        make("call.answered", 30, **IN_QUEUE, wait_seconds=30),
     )
     assert named(figures[0, PLACE]) == {
         "offered": 1,
@@ -51,7 +51,7 @@ def test_correction_moves_the_fact_and_is_recorded() -> None:
 
 
 def transferred(at: int, to: str) -> Event:
-    return make("call.transferred", at, queue="mdph", site="siege", service="autonomie", kind="blind", to_queue=to)
+    return make("call.transferred", at, **IN_QUEUE, kind="blind", to_queue=to)
 
 
 def handed_on(figures: Figures) -> dict[str, dict[str, int]]:
@@ -86,7 +86,7 @@ def test_transfer_not_counted_by_an_earlier_release_is_never_subtracted() -> Non
     stay = before.stays[0].__copy__()
     stay.to_queue = None
     before.stays = (stay,)
-    earlier = make("call.queued", -5, queue="mdph", site="siege", service="autonomie")
+    earlier = make("call.queued", -5, **IN_QUEUE)
     after = contact.fold(before, earlier)
     figures = Figures()
     count_contact(before, after, figures.__getitem__)
@@ -108,12 +108,11 @@ def test_target_queues_beyond_the_limit_count_as_unknown(monkeypatch: pytest.Mon
 
 
 def test_unchanged_facts_are_not_corrected() -> None:
-    queue = {"queue": "mdph", "site": "siege", "service": "autonomie"}
     figures = count_events(
-        make("call.queued", 90, **queue, visit=2),
-        make("call.left_queue", 120, **queue, visit=2, reason="key"),
-        make("call.left_queue", 121, **queue, visit=2, reason="key", wait_seconds=29),
-        make("call.left_queue", 60, **queue, visit=1, reason="timeout"),
-        make("call.queued", 1, **queue, visit=1),
+        make("call.queued", 90, **IN_QUEUE, visit=2),
+        make("call.left_queue", 120, **IN_QUEUE, visit=2, reason="key"),
+        make("call.left_queue", 121, **IN_QUEUE, visit=2, reason="key", wait_seconds=29),
+        make("call.left_queue", 60, **IN_QUEUE, visit=1, reason="timeout"),
+        make("call.queued", 1, **IN_QUEUE, visit=1),
     )
     assert named(figures[0, PLACE]) == {"offered": 2, "left_key": 1, "left_timeout": 1}

@@ -13,25 +13,22 @@ from streams.core.figures.figure_explanation import (
     formula_of,
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
-from tests.support.events import START, answered_call, make
+from tests.support.events import IN_QUEUE, START, answered_call, make
 from tests.support.figures import Figures, fold_contact
 
 WAITS = (3, 10, 11, 20, 21, 45)
 TARGET, SHORT = 20, 10
 
 
-WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
-
-
 def rows() -> list[Contact]:
     """Return rows of calls: answered and abandoned after each of `WAITS`, one that left its queue, and one that waits."""
     calls = [answered_call(f"call:asterisk/siege:a{wait}", wait=wait) for wait in WAITS]
     others = [
-        *(make("call.abandoned", wait, subject=f"call:asterisk/siege:b{wait}", **WHERE) for wait in WAITS),
-        make("call.left_queue", 5, subject="call:asterisk/siege:c", **WHERE, reason="timeout"),
-        make("call.queued", 9, subject="call:asterisk/siege:d", **WHERE),
+        *(make("call.abandoned", wait, subject=f"call:asterisk/siege:b{wait}", **IN_QUEUE) for wait in WAITS),
+        make("call.left_queue", 5, subject="call:asterisk/siege:c", **IN_QUEUE, reason="timeout"),
+        make("call.queued", 9, subject="call:asterisk/siege:d", **IN_QUEUE),
     ]
-    calls += ([make("call.queued", 0, subject=event.subject, **WHERE), event] for event in others)
+    calls += ([make("call.queued", 0, subject=event.subject, **IN_QUEUE), event] for event in others)
     return [fold_contact(*events) for events in calls]
 
 
@@ -63,7 +60,7 @@ def test_every_number_matches_its_facts() -> None:
 
 
 def test_transfers_have_their_target_queue_and_channel() -> None:
-    transferred = make("call.transferred", 200, **WHERE, kind="blind", to_queue="rsa")
+    transferred = make("call.transferred", 200, **IN_QUEUE, kind="blind", to_queue="rsa")
     row = fold_contact(*answered_call()[:3], transferred)
     listed = [
         fact.dimensions.queue
