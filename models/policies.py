@@ -272,7 +272,7 @@ class Policies:
                     chosen = version
             if chosen is not None and chosen.match.fits(channel, site, service, reason):
                 return chosen.terms
-        return _NOTHING
+        return {}
 
     def _compile(self, version: PolicyVersion) -> _Version:
         zone = self.calendars[version.calendar].zone
@@ -284,7 +284,7 @@ class Policies:
             {
                 kind: TargetTerms(
                     version.name,
-                    _iso(since),
+                    since.isoformat() if since else "",
                     kind,
                     rule.target,
                     rule.unit,
@@ -296,10 +296,3 @@ class Policies:
                 for kind, rule in version.clocks.items()
             },
         )
-
-
-def _iso(day: date | None) -> str:
-    return day.isoformat() if day else ""
-
-
-_NOTHING: Final[Mapping[ClockKind, TargetTerms]] = {}

@@ -129,13 +129,7 @@ def _update_clock(
     former: SlaClock | None, clock_interval: ClockInterval, terms: TargetTerms, policies: Policies, *, renew: bool
 ) -> SlaClock:
     """Return the clock of an interval with the reports of `former`; `former` itself if it is equal."""
-    number, dimensions, started_at, end, ended_at = (
-        clock_interval.number,
-        clock_interval.dimensions,
-        clock_interval.started_at,
-        clock_interval.end,
-        clock_interval.ended_at,
-    )
+    _, number, dimensions, started_at, _, _, end, ended_at = clock_interval
     pauses = _pauses(clock_interval, terms)
     calendar = policies.calendars.get(terms.calendar)
     if former is None:
@@ -261,13 +255,8 @@ def _report_end(former: SlaClock | None, clock: SlaClock, news: list[ClockChange
     end, ended_at = (ClockEnd.NONE, None) if former is None else (former.end, former.ended_at)
     if clock.ended_at is not None:
         if clock.ended_at != ended_at or clock.end is not end:
-            news.append(
-                ClockChange(
-                    ClockChangeKind.MET if clock.end is ClockEnd.MET else ClockChangeKind.CANCELLED,
-                    clock.ended_at,
-                    clock,
-                )
-            )
+            kind = ClockChangeKind.MET if clock.end is ClockEnd.MET else ClockChangeKind.CANCELLED
+            news.append(ClockChange(kind, clock.ended_at, clock))
     elif ended_at is not None and not any(begin <= ended_at <= (until or 0) for begin, until in clock.pauses):
         # The clock was reopened. If a pause covers the former end, the end of the pause is reported instead.
         news.append(ClockChange(ClockChangeKind.RESUMED, ended_at, clock))

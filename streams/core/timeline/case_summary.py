@@ -198,21 +198,15 @@ def sort_entries(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
     before it enters the next one.
     """
     ordered = sorted(entries, key=entry_order)
-    before: dict[str, Mapping[str, Any]] = {}
-    tied = set[str]()
-    for entry in ordered:
-        if entry["channel"] == Channel.CALL:
-            last = before.get(entry["contact"], _NO_ENTRY)
-            if last["happened_at"] == entry["happened_at"] and _CALLS.keys() >= {last["type"], entry["type"]}:
-                tied.add(entry["contact"])
-            before[entry["contact"]] = entry
-    positions: dict[str, list[int]] = {contact: [] for contact in tied}
-    for position, entry in enumerate(ordered if tied else ()):
-        if entry["contact"] in tied and entry["type"] in _CALLS:
-            positions[entry["contact"]].append(position)
-    for own in positions.values():
-        for position, entry in zip(own, _sort_call([ordered[position] for position in own]), strict=True):
-            ordered[position] = entry
+    calls: dict[str, list[int]] = {}
+    for position, entry in enumerate(ordered):
+        if entry["type"] in _CALLS:
+            calls.setdefault(entry["contact"], []).append(position)
+    for positions in calls.values():
+        own = [ordered[position] for position in positions]
+        if len({entry["happened_at"] for entry in own}) < len(own):
+            for position, entry in zip(positions, _sort_call(own), strict=True):
+                ordered[position] = entry
     return ordered
 
 
@@ -233,7 +227,6 @@ _CALLS: Final = {
     "call.ended": (_At.AGENT, _At.NOWHERE),
 }
 """Event type → location of the call before and after it."""
-_NO_ENTRY: Final[Mapping[str, Any]] = {"happened_at": None, "type": ""}
 
 
 def _sort_call(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
