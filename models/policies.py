@@ -136,20 +136,14 @@ class SlaFile(BaseModel):
                 if name and name not in self.calendars:
                     yield key, _("unknown calendar {name!r}", name=name)
             if (version.name, version.since) in seen:
-                yield (
-                    (*path, "from"),
-                    _("{name!r} has two versions from the same day", name=version.name),
-                )
+                yield ((*path, "from"), _("{name!r} has two versions from the same day", name=version.name))
             seen.add((version.name, version.since))
             if version.open_contacts and version.since is None:
                 yield (*path, "open_contacts"), _("needs from")
             channels = set(version.match.channel)
             for kind, rule in version.clocks.items():
                 if rule.target > LONGEST_YEARS * _PER_YEAR.get(rule.unit, 366):
-                    yield (
-                        (*path, "clocks", kind.value, "target"),
-                        _("exceeds {years} years", years=LONGEST_YEARS),
-                    )
+                    yield ((*path, "clocks", kind.value, "target"), _("exceeds {years} years", years=LONGEST_YEARS))
                 if rule.roll and rule.unit in TIME_UNITS:
                     yield (
                         (*path, "clocks", kind.value, "roll"),

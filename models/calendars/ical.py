@@ -130,10 +130,7 @@ def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: 
     if shown.second or shown.microsecond:
         raise _event_error(nth, _("has seconds"))
     if at.tzinfo and instant_of(zone, shown.date(), shown.hour * 60 + shown.minute) != round(at.timestamp()) * 1000:
-        raise _event_error(
-            nth,
-            _("means the second occurrence of the local time {shown}", shown=shown),
-        )
+        raise _event_error(nth, _("means the second occurrence of the local time {shown}", shown=shown))
     return shown
 
 
@@ -154,8 +151,7 @@ def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = No
         return DateRange.model_validate({"from": first, "to": last, "hours": hours})
     except ValidationError:
         raise _event_error(
-            nth,
-            _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR),
+            nth, _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR)
         ) from None
 
 

@@ -82,11 +82,7 @@ class ClockedContact:
     def take(self, item: ReadEvent) -> None:
         after = contact.fold(self.row, item.event)
         if after is not self.row:
-            self._put(
-                after,
-                *advance(self.clocks, clock_intervals(after), self.policies, ms(item.minute)),
-                item.minute,
-            )
+            self._put(after, *advance(self.clocks, clock_intervals(after), self.policies, ms(item.minute)), item.minute)
 
     def tick(self, minute: int) -> None:
         if self.row is not None:

@@ -50,11 +50,7 @@ def test_results_of_other_targets_are_reported_with_their_days() -> None:
     assert all(difference.is_of_sla for difference in found)
     assert {
         (difference.day, difference.name, difference.known, difference.again) for difference in found if difference.day
-    } == {
-        (START.date(), "met", 0, 1),
-        (START.date(), "late", 1, 0),
-        (START.date(), "breached", 1, 0),
-    }
+    } == {(START.date(), "met", 0, 1), (START.date(), "late", 1, 0), (START.date(), "breached", 1, 0)}
 
 
 def test_added_and_removed_targets_count_as_other_targets() -> None:

@@ -105,10 +105,7 @@ def test_only_the_first_of_several_reasons_counts() -> None:
 
 
 def test_reassigned_letter_counts_for_the_new_service() -> None:
-    entries = [
-        entry("letter.arrived", 0, "mail:s:1", "autonomie"),
-        entry("letter.assigned", 1, "mail:s:1", "enfance"),
-    ]
+    entries = [entry("letter.arrived", 0, "mail:s:1", "autonomie"), entry("letter.assigned", 1, "mail:s:1", "enfance")]
     assert {service for _, service, _ in facts(fold(entries))} == {None, "enfance"}
 
 

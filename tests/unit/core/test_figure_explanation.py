@@ -5,13 +5,7 @@ import pytest
 from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Figure, Formula
 from streams.core.figures.figure_counts import count_contact
-from streams.core.figures.figure_explanation import (
-    ABANDONMENT,
-    FigureQuery,
-    counted_facts,
-    figure_names,
-    formula_of,
-)
+from streams.core.figures.figure_explanation import ABANDONMENT, FigureQuery, counted_facts, figure_names, formula_of
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
 from tests.support.events import IN_QUEUE, START, answered_call, make
 from tests.support.figures import Figures, fold_contact

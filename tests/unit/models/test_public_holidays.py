@@ -16,8 +16,7 @@ def test_easter_matches_published_dates() -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["FR", "FR-57", "FR-67", "FR-68", "FR-75", "FR-2A", "FR-975", *(f"FR-97{n}" for n in (1, 2, 3, 4, 6, 7, 8))],
+    "code", ["FR", "FR-57", "FR-67", "FR-68", "FR-75", "FR-2A", "FR-975", *(f"FR-97{n}" for n in (1, 2, 3, 4, 6, 7, 8))]
 )
 def test_holidays_match_the_law(code: str) -> None:
     for year in YEARS:
