@@ -9,7 +9,8 @@ from models import topics
 from models.events import Event
 from streams.core.figures.recompute_diff import compare
 from tests.support.events import IN_QUEUE, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import Worker, record
 
 DAY = 86_400
 LATE = {"mail", "feedback"}

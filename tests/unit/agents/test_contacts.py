@@ -20,7 +20,8 @@ from streams.engine.partition_start import OFFSETS_KEY
 from streams.engine.partition_task import MAX_ROW_BYTES
 from streams.kafka.partitioner import partition_of
 from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, call_histories, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import TOPIC, Worker, numbers, record
 
 
 def slices(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:

@@ -5,7 +5,8 @@ from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
-from tests.unit.agents.worker import DAY_MS, PLACE, TOPIC, Worker, record
+from tests.support.simulated_workers import DAY_MS
+from tests.unit.agents.worker import PLACE, TOPIC, Worker, record
 
 
 def test_figures_are_as_of_the_read_events_while_the_worker_catches_up() -> None:

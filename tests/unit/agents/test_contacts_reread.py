@@ -8,7 +8,8 @@ from streams.core.figures.figure import PROGRESS_KEY, Progress
 from streams.core.figures.recompute_diff import compare
 from streams.engine.partition_task import MAX_ROW_BYTES
 from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import Worker, record
 
 LOG_DAYS = 40
 LOG = [

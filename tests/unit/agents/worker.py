@@ -8,9 +8,7 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from models.policies import Policies
-from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.row_expiry import RowRetention
-from streams.core.contacts.stay_outcome import TimesToLive
+from streams.agents.contacts import ContactJob
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import Sums, sum_by_day
@@ -18,18 +16,13 @@ from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
 from streams.engine.job import Step, roll_back
+from tests.support import simulated_workers
 from tests.support.events import START_MS
+from tests.support.simulated_workers import DAY_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 PAUSE_MS = 20_000
 """A long interval between ticks that does not count as a gap."""
-TIMES = WorkerTimings(
-    time_to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
-    keep=RowRetention(closed=35 * DAY_MS, touched=HOUR_MS),
-    agent_time_to_live=3 * DAY_MS,
-    keep_buckets=8 * DAY_MS,
-)
+TIMES = simulated_workers.TIMES._replace(keep_buckets=8 * DAY_MS)
 TOPIC = topics.SOURCES[topics.Channel.CALL].name
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 
