@@ -40,7 +40,7 @@ def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
     events = chain.from_iterable(calendar.events for calendar in calendars)
     zone = ZoneInfo(timezone)
     # Error messages identify an event by its position: a UID may contain personal data.
-    ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if not _is_cancelled(event))
+    ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if event.get("STATUS") != "CANCELLED")
     return tuple(chain.from_iterable(ranges))
 
 
@@ -89,10 +89,6 @@ def _write(times: Iterable[tuple[date, ...]], name: str, summary: str, written_a
 
 def _event_error(nth: int, problem: str) -> CalendarError:
     return CalendarError(_("event {nth} {problem}", nth=nth, problem=problem))
-
-
-def _is_cancelled(event: icalendar.Event) -> bool:
-    return bool(event.get("STATUS") == "CANCELLED")
 
 
 def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateRange]:
