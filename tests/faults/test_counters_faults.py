@@ -31,7 +31,7 @@ SCRAPE_SECONDS: Final = 1
 """Longest duration of a scrape; its timestamp is that of its begin, and a counter may start during the scrape."""
 COUNTED: Final = '__name__=~"(contact|pipeline)_.+_(total|bucket|count|sum)"'
 BREACHED: Final = 'contact_sla_completed_total{result="breached"}'
-OUTCOMES: Final = ("met", "breached", "abandoned", "mail", "form")
+BECAME: Final = ("met", "breached", "abandoned", "mail", "form")
 """Possible outcomes of contacts."""
 NET: Final = "place_policy_clock_result:contact_sla_completed:net"
 DONE: Final = "place_policy_clock:contact_sla_done_true:max"
@@ -145,7 +145,7 @@ def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
         return {series: both for series, both in found.items() if both[0] != both[1]}
 
     def reported_by_both() -> bool:
-        contacts = sum(flow.sent[outcome] for outcome in OUTCOMES)
+        contacts = sum(flow.sent[became] for became in BECAME)
         return len(prometheus.ask(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
 
     wait_until(lambda: not different() and reported_by_both(), "all events to be reported", 120, different)
@@ -154,7 +154,7 @@ def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
     return now
 
 
-def decreased_counters(prometheus: Prometheus, series: str) -> list[str]:
+def falls(prometheus: Prometheus, series: str) -> list[str]:
     """Return the counters that decreased between two scrapes."""
     found = prometheus.scraped(series)
     assert len(found) > 20
@@ -204,8 +204,8 @@ def test_counters_never_decrease_or_double_across_rebalances(own_kafka: Embedded
         assert (prometheus.value(total('contact_sla_corrected_total{fact="breached"}')) or 0) > 0, (
             "no counter had to fall"
         )
-        assert decreased_counters(prometheus, f'{{job="accueil-web",{COUNTED}}}') == []
-        assert decreased_counters(prometheus, f'{{job=~"worker-.+",{COUNTED}}}') == []
+        assert falls(prometheus, f'{{job="accueil-web",{COUNTED}}}') == []
+        assert falls(prometheus, f'{{job=~"worker-.+",{COUNTED}}}') == []
         assert prometheus.ask('{job="accueil-web",__name__=~".+_created"}') == {}, (
             "they began with the first event, not here"
         )
