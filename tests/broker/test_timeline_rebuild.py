@@ -36,7 +36,7 @@ def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_pat
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
     apply_specs(own_kafka.bootstrap, specs)
     known: dict[str, Contact] = {}
-    events = oracle.make_contacts(60, 600)
+    events = oracle.make_lives(60, 600)
     events.append(make("personal_data.erased", 0, subject=events[0].subject, channel="call"))
     for event in events:
         known[event.subject] = contact.fold(known.get(event.subject), event)

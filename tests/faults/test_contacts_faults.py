@@ -47,7 +47,7 @@ def producing(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[Non
     chance = random.Random(seed)
 
     def make(number: int) -> list[kafka_io.Produced]:
-        events = oracle.make_contacts(60, 600, start=number)
+        events = oracle.make_lives(60, 600, start=number)
         events += chance.sample(events, len(events) // 5)
         chance.shuffle(events)
         return [*oracle.records(events), ("contact.call.v1", *chance.choice([*bad_records().values()]))]
@@ -66,7 +66,7 @@ def finish(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
 
 def test_each_reject_reason_makes_a_dead_letter(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     bad = bad_records()
-    good = oracle.make_contacts(60, 600)
+    good = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])
     kafka_io.produce(kafka.bootstrap, [("contact.call.v1", *pair) for pair in bad.values()])
     with worker(kafka, tmp_path).start() as child:
@@ -110,7 +110,7 @@ def test_killed_worker_and_broker_and_a_full_replay_count_each_event_once(kafka:
 
 
 def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    events = oracle.make_contacts(60, 600)
+    events = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(events[:5])])
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
     for topic, key, value in oracle.records(events):

@@ -216,7 +216,7 @@ def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
 
             def is_compacted() -> bool:
                 # Kafka compacts only closed segments, and a new record closes the previous segment.
-                stack.tell(oracle.make_contacts(6, 300, start=6 * next(numbers)))
+                stack.tell(oracle.make_lives(6, 300, start=6 * next(numbers)))
                 content = _all_versions(stack)
                 return not any(one.encode() in content for one in OWN)
 

@@ -90,7 +90,7 @@ class Produced:
         chance = random.Random(1)
         while True:
             rows: dict[str, Contact] = {}
-            events = oracle.make_contacts(lives, 600, start=next(self._numbers) * lives)
+            events = oracle.make_lives(lives, 600, start=next(self._numbers) * lives)
             records = [record for event in events for record in self._records(rows, event)]
             yield [*records, *chance.sample(records, 20), (topics.TIMELINE.name, b"phone:a", b"no entry")]
 

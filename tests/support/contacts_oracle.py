@@ -40,7 +40,7 @@ class ExpectedPartition:
     events: int = 0
 
 
-def make_contacts(count: int, seconds_ago: float, start: int = 0) -> list[Event]:
+def make_lives(count: int, seconds_ago: float, start: int = 0) -> list[Event]:
     """Return events of `count` contacts of several channels, all within the last `seconds_ago` seconds."""
     at = (datetime.now(UTC) - START).total_seconds() - seconds_ago
     return [event for number in range(start, start + count) for event in _make_contact(number, at + number % 97)]
