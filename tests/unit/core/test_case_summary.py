@@ -47,7 +47,7 @@ def entry(kind: str, at: int = 0, state: ContactState = ContactState.WAITING, **
     return usual | others
 
 
-def promise(kind: str, at: int, state: ContactState, clock: str = "resolution") -> dict[str, Any]:
+def sla_entry(kind: str, at: int, state: ContactState, clock: str = "resolution") -> dict[str, Any]:
     return entry(f"sla.{kind}", at, state, source=SLA_SOURCE, detail=f"courrier:{clock}")
 
 
@@ -56,7 +56,7 @@ def test_summary_does_not_depend_on_the_order_of_entries() -> None:
         entry("letter.arrived", 0),
         entry("letter.assigned", 5, ContactState.IN_PROGRESS),
         entry("letter.answered", 9, ContactState.CLOSED, outcome="answered"),
-        promise("breached", 12, ContactState.CLOSED),
+        sla_entry("breached", 12, ContactState.CLOSED),
     ]
     summaries = {summarise(order, NOW)[0] for order in permutations(entries)}
     assert len(summaries) == 1
@@ -81,7 +81,7 @@ def test_state_of_a_call_matches_its_events_in_order_of_time(events: list[Event]
 def test_late_sla_entry_does_not_change_the_state() -> None:
     entries = [
         entry("form.decided", 5, ContactState.CLOSED, outcome="accepted"),
-        promise("met", 9, ContactState.WAITING),
+        sla_entry("met", 9, ContactState.WAITING),
     ]
     assert summarise(entries, NOW)[0].state == ContactState.CLOSED
 
@@ -103,14 +103,14 @@ def call_entry(number: int, kind: str, at: int = 0, contact: str = "call:a:1") -
 @pytest.mark.parametrize("of_each", [6, 2400])
 def test_sorting_many_simultaneous_entries_is_fast(of_each: int) -> None:
     kinds = ("queued", "answered", "transferred")
-    looks = list[float]()
+    accesses = list[float]()
     for most in (600, 2400):
         entries = [call_entry(n, kinds[n % 3], contact=f"call:a:{n // of_each}") for n in range(most)]
         CountingEntry.times = 0
         found = sort_entries(CountingEntry(item) for item in entries)
         assert len(found) == most
-        looks.append(CountingEntry.times / most)
-    assert looks[1] < 1.5 * looks[0]
+        accesses.append(CountingEntry.times / most)
+    assert accesses[1] < 1.5 * accesses[0]
 
 
 def sort_call_plainly(entries: list[dict[str, Any]]) -> list[str]:
@@ -126,15 +126,15 @@ def sort_call_plainly(entries: list[dict[str, Any]]) -> list[str]:
         "call.transferred": (2, 0),
         "call.ended": (2, 0),
     }
-    place, found = 0, []
+    location, found = 0, []
     for at in sorted({item["happened_at"] for item in entries}):
         left = [item for item in entries if item["happened_at"] == at]
         while left:
-            here = [item for item in left if ways[item["type"]][0] == place] or left
+            own = [item for item in left if ways[item["type"]][0] == location] or left
             starts = {ways[item["type"]][0] for item in left}
-            chosen = next((item for item in here if ways[item["type"]][1] in starts), here[0])
+            chosen = next((item for item in own if ways[item["type"]][1] in starts), own[0])
             left.remove(chosen)
-            place = ways[chosen["type"]][1]
+            location = ways[chosen["type"]][1]
             found.append(chosen["id"])
     return found
 
@@ -151,37 +151,37 @@ def sort_call_plainly(entries: list[dict[str, Any]]) -> list[str]:
 )
 def test_simultaneous_entries_of_a_call_get_a_possible_order(events: list[tuple[str, int]], chance: Random) -> None:
     entries = [call_entry(number, kind, 1000 * second) for number, (kind, second) in enumerate(events)]
-    by_turn = sorted(entries, key=entry_order)
+    by_order = sorted(entries, key=entry_order)
     chance.shuffle(entries)
-    assert [item["id"] for item in sort_entries(entries)] == sort_call_plainly(by_turn)
+    assert [item["id"] for item in sort_entries(entries)] == sort_call_plainly(by_order)
 
 
-def test_of_simultaneous_entries_the_closing_one_counts() -> None:
+def test_closing_entry_counts_among_simultaneous_ones() -> None:
     entries = [entry("letter.answered", 0, ContactState.CLOSED, id="a"), entry("letter.registered", 0, id="b")]
     assert summarise(entries, NOW)[0].is_open is False
 
 
 def test_contact_passed_on_to_another_service_is_not_open() -> None:
     entries = [entry("letter.arrived"), entry("letter.arrived", contact="mail:ged:2")]
-    asked: list[Collection[str]] = []
+    lookups: list[Collection[str]] = []
 
     def find(contacts: Collection[str]) -> dict[str, list[SlaTarget]]:
-        asked.append(contacts)
+        lookups.append(contacts)
         return {}
 
-    here, passed_on = summarise(entries, NOW, find, lambda _: {"mail:ged:1"})
-    assert (here.contact, here.is_open, here.outcome) == ("mail:ged:2", True, "")
+    own, passed_on = summarise(entries, NOW, find, lambda _: {"mail:ged:1"})
+    assert (own.contact, own.is_open, own.outcome) == ("mail:ged:2", True, "")
     assert (passed_on.is_open, passed_on.state, passed_on.outcome) == (False, ContactState.CLOSED, PASSED_ON)
-    assert asked == [["mail:ged:2"]]
+    assert lookups == [["mail:ged:2"]]
 
 
-def test_latest_result_of_each_clock_counts_and_a_breach_stays() -> None:
+def test_summary_has_the_latest_result_of_each_clock_and_keeps_breaches() -> None:
     entries = [
-        promise("breached", 1, ContactState.WAITING),
-        promise("met", 2, ContactState.CLOSED),
-        promise("met", 2, ContactState.CLOSED, "acknowledge"),
-        promise("cancelled", 3, ContactState.CLOSED, "acknowledge"),
-        promise("met", 3, ContactState.CLOSED, "first_response"),
+        sla_entry("breached", 1, ContactState.WAITING),
+        sla_entry("met", 2, ContactState.CLOSED),
+        sla_entry("met", 2, ContactState.CLOSED, "acknowledge"),
+        sla_entry("cancelled", 3, ContactState.CLOSED, "acknowledge"),
+        sla_entry("met", 3, ContactState.CLOSED, "first_response"),
     ]
     assert [(verdict.clock, verdict.state) for verdict in summarise(entries, NOW)[0].promises] == [
         ("resolution", "breached"),
@@ -197,20 +197,16 @@ def test_open_contacts_come_first_then_the_latest() -> None:
         entry("letter.answered", 5, ContactState.CLOSED, contact="closed early"),
         entry("form.correction_requested", 2, ContactState.PENDING_CITIZEN, contact="pending"),
     ]
-    assert [summary.contact for summary in summarise(entries, NOW)] == [
-        "pending",
-        "open",
-        "closed late",
-        "closed early",
-    ]
+    expected = ["pending", "open", "closed late", "closed early"]
+    assert [summary.contact for summary in summarise(entries, NOW)] == expected
 
 
 @pytest.mark.parametrize("channel", Channel)
 @pytest.mark.parametrize("later", [ASSUMED_ENDED_MS, ASSUMED_ENDED_MS + 1])
-def test_call_without_entries_for_long_is_assumed_ended(channel: Channel, later: int) -> None:
-    ends_unsaid = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > ASSUMED_ENDED_MS
+def test_contact_without_reported_end_is_assumed_ended_after_a_time(channel: Channel, later: int) -> None:
+    is_assumed_ended = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > ASSUMED_ENDED_MS
     (summary,) = summarise([entry("x.arrived", 0, channel=channel.value)], NOW + later)
-    assert summary.is_open is not ends_unsaid
+    assert summary.is_open is not is_assumed_ended
 
 
 def test_open_targets_are_sorted_by_deadline() -> None:
@@ -220,10 +216,10 @@ def test_open_targets_are_sorted_by_deadline() -> None:
         entry("letter.arrived", 3, contact="nothing known"),
         entry("letter.answered", 9, ContactState.CLOSED, contact="closed"),
     ]
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def find(contacts: Collection[str]) -> dict[str, tuple[SlaTarget, ...]]:
-        asked.extend(sorted(contacts))
+        lookups.extend(sorted(contacts))
         return {
             "due": (
                 SlaTarget("p", "announced", "rsa", None, None),
@@ -234,7 +230,7 @@ def test_open_targets_are_sorted_by_deadline() -> None:
         }
 
     late, *others = summarise(entries, NOW, find)
-    assert asked == ["due", "late", "nothing known"]
+    assert lookups == ["due", "late", "nothing known"]
     assert (late.contact, late.due) == ("late", (OpenTarget("p", "resolution", TargetStatus.OVERDUE, NOW - 1, None),))
     due = {summary.contact: [(each.clock, each.state.value) for each in summary.due] for summary in others}
     assert due == {
@@ -242,13 +238,6 @@ def test_open_targets_are_sorted_by_deadline() -> None:
         "nothing known": [],
         "closed": [],
     }
-
-
-def test_without_open_contacts_no_target_is_looked_up() -> None:
-    def find(contacts: Collection[str]) -> dict[str, tuple[SlaTarget, ...]]:
-        raise AssertionError(contacts)
-
-    assert summarise([entry("letter.answered", 9, ContactState.CLOSED)], NOW, find)[0].due == ()
 
 
 def test_summary_of_a_letter_has_its_receipt() -> None:

@@ -8,7 +8,7 @@ from streams.agents import sla_tracker
 from streams.core.contacts.case_event import ContactState
 from streams.core.contacts.history_detection import GRACE_MS
 from streams.core.figures.figure import Dimensions
-from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
+from streams.core.figures.figure_schemas import SLA
 from streams.core.sla import renewal
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents.clocks import FILE, PLACE, QUEUED, Worker, policies, waiting
@@ -43,10 +43,10 @@ def test_timeline_gets_the_results_of_clocks() -> None:
     worker.at(20, make("call.answered", 20, subject=f"{CALL}2", **QUEUED))
     worker.until(100)
     entries = {(entry.contact, entry.type): entry for entry in worker.entries}
-    kept, broken = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
-    assert (kept.state, broken.state) == (ContactState.IN_PROGRESS, ContactState.WAITING)
-    assert broken.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
-    assert {kept.id, broken.id} < {event["id"] for event in worker.reported}
+    met, breached = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
+    assert (met.state, breached.state) == (ContactState.IN_PROGRESS, ContactState.WAITING)
+    assert breached.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
+    assert {met.id, breached.id} < {event["id"] for event in worker.reported}
     assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
 
 
@@ -79,9 +79,8 @@ def test_file_reverted_during_the_renewal_is_reverted_for_all_clocks(
     worker = Worker()
     first = worker.policies
     worker.at(1, *map(waiting, range(5)))
-    worker.at(2)
-    worker.at(3)
-    worker.at(4)
+    for at in (2, 3, 4):
+        worker.at(at)
     worker.policies = policies(FILE.replace("target = 60", "target = 120"))
     assert worker.at(5) == ["sla.moved"] * 2
     if kills:
@@ -131,32 +130,27 @@ LETTERS = FILE.replace('channel = "call"', 'channel = "mail"').replace(
 LETTER = {"subject": "mail:mailroom/siege:2025A-1", "site": "siege", "service": "autonomie"}
 
 
-def numbers_of(worker: Worker, dimensions: Dimensions) -> dict[str, int]:
-    figure_schema, row = FIGURE_SCHEMAS[dimensions.channel], worker.job.figures.rows[0, dimensions]
-    return {name: number for name, number in zip(figure_schema.counts, row.counts, strict=True) if number}
-
-
 def test_satisfaction_with_a_letter_counts_by_its_sla_result() -> None:
     worker = Worker(policies(LETTERS))
     worker.at(0, make("letter.arrived", 0, **LETTER))
     worker.at(5, make("feedback.given", 5, subject=LETTER["subject"], scale="csat_1_5", score=2))
     opinions = Dimensions("feedback", "siege", "autonomie", "mail")
-    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_no_promise_unsatisfied": 1}
+    assert worker.total(opinions) == {"given_csat_1_5_2": 1, "csat_no_promise_unsatisfied": 1}
     kinds = worker.until(2 * 86_400)
     assert "sla.breached" in kinds
-    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
+    assert worker.total(opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
     worker.kill()
-    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
+    assert worker.total(opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
 
 
 def test_opening_hours_until_the_answer_count_when_a_letter_is_answered() -> None:
     worker = Worker(policies(LETTERS))
     clock = Dimensions(SLA, "siege", "autonomie", "telephone:first_response:mail")
     worker.at(0, make("letter.arrived", 0, **LETTER))
-    assert "worked" not in numbers_of(worker, clock)
+    assert "worked" not in worker.total(clock)
     opened = worker.policies.calendars["always"].between(START_MS, START_MS + 86_400_000, Unit.OPENING_HOURS)
     worker.at(86_400, make("letter.answered", 86_400, **LETTER))
-    counted = numbers_of(worker, clock)
+    counted = worker.total(clock)
     assert (counted["worked"], counted.get("work_milliseconds", 0)) == (1, opened)
 
 

@@ -113,9 +113,3 @@ def test_undecodable_row_is_refused_with_its_position() -> None:
     for value in (b"", b"x", b"{}", b"\xc1"):
         with pytest.raises(UnrecoverableStateError, match=r"rows, partition 2, offset 41: .*this is Accueil"):
             _load(TopicPartition("rows", 2), row(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
-
-
-def test_row_of_this_release_is_read() -> None:
-    table = Table("rows", codecs.CONTACTS)
-    _load(TopicPartition("rows", 2), row(b"call:a:1", CONTACT), [table.load])
-    assert contact.encode(table.rows[b"call:a:1"]) == CONTACT

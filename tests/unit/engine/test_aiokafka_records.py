@@ -21,12 +21,17 @@ def batch(first: int, compression: int, *, broken: bool) -> bytes:
     return first.to_bytes(8, "big") + bytes(built[8:])
 
 
+def fetched(compression: int, position: int) -> PartitionRecords:
+    """Return a fetch of three batches from the offset `position` on; the second batch has an invalid header name."""
+    raw = b"".join(batch(first, compression, broken=first == 3) for first in (0, 3, 6))
+    return PartitionRecords(
+        TopicPartition("t", 0), MemoryRecords(raw), [], position, None, None, check_crcs=True, isolation_level=0
+    )
+
+
 @pytest.mark.parametrize("compression", range(5), ids=["none", "gzip", "snappy", "lz4", "zstd"])
 def test_header_name_in_invalid_utf8_is_escaped(compression: int) -> None:
-    raw = b"".join(batch(first, compression, broken=first == 3) for first in (0, 3, 6))
-    records = PartitionRecords(
-        TopicPartition("t", 0), MemoryRecords(raw), [], 1, None, None, check_crcs=True, isolation_level=0
-    )
+    records = fetched(compression, 1)
     found, more = records.take(None)
     assert not more
     assert [record.value for record in found] == [b"v%d" % number for number in range(1, 9)]
@@ -36,10 +41,7 @@ def test_header_name_in_invalid_utf8_is_escaped(compression: int) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
 def test_fetch_is_returned_in_parts_of_the_given_limit(limit: int) -> None:
-    raw = b"".join(batch(first, 4, broken=first == 3) for first in (0, 3, 6))
-    records = PartitionRecords(
-        TopicPartition("t", 0), MemoryRecords(raw), [], 2, None, None, check_crcs=True, isolation_level=0
-    )
+    records = fetched(4, 2)
     found: list[int] = []
     more = True
     while more:

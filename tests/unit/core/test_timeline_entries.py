@@ -5,25 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from models.events import Event
-from streams.core.contacts import contact
-from streams.core.contacts.contact import Contact
 from streams.core.timeline import entries
 from tests.support.events import CALL, CASE, PHONE, START, answered_call, make
-
-
-def folded(events: list[Event]) -> Contact:
-    row: Contact | None = None
-    for event in events:
-        row = contact.fold(row, event)
-    assert row is not None
-    return row
+from tests.support.figures import fold_contact
 
 
 def test_entry_has_the_event_and_the_state_after_it() -> None:
     events = answered_call(identities=f"{CASE} {PHONE}")
     answered = events[2]
-    assert json.loads(entries.record(answered, folded(events[:3]))[1]) == {
+    assert json.loads(entries.record(answered, fold_contact(*events[:3]))[1]) == {
         "id": answered.id,
         "citizen": CASE,
         "contact": CALL,
@@ -45,7 +35,7 @@ def test_entry_has_the_event_and_the_state_after_it() -> None:
 @pytest.mark.parametrize(("identities", "expected"), [(f"{PHONE} {CASE}", CASE), (PHONE, PHONE), ("", CALL)])
 def test_key_is_the_strongest_identity_or_the_contact(identities: str, expected: str) -> None:
     events = answered_call(identities=identities)
-    assert entries.record(events[3], folded(events))[0] == expected.encode()
+    assert entries.record(events[3], fold_contact(*events))[0] == expected.encode()
 
 
 @pytest.mark.parametrize(
@@ -56,4 +46,4 @@ def test_key_is_the_strongest_identity_or_the_contact(identities: str, expected:
 def test_entry_of_a_letter_scanned_later_has_its_receipt(days: int | None, detail: str) -> None:
     admitted = {} if days is None else {"admitted_at": START - timedelta(days=days)}
     arrived = make("letter.arrived", 0, subject="mail:ged:1", **admitted)
-    assert entries.decode(entries.record(arrived, folded([arrived]))[1]).detail == detail
+    assert entries.decode(entries.record(arrived, fold_contact(arrived))[1]).detail == detail
