@@ -18,7 +18,7 @@ PROJECT = PYPROJECT["project"]
 BUILD_REQUIREMENTS = PYPROJECT["build-system"]["requires"]
 OURS = {"models", "streams", "connectors", "grafana", "tests"}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(root|home/\w+|Users/\w+)/|/tmp/\w")
-MAY_NAME_PATHS = {"tests/contract/test_house.py"}
+MAY_NAME_PATHS = {"tests/contract/test_repository.py"}
 BRING_THEIR_OWN = re.compile(r"tests/bench/peers/|tests/packages/|connectors/sdk/testing/")
 """Programs with requirements of their own, packages of others, and a kit for their tests, which bring pytest."""
 HOSTS = re.compile(r"https?://|index-url|find-links|file:")
