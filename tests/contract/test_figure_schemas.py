@@ -1,4 +1,4 @@
-"""Rows of figures are kept for years: a number may be added at the end of a layout, none may change its place."""
+"""Stored figures stay readable: a count may be added at the end of a figure schema, none may change its place."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ import pytest
 
 from streams.core.figures.figure_schemas import CITIZENS, FIGURE_SCHEMAS
 
-WRITTEN = Path(__file__).with_name("layouts.json")
-"""The names in their order. Add new ones at its end."""
+STORED = Path(__file__).with_name("layouts.json")
+"""Names in their order. Add new ones at the end."""
 
 
 @pytest.mark.parametrize("channel", [*FIGURE_SCHEMAS, "citizen"])
-def test_every_number_stays_in_its_place(channel: str) -> None:
+def test_counts_keep_their_places(channel: str) -> None:
     figure_schema = FIGURE_SCHEMAS.get(channel, CITIZENS)
-    written = json.loads(WRITTEN.read_text())[channel]
-    assert written == {"counts": list(figure_schema.counts), "stocks": list(figure_schema.stocks)}
+    stored = json.loads(STORED.read_text())[channel]
+    assert stored == {"counts": list(figure_schema.counts), "stocks": list(figure_schema.stocks)}

@@ -7,21 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from streams.access.audit import Audit
 from streams.access.audit_records import Access, Purpose
 from streams.access.audit_records import Result as Outcome
 from streams.access.permissions import Operation
-from streams.cli.main import main
+from tests.support.commands import run
 
 DAYS = (24, 24, 24, 25)
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path) -> Path:
     """Directory of an audit log with four accesses by two tokens on two days."""
-    monkeypatch.chdir(tmp_path)
     now = [datetime(2026, 11, 1, 9, tzinfo=UTC)]
     with closing(Audit(tmp_path / "accueil-data" / "audit", clock=lambda: now[0])) as audit:
         for number, actor in enumerate(("guichet", "guichet", "dpo", "guichet")):
@@ -41,13 +40,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def command(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["audit", *arguments])
+    return run("audit", *arguments)
 
 
 def shown(*options: str) -> list[tuple[str, str]]:
-    return [
-        (one["who"], one["whose"]) for one in map(json.loads, command("show", "--json", *options).stdout.splitlines())
-    ]
+    records = map(json.loads, command("show", "--json", *options).stdout.splitlines())
+    return [(record["who"], record["whose"]) for record in records]
+
+
+def add(directory: Path, access: Access) -> None:
+    with closing(Audit(directory)) as audit:
+        audit.record(access)
 
 
 def test_show_filters_by_client_subject_and_time() -> None:
@@ -67,11 +70,11 @@ def test_show_reports_the_number_of_records_beyond_the_limit() -> None:
     assert (none.stdout, none.stderr) == ("", "4 earlier records not shown (--limit)\n")
 
 
-def test_show_filters_by_sector_and_refuses_options_without_effect(place: Path) -> None:
-    with closing(Audit(place)) as audit:
-        audit.record(
-            Access(actor="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN)
-        )
+def test_show_filters_by_sector_and_refuses_options_without_effect(directory: Path) -> None:
+    add(
+        directory,
+        Access(actor="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN),
+    )
     assert shown("--sector", "routes") == [("dpo", "")]
     assert len(shown("--sector", "general")) == len(DAYS)
     mistyped = command("show", "--sector", "rutes")
@@ -82,52 +85,35 @@ def test_show_filters_by_sector_and_refuses_options_without_effect(place: Path) 
 
 
 def test_show_prints_a_table() -> None:
-    def table() -> list[list[str]]:
-        return [re.split("  +", line) for line in command("show").stdout.splitlines()]
-
     subject_id = ["general", "phone:a1b2-0"]
-    titles, first, *_ = table()
+    titles, first, *_ = [re.split("  +", line) for line in command("show").stdout.splitlines()]
     assert titles == ["WHEN", "CLIENT", "OPERATION", "SECTOR", "SUBJECT", "PURPOSE", "RESULT"]
     labels = ["looked up by number, address or reference", *subject_id, "The citizen is here", "done"]
     assert first[1:] == ["guichet", *labels], "labels in the table, codes only in JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
 
 
-def test_show_prints_the_reason_of_a_lookup_in_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(Audit(place)) as audit:
-        audit.record(
-            Access(
-                actor="camille",
-                operation=Operation.LOOK_UP,
-                why=Purpose.CONTACT,
-                result=Outcome.SHOWN,
-                across="convention du 3 mars 2026",
-            )
-        )
-    monkeypatch.setenv("LANGUAGE", "en")
-    assert (
-        "The citizen is here; across sectors: convention du 3 mars 2026"
-        in command("show", "--client", "camille").stdout
-    )
+def test_show_prints_the_reason_of_a_lookup_in_another_sector(directory: Path) -> None:
+    reason = "convention du 3 mars 2026"
+    lookup = Operation.LOOK_UP
+    add(directory, Access(actor="camille", operation=lookup, why=Purpose.CONTACT, result=Outcome.SHOWN, across=reason))
+    assert f"The citizen is here; across sectors: {reason}" in command("show", "--client", "camille").stdout
     assert "across" not in command("show", "--client", "dpo").stdout
 
 
-def test_verify_prints_file_and_line_of_a_damage_and_exits_with_1(place: Path) -> None:
+def damage(directory: Path, old: bytes, new: bytes) -> None:
+    path = directory / "000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(old, new))
+
+
+def test_damage_is_reported_with_file_and_line_and_exit_code_1(directory: Path) -> None:
+    assert (command("show").exit_code, command("show").stderr) == (0, "")
     intact = command("verify")
     assert intact.exit_code == 0
-    checkpoint = intact.stdout.split()[-1]
-    assert command("verify", "--checkpoint", checkpoint).exit_code == 0
-    path = place / "000001.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
+    assert command("verify", "--checkpoint", intact.stdout.split()[-1]).exit_code == 0
+    damage(directory, b"dpo", b"dpp")
     result = command("verify")
-    assert result.exit_code == 1
-    assert "000001.jsonl, line 4: was changed" in result.stdout
-
-
-def test_show_warns_of_a_damaged_log_and_exits_with_1(place: Path) -> None:
-    path = place / "000001.jsonl"
-    assert (command("show").exit_code, command("show").stderr) == (0, "")
-    path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
+    assert (result.exit_code, "000001.jsonl, line 4: was changed" in result.stdout) == (1, True)
     result = command("show", "--json")
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 4)
     assert "000001.jsonl, line 4: was changed" in result.stderr
@@ -149,11 +135,11 @@ def test_verify_detects_a_hash_that_differs_from_the_checkpoint() -> None:
     assert command("verify", "--checkpoint", "yesterday").exit_code == 2
 
 
-def test_show_skips_and_counts_unreadable_lines(place: Path) -> None:
-    path = place / "000001.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"who":"dpo"', b'"who":dpo  '))
+def test_show_skips_and_counts_unreadable_lines(directory: Path) -> None:
+    damage(directory, b'"who":"dpo"', b'"who":dpo  ')
     result = command("show", "--json")
     assert len(result.stdout.splitlines()) == 3
     assert "1 lines cannot be read" in result.stderr
-    path.write_bytes(path.read_bytes() + b'{"hash":')
+    with (directory / "000001.jsonl").open("ab") as file:
+        file.write(b'{"hash":')
     assert "8 bytes at the end" in command("verify").stderr

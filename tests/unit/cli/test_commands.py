@@ -1,4 +1,4 @@
-"""The command line: fast help, both languages, and one-line errors."""
+"""The command line: help, both languages, and one-line errors."""
 
 import os
 import re
@@ -11,25 +11,17 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from connectors.sdk import registry
 from streams.cli.base import confirm
 from streams.cli.main import SECTIONS, main
+from tests.support.commands import run
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [*os.environ]:
-        if name.startswith("ACCUEIL_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="accueil")
+ACCUEIL = (sys.executable, "-m", "streams.cli.main")
 
 
 def test_help_imports_no_heavy_libraries() -> None:
@@ -48,8 +40,8 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         "fr_FR.UTF-8": "Démarrer tout sur cette machine",
         "C": "Start everything on this machine",
     }.items():
-        environment = {**os.environ, "LANG": language, "LC_ALL": language, "PYTHONUTF8": "1"}
-        command = [sys.executable, "-m", "streams.cli.main", "up", "--help"]
+        environment = {**os.environ, "LC_ALL": language, "PYTHONUTF8": "1"}
+        command = [*ACCUEIL, "up", "--help"]
         assert words in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -71,7 +63,6 @@ def test_help_is_in_the_language_of_the_locale() -> None:
 def test_messages_of_click_are_in_the_language_of_the_locale(
     arguments: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("LANGUAGE", raising=False)
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert words in run(*arguments).output
 
@@ -115,7 +106,7 @@ def test_config_check_prints_settings_and_origins_as_toml(monkeypatch: pytest.Mo
         ),
     ],
 )
-def test_an_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: str) -> None:
+def test_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: str) -> None:
     Path("accueil.toml").write_text(text)
     result = run("config", "check")
     assert result.exit_code == 2
@@ -123,7 +114,7 @@ def test_an_invalid_setting_gives_one_line_and_exit_code_2(text: str, mistake: s
     assert "Traceback" not in result.output
 
 
-def test_an_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("real.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n[connectors.annexe]')
     monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__SYTE", "siege")
     monkeypatch.setenv("ACCUEIL_CONNECTORS__ANNEXE__CONNECTOR", "asterisk")
@@ -134,7 +125,7 @@ def test_an_error_in_a_variable_of_a_connector_names_the_variable(monkeypatch: p
 
 
 @pytest.mark.parametrize("other", ["web.port", "broker_port", "connect.health_port", "connectors.avis.port"])
-def test_two_settings_with_the_same_port_are_refused_and_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_with_the_same_port_are_refused_and_named(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
     monkeypatch.setenv(f"ACCUEIL_{other.replace('.', '__').upper()}", "9000")
     sender = 'connector = "webhook"\nsecret_env = "SECRET"\ntypes.arrived = { event = "visit.arrived", id = "id" }\n'
@@ -146,25 +137,15 @@ def test_two_settings_with_the_same_port_are_refused_and_named(other: str, monke
     assert (result.exit_code, result.stderr) == (2, error)
 
 
-def test_more_workers_than_partitions_give_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "4")
-    assert "nothing to do" not in run("config", "check").output
-    monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "6")
-    result = run("config", "check")
-    assert result.exit_code == 0
-    assert result.stderr == (
-        "accueil: worker.processes = 6, but partitions = 4: 2 of the workers will have nothing to do\n"
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "bad", "good", "words"),
     [
         ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "a duplicate would count again"),
+        ("ACCUEIL_WORKER__PROCESSES", "6", "4", "2 of the workers will have nothing to do"),
         ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board appears stale from time to time"),
     ],
 )
-def test_settings_that_would_falsify_figures_give_a_warning(
+def test_settings_without_the_intended_effect_give_a_warning(
     monkeypatch: pytest.MonkeyPatch, name: str, bad: str, good: str, words: str
 ) -> None:
     monkeypatch.setenv(name, bad)
@@ -173,31 +154,29 @@ def test_settings_that_would_falsify_figures_give_a_warning(
     assert run("config", "check").stderr == ""
 
 
+AWAY = {"ACCUEIL_BROKERS": "127.0.0.1:1"}
 SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
 
 
+def run_process(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run a command that fails in its own process, because it configures logging; return the exit code and its line."""
+    environment = {**os.environ, "LC_ALL": "C", **environment}
+    command = [*ACCUEIL, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    (line,) = done.stderr.splitlines()
+    return done.returncode, line
+
+
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])
-def test_a_process_reports_a_port_in_use_in_one_line(command: str) -> None:
+def test_process_reports_a_port_in_use_in_one_line(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        places = {f"ACCUEIL_{name}": port for name in ("WORKER__HEALTH_PORT", "CONNECT__HEALTH_PORT", "WEB__PORT")}
-        environment = {**os.environ, **SIEGE, **places, "ACCUEIL_BROKERS": "127.0.0.1:1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.cli.main", command],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+        ports = {f"ACCUEIL_{name}": port for name in ("WORKER__HEALTH_PORT", "CONNECT__HEALTH_PORT", "WEB__PORT")}
+        code, line = run_process(command, **SIEGE, **ports, **AWAY)
+    assert code == 2
     setting = "web.port" if command == "web" else f"{command}.health_port"
     assert line.startswith(f"accueil: port {port} on 127.0.0.1 is not available (")
     assert f"choose another ({setting}, " in line
-
-
-AWAY = {"ACCUEIL_BROKERS": "127.0.0.1:1"}
 
 
 @pytest.mark.parametrize(
@@ -211,16 +190,11 @@ AWAY = {"ACCUEIL_BROKERS": "127.0.0.1:1"}
         (("topics", "apply", "--wait=0.2"), AWAY, os.EX_SOFTWARE, "no Kafka broker answers at 127.0.0.1:1 after 0.2 s"),
     ],
 )
-def test_a_process_that_cannot_run_prints_one_line(
+def test_process_that_cannot_run_prints_one_line(
     arguments: tuple[str, ...], environment: dict[str, str], code: int, line: str
 ) -> None:
-    # In its own process, because it configures logging.
-    command = [sys.executable, "-m", "streams.cli.main", *arguments]
-    environment = {**os.environ, **environment, "LC_ALL": "C"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == code
-    (shown,) = done.stderr.splitlines()
-    assert shown.startswith(f"accueil: {line}")
+    exit_code, shown = run_process(*arguments, **environment)
+    assert (exit_code, shown.startswith(f"accueil: {line}")) == (code, True), shown
 
 
 def test_commands_print_warnings_as_sentences_without_those_of_libraries() -> None:
@@ -238,8 +212,7 @@ def command(settings):
 
 command()
 """
-    environment = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "all is well\n"
     assert done.stderr.splitlines() == [
         "accueil: Kafka refuses the user or the password (kafka.sasl_…)",
@@ -294,19 +267,17 @@ def test_commands_of_the_docs_exist(document: Path) -> None:
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_a_missing_settings_file_is_named_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_file_is_named_with_its_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = "nope.toml is not there: is the path right?\n"
     for command in (("config", "check"), ("up",), ("sla", "check"), ("connectors", "list")):
         result = run("--config", "nope.toml", *command)
-        assert (result.exit_code, result.output) == (
-            2,
-            "accueil: --config: nope.toml is not there: is the path right?\n",
-        )
+        assert (result.exit_code, result.output) == (2, f"accueil: --config: {error}")
     monkeypatch.setenv("ACCUEIL_CONFIG", "nope.toml")
     for command in (("config", "check"), ("up",), ("sla", "check")):
-        assert run(*command).output == "accueil: ACCUEIL_CONFIG: nope.toml is not there: is the path right?\n"
+        assert run(*command).output == f"accueil: ACCUEIL_CONFIG: {error}"
 
 
-def test_a_missing_sla_file_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_sla_file_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ours.toml").write_text('sla = "gone.toml"', encoding="utf-8")
     ours = str(tmp_path / "ours.toml")
     error = f"accueil: {ours}: sla: the SLA file {tmp_path}/gone.toml is not there: is the path right?\n"
@@ -314,10 +285,8 @@ def test_a_missing_sla_file_is_named_with_its_setting(tmp_path: Path, monkeypatc
         result = run("--config", ours, *command)
         assert (result.exit_code, result.output) == (2, error)
     monkeypatch.setenv("ACCUEIL_SLA", "nope.toml")
-    assert (
-        run("--config", ours, "config", "check").output
-        == "accueil: ACCUEIL_SLA: sla: the SLA file nope.toml is not there: is the path right?\n"
-    )
+    error = "accueil: ACCUEIL_SLA: sla: the SLA file nope.toml is not there: is the path right?\n"
+    assert run("--config", ours, "config", "check").output == error
 
 
 @pytest.mark.parametrize(("typed", "is_confirmed"), [("o", True), ("Yes", True), ("", False), ("maybe\nnon", False)])

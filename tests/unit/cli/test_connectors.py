@@ -10,36 +10,32 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
-from streams.cli.main import main
 from streams.kafka.ports import free_port
+from tests.support.commands import run
 from tests.support.demarches_server import serving_dossiers
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [*os.environ]:
-        if name.startswith("ACCUEIL_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("LC_ALL", "C")
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
 
 
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["connectors", *arguments])
+def command(*arguments: str, answer: str = "") -> Result:
+    return run("connectors", *arguments, answer=answer)
 
 
-def set_up(**instances: str) -> None:
+def configure_logs(**instances: str) -> None:
+    """Write settings with an instance of a connector per name, which read the same log."""
     tables = (f'[connectors.{name}]\nconnector = "{kind}"\npath = "queue_log"\n' for name, kind in instances.items())
     Path("accueil.toml").write_text("\n".join(tables))
 
 
-def listening(**ports: int) -> None:
+def configure_webhooks(**ports: int) -> None:
     tables = (
         f'[connectors.{name}]\nconnector = "webhook"\nport = {port}\nsecret_env = "SECRET"\n'
         f'types.arrived = {{ event = "visit.arrived", id = "id" }}\n'
@@ -50,7 +46,7 @@ def listening(**ports: int) -> None:
 
 class TestList:
     def test_list_shows_connectors_and_their_instances(self) -> None:
-        set_up(siege="asterisk", annexe="asterisk")
+        configure_logs(siege="asterisk", annexe="asterisk")
         result = command("list")
         assert result.exit_code == 0, result.output
         titles, *rows = result.stdout.splitlines()
@@ -59,7 +55,7 @@ class TestList:
         assert f"accueil {version('accueil')}  siege annexe  Telephone switchboard Asterisk" in row
 
     def test_list_names_instances_without_an_installed_connector(self) -> None:
-        set_up(siege="asterix")
+        configure_logs(siege="asterix")
         result = command("list")
         assert result.exit_code == 0
         assert result.stderr == (
@@ -79,8 +75,8 @@ class TestCheck:
         "1773650020|NONE|NONE|NONE|QUEUESTART|\n"
     )
 
-    def test_check_counts_events_by_type_and_stores_nothing(self, home: Path) -> None:
-        set_up(siege="asterisk")
+    def test_check_counts_events_by_type_and_stores_nothing(self) -> None:
+        configure_logs(siege="asterisk")
         Path("queue_log").write_text(self.LOG)
         for _ in range(2):  # the second run finds the same records: nothing was acknowledged
             result = command("check", "siege")
@@ -94,10 +90,10 @@ class TestCheck:
                 f"       1  rejected: unknown_record, {UNKNOWN} (SURVEY has no meaning in custom_events)",
             ]
             assert "06399855" not in result.output
-        assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
+        assert {path.name for path in Path().iterdir()} == {"accueil.toml", "queue_log"}
 
     def test_check_reads_only_the_beginning_of_a_long_log(self) -> None:
-        set_up(siege="asterisk")
+        configure_logs(siege="asterisk")
         Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
         output = command("check", "siege").stdout
         found = re.search(r"\(read the oldest (\d+) records only; newer ones exist\)$", output, re.MULTILINE)
@@ -105,7 +101,7 @@ class TestCheck:
         assert int(found[1]) < 20_000
 
     def test_check_reads_rotated_logs_and_the_current_one(self) -> None:
-        set_up(siege="asterisk")
+        configure_logs(siege="asterisk")
         now = time.time()
         for number in (3, 2, 1):
             line = f"17736{4 - number}0000|NONE|NONE|NONE|QUEUESTART|{number}\n"
@@ -124,38 +120,34 @@ class TestCheck:
             "               1  others",
         ]
 
-    def test_check_of_a_listening_connector_stores_nothing(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
-        listening(guichets=0)
+    def test_check_of_a_listening_connector_stores_nothing(self) -> None:
+        configure_webhooks(guichets=0)
         result = command("check", "guichets")
         assert result.exit_code == 0, result.output
-        assert {path.name for path in home.iterdir()} == {"accueil.toml"}
+        assert {path.name for path in Path().iterdir()} == {"accueil.toml"}
 
-    def test_an_unreachable_server_exits_with_70(self) -> None:
+    def test_unreachable_server_exits_with_70(self) -> None:
         ami = f'{{ host = "127.0.0.1", port = {free_port()}, username = "accueil", secret_env = "SECRET" }}'
         Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\nami = {ami}\n')
         result = command("check", "siege")
         assert result.exit_code == 70, result.output
 
-    def test_an_unreadable_file_exits_with_2(self) -> None:
-        set_up(siege="asterisk")
-        result = command("check", "siege")
-        assert result.exit_code == 2
-        assert "accueil: queue_log is not there: is the path right?\n" in result.stderr
-        Path("queue_log").mkdir()
-        result = command("check", "siege")
-        assert result.exit_code == 2
-        assert "accueil: queue_log is a directory, not a file\n" in result.stderr
+    def test_unreadable_file_exits_with_2(self) -> None:
+        configure_logs(siege="asterisk")
+        for error in ("is not there: is the path right?", "is a directory, not a file"):
+            result = command("check", "siege")
+            assert (result.exit_code, f"accueil: queue_log {error}\n" in result.stderr) == (2, True)
+            Path("queue_log").mkdir(exist_ok=True)
 
-    def test_a_port_in_use_exits_with_2(self) -> None:
+    def test_port_in_use_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            listening(guichets=port)
+            configure_webhooks(guichets=port)
             result = command("check", "guichets")
         assert result.exit_code == 2
         assert f"127.0.0.1:{port}" in result.stderr
 
-    def test_a_refused_secret_exits_with_2(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_refused_secret_exits_with_2(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "un-autre-jeton")
         with serving_dossiers() as server:
             Path("accueil.toml").write_text(
@@ -168,7 +160,7 @@ class TestCheck:
         assert "un-autre-jeton" not in result.output
 
     def test_check_does_not_read_the_source_of_a_running_instance(self) -> None:
-        set_up(siege="asterisk")
+        configure_logs(siege="asterisk")
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             result = command("check", "siege")
         assert result.exit_code == 0
@@ -177,7 +169,7 @@ class TestCheck:
 
     @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
     def test_check_counts_rejected_records_by_reason(self, bad: int, code: int) -> None:
-        set_up(siege="asterisk")
+        configure_logs(siege="asterisk")
         Path("queue_log").write_text(self.LOG + "1773650030|1773650000.1|600|NONE|SURVEY|0639985512\n" * (bad - 1))
         result = command("check", "siege")
         assert result.exit_code == code
@@ -187,8 +179,8 @@ class TestCheck:
         assert (f"{bad} of {bad + 3} records are rejected: is this the right source" in result.stderr) == (code == 2)
         assert "0639985512" not in result.output
 
-    def test_an_unknown_setting_is_named(self) -> None:
-        set_up(siege="asterisk")
+    def test_unknown_setting_is_named(self) -> None:
+        configure_logs(siege="asterisk")
         with Path("accueil.toml").open("a") as settings:
             settings.write('sektor = "social"\n')
         result = command("check", "siege")
@@ -196,8 +188,8 @@ class TestCheck:
         assert "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?" in result.stderr
         assert command("check", "seige").stderr.endswith("did you mean siege?\n")
 
-    def test_two_instances_with_the_same_port_or_file_are_refused(self) -> None:
-        listening(guichets=9000, kiosque=9000, ailleurs=9001)
+    def test_instances_with_the_same_port_or_file_are_refused(self) -> None:
+        configure_webhooks(guichets=9000, kiosque=9000, ailleurs=9001)
         for name in ("guichets", "kiosque"):
             result = command("check", name)
             other = ({"guichets", "kiosque"} - {name}).pop()
@@ -205,12 +197,11 @@ class TestCheck:
             assert result.stderr.removeprefix("accueil: settings: accueil.toml\n") == (
                 f"accueil: accueil.toml: connectors.{name}.port and connectors.{other}.port listen on the same port\n"
             )
-        set_up(siege="asterisk", annexe="asterisk")
+        configure_logs(siege="asterisk", annexe="asterisk")
         assert "connectors.siege.path and connectors.annexe.path are the same" in command("check", "siege").stderr
 
-    def test_an_instance_is_checked_even_if_others_are_invalid(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
-        listening(guichets=0, kiosque=-1)
+    def test_instance_is_checked_even_if_others_are_invalid(self) -> None:
+        configure_webhooks(guichets=0, kiosque=-1)
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
 
@@ -218,16 +209,16 @@ class TestCheck:
 class TestReread:
     HOME = Path("accueil-data/connectors/asterisk/siege")
 
-    def was_read(self) -> None:
-        set_up(siege="asterisk")
+    def read_once(self) -> None:
+        configure_logs(siege="asterisk")
         Path("queue_log").write_text(TestCheck.LOG)
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as own:
             own.cursor.save(b"here")
 
     def test_reread_explains_itself_and_saves_the_position(self) -> None:
-        self.was_read()
-        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n")
-        assert (asked.exit_code, (self.HOME / "cursor-1.json").exists()) == (1, True)
+        self.read_once()
+        declined = command("reread", "siege", answer="n\n")
+        assert (declined.exit_code, (self.HOME / "cursor-1.json").exists()) == (1, True)
         result = command("reread", "siege", "--yes")
         assert result.exit_code == 0, result.output
         known_since = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
@@ -254,16 +245,16 @@ class TestReread:
     def test_reread_for_another_cluster_says_that_all_events_count(
         self, monkeypatch: pytest.MonkeyPatch, cluster: str
     ) -> None:
-        self.was_read()
+        self.read_once()
         (self.HOME / "cluster.json").write_text('{"cluster": "one"}')
         monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
         monkeypatch.setattr("streams.kafka.topic_reader.read_cluster", lambda *_: cluster)
-        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n").stdout
-        assert ("all events count as new" in asked) == (cluster == "two")
-        assert ("their events count once" in asked) == (cluster == "one")
+        explained = command("reread", "siege", answer="n\n").stdout
+        assert ("all events count as new" in explained) == (cluster == "two")
+        assert ("their events count once" in explained) == (cluster == "one")
 
     def test_reread_refuses_running_and_push_connectors(self) -> None:
-        self.was_read()
+        self.read_once()
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
             running = command("reread", "siege", "--yes")
         assert (running.exit_code, "is in use by another process: stop it first" in running.stderr) == (2, True)
@@ -271,13 +262,13 @@ class TestReread:
         away = command("reread", "siege", "--yes")
         assert (away.exit_code, "queue_log is not there" in away.stderr) == (2, True)
         assert (self.HOME / "cursor-1.json").exists()
-        listening(guichets=0)
+        configure_webhooks(guichets=0)
         sent = command("reread", "guichets", "--yes")
         assert (sent.exit_code, "sends its records only once; they cannot be read again" in sent.stderr) == (2, True)
 
 
 class TestDocs:
-    def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_table_of_options_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "| `inbox` | path | *required* | Directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
         assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout

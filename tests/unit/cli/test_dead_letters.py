@@ -3,12 +3,11 @@
 import json
 import os
 import time
-from pathlib import Path
 from uuid import uuid4
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from confluent_kafka import Message, Producer
 
 from models.topics import DEAD_LETTERS
@@ -17,6 +16,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import TopicSpec, apply_specs
 from streams.recovery.dead_letters import DeadLetter, Filter, read, replay
 from tests.support import kafka_io
+from tests.support.commands import run
 
 pytestmark = pytest.mark.broker
 
@@ -24,7 +24,7 @@ VALUE = b'{"caller": "06 39 98 12 34"'  # cut off, and personal
 HEADERS = [("content-type", b"application/cloudevents+json"), ("trace", b"\xff\x00")]
 
 
-class Box:
+class DeadLetters:
     """The dead letters of one test, identified by their origin topic."""
 
     def __init__(self, kafka: EmbeddedKafka) -> None:
@@ -32,7 +32,7 @@ class Box:
         self.origin = f"origin-{uuid4().hex[:8]}"
         apply_specs(kafka.bootstrap, [TopicSpec(DEAD_LETTERS.name, 4), TopicSpec(self.origin, 4)])
 
-    def bury(
+    def write(
         self, *reasons: str, key: bytes | None = b"call:a:1", value: bytes | None = VALUE, age_seconds: int = 0
     ) -> None:
         """Write dead letters as a worker does: in a transaction, with reason and origin in their headers."""
@@ -62,67 +62,62 @@ class Box:
 
     def letters(self, **wanted: object) -> list[DeadLetter]:
         found = read(self.bootstrap, Filter(topic=self.origin, **wanted))  # type: ignore[arg-type]
-        return [one for one in found if isinstance(one, DeadLetter)]
+        return [letter for letter in found if isinstance(letter, DeadLetter)]
 
     def replayed(self) -> list[Message]:
         return kafka_io.read(self.bootstrap, self.origin)
 
 
-@pytest.fixture
-def box(kafka: EmbeddedKafka) -> Box:
-    return Box(kafka)
-
-
 @pytest.fixture(autouse=True)
-def _settings(kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+def written(kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> DeadLetters:
     monkeypatch.setenv("ACCUEIL_BROKERS", kafka.bootstrap)
+    return DeadLetters(kafka)
 
 
 def command(*arguments: str, answer: str = "") -> Result:
-    return CliRunner().invoke(group, arguments, input=answer)
+    return run("dead-letters", *arguments, answer=answer)
 
 
-def test_dead_letters_are_read_with_all_their_fields(box: Box) -> None:
-    box.bury("invalid_json")
-    (letter,) = box.letters()
+def test_dead_letters_are_read_with_all_their_fields(written: DeadLetters) -> None:
+    written.write("invalid_json")
+    (letter,) = written.letters()
     assert (letter.key, letter.value, list(letter.headers)) == (b"call:a:1", VALUE, HEADERS)
     assert (letter.reason, letter.detail) == ("invalid_json", "at byte 3")
-    assert letter.origin == f"{box.origin} 0:100"
+    assert letter.origin == f"{written.origin} 0:100"
     assert letter.origin_timestamp == 1_764_000_000_000
 
 
-def test_replay_writes_the_same_record_to_its_origin(box: Box) -> None:
-    box.bury("invalid_json", "missing_field")
-    assert replay(box.bootstrap, box.letters()) == 2
-    messages = sorted(box.replayed(), key=lambda message: message.partition())
+def test_replay_writes_the_same_record_to_its_origin(written: DeadLetters) -> None:
+    written.write("invalid_json", "missing_field")
+    assert replay(written.bootstrap, written.letters()) == 2
+    messages = sorted(written.replayed(), key=lambda message: message.partition())
     assert [message.partition() for message in messages] == [0, 1]
-    for message, letter in zip(messages, box.letters(), strict=True):
+    for message, letter in zip(messages, written.letters(), strict=True):
         assert (message.key(), message.value()) == (b"call:a:1", VALUE)
         assert message.headers() == [*HEADERS, ("replayed_from", letter.position.encode())]
         assert message.timestamp()[1] == 1_764_000_000_000
 
 
-def test_replay_includes_tombstones_and_skips_empty_records(box: Box) -> None:
-    box.bury("null_value", value=None)
-    box.bury("null_value", key=None, value=None)
-    output = command("replay", *(letter.position for letter in box.letters()), "--yes").output
-    assert output == f"1 without content or origin: skipped\n1 → {box.origin}\n1 replayed\n"
-    (message,) = box.replayed()
+def test_replay_includes_tombstones_and_skips_empty_records(written: DeadLetters) -> None:
+    written.write("null_value", value=None)
+    written.write("null_value", key=None, value=None)
+    output = command("replay", *(letter.position for letter in written.letters()), "--yes").output
+    assert output == f"1 without content or origin: skipped\n1 → {written.origin}\n1 replayed\n"
+    (message,) = written.replayed()
     assert (message.key(), message.value()) == (b"call:a:1", None)
 
 
 @pytest.mark.parametrize("headers", [[], [("reason", b"\xff"), ("origin_partition", b"one")]])
-def test_a_record_not_written_by_a_worker_is_listed_but_not_replayed(
-    kafka: EmbeddedKafka, box: Box, headers: list[tuple[str, bytes]]
+def test_record_not_written_by_a_worker_is_listed_but_not_replayed(
+    kafka: EmbeddedKafka, written: DeadLetters, headers: list[tuple[str, bytes]]
 ) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
-    producer.produce(DEAD_LETTERS.name, key=box.origin.encode(), value=VALUE, partition=0, headers=headers)
+    producer.produce(DEAD_LETTERS.name, key=written.origin.encode(), value=VALUE, partition=0, headers=headers)
     producer.flush(30)
     letter = next(
         item
         for item in read(kafka.bootstrap, Filter())
-        if isinstance(item, DeadLetter) and item.key == box.origin.encode()
+        if isinstance(item, DeadLetter) and item.key == written.origin.encode()
     )
     assert (letter.replayable, letter.value) == (False, VALUE)
     listed = command("list", "--limit", "1000")
@@ -134,21 +129,21 @@ def test_a_record_not_written_by_a_worker_is_listed_but_not_replayed(
     assert command("show", letter.position).exit_code == 0
 
 
-def test_list_shows_the_latest_of_all_partitions(box: Box) -> None:
+def test_list_shows_the_latest_of_all_partitions(written: DeadLetters) -> None:
     for age_seconds in (5000, 4000, 3000, 2000, 1000):
-        box.bury("oversized", "oversized", age_seconds=age_seconds)  # partitions 0 and 1
-    latest = sorted(box.letters(), key=lambda letter: letter.dead_at)[-3:]
+        written.write("oversized", "oversized", age_seconds=age_seconds)  # partitions 0 and 1
+    latest = sorted(written.letters(), key=lambda letter: letter.dead_at)[-3:]
     assert {letter.partition for letter in latest} == {0, 1}
     lines = command("list", "--reason", "oversized", "--limit", "3", "--json").output.splitlines()
     assert [json.loads(line)["dead_at"] for line in lines] == [letter.dead_at for letter in latest]
 
 
-def test_show_prints_content_only_on_request(box: Box) -> None:
-    box.bury("invalid_json", value=VALUE + b"\x1b[31m")
-    position = box.letters()[0].position
+def test_show_prints_content_only_on_request(written: DeadLetters) -> None:
+    written.write("invalid_json", value=VALUE + b"\x1b[31m")
+    position = written.letters()[0].position
     result = command("show", position)
     assert result.exit_code == 0
-    assert f"origin         {box.origin} 0:100" in result.output
+    assert f"origin         {written.origin} 0:100" in result.output
     assert "06 39" not in result.output
     content = command("show", position, "--value").output
     assert "06 39 98 12 34" in content
@@ -156,19 +151,19 @@ def test_show_prints_content_only_on_request(box: Box) -> None:
 
 
 @pytest.mark.parametrize("position", ["0:999999", "99:1"])
-def test_an_unknown_position_is_an_error(box: Box, position: str) -> None:
+def test_unknown_position_is_an_error(written: DeadLetters, position: str) -> None:
     for arguments in (("show", position), ("replay", position, "--yes")):
         result = command(*arguments)
         assert (result.exit_code, result.output) == (1, f"accueil: no dead letter at {position}\n")
 
 
 def test_replayed_letters_are_marked_and_replayed_again_only_on_request(
-    box: Box, monkeypatch: pytest.MonkeyPatch
+    written: DeadLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (topic,) = (option for option in group.commands["replay"].params if option.name == "topic")
-    monkeypatch.setattr(topic, "type", click.STRING)  # the origin of a box is not a topic of the catalogue
-    box.bury("invalid_json", "missing_field")
-    first, second = box.letters()
+    monkeypatch.setattr(topic, "type", click.STRING)  # the origin is not a topic of the catalogue
+    written.write("invalid_json", "missing_field")
+    first, second = written.letters()
     assert command("replay", first.position, "--yes").exit_code == 0
     rows = {line.split()[0]: line for line in command("list", "--limit", "1000").output.splitlines() if line}
     for letter, mark in {first: "20", second: "-"}.items():
@@ -176,17 +171,17 @@ def test_replayed_letters_are_marked_and_replayed_again_only_on_request(
     assert "replayed at    20" in command("show", first.position).output
     assert "replayed at" not in command("show", second.position).output
     named = command("replay", first.position, second.position, "--dry-run").output
-    assert named == f"2 → {box.origin}\n"
-    others = command("replay", "--topic", box.origin, "--dry-run").output
-    assert others == f"1 already replayed: skipped (--again includes them)\n1 → {box.origin}\n"
-    again = command("replay", "--topic", box.origin, "--dry-run", "--again").output
+    assert named == f"2 → {written.origin}\n"
+    others = command("replay", "--topic", written.origin, "--dry-run").output
+    assert others == f"1 already replayed: skipped (--again includes them)\n1 → {written.origin}\n"
+    again = command("replay", "--topic", written.origin, "--dry-run", "--again").output
     assert again == named
-    assert box.letters() == [first, second]  # the record of the replay is not a dead letter
+    assert written.letters() == [first, second]  # the mark of the replay is not a dead letter
 
 
-def test_json_has_codes_and_content_only_on_request(box: Box) -> None:
-    box.bury("invalid_json")
-    (letter,) = box.letters()
+def test_json_has_codes_and_content_only_on_request(written: DeadLetters) -> None:
+    written.write("invalid_json")
+    (letter,) = written.letters()
     command("replay", letter.position, "--yes")
     lines = map(json.loads, command("list", "--limit", "1000", "--json").output.splitlines())
     facts = next(line for line in lines if line["place"] == letter.position)
@@ -196,7 +191,7 @@ def test_json_has_codes_and_content_only_on_request(box: Box) -> None:
         "dead_at": letter.dead_at,
         "reason": "invalid_json",
         "detail": "at byte 3",
-        "origin_topic": box.origin,
+        "origin_topic": written.origin,
         "origin_partition": 0,
         "origin_offset": 100,
         "origin_timestamp": 1_764_000_000_000,
@@ -210,13 +205,13 @@ def test_json_has_codes_and_content_only_on_request(box: Box) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("show", "foo"), ("show", "3"), ("replay", "0:1", "0-2", "--yes")])
-def test_an_invalid_position_is_a_usage_error_with_an_example(arguments: tuple[str, ...]) -> None:
+def test_invalid_position_is_a_usage_error_with_an_example(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
     assert (result.exit_code, "use partition:offset (3:142)" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.example.org:9092"])
-def test_an_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.1)
     monkeypatch.setenv("ACCUEIL_BROKERS", address)
     result = command("list")
@@ -224,20 +219,20 @@ def test_an_unreachable_broker_gives_one_line(monkeypatch: pytest.MonkeyPatch, a
     assert result.exit_code == os.EX_SOFTWARE
 
 
-def test_replay_asks_for_confirmation(box: Box) -> None:
-    box.bury("invalid_json")
-    position = box.letters()[0].position
+def test_replay_asks_for_confirmation(written: DeadLetters) -> None:
+    written.write("invalid_json")
+    position = written.letters()[0].position
     assert command("replay", position, answer="n\n").exit_code == 1
-    assert command("replay", position, "--dry-run").output == f"1 → {box.origin}\n"
-    assert box.replayed() == []
+    assert command("replay", position, "--dry-run").output == f"1 → {written.origin}\n"
+    assert written.replayed() == []
     assert command("replay", position, answer="y\n").output.endswith("1 replayed\n")
     assert command("replay", position, "--yes").exit_code == 0
-    assert len(box.replayed()) == 2  # the same event, with the same id: it counts once
+    assert len(written.replayed()) == 2  # the same event, with the same id: it counts once
 
 
-def test_all_can_be_combined_with_a_filter(box: Box) -> None:
-    box.bury("time_in_past", "unknown_type", "time_in_past")
+def test_all_can_be_combined_with_a_filter(written: DeadLetters) -> None:
+    written.write("time_in_past", "unknown_type", "time_in_past")
     result = command("replay", "--all", "--reason", "time_in_past", "--dry-run")
-    assert (result.exit_code, result.output) == (0, f"2 → {box.origin}\n")
+    assert (result.exit_code, result.output) == (0, f"2 → {written.origin}\n")
     result = command("replay", "--all", "--reason", "time_in_future")
     assert (result.exit_code, result.output) == (0, "no dead letter matches\n")

@@ -1,7 +1,6 @@
 """`accueil explain`: periods, channels, filters and labels."""
 
 import json
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from streams.cli import explain as explain_cli
 from streams.cli.figure_labels import figure_label
-from streams.cli.main import main
 from streams.core.contacts.contact import Contact, fold
 from streams.core.figures.figure_explanation import figure_names
+from tests.support.commands import run
 from tests.support.events import START, answered_call, make
 
 DAY = 86_400
@@ -39,27 +38,28 @@ def rows() -> dict[str, Contact]:
 
 
 @pytest.fixture(autouse=True)
-def _known_contacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _known_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
     def scan(brokers: str, client: Any, note: Callable[[str, Contact], bool]) -> None:
         for name, row in rows().items():
             note(name, row)
 
-    for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Europe/Paris")
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(explain_cli, "find_readable_cluster", lambda *_: ("", {}))
     monkeypatch.setattr(explain_cli, "scan_contacts", scan)
 
 
 def explain(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["explain", *arguments], env={"LANG": "C"})
+    return run("explain", *arguments)
 
 
 def first_line(*arguments: str) -> str:
+    return lines(*arguments)[0]
+
+
+def lines(*arguments: str) -> list[str]:
     result = explain(*arguments)
     assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()[0]
+    return result.stdout.splitlines()
 
 
 def test_days_are_civil_days_up_to_the_given_day() -> None:
@@ -95,10 +95,10 @@ def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: py
             note(name, row)
 
     monkeypatch.setattr(explain_cli, "scan_contacts", scan)
-    lines = explain("waiting", "--channel", "mail").stdout.splitlines()[2:]
-    assert [line.split()[0] for line in lines] == [f"mail:ged/siege:{number}" for number in (2, 3, 1)]
-    assert f"now, since {(START - timedelta(days=9)).astimezone(PARIS).isoformat(' ', 'seconds')}" in lines[0]
-    first, second = map(json.loads, explain("waiting", "--channel", "call", "--json").stdout.splitlines())
+    waiting = lines("waiting", "--channel", "mail")[2:]
+    assert [line.split()[0] for line in waiting] == [f"mail:ged/siege:{number}" for number in (2, 3, 1)]
+    assert f"now, since {(START - timedelta(days=9)).astimezone(PARIS).isoformat(' ', 'seconds')}" in waiting[0]
+    first, second = map(json.loads, lines("waiting", "--channel", "call", "--json"))
     assert (first["contact"], second["contact"]) == ("call:pbx/siege:2", "call:pbx/siege:1"), "longest wait first"
     assert datetime.fromisoformat(first["since"]) == START - timedelta(seconds=60)
 
@@ -112,13 +112,13 @@ def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: py
         ("--until", "9999-12-31T23:59+00:00"),
     ],
 )
-def test_a_time_out_of_range_is_refused_in_one_line(arguments: tuple[str, ...]) -> None:
+def test_time_out_of_range_is_refused_in_one_line(arguments: tuple[str, ...]) -> None:
     result = explain("offered", *arguments)
     assert (result.exit_code, type(result.exception)) == (2, SystemExit), result.output
     assert f"Invalid value for '{arguments[0]}'" in result.stderr
 
 
-def test_a_period_may_begin_before_all_contacts() -> None:
+def test_period_may_begin_before_all_contacts() -> None:
     assert first_line("offered", "--since", "1970-01-01", "--until", MORNING, "--channel", "call").endswith(": 9")
 
 
@@ -164,22 +164,17 @@ def test_names_from_the_settings_are_known_without_contacts() -> None:
         assert first_line("offered", "--day", MORNING, *place).endswith(": 0")
 
 
-def test_an_sla_target_without_stored_contacts_is_accepted() -> None:
+def test_sla_target_without_stored_contacts_is_accepted() -> None:
     target = ("--channel", "sla", "--queue", "courrier:answer:mail")
     assert first_line("breached", "--day", MORNING, *target).endswith(": 0")
 
 
-def test_a_day_beyond_the_retention_gives_a_warning() -> None:
+def test_day_beyond_the_retention_gives_a_warning() -> None:
     none = explain("offered", "--day", "2020-01-01", "--channel", "call")
     assert (none.exit_code, none.stdout.splitlines()[0]) == (0, "offered, call, 2020-01-01: 0")
     assert none.stderr == "no facts for 2020-01-01: closed contacts are kept for 35 days (worker.keep_closed_days)\n"
     assert explain("abandonment", "--day", MORNING, "--channel", "visit").stderr == ""
     assert explain("waiting", "--day", "2020-01-01", "--channel", "mail").stderr == ""
-
-
-@pytest.fixture
-def french(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
 
 
 def test_figures_have_french_labels_and_their_names_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,22 +189,17 @@ def test_figures_have_french_labels_and_their_names_in_english(monkeypatch: pyte
     assert labels["csat_wait_le_60_satisfied"] == "satisfaits, attente de 60 s ou moins"
 
 
-@pytest.mark.usefixtures("french")
 def test_french_output_has_labels_of_figures_and_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    def explain_french(*arguments: str) -> list[str]:
-        result = CliRunner().invoke(main, ["explain", *arguments])
-        assert result.exit_code == 0, result.output
-        return result.stdout.splitlines()
-
     def read(brokers: str, client: Any, contacts: Any) -> dict[str, Any]:
         return {name: answered_call(name) for name in contacts}
 
     monkeypatch.setattr(explain_cli, "read_events", read)
-    head, formula, *_, row = explain_french("service_level", "--day", MORNING)
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    head, formula, *_, row = lines("service_level", "--day", MORNING)
     assert head.startswith(f"service_level (niveau de service), Téléphone, {MORNING} : 1 / 1")
     assert formula == "  (répondus ≤ 20 s) / (répondus + abandonnés > 10 s)"
     assert "  répondus  " in row
-    output = "\n".join(explain_french("answered", "--day", MORNING, "--events"))
+    output = "\n".join(lines("answered", "--day", MORNING, "--events"))
     assert "  Appel décroché  " in output
     assert "call.answered" not in output
-    assert ["handed_on", "transmis"] in [line.split() for line in explain_french("--list")]
+    assert ["handed_on", "transmis"] in [line.split() for line in lines("--list")]

@@ -1,7 +1,5 @@
 """Times in `web.time_zone`, deadlines and tables of the commands."""
 
-from pathlib import Path
-
 import click
 import pytest
 from click.testing import CliRunner
@@ -11,11 +9,6 @@ from streams.settings.schema import Web
 
 NOON_AT = 1_764_068_400_000
 """2025-11-25 11:00 UTC."""
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def since(text: str) -> str:
@@ -43,7 +36,7 @@ def test_displayed_times_are_accepted_with_and_without_offset(
     assert since(text) == since(text[:19]) == f"{NOON_AT}\n"
 
 
-def test_a_deadline_at_midnight_is_shown_as_the_day_before() -> None:
+def test_deadline_at_midnight_is_shown_as_the_day_before() -> None:
     midnight_at = NOON_AT + 12 * 3_600_000
     paris, cayenne = Web(time_zone="Europe/Paris").zone, Web(time_zone="America/Cayenne").zone
     assert format_deadline(midnight_at, paris) == "2025-11-25"

@@ -9,26 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from streams.cli.main import main
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="accueil")
+from tests.support.commands import run
 
 
 @pytest.mark.parametrize(
     "command", [("dead-letters", "list"), ("retention", "apply"), ("recompute",), ("timeline", "show", "call:siege:1")]
 )
-def test_data_of_another_account_give_one_line(
+def test_data_of_another_account_gives_one_line(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     closed = tmp_path / "data"
@@ -47,7 +36,7 @@ def test_data_of_another_account_give_one_line(
     assert re.fullmatch(rf"accueil: {re.escape(str(closed))}/\S+: {words}\n", done.stderr)
 
 
-def test_a_permission_error_without_a_file_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permission_error_without_a_file_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -55,7 +44,7 @@ def test_a_permission_error_without_a_file_is_a_bug(monkeypatch: pytest.MonkeyPa
     assert isinstance(run("version").exception, PermissionError)
 
 
-def test_an_inaccessible_current_directory_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_inaccessible_current_directory_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stat = Path.stat
 
     def refuse(path: Path, **options: bool) -> os.stat_result:

@@ -2,18 +2,18 @@
 
 import json
 import re
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.runner import configure
 from models.reasons import Reason
-from streams.cli.main import main
 from streams.cli.output_tables import printable
+from tests.support.commands import run
 
 LINES = (
     b"1773650000|1773650000.1|600|NONE|FULL|",
@@ -25,20 +25,16 @@ CONTEXT = b'{"seconds":{},"calls":{}}'
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home() -> Path:
     """Return the directory of a connector that rejected three records."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "accueil.toml").write_text(SETTINGS)
+    Path("accueil.toml").write_text(SETTINGS)
     with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")) as context:
         context.pseudonym_key("general")
-        rejects = Rejects(context.directory)
-        for line, reason in zip(
-            LINES, (Reason.UNKNOWN_RECORD, Reason.UNKNOWN_RECORD, Reason.INVALID_UTF8), strict=True
-        ):
-            event = line.split(b"|")[4].decode() if b"|" in line else ""
-            detail = f"{event} has no meaning in custom_events" if event else "at byte 20"
-            rejects.add(Reject(reason, line, detail, CONTEXT))
-        rejects.close()
+        with closing(Rejects(context.directory)) as rejects:
+            for line, event in zip(LINES, ("FULL", "SURVEY"), strict=False):
+                detail = f"{event} has no meaning in custom_events"
+                rejects.add(Reject(Reason.UNKNOWN_RECORD, line, detail, CONTEXT))
+            rejects.add(Reject(Reason.INVALID_UTF8, LINES[2], "at byte 20", CONTEXT))
         return context.directory
 
 
@@ -47,7 +43,7 @@ def fix_settings() -> None:
 
 
 def command(*arguments: str, answer: str = "") -> Result:
-    return CliRunner().invoke(main, ["rejects", *arguments], input=answer)
+    return run("rejects", *arguments, answer=answer)
 
 
 def places(*options: str) -> list[str]:
@@ -84,7 +80,7 @@ def test_rare_details_are_counted_together(home: Path, monkeypatch: pytest.Monke
     assert total.startswith("7 rejected records")
 
 
-def test_a_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> None:
+def test_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> None:
     fix_settings()
     entries = [json.loads(line) for line in (home / "rejects.jsonl").read_text().splitlines()]
     with (home / "rejects.jsonl").open("a") as file:
@@ -182,9 +178,8 @@ def test_replay_spools_accepted_records_and_keeps_the_others(home: Path) -> None
 def test_replay_takes_only_chosen_records() -> None:
     fix_settings()
     _, second, third = places()
-    assert (
-        command("replay", second, third, "--yes").output.splitlines()[1] == "siege: 0 records accepted now, events: 0"
-    )
+    result = command("replay", second, third, "--yes")
+    assert result.output.splitlines()[1] == "siege: 0 records accepted now, events: 0"
     assert len(places()) == 3
     assert command("replay", "--reason", "unknown_record", "--yes").exit_code == 0
     assert places() == [second, third]
@@ -205,9 +200,7 @@ def test_records_with_the_same_place_are_shown_and_replayed_separately(home: Pat
 
 
 def test_replay_refuses_a_running_connector() -> None:
-    with ExitStack() as running:
-        instance = configure("siege", "asterisk", {"path": "queue_log"})
-        running.enter_context(instance.locked(Path("accueil-data/connectors")))
+    with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
         before = places()
         result = command("replay", "--all", answer="y\n")
         dry_run = command("replay", "--all", "--dry-run")
@@ -226,6 +219,6 @@ def test_replay_needs_the_settings_of_the_connector() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
-def test_an_unknown_place_is_an_error(arguments: tuple[str, ...]) -> None:
+def test_unknown_place_is_an_error(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
     assert (result.exit_code, result.output) == (1, "accueil: no rejected record at siege:00000000\n")

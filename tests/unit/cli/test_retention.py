@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
+from operator import attrgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from connectors.sdk import rejects
@@ -25,7 +26,6 @@ from models.reasons import Reason
 from models.timestamps import milliseconds
 from streams.access.audit import read as read_audit
 from streams.cli import retention as retention_cli
-from streams.cli.main import main
 from streams.core.contacts import contact as contacts
 from streams.core.contacts.contact import Contact
 from streams.core.timeline import entries
@@ -42,6 +42,7 @@ from streams.settings.retention import CONTRADICTIONS, describe, find_contradict
 from streams.timeline import erasures
 from streams.timeline.erasures import ErasureRequest
 from streams.timeline.store import Timeline
+from tests.support import commands
 from tests.support.events import START_MS, make
 from tests.support.timelines import call, entries_of
 
@@ -52,13 +53,19 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
-    monkeypatch.setenv("LC_ALL", "C")
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["retention", *arguments])
+    return commands.run("retention", *arguments)
+
+
+def make_expired(*paths: Path) -> None:
+    """Write files, last changed 91 days ago."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("line\n")
+        os.utime(path, (time.time() - 91 * DAY,) * 2)
 
 
 def test_show_uses_the_settings_of_a_running_demo(data: Path) -> None:
@@ -98,28 +105,20 @@ def test_apply_is_due_once_a_day_or_as_soon_as_possible(applied: str, now: str, 
     assert found == (at(due) if due else None)
 
 
-def test_the_defaults_have_no_contradictions(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_have_no_contradictions(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(find_contradictions(load())) == []
     for longer, shorter, *_ in CONTRADICTIONS:
         name = "ACCUEIL_" + shorter.upper().replace(".", "__")
-        kept = {
-            "worker.keep_closed_days": 35,
-            "timeline.keep_days": 92,
-            "notify.keep_ended_days": 35,
-            "audit.keep_days": 365,
-        }
-        monkeypatch.setenv(name, str(kept[longer]))
+        monkeypatch.setenv(name, str(attrgetter(longer)(load())))
         assert any(text.startswith(f"{longer} = ") for text in find_contradictions(load())), longer
         monkeypatch.delenv(name)
 
 
-def test_a_failing_step_does_not_prevent_the_others(data: Path) -> None:
+def test_failing_step_does_not_prevent_the_others(data: Path) -> None:
     (data / "audit").write_text("no directory")
     open_timeline(load()).close()
     log = data / "logs" / "web.log.2"
-    log.parent.mkdir()
-    log.touch()
-    os.utime(log, (time.time() - 91 * DAY,) * 2)
+    make_expired(log)
     done = run("apply")
     assert (done.exit_code, log.exists()) == (70, False)
     assert done.stderr.count("no broker: start accueil up") == 2
@@ -136,9 +135,7 @@ def test_no_rewrite_leaves_the_tables_unchanged(data: Path, monkeypatch: pytest.
 def test_apply_cleans_a_running_demo_and_creates_no_files(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention_cli, "BROKER_SECONDS", 0.0)
     log = data / DEMO / "logs" / "web.log.2"
-    log.parent.mkdir(parents=True)
-    log.touch()
-    os.utime(log, (time.time() - 91 * DAY,) * 2)
+    make_expired(log)
     with claim_data_directory(data / DEMO):
         write_running_file(data / DEMO, "127.0.0.1:1", "")
         before = {*data.rglob("*")} - {log}
@@ -150,7 +147,7 @@ def test_apply_cleans_a_running_demo_and_creates_no_files(data: Path, monkeypatc
     assert not [*data.rglob("timeline.db")]
 
 
-def test_a_log_file_emptied_by_retention_still_receives_lines(data: Path) -> None:
+def test_log_file_emptied_by_retention_still_receives_lines(data: Path) -> None:
     path = data / "logs" / "web.log"
     path.parent.mkdir()
     with closing(_LogFile(path, pytest.fail)) as held:
@@ -168,11 +165,8 @@ def test_damaged_and_unfinished_files_of_connectors_expire(data: Path) -> None:
     home = data / "connectors/asterisk/siege"
     due = [home / name for name in ("ami/3.bad", "spool/3.bad", "ami/4.spool.new", "rejects.jsonl.new")]
     stays = [home / name for name in ("ami/4.spool", "spool/4.spool", "cursor-0.json", "esl/5.bad")]
-    for path in (*due, *stays):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("0639980000")
-    for path in (*due, *stays[:-1]):
-        os.utime(path, (time.time() - 31 * DAY,) * 2)
+    make_expired(*due, *stays)
+    stays[-1].touch()
     assert "damaged files of connectors: 4" in run("apply").stdout
     assert [path.exists() for path in (*due, *stays)] == [False] * 4 + [True] * 4
 
@@ -193,15 +187,10 @@ def test_expired_data_are_removed_and_counted(
     monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
     monkeypatch.setenv("ACCUEIL_RETENTION__EVENTS_DAYS", "21")
     old, fresh, spoilt = (
-        data / "logs" / "worker.log.1",
-        data / "logs" / "worker.log",
-        data / "connectors/a/b/spool/0.bad",
+        data / name for name in ("logs/worker.log.1", "logs/worker.log", "connectors/a/b/spool/0.bad")
     )
-    for path in (old, fresh, spoilt):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("line\n")
-    for path in (old, spoilt):
-        os.utime(path, (time.time() - 91 * DAY,) * 2)
+    make_expired(old, fresh, spoilt)
+    fresh.touch()
     kept = keep_rejects(data / "connectors/a/b")
     planned = run("apply", "--dry-run")
     assert planned.exit_code == 0, planned.output
@@ -248,7 +237,7 @@ def test_apply_publishes_and_proves_pending_erasures(
     assert proved["whose"].startswith(f"erasure:{name}:")
 
 
-def test_proof_table_and_process_agree_on_how_long_erased_contacts_are_known(
+def test_proof_table_and_process_have_the_same_retention_of_erased_contacts(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "120")
@@ -262,23 +251,23 @@ def test_proof_table_and_process_agree_on_how_long_erased_contacts_are_known(
 
     with closing(open_timeline(settings)) as timeline:
         publish(call(contact))
-        erasures_ = Erasures(
+        requests = Erasures(
             timeline,
             lambda _: {key: contacts.encode(row) for key, row in rows.items()},
             publish,
             retention_periods(settings),
         )
-        name = erasures_.begin(make_request_id(), [contact], "", "camille").id
-        erasures_.publish_pending()
-        found = erasures_.look(name, lambda _: None)
+        name = requests.begin(make_request_id(), [contact], "", "camille").id
+        requests.publish_pending()
+        found = requests.look(name, lambda _: None)
         assert found is not None
         assert found.proof is not None
         (until,) = (rest.until for rest in found.proof.remains if rest.what == "erased")
         rules = retention_rules(settings)
         (days,) = (rule.days for rule in rules if rule.what == "contacts whose person was erased")
         assert days == 120
-        asked_at = datetime.fromisoformat(found.proof.requested_at)
-        assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
+        requested_at = datetime.fromisoformat(found.proof.requested_at)
+        assert datetime.fromisoformat(until) == requested_at + timedelta(days=days)
         sink.timeline = timeline
         at = milliseconds(datetime.fromisoformat(until))
         for moment, known in ((at, {contact}), (at + EXPIRY_INTERVAL_MS, set[str]())):
@@ -301,6 +290,6 @@ def keep_rejects(directory: Path) -> Rejects:
 
 
 def read_retention(kafka: EmbeddedKafka) -> str:
-    place = ConfigResource("topic", topics.SLA.name)
+    topic = ConfigResource("topic", topics.SLA.name)
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    return str(admin.describe_configs([place])[place].result(30)["retention.ms"].value)
+    return str(admin.describe_configs([topic])[topic].result(30)["retention.ms"].value)

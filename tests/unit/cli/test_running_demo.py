@@ -1,40 +1,40 @@
 """Commands next to a running demo use its data."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models.reasons import Reason
-from streams.cli.main import main
 from streams.runtime import instance_lock
 from streams.runtime.prechecks import claim_data_directory
+from tests.support.commands import run
 
 DEMO = Path("accueil-data/demo")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    DEMO.mkdir(parents=True)
+def _rejected_record() -> None:
     directory = DEMO / "connectors" / "asterisk" / "siege"
     directory.mkdir(parents=True)
-    rejects = Rejects(directory)
-    rejects.add(Reject(Reason.INVALID_UTF8, b"\xff", "at byte 0"))
-    rejects.close()
+    with closing(Rejects(directory)) as rejects:
+        rejects.add(Reject(Reason.INVALID_UTF8, b"\xff", "at byte 0"))
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+@contextmanager
+def running_demo() -> Iterator[None]:
+    with claim_data_directory(DEMO):
+        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+        yield
 
 
 def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.runtime.instance_lock.BROKER_SECONDS", 0.0)
     commands = ("explain", "offered"), ("sla", "list"), ("dead-letters", "list"), ("rejects", "list")
-    with claim_data_directory(DEMO):
-        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+    with running_demo():
         for command in commands:
             assert run(*command).stderr.count(f"accueil: using the running demo in {DEMO}\n") == 1
         monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
@@ -42,8 +42,7 @@ def test_commands_report_once_that_they_use_the_running_demo(monkeypatch: pytest
 
 
 def test_rejects_uses_the_running_demo() -> None:
-    with claim_data_directory(DEMO):
-        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+    with running_demo():
         assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
         place = run("rejects", "list").stdout.splitlines()[1].split()[0]
         assert run("rejects", "show", place).exit_code == 0
@@ -63,8 +62,7 @@ def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch
     log.touch()
     monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
     assert "connectors.standard: unknown; configured: none" in run("connectors", "check", "standard").stderr
-    with claim_data_directory(DEMO):
-        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+    with running_demo():
         listed = run("connectors", "list")
         assert "  standard  " in listed.stdout
         assert listed.stderr == (
@@ -79,8 +77,7 @@ def test_connectors_uses_the_running_demo_unless_some_are_configured(monkeypatch
 
 
 def test_topics_apply_uses_the_demo_only_if_its_data_directory_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    with claim_data_directory(DEMO):
-        instance_lock.write_running_file(DEMO, "127.0.0.1:1", "")
+    with running_demo():
         left = run("topics", "apply")
         assert left.exit_code == 2
         assert left.stderr.endswith(f"; the demo that runs there is not used: to use it, set ACCUEIL_DATA={DEMO}\n")

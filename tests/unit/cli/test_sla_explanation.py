@@ -6,16 +6,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner
 
 from models.policies import Policies, SlaFile
-from streams.cli.main import main
 from streams.cli.sla_explanation import describe_clock, describe_distance, explain_mismatch
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
+from tests.support.commands import run
 from tests.support.events import START_MS, make
 from tests.support.sla_events import SIEGE
 
@@ -38,13 +37,17 @@ DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision
 HOUR, DAY = 3600, 86_400
 
 
-def clocks(*history: tuple[str, float], at: float) -> dict[str, SlaClock]:
-    """Return the clocks of a form with these events, at seconds after Monday 2025-03-03 09:00 in Paris."""
+def fold(*history: tuple[str, float]) -> Contact:
+    """Return the row of a form with these events, at seconds after Monday 2025-03-03 09:00 in Paris."""
     row: Contact | None = None
     for kind, seconds in history:
         row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
     assert row is not None
-    found, _ = advance((), clock_intervals(row), POLICIES, START_MS + round(at * 1000))
+    return row
+
+
+def clocks(*history: tuple[str, float], at: float) -> dict[str, SlaClock]:
+    found, _ = advance((), clock_intervals(fold(*history)), POLICIES, START_MS + round(at * 1000))
     return {clock.kind.value: clock for clock in found}
 
 
@@ -52,12 +55,10 @@ def lines(clock: SlaClock, at: float) -> list[str]:
     return [line.strip() for line in describe_clock(clock, CALENDAR, PARIS, START_MS + round(at * 1000))]
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LC_ALL", "C")
+SUBMITTED = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
 
 
-def test_a_clock_is_explained_step_by_step() -> None:
+def test_clock_is_explained_step_by_step() -> None:
     assert datetime.fromtimestamp(START_MS / 1000, PARIS).isoformat() == "2025-03-03T09:00:00+01:00"
     history = (
         ("form.submitted", 0.0),
@@ -73,14 +74,7 @@ def test_a_clock_is_explained_step_by_step() -> None:
         "2025-03-18 01:48:00+01:00  at risk",
         "2025-03-19 09:00:00+01:00  done in time",
         "2025-03-20                 deadline",
-        "2025-03-04  1 d",
-        "2025-03-10  1 d",
-        "2025-03-11  1 d",
-        "2025-03-12  1 d",
-        "2025-03-13  1 d",
-        "2025-03-14  1 d",
-        "2025-03-17  1 d",
-        "2025-03-18  1 d",
+        *(f"2025-03-{day}  1 d" for day in ("04", 10, 11, 12, 13, 14, 17, 18)),
         "counted: 8 d",
     ]
 
@@ -101,19 +95,19 @@ def test_opening_hours_are_counted_by_day_and_at_risk_is_shown_only_if_reached()
     assert not any("at risk" in line for line in lines(early, 2 * DAY))
 
 
-def test_a_paused_clock_shows_the_remaining_time_instead_of_a_deadline() -> None:
+def test_paused_clock_shows_the_remaining_time_instead_of_a_deadline() -> None:
     clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
     assert "2025-03-08 09:00:00+01:00  now: paused" in lines(clock, 5 * DAY)
     assert lines(clock, 5 * DAY)[-2:] == ["counted: 1 d", "deadline: 9 d after the citizen has acted"]
 
 
-def test_a_missing_calendar_is_reported() -> None:
+def test_missing_calendar_is_reported() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     *_, last = describe_clock(clock, None, PARIS, START_MS)
     assert last.strip() == "its calendar is no longer in the file"
 
 
-def test_an_open_clock_shows_its_state_and_future_steps() -> None:
+def test_open_clock_shows_its_state_and_future_steps() -> None:
     def steps(at: float) -> list[str]:
         explained = lines(clocks(("form.submitted", 0), at=at)["acknowledge"], at)
         return [line.partition("  ")[2] for line in explained if "+01:00  " in line]
@@ -137,8 +131,7 @@ def test_an_open_clock_shows_its_state_and_future_steps() -> None:
 def test_remaining_time_is_in_the_unit_of_the_target_and_in_working_time(unit: str, left: str) -> None:
     file = FILE.replace('target = 10, unit = "working_days"', f'target = 14, unit = "{unit}"')
     policies = Policies(SlaFile.model_validate(tomllib.loads(file)))
-    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
-    found, _ = advance((), clock_intervals(row), policies, START_MS)
+    found, _ = advance((), clock_intervals(SUBMITTED), policies, START_MS)
     (clock,) = (clock for clock in found if clock.kind == "resolution")
     assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == left
 
@@ -159,17 +152,13 @@ def test_remaining_time_is_in_the_unit_of_the_target_and_in_working_time(unit: s
 )
 def test_pauses_while_the_case_was_closed_are_labelled(history: tuple[str, ...], steps: list[str]) -> None:
     happened = [("form.submitted", 0.0), *((kind, day * DAY) for day, kind in enumerate(history, 1))]
-    row: Contact | None = None
-    for kind, seconds in happened:
-        row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
-    assert row is not None
-    closures = {interval.kind.value: interval.closures for interval in clock_intervals(row)}["resolution"]
+    closures = {interval.kind.value: interval.closures for interval in clock_intervals(fold(*happened))}["resolution"]
     clock, now = clocks(*happened, at=5 * DAY)["resolution"], START_MS + 5 * DAY * 1000
     found = [line.partition("+01:00  ")[2] for line in describe_clock(clock, CALENDAR, PARIS, now, closures)]
     assert [step for step in found if step.startswith(("paused", "resumed"))] == steps
 
 
-def test_a_deadline_set_by_another_sla_file_is_reported() -> None:
+def test_deadline_set_by_another_sla_file_is_reported() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     assert explain_mismatch(clock, POLICIES, PARIS) == ""
     shorter = SlaFile.model_validate(tomllib.loads(FILE.replace("target = 10,", "target = 5,")))
@@ -179,10 +168,9 @@ def test_a_deadline_set_by_another_sla_file_is_reported() -> None:
     assert "by this file the deadline would be 2025-03-18: another file, or" in reason
 
 
-def test_a_deadline_in_days_is_shown_as_its_last_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
+def test_deadline_in_days_is_shown_as_its_last_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = fold(("form.submitted", 0))
     row.clocks, _ = advance((), clock_intervals(row), POLICIES, START_MS)
-    monkeypatch.chdir(tmp_path)
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     Path("accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
     monkeypatch.setattr("streams.cli.sla.find_readable_cluster", lambda *_: ("", {}))
@@ -190,24 +178,21 @@ def test_a_deadline_in_days_is_shown_as_its_last_day(monkeypatch: pytest.MonkeyP
         "streams.cli.sla.read_contacts", lambda _brokers, _client, wanted: {FORM: row} if wanted(row) else {}
     )
     monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
-    first, second = CliRunner().invoke(main, ["sla", "list"]).output.splitlines()[1:]
+    first, second = run("sla", "list").output.splitlines()[1:]
     assert "  acknowledgement  dossiers  2025-03-03 11:00:00+01:00  late by " in first
     assert "  resolution       dossiers  2025-03-17                 late by " in second
-    explained = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
+    explained = run("sla", "explain", FORM).output.splitlines()
     assert "  2025-03-17                 deadline" in explained
     assert "  2025-03-03 11:00:00+01:00  deadline" in explained
 
 
-def test_without_an_sla_file_a_hint_names_the_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ACCUEIL_SLA", raising=False)
+def test_hint_names_the_setting_without_an_sla_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.cli.sla.find_readable_cluster", lambda *_: ("", {}))
     monkeypatch.setattr("streams.cli.sla.read_contacts", lambda *_: {})
-    monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: row)
+    monkeypatch.setattr("streams.cli.sla.read_contact", lambda *_: SUBMITTED)
     for arguments in (["explain", FORM], ["list"]):
-        hint = CliRunner().invoke(main, ["sla", *arguments]).stdout.splitlines()[-1]
+        hint = run("sla", *arguments).stdout.splitlines()[-1]
         assert hint.startswith('no SLA file is configured: write sla = "sla.toml" in accueil.toml')
     Path("sla.toml").write_text(FILE, encoding="utf-8")
     monkeypatch.setenv("ACCUEIL_SLA", "sla.toml")
-    assert CliRunner().invoke(main, ["sla", "explain", FORM]).stdout == "this contact has no SLA clocks\n"
+    assert run("sla", "explain", FORM).stdout == "this contact has no SLA clocks\n"

@@ -3,27 +3,27 @@
 import errno
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from connectors.sdk.keys import load_key
 from models.roles import Role
 from streams.access import tokens
 from streams.access.audit import read, verify
 from streams.access.tokens import Tokens
-from streams.cli.main import main
+from tests.support.commands import run
 
 DATA = Path("accueil-data")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def command(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["tokens", *arguments])
+    return run("tokens", *arguments)
+
+
+def audit_records() -> list[dict[str, Any]]:
+    return [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
 
 
 def test_add_prints_a_valid_secret_once_and_stores_only_its_hash() -> None:
@@ -40,7 +40,7 @@ def test_add_prints_a_valid_secret_once_and_stores_only_its_hash() -> None:
     assert token.sha256 not in command("list", "--json").output
 
 
-def test_an_unknown_sector_is_refused_once_any_sector_has_a_key() -> None:
+def test_unknown_sector_is_refused_once_any_sector_has_a_key() -> None:
     early = command("add", "early", "--role", "agent", "--sector", "nope")
     assert (early.exit_code, "no sector has a key here yet: check the name nope" in early.stderr) == (0, True)
     load_key(DATA / "connectors" / "keys", "social")
@@ -51,8 +51,7 @@ def test_an_unknown_sector_is_refused_once_any_sector_has_a_key() -> None:
     assert (late.exit_code, late.stdout) == (2, "")
     assert "no sector nope here: social; --sector names one" in late.stderr
     assert [token.name for token in Tokens(DATA / "access").list()] == ["early"]
-    lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    assert {record["whose"] for record in lines} == {"token:early"}
+    assert {record["whose"] for record in audit_records()} == {"token:early"}
 
 
 @pytest.mark.parametrize("is_done", [False, True])
@@ -66,8 +65,7 @@ def test_failed_is_recorded_only_if_the_change_was_not_made(monkeypatch: pytest.
 
     monkeypatch.setattr(tokens, "replace", fail)
     assert command("add", "guichet-1", "--role", "agent").exit_code != 0
-    lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    assert [record["result"] for record in lines] == (["begun"] if is_done else ["begun", "failed"])
+    assert [record["result"] for record in audit_records()] == (["begun"] if is_done else ["begun", "failed"])
 
 
 def test_every_change_is_recorded_before_and_after() -> None:
@@ -78,8 +76,7 @@ def test_every_change_is_recorded_before_and_after() -> None:
     assert Tokens(DATA / "access").authenticate(new, now) is not None
     assert command("revoke", "guichet-1").exit_code == 0
     assert Tokens(DATA / "access").authenticate(new, now) is None
-    lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
-    recorded = [(record["operation"], record["result"]) for record in lines]
+    recorded = [(record["operation"], record["result"]) for record in audit_records()]
     operations = ("add_token", "rotate_token", "revoke_token")
     assert recorded == [(operation, result) for operation in operations for result in ("begun", "done")]
     assert verify(DATA / "audit").findings == []
@@ -100,9 +97,7 @@ def test_names_are_never_reused_and_unknown_ones_are_refused() -> None:
     command("revoke", "guichet-1")
     again = command("add", "guichet-1", "--role", "agent")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert (
-        "a token named guichet-1 exists or existed: choose another name, or run `accueil tokens rotate" in again.stderr
-    )
+    assert "guichet-1 exists or existed: choose another name, or run `accueil tokens rotate" in again.stderr
     assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
     assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
     assert command("rotate", "").stderr == "accueil: no active token is named ''\n"

@@ -18,13 +18,13 @@ def test_small_responses_are_sent_immediately(host: str) -> None:
         no_delay: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def accept() -> asyncio.Protocol:
-            class Told(asyncio.Protocol):
+            class Accepted(asyncio.Protocol):
                 def connection_made(self, transport: asyncio.BaseTransport) -> None:
                     connection = transport.get_extra_info("socket")
                     no_delay.set_result(bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
                     transport.close()
 
-            return Told()
+            return Accepted()
 
         with listen(host, 0) as listener:
             server = await asyncio.get_running_loop().create_server(accept, sock=listener)

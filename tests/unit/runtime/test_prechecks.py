@@ -1,4 +1,4 @@
-"""Checks before the start: each failure is one line with the remedy."""
+"""Checks before the start, the lock of the data directory, and the running instance that commands find."""
 
 import os
 import socket
@@ -100,7 +100,7 @@ def test_broker_of_the_demo_is_only_for_commands_that_read(tmp_path: Path, monke
             assert find_cluster(load(), or_demo=True).brokers == "127.0.0.1:2"
 
 
-def test_explain_and_notify_use_the_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sla_and_notify_use_the_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     (tmp_path / "accueil.toml").write_text('sla = "own.toml"\n[notify.alertmanagers.a]\nurl = "http://127.0.0.1:9"\n')
@@ -155,19 +155,19 @@ def test_check_for_a_running_instance_does_not_block_a_start(tmp_path: Path) -> 
     (tmp_path / "running.json").write_text("{}")
     done = Event()
 
-    def ask() -> None:
+    def read_repeatedly() -> None:
         while not done.is_set():
             instance_lock.read(tmp_path)
 
-    asking = Thread(target=ask)
-    asking.start()
+    reader = Thread(target=read_repeatedly)
+    reader.start()
     try:
         for _ in range(200):
             with claim_data_directory(tmp_path):
                 write_running_file(tmp_path, "127.0.0.1:1", "")
     finally:
         done.set()
-        asking.join()
+        reader.join()
 
 
 def test_new_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:

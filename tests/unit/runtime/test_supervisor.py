@@ -20,11 +20,6 @@ from tests.support.process_tree import STUBBORN, ConsoleLines, children, interru
 from tests.support.processes import wait_until
 
 
-@pytest.fixture
-def console() -> ConsoleLines:
-    return ConsoleLines()
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "RESTART_SECONDS", (0.0, 0.01, 0.02))
@@ -50,12 +45,10 @@ def test_run_once_returns_the_exit_code_and_stops_with_the_tree(tmp_path: Path, 
     async def grow(tree: ProcessTree) -> None:
         await all_ready(tree.start(server("web", tmp_path / "journal")))
         codes.extend([await tree.run_once(python("night", f"raise SystemExit({code})")) for code in (0, 70, 2)])
-        doing = asyncio.create_task(
-            tree.run_once(python("night", "import time; print('doing', flush=True); time.sleep(600)"))
-        )
-        await until(lambda: "doing" in (tmp_path / "logs" / "night.log").read_text())
+        last = asyncio.create_task(tree.run_once(python("night", STUBBORN, stop_seconds=0.1)))
+        await until(lambda: "up" in (tmp_path / "logs" / "night.log").read_text())
         interrupt()
-        await doing
+        await last
 
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "night.log").touch()
@@ -68,17 +61,17 @@ def test_run_once_returns_the_exit_code_and_stops_with_the_tree(tmp_path: Path, 
 def test_child_that_ends_is_restarted(tmp_path: Path, console: ConsoleLines) -> None:
     code = (
         "import pathlib, sys, time\n"
-        "lives = pathlib.Path(sys.argv[1])\n"
-        "lives.write_text(lives.read_text() + 'x')\n"
-        "len(lives.read_text()) < 3 and sys.exit(75)\n"
+        "starts = pathlib.Path(sys.argv[1])\n"
+        "starts.write_text(starts.read_text() + 'x')\n"
+        "len(starts.read_text()) < 3 and sys.exit(75)\n"
         "time.sleep(600)\n"
     )
-    lives = tmp_path / "lives"
-    lives.write_text("")
+    starts = tmp_path / "starts"
+    starts.write_text("")
 
     async def grow(tree: ProcessTree) -> None:
-        tree.start(python("worker", code, str(lives)))
-        await until(lambda: lives.read_text() == "xxx")
+        tree.start(python("worker", code, str(starts)))
+        await until(lambda: starts.read_text() == "xxx")
         interrupt()
 
     run(tmp_path, console, grow)

@@ -10,11 +10,6 @@ from streams.runtime.supervisor import ProcessTree, all_ready
 from tests.support.process_tree import ConsoleLines, interrupt, python, run, until
 
 
-@pytest.fixture
-def console() -> ConsoleLines:
-    return ConsoleLines()
-
-
 def line(level: str, event: str, **more: object) -> str:
     return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
 
@@ -49,10 +44,10 @@ def test_output_is_shown_at_the_start_if_requested(
 
 
 def test_lasting_warning_is_shown_at_the_start(tmp_path: Path, console: ConsoleLines) -> None:
-    made = json.dumps({"event": "key_made", "level": "warning", "logger": "x", "path": "keys/social.key"})
+    created = line("warning", "key_made", path="keys/social.key")
 
     async def grow(tree: ProcessTree) -> None:
-        await all_ready(tree.start(python("connect", f"print({OUTPUT!r}); print({made!r})", is_one_shot=True)))
+        await all_ready(tree.start(python("connect", f"print({OUTPUT!r}); print({created!r})", is_one_shot=True)))
         interrupt()
 
     run(tmp_path, console, grow)
@@ -72,17 +67,17 @@ def test_warnings_are_shown_after_a_child_is_ready(tmp_path: Path, console: Cons
 
 
 def test_ready_on_output_child_is_ready_after_its_first_line(tmp_path: Path, console: ConsoleLines) -> None:
-    begun, is_listening = tmp_path / "begun", tmp_path / "listens"
+    started, listens = tmp_path / "started", tmp_path / "listens"
     code = (
-        "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
-        "while not listens.exists(): time.sleep(0.01)\nprint('playing', flush=True)\ntime.sleep(600)"
+        "import pathlib, sys, time\nstarted, listens = map(pathlib.Path, sys.argv[1:])\nstarted.touch()\n"
+        "while not listens.exists(): time.sleep(0.01)\nprint('listens', flush=True)\ntime.sleep(600)"
     )
 
     async def grow(tree: ProcessTree) -> None:
-        (simulator,) = tree.start(python("simulator", code, str(begun), str(is_listening), ready_on_output=True))
-        await until(begun.exists)
+        (simulator,) = tree.start(python("simulator", code, str(started), str(listens), ready_on_output=True))
+        await until(started.exists)
         assert not simulator.ready.is_set()
-        is_listening.touch()
+        listens.touch()
         await all_ready([simulator])
         interrupt()
 

@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from streams.cli.main import main
+from tests.support.commands import run
 
 LINE = (
     "accueil: timeline.url: the driver for PostgreSQL (psycopg) is not installed: in the clone of Accueil, run "
@@ -27,5 +26,5 @@ def test_missing_driver_names_the_setting_and_the_remedy(
     monkeypatch.setenv("ACCUEIL_TIMELINE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "psycopg", None)  # importing it raises ImportError
-    done = CliRunner().invoke(main, command, prog_name="accueil")
+    done = run(*command)
     assert (done.exit_code, done.stderr.splitlines()[-1:]) == (2, [LINE])

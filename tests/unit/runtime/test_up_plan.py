@@ -21,6 +21,7 @@ from streams.settings.errors import EXIT_CONFIGURATION, EXIT_RESTART, OperatorEr
 from streams.settings.loader import load
 from streams.settings.schema import Retention, Settings, Web, Worker
 from streams.web.http_server import STOP_SECONDS
+from tests.support.process_tree import until
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 
@@ -30,13 +31,22 @@ def settings() -> Settings:
     return load(EXAMPLE)
 
 
+@pytest.fixture
+def _programs_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `up` run in an empty directory and start programs that end with exit code 2."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
+    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+
+
 def plan(settings: Settings, tmp_path: Path) -> Plan:
     return Plan(settings, EXAMPLE, tmp_path, demo=False)
 
 
 def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -> None:
-    here = plan(settings, tmp_path)
-    seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
+    own = plan(settings, tmp_path)
+    seconds = {program.name: program.stop_seconds for program in (own.broker(), own.web(), *own.connect())}
     assert seconds["connect"] > GRACE_SECONDS
     assert seconds["web"] > STOP_SECONDS
     assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # plus the interval of its check for a signal
@@ -55,17 +65,15 @@ def test_programs_have_enough_time_to_stop(settings: Settings, tmp_path: Path) -
 def test_url_of_the_board_is_reachable_from_this_machine(
     settings: Settings, tmp_path: Path, host: str, address: str, url: str
 ) -> None:
-    here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
-    assert (here.web().health, here.url) == ((address, 8080), url)
+    own = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
+    assert (own.web().health, own.url) == ((address, 8080), url)
 
 
+@pytest.mark.usefixtures("_programs_fail")
 @pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
 def test_program_that_cannot_run_decides_the_exit_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
+    monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
 ) -> None:
-    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
-    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
-    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
     monkeypatch.setattr(supervisor, "RESTART_SECONDS", ())
     monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
     with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
@@ -73,33 +81,33 @@ def test_program_that_cannot_run_decides_the_exit_code(
     assert error.value.exit_code == ends_with
 
 
-class Nights:
+class FakeTree:
     """Fake of the process tree and of `asyncio.sleep` that records commands and pauses and runs code during pauses."""
 
     def __init__(self, *codes: int | OSError) -> None:
-        self.done = list[tuple[str, ...]]()
-        self.waited = list[float]()
+        self.commands = list[tuple[str, ...]]()
+        self.pauses = list[float]()
         self._codes = iter(codes)
 
     async def run_once(self, program: Program) -> int:
-        self.done.append(tuple(program.command[program.command.index("retention") :]))
+        self.commands.append(tuple(program.command[program.command.index("retention") :]))
         if isinstance(code := next(self._codes), OSError):
             raise code
         return code
 
-    def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
-        """Run `here.retain`, call one function in each pause, and cancel it in the pause after the last."""
+    def retain(self, own: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
+        """Run `own.retain`, call one function in each pause, and cancel it in the pause after the last."""
         left = iter(meanwhile)
 
         async def sleep(seconds: float) -> None:
-            self.waited.append(seconds)
-            if (happen := next(left, None)) is None:
+            self.pauses.append(seconds)
+            if (change := next(left, None)) is None:
                 raise asyncio.CancelledError
-            happen()
+            change()
 
         monkeypatch.setattr("streams.runtime.up.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(here.retain(self))  # type: ignore[arg-type]
+            asyncio.run(own.retain(self))  # type: ignore[arg-type]
 
 
 APPLY, LATE = ("retention", "apply"), ("retention", "apply", "--no-rewrite")
@@ -120,41 +128,41 @@ def just_now(settings: Settings) -> Settings:
 def test_retention_runs_daily_and_is_retried_without_rewrite(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nights, stamp = Nights(70, 0), tmp_path / APPLIED
+    tree, stamp = FakeTree(70, 0), tmp_path / APPLIED
 
     def become_due() -> None:
-        assert not nights.done, "a new directory contains no expired data"
+        assert not tree.commands, "a new directory contains no expired data"
         os.utime(stamp, (0, 0))
 
     def pass_an_hour() -> None:
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-        here._settings = retaining_at(here._settings, an_hour_ago)
+        own._settings = retaining_at(own._settings, an_hour_ago)
 
-    here = plan(just_now, tmp_path)
-    nights.pass_by(here, monkeypatch, become_due, pass_an_hour)
-    assert nights.done == [APPLY, LATE]
-    assert nights.waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
+    own = plan(just_now, tmp_path)
+    tree.retain(own, monkeypatch, become_due, pass_an_hour)
+    assert tree.commands == [APPLY, LATE]
+    assert tree.pauses == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("retention.log") == 1
     assert stamp.stat().st_mtime > 0
     never = just_now.model_copy(update={"retention": Retention(at="")})
-    asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
+    asyncio.run(plan(never, tmp_path).retain(tree))  # type: ignore[arg-type]
 
 
 def test_missing_or_future_stamp_does_not_prevent_retention(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nights, stamp = Nights(0, 0), tmp_path / APPLIED
+    tree, stamp = FakeTree(0, 0), tmp_path / APPLIED
     to_come = datetime.now(UTC).timestamp() + 900 * 86_400
-    nights.pass_by(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (to_come, to_come)))
-    assert nights.done == [APPLY] * 2
-    assert nights.waited == [LOOK_SECONDS] * 3
+    tree.retain(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (to_come, to_come)))
+    assert tree.commands == [APPLY] * 2
+    assert tree.pauses == [LOOK_SECONDS] * 3
     assert stamp.stat().st_mtime < to_come
 
 
 def test_os_error_of_retention_is_reported_and_retried(
     just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
+    tree = FakeTree(OSError(errno.EAGAIN, "no more processes"), 0, 0)
     (tmp_path / APPLIED).touch()
     os.utime(tmp_path / APPLIED, (0, 0))
     refusals = [OSError(errno.ENOSPC, "full")]
@@ -165,36 +173,43 @@ def test_os_error_of_retention_is_reported_and_retried(
         os.utime(path)
 
     monkeypatch.setattr(Path, "touch", touch)
-    nights.pass_by(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
-    assert nights.done == [APPLY] * 3
-    assert nights.waited == [RETRY_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
+    tree.retain(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
+    assert tree.commands == [APPLY] * 3
+    assert tree.pauses == [RETRY_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("in an hour") == 2
+
+
+class StartedPrograms(dict[str, Child]):
+    """Fake of the process tree: children by name, which are ready except `late`."""
+
+    def __init__(self, logs: Path, late: str) -> None:
+        super().__init__()
+        self._logs, self._late = logs, late
+
+    def start(self, *programs: Program) -> list[Child]:
+        for program in programs:
+            child = self[program.name] = Child(program, self._logs, lambda *_: None, verbose=False)
+            if program.name != self._late:
+                child.ready.set()
+        return [self[program.name] for program in programs]
 
 
 def test_retention_starts_although_a_source_is_not_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retaining, here = asyncio.Event(), plan(settings, tmp_path)
-
-    class Grown:
-        def start(self, *programs: Program) -> list[Child]:
-            children = [Child(program, tmp_path, lambda *_: None, verbose=False) for program in programs]
-            for child in children:
-                if child.program.name != "connect":
-                    child.ready.set()
-            return children
+    retaining, own = asyncio.Event(), plan(settings, tmp_path)
 
     async def retain(_: object) -> None:
         retaining.set()
 
     async def grow() -> None:
-        growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
+        growing = asyncio.create_task(own._grow(StartedPrograms(tmp_path, "connect")))  # type: ignore[arg-type]
         await asyncio.wait_for(retaining.wait(), 30)
         assert not growing.done()
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
 
-    monkeypatch.setattr(here, "retain", retain)
+    monkeypatch.setattr(own, "retain", retain)
     monkeypatch.setattr("streams.runtime.up.SOURCE_SECONDS", 0.0)
     asyncio.run(grow())
 
@@ -202,34 +217,22 @@ def test_retention_starts_although_a_source_is_not_ready(
 def test_connectors_of_the_demo_start_after_the_simulator_is_ready(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
-    has_begun = {name: asyncio.Event() for name in ("simulator", "connect")}
-    here._systems.mkdir()
-    (here._systems / "accueil.toml").write_text(EXAMPLE.read_text())
-
-    class Grown:
-        def start(self, *programs: Program) -> list[Child]:
-            children = {part.name: Child(part, tmp_path, lambda *_: None, verbose=False) for part in programs}
-            started.update(children)
-            for name, child in children.items():
-                if name in has_begun:
-                    has_begun[name].set()
-                if name != "simulator":
-                    child.ready.set()
-            return [*children.values()]
+    own, started = Plan(settings, EXAMPLE, tmp_path, demo=True), StartedPrograms(tmp_path, "simulator")
+    own._systems.mkdir()
+    (own._systems / "accueil.toml").write_text(EXAMPLE.read_text())
 
     async def grow() -> None:
-        growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
-        await has_begun["simulator"].wait()
+        growing = asyncio.create_task(own._grow(started))  # type: ignore[arg-type]
+        await until(lambda: "simulator" in started)
         for _ in range(100):  # enough for everything that does not wait for the simulator
             await asyncio.sleep(0)
-        assert not has_begun["connect"].is_set()
+        assert "connect" not in started
         started["simulator"].ready.set()
-        await has_begun["connect"].wait()
+        await until(lambda: "connect" in started)
         growing.cancel()
         await asyncio.gather(growing, return_exceptions=True)
 
-    monkeypatch.setattr(here, "retain", lambda _: asyncio.sleep(0))
+    monkeypatch.setattr(own, "retain", lambda _: asyncio.sleep(0))
     asyncio.run(asyncio.wait_for(grow(), 30))
 
 
@@ -240,26 +243,16 @@ def test_sudo_user_is_not_passed_to_the_children(
     assert "SUDO_USER" not in plan(settings, tmp_path).retention().environment
 
 
+@pytest.mark.usefixtures("_programs_fail")
 @pytest.mark.parametrize("config", [None, EXAMPLE])
-def test_missing_connectors_are_reported_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
-    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+def test_missing_connectors_are_reported_at_the_start(capsys: pytest.CaptureFixture[str], config: Path | None) -> None:
     with pytest.raises(OperatorError, match="cannot run"):
         up(config, demo=False, verbose=False)
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
-def test_demo_warns_about_ignored_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
-    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
-    monkeypatch.setattr("streams.runtime.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+@pytest.mark.usefixtures("_programs_fail")
+def test_demo_warns_about_ignored_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for is_there in (False, True):
         with pytest.raises(OperatorError, match="cannot run"):
             up(None, demo=True, verbose=False)

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from connectors.sdk.simulation.call_profile import SERVICES, CallProfile
 from connectors.simulator.organisation import (
     APPOINTMENTS,
@@ -25,15 +23,14 @@ EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 EXAMPLE_TABLES = ("connectors.", "web.queues.", "web.services.")
 
 
-def test_the_example_is_valid() -> None:
+def test_example_is_valid() -> None:
     settings = load(EXAMPLE)
     instances = configure_connectors(settings)
     assert [instance.source for instance in instances] == ["asterisk/siege"]
     assert settings.web.queues["rsa"].service == "solidarites"
 
 
-def test_the_example_has_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_example_has_every_setting_with_its_default() -> None:
     defaults = {key: value for key, value, _ in describe(load()) if not key.startswith(EXAMPLE_TABLES)}
     example = load(EXAMPLE)
     shown = {key: value for key, value, _ in describe(example, EXAMPLE) if not key.startswith(EXAMPLE_TABLES)}
@@ -42,14 +39,14 @@ def test_the_example_has_every_setting_with_its_default(monkeypatch: pytest.Monk
     assert [key for key in shown if key.rpartition(".")[2] not in text] == []
 
 
-def test_the_demo_lists_all_simulated_queues() -> None:
+def test_demo_lists_all_simulated_queues() -> None:
     settings = load(DEMO_FILE)
-    shown = {queue.place(name) for name, queue in settings.web.queues.items()}
+    listed = {queue.place(name) for name, queue in settings.web.queues.items()}
     calls = {("call", HEADQUARTERS, service.label, service.label) for service in SERVICES}
-    assert shown == calls | {("visit", *place) for place, _ in VISITS.places}
+    assert listed == calls | {("visit", *place) for place, _ in VISITS.places}
 
 
-def test_the_demo_names_all_simulated_services() -> None:
+def test_demo_names_all_simulated_services() -> None:
     kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, APPOINTMENTS)
     assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
 
@@ -71,7 +68,7 @@ def test_demo_calendars_are_open_whenever_simulated_systems_are() -> None:
             assert policies.calendars[name].is_open(ms) == accepts, (place, at)
 
 
-def test_the_demo_has_the_sla_targets_of_the_example() -> None:
+def test_demo_has_the_sla_targets_of_the_example() -> None:
     demo, example = (load_policies(DEMO_FILE.with_name(name)) for name in ("demo_sla.toml", "example_sla.toml"))
     at = int(datetime(2026, 12, 21, tzinfo=UTC).timestamp() * 1000)
 
