@@ -45,8 +45,7 @@ class PositionParam(click.ParamType):
 
     name = "position"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` as text. Raise `click.BadParameter` if it is not `partition:offset`."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: D102
         if not re.fullmatch(r"\d+:\d+", value):
             self.fail(
                 _(
@@ -99,8 +98,7 @@ def list_(
         )
         for letter in latest
     ]
-    titles = (*("position", _("when"), _("reason"), _("origin")), *(_("replayed"), _("detail")))
-    print_table(titles, rows)
+    print_table(("position", _("when"), _("reason"), _("origin"), _("replayed"), _("detail")), rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))
 
@@ -108,9 +106,8 @@ def list_(
 @group.command(help=_("Show the origin and the reason of one dead letter."))
 @click.argument("position", metavar="PARTITION:OFFSET", type=PositionParam())
 @value_option
-@json_option
 @pass_settings
-def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
+def show(settings: Settings, position: str, *, value: bool) -> None:
     letter, replayed_at = None, None
     for found in _read(settings, Filter(positions=frozenset({position}))):
         if isinstance(found, DeadLetter):
@@ -119,9 +116,6 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
             replayed_at = found.at
     if letter is None:
         raise OperatorError(_describe_missing([position]), EXIT_NOT_FOUND)
-    if json:
-        click.echo(dumps(_to_json(letter, replayed_at) | (_content(letter) if value else {})))
-        return
     zone = settings.web.zone
     size = _("{count} bytes", count=len(letter.value)) if letter.value is not None else "null"
     for name, text in {
@@ -161,10 +155,6 @@ def replay(
     yes: bool,
     again: bool,
 ) -> None:
-    """Publish the chosen records again; those already replayed only with `--again` or by position.
-
-    A duplicate event counts once as long as its contact is known (`worker.keep_closed_days`).
-    """
     if not any((everything, positions, reason, topic, since)):
         raise click.UsageError(_("name positions or filters, or use --all"))
     found = list(_read(settings, Filter(reason, topic, since, frozenset(positions))))
@@ -212,14 +202,6 @@ def _to_json(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
         "replayed_at": replayed_at,
         "replayable": letter.replayable,
     }
-
-
-def _content(letter: DeadLetter) -> dict[str, Any]:
-    headers = [[name, content.decode(errors="backslashreplace")] for name, content in letter.headers]
-    key, value = (
-        None if part is None else part.decode(errors="backslashreplace") for part in (letter.key, letter.value)
-    )
-    return {"key": key, "headers": headers, "value": value}
 
 
 def _describe_missing(positions: list[str]) -> str:

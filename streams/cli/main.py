@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 LAZY = {
     "audit": ("streams.cli.audit:group", _("Audit log of accesses to citizens' data: show, verify.")),
-    "bench": ("streams.cli.bench:command", _("Compare throughput and latency with other engines.")),
     "connectors": ("streams.cli.connectors:group", _("Connectors: list, check, document, create.")),
     "dead-letters": ("streams.cli.dead_letters:group", _("Records that workers rejected: list, show, replay.")),
     "kiosk": ("connectors.kiosk.command:command", _("Serve a front desk's ticket kiosk and agent page.")),
@@ -46,7 +45,7 @@ SECTIONS = (
     (N_("Connect sources"), ("connectors", "survey-reference")),
     (N_("Check and repair"), ("config", "topics", "rejects", "dead-letters", "recompute")),
     (N_("Citizens' data and rights"), ("timeline", "links", "retention", "audit", "tokens")),
-    (N_("Other"), ("bench", "version")),
+    (N_("Other"), ("version",)),
 )
 """Sections of `accueil --help`: title, and commands in order."""
 

@@ -19,20 +19,14 @@ from streams.settings.schema import Settings
     ),
 )
 @click.pass_context
-def group(context: click.Context) -> None:
-    """Run until SIGTERM or SIGINT, or run a subcommand."""
-    if context.invoked_subcommand is None:
-        context.invoke(run)
-
-
-@click.command
 @pass_settings
-def run(settings: Settings) -> None:
-    """Read `contact.sla.v1` and send alerts."""
-    from streams.runtime import process_specs  # noqa: PLC0415
+def group(settings: Settings, context: click.Context) -> None:
+    """Read `contact.sla.v1` and send alerts until SIGTERM or SIGINT, or run a subcommand."""
+    if context.invoked_subcommand is None:
+        from streams.runtime import process_specs  # noqa: PLC0415
 
-    start_logging(settings)
-    sys.exit(process_specs.notify(settings))
+        start_logging(settings)
+        sys.exit(process_specs.notify(settings))
 
 
 @group.command(help=_("Send a test alert to every receiver."))

@@ -247,7 +247,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         web = settings.web
         services.update(queue.service for queue in web.queues.values())
         check_known("service", service or "", services.union(web.services))
-        click.echo(_nothing_text(overdue=overdue, due_within=due_within, service=service))
+        click.echo(_("no open deadline matches"))
         if file is None:
             click.echo(_unset_hint())
         return
@@ -257,18 +257,6 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     )
     if len(shown) < len(clocks):
         click.echo(_("{count} of {total}", count=len(shown), total=len(clocks)))
-
-
-def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
-    if due_within is not None and overdue:
-        text = _("no overdue or upcoming deadline in this period")
-    elif due_within is not None:
-        text = _("no deadline in this period")
-    elif overdue:
-        text = _("no overdue deadline")
-    else:
-        text = _("no open deadline")
-    return f"{service}{_(':')} {text}" if service else text
 
 
 def _row(name: str, clock: SlaClock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:

@@ -65,21 +65,15 @@ LAZY: Final = {
     help=_("Write citizens' timelines into the database until stopped; with a command, run that instead."),
 )
 @click.pass_context
-def group(context: click.Context) -> None:
+@pass_settings
+def group(settings: Settings, context: click.Context) -> None:
     """Write timelines until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
-        context.invoke(run)
+        from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
 
-
-@click.command
-@pass_settings
-def run(settings: Settings) -> None:
-    """Read `citizen.timeline.v1` and write the database."""
-    from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
-
-    start_logging(settings)
-    with database_errors():
-        sys.exit(timeline_process.run(settings))
+        start_logging(settings)
+        with database_errors():
+            sys.exit(timeline_process.run(settings))
 
 
 @group.command(

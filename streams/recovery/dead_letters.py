@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 
 from models.topics import DEAD_LETTERS, REPLAYED_FROM_HEADER
 from streams.kafka.topic_reader import ONE_SHOT_CLIENT, open_client, open_consumer, read_until
@@ -223,6 +222,3 @@ def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
         partition=letter.origin_partition,
         timestamp_ms=letter.origin_timestamp,
     )
-
-
-__all__ = ["DeadLetter", "Filter", "KafkaError", "ReplayResult", "read", "replay"]

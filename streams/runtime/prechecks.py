@@ -74,11 +74,9 @@ def find_warnings(settings: Settings) -> list[str]:
     if processes > partitions:
         warnings.append(
             _(
-                "worker.processes = {processes}, but partitions = {partitions}: {idle_workers} of the workers "
-                "will have nothing to do",
+                "worker.processes = {processes}, but partitions = {partitions}: some workers will have nothing to do",
                 processes=processes,
                 partitions=partitions,
-                idle_workers=processes - partitions,
             )
         )
     warnings += find_contradictions(settings)

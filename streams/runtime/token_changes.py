@@ -8,7 +8,6 @@ from streams.access.tokens import Tokens
 from streams.runtime.audited_actions import ActionResult, audited_action
 from streams.settings.schema import Settings
 
-DAY_MS: Final = 86_400_000
 EXPIRES_DAYS: Final = 365
 """Default of `accueil tokens add --days`."""
 RATE_PER_MINUTE: Final = 120

@@ -104,10 +104,7 @@ def _warn_ignored_settings() -> Iterator[str]:
     if (file := find_file()) is None:
         return
     yield _(
-        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA "
-        "targets, and accueil notify, started separately, reads the file and sends messages about "
-        "the demo",
-        file=file,
+        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA targets", file=file
     )
 
 
@@ -251,19 +248,14 @@ class Plan:
             report("", _("with the token in {token}", token=token))
 
     async def _name_citizen(self) -> None:
-        """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
+        """Report the phone number of a simulated citizen as soon as one has a timeline."""
         from streams.runtime import demo  # noqa: PLC0415
 
-        known: demo.Citizen | None = None
-        while not (known and all(known)):
-            found = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
-            if found and found != known:
-                known = found
-                demo.save_number(self._own, known)
-                also = [known.email, known.case and _("case {case}", case=known.case)]
-                names = ", ".join(filter(None, (known.phone, *also)))
-                report("", _("a citizen with a timeline: {names}", names=names))
+        number = ""
+        while not number:
             await asyncio.sleep(CITIZEN_SECONDS)
+            number = await asyncio.to_thread(demo.find_number, self._own, self._systems)
+        report("", _("a citizen with a timeline: {number}", number=number))
 
     def _report_health_urls(self, programs: list[Program]) -> None:
         report("", _("health and metrics (/healthz /readyz /metrics):"))

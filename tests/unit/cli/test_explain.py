@@ -106,7 +106,6 @@ def test_current_states_are_listed_with_their_start_oldest_first(monkeypatch: py
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--day", "9999-12-31"),
         ("--since", "9999999999d"),
         ("--since", "0001-01-01"),
         ("--until", "9999-12-31T23:59+00:00"),
@@ -144,7 +143,7 @@ def test_days_and_times_are_exclusive_and_ratios_need_one_channel() -> None:
         ),
         (("offered", "--day", "2126-12-25"), "this time is in the future"),
         (("offered", "--since", "2126-12-25"), "this time is in the future"),
-        (("foo",), "unknown figure foo; --list prints all"),
+        (("foo",), "unknown figure foo; accueil explain lists all"),
         (("offerd",), "unknown figure offerd; did you mean offered?"),
         (("received", "--channel", "call"), "call has no figure received; channels with it: mail, email, form"),
     ],
@@ -202,4 +201,4 @@ def test_french_output_has_labels_of_figures_and_events(monkeypatch: pytest.Monk
     output = "\n".join(lines("answered", "--day", MORNING, "--events"))
     assert "  Appel décroché  " in output
     assert "call.answered" not in output
-    assert ["handed_on", "transmis"] in [line.split() for line in lines("--list")]
+    assert ["handed_on", "transmis"] in [line.split() for line in lines()]

@@ -92,7 +92,6 @@ def test_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> N
     assert [line.split()[2] for line in lines[-4:-1]] == ["1"] * 3
     first = places()[0]
     assert "times          3" in command("show", first).output
-    assert json.loads(command("show", first, "--json").stdout)["times"] == 3
     replayed = command("replay", "--all", "--yes").output.splitlines()
     assert (replayed[0], replayed[1]) == (
         "3 → siege",
@@ -109,14 +108,13 @@ def test_times_are_in_the_time_zone_of_the_board(monkeypatch: pytest.MonkeyPatch
     assert f"{offset}\n" in command("show", places()[0]).output
 
 
-def test_list_and_show_print_json(home: Path) -> None:
+def test_list_prints_json_without_content() -> None:
     listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
     assert [(record["connector"], record["reason"], record["detail"]) for record in listed][1:] == [
         ("siege", "unknown_record", "SURVEY has no meaning in custom_events"),
         ("siege", "invalid_utf8", "at byte 20"),
     ]
-    (shown,) = command("show", listed[0]["place"], "--value", "--json").stdout.splitlines()
-    assert json.loads(shown) == listed[0] | {"value": LINES[0].decode()}
+    assert listed[0].keys() == {"place", "connector", "read_at", "reason", "detail", "times"}
 
 
 def test_list_filters_records() -> None:
@@ -143,7 +141,7 @@ def test_unreadable_files_are_an_error(home: Path, arguments: list[str]) -> None
     assert refused(connectors)
 
 
-def test_show_prints_content_only_on_request_and_warns(home: Path) -> None:
+def test_show_prints_content_only_on_request_and_warns() -> None:
     (place,) = places("--reason", "invalid_utf8")
     shown = command("show", place).output
     assert "reason         invalid_utf8, it is not valid UTF-8" in shown
@@ -153,7 +151,7 @@ def test_show_prints_content_only_on_request_and_warns(home: Path) -> None:
     assert printable(LINES[2]) in with_value
     assert "\x1b" not in with_value
     for output in (shown, with_value):
-        assert f"may contain personal data. It exists only in {home}/rejects.jsonl (mode 0600)" in output
+        assert "may contain personal data. It exists only in accueil-data/connectors (mode 0600)" in output
 
 
 def test_replay_spools_accepted_records_and_keeps_the_others(home: Path) -> None:
@@ -194,7 +192,6 @@ def test_records_with_the_same_place_are_shown_and_replayed_separately(home: Pat
     assert places() == ["siege:468ffd5f"] * 2
     shown = command("show", "siege:468ffd5f", "--value").output
     assert [line in shown for line in lines] == [True, True]
-    assert len(command("show", "siege:468ffd5f", "--json").stdout.splitlines()) == 2
     assert "siege: 1 records accepted now" in command("replay", "siege:468ffd5f", "--yes").output
     assert (home / "rejects.jsonl").read_text() == entries[1]
 

@@ -1,4 +1,4 @@
-"""Demo: its token, and the identities of a simulated citizen with a timeline."""
+"""Demo: its token, and the phone number of a simulated citizen with a timeline."""
 
 import asyncio
 import stat
@@ -14,7 +14,7 @@ from models.identities import IdentityKind, normalise
 from models.roles import Role
 from streams.access.audit import read as read_audit
 from streams.access.tokens import find
-from streams.runtime.demo import CITIZENS, SECTOR, Citizen, find_citizen, make_token
+from streams.runtime.demo import CITIZENS, SECTOR, find_number, make_token
 from streams.runtime.timeline_database import open_timeline
 from streams.runtime.token_changes import open_tokens
 from streams.runtime.up import Plan
@@ -51,40 +51,27 @@ def test_lost_or_revoked_demo_token_is_replaced(settings: Settings) -> None:
     assert find(tokens, path.read_text().strip(), now())
 
 
-def test_citizen_is_found_after_contacts_by_several_channels(settings: Settings) -> None:
-    assert find_citizen(settings, settings.data) is None  # the simulation has not started
-    (settings.data / CITIZENS).write_text(
-        "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
-    )
-    assert find_citizen(settings, settings.data) is None  # no database yet
+def test_number_of_a_citizen_with_contacts_on_several_channels_is_found(settings: Settings) -> None:
+    (settings.data / "access").mkdir()
+    assert find_number(settings, settings.data) == "", "the simulation has not started"
+    (settings.data / CITIZENS).write_text("0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n")
+    assert find_number(settings, settings.data) == "", "no database yet"
     with closing(open_timeline(settings)) as timeline:
         key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
-        def known(kind: IdentityKind, value: str) -> str:
+        def pseudonym(kind: IdentityKind, value: str) -> str:
             return key.pseudonym(kind, normalise(kind, value) or "")
 
-        case, other = (known(IdentityKind.CASE, f"10000{number}") for number in (1, 7))
-        shared, own = known(IdentityKind.PHONE, "0199000001"), known(IdentityKind.PHONE, "0199000007")
-        for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
-            timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
-        assert (
-            find_citizen(settings, settings.data) is None
-        )  # one number is shared, the other citizen used only one channel
-        timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
-        lone = Citizen("01 99 00 00 07", "", "100007")
-        assert find_citizen(settings, settings.data) == lone
-        whole, mail, phone = (
-            known(kind, value)
-            for kind, value in (
-                (IdentityKind.CASE, "100008"),
-                (IdentityKind.EMAIL, "jade@example.org"),
-                (IdentityKind.PHONE, "0199000008"),
-            )
+        case, other = (pseudonym(IdentityKind.CASE, f"10000{number}") for number in (1, 7))
+        shared, own = (pseudonym(IdentityKind.PHONE, f"019900000{number}") for number in (1, 7))
+        for number, identities in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
+            timeline.write(entries_of(letter(str(number), 0, identities, sector=SECTOR)))
+        assert find_number(settings, settings.data) == "", (
+            "one number is shared, the other citizen used only one channel"
         )
-        timeline.write(entries_of(letter("8", 0, f"{whole} {mail} {phone}", sector=SECTOR)))
-        timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
-    named = find_citizen(settings, settings.data)
-    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "the citizen with all three identities"
+        timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
+    assert find_number(settings, settings.data) == "01 99 00 00 07"
+    assert (settings.data / "access" / "demo-number").read_text() == "01 99 00 00 07\n"
 
 
 def test_simulation_lists_its_citizens_with_their_identities() -> None:
@@ -94,22 +81,12 @@ def test_simulation_lists_its_citizens_with_their_identities() -> None:
     assert lines[4711] == [one.phone, one.email, one.case]
 
 
-def test_demo_reports_a_better_citizen_once(
+def test_demo_reports_the_number_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
-    lone, whole = Citizen("01 99 00 00 07", "", ""), Citizen("01 99 00 00 08", "jade@example.org", "100008")
-    found = [None, lone, lone, whole]
-
-    async def sleep(_: float) -> None:
-        pass
-
-    monkeypatch.setattr("streams.runtime.demo.find_citizen", lambda *_: found.pop(0))
-    monkeypatch.setattr("streams.runtime.up.asyncio.sleep", sleep)
-    (tmp_path / "access").mkdir()
+    found = ["", "01 99 00 00 07"]
+    monkeypatch.setattr("streams.runtime.demo.find_number", lambda *_: found.pop(0))
+    monkeypatch.setattr("streams.runtime.up.CITIZEN_SECONDS", 0.0)
     asyncio.run(Plan(Settings(data=tmp_path), None, tmp_path, demo=True)._name_citizen())
-    assert capsys.readouterr().out.splitlines() == [
-        "accueil: a citizen with a timeline: 01 99 00 00 07",
-        "accueil: a citizen with a timeline: 01 99 00 00 08, jade@example.org, case 100008",
-    ]
-    assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 08\n"
+    assert capsys.readouterr().out == "accueil: a citizen with a timeline: 01 99 00 00 07\n"
