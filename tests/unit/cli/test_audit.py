@@ -43,7 +43,7 @@ def command(*arguments: str) -> Result:
     return run("audit", *arguments)
 
 
-def shown(*options: str) -> list[tuple[str, str]]:
+def accesses(*options: str) -> list[tuple[str, str]]:
     records = map(json.loads, command("show", "--json", *options).stdout.splitlines())
     return [(record["who"], record["whose"]) for record in records]
 
@@ -54,12 +54,12 @@ def add(directory: Path, access: Access) -> None:
 
 
 def test_show_filters_by_client_subject_and_time() -> None:
-    everything = shown()
+    everything = accesses()
     assert [actor for actor, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
-    assert shown("--client", "dpo") == [("dpo", "phone:a1b2-0")]
-    assert shown("--subject", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
-    assert shown("--limit", "1") == everything[-1:]
-    assert shown("--since", "2026-11-25") == everything[-1:]
+    assert accesses("--client", "dpo") == [("dpo", "phone:a1b2-0")]
+    assert accesses("--subject", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
+    assert accesses("--limit", "1") == everything[-1:]
+    assert accesses("--since", "2026-11-25") == everything[-1:]
     assert command("show", "--client", "nobody").stdout == "none\n"
 
 
@@ -75,8 +75,8 @@ def test_show_filters_by_sector_and_refuses_options_without_effect(directory: Pa
         directory,
         Access(actor="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN),
     )
-    assert shown("--sector", "routes") == [("dpo", "")]
-    assert len(shown("--sector", "general")) == len(DAYS)
+    assert accesses("--sector", "routes") == [("dpo", "")]
+    assert len(accesses("--sector", "general")) == len(DAYS)
     mistyped = command("show", "--sector", "rutes")
     assert (mistyped.exit_code, "no sector has a key" in mistyped.stderr) == (2, True)
     for more in ((), ("--citizen", "--subject", "phone:a1b2-0")):

@@ -101,13 +101,6 @@ def test_record_rejected_repeatedly_is_listed_and_replayed_once(home: Path) -> N
     assert len((home / "rejects.jsonl").read_text().splitlines()) == 6
 
 
-@pytest.mark.parametrize(("zone", "offset"), [("Asia/Kolkata", "+05:30"), ("UTC", "+00:00")])
-def test_times_are_in_the_time_zone_of_the_board(monkeypatch: pytest.MonkeyPatch, zone: str, offset: str) -> None:
-    monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
-    assert command("list").output.count(f"{offset}  ") == 6
-    assert f"{offset}\n" in command("show", places()[0]).output
-
-
 def test_list_prints_json_without_content() -> None:
     listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
     assert [(record["connector"], record["reason"], record["detail"]) for record in listed][1:] == [

@@ -173,9 +173,9 @@ def test_damaged_and_unfinished_files_of_connectors_expire(data: Path) -> None:
 
 def test_rejected_records_expire_if_only_the_older_file_exists(data: Path) -> None:
     home = data / "connectors/a/b"
-    kept = keep_rejects(home)
-    kept.close()
-    kept.path.rename(home / "rejects.old.jsonl")
+    log = open_rejects(home)
+    log.close()
+    log.path.rename(home / "rejects.old.jsonl")
     assert "rejected records: 1" in run("apply").stdout
     assert [stored.reject.record for stored in rejects.read(home)] == [b"now"]
 
@@ -191,23 +191,23 @@ def test_expired_data_are_removed_and_counted(
     )
     make_expired(old, fresh, spoilt)
     fresh.touch()
-    kept = keep_rejects(data / "connectors/a/b")
+    log = open_rejects(data / "connectors/a/b")
     planned = run("apply", "--dry-run")
     assert planned.exit_code == 0, planned.output
     assert "logs: would remove 1" in planned.stdout
     assert "rejected records: would remove 1" in planned.stdout
     assert f"would be: created {topics.SLA.name} with 4 partitions" in planned.stdout
     assert old.exists()
-    assert len([*rejects.read(kept.path.parent)]) == 2
+    assert len([*rejects.read(log.path.parent)]) == 2
 
     done = run("apply")
     assert done.exit_code == 0, done.output
     assert "rejected records: 1" in done.stdout
     assert [path.exists() for path in (old, fresh, spoilt)] == [False, True, False]
-    kept.add(Reject(Reason.INVALID_JSON, b"after", "", b""))  # a running connector goes on
-    kept.close()
-    assert [stored.reject.record for stored in rejects.read(kept.path.parent)] == [b"now", b"after"]
-    assert b"long ago" not in kept.path.read_bytes()
+    log.add(Reject(Reason.INVALID_JSON, b"after", "", b""))  # a running connector goes on
+    log.close()
+    assert [stored.reject.record for stored in rejects.read(log.path.parent)] == [b"now", b"after"]
+    assert b"long ago" not in log.path.read_bytes()
     assert "topics: up to date" in run("apply").stdout
     assert read_retention(own_kafka) == str(21 * DAY * 1000)
 
@@ -276,17 +276,17 @@ def test_proof_table_and_process_have_the_same_retention_of_erased_contacts(
             assert timeline.find_erased().keys() == known
 
 
-def keep_rejects(directory: Path) -> Rejects:
+def open_rejects(directory: Path) -> Rejects:
     """Return the open rejects of a connector: an old record and a new one."""
     directory.mkdir(parents=True, exist_ok=True)
-    kept = Rejects(directory)
+    log = Rejects(directory)
     for content in (b"long ago", b"now"):
-        kept.add(Reject(Reason.INVALID_JSON, content, "", b""))
-    kept.sync()
-    first, rest = kept.path.read_bytes().split(b"\n", 1)
-    today, then = (one.encode() for one in (datetime.now(UTC).isoformat()[:10], "2020-03-16"))
-    kept.path.write_bytes(first.replace(today, then) + b"\n" + rest)
-    return kept
+        log.add(Reject(Reason.INVALID_JSON, content, "", b""))
+    log.sync()
+    first, rest = log.path.read_bytes().split(b"\n", 1)
+    today, then = (text.encode() for text in (datetime.now(UTC).isoformat()[:10], "2020-03-16"))
+    log.path.write_bytes(first.replace(today, then) + b"\n" + rest)
+    return log
 
 
 def read_retention(kafka: EmbeddedKafka) -> str:

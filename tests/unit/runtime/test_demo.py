@@ -77,8 +77,8 @@ def test_number_of_a_citizen_with_contacts_on_several_channels_is_found(settings
 def test_simulation_lists_its_citizens_with_their_identities() -> None:
     lines = [line.split("\t") for line in list_citizens(7).splitlines()]
     assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
-    one = citizen(7, 4711)
-    assert lines[4711] == [one.phone, one.email, one.case]
+    expected = citizen(7, 4711)
+    assert lines[4711] == [expected.phone, expected.email, expected.case]
 
 
 def test_demo_reports_the_number_once(

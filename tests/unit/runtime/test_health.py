@@ -58,13 +58,6 @@ def test_metrics_come_from_the_given_registry_only(http: httpx.Client) -> None:
     assert "python_info" not in http.get("/metrics").text
 
 
-def test_closed_server_releases_its_port() -> None:
-    first = HealthServer("127.0.0.1", 0, healthy=lambda: (True, ""), ready=lambda: (True, ""))
-    first.close()
-    second = HealthServer("127.0.0.1", first.port, healthy=lambda: (True, ""), ready=lambda: (True, ""))
-    second.close()
-
-
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
 def test_healthz_answers_while_readyz_waits_for_a_database(path: str) -> None:
     called, released = Event(), Event()

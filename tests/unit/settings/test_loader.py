@@ -219,23 +219,6 @@ def test_options_of_an_unknown_connector_are_masked() -> None:
     assert shown["connectors.siege.api_key"] == "********"
 
 
-@pytest.mark.usefixtures("_external_connector")
-def test_describe_returns_every_setting_with_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = write('partitions = 8\n[connectors.siege]\nconnector = "ami"\napi_key = "hush"\ntokens_kept = 1')
-    monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
-    monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
-    settings = load(config)
-    described = {key: (value, origin) for key, value, origin in describe(settings, config)}
-    assert described["partitions"] == (8, "accueil.toml")
-    assert described["web.port"] == (8082, "ACCUEIL_WEB__PORT")
-    assert described["web.host"] == ("127.0.0.1", "default")
-    assert described["connectors.siege.tokens_kept"] == (1, "accueil.toml")
-    assert described["connectors.siege.api_key"] == ("********", "accueil.toml")
-    assert described["kafka.sasl_password"] == ("********", "ACCUEIL_KAFKA__SASL_PASSWORD")
-    assert "hush" not in repr(described)
-    assert "hush" not in repr(settings.kafka)
-
-
 def test_board_receives_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     plain = WebOptions(brokers="kafka:9092", client={"security_protocol": "PLAINTEXT"})

@@ -1,4 +1,4 @@
-"""The SLA file: errors with line and key, reload, and the commands `accueil sla check` and `calendar`."""
+"""The SLA file: errors with line and key, reload, and the commands `accueil sla check` and `import`."""
 
 import re
 from collections.abc import Iterator
@@ -252,8 +252,8 @@ def test_check_prints_targets_and_deadlines(file: Path) -> None:
 
 
 def test_check_prints_the_settings_file_and_the_sla_file(file: Path, tmp_path: Path) -> None:
-    hint = "settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)\n"
-    assert run("sla", "check").stderr == f"accueil: no SLA file: name one, or configure sla; {hint}"
+    hint = "settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)"
+    assert run("sla", "check").stderr == f"accueil: {hint}\naccueil: no SLA file: name one, or configure sla\n"
     settings = tmp_path / "ours.toml"
     settings.write_text('sla = "sla.toml"', encoding="utf-8")
     done = run("--config", str(settings), "sla", "check")
@@ -319,25 +319,23 @@ def test_check_with_a_year_prints_holidays_and_closures(file: Path, monkeypatch:
     assert {"2027-05-07  fermé", "2027-06-03  fermé 12:00-24:00", "2027-05-06  Ascension"} < set(days)
 
 
-def test_calendars_are_exported_to_and_imported_from_icalendar(file: Path, tmp_path: Path) -> None:
-    def sla(*arguments: str) -> str:
-        return run("sla", "calendar", *arguments).output
-
-    options = ("--year", "2027", "--file", str(file))
+def test_closures_and_extra_openings_are_imported_from_icalendar(file: Path, tmp_path: Path) -> None:
     closed, opened = tmp_path / "closed.ics", tmp_path / "opened.ics"
-    closed.write_text(sla("export", "siege", "--closures", *options), encoding="utf-8")
-    opened.write_text(sla("export", "siege", *options), encoding="utf-8")
-    rest = "closures = []", sla("import", str(closed)).strip()
-    hours = (
-        "[[calendars.siege.versions]]",
-        f"{sla('import', '--extra', str(opened)).strip()}\n[[calendars.siege.versions]]",
-    )
-    file.write_text(TEXT.replace('holidays = "FR" ', "#").replace(*rest).replace(*hours), encoding="utf-8")
-    before, after = load_policies(EXAMPLE).calendars["siege"], load_policies(file).calendars["siege"]
-    assert list(after.openings(2027)) == list(before.openings(2027))
-    assert "unknown calendar agence; known: siege" in sla("export", "agence", *options)
-    assert "not an iCalendar" in sla("import", str(file))
-    assert "has no hours and cannot be an opening" in sla("import", "--extra", str(closed))
+    for path, times in (
+        (closed, "DTSTART;VALUE=DATE:20260810\nDTEND;VALUE=DATE:20260815"),
+        (opened, "DTSTART:20261225T090000Z\nDTEND:20261225T110000Z"),
+    ):
+        path.write_text(f"BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\n{times}\nEND:VEVENT\nEND:VCALENDAR\n")
+    closures, extra = run("sla", "import", str(closed)).output, run("sla", "import", "--extra", str(opened)).output
+    hours = "[[calendars.siege.versions]]"
+    file.write_text(TEXT.replace("closures = []", closures).replace(hours, f"{extra}{hours}"), encoding="utf-8")
+    rules = load_policies(file).calendars["siege"].rules
+    assert [(str(days.from_), str(days.to)) for days in rules.closures] == [("2026-08-10", "2026-08-14")]
+    assert [(str(days.from_), [*map(str, days.hours or ())]) for days in rules.extra] == [
+        ("2026-12-25", ["10:00-12:00"])
+    ]
+    assert "not an iCalendar" in run("sla", "import", str(file)).output
+    assert "has no hours and cannot be an opening" in run("sla", "import", "--extra", str(closed)).output
 
 
 def test_check_reports_an_empty_file_and_deadlines_beyond_the_calendar(file: Path) -> None:
@@ -360,9 +358,8 @@ def test_errors_name_the_setting_only_if_the_file_comes_from_it(file: Path) -> N
     file.with_name("accueil.toml").write_text('sla = "ours.toml"', encoding="utf-8")
     settings = ("--config", str(file.with_name("accueil.toml")), "sla")
     error = "accueil: SLA file: nope.toml is not there: is the path right?\n"
-    for command in (("check", "nope.toml"), ("calendar", "export", "siege", "--file", "nope.toml")):
-        result = run(*settings, *command)
-        assert (result.exit_code, result.stderr) == (2, error)
+    result = run(*settings, "check", "nope.toml")
+    assert (result.exit_code, result.stderr) == (2, error)
     result = run(*settings, "check")
     assert f"accueil.toml: sla: the SLA file {file.with_name('ours.toml')} is not there: is the path " in result.stderr
 
