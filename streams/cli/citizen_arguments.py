@@ -33,10 +33,7 @@ def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Prompt for an identity and return its pseudonym in a sector, which must have a key.
-
-    Raise `OperatorError` if the identity is not valid, and `KeyFileError` if the key is unusable.
-    """
+    """Prompt for an identity, and return its pseudonym by the key of a sector."""
     label = name("kind", kind.value, user_language())
     raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)

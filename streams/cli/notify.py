@@ -19,20 +19,23 @@ from streams.settings.schema import Settings
     ),
 )
 @click.pass_context
-@pass_settings
-def group(settings: Settings, context: click.Context) -> None:
-    """Read `contact.sla.v1` and send alerts until SIGTERM or SIGINT, or run a subcommand."""
+def group(context: click.Context) -> None:
+    """Run until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
-        from streams.runtime import process_specs  # noqa: PLC0415
+        _run()
 
-        start_logging(settings)
-        sys.exit(process_specs.notify(settings))
+
+@pass_settings
+def _run(settings: Settings) -> None:
+    from streams.runtime import process_specs  # noqa: PLC0415
+
+    start_logging(settings)
+    sys.exit(process_specs.notify(settings))
 
 
 @group.command(help=_("Send a test alert to every receiver."))
 @pass_settings
 def test(settings: Settings) -> None:
-    """Print the result per receiver; exit with code 70 if one failed."""
     from streams.notify.notifier import send_test_messages  # noqa: PLC0415
     from streams.runtime import process_specs  # noqa: PLC0415
 

@@ -208,10 +208,7 @@ def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, StoredReject]]:
-    """Yield matching records, each with the name of its instance.
-
-    Raise `OperatorError` if a file is not readable: it belongs to the account that runs the connectors.
-    """
+    """Yield matching records, each with the name of its instance. Raise `OperatorError` if a file is not readable."""
     try:
         for kind in _folders(_directory(settings)):
             for directory in _folders(kind):

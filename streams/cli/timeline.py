@@ -65,15 +65,19 @@ LAZY: Final = {
     help=_("Write citizens' timelines into the database until stopped; with a command, run that instead."),
 )
 @click.pass_context
-@pass_settings
-def group(settings: Settings, context: click.Context) -> None:
+def group(context: click.Context) -> None:
     """Write timelines until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
-        from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
+        _run()
 
-        start_logging(settings)
-        with database_errors():
-            sys.exit(timeline_process.run(settings))
+
+@pass_settings
+def _run(settings: Settings) -> None:
+    from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
+
+    start_logging(settings)
+    with database_errors():
+        sys.exit(timeline_process.run(settings))
 
 
 @group.command(
@@ -180,7 +184,6 @@ def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -
 
 
 def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
-    """Print on standard error linked, shared and omitted identities."""
     for identity, link in cluster.identities.items():
         if link is not None:
             click.echo(_("{identity}: linked to {one}", identity=identity, one=link.one), err=True)

@@ -31,10 +31,7 @@ MAX_CANDIDATES: Final = 50
 
 
 def make_token(settings: Settings) -> Path:
-    """Return the file with a valid token for the data protection officer; create or renew the token if needed.
-
-    Raises `OperatorError` and `TokensError`.
-    """
+    """Return the file with a valid token for the data protection officer; create or renew the token if needed."""
     tokens, path = open_tokens(settings), settings.data / "access" / "demo-token"
     now = milliseconds(datetime.now(UTC))
     with tokens.changing():

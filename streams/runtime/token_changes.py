@@ -22,9 +22,6 @@ def open_tokens(settings: Settings) -> Tokens:
 def audited_token_change(
     settings: Settings, tokens: Tokens, operation: Operation, name: str
 ) -> AbstractContextManager[ActionResult]:
-    """Return a context that records a change of a token made within it, and its outcome.
-
-    Raise `TokensError`, and errors of `audited_action`.
-    """
+    """Return a context that records a change of a token made within it, and its outcome."""
     before = tokens.list()
     return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)

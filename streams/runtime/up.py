@@ -63,11 +63,7 @@ ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli.main")
 
 
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
-    """Start all processes, keep them running until a signal, and stop them; return the exit code.
-
-    Raises `ConfigError` or `OperatorError` for wrong settings before any process starts, and `OperatorError` later if a process
-    cannot be kept running.
-    """
+    """Start all processes, keep them running until a signal, and stop them; return the exit code."""
     if demo:
         _refuse_own_settings(config)
     file = DEMO_FILE if demo else find_file(config)
@@ -170,7 +166,6 @@ class Plan:
         await asyncio.gather(self.retain(tree), self._report_ready(board, sources, began_at))
 
     async def _report_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
-        """Report the URLs of all processes once the sources are ready too."""
         late = await all_ready(sources, SOURCE_SECONDS)
         self._report_timelines()
         self._report_health_urls([child.program for child in board + sources])
@@ -395,7 +390,6 @@ class Plan:
 
 
 def _local_address(host: str) -> str:
-    """Return the address of a server that listens on `host`, for clients on this machine."""
     return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - for a client, not for a server
 
 

@@ -35,6 +35,12 @@ def test_help_imports_no_heavy_libraries() -> None:
     assert output.splitlines()[-1] == "set()"
 
 
+@pytest.mark.parametrize("command", [("timeline", "show"), ("notify", "test"), ("sla", "check"), ("up",)])
+def test_help_needs_no_valid_settings(command: tuple[str, ...]) -> None:
+    Path("accueil.toml").write_text("port = ")
+    assert run(*command, "--help").exit_code == 0
+
+
 def test_help_is_in_the_language_of_the_locale() -> None:
     for language, words in {
         "fr_FR.UTF-8": "Démarrer tout sur cette machine",

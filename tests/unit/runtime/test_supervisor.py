@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from streams.runtime import supervisor
-from streams.runtime.console import STARTING
 from streams.runtime.supervisor import GaveUp, ProcessTree, all_ready
 from tests.support.process_tree import STUBBORN, ConsoleLines, children, interrupt, python, run, server, until
 from tests.support.processes import wait_until
@@ -197,7 +196,6 @@ def test_changes_of_the_readiness_are_shown(
     tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "HEALTH_SECONDS", 0.01)
-    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
 
     async def grow(tree: ProcessTree) -> None:
         (web,) = tree.start(server("web", tmp_path / "journal"))
@@ -212,24 +210,21 @@ def test_changes_of_the_readiness_are_shown(
     assert [text[:9].rstrip(" 0123456789.s") for text in console.of("web")] == ["✓", "not ready", "✓"]
 
 
-def test_late_children_are_named_once_with_their_url(
-    tmp_path: Path, console: ConsoleLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(STARTING, "no_broker", "Kafka is still starting")
+def test_late_children_are_named_once_with_their_url(tmp_path: Path, console: ConsoleLines) -> None:
     journal = tmp_path / "journal"
     late = server("connect", journal, "never ready")
 
     async def grow(tree: ProcessTree) -> None:
         started = tree.start(server("worker", journal), late)
         await all_ready(started[:1])
-        await until(lambda: started[1].trouble == "Kafka is still starting")
+        await until(lambda: started[1].trouble == "Kafka does not answer")
         assert await all_ready(started, 0.01) == started[1:]
         started[1].report_trouble()
         started[1].report_trouble()
         interrupt()
 
     run(tmp_path, console, grow)
-    assert console.of("connect") == [f"waiting: Kafka is still starting → {late.address('/readyz')}"]
+    assert console.of("connect") == [f"waiting: Kafka does not answer → {late.address('/readyz')}"]
 
 
 def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, console: ConsoleLines) -> None:
