@@ -15,7 +15,7 @@ from click.testing import Result
 from connectors.sdk.reread import last_reread_ms
 from connectors.sdk.runner import configure
 from streams.kafka.ports import free_port
-from tests.support.commands import run
+from tests.support.commands import error, run
 from tests.support.demarches_server import serving_dossiers
 
 
@@ -134,18 +134,15 @@ class TestCheck:
 
     def test_unreadable_file_exits_with_2(self) -> None:
         configure_logs(siege="asterisk")
-        for error in ("is not there: is the path right?", "is a directory, not a file"):
-            result = command("check", "siege")
-            assert (result.exit_code, f"accueil: queue_log {error}\n" in result.stderr) == (2, True)
+        for reason in ("is not there: is the path right?", "is a directory, not a file"):
+            assert f"accueil: queue_log {reason}\n" in error("connectors", "check", "siege")
             Path("queue_log").mkdir(exist_ok=True)
 
     def test_port_in_use_exits_with_2(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             configure_webhooks(guichets=port)
-            result = command("check", "guichets")
-        assert result.exit_code == 2
-        assert f"127.0.0.1:{port}" in result.stderr
+            assert f"127.0.0.1:{port}" in error("connectors", "check", "guichets")
 
     def test_refused_secret_exits_with_2(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "un-autre-jeton")
@@ -154,10 +151,9 @@ class TestCheck:
                 f'[connectors.aides]\nconnector = "demarches"\nurl = "{server.url}"\ntoken_env = "TOKEN"\n'
                 "procedures.48210 = {}\n"
             )
-            result = command("check", "aides")
-        assert result.exit_code == 2
-        assert "refuses the token (403)" in result.stderr
-        assert "un-autre-jeton" not in result.output
+            refusal = error("connectors", "check", "aides")
+        assert "refuses the token (403)" in refusal
+        assert "un-autre-jeton" not in refusal
 
     def test_check_does_not_read_the_source_of_a_running_instance(self) -> None:
         configure_logs(siege="asterisk")
@@ -183,22 +179,19 @@ class TestCheck:
         configure_logs(siege="asterisk")
         with Path("accueil.toml").open("a") as settings:
             settings.write('sektor = "social"\n')
-        result = command("check", "siege")
-        assert result.exit_code == 2
-        assert "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?" in result.stderr
-        assert command("check", "seige").stderr.endswith("did you mean siege?\n")
+        hint = "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?"
+        assert hint in error("connectors", "check", "siege")
+        assert error("connectors", "check", "seige").endswith("did you mean siege?\n")
 
     def test_instances_with_the_same_port_or_file_are_refused(self) -> None:
         configure_webhooks(guichets=9000, kiosque=9000, ailleurs=9001)
         for name in ("guichets", "kiosque"):
-            result = command("check", name)
             other = ({"guichets", "kiosque"} - {name}).pop()
-            assert result.exit_code == 2
-            assert result.stderr.removeprefix("accueil: settings: accueil.toml\n") == (
-                f"accueil: accueil.toml: connectors.{name}.port and connectors.{other}.port listen on the same port\n"
-            )
+            conflict = f"connectors.{name}.port and connectors.{other}.port listen on the same port\n"
+            assert error("connectors", "check", name).endswith(f"\naccueil: accueil.toml: {conflict}")
         configure_logs(siege="asterisk", annexe="asterisk")
-        assert "connectors.siege.path and connectors.annexe.path are the same" in command("check", "siege").stderr
+        conflict = "connectors.siege.path and connectors.annexe.path are the same"
+        assert conflict in error("connectors", "check", "siege")
 
     def test_instance_is_checked_even_if_others_are_invalid(self) -> None:
         configure_webhooks(guichets=0, kiosque=-1)
@@ -256,15 +249,13 @@ class TestReread:
     def test_reread_refuses_running_and_push_connectors(self) -> None:
         self.read_once()
         with configure("siege", "asterisk", {"path": "queue_log"}).locked(Path("accueil-data/connectors")):
-            running = command("reread", "siege", "--yes")
-        assert (running.exit_code, "is in use by another process: stop it first" in running.stderr) == (2, True)
+            assert "is in use by another process: stop it first" in error("connectors", "reread", "siege", "--yes")
         Path("queue_log").unlink()
-        away = command("reread", "siege", "--yes")
-        assert (away.exit_code, "queue_log is not there" in away.stderr) == (2, True)
+        assert "queue_log is not there" in error("connectors", "reread", "siege", "--yes")
         assert (self.HOME / "cursor-1.json").exists()
         configure_webhooks(guichets=0)
-        sent = command("reread", "guichets", "--yes")
-        assert (sent.exit_code, "sends its records only once; they cannot be read again" in sent.stderr) == (2, True)
+        reason = "sends its records only once; they cannot be read again"
+        assert reason in error("connectors", "reread", "guichets", "--yes")
 
 
 class TestDocs:
@@ -274,6 +265,5 @@ class TestDocs:
         assert "| `inbox` | chemin | *obligatoire* | Dossier" in command("docs", "mailroom").stdout
 
     def test_docs_names_an_unknown_connector(self) -> None:
-        result = command("docs", "asterix")
-        assert result.exit_code == 2
-        assert result.stderr.startswith("accueil: no connector 'asterix' is installed; there are: asterisk")
+        hint = "accueil: no connector 'asterix' is installed; there are: asterisk"
+        assert error("connectors", "docs", "asterix").startswith(hint)

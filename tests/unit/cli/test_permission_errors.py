@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streams.cli.main import main
-from tests.support.commands import run
+from tests.support.commands import error, run
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_data_of_another_account_gives_one_line(
 
     for name in ("stat", "open"):
         monkeypatch.setattr(Path, name, partialmethod(partial(refuse, getattr(Path, name))))
+    words = "permission denied: run the command as the account that runs Accueil"
     done = run(*command)
     assert done.exit_code == 2
-    words = "permission denied: run the command as the account that runs Accueil"
     assert re.fullmatch(rf"accueil: {re.escape(str(closed))}/\S+: {words}\n", done.stderr)
 
 
@@ -54,6 +54,5 @@ def test_inaccessible_current_directory_is_named(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Path, "stat", refuse)
     for command in [("config", "check"), ("timeline", "show"), ("up",)]:
-        done = run(*command)
-        assert done.exit_code == 2
-        assert done.stderr.startswith(f"accueil: cannot search {tmp_path} for the settings file (permission denied): ")
+        reason = f"cannot search {tmp_path} for the settings file (permission denied): "
+        assert error(*command).startswith(f"accueil: {reason}")
