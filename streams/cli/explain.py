@@ -1,5 +1,6 @@
 """`accueil explain`: numerator and denominator of a figure, with the contacts and events it counts."""
 
+import time
 from collections.abc import Collection
 from datetime import datetime, timedelta, tzinfo
 from json import dumps
@@ -99,19 +100,20 @@ def command(settings: Settings, /, *, figure: str | None, limit: int, events: bo
     _check_channels(figure, formula, channels)
     query = FigureQuery(channels, options["site"], options["service"], options["queue"], since, until)
     with kafka_errors():
-        counted, dimensions, in_time = _count(settings, formula, query)
+        counted, dimensions = _count(settings, formula, query)
         _check_dimensions(settings, query, dimensions)
         shown = counted[:limit]
         events_by_contact = {}
         if events:
             cluster = find_readable_cluster(settings, SOURCES.values())
             events_by_contact = read_events(*cluster, {fact.contact for fact in shown})
-    if not counted and not in_time:
+    days = settings.worker.keep_closed_days
+    if not counted and until is not None and until < time.time() - days * 86_400:
         click.echo(
             _(
                 "no facts for {span}: closed contacts are kept for {days} days (worker.keep_closed_days)",
                 span=span,
-                days=settings.worker.keep_closed_days,
+                days=days,
             ),
             err=True,
         )
@@ -205,27 +207,22 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
             check_known(option, value, names)
 
 
-def _count(
-    settings: Settings, formula: FigureFormula, query: FigureQuery
-) -> tuple[list[Counted], set[Dimensions], bool]:
-    """Return the counted facts; and, regardless of the filters, all dimensions, and whether a past fact is in the period."""
+def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], set[Dimensions]]:
+    """Return the counted facts, and the dimensions of all facts."""
     counted: dict[str, list[Counted]] = {}
-    dimensions, in_period = set[Dimensions](), FigureQuery(since=query.since, until=query.until)
-    in_time = False
+    dimensions = set[Dimensions]()
 
     def add(contact: str, row: Contact) -> bool:
-        nonlocal in_time
         counted.pop(contact, None)  # an earlier version of the row
         facts = [*counted_facts(row)]
         dimensions.update(fact.dimensions for fact in facts)
-        in_time = in_time or any(fact.start is not None and in_period.fits(fact) for fact in facts)
         judged = [Counted(contact, fact, *formula.judge(fact.name, fact.amount)) for fact in facts if query.fits(fact)]
         if own := [fact for fact in judged if fact.in_numerator or fact.in_denominator]:
             counted[contact] = own
         return False
 
     scan_contacts(*find_readable_cluster(settings, [CONTACTS]), add)
-    return sorted((fact for facts in counted.values() for fact in facts), key=_sort_key), dimensions, in_time
+    return sorted((fact for facts in counted.values() for fact in facts), key=_sort_key), dimensions
 
 
 def _sort_key(counted: Counted) -> tuple[float, float, str, CountedFact]:
