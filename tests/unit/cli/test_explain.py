@@ -170,7 +170,6 @@ def test_day_beyond_the_retention_gives_a_warning() -> None:
     none = explain("offered", "--day", "2020-01-01", "--channel", "call")
     assert (none.exit_code, none.stdout.splitlines()[0]) == (0, "offered, call, 2020-01-01: 0")
     assert none.stderr == "no facts for 2020-01-01: closed contacts are kept for 35 days (worker.keep_closed_days)\n"
-    assert explain("abandonment", "--day", MORNING, "--channel", "visit").stderr == ""
     assert explain("waiting", "--day", "2020-01-01", "--channel", "mail").stderr == ""
 
 
