@@ -1,6 +1,5 @@
 """`accueil dead-letters`: list, show and replay records that workers rejected."""
 
-import re
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
@@ -38,24 +37,6 @@ filters = filtered_by(
         help=_("Only this source topic (contact.call.v1 …)."),
     )
 )
-
-
-class PositionParam(click.ParamType):
-    """Partition and offset of a dead letter: `3:142`."""
-
-    name = "position"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: D102
-        if not re.fullmatch(r"\d+:\d+", value):
-            self.fail(
-                _(
-                    "{value!r} is no position: use partition:offset (3:142), as shown by accueil dead-letters list",
-                    value=value,
-                ),
-                param,
-                ctx,
-            )
-        return str(value)
 
 
 @click.group(cls=Group, help=_("Dead letters: records of Kafka that the workers rejected."))
@@ -104,7 +85,7 @@ def list_(
 
 
 @group.command(help=_("Show the origin and the reason of one dead letter."))
-@click.argument("position", metavar="PARTITION:OFFSET", type=PositionParam())
+@click.argument("position", metavar="PARTITION:OFFSET")
 @value_option
 @pass_settings
 def show(settings: Settings, position: str, *, value: bool) -> None:
@@ -138,7 +119,7 @@ def show(settings: Settings, position: str, *, value: bool) -> None:
 
 
 @group.command(help=_("Publish dead letters to their source topics again."))
-@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=PositionParam())
+@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1)
 @filters
 @replay_options
 @click.option("--again", is_flag=True, help=_("Include those already replayed."))
@@ -205,4 +186,4 @@ def _to_json(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
 
 
 def _describe_missing(positions: list[str]) -> str:
-    return _("no dead letter at ") + ", ".join(positions)
+    return _("no dead letter at {positions}: accueil dead-letters list shows positions", positions=", ".join(positions))

@@ -242,7 +242,7 @@ def _place(name: str, stored: StoredReject) -> str:
 
 
 def _describe_missing(places: list[str]) -> str:
-    return _("no rejected record at ") + ", ".join(places)
+    return _("no rejected record at {places}: accueil rejects list shows places", places=", ".join(places))
 
 
 def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:

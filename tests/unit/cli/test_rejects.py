@@ -209,4 +209,5 @@ def test_replay_needs_the_settings_of_the_connector() -> None:
 @pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
 def test_unknown_place_is_an_error(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
-    assert (result.exit_code, result.output) == (1, "accueil: no rejected record at siege:00000000\n")
+    error = "accueil: no rejected record at siege:00000000: accueil rejects list shows places\n"
+    assert (result.exit_code, result.output) == (1, error)
