@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.kafka.ports import free_port
 from tests.support.commands import run
 
 LINE = (
@@ -25,6 +26,7 @@ def test_missing_driver_names_the_setting_and_the_remedy(
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ACCUEIL_TIMELINE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
     monkeypatch.setitem(sys.modules, "psycopg", None)  # importing it raises ImportError
     done = run(*command)
     assert (done.exit_code, done.stderr.splitlines()[-1:]) == (2, [LINE])
