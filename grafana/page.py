@@ -51,8 +51,6 @@ class Page:
     refresh: str = "30s"
     since: str = "now/d"
     """Start of the initial time range, which ends now."""
-    without_navigation: bool = False
-    """True: draw no headings and links, for a wall."""
 
     def draw(self, language: Language) -> dashboard.Dashboard:
         """Return the dashboard in one language."""
@@ -81,8 +79,7 @@ class Page:
         return drawn
 
     def _draw_section(self, drawn: dashboard.Dashboard, number: int, section: Section, language: Language) -> None:
-        if not self.without_navigation:
-            drawn.with_row(dashboard.Row(section.title.in_language(language)).id(number))
+        drawn.with_row(dashboard.Row(section.title.in_language(language)).id(number))
         for panel_number, panel in enumerate(section.panels, start=number + 1):
             drawn.with_panel(panel.draw(Context(panel_number, language, self.scope.variables)))
 
@@ -101,7 +98,7 @@ class Page:
             for other in LANGUAGES
             if other != language
         ]
-        return [] if self.without_navigation else [pages, *others]
+        return [pages, *others]
 
 
 def encode(drawn: dashboard.Dashboard) -> str:

@@ -28,7 +28,6 @@ from streams.web.options import WebOptions
 
 if TYPE_CHECKING:
     from connectors.sdk.instance import Instance
-    from streams.web.app import DescribeMetrics
 
 BROKER_STOP_SECONDS: Final = 4.0
 """Longest wait for the broker to stop after SIGTERM."""
@@ -261,7 +260,7 @@ def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOption
     )
 
 
-def serve(settings: Settings, config: Path | None, describe_metrics: "DescribeMetrics") -> int:
+def serve(settings: Settings, config: Path | None) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`.
 
     Raises `OperatorError` if its port is not available, and `ConfigError` if the SLA file is invalid.
@@ -271,7 +270,7 @@ def serve(settings: Settings, config: Path | None, describe_metrics: "DescribeMe
 
     check_port(settings.web.host, settings.web.port, "web.port")
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
-    return 0 if serve_board(web_options(settings), policies, [policies], describe_metrics) else os.EX_SOFTWARE
+    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

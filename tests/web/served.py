@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from models.policies import Policies
-from streams.cli.metrics import describe_processes
 from streams.web.app import Server, create_app
 from streams.web.board.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
@@ -41,9 +40,7 @@ class Served:
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
         self.risks = AtRiskView()
-        app = create_app(
-            self.view, options, now=self.now, citizens=citizens, describe_metrics=describe_processes, risks=self.risks
-        )
+        app = create_app(self.view, options, now=self.now, citizens=citizens, risks=self.risks)
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
         self._listener = listen("127.0.0.1", port)

@@ -62,12 +62,3 @@ def test_board_without_figures(page: Page, language: str, theme: str) -> None:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("empty")
         axe.check(page)
-
-
-@LOOKS
-def test_metrics_page(board: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
-    axe.check(page)
-    page.picture(f"metrics-{language}-{theme}")
-    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", PHONE)
-    axe.check(page)

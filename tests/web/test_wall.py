@@ -172,11 +172,7 @@ def test_wall_without_figures_shows_what_it_waits_for(page: Page) -> None:
         axe.check(page)
 
 
-def test_wall_opens_by_url_or_from_the_board(busy: Served, page: Page) -> None:
-    page.open(f"{busy.url}/?wall&views=day&lang=en", WALL)
-    page.is_in("live")
-    assert page.driver.current_url == f"{busy.url}/wall?views=day&lang=en"
-    assert title(page) == "Calls today"
+def test_wall_opens_from_the_board(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?lang=fr", WALL)
     page.driver.find_element(By.CSS_SELECTOR, "nav a[href='/wall']").click()
     page.is_in("live")

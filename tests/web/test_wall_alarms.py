@@ -31,8 +31,6 @@ def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
         page.shows(waiting, "12")
         page.shows("#alert-list li", "■ Switchboard: 12 waiting")
         page.is_called("(1) Wall – Accueil du Département")
-        icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
-        assert icon == "/icon.svg?n=1&level=action"
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
         assert page.run("return document.querySelector('#announce').role") == "status", "a polite live region"
         for name in turn_all(page):

@@ -96,15 +96,6 @@ def test_no_table_of_the_board_is_cut_off_at_its_side(
     assert page.run(BESIDE_TABLES) == [[0, False]] * 3
 
 
-def test_metrics_page_does_not_scroll_sideways_on_a_phone(crowded: Served, page: Page) -> None:
-    page.open(f"{crowded.url}/metrics/help?lang=fr", PHONE)
-    beside = (
-        "return [...document.querySelectorAll('section, html')].filter((box) => box.scrollWidth > innerWidth).length"
-    )
-    assert page.run(beside) == 0
-    assert "Métriques exportées par accueil web" in page.text("main")
-
-
 UNDER = """
 return [...document.querySelectorAll("#rows tr:not(.channel)")]
   .map((row) => [row.querySelector("th"), row.querySelector(".state")].map((box) => box.getBoundingClientRect()))

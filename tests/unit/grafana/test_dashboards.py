@@ -36,13 +36,6 @@ def test_each_page_has_its_own_uid_in_both_languages() -> None:
             assert one["description"] != other["description"]
 
 
-def test_the_wall_is_one_screen() -> None:
-    wall = read(DASHBOARDS / "fr" / "wall.json")
-    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in wall["panels"])
-    assert 38 * lines <= 1080 - 80, "a line is 30 pixels with a gap of 8; above is a bar with variables"
-    assert all(panel["type"] != "row" for panel in wall["panels"])
-
-
 def test_each_query_uses_the_variables_of_its_page() -> None:
     for page in PAGES:
         business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
@@ -77,8 +70,8 @@ def test_french_texts_have_no_break_spaces() -> None:
         LocalizedText("Reçus : « 5 »", "Received: 5").in_language("fr")
         == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
     )
-    assert uid_of("wall", "fr") == "accueil-wall"
-    assert uid_of("wall", "en") == "accueil-wall-en"
+    assert uid_of("mail", "fr") == "accueil-mail"
+    assert uid_of("mail", "en") == "accueil-mail-en"
 
 
 def test_provisioning_matches_the_files_and_the_scrape_interval() -> None:

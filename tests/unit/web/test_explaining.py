@@ -1,9 +1,8 @@
-"""Tests of the explanations of figures, and of the icon."""
+"""Tests of the names of figures in `accueil explain`."""
 
 import tomllib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -19,7 +18,6 @@ from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.web.board.explain_names import EXPLAIN_NAMES
 from streams.web.board.payload import Board, make_message
-from streams.web.icon import PLAIN, draw_icon
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
 from tests.support.events import START, answered_call, make
@@ -170,26 +168,3 @@ def test_omitted_service_or_site_matches_all(filled: FilledBoard) -> None:
 
 def test_explain_names_exist_in_accueil_explain() -> None:
     assert {name for several in EXPLAIN_NAMES.values() for name in several} <= set(figure_names())
-
-
-def test_only_figures_of_agents_and_earlier_days_have_no_contacts() -> None:
-    agents = {f"queues_{name}" for name in ("available", "on_contact", "paused")}
-    assert {figure for figure, several in EXPLAIN_NAMES.items() if not several} == agents | {"queues_usual"}
-
-
-@pytest.mark.parametrize(("number", "shown"), [("1", "1"), ("9", "9"), ("10", "9+"), ("007", "7"), ("999999", "9+")])
-@pytest.mark.parametrize("level", ["attention", "action"])
-def test_icon_shows_the_number(number: str, shown: str, level: str) -> None:
-    icon = ET.fromstring(draw_icon(number, level))
-    assert [text.text for text in icon.iter("{http://www.w3.org/2000/svg}text")] == [shown]
-
-
-def test_each_level_has_its_own_shape() -> None:
-    assert draw_icon("3", "attention") != draw_icon("3", "action")
-
-
-@pytest.mark.parametrize(
-    ("number", "level"), [("", ""), ("0", "action"), ("3", "x"), ("<b>", "action"), ("-1", "action"), ("٣", "action")]
-)
-def test_invalid_number_or_level_returns_the_plain_icon(number: str, level: str) -> None:
-    assert draw_icon(number, level) == PLAIN

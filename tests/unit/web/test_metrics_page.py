@@ -1,25 +1,20 @@
 """Tests of the metrics reference page: up to date, and complete."""
 
 import re
-from zoneinfo import ZoneInfo
 
 import promql_parser
 import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
-from starlette.testclient import TestClient
 
 from connectors.sdk.metrics import Metrics
 from streams.cli import metrics as metrics_cli
 from streams.cli.metrics import command, describe_processes
 from streams.engine.metrics import REGISTRY
-from streams.web.app import create_app
 from streams.web.metrics import descriptions
 from streams.web.metrics.descriptions import KPIS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.metrics.reference_page import MetricDescription, write_markdown
-from streams.web.options import WebOptions
-from streams.web.view import FiguresView
 from tests.support.prometheus import DEPLOYED
 from tests.unit.web.exported import NOON, Exported, fill
 from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
@@ -108,15 +103,3 @@ def test_cells_are_escaped() -> None:
     odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
-
-
-@pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
-def test_board_serves_the_page(language: str, word: str) -> None:
-    view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
-    app = create_app(view, WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
-    with TestClient(app) as client:
-        answer = client.get("/metrics/help", params={"lang": language})
-    assert answer.status_code == 200
-    assert f"<h1>{word}</h1>" in answer.text
-    assert [name for name in NAMES if f'id="{name}"' not in answer.text] == []
-    assert "style=" not in answer.text
