@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.samples import Sample
 
 from models.events import FeedbackScale
+from models.locale import N_
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, new_figure
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
@@ -22,6 +23,10 @@ DIMENSION_LABELS: Final = Dimensions._fields
 
 CORRECTED_SUFFIX: Final = "_corrected"
 """Suffix of a metric that holds the corrected counts of another one."""
+CORRECTION: Final = N_("Counts of {name} that later events corrected; {name} still contains them.")
+"""Help text of such a metric; `name` is the other one."""
+CORRECTED_NOTE: Final = N_(" Includes corrected counts, which {name} exports.")
+"""End of the help text of the other one; `name` is the metric with the suffix."""
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
@@ -199,14 +204,9 @@ class Counted(FigureMeasure):
     def documentation(self) -> str:
         """Help text, which mentions the correction metric if there is one."""
         if self.is_correction:
-            other = f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}"
-            return f"Counts of {other} that later events corrected; {other} still contains them."
-        note = (
-            f" Includes corrected counts, which {self.name}{CORRECTED_SUFFIX}{self.suffix} exports."
-            if self.has_corrected
-            else ""
-        )
-        return f"{self.about}{note}"
+            return CORRECTION.format(name=f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}")
+        note = CORRECTED_NOTE.format(name=f"{self.name}{CORRECTED_SUFFIX}{self.suffix}")
+        return f"{self.about}{note}" if self.has_corrected else self.about
 
     def select_figures(self, rows: FigureRows) -> Figures:
         """Return the cumulative figures, or the corrected counts for a correction metric."""
@@ -239,7 +239,7 @@ class Numbers(FigureMeasure):
 
 
 @dataclass(frozen=True, slots=True)
-class Counter(Numbers, Counted):
+class CounterMeasure(Numbers, Counted):
     """A counter by dimensions."""
 
     reads: ReadByChannel
@@ -256,7 +256,7 @@ class Counter(Numbers, Counted):
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge(Numbers):
+class GaugeMeasure(Numbers):
     """A gauge of current stocks or of today's counts."""
 
     name: str
@@ -276,7 +276,7 @@ class Gauge(Numbers):
 
 
 @dataclass(frozen=True, slots=True)
-class WindowGauge(Measure[WindowKey]):
+class WindowMeasure(Measure[WindowKey]):
     """A gauge of the feedback in a window."""
 
     name: str
@@ -312,7 +312,7 @@ class WindowGauge(Measure[WindowKey]):
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram(Counted):
+class HistogramMeasure(Counted):
     """A histogram of durations in seconds."""
 
     duration: str
@@ -349,7 +349,7 @@ class Histogram(Counted):
 
 
 @dataclass(frozen=True, slots=True)
-class Scores(Counted):
+class ScoresMeasure(Counted):
     """A histogram of survey scores, by scale."""
 
     scales: tuple[FeedbackScale, ...]

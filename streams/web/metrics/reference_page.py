@@ -15,7 +15,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.metrics import sample_figures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS, TEXTS, MetricText
-from streams.web.metrics.measure import CORRECTED_SUFFIX
+from streams.web.metrics.measure import CORRECTED_NOTE, CORRECTED_SUFFIX, CORRECTION
 from streams.web.options import WebOptions
 
 OPEN_LABELS: Final = frozenset(
@@ -77,17 +77,15 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list
 
 def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> MetricDescription:
     suffix = SUFFIXES.get(metric.type, "")
-    note = (
-        f" Garde les comptes corrigés ensuite ; {metric.name}{CORRECTED_SUFFIX}{suffix} les donne à part."
-        if has_corrected
-        else ""
-    )
+    values = {"name": f"{metric.name}{CORRECTED_SUFFIX}{suffix}"} if has_corrected else {}
+    note = CORRECTED_NOTE if has_corrected else ""
+    about = metric.documentation.removesuffix(note.format(**values))
     return MetricDescription(
         f"{metric.name}{suffix}",
         metric.type,
         _labels_of(metric) if text.labels is None else text.labels,
         metric.documentation,
-        f"{text.french}{note}",
+        (text.french or translate(about, "fr")) + translate(note, "fr", **values),
         text.formula,
         _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
     )
@@ -101,7 +99,7 @@ def _describe_correction(metric: Metric) -> MetricDescription:
         metric.type,
         dict.fromkeys(_labels_of(metric), ()),
         metric.documentation,
-        f"Comptes de {other}{suffix} corrigés ensuite ; {other}{suffix} les garde.",
+        translate(CORRECTION, "fr", name=f"{other}{suffix}"),
         N_("true count = {counter} − {corrected}"),
         (),
         {"counter": f"{other}{suffix}", "corrected": f"{metric.name}{suffix}"},
