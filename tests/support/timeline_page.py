@@ -78,7 +78,7 @@ class Served:
         except httpx.TransportError:
             return False
 
-    def ask(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
+    def post(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {secret}"}
         return httpx.post(f"{self.url}{path}", json={"purpose": "contact", **body}, headers=headers)
 
@@ -99,7 +99,7 @@ class Served:
         self.timeline.write([*entries_of(events), *further])
 
     @property
-    def written(self) -> bytes:
+    def all_files(self) -> bytes:
         """Return the content of all files: databases, audit, logs."""
         return b"".join(path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
 

@@ -14,7 +14,7 @@ ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 WALL, DESK, PHONE = (1920, 1080), (1280, 800), (390, 844)
 PORTRAIT = (1080, 1920)
 LAPTOP, TABLET, SMALL_TABLET = (1366, 768), (820, 1180), (768, 1024)
-LOOKS = pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+LANGUAGES_AND_THEMES = pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
 """Combinations of theme and language. Colours do not depend on the language, so not all pairs are needed."""
 WATCH = """
 window.violations = [];
@@ -22,7 +22,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 """
 
 
-BESIDE = """
+OUTSIDE_WINDOW = """
 const wide = document.documentElement.clientWidth;
 return [...document.body.querySelectorAll("main *, header *, footer *")]
   .filter((element) => element.checkVisibility() && !element.closest("thead, .unseen, .skip, .u-wrap"))
@@ -57,7 +57,7 @@ return poor;
 """Script for the texts without enough contrast (WCAG 2.2, 1.4.3)."""
 
 
-def keep(driver: webdriver.Chrome, name: str, **how: Any) -> None:
+def save_screenshot(driver: webdriver.Chrome, name: str, **how: Any) -> None:
     """Store a screenshot; `how` are further options of the DevTools protocol."""
     ARTIFACTS.mkdir(exist_ok=True)
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": True, **how})
@@ -87,23 +87,23 @@ class Page:
     def run(self, script: str) -> Any:
         return self.driver.execute_script(script)  # type: ignore[no-untyped-call]
 
-    def shows(self, selector: str, text: str) -> None:
+    def wait_for_text(self, selector: str, text: str) -> None:
         wait_until(lambda: self.text(selector) == text, f"{text!r} in {selector}")
 
-    def is_called(self, title: str) -> None:
+    def wait_for_title(self, title: str) -> None:
         wait_until(lambda: self.driver.title == title, f"the title {title!r}")
 
-    def is_in(self, state: str) -> None:
+    def wait_for_state(self, state: str) -> None:
         wait_until(lambda: self.state() == state, f"the state {state}")
 
-    def picture(self, name: str) -> None:
-        keep(self.driver, f"board-{name}")
+    def screenshot(self, name: str) -> None:
+        save_screenshot(self.driver, f"board-{name}")
 
     def requests(self) -> list[str]:
         """Return the URLs of all requests since `open`."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 
-    def assert_quiet(self) -> None:
+    def assert_no_errors(self) -> None:
         assert self.driver.get_log("browser") == []
         assert self.run("return window.violations") == []

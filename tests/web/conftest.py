@@ -15,7 +15,7 @@ from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
-from tests.web.timeline import HOUSE, Desk
+from tests.web.timeline import HOUSE, TimelineWindow
 from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
@@ -75,7 +75,7 @@ def page(driver: webdriver.Chrome) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[Served]:
+def full_wall() -> Iterator[Served]:
     """A wall on which all views are present and full."""
     with organisation() as served:
         fill_views(served)
@@ -97,5 +97,5 @@ def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_pag
 
 
 @pytest.fixture
-def desk(page: Page, timelines: timeline_page.Served) -> Desk:
-    return Desk(page, timelines)
+def timeline(page: Page, timelines: timeline_page.Served) -> TimelineWindow:
+    return TimelineWindow(page, timelines)

@@ -11,11 +11,11 @@ from tests.web.served import Served
 AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
 
 
-def stay_live(served: Served) -> None:
+def refresh_figures(served: Served) -> None:
     now = served.now()
     served.worker.progress(now, event_at=milliseconds(now - timedelta(seconds=4)))
 
 
-def be_live(served: Served, page: Page) -> None:
+def wait_until_live(served: Served, page: Page) -> None:
     """Wait for the live board: on a busy machine, figures become stale before a page is ready."""
-    wait_until(lambda: (stay_live(served), page.state() == "live")[1], "the board to be live")
+    wait_until(lambda: (refresh_figures(served), page.state() == "live")[1], "the board to be live")

@@ -80,7 +80,7 @@ class Worker:
     def left(self, place: Dimensions, at: datetime, reason: str) -> None:
         self._count(place, at, {QUEUE_SCHEMA.index["offered"]: 1, QUEUE_SCHEMA.index[f"left_{reason}"]: 1})
 
-    def took_back(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
+    def correct(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
         """Correct a counted fact, of `amount` seconds if it had a duration."""
         figure_schema = FIGURE_SCHEMAS[place.channel]
         index = figure_schema.index[name]

@@ -329,7 +329,7 @@ def test_tiny_chunks_do_not_block_other_clients(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", ["board", "health", "desk", "api"], indirect=True)
-def test_clients_that_do_not_read_hold_little(target: Target) -> None:
+def test_clients_that_do_not_read_use_little_memory(target: Target) -> None:
     """Each connection pipelines many requests and reads no response."""
     path = {"board": b"/wall", "desk": b"/agent", "api": b"/metrics", "health": b"/metrics"}[target.name]
     request = target.head(method=b"GET", path=path)

@@ -19,7 +19,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.web import axe
-from tests.web.browser import BESIDE, DESK, PHONE, Page
+from tests.web.browser import DESK, OUTSIDE_WINDOW, PHONE, Page
 from tests.web.rows import MAIL, OPINION, SOCIAL, Worker
 
 WEEKS = 6
@@ -91,11 +91,11 @@ def test_yesterday_is_written_and_shown(
         axe.check(page)
         assert page.run("return document.documentElement.scrollWidth") <= size[0]
     page.open((tmp_path / "reports" / names[0]).as_uri(), DESK)
-    assert page.run(BESIDE) == []
+    assert page.run(OUTSIDE_WINDOW) == []
     assert page.run("return document.querySelectorAll('.bars rect').length") == 2 * 24
     assert "90,0" in page.text("#csat ~ .wide")
-    page.picture("report")
-    page.assert_quiet()
+    page.screenshot("report")
+    page.assert_no_errors()
     printed = page.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     paper = PdfReader(io.BytesIO(base64.b64decode(printed["data"])))
     assert len(paper.pages) <= 3

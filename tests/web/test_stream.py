@@ -58,7 +58,7 @@ def test_listener_gets_the_board_immediately_and_then_changes(served: Served) ->
             assert int(event["id"]) > int(first["id"])
 
 
-def test_many_changes_make_few_messages_and_the_last_one_is_right(served: Served) -> None:
+def test_many_changes_make_few_messages_and_the_last_has_all_of_them(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         for _ in range(3000):
@@ -85,7 +85,7 @@ def test_clock_is_sent_without_the_board_when_nothing_changes() -> None:
         assert messages[-1]["clock"]["state"] == "silent"
 
 
-def test_disconnected_listener_is_forgotten_and_no_listener_costs_nothing(served: Served) -> None:
+def test_board_is_not_made_without_listeners(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         assert served.broadcaster._listeners == 1
@@ -136,12 +136,12 @@ def test_number_of_open_boards_is_limited(caplog: pytest.LogCaptureFixture) -> N
     ]
 
 
-def test_the_server_stops_with_open_streams(served: Served) -> None:
+def test_server_stops_with_open_streams(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         served.stop()
         with pytest.raises(EOFError):
-            listener.run_out()
+            listener.read_to_end()
 
 
 def test_api_and_stream_send_the_same_board(served: Served) -> None:
@@ -154,7 +154,7 @@ def test_api_and_stream_send_the_same_board(served: Served) -> None:
     assert [queue["queue"] for queue in asked["queues"]] == [SOCIAL.queue, ROADS.queue]
 
 
-def test_ready_means_current_figures(served: Served) -> None:
+def test_readyz_reports_whether_figures_are_current(served: Served) -> None:
     def ask() -> tuple[int, str]:
         answer = httpx.get(f"{served.url}/readyz")
         return answer.status_code, answer.text.strip()
@@ -180,7 +180,7 @@ def test_server_stops_when_the_board_cannot_be_made(served: Served, caplog: pyte
     assert "making the board failed" in caplog.text
 
 
-def test_organisation_may_have_an_english_name() -> None:
+def test_page_shows_the_english_name_of_the_organisation() -> None:
     with serving(replace(OPTIONS, title_en="House")) as served:
         titles = [httpx.get(f"{served.url}/", params={"lang": lang}).text.split("h1>")[1] for lang in ("fr", "en")]
     assert titles == ["Maison &lt;test&gt;</", "House</"]

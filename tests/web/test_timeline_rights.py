@@ -20,7 +20,7 @@ from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, to
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import CONTRASTS, PHONE, Page
-from tests.web.timeline import Desk
+from tests.web.timeline import TimelineWindow
 
 pytestmark = pytest.mark.browser
 
@@ -55,99 +55,107 @@ def works(tmp_path: Path) -> Iterator[Works]:
 
 
 @pytest.fixture
-def desk(page: Page, works: Works) -> Desk:
-    return Desk(page, works)
+def timeline(page: Page, works: Works) -> TimelineWindow:
+    return TimelineWindow(page, works)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_export_is_downloaded_as_a_file(desk: Desk, works: Works, tmp_path: Path, theme: str) -> None:
+def test_export_is_downloaded_as_a_file(timeline: TimelineWindow, works: Works, tmp_path: Path, theme: str) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
-    desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
-    desk.open(theme=theme).sign_in().ask(NUMBER)
-    axe.check(desk.page)
-    desk.picture(f"rights-{theme}")
-    desk.tab_to(lambda at: at[0] == "export-button")
-    desk.press(Keys.ENTER)
-    desk.wait_for("#question[open]")
-    assert desk.focused[0] == "export-format"
-    assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in desk.text
-    axe.check(desk.page)
-    assert desk.page.run(CONTRASTS) == []
-    desk.screenshot(f"export-{theme}")
+    timeline.page.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)}
+    )
+    timeline.open(theme=theme).sign_in().search(NUMBER)
+    axe.check(timeline.page)
+    timeline.screenshot(f"rights-{theme}")
+    timeline.tab_to(lambda at: at[0] == "export-button")
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#question[open]")
+    assert timeline.focused[0] == "export-format"
+    assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in timeline.text
+    axe.check(timeline.page)
+    assert timeline.page.run(CONTRASTS) == []
+    timeline.screenshot_window(f"export-{theme}")
     assert works.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
-    desk.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
-    desk.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
-    desk.press(Keys.ENTER)
-    wait_until(lambda: [*files.glob("export-social-*.json")], "the file", 20, lambda: desk.text)
+    timeline.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    timeline.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
+    timeline.press(Keys.ENTER)
+    wait_until(lambda: [*files.glob("export-social-*.json")], "the file", 20, lambda: timeline.text)
     (file,) = files.glob("export-social-*.json")
     held = json.loads(file.read_text())
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    wait_until(lambda: f"Fichier {file.name} téléchargé." in desk.text, "that to be said")
+    wait_until(lambda: f"Fichier {file.name} téléchargé." in timeline.text, "that to be said")
     assert works.recorded()[-1]["operation"] == "export"
-    desk.page.assert_quiet()
+    timeline.page.assert_no_errors()
 
 
-def test_erasure_explains_its_effects_and_needs_confirmation(desk: Desk, works: Works, tmp_path: Path) -> None:
+def test_erasure_explains_its_effects_and_needs_confirmation(
+    timeline: TimelineWindow, works: Works, tmp_path: Path
+) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
-    desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
-    desk.open().sign_in().ask(NUMBER)
-    desk.tab_to(lambda at: at[0] == "erase-button")
-    desk.press(Keys.ENTER)
-    desk.wait_for("#question[open]")
-    assert "Cela ne peut être annulé. Les chiffres ne changent pas." in desk.text
-    why = desk.page.run("return document.getElementById('question-why').textContent")
-    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
-    assert desk.focused[0] == "erase-sure"
-    axe.check(desk.page)
-    desk.screenshot("erase")
-    desk.press(Keys.ENTER)
-    assert desk.is_there("#question[open]"), "nothing was confirmed"
-    desk.press(Keys.ESCAPE)
-    assert desk.focused[0] == "erase-button"
-    assert works.recorded()[-1]["operation"] == "look_up"
-    desk.press(Keys.ENTER, Keys.SPACE, Keys.ENTER)
-    desk.wait_for(".erasure")
-    assert desk.focused[0] == "erasure-title"
-    assert "Effacement en cours" in desk.text
-    assert "3 contacts. Tout n’est pas encore effacé." in desk.text
-    assert not desk.is_there(".facts")
-    axe.check(desk.page)
-    assert desk.is_there("#look-at-erasure")
-    desk.tab_to(lambda at: at[0] == "list-erasures")
-    desk.press(Keys.ENTER)
-    wait_until(
-        lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "the contacts and the open erasures", 20
+    timeline.page.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)}
     )
-    axe.check(desk.page)
-    desk.tab_to(lambda at: "Où en est-il" in at[2])
-    desk.press(Keys.ENTER)
-    desk.wait_for("#look-at-erasure")
+    timeline.open().sign_in().search(NUMBER)
+    timeline.tab_to(lambda at: at[0] == "erase-button")
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#question[open]")
+    assert "Cela ne peut être annulé. Les chiffres ne changent pas." in timeline.text
+    why = timeline.page.run("return document.getElementById('question-why').textContent")
+    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
+    assert timeline.focused[0] == "erase-sure"
+    axe.check(timeline.page)
+    timeline.screenshot_window("erase")
+    timeline.press(Keys.ENTER)
+    assert timeline.is_there("#question[open]"), "nothing was confirmed"
+    timeline.press(Keys.ESCAPE)
+    assert timeline.focused[0] == "erase-button"
+    assert works.recorded()[-1]["operation"] == "look_up"
+    timeline.press(Keys.ENTER, Keys.SPACE, Keys.ENTER)
+    timeline.wait_for(".erasure")
+    assert timeline.focused[0] == "erasure-title"
+    assert "Effacement en cours" in timeline.text
+    assert "3 contacts. Tout n’est pas encore effacé." in timeline.text
+    assert not timeline.is_there(".facts")
+    axe.check(timeline.page)
+    assert timeline.is_there("#look-at-erasure")
+    timeline.tab_to(lambda at: at[0] == "list-erasures")
+    timeline.press(Keys.ENTER)
+    wait_until(
+        lambda: "3 contacts" in timeline.text and timeline.is_there("#erasures-title"),
+        "the contacts and the open erasures",
+        20,
+    )
+    axe.check(timeline.page)
+    timeline.tab_to(lambda at: "Où en est-il" in at[2])
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#look-at-erasure")
     works.work()
-    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof", 60, lambda: desk.text)
-    assert desk.focused[0] == "erasure-title"
-    assert "les numéros de leurs contacts, pour que rien ne revienne" in desk.text
-    assert desk.page.run("return document.querySelectorAll('.erasure li').length") == 6
-    desk.tab_to(lambda at: at[0] == "save-proof")
-    desk.press(Keys.ENTER)
-    wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: desk.text)
+    wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", 60, lambda: timeline.text)
+    assert timeline.focused[0] == "erasure-title"
+    assert "les numéros de leurs contacts, pour que rien ne revienne" in timeline.text
+    assert timeline.page.run("return document.querySelectorAll('.erasure li').length") == 6
+    timeline.tab_to(lambda at: at[0] == "save-proof")
+    timeline.press(Keys.ENTER)
+    wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: timeline.text)
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
-    assert "Faits\n8, désormais 0" in desk.text
-    assert not desk.is_there("#look-at-erasure")
-    axe.check(desk.page)
-    assert desk.page.run(CONTRASTS) == []
-    desk.picture("erased")
-    desk.page.assert_quiet()
-    desk.page.driver.refresh()
-    desk.wait_for("#find-erasure:not([hidden])")
-    axe.check(desk.page)
-    desk.page.run("document.getElementById('erasure-id').focus()")
-    desk.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
-    wait_until(lambda: "Effacement prouvé" in desk.text, "the same by its number", 20, lambda: desk.text)
-    desk.ask(NUMBER)
-    assert "Rien n’est connu sous cet identifiant" in desk.trouble
+    assert "Faits\n8, désormais 0" in timeline.text
+    assert not timeline.is_there("#look-at-erasure")
+    axe.check(timeline.page)
+    assert timeline.page.run(CONTRASTS) == []
+    timeline.screenshot("erased")
+    timeline.page.assert_no_errors()
+    timeline.page.driver.refresh()
+    timeline.wait_for("#find-erasure:not([hidden])")
+    axe.check(timeline.page)
+    timeline.page.run("document.getElementById('erasure-id').focus()")
+    timeline.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
+    wait_until(lambda: "Effacement prouvé" in timeline.text, "the same by its number", 20, lambda: timeline.text)
+    timeline.search(NUMBER)
+    assert "Rien n’est connu sous cet identifiant" in timeline.trouble
 
 
 OTHER = "+33199000002"
@@ -158,76 +166,78 @@ window.fetch = (path, request) => path === held
 """
 
 
-def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(desk: Desk, works: Works) -> None:
+def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(timeline: TimelineWindow, works: Works) -> None:
     busy = "#search[aria-busy]"
-    desk.open().sign_in().ask(NUMBER)
-    desk.page.run("document.getElementById('erase-button').click()")
-    desk.wait_for("#question[open]")
-    desk.press(Keys.SPACE, Keys.ENTER)
-    desk.wait_for("#look-at-erasure")
-    desk.page.run("document.getElementById('erasure-id').focus()")
-    desk.press("0" * 32, Keys.ENTER)
-    desk.wait_for("#trouble[data-kind='not-known']")
+    timeline.open().sign_in().search(NUMBER)
+    timeline.page.run("document.getElementById('erase-button').click()")
+    timeline.wait_for("#question[open]")
+    timeline.press(Keys.SPACE, Keys.ENTER)
+    timeline.wait_for("#look-at-erasure")
+    timeline.page.run("document.getElementById('erasure-id').focus()")
+    timeline.press("0" * 32, Keys.ENTER)
+    timeline.wait_for("#trouble[data-kind='not-known']")
     works.work()
-    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof of the one that is shown", 60, lambda: desk.text)
-    desk.page.run(HOLD)
-    desk.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")
-    desk.wait_for(busy)
-    desk.page.run("document.getElementById('list-erasures').click()")
-    desk.wait_for("#erasures-title")
-    assert not desk.is_there(busy), "no request is pending"
-    desk.page.run("window.letGo()")
-    desk.page.run("document.getElementById('find-erasure').requestSubmit()")
-    desk.page.run("document.getElementById('list-erasures').click()")
+    wait_until(
+        lambda: "Effacement prouvé" in timeline.text, "the proof of the one that is shown", 60, lambda: timeline.text
+    )
+    timeline.page.run(HOLD)
+    timeline.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")
+    timeline.wait_for(busy)
+    timeline.page.run("document.getElementById('list-erasures').click()")
+    timeline.wait_for("#erasures-title")
+    assert not timeline.is_there(busy), "no request is pending"
+    timeline.page.run("window.letGo()")
+    timeline.page.run("document.getElementById('find-erasure').requestSubmit()")
+    timeline.page.run("document.getElementById('list-erasures').click()")
     wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the last answer")
-    assert desk.is_there("#erasures-title")
+    assert timeline.is_there("#erasures-title")
 
 
-def test_citizen_looked_up_during_an_erasure_stays_on_the_page(desk: Desk, works: Works) -> None:
-    desk.open().sign_in().ask(NUMBER)
-    desk.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
-    desk.page.run("document.getElementById('erase-button').click()")
-    desk.wait_for("#question[open]")
-    desk.press(Keys.SPACE, Keys.ENTER)
-    wait_until(lambda: desk.page.run("return Boolean(window.letGo)"), "the erasure that is asked for")
+def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: TimelineWindow, works: Works) -> None:
+    timeline.open().sign_in().search(NUMBER)
+    timeline.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
+    timeline.page.run("document.getElementById('erase-button').click()")
+    timeline.wait_for("#question[open]")
+    timeline.press(Keys.SPACE, Keys.ENTER)
+    wait_until(lambda: timeline.page.run("return Boolean(window.letGo)"), "the erasure that is asked for")
     other = works.pseudonym(IdentityKind.PHONE, OTHER)
     works.write(call("9", 300, other))
-    desk.ask(OTHER)
-    desk.page.run(
+    timeline.search(OTHER)
+    timeline.page.run(
         "window.seen = []; new MutationObserver(() => seen.push(Boolean(document.getElementById('erasure-title'))))"
         ".observe(document.getElementById('story'), { childList: true }); window.letGo()"
     )
     wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the answer")
     for _ in range(2):
-        desk.ask(OTHER)
-    assert not any(desk.page.run("return seen"))
-    assert desk.is_there("#story-title")
+        timeline.search(OTHER)
+    assert not any(timeline.page.run("return seen"))
+    assert timeline.is_there("#story-title")
 
 
-def test_actions_without_permission_are_not_offered(desk: Desk) -> None:
+def test_actions_without_permission_are_not_offered(timeline: TimelineWindow) -> None:
     for who in ("agent", "narrow"):
-        desk.open(PHONE).sign_in(who).ask(NUMBER)
-        assert desk.is_there(".facts")
-        assert not desk.is_there(".rights")
-        assert not desk.is_there("#find-erasure")
+        timeline.open(PHONE).sign_in(who).search(NUMBER)
+        assert timeline.is_there(".facts")
+        assert not timeline.is_there(".rights")
+        assert not timeline.is_there("#find-erasure")
 
 
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
-def test_timeline_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
-    desk.open().sign_in().ask(value, kind, "follow_up")
-    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
-    desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
-    desk.press(Keys.ENTER)
-    wait_until(lambda: desk.is_there("#story-title") and "open case" in desk.text, "the story in English")
-    wait_until(lambda: desk.focused[0] == "story-title", "the focus on it")
-    assert desk.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
-    assert desk.page.run("return purpose.value") == "follow_up"
-    assert desk.page.run("return Object.keys(sessionStorage).sort()") == [
+def test_timeline_is_shown_again_in_the_other_language(timeline: TimelineWindow, value: str, kind: str) -> None:
+    timeline.open().sign_in().search(value, kind, "follow_up")
+    timeline.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
+    timeline.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
+    timeline.press(Keys.ENTER)
+    wait_until(lambda: timeline.is_there("#story-title") and "open case" in timeline.text, "the story in English")
+    wait_until(lambda: timeline.focused[0] == "story-title", "the focus on it")
+    assert timeline.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
+    assert timeline.page.run("return purpose.value") == "follow_up"
+    assert timeline.page.run("return Object.keys(sessionStorage).sort()") == [
         "accueil.purpose",
         "accueil.token",
         "accueil.touched_at",
     ]
-    desk.page.driver.refresh()
-    desk.wait_for("#search")
-    assert not desk.is_there("#story-title")
-    desk.page.assert_quiet()
+    timeline.page.driver.refresh()
+    timeline.wait_for("#search")
+    assert not timeline.is_there("#story-title")
+    timeline.page.assert_no_errors()

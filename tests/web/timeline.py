@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
-from tests.web.browser import LAPTOP, Page, keep
+from tests.web.browser import LAPTOP, Page, save_screenshot
 
 HOUSE = {
     "title": "Accueil du Département",
@@ -28,13 +28,13 @@ FOCUSED = (
 )
 
 
-class Desk:
+class TimelineWindow:
     """The page with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
 
-    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "Desk":
+    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "TimelineWindow":
         self.page.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         )
@@ -54,13 +54,13 @@ class Desk:
             lambda: self.is_there(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
-    def sign_in(self, secret: str = "camille") -> "Desk":
+    def sign_in(self, secret: str = "camille") -> "TimelineWindow":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
         wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
         return self
 
-    def ask(self, value: str, kind: str = "phone", purpose: str = "contact") -> "Desk":
+    def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineWindow":
         """Search, and wait for the result."""
         self.page.run(
             f"kind.value = '{kind}'; purpose.value = '{purpose}'; document.getElementById('value').value = ''"
@@ -94,14 +94,14 @@ class Desk:
     def focused(self) -> list[str]:
         return [str(part) for part in self.page.run(FOCUSED)]
 
-    def picture(self, name: str) -> None:
+    def screenshot(self, name: str) -> None:
         """Store a screenshot of the whole page."""
         wide, high = self.page.run(
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
         clip = {"x": 0, "y": 0, "width": wide, "height": min(high, 2400), "scale": 1}
-        keep(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
+        save_screenshot(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
 
-    def screenshot(self, name: str) -> None:
+    def screenshot_window(self, name: str) -> None:
         """Store a screenshot of the visible area, for dialogs."""
-        keep(self.page.driver, f"timeline-{name}")
+        save_screenshot(self.page.driver, f"timeline-{name}")

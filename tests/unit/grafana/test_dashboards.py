@@ -12,7 +12,7 @@ from grafana.promql import wilson_bound
 from grafana.shared_panels import WAITING_THRESHOLDS
 from grafana.texts import LANGUAGES, LocalizedText
 from streams.web.options import QueueOptions
-from tests.support.dashboards import FILES, asked, panels, read, selectors
+from tests.support.dashboards import FILES, panel_queries, panels, read, selectors
 from tests.support.prometheus import DEPLOYED, RULES
 from tests.web.rows import SOCIAL
 
@@ -38,7 +38,9 @@ def test_each_page_has_its_own_uid_in_both_languages() -> None:
 
 def test_each_query_uses_the_variables_of_its_page() -> None:
     for page in PAGES:
-        business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
+        business = [
+            one for one in panel_queries(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr
+        ]
         assert all(f'{name}=~"${name}"' in one.expr for one in business for name in page.scope.variables)
 
 
@@ -46,7 +48,7 @@ def test_queries_use_existing_metrics_and_rules() -> None:
     pages = (DEPLOYED / "METRICS.md").read_text(encoding="utf-8")
     rules = "".join(path.read_text(encoding="utf-8") for path in RULES)
     known = {"up", "ALERTS", *re.findall(r"^\| `(\w+)`", pages, re.MULTILINE), *re.findall(r"record: (\S+)", rules)}
-    series = {found for path in FILES for one in asked(path) for found in selectors(one.query)}
+    series = {found for path in FILES for one in panel_queries(path) for found in selectors(one.query)}
     used = {re.sub(r"_(bucket|sum|count)$", "", re.split(r"[{ ]", one)[0]) for one in series}
     elsewhere = {one for one in used if one.startswith(("notify_", "timeline_", "api_"))}
     assert used - known == elsewhere, "the page is of the others"
@@ -56,7 +58,7 @@ def test_thresholds_are_the_defaults_of_the_board() -> None:
     assert QueueOptions(SOCIAL, "", "").waiting == WAITING_THRESHOLDS
 
 
-def test_bounds_of_a_share_are_those_of_wilson() -> None:
+def test_bounds_of_a_share_are_wilson_bounds() -> None:
     def bound(sign: Literal["+", "-"]) -> float:
         query = wilson_bound("0.7", "50", sign).replace("^", "**").replace("\n", " ")
         return float(eval(query, {"sqrt": sqrt}))

@@ -71,7 +71,7 @@ def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() -> None:
+def test_week_is_published_after_its_end_and_recontacts_after_their_window() -> None:
     people = [call(who, 1) for who in range(6)] + [call(who, 2) + call(who, 4, nth=1) for who in range(6, 12)]
     assert samples(view_of(people, MONDAY + 6)).get(("contact_citizens", ("week", "autonomie"))) is None
     week = samples(view_of(people, MONDAY + 7))
@@ -194,7 +194,7 @@ def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None
     assert view.disclosed_figures() is None
 
 
-def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_row_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
     view.apply_all(0, [(b"nonsense", b""), (dump_key(CitizenFigureKey("week", MONDAY, "x")), b"[")])
     assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
@@ -219,7 +219,7 @@ def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
         assert missing or not hides_sum
 
 
-def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
+def test_published_numbers_never_determine_a_small_number() -> None:
     """Even with the rule and the sum, each withheld number may also be one that is not small."""
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20

@@ -30,7 +30,7 @@ def today(snapshot: Snapshot, name: str = "offered") -> int:
     return sum(figure.counts[QUEUE_SCHEMA.index[name]] for figure in snapshot.today.values())
 
 
-def test_a_tombstone_removes_a_row() -> None:
+def test_tombstone_removes_a_row() -> None:
     view = view_at(NOON, partitions=2)
     worker, other = Worker(view, 0), Worker(view, 1)
     worker.offered(SOCIAL, NOON, 7)
@@ -188,7 +188,7 @@ def test_invalid_rows_do_not_stop_the_view(rows: list[tuple[bytes | None, bytes 
     assert today(view.snapshot(NOON)) == 2
 
 
-def test_a_row_that_cannot_be_read_is_counted() -> None:
+def test_unreadable_row_is_counted() -> None:
     view = view_at(NOON)
     view.apply(0, b"no json", b"1")
     view.apply(0, total_key(SOCIAL), b"[[1],[2]")
@@ -239,7 +239,7 @@ def _without_zeros(sums: object) -> dict[object, list[int]]:
     return {key: figure.counts for key, figure in sums.items() if any(figure.counts)}
 
 
-def test_no_snapshot_sees_half_a_step() -> None:
+def test_snapshot_never_contains_a_part_of_a_step() -> None:
     view = view_at(NOON)
     worker = Worker()
     steps = []
@@ -259,7 +259,7 @@ def test_no_snapshot_sees_half_a_step() -> None:
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_each_moment_is_within_its_day(moment: datetime) -> None:
+def test_each_time_is_within_its_civil_day(moment: datetime) -> None:
     day = Day.of(moment, PARIS)
     assert day.start <= moment.timestamp() < day.end
     assert day.start % 300 == day.end % 300 == 0

@@ -11,9 +11,20 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions
 from streams.web.options import WebOptions
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.browser import (
+    CONTRASTS,
+    DESK,
+    LANGUAGES_AND_THEMES,
+    LAPTOP,
+    OUTSIDE_WINDOW,
+    PHONE,
+    SMALL_TABLET,
+    TABLET,
+    WALL,
+    Page,
+)
 from tests.web.channels import DAY, OPTIONS, SERVICES, fill
-from tests.web.layout import ROOM, SMALLEST, UNFOLD, VISIBLE
+from tests.web.layout import OVERFLOW, SMALLEST_FONT, UNFOLD_ROWS, VISIBLE_RULES
 from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
 from tests.web.wall import organisation
@@ -29,13 +40,13 @@ ROWS = 1 + len(SERVICES) + 1
 @pytest.fixture(scope="module")
 def board() -> Iterator[Served]:
     """A board shared by the tests that do not change it."""
-    with organisation(is_promised=False, is_filled=True) as served:
+    with organisation(has_targets=False, is_filled=True) as served:
         yield served
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with organisation(is_promised=False) as served:
+    with organisation(has_targets=False) as served:
         yield served
 
 
@@ -56,66 +67,68 @@ def names(page: Page, body: str) -> list[str]:
     return list(page.run(f"return [...document.querySelectorAll('#{body} tr')].map((r) => r.children[0].textContent)"))
 
 
-GROUPS = """
+SHOWN_GROUPS = """
 const shown = (row) => [...row.querySelectorAll(".group")].filter((group) => group.checkVisibility()).length;
 return [...document.querySelectorAll("#services-rows tr")].map(shown);
 """
 
 
-@LOOKS
-def test_all_channels_fit_a_wall_without_scrolling(board: Served, page: Page, language: str, theme: str) -> None:
+@LANGUAGES_AND_THEMES
+def test_board_with_all_channels_fits_a_large_screen_without_scrolling(
+    board: Served, page: Page, language: str, theme: str
+) -> None:
     page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
-    page.is_in("live")
+    page.wait_for_state("live")
     board.worker.progress(board.now())
-    page.picture(f"channels-wall-{language}-{theme}")
+    page.screenshot(f"channels-wall-{language}-{theme}")
     assert len(names(page, "services-rows")) == ROWS
     assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
-    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
+    assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0]
     assert page.run("return document.querySelector('#chart canvas').width") > 300
-    assert page.run(SMALLEST) >= 13
+    assert page.run(SMALLEST_FONT) >= 13
     assert page.run(CONTRASTS) == []
-    page.assert_quiet()
+    page.assert_no_errors()
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK, (1120, 800)], ids=["1920", "1366", "1280", "1120"])
 def test_desk_screen_never_scrolls_sideways(board: Served, page: Page, size: tuple[int, int], language: str) -> None:
     page.open(f"{board.url}/?lang={language}&theme=light", size)
-    page.is_in("live")
-    page.picture(f"channels-{size[0]}-{language}")
-    wide, _, *boxes, cut = page.run(ROOM)
+    page.wait_for_state("live")
+    page.screenshot(f"channels-{size[0]}-{language}")
+    wide, _, *boxes, cut = page.run(OVERFLOW)
     assert (wide, cut) == (size[0], 0)
     assert boxes == [0, 0, 0, 0]
     page.run("scrollTo(0, document.documentElement.scrollHeight)")
     assert page.run("return document.querySelector('footer').getBoundingClientRect().bottom") <= size[1]
-    page.picture(f"channels-{size[0]}-{language}-end")
+    page.screenshot(f"channels-{size[0]}-{language}-end")
 
 
-@LOOKS
+@LANGUAGES_AND_THEMES
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_narrow_screen_shows_each_service_by_channel(
     board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     page.open(f"{board.url}/?lang={language}&theme={theme}", size)
-    page.is_in("live")
+    page.wait_for_state("live")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
-    assert page.run(BESIDE) == []
+    assert page.run(OUTSIDE_WINDOW) == []
     assert page.run(CONTRASTS) == []
     if size == PHONE:
-        page.run(UNFOLD)
-        assert page.run(BESIDE) == []
+        page.run(UNFOLD_ROWS)
+        assert page.run(OUTSIDE_WINDOW) == []
         assert page.run(CONTRASTS) == []
-    shown = page.run(GROUPS)
+    shown = page.run(SHOWN_GROUPS)
     assert shown[0] == 5, "all services together have all channels"
     assert 0 < shown[-1] < 5, "the last one has only letters"
-    page.picture(f"channels-{size[0]}-{language}-{theme}")
+    page.screenshot(f"channels-{size[0]}-{language}-{theme}")
     page.run("document.querySelector('#services').scrollIntoView()")
-    page.picture(f"channels-{size[0]}-{language}-{theme}-services")
+    page.screenshot(f"channels-{size[0]}-{language}-{theme}-services")
 
 
-def test_service_shows_flows_open_cases_and_feedback(board: Served, page: Page) -> None:
+def test_service_row_shows_flows_open_cases_and_feedback(board: Served, page: Page) -> None:
     page.open(f"{board.url}/?lang=fr", WALL)
-    page.is_in("live")
+    page.wait_for_state("live")
     listed = names(page, "services-rows")
     assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
     assert cells(page, listed.index("RSA et insertion")) == {
@@ -150,25 +163,25 @@ def test_service_shows_flows_open_cases_and_feedback(board: Served, page: Page) 
 
 def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
-    page.is_in("live")
+    page.wait_for_state("live")
     assert names(page, "rows")[0] == "Téléphone"
     assert names(page, "rows")[8:10] == ["Guichets", "CDAS Nord, guichet"]
     nord = Dimensions("visit", "nord", "accueil", "accueil")
     served.worker.stocks(nord, served.now() - timedelta(seconds=30), waiting=1)
     row = "#rows tr:nth-child(10)"
-    page.shows(f"{row} td.waiting", "1")
+    page.wait_for_text(f"{row} td.waiting", "1")
     assert page.text(f"{row} .state") == "● Normal", "no agent is missing where none was ever reported"
     assert page.text(f"{row} td.available") == "\N{EN DASH}"
     assert page.text("#tile-waiting .value") == "0", "tiles are the telephone's"
     served.worker.stocks(nord, served.now() - timedelta(seconds=1801), waiting=1)
-    page.shows(f"{row} .state", "■ Agir")
+    page.wait_for_text(f"{row} .state", "■ Agir")
     assert page.text("#tile-longest_wait .level .word") == "Normal"
     assert "Aux guichets : en 15" in page.text("#formula").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_figures_of_services_are_updated(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
-    page.is_in("live")
+    page.wait_for_state("live")
     assert not page.run("return document.querySelector('#services').checkVisibility()"), "no empty section"
     mail = Dimensions("mail", "siege", "rsa", "")
     served.worker.count(mail, served.now(), "received")
@@ -181,19 +194,19 @@ def test_figures_of_services_are_updated(served: Served, page: Page) -> None:
     served.worker.count(mail._replace(channel="email"), served.now(), received=5)
     wait_until(lambda: "Courriels: Reçus" in cells(page, 0), "the columns of a second channel")
     wait_until(lambda: cells(page, 0)["Courriels: Reçus"] == "5", "the e-mails of today")
-    page.assert_quiet()
+    page.assert_no_errors()
 
 
-def test_board_without_telephone_does_not_mention_calls(page: Page) -> None:
+def test_board_without_calls_hides_their_sections(page: Page) -> None:
     with serving(WebOptions(brokers="", stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
         served.worker.count(Dimensions("mail", "siege", "rsa", ""), served.now(), "received")
         for size in (WALL, PHONE):
             page.open(served.url, size)
-            page.is_in("live")
+            page.wait_for_state("live")
             for section in (".tiles", ".day", "#queues", "#quiet"):
                 assert not page.run(f"return document.querySelector('{section}').checkVisibility()"), section
-            page.picture(f"letters-only-{size[0]}")
+            page.screenshot(f"letters-only-{size[0]}")
 
 
 def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> None:
@@ -203,11 +216,11 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
     morning = AFTERNOON.replace(hour=9, minute=1)
 
     def quiet(options: WebOptions) -> Any:
-        with organisation(options, is_promised=False) as served:
+        with organisation(options, has_targets=False) as served:
             served.worker.offered(desk, morning)
             served.worker.count(mail, morning, "received")
             page.open(served.url, WALL)
-            page.is_in("live")
+            page.wait_for_state("live")
             return page.text("#quiet").replace("\N{NO-BREAK SPACE}", " ")
 
     assert quiet(options).startswith("▲ Aucune visite depuis 09:05. Si le service est ouvert, la source")
@@ -233,22 +246,22 @@ def test_age_has_a_useful_precision(board: Served, page: Page, language: str, ag
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_definitions_are_available_on_the_wall(board: Served, page: Page, theme: str) -> None:
+def test_definitions_open_without_moving_the_board(board: Served, page: Page, theme: str) -> None:
     page.open(f"{board.url}/?lang=fr&theme={theme}", WALL)
-    page.is_in("live")
-    assert page.run(VISIBLE) == []
+    page.wait_for_state("live")
+    assert page.run(VISIBLE_RULES) == []
     page.driver.find_element("css selector", "summary").click()
-    rules = page.run(VISIBLE)
+    rules = page.run(VISIBLE_RULES)
     for words in ("État", "Aucun agent", "Les taux", "Reçus = ", "Reçus, traités", "Satisfaits"):
         assert any(words in rule for rule, _, _ in rules), words
     assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "visible together"
-    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0], "nothing has moved"
+    assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0], "nothing has moved"
     assert page.run(CONTRASTS) == []
-    page.picture(f"channels-wall-definitions-{theme}")
-    page.assert_quiet()
+    page.screenshot(f"channels-wall-definitions-{theme}")
+    page.assert_no_errors()
 
 
-SHOWN = """
+SHOWN_CELLS = """
 return [...document.querySelectorAll("#rows tr, #services-rows tr")].map((row) => {
   const cells = [...row.querySelectorAll("td:not(.group)")].filter((cell) => cell.checkVisibility());
   return [row.firstChild.textContent, cells.length];
@@ -263,14 +276,14 @@ def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page
     served.worker.stocks(roads, served.now() - timedelta(seconds=200), waiting=6, agents_on_contact=1)
     served.worker.stocks(west, served.now() - timedelta(seconds=3000), waiting=4)
     page.open(f"{served.url}/?lang={language}", PHONE)
-    page.is_in("live")
-    page.picture(f"channels-390-folded-{language}")
+    page.wait_for_state("live")
+    page.screenshot(f"channels-390-folded-{language}")
     desks, _, _, _, _, telephone, first, *_ = rows = names(page, "rows")
     assert (desks, telephone) == (("Guichets", "Téléphone") if language == "fr" else ("Front desks", "Telephone"))
     assert rows[1] in {"CDAS Ouest, guichet", "Centre West, desk"}
     assert first in {"Routes", "Roads"}
     assert page.run("return document.documentElement.scrollHeight") < 5 * PHONE[1]
-    folded = page.run(SHOWN)
+    folded = page.run(SHOWN_CELLS)
     assert folded[6] == [first, 3], "its state, how many wait, and how long"
     assert folded[len(rows)][1] > 20, "the total row is unfolded"
     assert {shown for _, shown in folded[len(rows) + 1 :]} == {0}
@@ -278,28 +291,28 @@ def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page
     assert fold.aria_role == "button"
     assert fold.accessible_name.replace("\N{NO-BREAK SPACE}", " ") in {f"Détails : {rows[1]}", f"Details: {rows[1]}"}
     fold.click()
-    assert page.run(SHOWN)[1] == [rows[1], 16], "all of it"
+    assert page.run(SHOWN_CELLS)[1] == [rows[1], 16], "all of it"
     fold.click()
-    page.run(UNFOLD)
-    assert [name for name, shown in page.run(SHOWN) if not shown] == [desks, telephone], "these are headings"
-    page.picture(f"channels-390-unfolded-{language}")
-    page.assert_quiet()
+    page.run(UNFOLD_ROWS)
+    assert [name for name, shown in page.run(SHOWN_CELLS) if not shown] == [desks, telephone], "these are headings"
+    page.screenshot(f"channels-390-unfolded-{language}")
+    page.assert_no_errors()
 
 
 def test_unfolded_rows_stay_unfolded_when_a_channel_appears(served: Served, page: Page) -> None:
     for service in ("mdph", "rsa"):
         served.worker.count(Dimensions("mail", "siege", service, ""), AFTERNOON, received=7)
     page.open(f"{served.url}/?lang=fr", PHONE)
-    page.is_in("live")
+    page.wait_for_state("live")
     wait_until(lambda: len(names(page, "services-rows")) == 3, "both services")
-    page.run(UNFOLD)
+    page.run(UNFOLD_ROWS)
     served.worker.count(Dimensions("appointment", "siege", "rsa", ""), AFTERNOON, booked=5)
-    wait_until(lambda: page.run(GROUPS)[0] == 2, "appointments")
-    assert page.run(GROUPS) == [2, 1, 2]
+    wait_until(lambda: page.run(SHOWN_GROUPS)[0] == 2, "appointments")
+    assert page.run(SHOWN_GROUPS) == [2, 1, 2]
 
 
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
-def test_channel_with_history_being_read_is_named_and_others_stay_live(
+def test_board_names_a_channel_with_unread_history_and_keeps_others_live(
     served: Served, page: Page, size: tuple[int, int]
 ) -> None:
     fill(served.worker)
@@ -309,7 +322,7 @@ def test_channel_with_history_being_read_is_named_and_others_stay_live(
     )
     served.worker.progress(served.now(), history={"form": form, "mail": mail})
     page.open(served.url, size)
-    page.is_in("live")
+    page.wait_for_state("live")
     text = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
     assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in text
@@ -317,31 +330,31 @@ def test_channel_with_history_being_read_is_named_and_others_stay_live(
     assert page.text("#status .word") == "En direct en partie"
     assert page.text("#tile-waiting .level .word") == "Normal", "telephones are judged as ever"
     assert page.run(CONTRASTS) == []
-    page.picture(f"channels-incomplete-{size[0]}")
+    page.screenshot(f"channels-incomplete-{size[0]}")
     if size == WALL:
-        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
+        assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0]
     served.worker.progress(served.now())
-    page.shows("#status .word", "En direct")
+    page.wait_for_text("#status .word", "En direct")
     assert not page.run("return document.querySelector('#incomplete').checkVisibility()")
-    page.assert_quiet()
+    page.assert_no_errors()
 
 
-def test_desks_with_history_being_read_have_no_alerts(served: Served, page: Page) -> None:
+def test_desks_with_unread_history_have_no_alerts(served: Served, page: Page) -> None:
     nord = OPTIONS.queues[7].dimensions
     served.worker.offered(nord, served.now() - timedelta(hours=14))
     served.worker.stocks(nord, served.now() - timedelta(hours=14), waiting=1)
     served.worker.offered(OPTIONS.queues[0].dimensions, served.now())
     page.open(served.url, WALL)
     row = "#rows tr:nth-child(10)"
-    page.shows(f"{row} .state", "■ Agir")
+    page.wait_for_text(f"{row} .state", "■ Agir")
     assert "visite" in page.text("#quiet")
     served.worker.progress(served.now(), history={"visit": milliseconds(AFTERNOON - timedelta(hours=14))})
-    page.shows("#status .word", "En direct en partie")
+    page.wait_for_text("#status .word", "En direct en partie")
     assert page.text(f"{row} .state") == page.text(f"{row} td.longest") == "\N{EN DASH}", "nobody knows"
     assert page.text(f"{row} td.waiting") == "1"
     assert page.run(f"return document.querySelector('{row}').dataset.level") == "normal"
     assert page.text("#rows tr:nth-child(2) .state") == "○ Au repos", "telephones are judged as ever"
     assert not page.run("return document.querySelector('#quiet').checkVisibility()")
     served.worker.progress(served.now())
-    page.shows(f"{row} .state", "■ Agir")
-    page.assert_quiet()
+    page.wait_for_text(f"{row} .state", "■ Agir")
+    page.assert_no_errors()

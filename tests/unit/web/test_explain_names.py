@@ -116,7 +116,7 @@ def filled() -> FilledBoard:
     return filled
 
 
-def test_command_of_the_promises_card_lists_what_it_counts(filled: FilledBoard) -> None:
+def test_command_of_the_sla_card_lists_the_counted_contacts(filled: FilledBoard) -> None:
     standing = [status for status in filled.board().promises.standing if status.channel not in ("call", "visit")]
     channels = {status.channel for status in standing}
     assert channels == {"mail", "email"}
@@ -130,7 +130,7 @@ def test_command_of_the_promises_card_lists_what_it_counts(filled: FilledBoard) 
     assert filled.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 
 
-def test_command_of_the_last_half_hour_lists_what_it_counts(filled: FilledBoard) -> None:
+def test_command_of_the_last_half_hour_lists_the_counted_contacts(filled: FilledBoard) -> None:
     board = filled.board()
     assert (board.recent.since, board.recent.until) == ("2025-03-03T11:35+01:00", "2025-03-03T12:05+01:00")
     since, until = (int(datetime.fromisoformat(at).timestamp()) for at in (board.recent.since, board.recent.until))
@@ -147,7 +147,7 @@ def test_command_of_the_last_half_hour_lists_what_it_counts(filled: FilledBoard)
     assert 0 < recent.denominator < today.denominator < 6
 
 
-def test_command_of_feedback_figures_lists_what_they_count(filled: FilledBoard) -> None:
+def test_command_of_feedback_figures_lists_the_counted_contacts(filled: FilledBoard) -> None:
     board = filled.board()
     assert board.all_services.feedback is not None
     assert filled.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)

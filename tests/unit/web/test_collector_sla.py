@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from streams.core.figures.figure import Dimensions
 from streams.web.metrics.sla_targets import HORIZONS
-from tests.unit.web.exported import NOON, Exported
-from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
 from tests.web.rows import DESK, EMAIL, MAIL, ROADS
 
 LETTERS = Dimensions("mail", "siege", "social", "")
@@ -13,12 +13,12 @@ WHICH = {"policy": "courrier", "clock": "acknowledge"}
 
 
 def test_due_clocks_are_counted_by_horizon() -> None:
-    exported = Exported()
+    exported = ExportedMetrics()
     worker = exported.worker
     for ahead in ({"minutes": 3}, {"minutes": 59}, {"hours": 1}, {"hours": 23}, {"days": 2}, {"days": 6}, {"days": 8}):
-        worker.count(KEPT, NOON + timedelta(**ahead), "started", "due")
-    worker.count(KEPT, NOON, "started", "due", "breached")
-    worker.stocks(KEPT, NOON, running=5, at_risk=2, overdue=1, paused=4)
+        worker.count(ACKNOWLEDGED, NOON + timedelta(**ahead), "started", "due")
+    worker.count(ACKNOWLEDGED, NOON, "started", "due", "breached")
+    worker.stocks(ACKNOWLEDGED, NOON, running=5, at_risk=2, overdue=1, paused=4)
 
     def due() -> list[float | None]:
         return [exported("contact_sla_due_items", LETTERS, **WHICH, horizon=horizon) for horizon in HORIZONS]
@@ -31,7 +31,7 @@ def test_due_clocks_are_counted_by_horizon() -> None:
 
 
 def test_sla_file_is_exported_as_of_now() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
 
     def objective(policy: str, clock: str) -> float | None:
         return exported("contact_sla_objective_ratio", policy=policy, clock=clock)
@@ -56,7 +56,7 @@ def test_sla_file_is_exported_as_of_now() -> None:
 
 
 def test_opening_state_has_the_time_of_the_next_change() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
 
     def states() -> tuple[float | None, ...]:
         one = {"calendar": "siege"}
@@ -78,7 +78,7 @@ def test_opening_state_has_the_time_of_the_next_change() -> None:
 
 
 def test_longest_wait_is_exported_in_opening_hours_too() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
     exported.worker.stocks(MAIL, NOON - timedelta(days=7) + timedelta(hours=5), waiting=1)
     exported.worker.stocks(DESK, NOON - timedelta(hours=1), waiting=1)
 
@@ -94,15 +94,15 @@ def test_longest_wait_is_exported_in_opening_hours_too() -> None:
 
 
 def test_sla_file_in_force_is_exported() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    exported.worker.progress(NOON, sla=POLICIES.fingerprint)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
+    exported.worker.progress(NOON, sla=VERSIONED_POLICIES.fingerprint)
     assert exported("contact_sla_file_in_force", partition="0") == 1
     exported.worker.progress(NOON, sla="another")
     assert exported("contact_sla_file_in_force", partition="0") == 0
 
 
 def test_target_without_contacts_has_zeros() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
     expected = {
         ("call", "routes", "telephone", "answer"),
         *(("mail", "social", "courrier", c) for c in ("acknowledge", "resolution")),

@@ -16,8 +16,8 @@ from streams.web.metrics.descriptions import KPIS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.metrics.reference_page import MetricDescription, write_markdown
 from tests.support.prometheus import DEPLOYED
-from tests.unit.web.exported import NOON, Exported, fill
-from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics, count_each_fact
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
 
 PROCESSES = describe_processes()
 NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in metrics}
@@ -34,10 +34,10 @@ def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
 
 
 def test_all_exported_metrics_are_described_with_type_and_labels() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    fill(exported.worker)
-    exported.worker.count(KEPT, NOON, "started", "due")
-    exported.worker.stocks(KEPT, NOON, overdue=1)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
+    count_each_fact(exported.worker)
+    exported.worker.count(ACKNOWLEDGED, NOON, "started", "due")
+    exported.worker.stocks(ACKNOWLEDGED, NOON, overdue=1)
     exported.worker.progress(NOON, event_at=1, history={"mail": 1})
     for family in exported.registry.collect():
         name = f"{family.name}{'_total' * (family.type == 'counter')}{'_info' * (family.type == 'info')}"
