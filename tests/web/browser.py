@@ -31,37 +31,6 @@ return [...document.body.querySelectorAll("main *, header *, footer *")]
   .map((element) => element.outerHTML.slice(0, 80));
 """
 """Script for the elements that are cut off or outside the window."""
-CONTRASTS = """
-const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-function ground(element) {
-  for (; element; element = element.parentElement) {
-    const colour = numbers(getComputedStyle(element).backgroundColor);
-    if (colour[3] !== 0) return colour;
-  }
-}
-const poor = [];
-for (const element of document.body.querySelectorAll("*")) {
-  const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  if (!words || !element.checkVisibility() || element.closest(".unseen, script, noscript")) continue;
-  const style = getComputedStyle(element);
-  const size = parseFloat(style.fontSize);
-  const [high, low] = [light(numbers(style.color)), light(ground(element))].sort((a, b) => b - a);
-  const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
-  const contrast = (high + 0.05) / (low + 0.05);
-  if (contrast < (large ? 3 : 4.5)) poor.push([element.textContent.trim(), contrast]);
-}
-return poor;
-"""
-"""Script for the texts without enough contrast (WCAG 2.2, 1.4.3)."""
-
-
-def save_screenshot(driver: webdriver.Chrome, name: str, **how: Any) -> None:
-    """Store a screenshot; `how` are further options of the DevTools protocol."""
-    ARTIFACTS.mkdir(exist_ok=True)
-    taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": True, **how})
-    (ARTIFACTS / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
 
 
 class Page:
@@ -97,7 +66,9 @@ class Page:
         wait_until(lambda: self.state() == state, f"the state {state}")
 
     def screenshot(self, name: str) -> None:
-        save_screenshot(self.driver, f"board-{name}")
+        ARTIFACTS.mkdir(exist_ok=True)
+        taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": True})
+        (ARTIFACTS / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
 
     def requests(self) -> list[str]:
         """Return the URLs of all requests since `open`."""

@@ -1,6 +1,7 @@
 """Fixtures: one Chromium for all tests of a process, and pages that several files share."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -65,8 +66,11 @@ def end_with_parent(program: str, script: Path) -> str:
 
 
 @pytest.fixture
-def page(driver: webdriver.Chrome) -> Iterator[Page]:
-    yield Page(driver)
+def page(driver: webdriver.Chrome, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page; its last state is stored as a screenshot under tests/artifacts."""
+    page = Page(driver)
+    yield page
+    page.screenshot(re.sub(r"[^\w.-]", "_", request.node.name))
     # A server of the next test may get the same port.
     driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": driver.current_url, "storageTypes": "all"})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})

@@ -24,7 +24,7 @@ MAY_BE_EMPTY: Final = {
     "contact_citizens_of_all_services": "only for a completed week, and from five citizens on",
     "contact_citizen_handled": "the same",
     "contact_citizen_contacts": "the same",
-    "contact_recommendation_score": "a scale on which nobody ever answered has no series, and the simulated survey has others",
+    "contact_recommendation_score": "a scale without any answer has no series, and the simulated survey uses others",
     "contact_effort_score": "the same",
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "contact_appointment_total": "few appointments are missed, and the demo has read its past before the first scrape",

@@ -54,9 +54,6 @@ class KioskPage(Page):
         wait_until(lambda: self.is_visible(selector) and self.run(state, selector) is is_on, selector)
         self.driver.find_element("css selector", selector).click()
 
-    def screenshot(self, name: str) -> None:
-        super().screenshot(f"kiosk-{name}")
-
     def audit(self) -> None:
         axe.check(self)
         assert self.run(SMALL) == []
@@ -119,13 +116,11 @@ QUEUE = f'#queues button[data-queue="{GENERAL}"]'
 def test_visitor_takes_a_ticket_and_is_called_and_served(stand: KioskStand, page: KioskPage) -> None:
     page.open(stand.url, PORTRAIT)
     page.wait_for_text(f"{QUEUE} strong", "Accueil général")
-    page.screenshot("kiosk")
     page.audit()
     page.click(QUEUE)
     page.wait_for_text("#number", "A001")
     page.wait_for_text("#before", "Vous êtes le prochain.")
     assert page.run("return document.activeElement.id") == "taken", "screen readers announce the number"
-    page.screenshot("kiosk-number")
     page.audit()
     page.click("#taken .back")
     page.wait_for_text(f"{QUEUE} span", "1 personne attend")
@@ -133,11 +128,9 @@ def test_visitor_takes_a_ticket_and_is_called_and_served(stand: KioskStand, page
 
     page.open(f"{stand.url}/agent", LAPTOP)
     page.wait_for_text("#waiting th", "A001")
-    page.screenshot("agent")
     page.audit()
     page.click("#call")
     page.wait_for_text(".current", "A001 Accueil général, depuis 0 min")
-    page.screenshot("agent-called")
     page.audit()
     page.driver.refresh()
     page.wait_for_text(".current", "A001 Accueil général, depuis 0 min")
@@ -159,7 +152,6 @@ def test_english_browser_gets_english_pages(stand: KioskStand, page: KioskPage) 
     page.audit()
     page.click(QUEUE)
     page.wait_for_text("#before", "You are next.")
-    page.screenshot("kiosk-english")
     page.open(f"{stand.url}/agent", LAPTOP)
     page.click('[data-lang="en"]')
     page.wait_for_text("#call", "Call the next visitor")
@@ -208,7 +200,6 @@ def test_actions_during_an_outage_are_kept_and_done_once(stand: KioskStand, page
     page.click(QUEUE)
     page.wait_for_text("#moment-title", "Un instant…")
     page.wait_for_text("#later-title", "Votre arrivée est notée")
-    page.screenshot("kiosk-later")
     page.audit()
     page.click("#later .back")
     page.click(f'#queues button[data-queue="{CHILDREN}"]')
@@ -231,7 +222,6 @@ def test_agent_sees_an_outage_and_continues(stand: KioskStand, page: KioskPage) 
     wait_until(lambda: page.is_visible("#trouble"), "the notice")
     page.click("#serve")
     page.wait_for_text("#busy", "Envoi en cours…")
-    page.screenshot("agent-cut-off")
     page.audit()
     stand.start_kiosk()
     page.wait_for_text(".current", "Personne à ce guichet")
@@ -246,7 +236,6 @@ def test_kiosk_and_agent_page_fit_a_phone(stand: KioskStand, page: KioskPage) ->
     for path in ("/", "/agent"):
         page.open(stand.url + path, PHONE)
         wait_until(lambda: page.run("return document.querySelectorAll('#queues *').length > 1"), "the queues")
-        page.screenshot(f"phone{path.replace('/', '-')}")
         page.audit()
 
 

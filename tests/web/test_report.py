@@ -94,7 +94,6 @@ def test_yesterday_is_written_and_shown(
     assert page.run(OUTSIDE_WINDOW) == []
     assert page.run("return document.querySelectorAll('.bars rect').length") == 2 * 24
     assert "90,0" in page.text("#csat ~ .wide")
-    page.screenshot("report")
     page.assert_no_errors()
     printed = page.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     paper = PdfReader(io.BytesIO(base64.b64decode(printed["data"])))
@@ -119,7 +118,7 @@ def test_yesterday_is_written_and_shown(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--day", "yesterday"), "use 2026-11-25\n"),
         (("--week", "2026-11"), "use 2026-W48, or a day of it"),
@@ -129,8 +128,8 @@ def test_yesterday_is_written_and_shown(
         (("--output", "-", "--format", "csv", "--format", "html"), "--output - writes a single file"),
     ],
 )
-def test_invalid_period_is_refused(arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_period_is_refused(arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     refused = report(*arguments)
     assert refused.exit_code == 2
-    assert said in refused.output
+    assert message in refused.output

@@ -32,10 +32,10 @@ def test_identifier_is_only_in_its_field(timeline: TimelineWindow) -> None:
         timeline.page.run("return [...document.querySelectorAll('input')].map((box) => box.autocomplete)")
         == ["off"] * 3
     )
-    asked = timeline.page.requests()
-    assert len(asked) > 15
-    assert [url for url in asked if not url.startswith(f"{timeline.served.url}/")] == []
-    assert found(NUMBER, "\n".join(asked).encode()) == []
+    requests = timeline.page.requests()
+    assert len(requests) > 15
+    assert [url for url in requests if not url.startswith(f"{timeline.served.url}/")] == []
+    assert found(NUMBER, "\n".join(requests).encode()) == []
     assert (
         timeline.page.run("return performance.getEntriesByType('resource').some(({ name }) => /\\d{8}|@/.test(name))")
         is False

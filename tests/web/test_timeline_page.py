@@ -30,7 +30,7 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
     timeline.tab_to(lambda at: at[1] == "BUTTON" and at[2] == "Chercher")
     timeline.press(Keys.ENTER)
     timeline.wait_for("#story-title")
-    wait_until(lambda: timeline.focused[0] == "story-title", "the focus on what was found")
+    wait_until(lambda: timeline.focused[0] == "story-title", "the focus on the result")
 
     timeline.tab_to(lambda at: at[1] == "g")
     assert timeline.focused[2].startswith("Appel mis en file, RSA et insertion, ")
@@ -55,10 +55,10 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
 
     timeline.press("t")
     assert timeline.is_there(".lanes table")
-    assert not timeline.is_there(".screenshot")
+    assert not timeline.is_there(".picture")
     assert timeline.page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
     timeline.press("t")
-    timeline.wait_for(".screenshot svg")
+    timeline.wait_for(".picture svg")
 
     timeline.tab_to(lambda at: at[0] == "sign-out", Keys.SHIFT + Keys.TAB)
     timeline.press(Keys.ENTER)
@@ -92,7 +92,7 @@ def test_summary_line_shows_the_essentials_and_missing_data(timeline: TimelineWi
 def test_list_is_filtered_and_equals_the_table_of_lanes(timeline: TimelineWindow) -> None:
     timeline.open().sign_in().search(NUMBER)
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
-    marks = "return document.querySelectorAll('.screenshot [data-id]').length"
+    marks = "return document.querySelectorAll('.picture [data-id]').length"
     whole = timeline.page.run(rows)
     assert timeline.page.run(marks) == whole > 30
     numbers = "return [...document.querySelectorAll('.lanes td.number')].map((cell) => Number(cell.textContent))"
@@ -105,7 +105,7 @@ def test_list_is_filtered_and_equals_the_table_of_lanes(timeline: TimelineWindow
 
 
 HIDDEN = """
-const middles = [...document.querySelectorAll(".screenshot [data-id] > :last-child")].map((shape) => {
+const middles = [...document.querySelectorAll(".picture [data-id] > :last-child")].map((shape) => {
   const { x, y, width, height } = shape.getBoundingClientRect();
   return { x: x + width / 2, y: y + height / 2, label: shape.parentElement.getAttribute("aria-label"), kind: shape.classList[0] };
 });
@@ -195,7 +195,7 @@ def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) ->
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 1
     timeline.page.run("document.querySelector('.undone button').click()")
     wait_until(lambda: "Courrier" in timeline.page.text("#story"), "the story to be whole again")
-    wait_until(lambda: "Lien rétabli" in timeline.page.text("#announce"), "that to be said")
+    wait_until(lambda: "Lien rétabli" in timeline.page.text("#announce"), "the announcement")
 
 
 def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> None:
@@ -211,7 +211,7 @@ def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> 
         timeline.press(Keys.ENTER)
         wait_until(lambda read=read: timeline.page.run(rows) == read, f"{read} facts")
         assert f"{read} faits lus ; il y en a de plus anciens" in timeline.text
-    assert timeline.page.run("return document.querySelectorAll('.screenshot [data-id]').length") == 500
+    assert timeline.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
     assert timeline.page.run("return new Set([...document.querySelectorAll('.facts time')]"
                          ".map((one) => one.dateTime)).size") > 600  # fmt: skip
     assert timeline.page.run(OUTSIDE_WINDOW) == []

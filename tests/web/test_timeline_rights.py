@@ -19,13 +19,13 @@ from streams.web.http_server import listen
 from tests.support.api_harness import NUMBER, ApiHarness, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe
-from tests.web.browser import CONTRASTS, PHONE, Page
+from tests.web.browser import PHONE, Page
 from tests.web.timeline import TimelineWindow
 
 pytestmark = pytest.mark.browser
 
 
-class Works(ApiHarness):
+class ApiServer(ApiHarness):
     """An API on its own port."""
 
     def __init__(self, directory: Path) -> None:
@@ -45,22 +45,24 @@ class Works(ApiHarness):
 
 
 @pytest.fixture
-def works(tmp_path: Path) -> Iterator[Works]:
-    works = Works(tmp_path)
-    works.add(token(), token("agent", Role.AGENT), token("narrow", services=("rsa",)))
-    phone, case = works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-17")
-    works.write([*letter("1", 0, f"{case} {phone}"), *form("2", 90, case), *call("3", 200, phone)])
-    yield works
-    works.close()
+def server(tmp_path: Path) -> Iterator[ApiServer]:
+    server = ApiServer(tmp_path)
+    server.add(token(), token("agent", Role.AGENT), token("narrow", services=("rsa",)))
+    phone, case = server.pseudonym(IdentityKind.PHONE, NUMBER), server.pseudonym(IdentityKind.CASE, "D-2026-17")
+    server.write([*letter("1", 0, f"{case} {phone}"), *form("2", 90, case), *call("3", 200, phone)])
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def timeline(page: Page, works: Works) -> TimelineWindow:
-    return TimelineWindow(page, works)
+def timeline(page: Page, server: ApiServer) -> TimelineWindow:
+    return TimelineWindow(page, server)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_export_is_downloaded_as_a_file(timeline: TimelineWindow, works: Works, tmp_path: Path, theme: str) -> None:
+def test_export_is_downloaded_as_a_file(
+    timeline: TimelineWindow, server: ApiServer, tmp_path: Path, theme: str
+) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
     timeline.page.driver.execute_cdp_cmd(
@@ -68,16 +70,13 @@ def test_export_is_downloaded_as_a_file(timeline: TimelineWindow, works: Works, 
     )
     timeline.open(theme=theme).sign_in().search(NUMBER)
     axe.check(timeline.page)
-    timeline.screenshot(f"rights-{theme}")
     timeline.tab_to(lambda at: at[0] == "export-button")
     timeline.press(Keys.ENTER)
     timeline.wait_for("#question[open]")
     assert timeline.focused[0] == "export-format"
     assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in timeline.text
     axe.check(timeline.page)
-    assert timeline.page.run(CONTRASTS) == []
-    timeline.screenshot_window(f"export-{theme}")
-    assert works.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
+    assert server.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
     timeline.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     timeline.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
     timeline.press(Keys.ENTER)
@@ -85,13 +84,13 @@ def test_export_is_downloaded_as_a_file(timeline: TimelineWindow, works: Works, 
     (file,) = files.glob("export-social-*.json")
     held = json.loads(file.read_text())
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    wait_until(lambda: f"Fichier {file.name} téléchargé." in timeline.text, "that to be said")
-    assert works.recorded()[-1]["operation"] == "export"
+    wait_until(lambda: f"Fichier {file.name} téléchargé." in timeline.text, "the message")
+    assert server.recorded()[-1]["operation"] == "export"
     timeline.page.assert_no_errors()
 
 
 def test_erasure_explains_its_effects_and_needs_confirmation(
-    timeline: TimelineWindow, works: Works, tmp_path: Path
+    timeline: TimelineWindow, server: ApiServer, tmp_path: Path
 ) -> None:
     files = tmp_path / "downloads"
     files.mkdir()
@@ -107,12 +106,11 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
     assert timeline.focused[0] == "erase-sure"
     axe.check(timeline.page)
-    timeline.screenshot_window("erase")
     timeline.press(Keys.ENTER)
     assert timeline.is_there("#question[open]"), "nothing was confirmed"
     timeline.press(Keys.ESCAPE)
     assert timeline.focused[0] == "erase-button"
-    assert works.recorded()[-1]["operation"] == "look_up"
+    assert server.recorded()[-1]["operation"] == "look_up"
     timeline.press(Keys.ENTER, Keys.SPACE, Keys.ENTER)
     timeline.wait_for(".erasure")
     assert timeline.focused[0] == "erasure-title"
@@ -132,7 +130,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     timeline.tab_to(lambda at: "Où en est-il" in at[2])
     timeline.press(Keys.ENTER)
     timeline.wait_for("#look-at-erasure")
-    works.work()
+    server.work()
     wait_until(lambda: "Effacement prouvé" in timeline.text, "the proof", 60, lambda: timeline.text)
     assert timeline.focused[0] == "erasure-title"
     assert "les numéros de leurs contacts, pour que rien ne revienne" in timeline.text
@@ -145,8 +143,6 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     assert "Faits\n8, désormais 0" in timeline.text
     assert not timeline.is_there("#look-at-erasure")
     axe.check(timeline.page)
-    assert timeline.page.run(CONTRASTS) == []
-    timeline.screenshot("erased")
     timeline.page.assert_no_errors()
     timeline.page.driver.refresh()
     timeline.wait_for("#find-erasure:not([hidden])")
@@ -166,7 +162,9 @@ window.fetch = (path, request) => path === held
 """
 
 
-def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(timeline: TimelineWindow, works: Works) -> None:
+def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(
+    timeline: TimelineWindow, server: ApiServer
+) -> None:
     busy = "#search[aria-busy]"
     timeline.open().sign_in().search(NUMBER)
     timeline.page.run("document.getElementById('erase-button').click()")
@@ -176,7 +174,7 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(timeline:
     timeline.page.run("document.getElementById('erasure-id').focus()")
     timeline.press("0" * 32, Keys.ENTER)
     timeline.wait_for("#trouble[data-kind='not-known']")
-    works.work()
+    server.work()
     wait_until(
         lambda: "Effacement prouvé" in timeline.text, "the proof of the one that is shown", 60, lambda: timeline.text
     )
@@ -189,25 +187,25 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(timeline:
     timeline.page.run("window.letGo()")
     timeline.page.run("document.getElementById('find-erasure').requestSubmit()")
     timeline.page.run("document.getElementById('list-erasures').click()")
-    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the last answer")
+    wait_until(lambda: server.recorded()[-1]["operation"] == "erase", "the last answer")
     assert timeline.is_there("#erasures-title")
 
 
-def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: TimelineWindow, works: Works) -> None:
+def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: TimelineWindow, server: ApiServer) -> None:
     timeline.open().sign_in().search(NUMBER)
     timeline.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
     timeline.page.run("document.getElementById('erase-button').click()")
     timeline.wait_for("#question[open]")
     timeline.press(Keys.SPACE, Keys.ENTER)
-    wait_until(lambda: timeline.page.run("return Boolean(window.letGo)"), "the erasure that is asked for")
-    other = works.pseudonym(IdentityKind.PHONE, OTHER)
-    works.write(call("9", 300, other))
+    wait_until(lambda: timeline.page.run("return Boolean(window.letGo)"), "the request for an erasure")
+    other = server.pseudonym(IdentityKind.PHONE, OTHER)
+    server.write(call("9", 300, other))
     timeline.search(OTHER)
     timeline.page.run(
         "window.seen = []; new MutationObserver(() => seen.push(Boolean(document.getElementById('erasure-title'))))"
         ".observe(document.getElementById('story'), { childList: true }); window.letGo()"
     )
-    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the answer")
+    wait_until(lambda: server.recorded()[-1]["operation"] == "erase", "the answer")
     for _ in range(2):
         timeline.search(OTHER)
     assert not any(timeline.page.run("return seen"))
@@ -215,8 +213,8 @@ def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: Timelin
 
 
 def test_actions_without_permission_are_not_offered(timeline: TimelineWindow) -> None:
-    for who in ("agent", "narrow"):
-        timeline.open(PHONE).sign_in(who).search(NUMBER)
+    for token_name in ("agent", "narrow"):
+        timeline.open(PHONE).sign_in(token_name).search(NUMBER)
         assert timeline.is_there(".facts")
         assert not timeline.is_there(".rights")
         assert not timeline.is_there("#find-erasure")

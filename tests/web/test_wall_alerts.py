@@ -50,7 +50,7 @@ def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
             served.worker.answered(SWITCHBOARD, served.now(), wait)
         wait_until(
             lambda: alerts(page) == [f"▲ Telephone: service level{half} 75.0%" for half in ("", " 30 min")],
-            "what the card marks",
+            "the alerts of the marked rates",
         )
         marked = (
             "return [...document.querySelectorAll('.card .rest [data-level=attention]')].map((it) => it.textContent)"
@@ -80,7 +80,9 @@ def test_alert_of_a_queue_is_shown_on_board_and_wall(page: Page) -> None:
         assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
         assert page.text(f"{cell} .state") == "■ Act"
         assert page.text("#tile-service_level .level") == "■ Act"
-        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", "whose mark it is"
+        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", (
+            "the queue with the mark"
+        )
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
         page.wait_for_title("(1) Wall – Accueil du Département")
         assert page.text(".card .level") == "■ Act"
@@ -189,7 +191,6 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
         assert page.run("return document.querySelector('#tile-service_level').dataset.level") == "normal"
         assert page.text("#tile-service_level .level") == words
         assert not page.driver.title.startswith("("), "nothing is to be done now"
-        page.screenshot("closed")
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
         assert alerts(page) == []
         assert page.text(".card .level") == words
@@ -203,7 +204,6 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
             "return [...document.querySelectorAll('.view.phone .state')].map((box) => getComputedStyle(box).color)"
         )
         assert len(set(page.run(colours))) == 1, "with the colour of closed queues"
-        page.screenshot("wall-closed")
         served.worker.stocks(SWITCHBOARD, evening - timedelta(minutes=9), waiting=1, agents_available=1)
         wait_until(lambda: len(alerts(page)) == 1, "contacts that still wait")
         page.wait_for_text(".view.phone tbody tr:first-child .state", "■ Act – closed")
@@ -225,7 +225,7 @@ def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
         def wait(number: int) -> None:
             served.worker.stocks(SWITCHBOARD, served.now(), waiting=number, agents_available=1)
             shown = ["■ Switchboard: 12 waiting"] if number else []
-            wait_until(lambda: alerts(page) == shown, f"{number} who wait")
+            wait_until(lambda: alerts(page) == shown, f"{number} waiting")
 
         wait(12)
         served.worker.answered(RSA, served.now(), 5)  # another message without new alerts

@@ -81,7 +81,7 @@ def test_next_deadlines_at_risk_are_listed_with_number_suffixes(full_wall: Serve
     rows = page.run(
         "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
     )
-    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as fit"
     assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
     assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "the contacts that are unknown"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
@@ -102,7 +102,6 @@ def test_satisfaction_card_shows_its_days(full_wall: Served, page: Page) -> None
         served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
         open_wall(page, served, views="overview", seconds=3600, lang="en")
         assert page.run(SATISFACTION_CARD) == ["28 days", "Answers, too few3", False]
-        page.screenshot("wall-few-opinions")
 
 
 SOURCE_ROWS = """
@@ -142,14 +141,13 @@ def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: P
             "○ not watched",
         ]
         assert "Letters" not in states
-        page.screenshot("wall-sources-of-all-kinds")
 
 
 NOTES_AT_THREE_RISKS = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
-const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
+const isShown = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
 return new Promise((resolve) => {
-  const look = () => (isTold() ? resolve(notes()) : setTimeout(look, 20));
+  const look = () => (isShown() ? resolve(notes()) : setTimeout(look, 20));
   look();
 });
 """
@@ -173,8 +171,8 @@ def test_figures_ahead_of_events_are_not_unknown_contacts(page: Page) -> None:
         )
         assert page.run(note) == []
         served.worker.stocks(place, running=0, at_risk=3)
-        assert page.run(NOTES_AT_THREE_RISKS) == [], "not yet: the warning may be on its way"
-        wait_until(lambda: len(page.run(note)) == 1, "it to last")
+        assert page.run(NOTES_AT_THREE_RISKS) == [], "the events may be late"
+        wait_until(lambda: len(page.run(note)) == 1, "the note")
         assert page.run(note)[0].startswith("Et 1 de plus")
 
 
@@ -190,7 +188,6 @@ def test_figure_is_explained_by_click_and_keyboard(full_wall: Served, page: Page
     where = f"--channel call --site {SWITCHBOARD.site} --service {SWITCHBOARD.service} --queue {SWITCHBOARD.queue}"
     assert page.text(f"{panel} .commands") == f"accueil explain service_level {where}"
     axe.check(page)
-    page.screenshot("wall-explained")
     key(page, Keys.ESCAPE)
     wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
@@ -223,7 +220,7 @@ def test_command_of_a_card_selects_its_contacts(full_wall: Served, page: Page) -
 def test_figures_of_the_board_have_explanations(full_wall: Served, page: Page) -> None:
     page.open(f"{full_wall.url}/?lang=en", WALL)
     page.wait_for_state("live")
-    assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
+    assert re.match(r"\(\d+\) Live board", page.driver.title), "the title counts the alerts"
     for selector, name, command in (
         ("#tile-abandonment .explains", "Abandon rate", "accueil explain abandonment --channel call"),
         (

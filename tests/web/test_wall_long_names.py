@@ -62,8 +62,7 @@ def test_no_view_is_cut_off_with_long_names_and_all_marks(
     crowded: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     open_wall(page, crowded, size, lang=language, theme=theme, seconds=3600)
-    for number, name in enumerate(turn_pages(page)):
-        page.screenshot(f"crowded-{size[0]}-{number:02}-{language}-{theme}")
+    for name in turn_pages(page):
         assert page.run(OVERFLOWING) == [], name
         assert page.run(TRUNCATED_TEXTS) == [], name
         assert page.run(SMALL) == [], name
@@ -74,7 +73,6 @@ def test_no_view_is_cut_off_with_long_names_and_all_marks(
 def test_board_with_long_names_and_all_marks_fits_without_scrolling(crowded: Served, page: Page, language: str) -> None:
     page.open(f"{crowded.url}/?lang={language}", WALL)
     page.wait_for_state("live")
-    page.screenshot(f"crowded-board-{language}")
     assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
 
 
@@ -92,7 +90,6 @@ def test_no_table_of_the_board_is_cut_off_at_its_side(
 ) -> None:
     page.open(f"{crowded.url}/?lang={language}", size)
     page.wait_for_state("live")
-    page.screenshot(f"crowded-board-{size[0]}x{size[1]}-{language}")
     assert page.run(HIDDEN_TABLE_WIDTHS) == [[0, False]] * 3
 
 
@@ -114,7 +111,6 @@ def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
                 served.worker.stocks(queue.dimensions, served.now(), **NOBODY | {name: 12} | free)
             page.open(f"{served.url}/?lang={language}", PHONE)
             page.wait_for_state("live")
-            page.screenshot(f"crowded-closed-telephone-{name}-{agents}-{language}")
             cell = f"document.querySelector('#rows .{name}')"
             assert page.run(f"return [{cell}.innerText.slice(-2), {cell}.checkVisibility()]") == ["12", True]
             assert page.run(OVERLAPPING_STATES) == 0
@@ -128,11 +124,9 @@ def test_contacts_in_closed_queues_do_not_enlarge_the_board(page: Page, language
         mark_all_figures(served.worker, served)
         page.open(f"{served.url}/?lang={language}", WALL)
         page.wait_for_state("live")
-        page.screenshot(f"crowded-board-closed-{language}")
         assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
         open_wall(page, served, lang=language, views="phone,desk", seconds=3600)
         for name in turn_pages(page):
-            page.screenshot(f"crowded-closed-{language}-{name[:5]}")
             assert (page.run(OVERFLOWING), page.run(TRUNCATED_TEXTS)) == ([], []), name
 
 
@@ -177,11 +171,9 @@ def test_sixteen_queues_fit_without_scrolling(page: Page, language: str, hours: 
         page.wait_for_state("live")
         room = [*WALL, *[0] * (5 if is_alone else 7)]
         name = f"sixteen-{'alone' if is_alone else 'all'}-{hours}-{language}"
-        page.screenshot(name)
         assert page.run("return document.querySelectorAll('#rows tr').length") == len(SIXTEEN.queues) + 2
         assert page.run(OVERFLOW) == room
         assert page.run(SMALLEST_FONT) >= 12
         served.view.set_state(ReaderState.NO_BROKER)
         page.wait_for_state("stale")
-        page.screenshot(f"{name}-stale")
         assert page.run(OVERFLOW) == room, "nor with a banner"

@@ -1,4 +1,4 @@
-"""The timeline page in a Chromium window. Screenshots are stored under tests/artifacts."""
+"""The timeline page in a Chromium window."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
-from tests.web.browser import LAPTOP, Page, save_screenshot
+from tests.web.browser import LAPTOP, Page
 
 HOUSE = {
     "title": "Accueil du Département",
@@ -93,15 +93,3 @@ class TimelineWindow:
     @property
     def focused(self) -> list[str]:
         return [str(part) for part in self.page.run(FOCUSED)]
-
-    def screenshot(self, name: str) -> None:
-        """Store a screenshot of the whole page."""
-        wide, high = self.page.run(
-            "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
-        )
-        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, 2400), "scale": 1}
-        save_screenshot(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
-
-    def screenshot_window(self, name: str) -> None:
-        """Store a screenshot of the visible area, for dialogs."""
-        save_screenshot(self.page.driver, f"timeline-{name}")

@@ -68,7 +68,7 @@ class FilledBoard:
             view.apply(0, key, msgspec.json.encode(figure))
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
-    def listed(self, figures: Iterable[str], asked: FigureQuery) -> tuple[int, int]:
+    def listed(self, figures: Iterable[str], query: FigureQuery) -> tuple[int, int]:
         """Return the numbers of facts that the commands list, in the numerator and in the denominator."""
         judged = [
             formula_of(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
@@ -77,7 +77,7 @@ class FilledBoard:
             for name in figures
             for row in self.rows
             for fact in counted_facts(row)
-            if asked.fits(fact)
+            if query.fits(fact)
         ]
         return sum(above for above, _ in judged), sum(below for _, below in judged)
 

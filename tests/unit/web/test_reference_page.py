@@ -14,7 +14,7 @@ from streams.engine.metrics import REGISTRY
 from streams.web.metrics import descriptions
 from streams.web.metrics.descriptions import KPIS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
-from streams.web.metrics.reference_page import MetricDescription, write_markdown
+from tests.support.dashboards import walk
 from tests.support.prometheus import DEPLOYED
 from tests.unit.web.exported_metrics import NOON, ExportedMetrics, count_each_fact
 from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
@@ -71,35 +71,15 @@ def test_each_description_is_in_both_languages() -> None:
         assert metric.english != metric.french, metric.name
 
 
-def selectors(node: object) -> list[promql_parser.VectorSelector]:
-    if isinstance(node, promql_parser.VectorSelector):
-        return [node]
-    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
-    inner += list(getattr(node, "args", None) or [])
-    return [found for one in inner if type(one).__module__ == "promql_parser" for found in selectors(one)]
-
-
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name[:20])
 def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
-    found = selectors(promql_parser.parse(kpi.promql))
-    assert found
-    for selector in found:
+    nodes = [node for node, _ in walk(promql_parser.parse(kpi.promql))]
+    selectors = [node for node in nodes if isinstance(node, promql_parser.VectorSelector)]
+    assert selectors
+    for selector in selectors:
         base = re.sub("_(bucket|sum|count)$", "", selector.name) if selector.name not in NAMES else selector.name
         metric = NAMES[base]
         assert (base == selector.name) == (metric.kind != "histogram")
         for matcher in selector.matchers.matchers:
             values = metric.labels[matcher.name]
             assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.name
-
-
-def test_metric_without_texts_is_named_in_the_error() -> None:
-    registry = CollectorRegistry()
-    Metrics(registry)
-    with pytest.raises(LookupError, match="connector_"):
-        metrics_cli.describe(registry.collect(), {})
-
-
-def test_cells_are_escaped() -> None:
-    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
-    row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
-    assert row.count("|") == 4

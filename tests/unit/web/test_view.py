@@ -160,7 +160,7 @@ def test_new_reading_is_shown_when_complete() -> None:
         assert (snapshot.partitions, snapshot.as_of) == ((0,), shown.as_of)
     view.set_state(ReaderState.FOLLOWING)
     snapshot = view.snapshot(NOON)
-    assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "nothing is left of what was before"
+    assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "rows of the former reading are gone"
     assert (today(snapshot), snapshot.partitions, snapshot.as_of) == (2, (0, 1), None)
     after.offered(ROADS, NOON)
     assert today(view.snapshot(NOON)) == 3
@@ -213,14 +213,14 @@ def test_incremental_figures_equal_figures_added_up_at_the_end(
 ) -> None:
     view = view_at(NOON - timedelta(hours=26))
     last: dict[tuple[int, bytes], bytes | None] = {}
-    for place, partition, offset, number, look, dead in steps:
+    for place, partition, offset, number, takes_snapshot, is_tombstone in steps:
         start = int(NOON.timestamp()) + 300 * offset
         figure = new_figure()
         figure.counts[QUEUE_SCHEMA.index["offered"]] = number
         for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
-            last[partition, key] = value = None if dead else encode(figure)
+            last[partition, key] = value = None if is_tombstone else encode(figure)
             view.apply(partition, key, value)
-        if look:
+        if takes_snapshot:
             view.snapshot(NOON - timedelta(hours=13))
     fresh = view_at(NOON)
     for (partition, key), value in last.items():
@@ -248,13 +248,13 @@ def test_snapshot_never_contains_a_part_of_a_step() -> None:
         steps.append(worker.rows())
     writer = Thread(target=lambda: [view.apply_all(0, step) for step in steps])
     writer.start()
-    seen = []
+    counts = []
     while writer.is_alive():
         snapshot = view.snapshot(NOON)
         total = snapshot.totals.get(SOCIAL, new_figure()).counts[QUEUE_SCHEMA.index["answered"]]
-        seen.append((total, today(snapshot, "answered")))
+        counts.append((total, today(snapshot, "answered")))
     writer.join()
-    assert all(total == of_today for total, of_today in seen)
+    assert all(total == of_today for total, of_today in counts)
     assert today(view.snapshot(NOON)) == 200
 
 
