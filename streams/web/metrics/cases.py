@@ -15,10 +15,10 @@ from streams.web.metrics.families import gauge_family
 from streams.web.metrics.figure_readers import ReadByChannel, Values, channels_of, count, counts, join
 from streams.web.metrics.measure import (
     DIMENSION_LABELS,
-    CounterMeasure,
     FigureMeasure,
     Figures,
-    HistogramMeasure,
+    counter_measure,
+    histogram_measure,
     label,
 )
 from streams.web.view import Snapshot
@@ -56,78 +56,80 @@ _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"]
 def measures() -> list[FigureMeasure]:
     """Return the definitions of the metrics of cases; `FiguresCollector` computes their values."""
     return [
-        CounterMeasure("contact_registered", "Letters that got a number in the register.", _count_step("registered")),
-        CounterMeasure("contact_assigned", "Cases assigned to a service, or taken up by one.", _count_step("assigned")),
-        CounterMeasure(
+        counter_measure("contact_registered", "Letters that got a number in the register.", _count_step("registered")),
+        counter_measure(
+            "contact_assigned", "Cases assigned to a service, or taken up by one.", _count_step("assigned")
+        ),
+        counter_measure(
             "contact_acknowledged",
             "Cases whose sender got an acknowledgement of receipt.",
             _count_step("acknowledged"),
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_form_correction",
             "Forms: corrections requested from the sender, and corrections received.",
             counts(CASE_SCHEMA, {"requested": "correction_requested", "received": "corrected"}, Channel.FORM),
             ("step",),
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_closed",
             "Cases answered, decided or closed otherwise, by outcome.",
             join(*map(_closed, OUTCOMES)),
             ("outcome",),
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_sent", "Letters sent, by class of postage.", counts(CASE_SCHEMA, SENT, Channel.MAIL), ("postage",)
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_postage_euros",
             "Postage of the letters sent, by class.",
             {Channel.MAIL: _euros},
             ("postage",),
             has_corrected=False,
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_postage_corrected_euros",
             "Postage corrected later, which contact_postage_euros_total still contains.",
             {Channel.MAIL: _euros_corrected},
             ("postage",),
             has_corrected=False,
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_reopened",
             "Cases reopened after they were closed; each counts once.",
             count(CASE_SCHEMA, "reopened"),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_scan_seconds",
             "Elapsed time from receipt to the scan, for letters with both times.",
             "scan",
             (Channel.MAIL,),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_registration_seconds",
             "Elapsed time from receipt to the number in the register.",
             "registration",
             _channels_with("registered"),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_assignment_seconds",
             "Elapsed time from receipt to the assignment to a service.",
             "assignment",
             _channels_with("assigned"),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_acknowledgement_seconds",
             "Elapsed time from receipt to the acknowledgement.",
             "acknowledgement",
             _channels_with("acknowledged"),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_first_response_seconds",
             "Elapsed time from receipt to the first answer of a person, or request for a correction.",
             "first_response",
             channels_of(CASE_SCHEMA),
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_resolution_seconds",
             "Elapsed time from receipt to the closing answer or decision.",
             "resolution",
@@ -149,7 +151,7 @@ def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator
     """
     today = snapshot.taken_at.astimezone(zone).date()
     begins = [datetime.combine(today - timedelta(days - 1), time(), zone).timestamp() for days in AGES.values()]
-    items = {}
+    items: dict[tuple[str, ...], int] = {}
     for dimensions, figure in cumulative.items():
         if FIGURE_SCHEMAS[dimensions.channel] is CASE_SCHEMA and (
             figure.open_since is not None or not any(figure.stocks)

@@ -18,11 +18,11 @@ from streams.web.metrics.families import gauge_family
 from streams.web.metrics.figure_readers import Values, corrected, count, stocks, sums
 from streams.web.metrics.measure import (
     DIMENSION_LABELS,
-    CounterMeasure,
     FigureMeasure,
     Figures,
-    GaugeMeasure,
-    HistogramMeasure,
+    counter_measure,
+    gauge_measure,
+    histogram_measure,
     label,
 )
 from streams.web.view import Snapshot
@@ -39,41 +39,43 @@ _NOT_OVERDUE: Final = (SLA_SCHEMA.stock_index["running"], SLA_SCHEMA.stock_index
 def measures() -> list[FigureMeasure]:
     """Return the definitions of the metrics of SLA clocks; `FiguresCollector` computes their values."""
     return [
-        CounterMeasure("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
-        CounterMeasure(
+        counter_measure("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
+        counter_measure(
             "contact_sla_completed",
             "SLA clocks by result: met in time, breached when the deadline passed, or cancelled.",
             sums(SLA_SCHEMA, RESULTS),
             (*LABELS, "result"),
         ),
-        CounterMeasure("contact_sla_late", "SLA clocks stopped after the deadline.", count(SLA_SCHEMA, "late"), LABELS),
-        GaugeMeasure(
+        counter_measure(
+            "contact_sla_late", "SLA clocks stopped after the deadline.", count(SLA_SCHEMA, "late"), LABELS
+        ),
+        gauge_measure(
             "contact_sla_open_items",
             "Open SLA clocks: running, at_risk, overdue, or paused while the citizen has to act.",
             stocks(SLA_SCHEMA, SLA_SCHEMA.stocks),
             (*LABELS, "state"),
         ),
-        GaugeMeasure(
+        gauge_measure(
             "contact_sla_oldest_overdue_timestamp_seconds",
             "Earliest deadline of the overdue SLA clocks; absent if none is overdue.",
             {SLA: _oldest},
             LABELS,
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_first_response_business_seconds",
             "Opening hours from receipt to the first answer of a person, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.FIRST_RESPONSE.value,
         ),
-        HistogramMeasure(
+        histogram_measure(
             "contact_resolution_business_seconds",
             "Opening hours from receipt to the closing answer or decision, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.RESOLUTION.value,
         ),
-        CounterMeasure(
+        counter_measure(
             "contact_sla_corrected",
             "Facts corrected later, which counters still contain.",
             corrected(SLA_SCHEMA, {name: [name] for name in ("started", "met", "breached", "cancelled", "late")}),

@@ -117,7 +117,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=20)  # each example writes thousands of series at each step
+@settings(max_examples=20, deadline=None)  # each example writes thousands of series at each step
 @given(CHANGES)
 def test_cached_scrape_equals_a_first_scrape(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
     cached = ExportedMetrics(DEFAULTS, VERSIONED_POLICIES)
