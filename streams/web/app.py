@@ -122,39 +122,55 @@ class Stream:
             self._is_limit_logged &= 2 * self._open > self._max_viewers
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Site:
-    """Request handlers and routes; one instance per application."""
+    """Request handlers of the application that shows `view` and `citizens`, and that starts and stops `readers`.
+
+    `/metrics` also exports the metrics of `collectors`. `readers` must keep `view`, `citizens` and `risks` up to date. Without
+    `citizens` or `risks`, their figures are left out.
+    """
 
     def __init__(
         self,
         view: FiguresView,
-        readers: Sequence[FiguresReader],
         options: WebOptions,
-        now: Callable[[], datetime],
-        citizens: CitizensView,
-        collectors: Iterable[Collector],
-        risks: AtRiskView,
+        readers: Sequence[FiguresReader] = (),
+        now: Callable[[], datetime] = _utc_now,
+        citizens: CitizensView | None = None,
+        collectors: Iterable[Collector] = (),
+        risks: AtRiskView | None = None,
     ) -> None:
         self._view = view
         self._readers = readers
         self._options = options
         self._now = now
         self._version = _version()
-        self._risks = risks
+        self._risks = risks or AtRiskView()
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
         registry.register(FiguresCollector(view.snapshot, options, now))
-        registry.register(CitizensCollector(citizens.disclosed_figures, options.time_zone))
+        registry.register(CitizensCollector((citizens or CitizensView()).disclosed_figures, options.time_zone))
         for collector in collectors:
             registry.register(collector)
         ProcessCollector(registry=registry)
         self._exposition = Exposition(registry)
         self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
+        hosts = http_server.answered_hosts(options.host, options.hosts)
+        self.app = Starlette(
+            routes=self._routes,
+            middleware=[
+                Middleware(Headers),
+                Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            ],
+            lifespan=self._lifespan,
+        )
 
     @property
-    def routes(self) -> list[BaseRoute]:
-        """All routes of the application."""
+    def _routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._board),
             Route("/wall", self._wall),
@@ -167,7 +183,7 @@ class Site:
         ]
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Run the readers and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
@@ -227,44 +243,12 @@ class Site:
         return PlainTextResponse(f"{state.value}\n", 200 if state in READY else 503)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def create_app(
-    view: FiguresView,
-    options: WebOptions,
-    readers: Sequence[FiguresReader] = (),
-    now: Callable[[], datetime] = _utc_now,
-    citizens: CitizensView | None = None,
-    collectors: Iterable[Collector] = (),
-    risks: AtRiskView | None = None,
-) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and that starts and stops `readers`.
-
-    `/metrics` also exports the metrics of `collectors`. `readers` must keep `view`, `citizens` and `risks` up to date. Without
-    `citizens` or `risks`, their figures are left out.
-    """
-    site = Site(view, readers, options, now, citizens or CitizensView(), collectors, risks or AtRiskView())
-    middleware = [
-        Middleware(Headers),
-        Middleware(
-            TrustedHostMiddleware,
-            allowed_hosts=http_server.answered_hosts(options.host, options.hosts),
-            www_redirect=False,
-        ),
-    ]
-    app = Starlette(routes=site.routes, middleware=middleware, lifespan=site.lifespan)
-    app.state.broadcaster = site.broadcaster
-    return app
-
-
 class Server(http_server.Server):
     """Server that closes the event streams on shutdown, and that stops when the broadcaster has failed."""
 
-    def __init__(self, app: Starlette, viewers: int = WebOptions(brokers="").max_viewers) -> None:
-        super().__init__(app, connections=viewers + CONNECTIONS)
-        self._broadcaster: Broadcaster = app.state.broadcaster
+    def __init__(self, site: Site, viewers: int = WebOptions(brokers="").max_viewers) -> None:
+        super().__init__(site.app, connections=viewers + CONNECTIONS)
+        self._broadcaster = site.broadcaster
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop, on request or because the broadcaster failed; called ten times a second."""
@@ -297,9 +281,9 @@ def serve(
         ]
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, options, readers, citizens=citizens, collectors=collectors, risks=risks)
-        Server(app, options.max_viewers).run([listener])
-        return not app.state.broadcaster.failed
+        site = Site(view, options, readers, citizens=citizens, collectors=collectors, risks=risks)
+        Server(site, options.max_viewers).run([listener])
+        return not site.broadcaster.failed
 
 
 def _load_templates() -> Environment:
