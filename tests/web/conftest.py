@@ -87,7 +87,7 @@ def full_wall() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
+def timeline_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
     """The API with a token of each kind."""
     directory = tmp_path_factory.mktemp("api")
     with timeline_page.serving(directory, web=HOUSE, api={"other_services": "outline"}) as served:
@@ -101,5 +101,5 @@ def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_pag
 
 
 @pytest.fixture
-def timeline(page: Page, timelines: timeline_page.Served) -> TimelineWindow:
-    return TimelineWindow(page, timelines)
+def timeline(page: Page, timeline_api: timeline_page.Served) -> TimelineWindow:
+    return TimelineWindow(page, timeline_api)

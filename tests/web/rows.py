@@ -128,7 +128,7 @@ class Worker:
     def _put(self, key: bytes, value: bytes, written_at: int = 0) -> None:
         self._rows[key] = value
         if self.view:
-            self.view.apply(self.partition, key, value, written_at)
+            self.view.apply_all(self.partition, [(key, value)], written_at)
 
 
 def _start(at: datetime) -> int:

@@ -50,7 +50,7 @@ class Served:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
-    def let_pass(self, time: timedelta) -> None:
+    def advance_clock(self, time: timedelta) -> None:
         """Move the clock forward."""
         self._ahead += time
 

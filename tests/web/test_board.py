@@ -14,12 +14,12 @@ from streams.core.figures.figure import Dimensions
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
-from tests.web.browser import LAPTOP, PHONE, WALL, Page
+from tests.web.browser import PHONE, WALL, Page
 from tests.web.listener import listening
 from tests.web.live import AFTERNOON, refresh_figures, wait_until_live
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
-from tests.web.telephone import NAMES, OPTIONS, PLACES, fill
+from tests.web.telephone import OPTIONS, PLACES, fill
 
 pytestmark = pytest.mark.browser
 
@@ -75,37 +75,6 @@ def test_board_updates_its_figures(served: Served, page: Page) -> None:
     page.assert_no_errors()
 
 
-FITS = """
-const [page, box] = [document.documentElement, document.querySelector(".scroll")];
-return [page.scrollWidth, page.scrollHeight, box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
-"""
-TWELVE = replace(
-    OPTIONS,
-    queues=tuple(
-        QueueOptions(Dimensions("call", "siege", "", f"file-{index}"), f"{french} {index}", f"{english} {index}")
-        for index, (_, french, english) in enumerate([*NAMES, *NAMES[:4]])
-    ),
-)
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("size", [WALL, LAPTOP], ids=["wall", "laptop"])
-def test_board_with_twelve_queues_fits_without_scrolling(page: Page, size: tuple[int, int], language: str) -> None:
-    with serving(TWELVE, AFTERNOON) as served:
-        served.follow()
-        for queue in TWELVE.queues:
-            served.worker.answered(queue.dimensions, served.now(), 70, 100)
-            served.worker.stocks(queue.dimensions, served.now() - timedelta(seconds=130), waiting=11)
-        page.open(f"{served.url}/?lang={language}", size)
-        wait_until_live(served, page)
-        assert page.run("return document.querySelectorAll('#rows tr').length") == 12
-        assert page.run(FITS) == [*size, 0, 0]
-        served.worker.progress(served.now())
-        served.view.set_state(ReaderState.NO_BROKER)
-        page.wait_for_state("stale")
-        assert page.run(FITS) == [*size, 0, 0], "nor with a banner"
-
-
 def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> None:
     for _ in range(30):
         served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
@@ -123,10 +92,10 @@ def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> No
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
     wait_until(lambda: level(2, "waiting") == "attention", "the waiting contacts")
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
-    wait_until(lambda: (level(2, "waiting"), level(2, "longest")) == ("attention", "action"), "how long")
+    wait_until(lambda: (level(2, "waiting"), level(2, "longest")) == ("attention", "action"), "the wait")
     served.worker.stocks(ROADS, served.now(), waiting=1, agents_on_contact=0, agents_available=0, agents_paused=2)
     page.wait_for_text("#rows tr:nth-child(2) .state", "■ Aucun agent")
-    assert "quelqu’un attend, et aucun agent n’est disponible ni en ligne" in rule, "though two are paused"  # noqa: RUF001
+    assert "quelqu’un attend, et aucun agent n’est disponible ni en ligne" in rule, "paused agents do not count"  # noqa: RUF001
 
 
 def test_share_of_few_calls_has_no_mark_and_explains_why(served: Served, page: Page) -> None:
@@ -166,19 +135,6 @@ def test_current_step_is_not_part_of_the_curve(served: Served, page: Page) -> No
         [[0, 300, 600], [4, 5, 5], 600, 3, True],
         [[0, 300, 600, 900], [4, 5, 3, 3], None, None, None],
     ]
-
-
-def test_legend_shows_the_typical_calls_of_the_same_five_minutes(served: Served, page: Page) -> None:
-    page.open(served.url, WALL)
-    wait_until_live(served, page)
-    usual = page.run(
-        "const { Chart } = await import('/static/chart.js');"
-        "const chart = new Chart(document.createElement('div'), 'UTC', { hour: String }, 'x', () => {});"
-        "const day = { start: 0, end: 86400, step: 300, received: [4, 5, 3], answered: [4, 5, 0], abandoned: [0, 0, 0] };"
-        "chart.show(day, 650, Array.from({ length: 24 }, (_, hour) => 12 * (hour + 1)));"
-        "return [0, 1, 2, 13].map((index) => [chart.moment(index).usual, chart.moment(index).isAhead ?? null]);"
-    )
-    assert usual == [[1, False], [1, False], [1, None], [2, True]]
 
 
 def test_board_reports_a_silent_site(page: Page) -> None:
@@ -279,7 +235,7 @@ def test_board_shows_the_date_of_history_being_read_and_no_alerts(
 
 def test_board_shows_the_time_of_the_last_event(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
-    assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "nothing happened yet"
+    assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "no event yet"
     today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
     served.worker.progress(served.now(), event_at=milliseconds(yesterday))
     page.wait_for_text("#event-at", "15:37:12, lundi 9 mars")

@@ -168,7 +168,7 @@ def test_sla_target_shows_its_states_and_the_share_met(served: Served, page: Pag
     title = page.run("return document.querySelector('#targets-rows tr:last-child .kept').title")
     assert plain(title) == "17 tenus sur 20 aujourd'hui. Objectif : 90 %."
     worker.stocks(ANNOUNCED_LETTERS, running=1204, at_risk=0, overdue=0, paused=7)
-    wait_until(lambda: plain(page.run(TARGET_ROWS))[1][3] == ["0", "normal"], "all done")
+    wait_until(lambda: plain(page.run(TARGET_ROWS))[1][3] == ["0", "normal"], "no overdue contacts")
     assert plain(page.run(TARGET_ROWS))[1][5] == ["\N{EN DASH}", "normal"]
     page.assert_no_errors()
 
@@ -251,7 +251,7 @@ def test_board_names_several_calendars_and_similar_policies(page: Page) -> None:
         assert plain(items) == ["● siege : ouvert jusqu'à 17:30", "○ nuit : fermé, ouvre à 20:00"]
         names = [row[0] for row in plain(page.run(TARGET_ROWS))]
         assert names == [f"Courrier \N{EN DASH} délai annoncé ({name})" for name in ("courrier", "mdph")]
-        served.let_pass(timedelta(hours=2))
+        served.advance_clock(timedelta(hours=2))
         served.follow()
         page.open(f"{served.url}/?lang=en", WALL)
         page.wait_for_state("live")

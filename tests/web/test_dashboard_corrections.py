@@ -43,14 +43,14 @@ RIGHT, WRONG = 2, 7
 """Number of facts, and number of facts first counted with another duration and then corrected."""
 
 
-def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bool = False) -> None:
+def count(served: Served, number: int, *, wrong: bool = False, is_corrected: bool = False) -> None:
     """Count each fact for all dimensions, with different durations by kind; wrong ones are 40 times as long."""
     for place in PLACES:
         for at, fact in enumerate(FIGURE_SCHEMAS[place.channel].facts):
             amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
-            act = served.worker.correct if is_taken_back else served.worker.count
+            write = served.worker.correct if is_corrected else served.worker.count
             for _ in range(number):
-                act(place, served.now(), fact, amount=amount)
+                write(place, served.now(), fact, amount=amount)
 
 
 def of_job(query: str, job: str) -> str:
@@ -89,7 +89,7 @@ def test_dashboard_query_is_exact_after_corrections_between_scrapes(tmp_path: Pa
             count(organisation, RIGHT)
             count(other, RIGHT)
             wait_for(RECEIVED.format(""), WRONG + RIGHT)
-            count(organisation, WRONG, wrong=True, is_taken_back=True)
+            count(organisation, WRONG, wrong=True, is_corrected=True)
             wait_for(RECEIVED.format(CORRECTED_SUFFIX), WRONG)
             at = time.time()
             assert list(differences(prometheus, at)) == []

@@ -61,7 +61,7 @@ class Target:
 
 
 SIGNED: Final = ("rdv", "survey", "webhook")
-OTHERS: Final = {"board": b"/healthz", "api": b"/healthz", "health": b"/healthz", "desk": b"/api/state"}
+OTHERS: Final = {"board": b"/healthz", "api": b"/healthz", "health": b"/healthz", "kiosk": b"/api/state"}
 NAMES: Final = (*SIGNED, *OTHERS)
 
 
@@ -78,7 +78,9 @@ def targets_of(ports: Mapping[str, int]) -> dict[str, Target]:
         ),
         "survey": Target("survey", ports["survey"], "/", "POST", signed),
         "webhook": Target("webhook", ports["webhook"], "/", "POST", signed),
-        "desk": Target("desk", ports["desk"], "/api/actions", "POST", lambda _: {"content-type": "application/json"}),
+        "kiosk": Target(
+            "kiosk", ports["kiosk"], "/api/actions", "POST", lambda _: {"content-type": "application/json"}
+        ),
         "api": Target("api", ports["api"], "/v1/look-up", "POST", bearer),
         "board": Target("board", ports["board"], "/api/board"),
         "health": Target("health", ports["health"], "/metrics"),
@@ -219,7 +221,7 @@ def hostile_bodies(target: Target) -> dict[str, bytes]:
     """JSON of attackers."""
     known = {
         "api": b'{"kind": "phone", "purpose": "contact", "value": %s}',
-        "desk": b'{"step": "take", "id": "00000000-0000-4000-8000-000000000000", "queue": %s}',
+        "kiosk": b'{"step": "take", "id": "00000000-0000-4000-8000-000000000000", "queue": %s}',
     }.get(target.name, b'{"type": %s, "event": %s, "meta": {"model": "Rdv"}}')
     values = {
         "lone surrogate": b'"\\ud800"',
@@ -243,7 +245,7 @@ def hostile_bodies(target: Target) -> dict[str, bytes]:
     return {name: known.replace(b"%s", value) for name, value in values.items()} | whole
 
 
-@pytest.mark.parametrize("target", [*SIGNED, "api", "desk"], indirect=True)
+@pytest.mark.parametrize("target", [*SIGNED, "api", "kiosk"], indirect=True)
 def test_hostile_bodies_are_refused(target: Target) -> None:
     with other_clients_are_answered(target):
         found = {
@@ -312,7 +314,7 @@ def test_many_requests_for_the_metrics_do_not_delay_health(target: Target) -> No
         open_all(stack, target.port, 150, target.head(method=b"GET", path=b"/metrics"))
 
 
-@pytest.mark.parametrize("target", [*SIGNED, "api", "desk"], indirect=True)
+@pytest.mark.parametrize("target", [*SIGNED, "api", "kiosk"], indirect=True)
 def test_slow_bodies_do_not_block_other_clients(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
     slow = target.head(b"Content-Length: 1000", *signature) + b"{"
@@ -320,7 +322,7 @@ def test_slow_bodies_do_not_block_other_clients(target: Target) -> None:
         open_all(stack, target.port, 2 * http_server.CONNECTIONS, slow)
 
 
-@pytest.mark.parametrize("target", ["webhook", "api", "desk"], indirect=True)
+@pytest.mark.parametrize("target", ["webhook", "api", "kiosk"], indirect=True)
 def test_tiny_chunks_do_not_block_other_clients(target: Target) -> None:
     signature = [f"{name}: {value}".encode() for name, value in target.sign(b"").items()]
     tiny = target.head(b"Transfer-Encoding: chunked", *signature) + b"1\r\nx\r\n" * 40_000
@@ -328,10 +330,10 @@ def test_tiny_chunks_do_not_block_other_clients(target: Target) -> None:
         open_all(stack, target.port, 4, tiny)
 
 
-@pytest.mark.parametrize("target", ["board", "health", "desk", "api"], indirect=True)
+@pytest.mark.parametrize("target", ["board", "health", "kiosk", "api"], indirect=True)
 def test_clients_that_do_not_read_use_little_memory(target: Target) -> None:
     """Each connection pipelines many requests and reads no response."""
-    path = {"board": b"/wall", "desk": b"/agent", "api": b"/metrics", "health": b"/metrics"}[target.name]
+    path = {"board": b"/wall", "kiosk": b"/agent", "api": b"/metrics", "health": b"/metrics"}[target.name]
     request = target.head(method=b"GET", path=path)
     with ExitStack() as stack, other_clients_are_answered(target):
         for _ in range(60):

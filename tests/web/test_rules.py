@@ -52,7 +52,7 @@ def test_promtool_accepts_rules_and_configuration() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_has_scenes_with_and_without_firing() -> None:
+def test_each_alert_has_scenarios_with_and_without_firing() -> None:
     fires = {
         alert: {scenario.fires > 0 for scenario in scenarios}
         for alert, scenarios in (SLA_SCENARIOS | PIPELINE_SCENARIOS | SATISFACTION_SCENARIOS).items()
@@ -181,7 +181,7 @@ def test_rules_use_existing_metrics(measured: Samples) -> None:
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
 
 
-def written_queries() -> Iterable[str]:
+def documented_queries() -> Iterable[str]:
     """Yield the queries in the documentation."""
     for page in sorted(DEPLOYED.glob("README*.md")):
         yield from re.findall(r"^(?:sum|max|count) .*$", page.read_text("utf-8"), re.MULTILINE)
@@ -190,7 +190,7 @@ def written_queries() -> Iterable[str]:
 
 def test_queries_count_several_instances_once() -> None:
     found = 0
-    for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
+    for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *documented_queries()):
         for node, above in walk(promql_parser.parse(query)):
             is_metric = isinstance(node, promql_parser.VectorSelector) and re.match(
                 "(contact|pipeline)_", node.name or ""

@@ -100,7 +100,7 @@ def test_board_is_not_made_without_listeners(served: Served) -> None:
 def test_old_figures_are_dropped_without_listeners_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.worker.offered(SOCIAL, served.now())
     assert len(served.view._current._rows) == 2, "a total and five minutes"
-    served.let_pass(timedelta(days=1))
+    served.advance_clock(timedelta(days=1))
     monkeypatch.setattr(broadcast, "IDLE_REFRESH_SECONDS", 0)
     wait_until(lambda: len(served.view._current._rows) == 1, "the five minutes of yesterday to be dropped")
     assert served.broadcaster._listeners == 0
@@ -175,8 +175,8 @@ def test_readyz_reports_whether_figures_are_current(served: Served) -> None:
 def test_server_stops_when_the_board_cannot_be_made(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     served.broadcaster._make = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with listening(served):
-        wait_until(lambda: not served.running, "the server to leave")
-    assert served.broadcaster.failed, "for an exit code that says so"
+        wait_until(lambda: not served.running, "the server to stop")
+    assert served.broadcaster.failed, "for the exit code"
     assert "making the board failed" in caplog.text
 
 

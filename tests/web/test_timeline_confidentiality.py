@@ -55,7 +55,7 @@ def test_identifier_is_only_in_its_field(timeline: TimelineWindow) -> None:
 def test_timeline_page_without_token_shows_no_data(timeline: TimelineWindow) -> None:
     timeline.open()
     for name in ("me", "search", "story", "sign-out"):
-        assert not timeline.is_there(f"#{name}")
+        assert not timeline.is_visible(f"#{name}")
     assert timeline.page.run("return [document.forms.length, document.querySelectorAll('#kind option').length]") == [
         3,
         0,
@@ -69,7 +69,7 @@ def test_idle_session_ends_even_in_a_sleeping_tab(timeline: TimelineWindow) -> N
         timeline.page.run(
             "if (sessionStorage.length) sessionStorage.setItem('accueil.touched_at', Date.now() - 900_000)"
         )
-        return timeline.is_there("#door")
+        return timeline.is_visible("#door")
 
     wait_until(is_forgotten, "the end of the session")
     assert "Déconnexion après 15 min sans activité." in timeline.text

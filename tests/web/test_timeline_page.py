@@ -50,12 +50,12 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
             "return document.activeElement === document.body || life.contains(document.activeElement)"
         )
     timeline.press(Keys.ESCAPE)
-    wait_until(lambda: not timeline.is_there("#life[open]"), "the panel to close")
+    wait_until(lambda: not timeline.is_visible("#life[open]"), "the panel to close")
     assert timeline.focused[2].startswith("Lettre arrivée, Autonomie, "), "back where it was opened"
 
     timeline.press("t")
-    assert timeline.is_there(".lanes table")
-    assert not timeline.is_there(".picture")
+    assert timeline.is_visible(".lanes table")
+    assert not timeline.is_visible(".picture")
     assert timeline.page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
     timeline.press("t")
     timeline.wait_for(".picture svg")
@@ -133,7 +133,7 @@ def test_shared_identifiers_are_shown_with_links(timeline: TimelineWindow) -> No
     wait_until(lambda: "mène à plusieurs personnes" in timeline.text, "the shared number")
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 3
     assert timeline.page.text(".links h2") == "À qui il mène"
-    assert not timeline.is_there(".facts")
+    assert not timeline.is_visible(".facts")
 
 
 HOLD = """
@@ -159,7 +159,7 @@ def test_late_response_to_an_earlier_request_is_not_shown(timeline: TimelineWind
     timeline.page.run("await new Promise((go) => setTimeout(go))")
     assert timeline.page.run("return document.querySelectorAll('#story-title').length") == 1
     assert "mène à plusieurs personnes" in timeline.text
-    assert not timeline.is_there(".card")
+    assert not timeline.is_visible(".card")
 
 
 def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> None:
@@ -189,12 +189,12 @@ def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) ->
     assert timeline.focused[0] == "ground"
     timeline.press(Keys.ARROW_DOWN)
     timeline.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien rompu" in timeline.text, "the two stories to be apart", 10, lambda: timeline.text)
+    wait_until(lambda: "Lien rompu" in timeline.text, "the revoked link", 10, lambda: timeline.text)
     axe.check(timeline.page)
     assert "Courrier" not in timeline.page.text(".lanes")
     assert timeline.page.run("return document.querySelectorAll('.links li').length") == 1
     timeline.page.run("document.querySelector('.undone button').click()")
-    wait_until(lambda: "Courrier" in timeline.page.text("#story"), "the story to be whole again")
+    wait_until(lambda: "Courrier" in timeline.page.text("#story"), "the letters")
     wait_until(lambda: "Lien rétabli" in timeline.page.text("#announce"), "the announcement")
 
 

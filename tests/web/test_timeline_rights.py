@@ -107,7 +107,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     assert timeline.focused[0] == "erase-sure"
     axe.check(timeline.page)
     timeline.press(Keys.ENTER)
-    assert timeline.is_there("#question[open]"), "nothing was confirmed"
+    assert timeline.is_visible("#question[open]"), "nothing was confirmed"
     timeline.press(Keys.ESCAPE)
     assert timeline.focused[0] == "erase-button"
     assert server.recorded()[-1]["operation"] == "look_up"
@@ -116,13 +116,13 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     assert timeline.focused[0] == "erasure-title"
     assert "Effacement en cours" in timeline.text
     assert "3 contacts. Tout n’est pas encore effacé." in timeline.text
-    assert not timeline.is_there(".facts")
+    assert not timeline.is_visible(".facts")
     axe.check(timeline.page)
-    assert timeline.is_there("#look-at-erasure")
+    assert timeline.is_visible("#look-at-erasure")
     timeline.tab_to(lambda at: at[0] == "list-erasures")
     timeline.press(Keys.ENTER)
     wait_until(
-        lambda: "3 contacts" in timeline.text and timeline.is_there("#erasures-title"),
+        lambda: "3 contacts" in timeline.text and timeline.is_visible("#erasures-title"),
         "the contacts and the open erasures",
         20,
     )
@@ -141,7 +141,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     (file,) = files.glob("erasure-*.json")
     assert json.loads(file.read_text())["proof"]["remains"]
     assert "Faits\n8, désormais 0" in timeline.text
-    assert not timeline.is_there("#look-at-erasure")
+    assert not timeline.is_visible("#look-at-erasure")
     axe.check(timeline.page)
     timeline.page.assert_no_errors()
     timeline.page.driver.refresh()
@@ -151,7 +151,7 @@ def test_erasure_explains_its_effects_and_needs_confirmation(
     timeline.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
     wait_until(lambda: "Effacement prouvé" in timeline.text, "the same by its number", 20, lambda: timeline.text)
     timeline.search(NUMBER)
-    assert "Rien n’est connu sous cet identifiant" in timeline.trouble
+    assert "Rien n’est connu sous cet identifiant" in timeline.error_text
 
 
 OTHER = "+33199000002"
@@ -183,12 +183,12 @@ def test_failed_lookup_keeps_the_session_and_the_last_request_is_shown(
     timeline.wait_for(busy)
     timeline.page.run("document.getElementById('list-erasures').click()")
     timeline.wait_for("#erasures-title")
-    assert not timeline.is_there(busy), "no request is pending"
+    assert not timeline.is_visible(busy), "no request is pending"
     timeline.page.run("window.letGo()")
     timeline.page.run("document.getElementById('find-erasure').requestSubmit()")
     timeline.page.run("document.getElementById('list-erasures').click()")
     wait_until(lambda: server.recorded()[-1]["operation"] == "erase", "the last answer")
-    assert timeline.is_there("#erasures-title")
+    assert timeline.is_visible("#erasures-title")
 
 
 def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: TimelineWindow, server: ApiServer) -> None:
@@ -209,15 +209,15 @@ def test_citizen_looked_up_during_an_erasure_stays_on_the_page(timeline: Timelin
     for _ in range(2):
         timeline.search(OTHER)
     assert not any(timeline.page.run("return seen"))
-    assert timeline.is_there("#story-title")
+    assert timeline.is_visible("#story-title")
 
 
 def test_actions_without_permission_are_not_offered(timeline: TimelineWindow) -> None:
     for token_name in ("agent", "narrow"):
         timeline.open(PHONE).sign_in(token_name).search(NUMBER)
-        assert timeline.is_there(".facts")
-        assert not timeline.is_there(".rights")
-        assert not timeline.is_there("#find-erasure")
+        assert timeline.is_visible(".facts")
+        assert not timeline.is_visible(".rights")
+        assert not timeline.is_visible("#find-erasure")
 
 
 @pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
@@ -226,7 +226,7 @@ def test_timeline_is_shown_again_in_the_other_language(timeline: TimelineWindow,
     timeline.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the submitted form does
     timeline.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     timeline.press(Keys.ENTER)
-    wait_until(lambda: timeline.is_there("#story-title") and "open case" in timeline.text, "the story in English")
+    wait_until(lambda: timeline.is_visible("#story-title") and "open case" in timeline.text, "the story in English")
     wait_until(lambda: timeline.focused[0] == "story-title", "the focus on it")
     assert timeline.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
     assert timeline.page.run("return purpose.value") == "follow_up"
@@ -237,5 +237,5 @@ def test_timeline_is_shown_again_in_the_other_language(timeline: TimelineWindow,
     ]
     timeline.page.driver.refresh()
     timeline.wait_for("#search")
-    assert not timeline.is_there("#story-title")
+    assert not timeline.is_visible("#story-title")
     timeline.page.assert_no_errors()

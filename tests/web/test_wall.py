@@ -60,10 +60,10 @@ def test_views_rotate_and_can_be_paused(full_wall: Served, page: Page) -> None:
     page.driver.execute_async_script("setTimeout(arguments[0], 900)")  # type: ignore[no-untyped-call]
     assert (page.run(part), title(page)) == (stands, "Appels du jour")
     key(page, Keys.ARROW_LEFT)
-    assert title(page) == first, "by hand it turns all the same"
+    assert title(page) == first, "keys turn pages while paused"
     page.run("document.querySelector('#pause').click()")
     assert page.text("#pause") == "Pause"
-    wait_until(lambda: page.run(part) > "scaleX(0.05", "its time to pass")
+    wait_until(lambda: page.run(part) > "scaleX(0.05", "the rotation to resume")
     page.assert_no_errors()
 
 
@@ -99,7 +99,7 @@ def test_keyboard_focus_holds_a_view_and_survives_rotation(full_wall: Served, pa
     shown = page.run(
         "return document.querySelector('.view:not([hidden])').className"
     )  # the view may have changed on a slow machine
-    assert page.run(focused) == shown, "it goes on from there"
+    assert page.run(focused) == shown, "the focus continues in the view"
     before = title(page)
     page.run(SKIP_THREE_MINUTES)
     wait_until(lambda: title(page) != before, "the view to change after the timeout", 30)
@@ -185,13 +185,13 @@ def test_unknown_view_is_reported_with_the_known_ones(full_wall: Served, page: P
     open_wall(page, full_wall, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang="en")
     assert page.text(selector) == f"▲ Unknown in views=: telephone, <b>x</b>{known}"
     assert page.run(f"return document.querySelector('{selector}').checkVisibility()")
-    assert title(page) == "Calls today", "those that there are, in the order of the address"
+    assert title(page) == "Calls today", "known views in the order of the address"
     if size == WALL:
         assert page.run(OVERFLOWING) == []
     axe.check(page)
     open_wall(page, full_wall, size, views="telephone", seconds=3600, lang="en")
     assert page.text(selector) == f"▲ Unknown in views=: telephone{known}"
-    assert len(list(turn_pages(page))) >= len(WALL_VIEWS), "none is known: those of the settings"
+    assert len(list(turn_pages(page))) >= len(WALL_VIEWS), "without known views: those of the settings"
     open_wall(page, full_wall, size, views="phone,day", lang="en")
     assert not page.run(f"return document.querySelector('{selector}').checkVisibility()")
     page.assert_no_errors()

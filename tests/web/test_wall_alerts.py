@@ -59,7 +59,7 @@ def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
         for wait in (5,) * 40:
             served.worker.answered(RSA, served.now(), wait)
         alone = [f"▲ Switchboard: service level{half} 75.0%" for half in ("", " 30 min")]
-        wait_until(lambda: alerts(page) == alone, "the queue that is marked alone")
+        wait_until(lambda: alerts(page) == alone, "the alert of the only marked queue")
         assert page.run(marked) == []
         assert page.text(".card .level") == "▲ Attention"
 
@@ -127,7 +127,7 @@ def test_long_wait_is_one_alert_of_the_queue_and_none_of_sla_targets(page: Page)
         wait_until(lambda: alerts(page)[1:] == more, "letters, e-mails and forms", otherwise=lambda: alerts(page))
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
         served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
-        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "without other marks")
+        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "the alert without other marks")
         assert alerts(page)[0].endswith(", overdue: 1")
         served.worker.stocks(RSA, waiting=0, agents_available=1)
         unknown = ["■ SLA targets overdue: 3", "▲ SLA targets at risk: 1"]
@@ -190,7 +190,7 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
         assert why.endswith(f" – {words[2:].lower()}")
         assert page.run("return document.querySelector('#tile-service_level').dataset.level") == "normal"
         assert page.text("#tile-service_level .level") == words
-        assert not page.driver.title.startswith("("), "nothing is to be done now"
+        assert not page.driver.title.startswith("("), "no alert"
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
         assert alerts(page) == []
         assert page.text(".card .level") == words
@@ -242,7 +242,7 @@ def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
         page.run(RECORD_ANNOUNCEMENTS)
         for place in (SWITCHBOARD, RSA):
             served.worker.stocks(place, served.now(), waiting=12, agents_available=1)
-        wait_until(lambda: page.driver.title.startswith("(2) "), "both of them")
+        wait_until(lambda: page.driver.title.startswith("(2) "), "two alerts")
         announced = "; ".join(page.run("return news"))
         assert "Switchboard: 12 waiting" in announced
         assert "Income support (RSA): 12 waiting" in announced

@@ -69,13 +69,6 @@ def test_no_view_is_cut_off_with_long_names_and_all_marks(
     assert len(alerts(page)) == 6
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_board_with_long_names_and_all_marks_fits_without_scrolling(crowded: Served, page: Page, language: str) -> None:
-    page.open(f"{crowded.url}/?lang={language}", WALL)
-    page.wait_for_state("live")
-    assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
-
-
 HIDDEN_TABLE_WIDTHS = """
 return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility())
   .map((box) => [box.scrollWidth - box.clientWidth, box.hasAttribute("data-more")]);

@@ -46,18 +46,18 @@ class TimelineWindow:
     def element(self, name: str) -> Any:
         return self.page.driver.find_element(By.ID, name)
 
-    def is_there(self, selector: str) -> bool:
+    def is_visible(self, selector: str) -> bool:
         return bool(self.page.run(f"return document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"))
 
     def wait_for(self, selector: str) -> None:
         wait_until(
-            lambda: self.is_there(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
+            lambda: self.is_visible(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
     def sign_in(self, secret: str = "camille") -> "TimelineWindow":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
-        wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_visible("#me") or self.is_visible("#trouble"), "an answer")
         return self
 
     def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineWindow":
@@ -67,11 +67,11 @@ class TimelineWindow:
         )
         self.page.run("document.getElementById('story').replaceChildren()")
         self.element("value").send_keys(value + Keys.ENTER)
-        wait_until(lambda: self.is_there("#story-title") or self.is_there("#trouble"), "an answer")
+        wait_until(lambda: self.is_visible("#story-title") or self.is_visible("#trouble"), "an answer")
         return self
 
     @property
-    def trouble(self) -> str:
+    def error_text(self) -> str:
         self.wait_for("#trouble")
         return self.page.text("#trouble").replace("\N{NO-BREAK SPACE}", " ")
 
@@ -82,10 +82,10 @@ class TimelineWindow:
     def press(self, *keys: str) -> None:
         ActionChains(self.page.driver).send_keys(*keys).perform()
 
-    def tab_to(self, is_it: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
+    def tab_to(self, condition: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
         """Press Tab until the element has the focus."""
         for _ in range(80):
-            if is_it(self.focused):
+            if condition(self.focused):
                 return
             self.press(key)
         raise AssertionError(f"never reached; at last {self.focused}")

@@ -80,7 +80,6 @@ function alertsOfBacklogs(board) {
   });
 }
 
-/** Return the states of SLA targets whose figures are current. */
 export const currentTargets = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
 /** Return the alerts, of any level, of SLA targets that the alerts of queues do not cover. */

@@ -7,10 +7,9 @@ from typing import Literal
 import pytest
 
 from grafana.generator import DASHBOARDS, PAGES, generate
-from grafana.panels import uid_of
 from grafana.promql import wilson_bound
 from grafana.shared_panels import WAITING_THRESHOLDS
-from grafana.texts import LANGUAGES, LocalizedText
+from grafana.texts import LANGUAGES
 from streams.web.options import QueueOptions
 from tests.support.dashboards import FILES, panel_queries, panels, read, selectors
 from tests.support.prometheus import DEPLOYED, RULES
@@ -65,15 +64,6 @@ def test_bounds_of_a_share_are_wilson_bounds() -> None:
 
     assert bound("-") == pytest.approx(0.5625, abs=5e-4)
     assert bound("+") == pytest.approx(0.8090, abs=5e-4)
-
-
-def test_french_texts_have_no_break_spaces() -> None:
-    assert (
-        LocalizedText("Reçus : « 5 »", "Received: 5").in_language("fr")
-        == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
-    )
-    assert uid_of("mail", "fr") == "accueil-mail"
-    assert uid_of("mail", "en") == "accueil-mail-en"
 
 
 def test_provisioning_matches_the_files_and_the_scrape_interval() -> None:

@@ -19,7 +19,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
-from streams.report.plots import Bar, draw_bars, round_up
+from streams.report.plots import Bar, draw_bars
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
 from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
@@ -265,13 +265,6 @@ def test_numbers_use_the_format_of_the_language() -> None:
     )
     assert format_period(period_of(PeriodKind.MONTH, DAY), "fr") == "novembre 2026"
     assert format_period(period_of(PeriodKind.YEAR, DAY), "fr") == "2026"
-
-
-@pytest.mark.parametrize(
-    ("number", "top"), [(0, 1), (1, 1), (7, 8), (9, 10), (10, 10), (11, 20), (299, 300), (801, 1000)]
-)
-def test_axis_ends_at_a_round_number(number: int, top: int) -> None:
-    assert round_up(number) == top
 
 
 def test_plot_lists_its_numbers_as_text() -> None:

@@ -65,7 +65,7 @@ class FilledBoard:
         view = FiguresView(OPTIONS.time_zone, NOW, lambda: POLICIES)
         for (start, place), figure in self._figures.items():
             key = bucket_key(start, place) if start else total_key(place)
-            view.apply(0, key, msgspec.json.encode(figure))
+            view.apply_all(0, [(key, msgspec.json.encode(figure))])
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
     def listed(self, figures: Iterable[str], query: FigureQuery) -> tuple[int, int]:

@@ -133,9 +133,9 @@ def test_typical_day_counts_calls_only() -> None:
     board = FilledBoard()
     for week in range(1, 6):
         day = TODAY - week * WEEK
-        board.view.apply(0, day_key(day, SOCIAL), day_of(calls(12)))
-        board.view.apply(0, day_key(day, MAIL), day_of(calls(500)))
-    board.view.apply(0, bucket_key(int((NOON - WEEK).timestamp()), SOCIAL), bucket_of(4))
+        board.view.apply_all(0, [(day_key(day, SOCIAL), day_of(calls(12)))])
+        board.view.apply_all(0, [(day_key(day, MAIL), day_of(calls(500)))])
+    board.view.apply_all(0, [(bucket_key(int((NOON - WEEK).timestamp()), SOCIAL), bucket_of(4))])
     usual = board.board().usual
     assert usual is not None
     assert (usual.by_hour[10], usual.by_hour[12], usual.by_now, usual.rest) == (12, 1, 12, 1)

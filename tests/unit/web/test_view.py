@@ -37,11 +37,11 @@ def test_tombstone_removes_a_row() -> None:
     other.offered(SOCIAL, NOON, 5)
     view.snapshot(NOON)
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
-        view.apply(0, key, None)
+        view.apply_all(0, [(key, None)])
     assert today(view.snapshot(NOON)) == 5
     assert view.snapshot(NOON).totals[SOCIAL].counts[QUEUE_SCHEMA.index["offered"]] == 5
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
-        view.apply(1, key, None)
+        view.apply_all(1, [(key, None)])
     gone = view.snapshot(NOON)
     assert today(gone) == 0
     assert gone.totals == {}
@@ -190,9 +190,7 @@ def test_invalid_rows_do_not_stop_the_view(rows: list[tuple[bytes | None, bytes 
 
 def test_unreadable_row_is_counted() -> None:
     view = view_at(NOON)
-    view.apply(0, b"no json", b"1")
-    view.apply(0, total_key(SOCIAL), b"[[1],[2]")
-    view.apply(0, PROGRESS_KEY, b"{}")
+    view.apply_all(0, [(b"no json", b"1"), (total_key(SOCIAL), b"[[1],[2]"), (PROGRESS_KEY, b"{}")])
     assert view.snapshot(NOON).unreadable == 3
 
 
@@ -219,12 +217,12 @@ def test_incremental_figures_equal_figures_added_up_at_the_end(
         figure.counts[QUEUE_SCHEMA.index["offered"]] = number
         for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
             last[partition, key] = value = None if is_tombstone else encode(figure)
-            view.apply(partition, key, value)
+            view.apply_all(partition, [(key, value)])
         if takes_snapshot:
             view.snapshot(NOON - timedelta(hours=13))
     fresh = view_at(NOON)
     for (partition, key), value in last.items():
-        fresh.apply(partition, key, value)
+        fresh.apply_all(partition, [(key, value)])
 
     changed, afresh = view.snapshot(NOON), fresh.snapshot(NOON)
 
@@ -276,7 +274,7 @@ def test_feedback_windows_are_whole_civil_days() -> None:
     worker.count(OPINION, midnight - 27 * ago - timedelta(minutes=5), score)
     old = new_figure(FEEDBACK)
     old.counts[FEEDBACK.index[score]] = 10
-    view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
+    view.apply_all(0, [(day_key((NOON - 20 * ago).date(), OPINION), encode(old))])
 
     def counts_of_score(now: datetime) -> tuple[int, ...]:
         feedback = view.snapshot(now).feedback
