@@ -16,7 +16,7 @@ from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
-from tests.web.timeline import HOUSE, TimelineWindow
+from tests.web.timeline import WEB_SETTINGS, TimelineWindow
 from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
@@ -70,7 +70,7 @@ def page(driver: webdriver.Chrome, request: pytest.FixtureRequest) -> Iterator[P
     """A page; its last state is stored as a screenshot under tests/artifacts."""
     page = Page(driver)
     yield page
-    page.screenshot(re.sub(r"[^\w.-]", "_", request.node.name))
+    page.screenshot(re.sub(r"[^\w.-]", "_", request.node.name)[:100])
     # A server of the next test may get the same port.
     driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": driver.current_url, "storageTypes": "all"})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
@@ -90,7 +90,7 @@ def full_wall() -> Iterator[Served]:
 def timeline_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
     """The API with a token of each kind."""
     directory = tmp_path_factory.mktemp("api")
-    with timeline_page.serving(directory, web=HOUSE, api={"other_services": "outline"}) as served:
+    with timeline_page.serving(directory, web=WEB_SETTINGS, api={"other_services": "outline"}) as served:
         served.add("camille")
         served.add("agent", Role.AGENT)
         served.add("autonomie", Role.AGENT, services=("autonomie",))

@@ -12,7 +12,7 @@ from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
 from tests.web.browser import LAPTOP, Page
 
-HOUSE = {
+WEB_SETTINGS = {
     "title": "Accueil du Département",
     "title_en": "Welcome to the Département",
     "services": {
