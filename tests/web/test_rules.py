@@ -210,8 +210,8 @@ def test_queries_count_several_instances_once() -> None:
 
 def test_documentation_names_existing_metrics(measured: Samples) -> None:
     known = measured.keys() | {rule["name"] for rule in read_rules()}
-    promised = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
+    sla_metrics = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
     for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):
         named = set(re.findall(rf"`((?:\w+:)?(?:contact|pipeline|connector|notify)_{NAME})", page.read_text("utf-8")))
         assert named <= known, page
-        assert page.parent != DEPLOYED or named >= promised, page
+        assert page.parent != DEPLOYED or named >= sla_metrics, page

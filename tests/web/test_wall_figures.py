@@ -205,8 +205,8 @@ def test_command_of_a_card_selects_its_contacts(full_wall: Served, page: Page) -
         page.run("document.querySelector('#explained .close').click()")
         return text
 
-    promises = ".view.overview .card:last-child .main .explains"
-    assert command(promises) == (
+    figure = ".view.overview .card:last-child .main .explains"
+    assert command(figure) == (
         "accueil explain overdue --channel call --channel visit --channel mail --channel email --channel form"
     )
     list(zip(range(2), turn_pages(page), strict=False))

@@ -74,7 +74,7 @@ def test_opening_state_has_the_time_of_the_next_change() -> None:
     assert states() == (0, 0, 0, at(8, 30, day=17))
     assert exported("contact_calendar_open", calendar="always") == 1
     assert exported("contact_calendar_change_timestamp_seconds", calendar="always") is None
-    assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
+    assert exported("contact_queue_open", DESK, calendar="siege") is None, "no policy applies"
 
 
 def test_longest_wait_is_exported_in_opening_hours_too() -> None:
@@ -88,7 +88,7 @@ def test_longest_wait_is_exported_in_opening_hours_too() -> None:
     assert age(MAIL) == (0.5 + 3.5) * 3600, "half an hour a week ago, and this morning"
     exported.now = NOON + timedelta(hours=1)
     assert age(MAIL) == 4 * 3600, "it is lunch time"
-    assert age(DESK) is None, "nothing is promised there"
+    assert age(DESK) is None, "no policy applies"
     exported.worker.stocks(MAIL)
     assert age(MAIL) is None, "none waits"
 
@@ -108,12 +108,12 @@ def test_target_without_contacts_has_zeros() -> None:
         *(("mail", "social", "courrier", c) for c in ("acknowledge", "resolution")),
     }
 
-    def promised() -> set[tuple[str, ...]]:
+    def started_series() -> set[tuple[str, ...]]:
         (started,) = [family for family in exported.registry.collect() if family.name == "contact_sla_started"]
         names = ("channel", "service", "policy", "clock")
         return {tuple(sample.labels[name] for name in names) for sample in started.samples}
 
-    assert promised() == expected
+    assert started_series() == expected
     calls = {"policy": "telephone", "clock": "answer"}
     where = ROADS._replace(queue="")
     for result in ("met", "breached", "cancelled"):
@@ -122,11 +122,11 @@ def test_target_without_contacts_has_zeros() -> None:
         assert exported("contact_sla_open_items", where, **calls, state=state) == 0
     assert exported("contact_sla_due_items", where, **calls, horizon="1h") == 0
     exported.worker.stocks(Dimensions("call", "siege", "", ""), agents_available=3)
-    assert promised() == expected, "agents are promised nothing"
+    assert started_series() == expected, "figures of agents have no SLA target"
     exported.worker.count(EMAIL, NOON, "received")
-    assert promised() == expected
+    assert started_series() == expected
     exported.now += timedelta(days=1)
     assert {
         ("email", "social", "courrier", "acknowledge"),
         ("form", "social", "courrier", "acknowledge"),
-    } < promised(), "from then on the policy is for all"
+    } < started_series(), "the next version applies to all channels"
