@@ -236,7 +236,8 @@ class Web(Section):
     def to_board_options(self, brokers: str, client: Mapping[str, Any]) -> WebOptions:
         """Return the options of the board, which reads from `brokers`."""
         same = {field.name: getattr(self, field.name) for field in fields(WebOptions) if field.name in Web.model_fields}
-        ages = {name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()}
+        ages = dict(BACKLOG_AGE_SECONDS)
+        ages |= {name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()}
         converted = {
             "time_zone": self.zone,
             "quiet_after_seconds_of": {channel.value: age for channel, age in self.quiet_after_seconds_of.items()},
@@ -244,7 +245,7 @@ class Web(Section):
             "services": tuple(service.to_board_options(table) for table, service in self.services.items()),
             "service_level": self.service_level.to_board_options(),
             "abandonment": self.abandonment.to_board_options(),
-            "backlog_age_seconds": {**BACKLOG_AGE_SECONDS, **ages},
+            "backlog_age_seconds": ages,
         }
         return WebOptions(brokers=brokers, client=client, **same | converted)
 
