@@ -3,7 +3,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from itertools import chain
 from typing import Final
 
 import click
@@ -11,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.reconcile import Finding
-from models.locale import LANGUAGES, _, document_language
+from models.locale import LANGUAGES, SOURCE_LANGUAGE, _, document_language
 from models.policies import Policies, SlaFile
 from models.reasons import Reason
 from streams.cli.sla import EXAMPLE
@@ -101,20 +100,20 @@ TEXTS: Final[Mapping[str, MetricText]] = {
 """French texts and labels of the metrics of workers and connectors, by name without `_total`."""
 
 
-def describe_processes() -> dict[str, list[MetricDescription]]:
+def describe_processes(language: str = SOURCE_LANGUAGE) -> dict[str, list[MetricDescription]]:
     """Return command → descriptions of its metrics, for `web`, `worker` and `connect`."""
     connectors = CollectorRegistry()
     Meter(Metrics(connectors), "name").count_published(1, 1.0)
     policies = Policies(SlaFile.model_validate(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))
     return {
-        "web": describe_web_metrics(policies, chain(WatchedPolicies(None).collect())),
+        "web": describe_web_metrics(policies, WatchedPolicies(None).collect(), language),
         # In tests, other processes may have registered their metrics here too.
-        "worker": describe((family for family in REGISTRY.collect() if family.name in TEXTS), TEXTS),
-        "connect": describe(connectors.collect(), TEXTS),
+        "worker": describe((family for family in REGISTRY.collect() if family.name in TEXTS), TEXTS, language),
+        "connect": describe(connectors.collect(), TEXTS, language),
     }
 
 
 @click.command(help=_("Print the reference of all Prometheus metrics, as Markdown."))
 @click.option("--lang", type=click.Choice(LANGUAGES), default=document_language(), help=_("Language of the texts."))
 def command(lang: str) -> None:
-    click.echo(write_markdown(lang, describe_processes()), nl=False)
+    click.echo(write_markdown(lang, describe_processes(lang)), nl=False)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from prometheus_client.core import Metric
 
 from models.calendars import Unit
-from models.locale import N_, translate
+from models.locale import N_, SOURCE_LANGUAGE, translate
 from models.policies import ClockKind, Policies
 from streams.web.collector import FiguresCollector
 from streams.web.metrics import sample_figures
@@ -42,23 +42,20 @@ SUFFIXES: Final = {"counter": "_total", "info": "_info"}
 
 
 class MetricDescription(NamedTuple):
-    """Entry of one metric on the reference page, in both languages."""
+    """Entry of one metric on the reference page, in one language."""
 
     name: str
     """Name in queries; for a histogram without `_bucket`, `_sum` and `_count`."""
     kind: str
     labels: Mapping[str, tuple[str, ...]]
     """Label → all its values; empty if they come from settings or files."""
-    english: str
-    french: str
+    about: str
     formula: str
     buckets: tuple[str, ...]
     """Inclusive upper bounds of a histogram."""
-    formula_values: Mapping[str, str] = {}
-    """Values for the names in braces of `formula`."""
 
 
-def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list[MetricDescription]:
+def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText], language: str) -> list[MetricDescription]:
     """Return the entries of `metrics`. Raise `LookupError` for a metric that is missing in `texts`.
 
     Correction metrics need no text.
@@ -68,45 +65,40 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list
         metric.name for metric in exported if metric.name.endswith(CORRECTED_SUFFIX) and metric.name not in texts
     }
     return [
-        _describe_correction(metric)
+        _describe_correction(metric, language)
         if metric.name in corrections
-        else _describe(metric, texts[metric.name], has_corrected=f"{metric.name}{CORRECTED_SUFFIX}" in corrections)
+        else _describe(metric, texts[metric.name], f"{metric.name}{CORRECTED_SUFFIX}" in corrections, language)
         for metric in exported
     ]
 
 
-def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> MetricDescription:
+def _describe(metric: Metric, text: MetricText, has_corrected: bool, language: str) -> MetricDescription:  # noqa: FBT001
     suffix = SUFFIXES.get(metric.type, "")
-    values = {"name": f"{metric.name}{CORRECTED_SUFFIX}{suffix}"} if has_corrected else {}
-    note = CORRECTED_NOTE if has_corrected else ""
-    about = metric.documentation.removesuffix(note.format(**values))
+    about = metric.documentation
+    if language != SOURCE_LANGUAGE:
+        name = f"{metric.name}{CORRECTED_SUFFIX}{suffix}"
+        about = text.french or translate(about.removesuffix(CORRECTED_NOTE.format(name=name)), language)
+        about += translate(CORRECTED_NOTE, language, name=name) if has_corrected else ""
     return MetricDescription(
         f"{metric.name}{suffix}",
         metric.type,
         _labels_of(metric) if text.labels is None else text.labels,
-        metric.documentation,
-        (text.french or translate(about, "fr")) + translate(note, "fr", **values),
-        text.formula,
+        about,
+        translate(text.formula, language),
         _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
     )
 
 
-def _describe_correction(metric: Metric) -> MetricDescription:
+def _describe_correction(metric: Metric, language: str) -> MetricDescription:
     """Return the entry of a correction metric, which has the labels and buckets of the corrected one."""
-    other, suffix = metric.name.removesuffix(CORRECTED_SUFFIX), SUFFIXES.get(metric.type, "")
-    return MetricDescription(
-        f"{metric.name}{suffix}",
-        metric.type,
-        dict.fromkeys(_labels_of(metric), ()),
-        metric.documentation,
-        translate(CORRECTION, "fr", name=f"{other}{suffix}"),
-        N_("true count = {counter} − {corrected}"),
-        (),
-        {"counter": f"{other}{suffix}", "corrected": f"{metric.name}{suffix}"},
-    )
+    suffix = SUFFIXES.get(metric.type, "")
+    name, other = f"{metric.name}{suffix}", f"{metric.name.removesuffix(CORRECTED_SUFFIX)}{suffix}"
+    about = translate(CORRECTION, language, name=other)
+    formula = translate("true count = {counter} − {corrected}", language, counter=other, corrected=name)
+    return MetricDescription(name, metric.type, dict.fromkeys(_labels_of(metric), ()), about, formula, ())
 
 
-def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
+def describe_web_metrics(policies: Policies, others: Iterable[Metric], language: str) -> list[MetricDescription]:
     """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process.
 
     Raise `LookupError` for a metric without a text.
@@ -114,7 +106,7 @@ def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> l
     options = WebOptions(brokers="")
     figures = FiguresCollector(lambda _: sample_figures.snapshot(policies), options, lambda: sample_figures.NOW)
     citizens = CitizensCollector(sample_figures.sample_disclosed_figures, options.time_zone)
-    return describe(chain(figures.collect(), citizens.collect(), others), TEXTS)
+    return describe(chain(figures.collect(), citizens.collect(), others), TEXTS, language)
 
 
 def write_markdown(language: str, sections: Mapping[str, Iterable[MetricDescription]]) -> str:
@@ -153,12 +145,11 @@ def _write_row(metric: MetricDescription, language: str) -> str:
         f"{name}: {' '.join(f'`{value}`' for value in values)}" if values else name
         for name, values in metric.labels.items()
     )
-    about = metric.french if language == "fr" else metric.english
-    counted = translate(metric.formula, language, **metric.formula_values)
+    counted = metric.formula
     if metric.buckets:
         buckets = translate("Buckets", language)
         counted += f"<br>{buckets}{_colon(language)} {', '.join(metric.buckets)}"
-    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, counted)
+    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", metric.about, counted)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
