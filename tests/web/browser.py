@@ -47,8 +47,18 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get(url)
 
+    def open_live(self, url: str, size: tuple[int, int] = DESK) -> None:
+        """Open a board or wall, and wait for the state "live"."""
+        self.open(url, size)
+        self.wait_for_state("live")
+
     def text(self, selector: str) -> str:
-        return str(self.run(f"return document.querySelector({json.dumps(selector)}).textContent.trim()"))
+        """Return the text of an element, with plain spaces instead of no-break ones."""
+        text = str(self.run(f"return document.querySelector({json.dumps(selector)}).textContent.trim()"))
+        return text.replace("\N{NO-BREAK SPACE}", " ")
+
+    def is_visible(self, selector: str) -> bool:
+        return bool(self.run(f"return document.querySelector({json.dumps(selector)}).checkVisibility()"))
 
     def state(self) -> str:
         return str(self.run("return document.body.dataset.state"))

@@ -16,7 +16,7 @@ from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
 from tests.web.browser import PHONE, WALL, Page
 from tests.web.listener import listening
-from tests.web.live import AFTERNOON, refresh_figures, wait_until_live
+from tests.web.live import AFTERNOON, open_board, refresh_figures, wait_until_live
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
 from tests.web.telephone import OPTIONS, PLACES, fill
@@ -61,8 +61,7 @@ def test_board_reports_a_stream_that_never_starts(short_limit: Served, page: Pag
 
 
 def test_board_updates_its_figures(served: Served, page: Page) -> None:
-    page.open(served.url)
-    wait_until_live(served, page)
+    open_board(served, page)
     handled = int(page.text("#tile-handled .value").replace("\u202f", ""))
     served.worker.answered(SOCIAL, served.now(), wait_seconds=4)
     page.wait_for_text("#tile-handled .value", str(handled + 1))
@@ -79,8 +78,7 @@ def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> No
     for _ in range(30):
         served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
     served.worker.abandoned(PLACES[7], AFTERNOON, wait_seconds=60)
-    page.open(served.url, WALL)
-    wait_until_live(served, page)
+    open_board(served, page, WALL)
 
     def level(row: int, cell: str) -> str:
         return str(page.run(f"return document.querySelector('#rows tr:nth-child({row}) td.{cell}').dataset.level"))
@@ -88,7 +86,7 @@ def test_state_is_the_highest_level_of_the_row(served: Served, page: Page) -> No
     assert level(2, "recent") == "action"
     assert page.text("#rows tr:nth-child(2) .state") == "■ Agir"
     rule = page.text(".rules")
-    assert "État : la plus pressante des marques de la ligne" in rule.replace("\N{NO-BREAK SPACE}", " ")
+    assert "État : la plus pressante des marques de la ligne" in rule
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
     wait_until(lambda: level(2, "waiting") == "attention", "the waiting contacts")
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
@@ -118,8 +116,7 @@ def test_share_of_few_calls_has_no_mark_and_explains_why(served: Served, page: P
 
 def test_current_step_is_not_part_of_the_curve(served: Served, page: Page) -> None:
     served.worker.offered(SOCIAL, AFTERNOON, 3)
-    page.open(served.url, WALL)
-    wait_until_live(served, page)
+    open_board(served, page, WALL)
     moments = page.run(
         "const { Chart } = await import('/static/chart.js'); const seen = [];"
         "const chart = new Chart(document.createElement('div'), 'Europe/Paris', { hour: String }, 'x', () => {});"
@@ -146,18 +143,14 @@ def test_board_reports_a_silent_site(page: Page) -> None:
         served.follow()
         served.worker.offered(SOCIAL, AFTERNOON)
         served.worker.offered(annexe, AFTERNOON.replace(hour=14, minute=1))
-        page.open(served.url, WALL)
-        wait_until_live(served, page)
-        assert (
-            page.text("#quiet").replace("\N{NO-BREAK SPACE}", " ").startswith("▲ annexe : aucun appel depuis 14:05. Si")
-        )
+        open_board(served, page, WALL)
+        assert page.text("#quiet").startswith("▲ annexe : aucun appel depuis 14:05. Si")
         served.worker.offered(annexe, served.now())
-        wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call")
+        wait_until(lambda: not page.is_visible("#quiet"), "a call")
 
 
 def test_language_link_switches_the_board_and_is_remembered(served: Served, page: Page) -> None:
-    page.open(served.url)
-    wait_until_live(served, page)
+    open_board(served, page)
     assert page.run("return document.documentElement.lang") == "fr"
     page.driver.find_element(By.CSS_SELECTOR, "nav a[lang]").click()
     wait_until(lambda: page.run("return document.documentElement.lang") == "en", "the English board")
@@ -171,8 +164,7 @@ def test_language_link_switches_the_board_and_is_remembered(served: Served, page
 
 
 def test_page_sends_no_requests_to_other_hosts(served: Served, page: Page) -> None:
-    page.open(served.url)
-    wait_until_live(served, page)
+    open_board(served, page)
     requests = page.requests()
     assert f"{served.url}/events" in requests
     assert [url for url in requests if not url.startswith((f"{served.url}/", "data:"))] == []
@@ -180,9 +172,8 @@ def test_page_sends_no_requests_to_other_hosts(served: Served, page: Page) -> No
 
 
 def test_board_marks_old_figures_as_stale(short_limit: Served, page: Page) -> None:
-    page.open(short_limit.url, WALL)
-    wait_until_live(short_limit, page)
-    assert not page.run("return document.querySelector('#stale').checkVisibility()")
+    open_board(short_limit, page, WALL)
+    assert not page.is_visible("#stale")
     page.wait_for_state("stale")
     wait_until(lambda: page.text("#stale-title") == "Données périmées", "the title")
     assert "accueil worker" in page.text("#stale-detail")
@@ -235,7 +226,7 @@ def test_board_shows_the_date_of_history_being_read_and_no_alerts(
 
 def test_board_shows_the_time_of_the_last_event(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
-    assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "no event yet"
+    assert not page.is_visible("#last-event"), "no event yet"
     today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
     served.worker.progress(served.now(), event_at=milliseconds(yesterday))
     page.wait_for_text("#event-at", "15:37:12, lundi 9 mars")
@@ -247,8 +238,7 @@ def test_board_shows_the_time_of_the_last_event(served: Served, page: Page) -> N
 
 def test_board_reports_a_lost_server_and_reconnects(page: Page) -> None:
     with filled(SHORT_LIMIT) as first:
-        page.open(first.url)
-        wait_until_live(first, page)
+        open_board(first, page)
     page.wait_for_state("stale")
     assert "plus de liaison" in page.text("#stale-detail")
     with serving(SHORT_LIMIT, first.now(), first.port) as second:

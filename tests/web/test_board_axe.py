@@ -34,8 +34,7 @@ def board() -> Iterator[Served]:
 def test_board_with_all_channels_and_targets(
     board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", size)
     axe.check(page)
     page.run("document.querySelector('details').open = true")
     page.run("document.querySelectorAll('.fold').forEach((button) => button.click())")
@@ -46,8 +45,7 @@ def test_board_with_all_channels_and_targets(
 def test_board_with_alerts_and_stale_board(page: Page, language: str, theme: str) -> None:
     with organisation(OPTIONS, has_targets=False) as served:
         fill_queues(served)
-        page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang={language}&theme={theme}", WALL)
         raise_alerts(served)
         wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm")
         axe.check(page)

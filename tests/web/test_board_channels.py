@@ -76,8 +76,7 @@ return [...document.querySelectorAll("#services-rows tr")].map(shown);
 def test_board_with_all_channels_fits_a_large_screen_without_scrolling(
     board: Served, page: Page, language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", WALL)
     board.worker.progress(board.now())
     assert len(names(page, "services-rows")) == ROWS
     assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
@@ -90,8 +89,7 @@ def test_board_with_all_channels_fits_a_large_screen_without_scrolling(
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK, (1120, 800)], ids=["1920", "1366", "1280", "1120"])
 def test_desk_screen_never_scrolls_sideways(board: Served, page: Page, size: tuple[int, int], language: str) -> None:
-    page.open(f"{board.url}/?lang={language}&theme=light", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme=light", size)
     wide, _, *boxes, cut = page.run(OVERFLOW)
     assert (wide, cut) == (size[0], 0)
     assert boxes == [0, 0, 0, 0]
@@ -104,8 +102,7 @@ def test_desk_screen_never_scrolls_sideways(board: Served, page: Page, size: tup
 def test_narrow_screen_shows_each_service_by_channel(
     board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", size)
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(OUTSIDE_WINDOW) == []
     if size == PHONE:
@@ -118,8 +115,7 @@ def test_narrow_screen_shows_each_service_by_channel(
 
 
 def test_service_row_shows_flows_open_cases_and_feedback(board: Served, page: Page) -> None:
-    page.open(f"{board.url}/?lang=fr", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang=fr", WALL)
     listed = names(page, "services-rows")
     assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
     assert cells(page, listed.index("RSA et insertion")) == {
@@ -153,8 +149,7 @@ def test_service_row_shows_flows_open_cases_and_feedback(board: Served, page: Pa
 
 
 def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -> None:
-    page.open(served.url, WALL)
-    page.wait_for_state("live")
+    page.open_live(served.url, WALL)
     assert names(page, "rows")[0] == "Téléphone"
     assert names(page, "rows")[8:10] == ["Guichets", "CDAS Nord, guichet"]
     nord = Dimensions("visit", "nord", "accueil", "accueil")
@@ -167,13 +162,12 @@ def test_desks_are_a_separate_group_without_agents(served: Served, page: Page) -
     served.worker.stocks(nord, served.now() - timedelta(seconds=1801), waiting=1)
     page.wait_for_text(f"{row} .state", "■ Agir")
     assert page.text("#tile-longest_wait .level .word") == "Normal"
-    assert "Aux guichets : en 15" in page.text("#formula").replace("\N{NO-BREAK SPACE}", " ")
+    assert "Aux guichets : en 15" in page.text("#formula")
 
 
 def test_figures_of_services_are_updated(served: Served, page: Page) -> None:
-    page.open(served.url, WALL)
-    page.wait_for_state("live")
-    assert not page.run("return document.querySelector('#services').checkVisibility()"), "no empty section"
+    page.open_live(served.url, WALL)
+    assert not page.is_visible("#services"), "no empty section"
     mail = Dimensions("mail", "siege", "rsa", "")
     served.worker.count(mail, served.now(), "received")
     wait_until(lambda: names(page, "services-rows") == ["RSA et insertion"], "its row, without a total")
@@ -193,10 +187,9 @@ def test_board_without_calls_hides_their_sections(page: Page) -> None:
         served.follow()
         served.worker.count(Dimensions("mail", "siege", "rsa", ""), served.now(), "received")
         for size in (WALL, PHONE):
-            page.open(served.url, size)
-            page.wait_for_state("live")
+            page.open_live(served.url, size)
             for section in (".tiles", ".day", "#queues", "#quiet"):
-                assert not page.run(f"return document.querySelector('{section}').checkVisibility()"), section
+                assert not page.is_visible(f"{section}"), section
 
 
 def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> None:
@@ -209,9 +202,8 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
         with organisation(options, has_targets=False) as served:
             served.worker.offered(desk, morning)
             served.worker.count(mail, morning, "received")
-            page.open(served.url, WALL)
-            page.wait_for_state("live")
-            return page.text("#quiet").replace("\N{NO-BREAK SPACE}", " ")
+            page.open_live(served.url, WALL)
+            return page.text("#quiet")
 
     assert quiet(options).startswith("▲ Aucune visite depuis 09:05. Si le service est ouvert, la source")
     judged = quiet(replace(options, quiet_after_seconds_of={"mail": 3600}))
@@ -221,8 +213,7 @@ def test_silent_desk_is_reported_but_day_without_letters_is_not(page: Page) -> N
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_definitions_open_without_moving_the_board(board: Served, page: Page, theme: str) -> None:
-    page.open(f"{board.url}/?lang=fr&theme={theme}", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang=fr&theme={theme}", WALL)
     assert page.run(VISIBLE_RULES) == []
     page.driver.find_element("css selector", "summary").click()
     rules = page.run(VISIBLE_RULES)
@@ -247,8 +238,7 @@ def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page
     roads, west = OPTIONS.queues[5].dimensions, OPTIONS.queues[10].dimensions
     served.worker.stocks(roads, served.now() - timedelta(seconds=200), waiting=6, agents_on_contact=1)
     served.worker.stocks(west, served.now() - timedelta(seconds=3000), waiting=4)
-    page.open(f"{served.url}/?lang={language}", PHONE)
-    page.wait_for_state("live")
+    page.open_live(f"{served.url}/?lang={language}", PHONE)
     desks, _, _, _, _, telephone, first, *_ = rows = names(page, "rows")
     assert (desks, telephone) == (("Guichets", "Téléphone") if language == "fr" else ("Front desks", "Telephone"))
     assert rows[1] in {"CDAS Ouest, guichet", "Centre West, desk"}
@@ -272,8 +262,7 @@ def test_phone_shows_urgent_rows_first_and_unfolds_the_rest(served: Served, page
 def test_unfolded_rows_stay_unfolded_when_a_channel_appears(served: Served, page: Page) -> None:
     for service in ("mdph", "rsa"):
         served.worker.count(Dimensions("mail", "siege", service, ""), AFTERNOON, received=7)
-    page.open(f"{served.url}/?lang=fr", PHONE)
-    page.wait_for_state("live")
+    page.open_live(f"{served.url}/?lang=fr", PHONE)
     wait_until(lambda: len(names(page, "services-rows")) == 3, "both services")
     page.run(UNFOLD_ROWS)
     served.worker.count(Dimensions("appointment", "siege", "rsa", ""), AFTERNOON, booked=5)
@@ -291,9 +280,8 @@ def test_board_names_a_channel_with_unread_history_and_keeps_others_live(
         milliseconds(datetime(2024, 5, 6, 9, tzinfo=AFTERNOON.tzinfo)),
     )
     served.worker.progress(served.now(), history={"form": form, "mail": mail})
-    page.open(served.url, size)
-    page.wait_for_state("live")
-    text = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
+    page.open_live(served.url, size)
+    text = page.text("#incomplete")
     assert text.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
     assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in text
     assert text.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
@@ -303,7 +291,7 @@ def test_board_names_a_channel_with_unread_history_and_keeps_others_live(
         assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0]
     served.worker.progress(served.now())
     page.wait_for_text("#status .word", "En direct")
-    assert not page.run("return document.querySelector('#incomplete').checkVisibility()")
+    assert not page.is_visible("#incomplete")
     page.assert_no_errors()
 
 
@@ -324,7 +312,7 @@ def test_desks_with_unread_history_have_no_alerts(served: Served, page: Page) ->
     assert page.text(f"{row} td.waiting") == "1"
     assert page.run(f"return document.querySelector('{row}').dataset.level") == "normal"
     assert page.text("#rows tr:nth-child(2) .state") == "○ Au repos", "calls keep their levels"
-    assert not page.run("return document.querySelector('#quiet').checkVisibility()")
+    assert not page.is_visible("#quiet")
     served.worker.progress(served.now())
     page.wait_for_text(f"{row} .state", "■ Agir")
     page.assert_no_errors()

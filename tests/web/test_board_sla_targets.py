@@ -38,8 +38,7 @@ def board() -> Iterator[Served]:
 def test_sla_targets_are_next_to_the_queues_on_a_large_screen(
     board: Served, page: Page, language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", WALL)
     assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
     page.assert_no_errors()
 
@@ -58,8 +57,7 @@ def test_overdue_list_uses_the_free_room_and_counts_omitted_lines(page: Page) ->
     with organisation(is_filled=True) as served:
         overdue_at(served, 9)
         for size, least in ((WALL, 5), ((2560, 1440), 5)):
-            page.open(f"{served.url}/?lang=en", size)
-            page.wait_for_state("live")
+            page.open_live(f"{served.url}/?lang=en", size)
             lines = [line for line in plain(page.run(DEADLINE_ROWS)) if len(line) > 2]
             late = [line for line in lines if line[0] == "action"]
             *_, more = [line[1] for line in plain(page.run(DEADLINE_ROWS)) if line[1].startswith("and ")] or [""]
@@ -80,15 +78,13 @@ return rows / row.getBoundingClientRect().height;
 
 @pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
 def test_link_to_a_service_scrolls_to_its_deadlines(board: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(f"{board.url}/?lang=fr&service=rsa", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang=fr&service=rsa", size)
     marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
     assert len(marked) >= 2
     assert {name.split("\n")[0].strip() for name in marked} == {"RSA et insertion"}
     position = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
     assert page.run(f"{position} return top >= 0 && bottom <= innerHeight")
-    page.open(f"{board.url}/?lang=fr&service=nulle-part", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang=fr&service=nulle-part", size)
     assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
     page.assert_no_errors()
 
@@ -97,9 +93,8 @@ def test_closed_queue_is_not_reported_as_silent(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):
         with organisation(hours=hours, is_filled=True) as served:
-            page.open(served.url, WALL)
-            page.wait_for_state("live")
-            quiet[hours] = page.run("return document.querySelector('#quiet').checkVisibility()")
+            page.open_live(served.url, WALL)
+            quiet[hours] = page.is_visible("#quiet")
     assert quiet == {1.5: True, 2: False}, "closed from 17:30 on"
 
 
@@ -108,8 +103,7 @@ def test_closed_queue_is_not_reported_as_silent(page: Page) -> None:
 def test_sla_targets_fit_any_screen(
     board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
-    page.wait_for_state("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", size)
     page.run("document.querySelector('#targets').scrollIntoView()")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     if size in {LAPTOP, DESK}:
@@ -149,8 +143,7 @@ def test_sla_target_shows_its_states_and_the_share_met(served: Served, page: Pag
     worker.stocks(ANNOUNCED_LETTERS, MIDNIGHT - 4 * DAY, running=1204, at_risk=12, overdue=3, paused=7)
     worker.count(ANSWER, AFTERNOON, started=9, met=8, breached=1)
     worker.stocks(ANSWER, served.now() - timedelta(seconds=75), overdue=1)
-    page.open(f"{served.url}/?lang=fr", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{served.url}/?lang=fr", WALL)
     telephone, letters = plain(page.run(TARGET_ROWS))
     assert telephone[0] == "Téléphone \N{EN DASH} réponse"
     assert telephone[3] == ["1", "action"]
@@ -187,8 +180,7 @@ def test_overdue_and_due_lines_show_working_time(served: Served, page: Page) -> 
     for number, when in zip((1, 2, 4, 5, 6), at, strict=True):
         worker.count(FORMS, when, started=number, due=number)
     worker.stocks(FORMS, running=15, at_risk=3)
-    page.open(f"{served.url}/?lang=en", LAPTOP)
-    page.wait_for_state("live")
+    page.open_live(f"{served.url}/?lang=en", LAPTOP)
     first_heading, late, second_heading, *due = plain(page.run(DEADLINE_ROWS))
     assert [first_heading[1:], second_heading[1:]] == [["Overdue, the longest first"], ["Next deadlines"]]
     letters = ["Income support (RSA)", "Letters \N{EN DASH} announced delay", "3"]
@@ -206,22 +198,20 @@ def test_overdue_and_due_lines_show_working_time(served: Served, page: Page) -> 
 def test_completed_clock_leaves_the_list_immediately(served: Served, page: Page) -> None:
     served.worker.count(FORMS, AFTERNOON + DAY, started=1, due=1)
     served.worker.stocks(FORMS, running=1)
-    page.open(served.url, WALL)
-    page.wait_for_state("live")
+    page.open_live(served.url, WALL)
     assert len(page.run(DEADLINE_ROWS)) == 2
     served.worker.count(FORMS, AFTERNOON + DAY, due=-1)
     served.worker.count(FORMS, AFTERNOON, met=1)
     served.worker.stocks(FORMS, running=0)
     wait_until(lambda: page.run(DEADLINE_ROWS) == [], "an empty list")
-    assert not page.run("return document.querySelector('#deadlines-table').checkVisibility()")
+    assert not page.is_visible("#deadlines-table")
 
 
 def test_board_shows_the_opening_state_and_its_next_change(page: Page) -> None:
     shown = {}
     for hours in (0, 2, 80):
         with organisation(hours=hours) as at:
-            page.open(f"{at.url}/?lang=en", WALL)
-            page.wait_for_state("live")
+            page.open_live(f"{at.url}/?lang=en", WALL)
             shown[hours] = plain(page.text("#openings"))
             assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
     assert shown == {
@@ -245,16 +235,14 @@ def test_board_names_several_calendars_and_similar_policies(page: Page) -> None:
         served.follow()
         for place in (ANNOUNCED_LETTERS, ANNOUNCED_LETTERS._replace(service="mdph", queue="mdph:announced:mail")):
             served.worker.count(place, AFTERNOON, "started")
-        page.open(f"{served.url}/?lang=fr", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang=fr", WALL)
         items = page.run("return [...document.querySelectorAll('#openings li')].map((item) => item.textContent)")
         assert plain(items) == ["● siege : ouvert jusqu'à 17:30", "○ nuit : fermé, ouvre à 20:00"]
         names = [row[0] for row in plain(page.run(TARGET_ROWS))]
         assert names == [f"Courrier \N{EN DASH} délai annoncé ({name})" for name in ("courrier", "mdph")]
         served.advance_clock(timedelta(hours=2))
         served.follow()
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang=en", WALL)
         shown = "return document.querySelector('#openings li').textContent"
         assert plain(page.run(shown)) == "○ siege: closed, opens Wednesday 11 March, 08:30"
 
@@ -263,8 +251,7 @@ def test_sla_targets_of_a_channel_with_unread_history_raise_no_alerts(served: Se
     worker = served.worker
     worker.count(FORMS, AFTERNOON + DAY, started=4, due=2)
     worker.stocks(FORMS, MIDNIGHT - 9 * DAY, running=1, at_risk=1, overdue=2)
-    page.open(served.url, WALL)
-    page.wait_for_state("live")
+    page.open_live(served.url, WALL)
     assert plain(page.run(TARGET_ROWS))[0][3] == ["2", "action"]
     worker.progress(served.now(), history={"form": milliseconds(AFTERNOON - 30 * DAY)})
     page.wait_for_text("#status .word", "En direct en partie")
@@ -280,21 +267,18 @@ def test_sla_targets_of_a_channel_with_unread_history_raise_no_alerts(served: Se
 
 def test_board_without_sla_targets_hides_their_section(page: Page) -> None:
     with organisation(has_targets=False, is_filled=True) as served:
-        page.open(served.url, WALL)
-        page.wait_for_state("live")
-        assert not page.run("return document.querySelector('#targets').checkVisibility()")
+        page.open_live(served.url, WALL)
+        assert not page.is_visible("#targets")
         assert not page.run("return document.body.hasAttribute('data-targets')")
 
 
 def test_each_cell_of_sla_targets_is_under_its_heading(board: Served, page: Page) -> None:
-    page.open(board.url, LAPTOP)
-    page.wait_for_state("live")
+    page.open_live(board.url, LAPTOP)
     assert page.run(TABLE_STRUCTURE) == [[1, 0, 0]] * 4
 
 
 def test_keyboard_reaches_the_sla_targets(board: Served, page: Page) -> None:
-    page.open(board.url, WALL)
-    page.wait_for_state("live")
+    page.open_live(board.url, WALL)
     reached = []
     for _ in range(15):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)

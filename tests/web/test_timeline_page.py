@@ -70,7 +70,7 @@ def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None
 
 def test_summary_line_shows_the_essentials_and_missing_data(timeline: TimelineWindow) -> None:
     timeline.open().sign_in().search(NUMBER)
-    short = timeline.page.text(".short").replace("\N{NO-BREAK SPACE}", " ")
+    short = timeline.page.text(".short")
     assert "4 affaires en cours" in short
     assert re.search(r"Rendez-vous\d+ \S+ \d{4}, \d\d:\d\d \(dans 5 jours\)", short)
     assert "■ 1 dépassé (dont 1 en cours)" in short

@@ -111,7 +111,7 @@ def test_reduced_motion_is_respected(full_wall: Served, page: Page) -> None:
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     try:
         open_wall(page, full_wall, seconds=3600)
-        assert not page.run("return document.querySelector('#progress').checkVisibility()")
+        assert not page.is_visible("#progress")
         assert page.run("return document.getAnimations().length") == 0
         assert "1 sur" in page.text("#place"), "the position is shown in words"
     finally:
@@ -153,11 +153,11 @@ def test_wall_is_stale_while_the_worker_is_stopped(page: Page) -> None:
         page.open(f"{served.url}/wall?seconds=3600", WALL)
         wait_until_live(served, page)
         page.wait_for_state("stale")
-        assert page.run("return document.querySelector('#stale').checkVisibility()")
+        assert page.is_visible("#stale")
         assert page.run(OVERFLOWING) == [], "the banner takes its room from the view"
         axe.check(page)
         wait_until_live(served, page)
-        assert not page.run("return document.querySelector('#stale').checkVisibility()")
+        assert not page.is_visible("#stale")
 
 
 def test_wall_without_figures_shows_the_missing_part(page: Page) -> None:
@@ -175,7 +175,7 @@ def test_wall_opens_from_the_board(full_wall: Served, page: Page) -> None:
     page.open(f"{full_wall.url}/?lang=fr", WALL)
     page.driver.find_element(By.CSS_SELECTOR, "nav a[href='/wall']").click()
     page.wait_for_state("live")
-    assert page.run("return document.querySelector('#full-screen').checkVisibility()")
+    assert page.is_visible("#full-screen")
     page.run("document.querySelector('#full-screen').click()")
 
 
@@ -184,7 +184,7 @@ def test_unknown_view_is_reported_with_the_known_ones(full_wall: Served, page: P
     selector, known = "#unknown-views", f". Possible views: {', '.join(WALL_VIEWS)}."
     open_wall(page, full_wall, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang="en")
     assert page.text(selector) == f"▲ Unknown in views=: telephone, <b>x</b>{known}"
-    assert page.run(f"return document.querySelector('{selector}').checkVisibility()")
+    assert page.is_visible(f"{selector}")
     assert title(page) == "Calls today", "known views in the order of the address"
     if size == WALL:
         assert page.run(OVERFLOWING) == []
@@ -193,5 +193,5 @@ def test_unknown_view_is_reported_with_the_known_ones(full_wall: Served, page: P
     assert page.text(selector) == f"▲ Unknown in views=: telephone{known}"
     assert len(list(turn_pages(page))) >= len(WALL_VIEWS), "without known views: those of the settings"
     open_wall(page, full_wall, size, views="phone,day", lang="en")
-    assert not page.run(f"return document.querySelector('{selector}').checkVisibility()")
+    assert not page.is_visible(f"{selector}")
     page.assert_no_errors()

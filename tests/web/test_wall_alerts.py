@@ -34,7 +34,7 @@ def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
         assert page.run("return document.querySelector('#announce').role") == "status", "a polite live region"
         for name in turn_pages(page):
-            assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
+            assert page.is_visible("#alert-list li"), name
         served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
         page.wait_for_text("#no-alert", "● Nothing needs attention")
         page.wait_for_title("Wall – Accueil du Département")
@@ -155,8 +155,7 @@ def test_closed_queue_shows_its_waiting_contacts(page: Page) -> None:
     desk = OPTIONS.queues[-1].dimensions
     with organisation(CALM, hours=3) as served:
         state = f"#rows tr:nth-child({len(OPTIONS.queues) + 2}) .state"
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang=en", WALL)
         page.wait_for_text(state, "○ Closed")
         served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
         page.wait_for_text("#rows tr:last-child .waiting", "1")
@@ -180,8 +179,7 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
         for wait in (5,) * 15 + (60,) * 5:
             served.worker.answered(SWITCHBOARD, evening - timedelta(hours=6), wait)
         served.worker.stocks(SWITCHBOARD, in_progress=1, agents_on_contact=1, agents_available=1)
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang=en", WALL)
         page.wait_for_text(f"{row} .state", words)
         level = f"return document.querySelector('{row}').dataset.level"
         assert page.run(level) == "normal"
@@ -237,8 +235,7 @@ def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
 
 def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
     with organisation(CALM, has_targets=False) as served:
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang=en", WALL)
         page.run(RECORD_ANNOUNCEMENTS)
         for place in (SWITCHBOARD, RSA):
             served.worker.stocks(place, served.now(), waiting=12, agents_available=1)

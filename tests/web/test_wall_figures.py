@@ -45,8 +45,7 @@ def test_wall_reports_missing_history(page: Page) -> None:
             "fr": "(pas encore d’historique pour comparer)",
             "en": "(no history yet to compare with)",
         }.items():
-            page.open(f"{served.url}/?lang={language}", WALL)
-            page.wait_for_state("live")
+            page.open_live(f"{served.url}/?lang={language}", WALL)
             today = {"fr": "aujourd’hui", "en": "today"}[language]
             assert re.search(rf" \d+ {re.escape(no_history)} {today}$", page.run(legend)), page.run(legend)
             open_wall(page, served, views="day", lang=language)
@@ -211,15 +210,13 @@ def test_command_of_a_card_selects_its_contacts(full_wall: Served, page: Page) -
     )
     list(zip(range(2), turn_pages(page), strict=False))
     assert command(".view.satisfaction li .explains") == "accueil explain given_csat_1_5 --channel feedback --days 28"
-    page.open(f"{full_wall.url}/?lang=en", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{full_wall.url}/?lang=en", WALL)
     recent = "accueil explain service_level --channel call .* --since 2026-.*T.* --until 2026-.*T.*"
     assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
 
 
 def test_figures_of_the_board_have_explanations(full_wall: Served, page: Page) -> None:
-    page.open(f"{full_wall.url}/?lang=en", WALL)
-    page.wait_for_state("live")
+    page.open_live(f"{full_wall.url}/?lang=en", WALL)
     assert re.match(r"\(\d+\) Live board", page.driver.title), "the title counts the alerts"
     for selector, name, command in (
         ("#tile-abandonment .explains", "Abandon rate", "accueil explain abandonment --channel call"),

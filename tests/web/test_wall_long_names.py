@@ -81,8 +81,7 @@ return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibi
 def test_no_table_of_the_board_is_cut_off_at_its_side(
     crowded: Served, page: Page, size: tuple[int, int], language: str
 ) -> None:
-    page.open(f"{crowded.url}/?lang={language}", size)
-    page.wait_for_state("live")
+    page.open_live(f"{crowded.url}/?lang={language}", size)
     assert page.run(HIDDEN_TABLE_WIDTHS) == [[0, False]] * 3
 
 
@@ -102,8 +101,7 @@ def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
             for queue in CROWDED.queues:
                 free = {"agents_available": agents} if queue.dimensions.channel == "call" else {}
                 served.worker.stocks(queue.dimensions, served.now(), **NOBODY | {name: 12} | free)
-            page.open(f"{served.url}/?lang={language}", PHONE)
-            page.wait_for_state("live")
+            page.open_live(f"{served.url}/?lang={language}", PHONE)
             cell = f"document.querySelector('#rows .{name}')"
             assert page.run(f"return [{cell}.innerText.slice(-2), {cell}.checkVisibility()]") == ["12", True]
             assert page.run(OVERLAPPING_STATES) == 0
@@ -115,8 +113,7 @@ def test_contacts_in_closed_queues_do_not_enlarge_the_board(page: Page, language
     with organisation(CROWDED, hours=3, is_filled=True) as served:
         count_sla_clocks(served.worker)
         mark_all_figures(served.worker, served)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang={language}", WALL)
         assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
         open_wall(page, served, lang=language, views="phone,desk", seconds=3600)
         for name in turn_pages(page):
@@ -160,8 +157,7 @@ def test_sixteen_queues_fit_without_scrolling(page: Page, language: str, hours: 
                 served.worker.count(place, served.now(), started=90, met=80, breached=10)
                 served.worker.stocks(place, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
         mark_all_figures(served.worker, served, SIXTEEN.queues)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.wait_for_state("live")
+        page.open_live(f"{served.url}/?lang={language}", WALL)
         room = [*WALL, *[0] * (5 if is_alone else 7)]
         name = f"sixteen-{'alone' if is_alone else 'all'}-{hours}-{language}"
         assert page.run("return document.querySelectorAll('#rows tr').length") == len(SIXTEEN.queues) + 2

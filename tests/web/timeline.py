@@ -73,7 +73,7 @@ class TimelineWindow:
     @property
     def error_text(self) -> str:
         self.wait_for("#trouble")
-        return self.page.text("#trouble").replace("\N{NO-BREAK SPACE}", " ")
+        return self.page.text("#trouble")
 
     @property
     def text(self) -> str:

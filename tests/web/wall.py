@@ -96,8 +96,7 @@ def fill_views(served: Served) -> None:
 
 def open_wall(page: Page, served: Served, size: tuple[int, int] = WALL, **parameters: object) -> None:
     query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    page.open(f"{served.url}/wall?{query}", size)
-    page.wait_for_state("live")
+    page.open_live(f"{served.url}/wall?{query}", size)
 
 
 def key(page: Page, *keys: str) -> None:
