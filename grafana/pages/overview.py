@@ -6,6 +6,7 @@ from typing import Final
 from grafana.page import Page
 from grafana.palette import ACTION, ATTENTION, Stroke
 from grafana.panels import (
+    CLOCK,
     DAY,
     DAYS,
     SHARE,
@@ -19,17 +20,19 @@ from grafana.panels import (
 )
 from grafana.promql import Scope, ratio
 from grafana.shared_panels import (
+    BOARD_DEFAULTS,
+    BOARD_FORMULA,
     CALLS,
     FRESHNESS,
     OVERDUE_THRESHOLDS,
+    WAITING_THRESHOLDS,
     WRITTEN,
     abandonment,
-    longest_wait,
     overdue,
-    service_level,
-    waiting,
 )
 from grafana.texts import CHANNELS, _, board_text
+from models.topics import Channel
+from streams.web.options import LONGEST_WAIT_SECONDS
 
 AT_RISK: Final = Stroke(ATTENTION.colour, (10, 6))
 OVERDUE: Final = Stroke(ACTION.colour)
@@ -47,8 +50,22 @@ PAGE: Final = Page(
     parts=(
         board_text("now"),
         FRESHNESS,
-        waiting(SCOPE),
-        longest_wait(SCOPE),
+        StatPanel(
+            title=board_text("tile_waiting"),
+            description=_('Calls in a queue now: contact_backlog_items{channel="call", state="waiting"}.'),
+            query=SCOPE.gauge_sum("contact_backlog_items", CALLS, 'state="waiting"'),
+            thresholds=WAITING_THRESHOLDS,
+            width=4,
+        ),
+        StatPanel(
+            title=board_text("longest_wait"),
+            description=_("Now − the arrival of the oldest call in a queue (contact_oldest_item_timestamp_seconds)."),
+            unit=CLOCK,
+            query=SCOPE.age("contact_oldest_item_timestamp_seconds", CALLS),
+            thresholds=LONGEST_WAIT_SECONDS[Channel.CALL],
+            no_value_text=board_text("nobody_waits"),
+            width=4,
+        ),
         StatPanel(
             title=_("Letters, e-mails and forms to do"),
             description=_(
@@ -67,7 +84,20 @@ PAGE: Final = Page(
             width=4,
         ),
         board_text("today"),
-        replace(service_level(SCOPE), width=6, height=4),
+        StatPanel(
+            title=board_text("service_level"),
+            description=_(
+                "Calls answered within {target} s ÷ (answered + abandoned after more than {short} s), exact since midnight."
+                " Target and short abandon: defaults of [web].",
+                target=BOARD_DEFAULTS.target_seconds,
+                short=BOARD_DEFAULTS.short_abandon_seconds,
+            ),
+            unit=SHARE,
+            query=SCOPE.service_level_today(CALLS, BOARD_FORMULA),
+            thresholds=BOARD_DEFAULTS.service_level,
+            no_value_text=board_text("no_call_yet"),
+            height=4,
+        ),
         replace(abandonment(SCOPE, CALLS), width=6, height=4),
         StatPanel(
             title=_("Online share"),
