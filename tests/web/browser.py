@@ -54,17 +54,17 @@ class Page:
 
     def text(self, selector: str) -> str:
         """Return the text of an element, with plain spaces instead of no-break ones."""
-        text = str(self.run(f"return document.querySelector({json.dumps(selector)}).textContent.trim()"))
+        text = str(self.run("return document.querySelector(arguments[0]).textContent.trim()", selector))
         return text.replace("\N{NO-BREAK SPACE}", " ")
 
     def is_visible(self, selector: str) -> bool:
-        return bool(self.run(f"return document.querySelector({json.dumps(selector)}).checkVisibility()"))
+        return bool(self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector))
 
     def state(self) -> str:
         return str(self.run("return document.body.dataset.state"))
 
-    def run(self, script: str) -> Any:
-        return self.driver.execute_script(script)  # type: ignore[no-untyped-call]
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
 
     def wait_for_text(self, selector: str, text: str) -> None:
         wait_until(lambda: self.text(selector) == text, f"{text!r} in {selector}")

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -34,12 +33,6 @@ SIDEWAYS = "return document.documentElement.scrollWidth - document.documentEleme
 
 class KioskPage(Page):
     """A browser window on the kiosk."""
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
-
-    def is_visible(self, selector: str) -> bool:
-        return bool(self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector))
 
     def wait_for_text(self, selector: str, text: str) -> None:
         wait_until(

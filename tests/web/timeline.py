@@ -1,6 +1,5 @@
 """The timeline page in a Chromium window."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +46,7 @@ class TimelineWindow:
         return self.page.driver.find_element(By.ID, name)
 
     def is_visible(self, selector: str) -> bool:
-        return bool(self.page.run(f"return document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"))
+        return self.page.is_visible(selector)
 
     def wait_for(self, selector: str) -> None:
         wait_until(
