@@ -21,8 +21,8 @@ from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
 from connectors.sdk.log_throttle import LogThrottle
 from models.reasons import Reason
 
-DEFAULT_LIMIT_BYTES: Final = 16 << 20
-"""Default limit of both files together."""
+LIMIT_BYTES: Final = 16 << 20
+"""Limit of both files together."""
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 """Names of the files, the older one first."""
 
@@ -50,17 +50,14 @@ class StoredReject(NamedTuple):
 
 
 class Rejects:
-    """Writes `rejects.jsonl` in `directory`, and rotates it to `rejects.old.jsonl`; together about `limit_bytes` at most.
+    """Writes `rejects.jsonl` in `directory`, and rotates it to `rejects.old.jsonl`; together about `LIMIT_BYTES` at most.
 
     Each line is a JSON object with `at`, `reason`, `detail`, `record` and `context`. Bytes of a record that are not UTF-8 are
     lone surrogates: `record.encode("utf-8", "surrogateescape")` restores the original.
     """
 
-    def __init__(
-        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, log_throttle: LogThrottle | None = None
-    ) -> None:
+    def __init__(self, directory: Path, *, log_throttle: LogThrottle | None = None) -> None:
         self._old, self.path = (directory / name for name in NAMES)
-        self._limit = limit_bytes // 2
         self._log_throttle = log_throttle or LogThrottle()
         self._file = self._open()
         self._dirty = False
@@ -68,7 +65,7 @@ class Rejects:
     def add(self, reject: Reject) -> int:
         """Store `reject`; it is on disk after the next `sync`. Return the number of older records dropped for it."""
         line = _pack(reject)
-        full = self._file.tell() + len(line) > self._limit
+        full = self._file.tell() + len(line) > LIMIT_BYTES // 2
         dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True

@@ -23,7 +23,6 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook import server
-from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.webhook.source import WebhookSource
@@ -211,12 +210,10 @@ CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0
     [(b"\r\ncontent-length: 10000000\r\n\r\n", 413), (CHUNKS, 413), (b"\r\ncontent-length: 100\r\n\r\nx", 408)],
     ids=["announced", "chunked", "slow"],
 )
-def test_long_or_slow_body_is_cut(tmp_path: Path, body: bytes, status: int) -> None:
+def test_long_or_slow_body_is_cut(desk: Desk, monkeypatch: pytest.MonkeyPatch, body: bytes, status: int) -> None:
     """An announced one is refused before it is sent."""
-    with (
-        closing(Desk(tmp_path, body_seconds=0.2 if status == 408 else 30)) as desk,
-        socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection,
-    ):
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2 if status == 408 else 30)
+    with socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nhost: x" + body)
         assert answer(connection).startswith(b"HTTP/1.1 %d " % status)
         assert desk.taken == []
@@ -299,7 +296,7 @@ def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.Mo
             413: 1,
         }
     with capture_logs() as logs:
-        answers = ResponseCounter()
+        answers = server.ResponseCounter()
         for status in (413, 401, 204, 503, 401):
             answers.count(status)
         answers.log_refusals()
