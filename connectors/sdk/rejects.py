@@ -95,9 +95,7 @@ class Rejects:
     def _rotate(self) -> int:
         """Rename the file to the older one, and return the number of records in the file it replaces."""
         self.close()
-        dropped = (
-            sum(map(bool, self._old.read_bytes().splitlines())) if self._old.exists() else 0
-        )  # blank lines: forgotten
+        dropped = sum(map(bool, _lines(self._old)))  # blank lines: forgotten
         self.path.replace(self._old)
         self._file = self._open()
         if dropped:
@@ -107,15 +105,14 @@ class Rejects:
 
 def read(directory: Path) -> Iterator[StoredReject]:
     """Yield the stored records in `directory`, the oldest first; skip blank lines, and those that a crash left incomplete."""
-    for _, line in _lines(directory):
-        if kept := _unpack(line):
-            yield kept
+    for name in NAMES:
+        yield from filter(None, map(_unpack, _lines(directory / name)))
 
 
 def remove(directory: Path, digests: Collection[str]) -> None:
     """Remove the records with one of `digests`. No process may have `Rejects` open in `directory`."""
     for name in NAMES:
-        lines = [line for file_name, line in _lines(directory) if file_name == name]
+        lines = _lines(directory / name)
         rest = [line for line in lines if _digest(line) not in digests]
         if not rest:
             (directory / name).unlink(missing_ok=True)
@@ -151,10 +148,10 @@ def forget(directory: Path, before: datetime, *, dry_run: bool = False) -> int:
     return forgotten
 
 
-def _lines(directory: Path) -> Iterator[tuple[str, bytes]]:
-    for name in NAMES:
-        with suppress(FileNotFoundError):
-            yield from ((name, line) for line in (directory / name).read_bytes().splitlines())
+def _lines(path: Path) -> list[bytes]:
+    with suppress(FileNotFoundError):
+        return path.read_bytes().splitlines()
+    return []
 
 
 def _pack(reject: Reject) -> bytes:
