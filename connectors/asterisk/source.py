@@ -20,13 +20,13 @@ from connectors.asterisk.name_resolver import NameResolver
 from connectors.asterisk.queue_log import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream, StreamPosition
+from connectors.sdk.journaled_stream import Checkpoint, JournaledStream, JournalEntry, StreamPosition
 from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
 
 LOOK_SECONDS: Final = 0.05
 """Longest wait for records of one interface before the other is read again, in seconds."""
-ManagerInput = MappedStream[ManagerRecord, CallTracker]
+ManagerInput = JournaledStream[ManagerRecord, CallTracker]
 
 
 class _Saved(msgspec.Struct):
@@ -164,7 +164,7 @@ def _open_manager(
     config: AsteriskConfig, manager: Manager, context: Context, state: Checkpoint[CallTracker]
 ) -> ManagerInput:
     key = context.pseudonym_key(config.sector)
-    return MappedStream(
+    return JournaledStream(
         context.directory / "ami",
         ManagerRecord,
         partial(ManagerSession, manager, NameResolver(config, key)),

@@ -13,10 +13,10 @@ from connectors.freeswitch.mapping import EventMapping
 from connectors.freeswitch.name_resolver import NameResolver
 from connectors.freeswitch.stay_tracker import StayTracker
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.journaled_stream import Checkpoint, JournalEntry, MappedStream, StreamPosition
+from connectors.sdk.journaled_stream import Checkpoint, JournaledStream, JournalEntry, StreamPosition
 
 
-class FreeswitchSource(MappedStream[EventSocketRecord, StayTracker], Source[JournalEntry, StreamPosition]):
+class FreeswitchSource(JournaledStream[EventSocketRecord, StayTracker], Source[JournalEntry, StreamPosition]):
     """Source for one FreeSWITCH: the records of its event socket, journaled in the instance's directory `esl`."""
 
     checkpoint_seconds = 0.25

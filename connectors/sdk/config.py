@@ -2,10 +2,12 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,7 +24,6 @@ from pydantic.fields import FieldInfo
 from connectors.sdk.config_errors import explain
 from connectors.sdk.errors import ConfigError, describe_os_error
 from connectors.sdk.exclusive_resources import ExclusiveResource
-from connectors.sdk.option_types import kind_of
 from models.envelope import Label
 from models.locale import N_, _, translate
 
@@ -41,6 +42,23 @@ Zone = Annotated[str, AfterValidator(check_zone)]
 Sector = Annotated[Label, StringConstraints(min_length=1)]
 """Option type: a sector. Each sector has its own pseudonym key."""
 _HEAD: Final = N_("| option | kind | default | meaning |")
+_TEXT: Final = N_("text")
+_TYPES: Final[tuple[tuple[type, str], ...]] = (
+    (bool, N_("true or false")),
+    (int, N_("whole number")),
+    (float, N_("number")),
+    (PurePath, N_("path")),
+    (SecretStr, N_("secret")),
+    (date, N_("date")),
+    (timedelta, N_("duration")),
+    (BaseModel, N_("table")),
+    (str, _TEXT),
+    (Mapping, N_("table")),
+    (Sequence, N_("list")),
+    (set, N_("list")),
+    (frozenset, N_("list")),
+)
+"""Names of types; the first match counts: a bool is also an int, and a text is also a sequence."""
 
 
 class Options(BaseModel):
@@ -145,6 +163,28 @@ def _row(option: Option, language: str) -> str:
     )
     meaning = " ".join((field.description or "").split())
     return f"| `{path}` | {kind_of(field.annotation, language)} | {default} | {translate(meaning, language)} |"
+
+
+def kind_of(annotation: Any, language: str) -> str:
+    """Return the names of the types that `annotation` allows, in `language`, without None; for an enumeration, its values."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kind_of(get_args(annotation)[0], language)
+    if origin is Literal:
+        return _choice(get_args(annotation))
+    if origin in {Union, types.UnionType}:
+        kinds = (kind_of(member, language) for member in get_args(annotation) if member is not types.NoneType)
+        return translate(N_(" or "), language).join(dict.fromkeys(kinds))
+    kind = origin or annotation
+    if not isinstance(kind, type):
+        return translate(_TEXT, language)
+    if issubclass(kind, Enum):
+        return _choice(member.value for member in kind)
+    return translate(next((name for known, name in _TYPES if issubclass(kind, known)), _TEXT), language)
+
+
+def _choice(values: Any) -> str:
+    return ", ".join(f"`{value}`" for value in values)
 
 
 def _format_default(default: Any) -> str:

@@ -43,10 +43,6 @@ class Database:
             self.close()
             raise
 
-    def __str__(self) -> str:
-        """Return the path, for messages."""
-        return str(self._path)
-
     @property
     def in_transaction(self) -> bool:
         """True if a transaction is open. SQLite may roll back by itself when a disk fails."""
@@ -57,7 +53,7 @@ class Database:
         try:
             return self._connection.execute(command, values)
         except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self}: {error}") from None
+            raise ConnectorError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError:
             raise self._lost(_("is damaged")) from None
 
@@ -77,4 +73,4 @@ class Database:
         self._connection.close()
 
     def _lost(self, problem: str) -> ConnectorError:
-        return self._error(f"{self} {problem}{_(':')} {self._advice}")
+        return self._error(f"{self._path} {problem}{_(':')} {self._advice}")

@@ -28,6 +28,8 @@ SPOOL_ROOM_BYTES: Final = 24 << 20
 """Free space in the spool below which the source is not read: one read and all unacknowledged events must fit."""
 CHUNK_EVENTS: Final = 1_000
 """Number of events sent from the spool at a time."""
+PATIENCE_SECONDS: Final = 10.0
+"""Longest wait for an acknowledgement; the broker then counts as unreachable."""
 CONNECT_SECONDS: Final = 1.0
 """Longest wait for the first connection before events go to the spool."""
 
@@ -48,7 +50,7 @@ class _Delivery:
 class SpooledPublisher:
     """A `Publisher` for one thread, with the producers that `open_producer` makes.
 
-    `open_producer` and the producers' methods may raise `failures`. After `patience_seconds` without an acknowledgement the
+    `open_producer` and the producers' methods may raise `failures`. After `PATIENCE_SECONDS` without an acknowledgement the
     broker counts as unreachable. Events before `reread_until_ms` are marked as read again (`connectors.sdk.reread`).
     """
 
@@ -59,13 +61,11 @@ class SpooledPublisher:
         open_producer: Callable[[], Producer],
         *,
         failures: tuple[type[Exception], ...] = (OSError,),
-        patience_seconds: float = 10.0,
         reread_until_ms: int = 0,
     ) -> None:
         self._spool = spool
         self._reread_until_ms = reread_until_ms
         self._meter = meter
-        self._patience = patience_seconds
         self._expected = failures
         self._deliveries: deque[_Delivery] = deque()
         self._in_flight = 0
@@ -105,13 +105,13 @@ class SpooledPublisher:
     def poll(self, wait_seconds: float) -> None:
         """Confirm acknowledged events, waiting up to `wait_seconds`; reconnect if necessary; send events from the spool.
 
-        After an error, or `patience_seconds` without an acknowledgement, close the connection and spool the unconfirmed events.
+        After an error, or `PATIENCE_SECONDS` without an acknowledgement, close the connection and spool the unconfirmed events.
         Raises `SpoolFullError` if they do not fit.
         """
         self._confirm(wait_seconds)
         if self._connection.producer is None:
             self._connection.connect(0.0 if self.ready else wait_seconds)
-        elif self._deliveries and time.monotonic() - self._deliveries[0].sent_at > self._patience:
+        elif self._deliveries and time.monotonic() - self._deliveries[0].sent_at > PATIENCE_SECONDS:
             self._leave_broker("no acknowledgement")
         self._send_spooled()
 

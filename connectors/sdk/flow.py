@@ -80,7 +80,8 @@ class Flow:
         events = self._map(raws) if raws else []
         due = self._unmarked and time.monotonic() - self._marked_at >= self._source.checkpoint_seconds
         if events or due:
-            self._publisher.publish(events, self._checkpoint() if due else _nothing)
+            # If no checkpoint is due, a later one saves the position.
+            self._publisher.publish(events, self._checkpoint() if due else lambda: None)
 
     def drain(self, grace_seconds: float) -> None:
         """Publish the position after the records read, and wait up to `grace_seconds` for all confirmations.
@@ -162,7 +163,3 @@ def _reject(reject: Callable[[Raw, Reason, str], Reject], raw: Raw, reason: Reas
     except Exception as error:  # noqa: BLE001 - an unmappable record may be too deep or too long for `reject` too
         log.error("mapping_failed", error=safe_error_text(error))  # noqa: TRY400 - the same
         return Reject(reason, content_of(raw), detail)
-
-
-def _nothing() -> None:
-    """Do nothing: the position of these events is saved by a later checkpoint."""

@@ -56,24 +56,20 @@ ANSWERABLE: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 
 
 class Server(uvicorn.Server):
-    """Serves `app` within the limits; `body_seconds` is the timeout of a body.
-
-    The limit `connections` is lowered if the process may not open enough files.
-    """
+    """Serves `app` within the limits. `connections` is lowered if the process may not open enough files."""
 
     def __init__(
         self,
         app: Any,
         *,
         connections: int = CONNECTIONS,
-        body_seconds: float = WAIT_SECONDS,
         stop_seconds: int = 3,
         lifespan: Any = "auto",
         log_level: str | None = None,
     ) -> None:
         files = allow_files(OPEN_FILES)
         most = max(1, min(connections, files - connections // 2 - SPARE_FILES))
-        self._pool = Pool(most, body_seconds)
+        self._pool = Pool(most)
         super().__init__(
             uvicorn.Config(
                 Filter(app),
@@ -107,8 +103,7 @@ class Server(uvicorn.Server):
 class Pool:
     """The open connections of one server."""
 
-    def __init__(self, most: int, body_seconds: float) -> None:
-        self.body_seconds = body_seconds
+    def __init__(self, most: int) -> None:
         self.waiting: dict[Connection, None] = {}
         """Connections that wait for data of their clients, ordered by the time of waiting, longest first."""
         self._most = most
@@ -206,8 +201,7 @@ class Connection(H11Protocol):
         elif now - self.taken_at > SEND_SECONDS:
             self.cut_off()
             return
-        seconds = self._pool.body_seconds if self._awaits_body else WAIT_SECONDS
-        if not unsent and self in self._pool.waiting and now - self._since > seconds:
+        if not unsent and self in self._pool.waiting and now - self._since > WAIT_SECONDS:
             self.cut_off()
 
     @property

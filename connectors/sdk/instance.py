@@ -27,7 +27,7 @@ from connectors.sdk.keys import Keys
 from connectors.sdk.log_throttle import LogThrottle
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
-from connectors.sdk.spool import Spool
+from connectors.sdk.spool import LIMIT_BYTES, Spool
 from models.identities import IsBlocked
 from models.locale import _
 from models.reasons import Reason
@@ -117,7 +117,6 @@ class InstanceRunner:
         directory: Path,
         open_publisher: OpenPublisher,
         meter: Meter,
-        spool_limit_bytes: int,
     ) -> None:
         self.instance = instance
         self.trouble = _("not started")
@@ -125,12 +124,11 @@ class InstanceRunner:
         self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
-        self._spool_limit = spool_limit_bytes
         self._step_at = self._reported_at = self._began_at = time.monotonic()
         self._stuck_file = instance.home(directory) / STUCK
         self._times_stuck = _count(self._stuck_file)
         self._log_throttle = LogThrottle()  # for rejections; kept when the source is reopened
-        meter.spool_limit.set(spool_limit_bytes)
+        meter.spool_limit.set(LIMIT_BYTES)
 
     @property
     def stuck(self) -> bool:
@@ -228,7 +226,7 @@ class InstanceRunner:
             closing(Attempts(context.directory)) as attempts,
             closing(Rejects(context.directory, log_throttle=self._log_throttle)) as rejects,
             closing(
-                self._open_publisher(context.source, Spool(context.directory / "spool", self._spool_limit), self._meter)
+                self._open_publisher(context.source, Spool(context.directory / "spool", LIMIT_BYTES), self._meter)
             ) as publisher,
             closing(self.instance.connector.open(self.instance.config, replace(context, attempts=attempts))) as source,
         ):

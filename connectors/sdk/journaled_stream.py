@@ -86,12 +86,41 @@ class Connection(Protocol[RecordT_co]):
         """Close the connection."""
 
 
-class JournaledStream(Generic[RecordT]):
-    """Records of connections that `connect` opens, from a journal in `directory`. Numbers up to `confirmed` are skipped."""
+class RecordMapping(Protocol):
+    """Maps the records of a stream to events. Stateful: pass the records in order, since a mapping uses earlier ones."""
+
+    def map(self, raw: JournalEntry) -> Outcome:
+        """Return the events of a record. Raises `UnusableRecord`."""
+
+    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of the record mapped last, with the memory needed to map it again."""
+
+
+class Checkpoint(msgspec.Struct, Generic[TrackerT]):
+    """Saved state of a `JournaledStream`."""
+
+    number: int
+    tracker: TrackerT = msgspec.field(name="watch")
+    """Memory of the records up to this one. Saved as `watch`."""
+
+
+class JournaledStream(Generic[RecordT, TrackerT]):
+    """Records of connections that `connect` opens, from a journal in `directory`, after those that `state` contains.
+
+    Records are mapped with the memory of earlier ones. `mapping_with` makes a mapping with it.
+    """
 
     def __init__(
-        self, directory: Path, kind: type[RecordT], connect: Callable[[], Connection[RecordT]], confirmed: int
+        self,
+        directory: Path,
+        kind: type[RecordT],
+        connect: Callable[[], Connection[RecordT]],
+        state: Checkpoint[TrackerT],
+        mapping_with: Callable[[TrackerT], RecordMapping],
     ) -> None:
+        self.state = state
+        self._mapping_with = mapping_with
+        self._mapping = mapping_with(state.tracker)
         self.journal_position: SpoolPosition | None = None
         """Position in the journal after the records read; None before the first."""
         self._journal = Spool(directory, JOURNAL_BYTES, SEGMENT_BYTES)
@@ -99,7 +128,7 @@ class JournaledStream(Generic[RecordT]):
         self._connection: Connection[RecordT] | None = None
         self._connected_at = 0.0
         self._backoff = Backoff()
-        self._confirmed = self._last = confirmed
+        self._confirmed = self._last = state.number
         self._decode = msgspec.json.Decoder(kind).decode
         self._unread = True
         self._held: list[RecordT] = []
@@ -125,6 +154,19 @@ class JournaledStream(Generic[RecordT]):
         self._held = []
         self._unread = True
         return self._read_journal()
+
+    def map(self, raw: JournalEntry) -> Outcome:
+        """Return the events of a record, and store its number in the state. Raises `UnusableRecord`."""
+        self.state.number = raw.number
+        return self._mapping.map(raw)
+
+    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of the record mapped last."""
+        return self._mapping.reject(raw, reason, detail)
+
+    def map_again(self, content: bytes, tracker: TrackerT, read_at: datetime) -> Outcome:
+        """Return the outcome of a rejected record, mapped with the memory saved in its rejection. Raises `UnusableRecord`."""
+        return self._mapping_with(tracker).map(JournalEntry(content, read_at))
 
     def drop(self, journal_position: SpoolPosition) -> None:
         """Remove the journal's records before `journal_position`."""
@@ -179,51 +221,3 @@ class JournaledStream(Generic[RecordT]):
             if entries:
                 return entries
         return []
-
-
-class RecordMapping(Protocol):
-    """Maps the records of a stream to events. Stateful: pass the records in order, since a mapping uses earlier ones."""
-
-    def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a record. Raises `UnusableRecord`."""
-
-    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the record mapped last, with the memory needed to map it again."""
-
-
-class Checkpoint(msgspec.Struct, Generic[TrackerT]):
-    """Saved state of a `MappedStream`."""
-
-    number: int
-    tracker: TrackerT = msgspec.field(name="watch")
-    """Memory of the records up to this one. Saved as `watch`."""
-
-
-class MappedStream(JournaledStream[RecordT], Generic[RecordT, TrackerT]):
-    """A `JournaledStream` whose records are mapped with the memory of earlier ones. `mapping_with` makes a mapping with it."""
-
-    def __init__(
-        self,
-        directory: Path,
-        kind: type[RecordT],
-        connect: Callable[[], Connection[RecordT]],
-        state: Checkpoint[TrackerT],
-        mapping_with: Callable[[TrackerT], RecordMapping],
-    ) -> None:
-        super().__init__(directory, kind, connect, state.number)
-        self.state = state
-        self._mapping_with = mapping_with
-        self._mapping = mapping_with(state.tracker)
-
-    def map(self, raw: JournalEntry) -> Outcome:
-        """Return the events of a record, and store its number in the state. Raises `UnusableRecord`."""
-        self.state.number = raw.number
-        return self._mapping.map(raw)
-
-    def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
-        """Return the rejection of the record mapped last."""
-        return self._mapping.reject(raw, reason, detail)
-
-    def map_again(self, content: bytes, tracker: TrackerT, read_at: datetime) -> Outcome:
-        """Return the outcome of a rejected record, mapped with the memory saved in its rejection. Raises `UnusableRecord`."""
-        return self._mapping_with(tracker).map(JournalEntry(content, read_at))

@@ -69,12 +69,7 @@ def probe(instance: Instance, directory: Path) -> ProbeResult:
     `ConnectorError`s.
     """
     with instance.locked(directory, lasting=False) as context:
-        return probe_with_context(instance.connector, instance.config, context)
-
-
-def probe_with_context(connector: Connector[Any], config: ConnectorConfig, context: Context) -> ProbeResult:
-    """Do what `probe` does, for callers that have the instance's context already."""
-    return _sum_up(read_first(connector, config, context))
+        return sum_up(read_first(instance.connector, instance.config, context))
 
 
 def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
@@ -120,7 +115,8 @@ def scratch(context: Context, *without: str) -> Iterator[Context]:
         yield replace(context, directory=directory, cursor=Cursor(directory))
 
 
-def _sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
+def sum_up(outcomes: Sequence[Outcome]) -> ProbeResult:
+    """Return the summary of a source's first records."""
     rejects = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     details: dict[Reason, list[tuple[str, int]]] = {}
     for (reason, detail), count in Counter(

@@ -23,7 +23,7 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from murmurhash2 import murmurhash2
 
 from connectors.sdk.broker_connection import BrokerRefusedError
-from connectors.sdk.delivery import SpooledPublisher
+from connectors.sdk.delivery import PATIENCE_SECONDS, SpooledPublisher
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record, to_record
 from connectors.sdk.spool import Spool
@@ -39,8 +39,8 @@ PRODUCER: Final = {
     "linger_ms": 2,
     "batch_size": 256 << 10,
     "bootstrap_timeout_ms": 3_000,
-    "delivery_timeout_ms": 24
-    * 3_600_000,  # never reached: on expiry kafka-python would send later batches out of order
+    "max_block_ms": int(PATIENCE_SECONDS * 1000),  # for the metadata of a topic
+    "delivery_timeout_ms": 86_400_000,  # never reached: on expiry kafka-python would send later batches out of order
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
@@ -50,7 +50,7 @@ class KafkaPublisher(SpooledPublisher):
     """The production `Publisher`.
 
     `brokers` is `host:port,…`; `options` are passed to kafka-python (security). Only the first event of a topic waits for the
-    broker, at most `patience_seconds`. Before each connection, `check` gets the topics written to until then. It returns Kafka's
+    broker, at most `PATIENCE_SECONDS`. Before each connection, `check` gets the topics written to until then. It returns Kafka's
     refusals for them as a text; empty if there are none. Other parameters are those of `SpooledPublisher`.
     """
 
@@ -62,11 +62,10 @@ class KafkaPublisher(SpooledPublisher):
         *,
         client_id: str,
         options: Mapping[str, Any] | None = None,
-        patience_seconds: float = 10.0,
         reread_until_ms: int = 0,
         check: Callable[[Collection[str]], str] = lambda _topics: "",
     ) -> None:
-        settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
+        settings = {"client_id": client_id, **PRODUCER, **(options or {})}
         topics: set[str] = set()
 
         def open_producer() -> _Producer:
@@ -75,35 +74,22 @@ class KafkaPublisher(SpooledPublisher):
                 raise BrokerRefusedError(refusal)
             return _open_producer(brokers.split(","), settings, topics)
 
-        super().__init__(
-            spool,
-            meter,
-            open_producer,
-            failures=(KafkaError, OSError),
-            patience_seconds=patience_seconds,
-            reread_until_ms=reread_until_ms,
-        )
+        failures = (KafkaError, OSError)
+        super().__init__(spool, meter, open_producer, failures=failures, reread_until_ms=reread_until_ms)
 
 
 class DeliveryError(Exception):
     """Not all in-sync replicas have all events. Some may be stored; sending them again has no further effect."""
 
 
-def deliver(
-    brokers: str,
-    events: Sequence[Event],
-    *,
-    client_id: str,
-    options: Mapping[str, Any] | None = None,
-    patience_seconds: float = 10.0,
-) -> None:
+def deliver(brokers: str, events: Sequence[Event], *, client_id: str, options: Mapping[str, Any] | None = None) -> None:
     """Send events without a spool, and return once they are as safe as those of a `KafkaPublisher`.
 
-    For callers that wait for the result. Raises `DeliveryError` after `patience_seconds`, or earlier if Kafka refuses or no
+    For callers that wait for the result. Raises `DeliveryError` after `PATIENCE_SECONDS`, or earlier if Kafka refuses or no
     broker listens.
     """
-    settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
-    deadline = time.monotonic() + patience_seconds
+    settings = {"client_id": client_id, **PRODUCER, **(options or {})}
+    deadline = time.monotonic() + PATIENCE_SECONDS
     try:
         producer = _open_producer(brokers.split(","), settings)
         try:

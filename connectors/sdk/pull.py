@@ -33,7 +33,7 @@ LIMITS: Final = httpx.Limits(keepalive_expiry=1.0)
 TOTAL_SECONDS: Final = 30.0
 """Longest duration of one request, from name resolution to the last byte. It is less than `instance.STUCK_SECONDS`."""
 LIMIT_BYTES: Final = 16 << 20
-"""Default limit of a response's size."""
+"""Limit of a response's size."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 """Pause after the first failure; it doubles with each further one."""
 LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -147,20 +147,19 @@ class HttpClient:
     """Client of the server at `url`, for one thread.
 
     Certificates are checked against the system's authorities (`SSL_CERT_FILE` names others). Proxies are taken from the
-    environment. Redirects are not followed. A response must have status 200, in time and within `limit_bytes`.
+    environment. Redirects are not followed. A response must have status 200, in time and within `LIMIT_BYTES`.
 
     Otherwise `SourceUnavailableError` is raised, and a pause begins. For 401, 403 and the statuses in `refusals` it is
     `SourceRefusedError`. During the pause, requests are not sent: each call raises `SourceUnavailableError` immediately. The
     texts name the server and at most the status, and hold no other part of the request or response.
     """
 
-    def __init__(self, url: str, token: SecretStr | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, url: str, token: SecretStr | None = None) -> None:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "accueil"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._url = url
         self._name = httpx.URL(url).netloc.decode()
-        self._limit_bytes = limit_bytes
         self._backoff = Backoff()
         # Redirects are not followed: personal data and the token go to the configured server only.
         self._client = httpx.AsyncClient(
@@ -220,8 +219,8 @@ class HttpClient:
             content = bytearray()
             async for chunk in response.aiter_raw():
                 content += chunk
-                if len(content) > self._limit_bytes:
-                    raise _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=self._limit_bytes))
+                if len(content) > LIMIT_BYTES:
+                    raise _RefusedError(_("answers with more than {limit_bytes} bytes", limit_bytes=LIMIT_BYTES))
             return Answer(bytes(content), response.headers)
         finally:
             await response.aclose()

@@ -149,13 +149,13 @@ class Round(NamedTuple):
 class Reconciler:
     """History of a source's keys in the file `told.sqlite` in `directory`. For one thread.
 
-    Above `most_keys` it drops the keys that end first. Observations are on disk only after `keep`. After a crash before that,
+    Above `MOST_KEYS` it drops the keys that end first. Observations are on disk only after `keep`. After a crash before that,
     they are observed again and count once. All methods raise `ConnectorError` if the file cannot be used.
     """
 
-    def __init__(self, directory: Path, *, most_keys: int = MOST_KEYS) -> None:
+    def __init__(self, directory: Path) -> None:
         advice = _("remove it; events that the source reports again keep their ids")
-        self._most, self._added = most_keys, 0
+        self._added = 0
         self._database = Database(directory / "told.sqlite", *TABLES, advice=advice)
         try:
             self.stored_stats = self._read_stats()
@@ -293,8 +293,8 @@ class Reconciler:
         for group, at in since.items():
             self._database.execute("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
         self._added += len(changes.known)
-        if self._added > self._most // 100:
-            self._database.execute(FORGET, self._most)
+        if self._added > MOST_KEYS // 100:
+            self._database.execute(FORGET, MOST_KEYS)
             self._added = 0
 
     def _recall(self, key: str) -> KeyHistory:

@@ -21,8 +21,8 @@ from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
 from connectors.sdk.log_throttle import LogThrottle
 from models.reasons import Reason
 
-DEFAULT_LIMIT_BYTES: Final = 16 << 20
-"""Default limit of both files together."""
+LIMIT_BYTES: Final = 16 << 20
+"""Limit of both files together."""
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 """Names of the files, the older one first."""
 
@@ -50,17 +50,14 @@ class StoredReject(NamedTuple):
 
 
 class Rejects:
-    """Writes `rejects.jsonl` in `directory`, and rotates it to `rejects.old.jsonl`; together about `limit_bytes` at most.
+    """Writes `rejects.jsonl` in `directory`, and rotates it to `rejects.old.jsonl`; together about `LIMIT_BYTES` at most.
 
     Each line is a JSON object with `at`, `reason`, `detail`, `record` and `context`. Bytes of a record that are not UTF-8 are
     lone surrogates: `record.encode("utf-8", "surrogateescape")` restores the original.
     """
 
-    def __init__(
-        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, log_throttle: LogThrottle | None = None
-    ) -> None:
+    def __init__(self, directory: Path, *, log_throttle: LogThrottle | None = None) -> None:
         self._old, self.path = (directory / name for name in NAMES)
-        self._limit = limit_bytes // 2
         self._log_throttle = log_throttle or LogThrottle()
         self._file = self._open()
         self._dirty = False
@@ -68,7 +65,7 @@ class Rejects:
     def add(self, reject: Reject) -> int:
         """Store `reject`; it is on disk after the next `sync`. Return the number of older records dropped for it."""
         line = _pack(reject)
-        full = self._file.tell() + len(line) > self._limit
+        full = self._file.tell() + len(line) > LIMIT_BYTES // 2
         dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True
@@ -98,9 +95,7 @@ class Rejects:
     def _rotate(self) -> int:
         """Rename the file to the older one, and return the number of records in the file it replaces."""
         self.close()
-        dropped = (
-            sum(map(bool, self._old.read_bytes().splitlines())) if self._old.exists() else 0
-        )  # blank lines: forgotten
+        dropped = sum(map(bool, _lines(self._old)))  # blank lines: forgotten
         self.path.replace(self._old)
         self._file = self._open()
         if dropped:
@@ -110,15 +105,14 @@ class Rejects:
 
 def read(directory: Path) -> Iterator[StoredReject]:
     """Yield the stored records in `directory`, the oldest first; skip blank lines, and those that a crash left incomplete."""
-    for _, line in _lines(directory):
-        if kept := _unpack(line):
-            yield kept
+    for name in NAMES:
+        yield from filter(None, map(_unpack, _lines(directory / name)))
 
 
 def remove(directory: Path, digests: Collection[str]) -> None:
     """Remove the records with one of `digests`. No process may have `Rejects` open in `directory`."""
     for name in NAMES:
-        lines = [line for file_name, line in _lines(directory) if file_name == name]
+        lines = _lines(directory / name)
         rest = [line for line in lines if _digest(line) not in digests]
         if not rest:
             (directory / name).unlink(missing_ok=True)
@@ -154,10 +148,10 @@ def forget(directory: Path, before: datetime, *, dry_run: bool = False) -> int:
     return forgotten
 
 
-def _lines(directory: Path) -> Iterator[tuple[str, bytes]]:
-    for name in NAMES:
-        with suppress(FileNotFoundError):
-            yield from ((name, line) for line in (directory / name).read_bytes().splitlines())
+def _lines(path: Path) -> list[bytes]:
+    with suppress(FileNotFoundError):
+        return path.read_bytes().splitlines()
+    return []
 
 
 def _pack(reject: Reject) -> bytes:

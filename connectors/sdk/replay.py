@@ -19,7 +19,7 @@ from connectors.sdk.flow import map_or_reject
 from connectors.sdk.instance import Instance
 from connectors.sdk.record import pack, to_record
 from connectors.sdk.rejects import StoredReject
-from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.spool import Spool
 from models.reasons import Reason
 
 
@@ -40,7 +40,6 @@ def replay(
     chosen: Callable[[StoredReject], bool],
     *,
     dry_run: bool = False,
-    spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
 ) -> ReplayResult:
     """Map the `chosen` records of `instance` again, and remove from storage those that are no longer rejected.
 
@@ -64,7 +63,7 @@ def replay(
                 used.append(copies)
                 payloads += [pack(replace(to_record(event), replayed=True)) for event in outcome]
         if used and not dry_run:
-            with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
+            with closing(Spool(context.directory / "spool")) as spool:
                 spool.append(payloads)
             rejects.remove(context.directory, {kept.digest for copies in used for kept in copies})
     return ReplayResult(len(used), len(payloads), unusable)

@@ -7,12 +7,11 @@ a marked event if its contact was counted and removed. For contacts that are sti
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from connectors.sdk.contract import Context, Outcome, Reject
+from connectors.sdk.contract import Context, Reject
 from connectors.sdk.files import make_private_directory, replace, sync_directory
 from connectors.sdk.instance import Instance
 from connectors.sdk.probe import read_first, scratch
@@ -24,14 +23,6 @@ ASIDE: Final = "before-reread"
 """Folder in the instance's directory with the position that was moved aside."""
 _SIBLINGS: Final = ("", "-wal", "-shm")
 """Suffixes of the files of one SQLite database."""
-
-
-class FirstRecords(NamedTuple):
-    """Summary of a source's first records."""
-
-    records: int
-    first_at: int | None
-    """Time of the earliest event, in milliseconds since 1970; None if there are no events."""
 
 
 def last_reread_ms(home: Path) -> int:
@@ -52,12 +43,16 @@ def find_position_files(instance: Instance, context: Context) -> list[Path]:
     return [path for name in names if (path := context.directory / name).exists()]
 
 
-def read_beginning(instance: Instance, context: Context) -> FirstRecords:
-    """Map the first records from the source's beginning, and change nothing. Raises `ConnectorError` if that is impossible."""
+def find_first_event_ms(instance: Instance, context: Context) -> int | None:
+    """Return the earliest event time of the source's first records, in milliseconds since 1970; None if they give no events.
+
+    Changes nothing. Raises `ConnectorError` if the source cannot be read.
+    """
     position = [path.name for path in find_position_files(instance, context)]
     with scratch(context, ASIDE, MARK, *position) as own:
         outcomes = read_first(instance.connector, instance.config, own)
-    return FirstRecords(len(outcomes), min(_times(outcomes), default=None))
+    events = (event for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome)
+    return min((milliseconds(event.time) for event in events), default=None)
 
 
 def start_reread(instance: Instance, context: Context) -> Path:
@@ -73,9 +68,3 @@ def start_reread(instance: Instance, context: Context) -> Path:
         path.rename(aside / path.name)
     sync_directory(home)
     return aside
-
-
-def _times(outcomes: Sequence[Outcome]) -> Iterator[int]:
-    for outcome in outcomes:
-        if not isinstance(outcome, Reject):
-            yield from (milliseconds(event.time) for event in outcome)

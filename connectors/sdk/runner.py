@@ -18,7 +18,7 @@ from connectors.sdk.instance import Instance, InstanceRunner, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.reread import last_reread_ms
-from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.spool import Spool
 from models.identities import IsBlocked
 from models.locale import _
 
@@ -56,7 +56,6 @@ class ConnectorRunner:
         directory: Path,
         options: Mapping[str, Any] | None = None,
         registry: CollectorRegistry = REGISTRY,
-        spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
         open_publisher: OpenPublisher | None = None,
         check: Callable[[Collection[str]], str] = lambda _topics: "",
     ) -> None:
@@ -78,7 +77,6 @@ class ConnectorRunner:
                 directory=directory,
                 open_publisher=open_publisher or open_kafka,
                 meter=Meter(metrics, instance.source),
-                spool_limit_bytes=spool_limit_bytes,
             )
             for instance in instances
         ]

@@ -23,7 +23,7 @@ from connectors.sdk.errors import SpoolFullError, describe_os_error
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory, write_new
 from models.locale import _
 
-DEFAULT_LIMIT_BYTES: Final = 256 << 20
+LIMIT_BYTES: Final = 256 << 20
 """Default limit of a spool's size on disk."""
 SEGMENT_BYTES: Final = 4 << 20
 """A segment of this size is followed by a new one."""
@@ -53,9 +53,7 @@ class _Segment:
 class Spool:
     """First-in-first-out queue in `directory`, for one thread of one process. The constructor sets damaged data aside."""
 
-    def __init__(
-        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES
-    ) -> None:
+    def __init__(self, directory: Path, limit_bytes: int = LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES) -> None:
         make_private_directory(directory)
         self._directory = directory
         self._limit = limit_bytes

@@ -160,9 +160,9 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
             _("{name}: nothing was read yet, so it starts from the beginning anyway", name=instance.name),
             EXIT_NOT_FOUND,
         )
-    beginning = rereading.read_beginning(instance, own)
+    first_ms = rereading.find_first_event_ms(instance, own)
     known_since = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
-    for line in _explain_reread(beginning, settings, known_since, is_lost=_is_lost(settings, own)):
+    for line in _explain_reread(first_ms, settings, known_since, is_lost=_is_lost(settings, own)):
         click.echo(f"{instance.source}{_(':')} {line}")
     if not yes and not confirm(_("read it again from its beginning?")):
         raise click.Abort
@@ -182,15 +182,15 @@ def _is_lost(settings: Settings, own: Context) -> bool | None:
 
 
 def _explain_reread(
-    beginning: rereading.FirstRecords, settings: Settings, known_since: date, *, is_lost: bool | None
+    first_ms: int | None, settings: Settings, known_since: date, *, is_lost: bool | None
 ) -> Iterator[str]:
-    if beginning.first_at is None:
+    if first_ms is None:
         yield _(
             "no event at the beginning of the source: `start`, or the retention of the source, may "
             "exclude events read before"
         )
     else:
-        since = format_time(beginning.first_at, settings.web.zone)
+        since = format_time(first_ms, settings.web.zone)
         yield _("the source goes back to {since}", since=since)
     if is_lost:
         yield _("its events are in another Kafka cluster: in this one, all events count as new")

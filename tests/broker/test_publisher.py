@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from connectors.sdk import delivery, publisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import DeliveryError, KafkaPublisher, deliver
 from connectors.sdk.spool import Spool
@@ -29,6 +30,13 @@ KEYS = 7
 LONG_AGO = datetime(2020, 3, 16, 9, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(publisher, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setitem(publisher.PRODUCER, "max_block_ms", 2_000)
+
+
 class Sender:
     """Thread that publishes numbered events and records the confirmed ones."""
 
@@ -39,7 +47,6 @@ class Sender:
             Spool(directory / "spool"),
             Meter(Metrics(self.registry), SOURCE),
             client_id="essai",
-            patience_seconds=2.0,
         )
         self.sent = 0
         self.confirmed: list[int] = []
@@ -207,7 +214,7 @@ def test_synchronous_delivery_confirms_or_raises(own_kafka: EmbeddedKafka, tmp_p
     assert sorted(message.value() for message in found) == sorted([encode(one) for one in events] * 2)
     assert own_kafka.pid is not None
     with paused(own_kafka.pid), pytest.raises(DeliveryError):
-        deliver(own_kafka.bootstrap, events, client_id="essai", patience_seconds=1)
+        deliver(own_kafka.bootstrap, events, client_id="essai")
     own_kafka.stop()
     with pytest.raises(DeliveryError):
         deliver(own_kafka.bootstrap, events, client_id="essai")

@@ -1,4 +1,4 @@
-"""A connector that is killed at every single thing it does to a disk: nothing lost, nothing out of order."""
+"""Kill a connector before each of its disk operations: no event is lost, and their order is preserved."""
 
 import os
 from contextlib import closing
@@ -52,33 +52,33 @@ def connect(log: Path, keys: Path, directory: Path) -> None:
         flow.drain(5)
 
 
-def test_a_connector(log: Path, tmp_path: Path) -> None:
+def test_connector_loses_no_record(log: Path, tmp_path: Path) -> None:
     load_key(tmp_path / "keys", "demonstration")
     directories = kill_at_every_disk_operation(partial(connect, log, tmp_path / "keys"), tmp_path / "runs")
-    told = [ids_in(place / "topic") for place in directories]
-    assert len(told[-1]) == len(set(told[-1])) > 200
-    assert all(list(dict.fromkeys(ids)) == told[-1] for ids in told)
-    assert sum(len(ids) > len(told[-1]) for ids in told) > 3, "nothing was told twice: no kill fell where it matters"
-    for place in directories:
-        rejects = (place / "rejects.jsonl").read_text()
+    published = [ids_in(directory / "topic") for directory in directories]
+    assert len(published[-1]) == len(set(published[-1])) > 200
+    assert all(list(dict.fromkeys(ids)) == published[-1] for ids in published)
+    assert sum(len(ids) > len(published[-1]) for ids in published) > 3, "no event was repeated, so this shows nothing"
+    for directory in directories:
+        rejects = (directory / "rejects.jsonl").read_text()
         assert all(f"bad line {n}" in rejects for n in range(5))
 
 
 def spool_and_drain(directory: Path) -> None:
-    """Take 60 numbers from a source with a cursor into a spool, and from time to time on to a topic."""
+    """Append 40 numbers to a spool, with a cursor, and drain the spool to a topic file after every third batch."""
     make_private_directory(directory)
     cursor, spool = Cursor(directory), Spool(directory / "spool", segment_bytes=40)
     topic = (directory / "topic").open("a")
 
     def drain() -> None:
         while True:
-            payloads, mark = spool.read(4)
+            payloads, position = spool.read(4)
             if not payloads:
                 return
             topic.writelines(f"{payload.decode()}\n" for payload in payloads)
             topic.flush()
             os.fsync(topic.fileno())
-            spool.drop(mark)
+            spool.drop(position)
 
     for first in range(int(cursor.load() or 0), 40, 5):
         spool.append([str(number).encode() for number in range(first, first + 5)])
@@ -88,22 +88,22 @@ def spool_and_drain(directory: Path) -> None:
     drain()
 
 
-def test_a_spool(tmp_path: Path) -> None:
+def test_spool_loses_no_record(tmp_path: Path) -> None:
     directories = kill_at_every_disk_operation(spool_and_drain, tmp_path / "runs")
     numbers = [str(number) for number in range(40)]
-    told = [(place / "topic").read_text().split() for place in directories]
-    assert told[-1] == numbers
-    assert all(list(dict.fromkeys(taken)) == numbers for taken in told)
-    assert sum(taken != numbers for taken in told) > 3, "nothing was told twice: no kill fell where it matters"
-    assert not [path for place in directories for path in (place / "spool").iterdir()]
+    published = [(directory / "topic").read_text().split() for directory in directories]
+    assert published[-1] == numbers
+    assert all(list(dict.fromkeys(found)) == numbers for found in published)
+    assert sum(found != numbers for found in published) > 3, "no record was repeated, so this shows nothing"
+    assert not [path for directory in directories for path in (directory / "spool").iterdir()]
 
 
-def test_a_first_start_makes_one_key(tmp_path: Path) -> None:
+def test_first_start_creates_one_key(tmp_path: Path) -> None:
     def start(directory: Path) -> None:
         make_private_directory(directory)
         secret = Keys(directory / "keys", directory).pseudonym_key("social").secret
         with (directory / "used").open("a") as used:
             used.write(f"{secret.hex()}\n")
 
-    for place in kill_at_every_disk_operation(start, tmp_path / "runs"):
-        assert len(set((place / "used").read_text().split())) == 1
+    for directory in kill_at_every_disk_operation(start, tmp_path / "runs"):
+        assert len(set((directory / "used").read_text().split())) == 1

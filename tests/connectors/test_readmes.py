@@ -1,4 +1,4 @@
-"""Who reads French is told as much as who reads English."""
+"""READMEs of connectors: French and English have the same parts, and their settings fit into one file."""
 
 import re
 import tomllib
@@ -11,46 +11,34 @@ import pytest
 
 import connectors
 
-PAGES = sorted(Path(connectors.__path__[0]).glob("*/README.fr.md"))
-
-
 ROOT = Path(connectors.__path__[0]).parent
+FRENCH_PAGES = sorted((ROOT / "connectors").glob("*/README.fr.md"))
 
 
 def blocks(page: Path) -> Iterator[str]:
-    """The settings that a page shows, as they are pasted."""
+    """Yield the settings that a page shows, as readers paste them."""
     text = page.read_text(encoding="utf-8")
     yield from map(dedent, re.findall(r"^ *```toml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL))
 
 
 def instances(page: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The instances in them, by name."""
+    """Yield the instances in these settings, each with its name and options."""
     for block in blocks(page):
         yield from tomllib.loads(block).get("connectors", {}).items()
 
 
-def lines(page: Path) -> Iterator[str]:
-    """Their lines."""
-    for block in blocks(page):
-        yield from filter(None, block.splitlines())
-
-
 def outline(page: Path) -> list[str]:
-    """Headings, rows of tables, and blocks of code, in order: what must be there in every language."""
+    """Return the marks of headings, table rows and code blocks in order."""
     return re.findall(r"^ *(#+ |\||```\w*)", page.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("french", PAGES, ids=lambda page: page.parent.name)
-def test_both_pages_have_the_same_parts(french: Path) -> None:
+@pytest.mark.parametrize("french", FRENCH_PAGES, ids=lambda page: page.parent.name)
+def test_french_readme_has_every_part_of_the_english_one(french: Path) -> None:
     assert outline(french) == outline(french.with_name("README.md"))
 
 
-def test_the_pages_are_found() -> None:
-    assert "asterisk" in {page.parent.name for page in PAGES}
-
-
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_what_two_pages_show_can_be_pasted_into_one_file(name: str) -> None:
+def test_settings_of_all_readmes_fit_into_one_file(name: str) -> None:
     names: dict[str, Path] = {}
     ports: dict[int, str] = {}
     for page in (ROOT / "connectors").rglob(name):
@@ -63,7 +51,7 @@ def test_what_two_pages_show_can_be_pasted_into_one_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_the_first_page_shows_the_beginning_of_what_the_connector_s_own_shows(name: str) -> None:
-    begun = set(lines(ROOT / name))
-    assert len(begun) > 3
-    assert begun <= set(lines(ROOT / "connectors" / "asterisk" / name))
+def test_root_readme_shows_a_part_of_the_settings_in_the_asterisk_readme(name: str) -> None:
+    part, whole = ("\n".join(blocks(page)).splitlines() for page in (ROOT / name, ROOT / "connectors/asterisk" / name))
+    assert len({*part}) > 3
+    assert {*part} <= {*whole, ""}

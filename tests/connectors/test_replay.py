@@ -1,7 +1,8 @@
-"""Records that were rejected, mapped again: as if they had been understood at once."""
+"""Replay of rejected records after a correction of the configuration."""
 
 from contextlib import closing
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from models.events import Event
 from models.reasons import Reason
 from models.topics import REPLAYED_FROM_HEADER
 
-MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
+CORRECTED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
 UNREADABLE = b"no line at all"
 SURVEY = b"1773650000|1773650000.1|600|NONE|SURVEY|5"
 
 
 class Switchboard:
-    """A day of a switchboard whose dialplan writes events that nobody explained at first, seen from `directory`."""
+    """An Asterisk instance in `directory` whose log has custom events that its first configuration does not name."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -55,7 +56,7 @@ class Switchboard:
     def home(self) -> Path:
         return self.directory / "data" / "asterisk" / INSTANCE
 
-    def kept(self) -> list[rejects.StoredReject]:
+    def stored(self) -> list[rejects.StoredReject]:
         return list(rejects.read(self.home))
 
     def spooled(self) -> list[Event]:
@@ -69,7 +70,7 @@ def switchboard(tmp_path: Path) -> Switchboard:
 
 
 def busy_day(log: Path) -> None:
-    """A day in which many are turned away, some of them between stays in other queues."""
+    """Write the log of a day on which many callers are turned away, some between stays in other queues."""
     simulate_day(log, day=date(2026, 3, 16), seed=5, calls=600)
     lines = log.read_bytes().splitlines()
     for number, line in enumerate(lines):
@@ -87,56 +88,48 @@ def read_busy_day(switchboard: Switchboard) -> list[Event]:
     return switchboard.harness({}).read_all(confirm=True)
 
 
-def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, tmp_path: Path) -> None:
-    told = read_busy_day(switchboard)
-    unknown = [kept for kept in switchboard.kept() if kept.reject.reason is Reason.UNKNOWN_RECORD]
+def test_replay_gives_the_events_of_a_configuration_that_was_correct_at_once(
+    switchboard: Switchboard, tmp_path: Path
+) -> None:
+    events = read_busy_day(switchboard)
+    unknown = [one for one in switchboard.stored() if one.reject.reason is Reason.UNKNOWN_RECORD]
     assert len(unknown) > 50
-    result = switchboard.replay(MENDED)
+    result = switchboard.replay(CORRECTED)
     assert (result.used, result.unusable) == (len(unknown), {Reason.UNREADABLE_LINE: 1})
-    told += switchboard.spooled()
+    events += switchboard.spooled()
 
     other = Switchboard(tmp_path / "second")
     other.log.write_bytes(switchboard.log.read_bytes())
     (other.directory / "data").mkdir()
     (switchboard.directory / "data" / "keys").rename(other.directory / "data" / "keys")
-    at_once = other.harness(MENDED).read_all(confirm=True)
+    at_once = other.harness(CORRECTED).read_all(confirm=True)
     visits = {event.data.visit for event in at_once if event.type == "call.left_queue"}
-    assert len(visits) > 1, "nobody was turned away after another stay, so this shows little"
-    assert sorted(comparable_form(told)) == sorted(comparable_form(at_once))
+    assert len(visits) > 1, "no caller was turned away after another stay, so this shows little"
+    assert sorted(comparable_form(events)) == sorted(comparable_form(at_once))
 
 
-def test_what_is_told_late_says_that_it_is_and_so_is_no_history(switchboard: Switchboard) -> None:
+def test_replayed_event_is_marked_and_a_new_one_is_not(switchboard: Switchboard) -> None:
     switchboard.read_line(b"1773650000|1773650000.1|600|NONE|FULL|")
-    assert switchboard.replay(MENDED).events == 1
+    assert switchboard.replay(CORRECTED).events == 1
     with switchboard.log.open("ab") as log:
         log.write(b"1773650001|1773650001.1|600|NONE|ENTERQUEUE||0639980000|1\n")
     broker = FakeBroker()
-    switchboard.harness(MENDED).send_all(broker)
-    late, fresh = broker.headers
+    switchboard.harness(CORRECTED).send_all(broker)
+    replayed, new = broker.headers
     assert [event.type for event in broker.events] == ["call.left_queue", "call.queued"]
-    assert (dict(late)[REPLAYED_FROM_HEADER], REPLAYED_FROM_HEADER in dict(fresh)) == (b"rejects", False)
+    assert (dict(replayed)[REPLAYED_FROM_HEADER], REPLAYED_FROM_HEADER in dict(new)) == (b"rejects", False)
 
 
-def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard) -> None:
+def test_dry_run_and_replay_without_a_usable_record_change_nothing(switchboard: Switchboard) -> None:
     read_busy_day(switchboard)
-    before = switchboard.kept()
-    assert switchboard.replay({"FULL": "full"}).unusable[Reason.UNKNOWN_RECORD] > 0
-    after = switchboard.kept()
-    assert after == [kept for kept in before if b"|FULL|" not in kept.reject.record]
-    assert after[-1].reject.record == UNREADABLE
-    assert not [path for path in switchboard.home.rglob("*") if path.stat().st_mode & 0o077]
-
-
-def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switchboard) -> None:
-    read_busy_day(switchboard)
-    before = switchboard.kept()
-    assert switchboard.replay(MENDED, dry_run=True).events > 0
+    before = switchboard.stored()
+    assert switchboard.replay(CORRECTED, dry_run=True).events > 0
     assert switchboard.replay({"NOTHING": "full"}).used == 0
-    assert switchboard.kept() == before
+    assert switchboard.stored() == before
     assert switchboard.spooled() == []
 
 
-def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> None:
+def test_dry_run_creates_no_key_for_another_sector(switchboard: Switchboard) -> None:
     read_busy_day(switchboard)
     before = {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()}
     elsewhere = configure(INSTANCE, "asterisk", configuration(switchboard.log) | {"sector": "elsewhere"})
@@ -144,14 +137,14 @@ def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> 
     assert {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()} == before
 
 
-def test_what_was_ignored_for_good_is_kept_no_longer(switchboard: Switchboard) -> None:
+def test_record_of_an_ignored_type_is_removed(switchboard: Switchboard) -> None:
     switchboard.read_line(SURVEY)
     assert switchboard.replay({"SURVEY": "ignore"}) == (1, 0, {})
     assert not (switchboard.home / "rejects.jsonl").exists()
     assert switchboard.harness({}).read_all(confirm=True) == []
 
 
-def test_a_line_from_the_future_is_told_when_its_time_has_come(
+def test_line_with_a_future_time_is_replayed_once_its_time_has_come(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert switchboard.read_line(b"3900000000|3900000000.1|600|NONE|ENTERQUEUE||0639980000|1") == []
@@ -162,18 +155,21 @@ def test_a_line_from_the_future_is_told_when_its_time_has_come(
     assert (event.type, event.time.year) == ("call.queued", 2093)
 
 
-def test_a_running_connector_is_not_disturbed_but_can_be_asked(switchboard: Switchboard) -> None:
+def test_running_instance_allows_a_dry_run_only(switchboard: Switchboard) -> None:
     switchboard.read_line(SURVEY)
     with switchboard.instance({}).locked(switchboard.directory / "data"):
         with pytest.raises(InstanceInUseError, match="in use by another process"):
             switchboard.replay({"SURVEY": "full"})
         assert switchboard.replay({"SURVEY": "full"}, dry_run=True) == (1, 1, {})
-    assert len(switchboard.kept()) == 1
+    assert len(switchboard.stored()) == 1
 
 
-def test_without_room_nothing_is_changed(switchboard: Switchboard) -> None:
+def test_replay_without_room_in_the_spool_changes_nothing(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     switchboard.read_line(SURVEY)
     instance = switchboard.instance({"SURVEY": "full"})
+    monkeypatch.setattr("connectors.sdk.replay.Spool", partial(Spool, limit_bytes=9))
     with pytest.raises(SpoolFullError):
-        replay(instance, switchboard.directory / "data", lambda _: True, spool_limit_bytes=9)
-    assert len(switchboard.kept()) == 1
+        replay(instance, switchboard.directory / "data", lambda _: True)
+    assert len(switchboard.stored()) == 1

@@ -24,7 +24,6 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.webhook import server
-from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.webhook.mapping import WebhookSource
@@ -212,12 +211,12 @@ CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0
     [(b"\r\ncontent-length: 10000000\r\n\r\n", 413), (CHUNKS, 413), (b"\r\ncontent-length: 100\r\n\r\nx", 408)],
     ids=["announced", "chunked", "slow"],
 )
-def test_long_or_slow_body_is_cut(tmp_path: Path, body: bytes, status: int) -> None:
+def test_long_or_slow_body_is_cut(
+    running: RunningSource, monkeypatch: pytest.MonkeyPatch, body: bytes, status: int
+) -> None:
     """An announced one is refused before it is sent."""
-    with (
-        closing(RunningSource(tmp_path, body_seconds=0.2 if status == 408 else 30)) as running,
-        socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection,
-    ):
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2 if status == 408 else 30)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nhost: x" + body)
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 %d " % status)
         assert running.bodies_read == []
@@ -294,7 +293,7 @@ def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.Mo
             413: 1,
         }
     with capture_logs() as logs:
-        responses = ResponseCounter()
+        responses = server.ResponseCounter()
         for status in (413, 401, 204, 503, 401):
             responses.count(status)
         responses.log_refusals()

@@ -1,5 +1,6 @@
 """Webhook connector with a real Kafka: killed connector, killed or stopped broker, full spool."""
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.keys import load_key
-from connectors.sdk.spool import DEFAULT_LIMIT_BYTES
+from connectors.sdk.spool import LIMIT_BYTES
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
@@ -47,9 +48,10 @@ class WebhookProcess:
     def __init__(self, broker: EmbeddedKafka, directory: Path, spool_bytes: int) -> None:
         self.port = free_port()
         self._data = directory / "data"
-        script = str(Path(__file__).with_name("run_webhook.py"))
-        arguments = [script, broker.bootstrap, str(self._data), str(self.port), str(spool_bytes)]
-        self.child = Child(arguments, directory / "connector.log")
+        options = directory / "options.json"
+        options.write_text(json.dumps(OPTIONS | {"port": self.port, "requests_per_second": 100_000}))
+        arguments = ["webhook/guichets", str(options), str(self._data), broker.bootstrap, str(spool_bytes)]
+        self.child = Child(["-m", "tests.support.run_connector", *arguments], directory / "connector.log")
 
     def send(self, name: str, body: bytes) -> tuple[int, Any]:
         """Post once; return status and headers, status 0 if no server listens or if it ends before it responds."""
@@ -67,7 +69,7 @@ class WebhookProcess:
 
 @pytest.fixture
 def connector(broker: EmbeddedKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebhookProcess]:
-    connector = WebhookProcess(broker, tmp_path, getattr(request, "param", DEFAULT_LIMIT_BYTES))
+    connector = WebhookProcess(broker, tmp_path, getattr(request, "param", LIMIT_BYTES))
     with connector.child:
         yield connector
 

@@ -1,7 +1,8 @@
 """Fake Kafka broker that stores records in order and can be made unreachable."""
 
 from collections.abc import Sequence
-from typing import Final
+from types import SimpleNamespace
+from typing import Any
 
 from connectors.sdk.broker_connection import Producer
 from connectors.sdk.record import Headers, Record
@@ -32,31 +33,14 @@ class FakeBroker:
         """Connect. Raises `ConnectionRefusedError` while the broker is away."""
         if self.away:
             raise ConnectionRefusedError
-        return _Connection(self._sent)
+        return self
 
-
-class _Connection:
-    def __init__(self, sent: list[tuple[bytes, Headers]]) -> None:
-        self._sent = sent
-
-    def send_all(self, records: Sequence[Record]) -> "list[_Acknowledged]":
+    def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
+        """Store records, and return the future of an acknowledgement."""
         for record in records:
             kill_point("send")
             self._sent.append((record.value, record.headers))
-        return [_ACKNOWLEDGED]
+        return [SimpleNamespace(is_done=True, exception=None, failed=lambda: False)]
 
     def abandon(self) -> None:
         """Do nothing: no record is in flight."""
-
-
-class _Acknowledged:
-    """Future of a record that is already stored."""
-
-    is_done = True
-    exception = None
-
-    def failed(self) -> bool:
-        return False
-
-
-_ACKNOWLEDGED: Final = _Acknowledged()

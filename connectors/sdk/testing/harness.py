@@ -22,9 +22,9 @@ from connectors.sdk.flow import Flow
 from connectors.sdk.instance import Instance
 from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.probe import ProbeResult, probe_with_context
+from connectors.sdk.probe import ProbeResult, read_first, sum_up
 from connectors.sdk.reread import find_position_files, start_reread
-from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.spool import LIMIT_BYTES, Spool
 from connectors.sdk.testing.fake_broker import FakeBroker
 from connectors.sdk.testing.kill_injector import KillInjector, kill_point
 from models.codec import encode
@@ -39,18 +39,13 @@ STALLED_SECONDS = 0.5
 class ManualPublisher:
     """A publisher that confirms events only when the test calls `confirm`."""
 
-    ready = True
+    ready, trouble = True, ""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.safe: list[Event] = []
         """Confirmed events: the only ones that remain if the process is killed."""
         self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
-
-    @property
-    def trouble(self) -> str:
-        """Return an empty text: this publisher is never refused."""
-        return ""
 
     @property
     def pending(self) -> bool:
@@ -90,8 +85,6 @@ class ConnectorHarness:
         self._meter = Meter(Metrics(self.registry), self.source)
         self.positions: list[Any] = []
         """Positions that the source returned, in order."""
-        self.acknowledged: list[Any] = []
-        """Acknowledged positions, in order."""
         self.slowest_seconds = 0.0
         """Longest processor time of `map` for one record."""
         self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
@@ -119,9 +112,7 @@ class ConnectorHarness:
             yield flow, publisher
 
     @contextmanager
-    def connected(
-        self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES
-    ) -> Iterator[tuple[Flow, SpooledPublisher]]:
+    def connected(self, broker: FakeBroker, spool_bytes: int = LIMIT_BYTES) -> Iterator[tuple[Flow, SpooledPublisher]]:
         """Open the instance as in production, with its spool and `broker`."""
         spool = Spool(self.directory / "spool", spool_bytes)
         publisher = SpooledPublisher(spool, self._meter, broker.open_producer)
@@ -136,7 +127,7 @@ class ConnectorHarness:
                 publisher.confirm()
             return publisher.events
 
-    def send_all(self, broker: FakeBroker, spool_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def send_all(self, broker: FakeBroker, spool_bytes: int = LIMIT_BYTES) -> None:
         """Read all records from the current position until they are safe: on disk while `broker` is away."""
         with self.connected(broker, spool_bytes) as (flow, publisher):
             run_until_idle(flow, self.records_read, publisher)
@@ -153,7 +144,7 @@ class ConnectorHarness:
 
     def probe(self) -> ProbeResult:
         """Test the source as `accueil connectors check` does."""
-        return probe_with_context(self._connector, self.config, self._context(lasting=False))
+        return sum_up(read_first(self._connector, self.config, self._context(lasting=False)))
 
     def start_reread(self) -> bool:
         """Reset the position as `accueil connectors reread` does; return False if the source has none to reset."""
@@ -190,7 +181,6 @@ class ConnectorHarness:
 
         def note_acknowledged(position: Any) -> None:
             kill_point("acknowledge")
-            self.acknowledged.append(position)
             acknowledge(position)
             kill_point("acknowledged")
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 NAMED: Final = frozenset({"os.mkdir", "os.rename", "os.remove", "os.link", "os.truncate", "os.rmdir", "os.symlink"})
 """Audit events that count as actions; creating a file is `open`."""
@@ -33,6 +33,10 @@ class Killed(BaseException):
 class KillInjector:
     """Kills this thread's actions on files below `directory`: each run at a different call trace."""
 
+    active: "ClassVar[KillInjector | None]" = None
+    """The injector of the current run."""
+    _is_hooked: ClassVar[bool] = False
+
     def __init__(self, directory: Path) -> None:
         self.count = 0
         """Number of kills until now."""
@@ -41,18 +45,21 @@ class KillInjector:
         self._used: set[Trace] = set()
         self._seen: Counter[Trace] = Counter()
         self._dead = False
+        if not KillInjector._is_hooked:
+            sys.addaudithook(_audit)  # permanent: audit hooks cannot be removed
+            KillInjector._is_hooked = True
 
     @contextmanager
     def run(self) -> Iterator[None]:
         """Run the block until its end or until a kill, which is not raised further."""
         self._dead = False
         self._seen.clear()
-        _activate(self)
+        KillInjector.active = self
         try:
             with suppress(Killed):
                 yield
         finally:
-            _activate(None)
+            KillInjector.active = None
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Handle an audit event; only actions on files below the directory count. Raises `Killed` as `act` does."""
@@ -83,10 +90,10 @@ class KillInjector:
         raise Killed
 
     def _truncate(self, path: Any) -> None:
-        _active.kills = None  # this is the injector's own action
+        KillInjector.active = None  # this is the injector's own action
         with suppress(OSError):
             os.truncate(path, 0)
-        _active.kills = self
+        KillInjector.active = self
 
     def _concerns(self, path: Any) -> bool:
         if isinstance(path, int):  # an open file descriptor: opening a file object on it creates nothing
@@ -97,28 +104,13 @@ class KillInjector:
 
 def kill_point(name: str) -> None:
     """Mark the place before data is handed over. Raises `Killed` if a kill is due; does nothing outside `KillInjector.run`."""
-    if _active.kills is not None:
-        _active.kills.act(name)
-
-
-class _Active:
-    kills: KillInjector | None = None
-    hooked = False
-
-
-_active: Final = _Active()
-
-
-def _activate(kills: KillInjector | None) -> None:
-    _active.kills = kills
-    if not _active.hooked:
-        sys.addaudithook(_audit)  # permanent: audit hooks cannot be removed
-        _active.hooked = True
+    if KillInjector.active is not None:
+        KillInjector.active.act(name)
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _active.kills is not None:
-        _active.kills.audit(event, arguments)
+    if KillInjector.active is not None:
+        KillInjector.active.audit(event, arguments)
 
 
 def _call_trace() -> Iterator[object]:

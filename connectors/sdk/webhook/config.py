@@ -21,8 +21,6 @@ class PushConfig(ConnectorConfig):
     """Path of the requests."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 65_536
     """Longest request body. Longer ones are refused (413), without being read if their length is announced."""
-    body_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
-    """Longest time to receive a body (408)."""
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 500.0
     """Limit of requests per second from one client address, with bursts of one second (429)."""
     sector: Sector = "general"

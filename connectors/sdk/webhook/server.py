@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import copy_context
@@ -18,18 +19,18 @@ from starlette.routing import Route
 
 from connectors.sdk import http_server
 from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe_os_error, safe_error_text
+from connectors.sdk.log_throttle import LogThrottle
 from connectors.sdk.rate_limiter import RateLimiter
 from connectors.sdk.sockets import listen
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake, NameTakenError
-from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.signatures import SignatureError
 from models.locale import _
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
-SPARE_SECONDS: Final = 2.0
-"""Time after `body_seconds` in which the 408 response is sent before the server closes the connection."""
+BODY_SECONDS: Final = 8.0
+"""Longest time to receive a body (408). It is shorter than `http_server.WAIT_SECONDS`, so that the sender gets the response."""
 DRAIN_SECONDS: Final = 0.5
 """Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
 BURST_SECONDS: Final = 1.0
@@ -37,6 +38,9 @@ BURST_SECONDS: Final = 1.0
 SPARE_CONNECTIONS: Final = 16
 """Smallest number of connections beyond those of waiting messages. They bound the memory of incomplete bodies, and let senders
 get 503."""
+STATUSES: Final = (204, 400, 401, 408, 409, 413, 429, 500, 503)
+REFUSALS: Final = (400, 401, 408, 409, 413, 429)
+"""Statuses whose cause is the sender's. Other failures are logged elsewhere."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """Sent when the body was not read to its end: the rest would be taken for the next request."""
@@ -44,6 +48,31 @@ CLOSE: Final = {"connection": "close"}
 Verify = Callable[[Mapping[str, str], bytes, float], str]
 
 log = structlog.get_logger(__name__)
+
+
+class ResponseCounter:
+    """Counts responses in the server's thread, and logs refusals in the instance's thread.
+
+    Without the log messages, a sender that is always refused (a changed secret, a wrong clock, repeated ids) would look idle.
+    """
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(STATUSES, 0)
+        """Number of responses by HTTP status; no status is added later."""
+        self._noted = Counter[int]()
+        self._log_throttle = LogThrottle()
+
+    def count(self, status: int) -> None:
+        """Count one response. Raises `KeyError` if `status` is not in `STATUSES`."""
+        self.counts[status] += 1
+
+    def log_refusals(self) -> None:
+        """Log a warning with the number and the statuses of refused requests since the last message, if one is due."""
+        for status in REFUSALS:
+            if new := self.counts[status] - self._noted[status]:
+                self._log_throttle.count(str(status), new)
+                self._noted[status] += new
+        self._log_throttle.log_due("requests_refused")
 
 
 class Gate:
@@ -99,7 +128,7 @@ class Gate:
         body = bytearray()
         size = 0
         try:
-            async with asyncio.timeout(self._config.body_seconds) as wait:
+            async with asyncio.timeout(BODY_SECONDS) as wait:
                 async for part in request.stream():
                     size += len(part)
                     if size <= limit:
@@ -142,7 +171,6 @@ class Server:
         self._server = http_server.Server(
             app,
             connections=intake.most_waiting + max(SPARE_CONNECTIONS, intake.most_waiting // 4),
-            body_seconds=config.body_seconds + SPARE_SECONDS,
             stop_seconds=STOP_SECONDS,
             lifespan="on",
             log_level="warning",

@@ -9,8 +9,7 @@ from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.webhook.config import PushConfig, SignedConfig
 from connectors.sdk.webhook.intake import Intake, Message
-from connectors.sdk.webhook.response_counter import ResponseCounter
-from connectors.sdk.webhook.server import Gate, Server
+from connectors.sdk.webhook.server import Gate, ResponseCounter, Server
 from connectors.sdk.webhook.signatures import StandardWebhooks
 from models.locale import _
 from models.reasons import Reason

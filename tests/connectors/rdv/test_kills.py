@@ -111,10 +111,8 @@ def test_sigkills_lose_and_repeat_no_event(tmp_path: Path) -> None:
     with rdv_harness(tmp_path, round_seconds=1) as system:
         settings, topic = tmp_path / "options.json", tmp_path / "topic"
         settings.write_text(json.dumps(system.options))
-        program = "tests.support.run_to_file"
-        with Child(
-            ["-m", program, "rdv", str(settings), str(tmp_path / "process"), str(topic)], tmp_path / "log"
-        ) as child:
+        arguments = ["rdv/essai", str(settings), str(tmp_path / "process"), str(topic)]
+        with Child(["-m", "tests.support.run_connector", *arguments], tmp_path / "log") as child:
             child.start().wait_for("connector_takes_in")
             for number in range(24):
                 bodies = make_webhooks(system.service, random, number, may_move=number % 10 != 1)

@@ -15,28 +15,13 @@ LIVE = configure("annexe", "asterisk", {"ami": {"host": "127.0.0.1", "username":
 
 def test_other_cluster_is_reported_for_instances_with_a_position(tmp_path: Path) -> None:
     assert find_other_cluster([LOG, LIVE], tmp_path, "one") == []
-    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []  # no record was read yet
+    assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []  # no position is saved yet
     for instance in (LOG, LIVE):
         with instance.locked(tmp_path) as context:
             context.cursor.save(b"here")
     assert find_other_cluster([LOG, LIVE], tmp_path, "three") == [LOG]
     assert json.loads((tmp_path / LOG.source / FILE).read_bytes()) == {"cluster": "two"}
     assert find_other_cluster([LOG, LIVE], tmp_path, "two") == []
-
-
-def test_instance_with_a_lost_position_is_marked_as_reread(tmp_path: Path) -> None:
-    home = tmp_path / LOG.source
-    mark_lost_positions([LOG], tmp_path)
-    assert not home.exists()
-    find_other_cluster([LOG], tmp_path, "one")
-    with LOG.locked(tmp_path) as context, closing(Attempts(context.directory)) as attempts, attempts.batch():
-        context.cursor.save(b"here")
-    mark_lost_positions([LOG], tmp_path)
-    assert last_reread_ms(home) == 0
-    for path in home.glob("cursor-*"):
-        path.unlink()
-    mark_lost_positions([LOG], tmp_path)
-    assert last_reread_ms(home) > 0
 
 
 def test_source_that_was_never_read_is_not_marked(tmp_path: Path) -> None:

@@ -22,13 +22,13 @@ def path(tmp_path: Path) -> Path:
 
 def test_committed_data_is_stored_in_a_private_file(path: Path) -> None:
     with closing(opened(path)) as first:
-        first.execute("INSERT INTO things VALUES (?)", "kept")
+        first.execute("INSERT INTO things VALUES (?)", "committed")
         first.execute("BEGIN IMMEDIATE")
-        first.execute("INSERT INTO things VALUES (?)", "not committed")
+        first.execute("INSERT INTO things VALUES (?)", "uncommitted")
         assert first.in_transaction
         assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
     with closing(opened(path, was_there=True)) as second:
-        assert second.execute("SELECT thing FROM things").fetchall() == [("kept",)]
+        assert second.execute("SELECT thing FROM things").fetchall() == [("committed",)]
 
 
 def insert_half(database: Database) -> None:
@@ -40,11 +40,11 @@ def insert_half(database: Database) -> None:
 def test_transaction_is_atomic(path: Path) -> None:
     with closing(opened(path)) as database:
         with database.transaction():
-            database.execute("INSERT INTO things VALUES (?)", "kept")
+            database.execute("INSERT INTO things VALUES (?)", "committed")
         with pytest.raises(ConnectorError, match="no such table"):
             insert_half(database)
         assert not database.in_transaction
-        assert database.execute("SELECT thing FROM things").fetchall() == [("kept",)]
+        assert database.execute("SELECT thing FROM things").fetchall() == [("committed",)]
 
 
 @pytest.mark.parametrize("content", [None, b""])

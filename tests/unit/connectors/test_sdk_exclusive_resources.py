@@ -27,12 +27,11 @@ def conflicts(*resources: ExclusiveResource) -> list[str]:
     ],
 )
 def test_port_is_exclusive_per_address(one: str, other: str, together: bool) -> None:
-    assert (
-        conflicts(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9001))
-        == []
+    first, *others = (
+        ExclusiveResource.of_port(*port) for port in (("a.port", one, 1), ("b.port", other, 1), ("c", other, 2))
     )
-    found = conflicts(ExclusiveResource.of_port("a.port", one, 9000), ExclusiveResource.of_port("b.port", other, 9000))
-    assert found == ([] if together else ["a.port and b.port listen on the same port"])
+    assert conflicts(first, others[0]) == ([] if together else ["a.port and b.port listen on the same port"])
+    assert conflicts(first, others[1]) == []
 
 
 def test_file_is_exclusive_under_all_its_names(tmp_path: Path) -> None:

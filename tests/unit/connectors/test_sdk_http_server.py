@@ -40,12 +40,12 @@ async def patient(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def served(app: Any, **options: Any) -> Iterator[tuple[Server, int]]:
+def served(app: Any) -> Iterator[tuple[Server, int]]:
     with listen("127.0.0.1", 0) as listener:
         listener.setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
         )  # unread data stays in the server, not in the kernel
-        server = Server(app, lifespan="off", stop_seconds=1, **options)
+        server = Server(app, lifespan="off", stop_seconds=1)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
@@ -105,8 +105,8 @@ def test_total_of_unread_responses_is_limited(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_slow_body_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "WAIT_SECONDS", 60.0)
-    with served(patient, body_seconds=0.5) as (_, port), closing(connect(port)) as client:
+    monkeypatch.setattr(http_server, "WAIT_SECONDS", 0.5)
+    with served(patient) as (_, port), closing(connect(port)) as client:
         client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
         assert read_all(client) == 0
         with closing(connect(port)) as other:

@@ -1,13 +1,15 @@
-"""Journaled stream with a full disk."""
+"""Stream whose journal is on a full disk."""
 
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
-from connectors.sdk.journaled_stream import JournaledStream, StreamRecord
+from connectors.sdk.journaled_stream import Checkpoint, JournaledStream, StreamRecord
 from connectors.sdk.spool import Spool
 
 
@@ -27,7 +29,10 @@ class FakeConnection:
 
 def test_records_are_held_in_memory_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["one", "two"]
-    with closing(JournaledStream(tmp_path, StreamRecord, lambda: FakeConnection(words), 0)) as feed:
+    stream: JournaledStream[StreamRecord, Any] = JournaledStream(
+        tmp_path, StreamRecord, lambda: FakeConnection(words), Checkpoint(0, None), lambda _: Mock()
+    )
+    with closing(stream):
         with monkeypatch.context() as patched:
 
             def refuse(*_: object) -> None:
@@ -36,11 +41,9 @@ def test_records_are_held_in_memory_while_the_disk_is_full(tmp_path: Path, monke
             patched.setattr(Spool, "append", refuse)
             for _ in range(3):
                 with pytest.raises(SourceUnavailableError, match="the disk is full"):
-                    feed.read(0.0)
+                    stream.read(0.0)
         assert words == ["two"], "the stream read more than it can hold"
-        entries = [*feed.read(0.0), *feed.read(0.0)]
+        entries = [*stream.read(0.0), *stream.read(0.0)]
         assert [entry.number for entry in entries] == [1, 2, 3]
-        assert [word in entry.content for word, entry in zip((b"here", b"one", b"two"), entries, strict=True)] == [
-            True
-        ] * 3
+        assert all(word in entry.content for word, entry in zip((b"here", b"one", b"two"), entries, strict=True))
         assert words == []

@@ -5,21 +5,17 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
-from connectors.sdk.errors import SpoolFullError
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher, partition_of
-from connectors.sdk.record import Record, pack, to_record, unpack
+from connectors.sdk.record import Record, pack, unpack
 from connectors.sdk.spool import Spool
-from models.codec import decode
 from models.events import CallQueued, CallQueuedData, Event
-from streams.kafka.ports import free_port
 from tests.support.processes import wait_until
 
 
@@ -52,45 +48,12 @@ def event(number: int = 0) -> Event:
     )
 
 
-def test_event_goes_to_the_topic_of_its_channel_with_its_subject_as_key() -> None:
-    record = to_record(event())
-    assert (record.topic, record.key, record.happened_ms) == (
-        "contact.call.v1",
-        b"call:asterisk/essai:0",
-        1_773_651_600_250,
-    )
-    assert decode(record.value) == event()
-
-
-def test_without_a_broker_events_are_spooled_until_the_spool_is_full(tmp_path: Path) -> None:
-    registry = CollectorRegistry()
-    spool = Spool(tmp_path, limit_bytes=SPOOL_ROOM_BYTES + 100_000)
-    meter = Meter(Metrics(registry), "asterisk/essai")
-    publisher = KafkaPublisher(f"127.0.0.1:{free_port()}", spool, meter, client_id="essai")
-    confirmed: list[int] = []
-    published = 0
-    while publisher.ready:
-        publisher.publish([event(n) for n in range(published, published + 50)], lambda: confirmed.append(0))
-        publisher.poll(0)
-        published += 50
-    assert published >= 150
-    assert len(confirmed) == published / 50
-    assert not publisher.pending
-    assert registry.get_sample_value("connector_spool_records", {"connector": "asterisk/essai"}) == published
-    with pytest.raises(SpoolFullError):
-        publisher.publish([event(0)] * 80_000, lambda: confirmed.append(1))
-    assert 1 not in confirmed
-    publisher.publish((), lambda: confirmed.append(2))
-    assert confirmed[-1] == 2, "nothing needs no room"
-    publisher.close()
-
-
 def test_refused_events_are_spooled_and_the_reason_is_shown(tmp_path: Path) -> None:
     meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
-    asked: list[list[str]] = []
+    checked: list[list[str]] = []
 
     def check(topics: Collection[str]) -> str:
-        asked.append([*topics])
+        checked.append([*topics])
         return "rights are missing"
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -99,6 +62,6 @@ def test_refused_events_are_spooled_and_the_reason_is_shown(tmp_path: Path) -> N
         publisher = KafkaPublisher(brokers, spool, meter, client_id="essai", check=check)
         wait_until(lambda: publisher.poll(0.1) or publisher.trouble, "the refusal")
         publisher.publish([event()], lambda: None)
-        assert (publisher.trouble, spool.records, asked[0]) == ("rights are missing", 1, [])
+        assert (publisher.trouble, spool.records, checked[0]) == ("rights are missing", 1, [])
     wait_until(lambda: publisher.poll(0.1) or not publisher.trouble, "the loss of the broker")
     publisher.close()

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -17,13 +16,9 @@ from connectors.sdk import instance as instance_module
 from connectors.sdk import log_throttle, rejects
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
-from connectors.sdk.errors import (
-    SourceUnavailableError,
-    StuckError,
-)
+from connectors.sdk.errors import SourceUnavailableError, StuckError
 from connectors.sdk.instance import Instance, InstanceRunner
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.rejects import Rejects
 from connectors.sdk.runner import ConnectorRunner
 from connectors.sdk.testing import ManualPublisher
 from models.codec import UnusableRecord
@@ -35,24 +30,24 @@ NOW = datetime.now(UTC)
 
 
 class Numbers(Source[int, int]):
-    """A source of numbers from a list, which logs its calls in `acts`."""
+    """A source of numbers from a list, which logs its calls in `calls`."""
 
-    def __init__(self, stock: list[int], acts: list[str], context: Context) -> None:
+    def __init__(self, stock: list[int], calls: list[str], context: Context) -> None:
         self.context = context
         self.stock = stock
-        self.acts = acts
-        self.place = int(context.cursor.load() or 0)
-        self.acts.append(f"open at {self.place}")
+        self.calls = calls
+        self.next = int(context.cursor.load() or 0)
+        self.calls.append(f"open at {self.next}")
 
     def read(self, wait_seconds: float) -> Sequence[int]:
-        new = self.stock[self.place : self.place + 2]
+        new = self.stock[self.next : self.next + 2]
         if new and new[0] == -1:
             self.away()
         if new and new[0] == -2:
             raise RuntimeError("a secret value")
         if not new:
             threading.Event().wait(min(wait_seconds, 0.005))
-        self.place += len(new)
+        self.next += len(new)
         return new
 
     def away(self) -> NoReturn:
@@ -72,14 +67,14 @@ class Numbers(Source[int, int]):
                 return (number(raw),)
 
     def position(self) -> int:
-        return self.place
+        return self.next
 
     def acknowledge(self, position: int) -> None:
-        self.acts.append(f"acknowledge {position}")
+        self.calls.append(f"acknowledge {position}")
         self.context.cursor.save(str(position).encode())
 
     def close(self) -> None:
-        self.acts.append("close")
+        self.calls.append("close")
 
 
 def number(n: int) -> Event:
@@ -93,14 +88,14 @@ def number(n: int) -> Event:
 
 
 class LoggingPublisher(ManualPublisher):
-    """A publisher that logs its calls in `acts`, and confirms one poll later."""
+    """A publisher that logs its calls in `calls`, and confirms one poll later."""
 
-    def __init__(self, acts: list[str]) -> None:
+    def __init__(self, calls: list[str]) -> None:
         super().__init__()
-        self.acts = acts
+        self.calls = calls
 
     def publish(self, events: Sequence[Event], on_confirmed: Callable[[], None]) -> None:
-        self.acts.append(f"publish {[event.id for event in events]}")
+        self.calls.append(f"publish {[event.id for event in events]}")
         super().publish(events, on_confirmed)
 
     def poll(self, wait_seconds: float) -> None:
@@ -112,18 +107,17 @@ class RunnerHarness:
 
     def __init__(self, directory: Path, *stock: int) -> None:
         self.stock = list(stock)
-        self.acts: list[str] = []
+        self.calls: list[str] = []
         self.registry = CollectorRegistry()
-        self.publisher = LoggingPublisher(self.acts)
+        self.publisher = LoggingPublisher(self.calls)
         self.directory = directory
         self.stop = threading.Event()
-        connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(self.stock, self.acts, context))
+        connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(self.stock, self.calls, context))
         self.runner = InstanceRunner(
             Instance("essai", connector, ConnectorConfig()),
             directory=directory,
             open_publisher=lambda source, spool, meter: self.publisher,
             meter=Meter(Metrics(self.registry), "numbers/essai"),
-            spool_limit_bytes=1_000_000,
         )
         self.thread = threading.Thread(target=self.runner.run, args=(self.stop,))
 
@@ -136,31 +130,19 @@ class RunnerHarness:
         self.thread.join(60)
         assert not self.thread.is_alive()
 
-    def wait_for(self, act: str) -> None:
-        wait_until(lambda: act in self.acts, f"{act!r} in {self.acts}")
+    def wait_for(self, call: str) -> None:
+        wait_until(lambda: call in self.calls, f"{call!r} in {self.calls}")
 
     def count(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, {"connector": "numbers/essai", **labels})
 
 
 class TestInstanceRunner:
-    def test_events_are_published_before_records_are_acknowledged(self, tmp_path: Path) -> None:
-        with RunnerHarness(tmp_path, 1, 2, 3) as running:
-            running.wait_for("acknowledge 3")
-        assert running.acts == [
-            "open at 0",
-            "publish ['id-1', 'id-2']",
-            "acknowledge 2",
-            "publish ['id-3']",
-            "acknowledge 3",
-            "close",
-        ]
-
     def test_rejected_record_is_stored_and_counted_before_acknowledgement(self, tmp_path: Path) -> None:
         with RunnerHarness(tmp_path, 0, 99, 13, 1_000, 5) as running:
             running.wait_for("acknowledge 5")
-            kept = (tmp_path / "numbers" / "essai" / "rejects.jsonl").read_text().splitlines()
-        assert [(entry["reason"], entry["record"][:11]) for entry in map(json.loads, kept)] == [
+            stored = (tmp_path / "numbers" / "essai" / "rejects.jsonl").read_text().splitlines()
+        assert [(entry["reason"], entry["record"][:11]) for entry in map(json.loads, stored)] == [
             ("unknown_record", "ninety-nine"),
             ("internal_error", "13"),
             ("time_in_future", "1000"),
@@ -172,12 +154,12 @@ class TestInstanceRunner:
         assert running.count("connector_records_read_total") == 5
 
     def test_dropped_rejects_are_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(instance_module, "Rejects", partial(Rejects, limit_bytes=400))
+        monkeypatch.setattr(rejects, "LIMIT_BYTES", 400)
         with RunnerHarness(tmp_path, *[99] * 20, 5) as running:
             running.wait_for("acknowledge 21")
-            kept = len(list(rejects.read(tmp_path / "numbers" / "essai")))
-        assert 0 < kept < 20
-        assert running.count("connector_rejects_dropped_total") == 20 - kept
+            stored = len(list(rejects.read(tmp_path / "numbers" / "essai")))
+        assert 0 < stored < 20
+        assert running.count("connector_rejects_dropped_total") == 20 - stored
 
     def test_rejections_are_logged_at_intervals_also_across_restarts(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -200,13 +182,14 @@ class TestInstanceRunner:
             running.stock.append(99)
             wait_until(lambda: len(logged()) == 2, "a second message")
 
-    def test_unavailable_source_is_tried_again(self, tmp_path: Path) -> None:
+    def test_unavailable_source_is_tried_again_and_its_initial_position_is_saved(self, tmp_path: Path) -> None:
         with RunnerHarness(tmp_path, -1) as running:
+            running.wait_for("acknowledge 0")
             wait_until(lambda: running.runner.trouble == "no server is there", "the trouble")
             running.stock[0] = 7
             running.wait_for("publish ['id-7']")
             wait_until(lambda: running.runner.trouble == "", "no trouble")
-        assert running.acts.count("open at 0") == 1
+        assert (running.calls.count("open at 0"), running.calls.count("acknowledge 0")) == (1, 1)
 
     def test_unavailable_source_is_logged_at_intervals(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def logged() -> list[Any]:
@@ -216,16 +199,10 @@ class TestInstanceRunner:
         reads: list[int] = []
         monkeypatch.setattr(Numbers, "read", lambda self, wait_seconds: reads.append(1) or self.away())
         with structlog.testing.capture_logs() as logs, RunnerHarness(tmp_path, -1):
-            wait_until(lambda: len(reads) > 20, "many vain readings")
+            wait_until(lambda: len(reads) > 20, "repeated reads")
             assert logged() == ["no server is there"]
             monkeypatch.setattr(instance_module, "REMIND_SECONDS", 0.0)
             wait_until(lambda: len(logged()) > 2, "another message")
-
-    def test_initial_position_is_saved_even_if_the_source_is_unavailable(self, tmp_path: Path) -> None:
-        with RunnerHarness(tmp_path, -1) as running:
-            running.wait_for("acknowledge 0")
-            wait_until(lambda: running.runner.trouble == "no server is there", "the trouble")
-        assert running.acts.count("acknowledge 0") == 1
 
     def test_any_failure_restarts_from_the_acknowledged_position(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -234,7 +211,7 @@ class TestInstanceRunner:
             wait_until(lambda: running.runner.trouble.startswith("RuntimeError at test_sdk_runner.py:"), "the message")
             running.stock[2] = 3
             running.wait_for("acknowledge 3")
-        assert running.acts.count("open at 2") >= 1
+        assert running.calls.count("open at 2") >= 1
         assert running.count("connector_errors_total", reason="internal_error") >= 1
         assert "a secret value" not in capsys.readouterr().out
         assert "a secret value" not in running.runner.trouble
@@ -248,7 +225,7 @@ class TestInstanceRunner:
         with running:
             running.wait_for("open at 0")
             wait_until(lambda: running.runner.trouble == instance_module.NO_ROOM, "the trouble")
-            assert not any("publish" in act for act in running.acts)
+            assert not any("publish" in call for call in running.calls)
             running.publisher.ready = True
             running.wait_for("acknowledge 1")
             wait_until(lambda: running.runner.trouble == "", "no trouble")
@@ -258,14 +235,14 @@ class TestInstanceRunner:
             first.wait_for("acknowledge 1")
             with RunnerHarness(tmp_path, 1) as second:
                 wait_until(lambda: "is in use by another process" in second.runner.trouble, "the refusal")
-            assert second.acts == []
+            assert second.calls == []
 
     def test_all_metrics_exist_from_the_start(self, tmp_path: Path) -> None:
         text = generate_latest(RunnerHarness(tmp_path).registry).decode()
         for reason in Reason:
             assert f'connector_errors_total{{connector="numbers/essai",reason="{reason.value}"}} 0.0' in text
         assert 'connector_events_published_total{connector="numbers/essai"} 0.0' in text
-        assert 'connector_spool_limit_bytes{connector="numbers/essai"} 1e+06' in text
+        assert 'connector_spool_limit_bytes{connector="numbers/essai"} 2.68435456e+08' in text
 
 
 class Ending(Numbers):
@@ -279,14 +256,13 @@ class Ending(Numbers):
 
 def runner_of(directory: Path, source: type[Numbers], **stocks: int) -> ConnectorRunner:
     """Return a runner of instances with a number each."""
-    opened = {
-        name: partial(lambda stock, _, context: source([stock], [], context), one) for name, one in stocks.items()
-    }
+
+    def instance(name: str, stock: int) -> Instance:
+        connector = Connector("numbers", ConnectorConfig, lambda _, context: source([stock], [], context))
+        return Instance(name, connector, ConnectorConfig())
+
     return ConnectorRunner(
-        [
-            Instance(name, Connector("numbers", ConnectorConfig, open_), ConnectorConfig())
-            for name, open_ in opened.items()
-        ],
+        [instance(name, stock) for name, stock in stocks.items()],
         brokers="unused",
         directory=directory,
         registry=CollectorRegistry(),

@@ -1,6 +1,10 @@
+"""Queue on disk: order, limits, and recovery of damaged files."""
+
 import errno
 import os
+import tempfile
 from bisect import bisect_right
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
@@ -29,16 +33,12 @@ def reopened(spool: Spool, directory: Path) -> Spool:
     return Spool(directory)
 
 
-def test_records_are_read_in_order_and_leave_no_file_behind(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, segment_bytes=50)
-    payloads = [b"event %d" % n for n in range(40)]
-    for n in range(0, 40, 4):
-        spool.append(payloads[n : n + 4])
-    assert len(list(tmp_path.iterdir())) > 3
-    assert (spool.records, spool.empty) == (40, False)
-    assert drain(spool) == payloads
-    assert (spool.records, spool.size, spool.empty) == (0, 0, True)
-    assert list(tmp_path.iterdir()) == []
+def write(directory: Path, payloads: list[bytes]) -> tuple[Path, list[int]]:
+    """Write a spool of one segment; return its file, and the offset after each record."""
+    with closing(Spool(directory)) as spool:
+        spool.append(payloads)
+    (segment,) = directory.iterdir()
+    return segment, list(accumulate(8 + len(payload) for payload in payloads))
 
 
 def test_full_spool_stores_no_part_of_a_batch(tmp_path: Path) -> None:
@@ -77,14 +77,8 @@ def test_truncation_keeps_every_record_before_it(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
-    spool = Spool(directory)
-    ends = []
-    for payload in payloads:
-        spool.append([payload])
-        ends.append(spool.size)
-    spool.close()
-    (segment,) = directory.iterdir()
-    at = data.draw(st.integers(0, spool.size))
+    segment, ends = write(directory, payloads)
+    at = data.draw(st.integers(0, ends[-1]))
     os.truncate(segment, at)
     with structlog.testing.capture_logs() as logs:
         cut = Spool(directory)
@@ -101,12 +95,8 @@ def test_flipped_bit_loses_one_record(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
-    spool = Spool(directory)
-    spool.append(payloads)
-    spool.close()
-    (segment,) = directory.iterdir()
+    segment, ends = write(directory, payloads)
     content = bytearray(segment.read_bytes())
-    ends = list(accumulate(8 + len(payload) for payload in payloads))
     at = data.draw(st.integers(0, len(content) - 1))
     content[at] ^= 1 << data.draw(st.integers(0, 7))
     segment.write_bytes(content)
@@ -127,28 +117,23 @@ def test_damaged_data_is_moved_to_a_bad_file(tmp_path: Path) -> None:
     spool.close()
     first, second, *_ = sorted((tmp_path / "spool").iterdir())
     first.write_bytes(first.read_bytes().replace(b"event 0", b"EVENT 0"))
-    second.write_bytes(
-        second.read_bytes().replace(b"another 2", b"ANOTHER 2")
-    )  # the last record of its segment, not of the spool
+    # the last record of its segment, but not of the spool
+    second.write_bytes(second.read_bytes().replace(b"another 2", b"ANOTHER 2"))
     with structlog.testing.capture_logs() as logs:
         left = drain(Spool(tmp_path / "spool", segment_bytes=40))
-    assert left == [text % n for n in range(6) for text in (b"event %d", b"another %d")][1:5] + [
-        text % n for n in range(3, 6) for text in (b"event %d", b"another %d")
-    ]
+    expected = [text % n for n in range(6) for text in (b"event %d", b"another %d")]
+    assert left == expected[1:5] + expected[6:]
     assert [(entry["event"], entry["file"]) for entry in logs] == [
         ("spool_damaged", f"{first.stem}.bad"),
         ("spool_damaged", f"{second.stem}.bad"),
     ]
-    kept = {path.name: path.read_bytes()[8:] for path in (tmp_path / "spool").iterdir()}
-    assert kept == {f"{first.stem}.bad": b"EVENT 0", f"{second.stem}.bad": b"ANOTHER 2"}
+    stored = {path.name: path.read_bytes()[8:] for path in (tmp_path / "spool").iterdir()}
+    assert stored == {f"{first.stem}.bad": b"EVENT 0", f"{second.stem}.bad": b"ANOTHER 2"}
     assert drain(Spool(tmp_path / "spool")) == []
 
 
 def test_trailing_zeros_are_not_a_record(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    spool.append([b"real"])
-    spool.close()
-    (segment,) = tmp_path.iterdir()
+    segment, _ = write(tmp_path, [b"real"])
     segment.write_bytes(segment.read_bytes() + bytes(64))
     assert drain(Spool(tmp_path)) == [b"real"]
 
@@ -158,13 +143,11 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.temporary = tempfile.TemporaryDirectory()
         self.directory = Path(self.temporary.name) / "spool"
         self.spool = Spool(self.directory, segment_bytes=60)
-        self.kept: list[bytes] = []
-        self.marks: list[tuple[int, object]] = []
+        self.stored: list[bytes] = []
+        self.positions: list[tuple[int, object]] = []
         self.read = 0
         self.number = 0
 
@@ -175,46 +158,46 @@ class SpoolMachine(RuleBasedStateMachine):
             self.number += 1
             payloads.append(b"%d " % self.number + b"x" * size)
         self.spool.append(payloads)
-        self.kept += payloads
+        self.stored += payloads
 
     @rule(limit=st.integers(1, 6))
     def take(self, limit: int) -> None:
         payloads, position = self.spool.read(limit)
-        assert payloads == self.kept[self.read : self.read + len(payloads)]
-        assert payloads or self.read == len(self.kept)
+        assert payloads == self.stored[self.read : self.read + len(payloads)]
+        assert payloads or self.read == len(self.stored)
         self.read += len(payloads)
-        self.marks.append((self.read, position))
+        self.positions.append((self.read, position))
 
     @rule(which=st.integers(0, 10))
     def drop(self, which: int) -> None:
-        if self.marks:
-            taken, position = self.marks[which % len(self.marks)]
+        if self.positions:
+            taken, position = self.positions[which % len(self.positions)]
             self.spool.drop(position)
-            self.kept = self.kept[taken:]
+            self.stored = self.stored[taken:]
             self.read -= taken
-            self.marks = [(read - taken, position) for read, position in self.marks if read >= taken]
+            self.positions = [(read - taken, position) for read, position in self.positions if read >= taken]
 
     @rule()
     def rewind(self) -> None:
         self.spool.rewind()
-        self.read, self.marks = 0, []
+        self.read, self.positions = 0, []
 
     @rule()
     def restart(self) -> None:
         self.spool.close()
         self.spool = Spool(self.directory, segment_bytes=60)
-        repeated = self.spool.records - len(self.kept)
+        repeated = self.spool.records - len(self.stored)
         assert repeated >= 0
         payloads, _ = self.spool.read(10_000)
         while more := self.spool.read(10_000)[0]:
             payloads += more
-        assert payloads[repeated:] == self.kept
-        self.kept, self.read, self.marks = payloads, 0, []
+        assert payloads[repeated:] == self.stored
+        self.stored, self.read, self.positions = payloads, 0, []
         self.spool.rewind()
 
     @invariant()
     def counts_are_right(self) -> None:
-        assert self.spool.records == len(self.kept)
+        assert self.spool.records == len(self.stored)
         assert self.spool.size == sum(path.stat().st_size for path in self.directory.iterdir())
 
     def teardown(self) -> None:

@@ -1,5 +1,6 @@
-"""The whole way from lines to a real Kafka: killed, rotated under, its broker killed; and nothing personal on the way."""
+"""Asterisk connector with a real Kafka: kills, log rotations and a killed broker; no personal data leaves."""
 
+import json
 import shutil
 import signal
 import time
@@ -43,15 +44,16 @@ def day(tmp_path: Path) -> list[bytes]:
 
 @pytest.fixture
 def connector(broker: EmbeddedKafka, tmp_path: Path) -> Iterator[Child]:
-    script = str(Path(__file__).with_name("run_connector.py"))
-    arguments = [script, broker.bootstrap, str(tmp_path / "log" / "queue_log"), str(tmp_path / "data")]
     (tmp_path / "log").mkdir()
-    with Child(arguments, tmp_path / "connector.log") as child:
+    options = tmp_path / "options.json"
+    options.write_text(json.dumps(configuration(tmp_path / "log" / "queue_log")))
+    arguments = ["asterisk/siege", str(options), str(tmp_path / "data"), broker.bootstrap]
+    with Child(["-m", "tests.support.run_connector", *arguments], tmp_path / "connector.log") as child:
         yield child
 
 
 def expected(lines: list[bytes], directory: Path) -> list[str]:
-    """The ids of the events of `lines`, in order."""
+    """Return the event ids of `lines` in order."""
     key = load_key(directory / "data" / "keys", "demonstration")
     mapping = QueueLogMapping("asterisk/siege", AsteriskConfig(**configuration(Path("log"))), key, CallHistory())
     ids = []
@@ -60,7 +62,7 @@ def expected(lines: list[bytes], directory: Path) -> list[str]:
     return ids
 
 
-def test_killed_and_rotated_under_load(
+def test_no_event_is_lost_despite_kills_rotations_and_a_killed_broker(
     broker: EmbeddedKafka, day: list[bytes], connector: Child, tmp_path: Path
 ) -> None:
     log = tmp_path / "log" / "queue_log"
@@ -84,28 +86,28 @@ def test_killed_and_rotated_under_load(
             broker.stop(signal.SIGKILL)
         if part == 18:
             broker.start()
-        time.sleep(random.random() / 4)  # so that kills and rotations fall anywhere in its work
+        time.sleep(random.random() / 4)  # so that kills and rotations interrupt any operation
     ids = expected(day, tmp_path)
-    wait_until(lambda: len({*told(broker)}) == len(ids), "all events")
+    wait_until(lambda: len({*published_ids(broker)}) == len(ids), "all events")
     assert connector.stop() == 0
     assert connector.exits == [-signal.SIGKILL] * 5 + [0]
-    assert set(told(broker)) == set(ids)
+    assert set(published_ids(broker)) == set(ids)
     assert not list((tmp_path / "data" / "asterisk" / "siege" / "spool").iterdir())
 
-    place = {native: n for n, native in enumerate(ids)}
+    ranks = {event_id: rank for rank, event_id in enumerate(ids)}
     by_key: dict[bytes, dict[str, None]] = {}
     for message in read(broker.bootstrap, TOPIC):
         by_key.setdefault(message.key(), {})[decode(message.value()).id] = None
     for first_copies in by_key.values():
-        places = [place[native] for native in first_copies]
-        assert places == sorted(places)
+        order = [ranks[event_id] for event_id in first_copies]
+        assert order == sorted(order)
 
 
-def told(broker: EmbeddedKafka) -> list[str]:
+def published_ids(broker: EmbeddedKafka) -> list[str]:
     return [decode(message.value()).id for message in read(broker.bootstrap, TOPIC)]
 
 
-def test_nothing_personal_in_topic_spool_or_what_it_says(
+def test_topic_spool_cursor_and_log_contain_no_personal_data(
     broker: EmbeddedKafka, day: list[bytes], connector: Child, tmp_path: Path
 ) -> None:
     log = tmp_path / "log" / "queue_log"
@@ -118,25 +120,25 @@ def test_nothing_personal_in_topic_spool_or_what_it_says(
     connector.wait_for("connector_takes_in")
     spool = tmp_path / "data" / "asterisk" / "siege" / "spool"
     wait_until(lambda: any(path.stat().st_size for path in spool.iterdir()), "a spool")
-    shutil.copytree(spool, tmp_path / "spool-as-it-was")
+    shutil.copytree(spool, tmp_path / "spool-copy")
     broker.start()
     with log.open("ab") as file:
         file.writelines(day[300:])
     ids = set(expected(day, tmp_path))
-    wait_until(lambda: set(told(broker)) == ids, "all events")
+    wait_until(lambda: set(published_ids(broker)) == ids, "all events")
     connector.stop()
     outside = b"".join(
         [
             *(message.key() + message.value() for message in read(broker.bootstrap, TOPIC)),
-            *(path.read_bytes() for path in (tmp_path / "spool-as-it-was").iterdir()),
+            *(path.read_bytes() for path in (tmp_path / "spool-copy").iterdir()),
             *(path.read_bytes() for path in (tmp_path / "data" / "asterisk" / "siege").glob("cursor-*")),
             connector.log.read_bytes(),
         ]
     )
-    standing = keep_numbers(outside)
+    numbers_outside = keep_numbers(outside)
     for number in numbers | dialled | {b"0639985511"}:
-        assert found(number.decode(), standing) == []
+        assert found(number.decode(), numbers_outside) == []
     assert not [agent for agent in agents if agent in outside]
-    kept = tmp_path / "data" / "asterisk" / "siege" / "rejects.jsonl"
-    assert b"0639985511 is no line" in kept.read_bytes()
-    assert kept.stat().st_mode & 0o077 == 0
+    rejects = tmp_path / "data" / "asterisk" / "siege" / "rejects.jsonl"
+    assert b"0639985511 is no line" in rejects.read_bytes()
+    assert rejects.stat().st_mode & 0o077 == 0
