@@ -174,14 +174,6 @@ class VisitTally(CaseTally):
         return answered | {"ended_forgotten" if at - called_at >= FORGOTTEN_AFTER else "in_progress": 1}
 
 
-class SwitchboardCall(CaseTally):
-    """A call, known here only for its feedback; the switchboard counts it."""
-
-    def numbers(self, at: datetime) -> FigureCounts:  # noqa: ARG002 - same signature as others
-        """Return no counts."""
-        return {}
-
-
 class FeedbackTally(CaseTally):
     """Counts of feedback about a case; without `parent` if the case is no longer known."""
 

@@ -1,7 +1,7 @@
 """Execution of planned actions in their systems, and their recording in the ledger."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -36,6 +36,7 @@ SYSTEMS: Final[tuple[Callable[[SimulationRun], System], ...]] = (
     Appointments,
     FrontDesks,
     Opinions,
+    Helpdesk,
 )
 """Classes of systems that need only the run directory."""
 FIRST_CALL_NUMBER: Final = 1_500_000_000
@@ -47,9 +48,7 @@ SURVEY_SHARE: Final = 0.08
 class Departement:
     """All systems in one run directory, and the plan executed in them. Use it from one thread.
 
-    `mailbox` are options of the connector `imap` for a dedicated mailbox; without it, e-mail is sent as webhooks.
     `only` names the connectors whose systems run; empty: all. `systems` replaces all systems except the switchboard, for tests.
-    Raises `ConfigError` if `mailbox` is invalid.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class Departement:
         plan: Plan,
         *,
         calls_per_day: float | None = None,
-        mailbox: Mapping[str, Any] | None = None,
         only: Collection[str] = (),
         systems: Sequence[System] | None = None,
     ) -> None:
@@ -68,10 +66,9 @@ class Departement:
         self.calls = Calls(simulation_run)
         self._plan = plan
         self._calls_per_day = calls_per_day or plan.per_year * CALL_SHARE / WORKING_DAYS_PER_YEAR
-        self._systems: list[System] = [
-            *(self._make_systems(simulation_run, mailbox) if systems is None else systems),
-            self.calls,
-        ]
+        if systems is None:
+            systems = [*(make(simulation_run) for make in SYSTEMS), Surveys(simulation_run, self._contact_of)]
+        self._systems = [*systems, self.calls]
         self._running = [system for system in self._systems if not only or system.connector in only]
         self._follow_ups: list[tuple[datetime, int, Action]] = []
         """Actions that follow from calls."""
@@ -141,13 +138,6 @@ class Departement:
         drained = [system.drain() for system in self._running]  # call each one, without short-circuit
         return all(drained)
 
-    def _make_systems(self, simulation_run: SimulationRun, mailbox: Mapping[str, Any] | None) -> list[System]:
-        return [
-            *(make(simulation_run) for make in SYSTEMS),
-            Helpdesk(simulation_run) if mailbox is None else _make_mailboxes(simulation_run, mailbox),
-            Surveys(simulation_run, self._contact_of),
-        ]
-
     def _begin_calls(self, since: datetime) -> None:
         callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
         self.calls.begin(
@@ -199,9 +189,3 @@ class Departement:
         builder = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
         for action in builder.opinion(conversation.ended_at, call, SURVEY_SHARE):
             heapq.heappush(self._follow_ups, (action.at, next(self._order), action))
-
-
-def _make_mailboxes(simulation_run: SimulationRun, server: Mapping[str, Any]) -> System:
-    from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - rarely used
-
-    return Mailboxes(simulation_run, server)

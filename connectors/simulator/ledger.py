@@ -8,14 +8,7 @@ from typing import Final
 from connectors.sdk.simulation.call_ledger import Ledger as CallLedger
 from connectors.sdk.simulation.call_ledger import QueueTotals
 from connectors.simulator.actions import Action, ActionKind, CitizenCase
-from connectors.simulator.case_tallies import (
-    CaseTally,
-    DimensionKey,
-    FeedbackTally,
-    FigureCounts,
-    SwitchboardCall,
-    VisitTally,
-)
+from connectors.simulator.case_tallies import CaseTally, DimensionKey, FeedbackTally, FigureCounts, VisitTally
 from connectors.simulator.organisation import HEADQUARTERS
 from models.topics import Channel
 
@@ -82,8 +75,6 @@ class Ledger:
         match citizen_case.channel:
             case Channel.VISIT:
                 return VisitTally(citizen_case, action)
-            case Channel.CALL:
-                return SwitchboardCall(citizen_case, action)
             case Channel.FEEDBACK:
                 parent = (
                     None if is_orphan or citizen_case.parent is None else self._tally_of(citizen_case.parent, action)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import tomli_w
 
 from connectors.sdk.files import make_private_directory, replace
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 
 SETTINGS: Final = "accueil.toml"
 PORTS: Final = "ports.json"

@@ -14,7 +14,7 @@ from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configur
 from connectors.asterisk.simulate.ami_events import Event as AmiEvent
 from connectors.asterisk.simulate.manager import SECRET, USERNAME
 from connectors.sdk.simulation.call_profile import ZONE
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.socket_sources import has_stored, listen

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from connectors.freeswitch.simulate.callcenter import AVAILABLE, DOMAIN, LOGGED_OUT, ON_BREAK, Callcenter, Tables
 from connectors.freeswitch.simulate.server import PASSWORD
+from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_profile import SERVICES, USUAL_HOURS, CallProfile
-from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.simulation.switchboard import FIRST_AGENT, MAX_AGENTS, Agent, Call, Queue, Switchboard
 
 RINGS: Final[Mapping[str, Callable[[Callcenter, float, str, str], None]]] = {

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import Any, Final
 
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 
 SEND_SECONDS: Final = 5
 """Timeout of sending; clients that exceed it are disconnected."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from connectors.sdk.simulation.cli_options import HOST
+from connectors.sdk.simulation import HOST
 from connectors.sdk.sockets import listen
 
 

@@ -12,9 +12,9 @@ from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configur
 from connectors.asterisk.simulate.ami_events import Event
 from connectors.asterisk.simulate.log import LogSwitchboard
 from connectors.asterisk.simulate.manager import USERNAME
+from connectors.sdk.simulation import HOST
 from connectors.sdk.simulation.call_ledger import Ledger
 from connectors.sdk.simulation.call_profile import CallProfile
-from connectors.sdk.simulation.cli_options import HOST
 from connectors.sdk.simulation.switchboard import Agent, Call, Queue
 from connectors.simulator.actions import Action, ActionKind, CitizenCase, Place
 from connectors.simulator.organisation import HEADQUARTERS, SECTOR
