@@ -54,21 +54,14 @@ class NameResolver(PhoneNames):
         self._keys_by_saved = {self._as_one_word(name): self._queue_key(name) for name in config.queues}
 
     def call(self, unique_id: str, second: int) -> str:
-        """Return the name of a call in event ids, for a record of `second`.
-
-        Asterisk's own id and a `ResolvedName` are unchanged. Anything else, and an id outside `ID_AGE_SECONDS`, becomes a keyed
-        hash.
-        """
+        """Return the id of a call in events: Asterisk's own, or a keyed hash if it may be another number."""
         if type(unique_id) is ResolvedName:
             return str(unique_id)
         created = self._cached_second(unique_id)
         return unique_id if second - created in ID_AGE_SECONDS else self.keyed_hash("call", unique_id)
 
     def queue(self, name: str) -> QueueOptions:
-        """Return the options of a queue with its label filled in: the configured one, or one made from `name`.
-
-        If `name` means no queue, return default options without a label: in an agent's record, they stand for all queues.
-        """
+        """Return the options of a queue with its label filled in; without a label if `name` means no queue."""
         return self._cached_queue(self.queue_key(name))
 
     def queue_key(self, name: str) -> str:
@@ -101,7 +94,6 @@ class NameResolver(PhoneNames):
         return self._menu_options.get(chosen) or (chosen if re.fullmatch("[0-9]", chosen) else "")
 
     def _second(self, unique_id: str) -> int:
-        """Return when Asterisk created an id, in seconds since 1970; 0 if it is not Asterisk's or its system is no `LABEL`."""
         created = UNIQUE_ID.fullmatch(unique_id)
         is_valid = created and (created["system"] is None or LABEL.fullmatch(created["system"]))
         return int(created["second"]) if created and is_valid else 0

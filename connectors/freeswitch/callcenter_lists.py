@@ -26,10 +26,7 @@ class CallcenterListComparison:
         self._status = status
 
     def compare(self, record: EventSocketRecord, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield events for the differences between the lists and the tracked state, and update the state.
-
-        `at` is the time of the lists, in microseconds since 1970. Calls are compared only if callers were listed.
-        """
+        """Yield events for the differences between the lists of the time `at` and the tracked state, and update the state."""
         if record.members is not None:
             stays = {"|".join(map(self._names.call, key.split("|"))) for key in record.reported if "|" in key}
             yield from self._compare_calls(record.members, stays, at, factory)
@@ -64,7 +61,6 @@ class CallcenterListComparison:
                 yield from self._compare_row(key, row, at, factory)
 
     def _compare_row(self, key: str, row: Message, at: int, factory: EventFactory) -> Iterator[Event]:
-        """Yield the events that the state lacks for a listed call: the start of its wait, its answer, both or none; update it."""
         stay = self._tracker.stays.get(key)
         if stay is None:
             call, _, member = key.partition("|")
@@ -105,8 +101,5 @@ class CallcenterListComparison:
 
 
 def _epoch(row: Message, column: str, at: int) -> int:
-    """Return the time in a column of a row, in microseconds since 1970; 0 if it is missing or implausible.
-
-    The list was made at `at`, also in microseconds.
-    """
+    """Return the time in a column of a list made at `at`, in microseconds since 1970; 0 if missing or implausible."""
     return epoch(row.get(column, ""), at / SECOND_US) * SECOND_US

@@ -96,10 +96,7 @@ class EventMapping:
         }
 
     def map(self, raw: JournalEntry) -> Sequence[Event]:
-        """Return the events of a record, and update the memory.
-
-        Raises `UnusableRecord` if the record is too long, lacks its call, queue or agent, or has an unknown agent status.
-        """
+        """Return the events of a record, and update the memory. Raises `UnusableRecord`."""
         return list(self._map_record(_decode(raw.content), raw.read_at))
 
     def reject(self, raw: JournalEntry, reason: Reason, detail: str = "") -> Reject:
@@ -158,7 +155,7 @@ class EventMapping:
                 yield event.factory.left(stay, EXIT_REASONS.get(reason, LeaveReason.OTHER), event.at)
 
     def _stay(self, event: _CallcenterEvent) -> QueueStay | None:
-        """Return the stay that an event is about, None if it has ended. If its start was not reported, begin it."""
+        """Return the stay that an event is about, begun now if its start was not reported; None if it has ended."""
         if self._tracker.is_over(event.call, event.member):
             return None
         joined_at = event.seconds("CC-Member-Joined-Time") * SECOND_US or event.at
@@ -232,5 +229,5 @@ class EventMapping:
 
 
 def _microseconds(text: str, now: float) -> int:
-    """Return the time in `text`, microseconds since 1970; 0 if it is no number or `epoch` rejects it at `now`, in seconds."""
+    """Return the time in `text`, microseconds since 1970; 0 if it is implausible at `now`, in seconds."""
     return int(text) if epoch(text[:-6], now) and text.isascii() and text.isdecimal() else 0

@@ -49,12 +49,10 @@ class NameResolver(PhoneNames):
         return f"{label}~{self.keyed_hash('queue', name)}"
 
     def _queue(self, key: str) -> QueueOptions:
-        """Return the options of a queue by its key, with its label filled in; default options if it is not configured."""
         shown, _, hidden = key.partition("~")
         known = self._queues.get(key) or self._everywhere.get(shown) or QueueOptions()
         return known.model_copy(update={"label": known.label or shown or hidden})
 
     def _agent(self, name: str) -> str:
-        """Return the pseudonym of an agent, empty if the name is empty."""
         name = name.strip()
         return self._key.pseudonym(IdentityKind.AGENT, name) if name else ""

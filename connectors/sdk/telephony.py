@@ -95,15 +95,12 @@ class PhoneNames:
         self.line = lru_cache(CACHED)(self._line)
 
     def place(self, scope: QueueOptions | PhoneLine | None) -> tuple[str, str]:
-        """Return the service and site of a queue or a line. An empty one, and both for None, are those of the instance.
-
-        For events in a queue pass the queue, never the line, so that one queue has one place.
-        """
+        """Return the service and site of a queue, or of a line for events outside queues; empty ones are the instance's."""
         service, site = self._place_otherwise
         return (scope and scope.service) or service, (scope and scope.site) or site
 
     def _caller(self, number: str) -> str:
-        """Return the pseudonym of a caller; empty if the number is withheld, is an extension or is blocked."""
+        """Return the pseudonym of a caller; empty if withheld, an extension or blocked."""
         return citizen_identities(self._key, phone=number, region=self._region)
 
     def _line(self, dialled: str) -> PhoneLine | None:
@@ -165,10 +162,7 @@ def keyed_hash(key: PseudonymKey, kind: str, name: str) -> str:
 
 
 def as_label(name: str) -> str:
-    """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if that is not possible.
-
-    Names that may be a phone number or an e-mail address, that are not in Latin script, or that are too long give an empty label.
-    """
+    """Return `name` as a label (`Accueil général` becomes `Accueil-general`); empty if not possible, or if it may be personal."""
     if LABEL.fullmatch(name):
         return name
     letters = normalize("NFKD", name.translate(_LIGATURES))

@@ -33,7 +33,6 @@ NICE_INCREMENT: Final = 10
 
 @contextmanager
 def _click_errors() -> Iterator[None]:
-    """Convert errors of files, folders, ports and systems to one-line errors of the command."""
     try:
         yield
     except ConnectorError as error:
@@ -111,14 +110,7 @@ def command(
     calls_per_hour: float | None,
     ledger: Path | None,
 ) -> None:
-    """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings.
-
-    `days` simulates past days and then serves them; `live` simulates in real time. `first_day` applies only to `days`, and
-    `history` only to `live`; otherwise they are ignored.
-
-    Raises `UsageError` unless exactly one of the three modes is given. It is also raised if the last of the `days` is not in
-    the past, but only after the settings were written.
-    """
+    """Write the connector settings, then simulate the systems until stopped; with `prepare`, only write the settings."""
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(_("use exactly one of --days, --live, --prepare"))
     calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None

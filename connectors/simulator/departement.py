@@ -70,11 +70,10 @@ class Departement:
             systems = [*(make(simulation_run) for make in SYSTEMS), Surveys(simulation_run, self._contact_of)]
         self._systems = [*systems, self.calls]
         self._running = [system for system in self._systems if not only or system.connector in only]
-        self._follow_ups: list[tuple[datetime, int, Action]] = []
-        """Actions that follow from calls."""
+        self._planned: list[tuple[datetime, int, Action]] = []
+        """The next action of the plan, and actions that follow from calls, which come after it at the same time."""
         self._order = count()
         self._actions: Iterator[Action] = iter(())
-        self._next: Action | None = None
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def connectors(self) -> dict[str, dict[str, Any]]:
@@ -115,10 +114,7 @@ class Departement:
         return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
 
     def run_until(self, until: datetime, keep_running: Callable[[], bool] = lambda: True) -> None:
-        """Execute all actions and calls up to and including `until`, and set the simulated time to it.
-
-        If `keep_running` returns False, stop at the time of the last executed action.
-        """
+        """Execute all actions and calls up to and including `until`, or as long as `keep_running` returns True."""
         while keep_running():
             first = self._peek()
             self.calls.advance(min(until, first.at) if first else until)
@@ -126,7 +122,7 @@ class Departement:
             if action is None or action.at > until:
                 self._now = until
                 return
-            self._pop(action)
+            self._pop()
             self._now = action.at
             if system := self._system_of(action):
                 system.run(action)
@@ -147,11 +143,11 @@ class Departement:
             draw_caller=lambda: draw(self._plan.seed, callers).phone,
             on_ended=self._add_feedback,
         )
-        self.ledger.calls = self.calls.ledger
+        self.ledger.calls = self.calls.switchboard.ledger
 
     def _restore(self, until: datetime) -> None:
         while (action := self._peek()) and action.at <= until:
-            self._pop(action)
+            self._pop()
             if system := self._system_of(action):
                 system.restore(action)
                 self.ledger.record(action)
@@ -165,21 +161,19 @@ class Departement:
 
     # ---------------------------------------------------------------------------------------------------- next action
     def _peek(self) -> Action | None:
-        if self._follow_ups and (self._next is None or self._follow_ups[0][0] < self._next.at):
-            return self._follow_ups[0][2]
-        return self._next
+        return self._planned[0][2] if self._planned else None
 
-    def _pop(self, action: Action) -> None:
-        if action is self._next:
+    def _pop(self) -> None:
+        _, order, _ = heapq.heappop(self._planned)
+        if order < 0:
             self._advance()
-        else:
-            heapq.heappop(self._follow_ups)
 
     def _advance(self) -> None:
-        self._next = next(self._actions, None)
+        if action := next(self._actions, None):
+            heapq.heappush(self._planned, (action.at, -1, action))
 
     def _add_feedback(self, conversation: Conversation) -> None:
-        """Plan a survey invitation, and an answer, after a conversation, by chance; none if the caller's number is withheld."""
+        """Plan by chance a survey invitation, and its answer, after a conversation."""
         if not conversation.phone:
             return
         number = FIRST_CALL_NUMBER + crc32(conversation.call.encode()) % (2**31 - FIRST_CALL_NUMBER - 1)
@@ -188,4 +182,4 @@ class Departement:
         call = CitizenCase(number, Channel.CALL, conversation.place, citizen, native=conversation.call)
         builder = ScenarioBuilder(self._plan.seed, random, OfficeHours(self._plan.always), count(number + 1))
         for action in builder.opinion(conversation.ended_at, call, SURVEY_SHARE):
-            heapq.heappush(self._follow_ups, (action.at, next(self._order), action))
+            heapq.heappush(self._planned, (action.at, next(self._order), action))

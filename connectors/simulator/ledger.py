@@ -35,10 +35,7 @@ class Ledger:
             self._tally_of(citizen_case, action).record(action)
 
     def numbers(self, at: datetime | None = None) -> dict[DimensionKey, FigureCounts]:
-        """Return the expected figures as of `at`, without zeros. Default: the time of the last action; `at` must not be earlier.
-
-        Those of calls are always current. Transfers between queues have the channel `transfer`.
-        """
+        """Return the expected figures as of `at`, by default the time of the last action. Those of calls are always current."""
         found: defaultdict[DimensionKey, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         for tally in self._tallies:
             place = found[tally.dimension_key()]
@@ -84,7 +81,6 @@ class Ledger:
 
 
 def _figures(totals: QueueTotals) -> FigureCounts:
-    """Return the totals of a queue by figure name, with durations in milliseconds."""
     return {
         "offered": totals.offered,
         "answered": totals.answered,

@@ -110,10 +110,7 @@ class ScenarioBuilder:
             yield Action(self._days_later(again_at, 3), ActionKind.LETTER_ANSWERED, citizen_case)
 
     def registered_letter(self, at: datetime) -> Actions:
-        """Yield the actions of a letter that its service registers itself at `at`, with a working day or more between its steps.
-
-        An answer is sent as a case of its own.
-        """
+        """Yield the actions of a letter that its service registers itself; the answer is sent as a case of its own."""
         citizen_case = self._new_case(Channel.MAIL, MAARCH_LETTERS.draw(self.random))
         received_at = at - timedelta(hours=self.random.choice((1, 2, 3, 24)))
         yield Action(at, ActionKind.LETTER_REGISTERED, citizen_case, effective_at=received_at)
@@ -237,10 +234,7 @@ class ScenarioBuilder:
 
     # ------------------------------------------------------------------------------------------------------ follow-ups
     def opinion(self, at: datetime, citizen_case: CitizenCase, survey_share: float) -> Actions:
-        """Yield by chance an invitation to a survey and perhaps its answer; for an online procedure, an opinion without one.
-
-        `at` is the time of the contact, `survey_share` the probability of the invitation, or of the opinion without one.
-        """
+        """Yield by chance an invitation to a survey, and perhaps its answer; for a procedure, an opinion without invitation."""
         if not self._chance(survey_share):
             return
         feedback = self._follow_up(citizen_case, Channel.FEEDBACK)
@@ -309,7 +303,6 @@ class ScenarioBuilder:
         return at + timedelta(seconds=30 + int(self.random.expovariate(1 / seconds)))
 
     def _slot(self, at: datetime, hours: float) -> datetime:
-        """Return the start of the first slot after `hours` working hours from `at`."""
         then = self.office.after(at, hours)
         return then - timedelta(minutes=then.minute % SLOT_MINUTES - SLOT_MINUTES, seconds=then.second)
 

@@ -222,7 +222,7 @@ def test_calls_refused_by_a_full_queue_count_with_either_interface(tmp_path: Pat
     workers = Workers(began_at, partitions=2)
     workers.process(deliver(events, 1), began_at + timedelta(days=3))
     ledger = Ledger()
-    ledger.calls = calls.ledger
+    ledger.calls = calls.switchboard.ledger
     assert figure_differences(workers.numbers(), ledger.numbers()) == []
     assert ledger.numbers()["call", "siege", "archives", "archives"]["left_full"] >= 5
     assert not switchboard.rejected()

@@ -57,7 +57,7 @@ class _Connection(ClientConnection):
             self.send(f"Content-Length: {len(body)}\nContent-Type: {EVENT}\n\n{body}".encode())
 
     def _handle_command(self, command: str) -> bool:
-        """Answer a command; return whether the connection continues: not after `exit` or a failed login."""
+        """Answer a command; return whether the connection continues."""
         verb, _, rest = command.partition(" ")
         if verb == "exit":
             self._reply("+OK bye")

@@ -19,10 +19,7 @@ SEND_SECONDS: Final = 5
 
 
 class EventServer:
-    """Accepts connections at `port` (0: any free port), each handled by an instance of `kind`, with optional TLS.
-
-    Raises `OSError` if it cannot listen.
-    """
+    """Accepts connections at `port` (0: any free port), each handled by an instance of `kind`. Raises `OSError`."""
 
     def __init__(self, kind: "type[ClientConnection]", *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.refusals = 0

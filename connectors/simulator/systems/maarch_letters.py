@@ -121,7 +121,6 @@ class MaarchLetters(System):
         return self._requests.completed >= self._required
 
     def _write(self, columns: Row, letter: CitizenCase, at: datetime) -> int:
-        """Insert a letter with `columns`, and return its `res_id`."""
         local = _local(at)
         series = f"{local[:4]}{CHRONO_CHARS[columns['category_id']]}"
         self._chronos[series] += 1

@@ -117,7 +117,7 @@ class TestAway:
     def test_caller_missing_from_the_list_left_for_an_unknown_reason(self, scene: FreeswitchHarness) -> None:
         calls: list[str] = []
         scene.listen(lambda: calls.append(scene.waiting()))
-        scene.callcenter.give_up(NINE + 60, calls[0])
+        scene.callcenter.cancel(NINE + 60, calls[0])
         (left,) = scene.listen()
         assert summary([left]) == [("call.left_queue", "other", "accueil")]
         assert left.time == datetime.fromtimestamp(NINE + 60, UTC), "the list contains the time"
@@ -213,7 +213,7 @@ class TestMeanwhile:
     def test_caller_who_abandons_during_the_listing_has_abandoned(self, hasty: FreeswitchHarness) -> None:
         calls: list[str] = []
         hasty.listen(lambda: calls.append(hasty.waiting()))
-        self.actions.append(lambda: hasty.callcenter.give_up(NINE + 60, calls[0]))
+        self.actions.append(lambda: hasty.callcenter.cancel(NINE + 60, calls[0]))
         assert summary(hasty.listen()) == [("call.abandoned", "accueil")]
 
     def test_agent_who_logs_in_during_the_listing_is_logged_in(self, hasty: FreeswitchHarness) -> None:
