@@ -9,11 +9,9 @@ reported separately.
 
 import json
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -26,6 +24,7 @@ from streams.runtime.instance_lock import SYSTEMS
 from streams.runtime.up import ACCUEIL
 from tests.bench.measuring import MIB, cpu_seconds, percentile
 from tests.bench.report import Goal, Run, number, table
+from tests.bench.shown_counts import Board
 from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
@@ -45,35 +44,9 @@ path = "{}"
 Progress = Callable[[str], None]
 
 
-class Board:
-    """The live board, followed like by a browser."""
-
-    def __init__(self, url: str) -> None:
-        self.seen: list[tuple[float, int]] = []
-        """Time of each message, and the number of our lines in its figures."""
-        self._thread = threading.Thread(target=self._follow, args=(f"{url}/events",), daemon=True)
-
-    def start(self) -> "Board":
-        """Follow the stream in a thread; return after the first message."""
-        self._thread.start()
-        wait_until(lambda: self.seen, "the board", LIMIT_SECONDS)
-        return self
-
-    @property
-    def shown(self) -> int:
-        """Number of our lines in the last message."""
-        return self.seen[-1][1]
-
-    def _follow(self, url: str) -> None:
-        with suppress(OSError, HTTPException), urlopen(url, timeout=LIMIT_SECONDS) as stream:
-            for line in stream:
-                if line.startswith(b"data:") and (board := json.loads(line[5:]).get("board")):
-                    self.seen.append((time.monotonic(), _lines_in(board)))
-
-
-def _lines_in(board: dict[str, Any]) -> int:
-    """Return the number of our lines in a board's figures: entries into the queue and exits."""
-    today = (queue["today"] for queue in board["queues"] if queue["queue"] == QUEUE)
+def _lines_in(message: bytes) -> int:
+    """Return the number of our lines in a message's figures: entries into the queue and exits."""
+    today = (queue["today"] for queue in json.loads(message)["board"]["queues"] if queue["queue"] == QUEUE)
     return sum(flows["received"] + flows["abandoned"] for flows in today)
 
 
@@ -145,7 +118,7 @@ def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, pro
     with started_up(folder, "up", "--demo") as demo:
         progress(f"board live after {demo.started_seconds:.1f} s")
         log = folder / "demo" / SYSTEMS / "queue_log"
-        behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
+        behind, *delays = _sample(_follow(demo.url), log, samples, gap_seconds, seed)
         memory = demo.memory_mib()
     return {
         "samples": len(delays),
@@ -163,13 +136,17 @@ def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int
     The first call contributes one delay.
     """
     chance = Random(seed)
-    assert board.shown == 0, f"{QUEUE} has figures before its first line"
+
+    def shown() -> int:
+        return _lines_in(board.seen[-1][1])
+
+    assert shown() == 0, f"{QUEUE} has figures before its first line"
     written: list[float] = []
     entered_at = 0
     with log.open("ab", buffering=0) as file:
         for place in range(BEFORE + samples):
             if place == BEFORE:
-                wait_until(lambda: board.shown == BEFORE, "the days before", LIMIT_SECONDS)
+                wait_until(lambda: shown() == BEFORE, "the days before", LIMIT_SECONDS)
             if place >= BEFORE:
                 time.sleep(gap_seconds * chance.uniform(0.5, 1.5))
             now = int(time.time())
@@ -180,10 +157,18 @@ def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int
             line = f"{now}|{call}|{QUEUE}|{said}\n".encode()
             written.append(time.monotonic())
             file.write(line)
-    wait_until(lambda: board.shown >= len(written), f"{len(written)} lines on the board", LIMIT_SECONDS)
-    assert board.shown == len(written), f"the board shows {board.shown} lines, {len(written)} were written"
-    delays = [(_first(board.seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
+    wait_until(lambda: shown() >= len(written), f"{len(written)} lines on the board", LIMIT_SECONDS)
+    assert shown() == len(written), f"the board shows {shown()} lines, {len(written)} were written"
+    seen = [(at, _lines_in(message)) for at, message in board.seen]
+    delays = [(_first(seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
     return delays[BEFORE - 1 :]
+
+
+def _follow(url: str) -> Board:
+    """Follow the board; return after the first message."""
+    board = Board(url)
+    wait_until(lambda: board.seen, "the board", LIMIT_SECONDS)
+    return board
 
 
 def _first(seen: list[tuple[float, int]], count: int) -> float:
@@ -196,7 +181,7 @@ def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str,
     log.touch()
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
     with started_up(folder, "--config", str(config), "up") as up:
-        Board(up.url).start()
+        _follow(up.url)
         progress(f"idle for {seconds:.0f} s …")
         time.sleep(min(SETTLE_SECONDS, seconds))
         before, began_at = up.cpu_seconds(), time.monotonic()
