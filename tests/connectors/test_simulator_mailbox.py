@@ -79,7 +79,7 @@ def of_email(numbers: dict[DimensionKey, FigureCounts]) -> dict[DimensionKey, Fi
 
 def test_figures_from_the_mailbox_equal_the_ledger(tmp_path: Path) -> None:
     since, until = last_monday(), last_monday() + timedelta(days=2)
-    simulation_run, folded = SimulationRun(tmp_path / "stage"), FoldedFigures(until)
+    simulation_run, folded = SimulationRun(tmp_path / "systems"), FoldedFigures(until)
     with dovecot() as server:
         mailbox = Mailbox(simulation_run, server.options(server.add_user("departement")))
         departement = Departement(simulation_run, Plan(1, 40_000), systems=[mailbox])

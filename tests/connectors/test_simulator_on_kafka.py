@@ -44,7 +44,7 @@ def test_figures_of_the_worker_equal_the_ledger(own_kafka: EmbeddedKafka, tmp_pa
         own_kafka.bootstrap,
         [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.TOPIC_CATALOGUE],
     )
-    simulation_run = SimulationRun(tmp_path / "stage")
+    simulation_run = SimulationRun(tmp_path / "systems")
     departement = Departement(simulation_run, Plan(5, 60_000))
     simulation_run.write_settings(departement.connectors())
     place = {"ACCUEIL_BROKERS": own_kafka.bootstrap, "ACCUEIL_DATA": str(tmp_path / "data")}

@@ -13,8 +13,8 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import AmiEventWriter, ManagerServer, configuration
 from connectors.asterisk.simulate.ami_events import Event as AmiEvent
 from connectors.asterisk.simulate.manager import SECRET, USERNAME
-from connectors.sdk.simulation.call_profile import ZONE
 from connectors.sdk.simulation import HOST
+from connectors.sdk.simulation.call_profile import ZONE
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.socket_sources import has_stored, listen
@@ -162,9 +162,9 @@ class AsteriskHarness:
         with self.log.open("a") as log:
             log.write(line)
 
-    def listen(self, happen: Any = lambda: None) -> list[Event]:
-        """Return the events published while `happen` runs."""
-        return listen(self.harness, self.manager, happen)
+    def listen(self, act: Any = lambda: None) -> list[Event]:
+        """Return the events published while `act` runs."""
+        return listen(self.harness, self.manager, act)
 
 
 def queue_events(events: Sequence[Event]) -> list[tuple[str, str, int]]:

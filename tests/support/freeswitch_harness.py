@@ -95,8 +95,8 @@ class FreeswitchHarness:
             freeswitch.CONNECTOR, configuration(event_socket.port) | more, directory / "data", directory / "keys"
         )
 
-    def listen(self, happen: Any = lambda: None) -> list[Event]:
-        return listen(self.harness, self.event_socket, happen)
+    def listen(self, act: Any = lambda: None) -> list[Event]:
+        return listen(self.harness, self.event_socket, act)
 
     def waiting(self, queue: str = "accueil", *, at: float = NINE + 10) -> str:
         """Put a call into a queue and return its id."""

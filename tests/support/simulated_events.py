@@ -157,7 +157,7 @@ def run(
     make_system: Callable[[SimulationRun], EventSystem] = EventSystem,
 ) -> SimulatedPeriod:
     """Run the simulation between two times."""
-    simulation_run = SimulationRun(directory / "stage")
+    simulation_run = SimulationRun(directory / "systems")
     system = make_system(simulation_run)
     departement = Departement(simulation_run, plan, systems=[system])
     with departement.opened(since):

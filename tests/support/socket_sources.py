@@ -17,12 +17,12 @@ from tests.support.processes import wait_until
 
 
 def listen(
-    harness: ConnectorHarness, event_server: EventServer, happen: Callable[[], object] = lambda: None
+    harness: ConnectorHarness, event_server: EventServer, act: Callable[[], object] = lambda: None
 ) -> list[Event]:
-    """Return the events that `harness` publishes while `happen` runs."""
+    """Return the events that `harness` publishes while `act` runs."""
     with harness.opened() as (flow, publisher):
         wait_until(lambda: flow.step() or event_server.listeners, "a connection")
-        thread = threading.Thread(target=happen)
+        thread = threading.Thread(target=act)
         thread.start()
         while True:
             over, before = not thread.is_alive(), harness.records_read()

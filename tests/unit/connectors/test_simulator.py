@@ -109,16 +109,16 @@ def test_all_kinds_of_actions_occur_in_a_valid_order(month: list[Action]) -> Non
 
 # -------------------------------------------------------------------------------------------------- directory and progress
 def test_ports_and_secrets_are_stored_for_this_user_only(tmp_path: Path) -> None:
-    simulation_run = SimulationRun(tmp_path / "stage")
+    simulation_run = SimulationRun(tmp_path / "systems")
     ports = [simulation_run.port(name) for name in ("a", "b", "c")]
     secret = simulation_run.secret("a").read_bytes()
     simulation_run.write_settings({"guichets": {"connector": "webhook", "port": ports[0]}})
-    again = SimulationRun(tmp_path / "stage")
+    again = SimulationRun(tmp_path / "systems")
     assert [again.port(name) for name in ("a", "b", "c")] == ports
     assert len(set(ports)) == 3
     assert again.secret("a").read_bytes() == secret != again.secret("b").read_bytes()
     assert again.settings.read_text() == f'[connectors.guichets]\nconnector = "webhook"\nport = {ports[0]}\n'
-    assert not [path for path in (tmp_path / "stage").rglob("*") if path.stat().st_mode & 0o077]
+    assert not [path for path in (tmp_path / "systems").rglob("*") if path.stat().st_mode & 0o077]
 
 
 def test_ports_are_renewed_for_another_start(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ def test_ports_are_renewed_for_another_start(tmp_path: Path) -> None:
 
 
 def test_only_the_same_simulation_is_resumed(tmp_path: Path) -> None:
-    mark = RunProgress.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
-    mark.save(tmp_path / "mark")
-    assert RunProgress.load(tmp_path / "mark", {"seed": 1}) == mark
-    assert RunProgress.load(tmp_path / "mark", {"seed": 2}) is None
+    progress = RunProgress.new({"seed": 1}, 2)._replace(played_until=datetime.now(UTC))
+    progress.save(tmp_path / "progress")
+    assert RunProgress.load(tmp_path / "progress", {"seed": 1}) == progress
+    assert RunProgress.load(tmp_path / "progress", {"seed": 2}) is None
     assert RunProgress.load(tmp_path / "none", {"seed": 1}) is None
-    assert mark.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
+    assert progress.since == midnight(datetime.now(PARIS).date() - timedelta(days=1))
