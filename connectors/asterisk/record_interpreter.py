@@ -228,7 +228,7 @@ class RecordInterpreter:
         agent = self._names.agent(record.agent)
         if not agent:
             raise UnusableRecord(Reason.UNREADABLE_LINE, _("it names no agent"))
-        queue = self._names.queue(record.queue)
+        queue = self._names.queue(self._names.queue_key(record.queue))
         changes = [change]
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
             changes.append(AgentChange.PAUSED)
