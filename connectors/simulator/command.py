@@ -18,7 +18,7 @@ from connectors.simulator.departement import Departement
 from connectors.simulator.office_hours import PARIS, midnight
 from connectors.simulator.plan import Plan
 from connectors.simulator.population import list_citizens
-from connectors.simulator.run_modes import RunProgress, run_live, run_span, today
+from connectors.simulator.run_modes import RunProgress, run_live, run_span
 from connectors.simulator.simulation_run import SimulationRun
 from models.locale import _
 
@@ -160,8 +160,8 @@ def _run_live(
     replace(path.with_name(CITIZENS_FILE), list_citizens(new.of["seed"]).encode())
     saved = RunProgress.load(path, new.of)
     progress = saved or new
-    # Past calls are simulated for today only: they are many and short.
-    with departement.opened(progress.since, progress.played_until if saved else None, today()):
+    today = midnight(datetime.now(PARIS).date())  # past calls are simulated for today only: they are many and short
+    with departement.opened(progress.since, progress.played_until if saved else None, today):
         click.echo(_("simulating until stopped"))
         run_live(departement, progress, path, stop)
         _write(departement, ledger)

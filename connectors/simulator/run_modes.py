@@ -144,10 +144,5 @@ def run_live(departement: Departement, progress: RunProgress, path: Path, stop: 
     save(_now())
 
 
-def today() -> datetime:
-    """Return the start of the current day in Paris, as a time in UTC."""
-    return midnight(datetime.now(PARIS).date())
-
-
 def _now() -> datetime:
     return datetime.now(UTC)

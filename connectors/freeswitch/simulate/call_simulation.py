@@ -64,12 +64,12 @@ def tables() -> Tables:
     return Tables([*numbers], agents)
 
 
-def configuration(port: int, password: str = PASSWORD) -> dict[str, Any]:
+def configuration(port: int) -> dict[str, Any]:
     """Return the connector options to read the event socket at `port`."""
     return {
         "host": HOST,
         "port": port,
-        "password": password,
+        "password": PASSWORD,
         "sector": "demonstration",
         "site": "annexe",
         "queues": {service.label: {"service": service.label, "extensions": [service.queue]} for service in SERVICES},
