@@ -16,8 +16,6 @@ RESULTS: Final = Path(__file__).parent / "results.json"
 
 
 class Bench(NamedTuple):
-    """One benchmark."""
-
     title: str
     module: Any
     """Has `measure`, which is called with a progress callback and the options in `full` or `quick`, `show`, `goals` and
@@ -27,7 +25,6 @@ class Bench(NamedTuple):
 
 
 def benches(rounds: int) -> dict[str, Bench]:
-    """Return all benchmarks by name."""
     return {
         "engine": Bench(
             "The same job on four engines",

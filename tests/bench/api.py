@@ -59,8 +59,6 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Answer(NamedTuple):
-    """Result of one request."""
-
     of: str
     """`any` citizen, the `large` one, or its `further` page."""
     is_right: bool
@@ -183,7 +181,6 @@ def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str
 
 
 async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random) -> list[Answer]:
-    """Return the result of each request."""
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
@@ -220,7 +217,6 @@ async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random
 
 
 async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tuple[bytes, bytes]:
-    """Return the head and the body of the response."""
     reader, writer = connection
     body = json.dumps(asked).encode()
     head = (
@@ -234,7 +230,6 @@ async def _post(connection: Connection, path: str, asked: dict[str, str]) -> tup
 
 
 def goals(run: Run) -> list[Goal]:
-    """Return the goals."""
     what = "look-up and first page, 99 %, ms"
     large = "the same of 10,000 entries, ms"
     further = "their second page, 99 %, ms"

@@ -47,8 +47,6 @@ LONGEST_STEP_SECONDS: Final = 4.0
 
 
 class Planned(NamedTuple):
-    """An event to publish."""
-
     due: float
     """Seconds after the start."""
     kind: str

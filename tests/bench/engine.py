@@ -14,8 +14,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +27,7 @@ from tests.bench.measuring import cpu_seconds
 from tests.bench.peers.check import Truth, compute_truth, differences, read_rows
 from tests.bench.peers.generate import generate
 from tests.bench.peers.job import PARTITIONS
-from tests.bench.records import produce
+from tests.bench.records import produce, running_kafka
 from tests.bench.report import Goal, Run, group, medians, number, table
 
 PEERS: Final = Path(__file__).parent / "peers"
@@ -138,7 +137,7 @@ def measure(*, rounds: int, events: int = 1_000_000, slow_events: int = 100_000,
     CACHE.mkdir(parents=True, exist_ok=True)
     ready, left_out = _prepare(tuple(CATALOGUE), progress)
     runs: list[Run] = []
-    with _kafka() as kafka:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder, running_kafka(Path(folder)) as kafka:
         sizes = {name: min(slow_events, events) if CATALOGUE[name].slow else events for name in ready}
         sources = {size: _fill(kafka.bootstrap, size, 1, progress) for size in sorted(set(sizes.values()))}
         for turn in range(rounds):
@@ -161,17 +160,6 @@ def _prepare(peers: Sequence[str], progress: Progress) -> tuple[list[str], dict[
             left_out[name] = str(why)
             progress(LEFT_OUT.format(name, why))
     return [name for name in peers if name not in left_out], left_out
-
-
-@contextmanager
-def _kafka() -> Iterator[EmbeddedKafka]:
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder:
-        kafka = EmbeddedKafka(Path(folder))
-        kafka.start()
-        try:
-            yield kafka
-        finally:
-            kafka.stop()
 
 
 def _fill(bootstrap: str, events: int, seed: int, progress: Progress) -> Source:
@@ -203,7 +191,6 @@ def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Sourc
 
 
 def _result(command: Sequence[str | Path]) -> dict[str, Any]:
-    """Run a job; return the JSON at the end of its output."""
     log = CACHE / "job.log"
     with log.open("w") as errors:
         done = subprocess.run(
@@ -243,7 +230,6 @@ def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def goals(result: Run) -> list[Goal]:
-    """Return the goals for the ratios to the best configuration of each peer."""
     return [
         Goal(f"engine.times_{name.lower().replace(' ', '_')}", f"events/s, times {name}", min(found), wanted)
         for name, wanted in GOALS.items()
@@ -252,12 +238,10 @@ def goals(result: Run) -> list[Goal]:
 
 
 def is_exact(result: Run) -> bool:
-    """Return whether every run was exact."""
     return all(run["correct"] == "exact" for run in result["runs"])
 
 
 def show(result: Run) -> str:
-    """Return tables of the medians and ratios, and the peers left out."""
     parts = [_medians_table(result)]
     if result["ratios"]:
         parts.append(_ratios_table(result))

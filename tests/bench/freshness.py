@@ -89,7 +89,7 @@ class Steps:
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
-def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress: Progress) -> dict[str, Any]:
+def measure(*, rate: float = 1_000, seconds: float = 60, progress: Progress) -> dict[str, Any]:
     """Return the delays of all visible events, at `rate` events per second for `seconds`."""
     with (
         tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
@@ -101,7 +101,7 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, progress
         assert found is not None, "the demo does not run"
         worker = Steps(Path(folder) / "console.log")
         login = kafka_io.login(Path(found.password_file).read_text(encoding="utf-8").strip())
-        return _measure(demo, worker, found.brokers, login, rate, seconds, seed, progress)
+        return _measure(demo, worker, found.brokers, login, rate, seconds, progress)
 
 
 def _measure(
@@ -111,11 +111,10 @@ def _measure(
     login: Mapping[str, str],
     rate: float,
     seconds: float,
-    seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
     begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
-    planned = ContactGenerator(seed, Settings().partitions).plan(begins_at, rate, seconds)
+    planned = ContactGenerator(1, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
     wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
     progress(f"{len(planned)} events …")
@@ -193,7 +192,6 @@ def _await_calm(url: str) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return the goals."""
     return [
         Goal("freshness.events_per_second", "events/s sent", result["events_per_second"], 990),
         *(
@@ -209,7 +207,6 @@ def is_exact(result: Run) -> bool:
 
 
 def show(result: Run) -> str:
-    """Return tables of delays and processes."""
     named = {"kafka": "acknowledged by Kafka", "board": "on the board", "metrics": "in a scrape of /metrics"}
     head = ["after ms", "events", "p50", "p99", "max"]
     rows = [

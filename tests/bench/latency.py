@@ -51,8 +51,6 @@ def _lines_in(message: bytes) -> int:
 
 
 class Up:
-    """A running `accueil up`."""
-
     def __init__(self, child: Child, url: str, started_seconds: float) -> None:
         self.url = url
         self.started_seconds = started_seconds
@@ -60,11 +58,9 @@ class Up:
         self.processes: Final = dict(_parts(psutil.Process(child.pid)))
 
     def memory_mib(self) -> dict[str, float]:
-        """Return the resident memory of each process."""
         return {name: process.memory_info().rss / MIB for name, process in self.processes.items()}
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time of each process."""
         return {name: cpu_seconds(process.pid) for name, process in self.processes.items()}
 
 
@@ -102,23 +98,23 @@ def _is_live(url: str, child: Child) -> bool:
 
 # ----------------------------------------------------------------------------------------------------------- measuring
 def measure(
-    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, seed: int = 1, progress: Progress
+    *, samples: int = 200, sample_seconds: float = 60, idle_seconds: float = 60, progress: Progress
 ) -> dict[str, Any]:
     """Return the delays of `samples` lines in `sample_seconds`, the start time, memory, and the idle CPU use."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         demo, idle = Path(folder, "demo"), Path(folder, "idle")
         demo.mkdir()
         idle.mkdir()
-        return _measure_demo(demo, samples, sample_seconds / samples, seed, progress) | {
+        return _measure_demo(demo, samples, sample_seconds / samples, progress) | {
             "idle": _measure_idle(idle, idle_seconds, progress)
         }
 
 
-def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, progress: Progress) -> dict[str, Any]:
+def _measure_demo(folder: Path, samples: int, gap_seconds: float, progress: Progress) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
         progress(f"board live after {demo.started_seconds:.1f} s")
         log = folder / "demo" / SYSTEMS / "queue_log"
-        behind, *delays = _sample(_follow(demo.url), log, samples, gap_seconds, seed)
+        behind, *delays = _sample(_follow(demo.url), log, samples, gap_seconds)
         memory = demo.memory_mib()
     return {
         "samples": len(delays),
@@ -130,12 +126,12 @@ def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, pro
     }
 
 
-def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int) -> list[float]:
+def _sample(board: Board, log: Path, samples: int, gap_seconds: float) -> list[float]:
     """Write a first call, then lines at random times; return the delay of each until the board, in milliseconds.
 
     The first call contributes one delay.
     """
-    chance = Random(seed)
+    chance = Random(1)
 
     def shown() -> int:
         return _lines_in(board.seen[-1][1])
@@ -176,7 +172,6 @@ def _first(seen: list[tuple[float, int]], count: int) -> float:
 
 
 def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Measure the idle processes with one open board."""
     log, config = folder / "queue_log", folder / "accueil.toml"
     log.touch()
     config.write_text(IDLE_CONFIG.format(log), encoding="utf-8")
@@ -198,7 +193,6 @@ def _measure_idle(folder: Path, seconds: float, progress: Progress) -> dict[str,
 
 # -------------------------------------------------------------------------------------------------------------- results
 def goals(result: Run) -> list[Goal]:
-    """Return the goals."""
     idle = sum(result["idle"]["core_share"][name] for name in ("worker", "web"))
     return [
         Goal(name, what, measured, wanted, at_least=False)
@@ -217,7 +211,6 @@ def is_exact(_: Run) -> bool:
 
 
 def show(result: Run) -> str:
-    """Return tables of delays and processes."""
     delays = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
     head = ["line to board, ms", "p50", "p90", "p99", "max"]
     named = f"{result['samples']} lines"

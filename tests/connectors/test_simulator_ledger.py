@@ -133,7 +133,6 @@ def test_figures_of_months_equal_the_ledger(months: SimulatedSpan) -> None:
 
 
 def contact_timelines(events: Sequence[Event]) -> list[list[Event]]:
-    """Return the events of each contact, in order of time."""
     found: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         found[event.subject].append(event)

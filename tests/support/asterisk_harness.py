@@ -37,7 +37,6 @@ class BufferingManager(ManagerServer):
         super().__init__(writer)
 
     def send_event(self, event: AmiEvent) -> None:
-        """Send an event unchanged."""
         with self.lock:
             if self.listeners:
                 self._sent.append(event)
@@ -55,7 +54,6 @@ class BufferingManager(ManagerServer):
 
 
 def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
-    """Return the connector options for the manager interface."""
     return {"host": HOST, "port": manager.port, "username": USERNAME, "secret": SECRET, **more}
 
 
@@ -148,8 +146,6 @@ class ScriptedSwitchboard:
 
 
 class AsteriskHarness:
-    """A switchboard controlled by the test, and a connector."""
-
     def __init__(self, directory: Path, manager: ManagerServer, *, with_log: bool = False, **more: Any) -> None:
         self.log = directory / "queue_log"
         self.log.touch()
@@ -163,7 +159,6 @@ class AsteriskHarness:
             log.write(line)
 
     def listen(self, act: Any = lambda: None) -> list[Event]:
-        """Return the events published while `act` runs."""
         return listen(self.harness, self.manager, act)
 
 

@@ -33,8 +33,6 @@ def config(**options: Any) -> AsteriskConfig:
 
 
 class MessageMapper(Mapper):
-    """A mapping with its tracker."""
-
     def __init__(self, tracker: CallTracker | None = None, **options: Any) -> None:
         self.tracker = tracker or CallTracker()
         self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.tracker)

@@ -28,8 +28,6 @@ JUNK: Final = (b"", b"   ", b"no line", b"\xff\xfe|\x00", b"1|2|3", b"12|x|600|N
 
 @dataclass
 class Log:
-    """One file being written."""
-
     random: Random
     encoding: str
     named: bool
@@ -44,12 +42,10 @@ class Log:
         return T + int(at) + sum(shift for since, shift in self.shifts if since <= at)
 
     def channel(self, at: float) -> str:
-        """Return a new unique id."""
         self.channels += 1
         return f"{self.clock(at)}.{self.channels}"
 
     def write(self, at: float, call: str, queue: str, agent: str, event: str, *parameters: object) -> None:
-        """Write a line."""
         fields = [f"{self.clock(at)}|{call}", queue, agent, event, *map(str, parameters)]
         line = b"|".join(
             one.encode(self.encoding if self.random.random() < 0.9 else "utf-8", "replace") for one in fields
@@ -57,7 +53,6 @@ class Log:
         self.entries.append((at, len(self.entries), line))
 
     def content(self) -> list[bytes]:
-        """Return the lines in the order of writing."""
         return [line for _, _, line in sorted(self.entries)]
 
 
@@ -87,8 +82,6 @@ def make(seed: int) -> tuple[list[bytes], bool]:
 
 
 class Caller:
-    """One call, from its arrival to its end."""
-
     def __init__(self, log: Log, at: float, *, storm: bool) -> None:
         self.log, self.random, self.at = log, log.random, at
         self.call = log.channel(at)
@@ -120,7 +113,6 @@ class Caller:
         return self.wait(name, spelling)
 
     def wait(self, name: str, spelling: str) -> bool:
-        """Wait in a queue until the wait ends."""
         entered_at, original = self.at, self.random.randint(1, 9)
         caller = [self.random.choice(NAMES)] if self.log.named else []
         if self.random.random() < 0.03:  # a log exported from a database, unordered within a second
@@ -209,14 +201,11 @@ class Caller:
 
 
 class Member:
-    """One agent, who logs in, pauses and logs out."""
-
     def __init__(self, log: Log, agent: str, queues: set[str]) -> None:
         self.log, self.agent, self.queues = log, agent, queues
         self.at = log.random.uniform(0, 3_000)
 
     def run(self, actions: tuple[str, ...]) -> None:
-        """Perform some of `actions`."""
         random = self.log.random
         for _ in range(random.randint(1, 12)):
             self.act(random.choice(actions))

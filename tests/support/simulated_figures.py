@@ -103,7 +103,6 @@ class FoldedFigures:
 def figure_differences(
     found: dict[DimensionKey, FigureCounts], expected: dict[DimensionKey, FigureCounts]
 ) -> list[tuple[DimensionKey, str, int, int]]:
-    """Return the differences: dimensions, name, found, expected."""
     return [
         (place, name, found.get(place, {}).get(name, 0), expected.get(place, {}).get(name, 0))
         for place in sorted(found.keys() | expected.keys())

@@ -47,11 +47,11 @@ class SocketConformance(Conformance):
 
     @abstractmethod
     def serve(self, directory: Path) -> AbstractContextManager[Any]:
-        """Return the server for a directory."""
+        pass
 
     @abstractmethod
     def send(self, server: Any, item: Any) -> None:
-        """Let the server send one of `items`."""
+        pass
 
     @abstractmethod
     def items(self, directory: Path) -> Sequence[Any]:
@@ -71,7 +71,6 @@ class SocketConformance(Conformance):
 
 
 def wait_until_disconnected(event_server: EventServer) -> None:
-    """Wait until no client is connected."""
     wait_until(lambda: not event_server.listeners, "all clients to disconnect")
 
 

@@ -221,7 +221,6 @@ class TestSilence:
         wait_until_disconnected(manager)
 
     def pause(self, session: ManagerSession, seconds: float) -> None:
-        """Simulate a pause of `seconds` without reading."""
         session.heard_at -= seconds
         session.asked_at -= seconds
 

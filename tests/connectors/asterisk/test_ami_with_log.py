@@ -34,7 +34,6 @@ class Day:
         self.ledger = Ledger()
 
     def events_from(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
-        """Return the events from one of the interfaces, or from both."""
         log = self.directory / name
         with serving(NINE - 9 * 3_600 + 1) as manager:
             given = configuration(log if by_log else None, options(manager) if by_manager else None)
@@ -64,7 +63,6 @@ def count_agent_actions(events: Sequence[Event]) -> collections.Counter[tuple[st
 
 
 def call_events_by_id(events: Sequence[Event]) -> dict[str, Event]:
-    """Return the events of calls, by id."""
     changes = {"contact_started", "contact_ended", "ring_unanswered"}
     return {
         event.id: event for event in events if event.type != "agent.state_changed" or event.data.change.value in changes
@@ -150,8 +148,6 @@ class TestConnectionDuringCalls:
 
 
 class TestLogIsReadFirst:
-    """Current events are published after all earlier ones from the log."""
-
     ARRIVALS = 6_000
 
     @pytest.fixture

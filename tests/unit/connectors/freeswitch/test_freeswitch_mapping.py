@@ -83,8 +83,6 @@ def failed(cause: str, at: float = 20) -> Message:
 
 
 class EventMapper(Mapper):
-    """A mapping with its tracker."""
-
     def __init__(self, tracker: StayTracker | None = None, **options: Any) -> None:
         self.names = NameResolver(config(**options), KEY)
         self.tracker = tracker or StayTracker()
