@@ -1,4 +1,4 @@
-"""Command `accueil bench`: the engine compared with others, the phone path, and the delays to the board."""
+"""Command `accueil bench`: the engine compared with others, the phone path, the delays to the board, and look-ups."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from tests.bench import engine, freshness, latency, phone_path
+from tests.bench import api, engine, freshness, latency, phone_path
 from tests.bench.measuring import describe_machine, forget_settings
 from tests.bench.report import Goal, goals_table, write_json
 
@@ -50,6 +50,12 @@ def benches(rounds: int) -> dict[str, Bench]:
             full={},
             quick={"rate": 200, "seconds": 10},
         ),
+        "api": Bench(
+            "Look-ups in the API among timeline entries",
+            api,
+            full={},
+            quick={"entries": 40_000, "citizens": 5_000, "seconds": 5},
+        ),
     }
 
 
@@ -63,10 +69,10 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure throughput, memory and delay, compared with other engines. About 20 minutes, on an idle machine.",
+    help="Measure throughput, memory and delay, compared with other engines. About half an hour, on an idle machine.",
 )
 @click.option("--quick", is_flag=True, help="A few minutes, to check that everything runs.")
-@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness")
+@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness, api")
 @click.option(
     "--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of rounds for the medians."
 )

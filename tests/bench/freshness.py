@@ -63,11 +63,11 @@ class Steps:
         found = _WORKER.search(console.read_text(encoding="utf-8"))
         assert found is not None, "the worker's metrics were not found"
         self._url = found[1]
-        self._before = self._look()
+        self._before = self._scrape()
 
     def measure(self) -> dict[str, float]:
         """Return the number of steps, and the mean of records per step, commit time, and delay of a step's first record."""
-        now = self._look()
+        now = self._scrape()
         since = {name: number - self._before.get(name, 0.0) for name, number in now.items()}
 
         def mean(name: str) -> float:
@@ -80,7 +80,7 @@ class Steps:
             "worker_delay_ms": 1000 * mean("pipeline_event_delay_seconds"),
         }
 
-    def _look(self) -> dict[str, float]:
+    def _scrape(self) -> dict[str, float]:
         sums: defaultdict[str, float] = defaultdict(float)
         with urlopen(self._url, timeout=LIMIT_SECONDS) as answer:
             for name, value in _STEPS.findall(answer.read().decode()):
@@ -127,7 +127,8 @@ def _measure(
     in_metrics = _by_count(sent, lambda shown: shown.metric)
     wait_until(
         lambda: (
-            _shows(on_board, read_board(board.seen[-1][1])) and _shows(in_metrics, read_metrics(scrapes.seen[-1][1]))
+            _contains(on_board, read_board(board.seen[-1][1]))
+            and _contains(in_metrics, read_metrics(scrapes.seen[-1][1]))
         ),
         "all of it",
         LIMIT_SECONDS,
@@ -167,7 +168,7 @@ def _by_count(sent: Mapping[tuple[str, str], list[float]], where: Callable[[Show
     return dict(found)
 
 
-def _shows(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> bool:
+def _contains(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> bool:
     return all(shown.get(series, 0) >= len(times) for series, times in sent.items())
 
 

@@ -21,8 +21,7 @@ from connectors.simulator.simulation_run import SimulationRun
 from connectors.simulator.systems.base import System
 from models.topics import Channel
 from tests.support.dovecot import dovecot, needs_dovecot
-from tests.support.processes import wait_until
-from tests.support.simulated_figures import FoldedFigures, figure_differences, last_monday, run_connectors
+from tests.support.simulated_figures import FoldedFigures, last_monday, run_connectors, wait_for_figures
 
 pytestmark = needs_dovecot
 ADDRESS = "{}@accueil.example.org"
@@ -87,10 +86,6 @@ def test_figures_from_the_mailbox_equal_the_ledger(tmp_path: Path) -> None:
         with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(since):
             assert run_span(departement, since, until, threading.Event())
             expected = of_email(departement.ledger.numbers(until))
-
-            def disagree() -> list[object]:
-                return [*figure_differences(of_email(folded.numbers(collected.events)), expected)]
-
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
+            wait_for_figures(lambda: of_email(folded.numbers(collected.events)), expected)
     assert sum(numbers["received"] for numbers in expected.values()) > 10
     assert {event.source for event in collected.events if event.channel is Channel.EMAIL} == {"imap/messagerie"}

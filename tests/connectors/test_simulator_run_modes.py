@@ -24,7 +24,7 @@ from connectors.simulator.simulation_run import SimulationRun
 from models.topics import Channel
 from streams.core.figures.figure_schemas import TRANSFER_CHANNEL
 from tests.support.processes import wait_until
-from tests.support.simulated_figures import FoldedFigures, figure_differences, last_monday, run_connectors
+from tests.support.simulated_figures import FoldedFigures, last_monday, run_connectors, wait_for_figures
 
 PLAN = Plan(3, 40_000)
 SINCE = last_monday()
@@ -48,11 +48,7 @@ def test_simulation_resumes_after_a_stop(tmp_path: Path) -> None:
         with second.opened(SINCE, stop):
             assert run_span(second, stop, until, threading.Event())
             expected = without_calls(second.ledger.numbers(until))
-
-            def disagree() -> list[object]:
-                return [*figure_differences(without_calls(folded.numbers(collected.events)), expected)]
-
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
+            wait_for_figures(lambda: without_calls(folded.numbers(collected.events)), expected)
     assert second.completed < first.completed
     assert {place[0] for place in expected} == {*Channel} - CALLS
 
@@ -115,7 +111,7 @@ def test_only_the_systems_of_the_named_connectors_run(tmp_path: Path) -> None:
     with run_connectors(simulation_run, tmp_path / "data") as collected, departement.opened(SINCE):
         assert run_span(departement, SINCE, until, stop)
         expected = departement.ledger.numbers(until)
-        wait_until(lambda: folded.numbers(collected.events) == expected, "the figures to be the ledger's", 60)
+        wait_for_figures(lambda: folded.numbers(collected.events), expected)
         stop.set()
         run_live(departement, RunProgress.new({}, 0), tmp_path / "progress", stop)
     assert {place[0] for place in expected} == {Channel.FORM, Channel.FEEDBACK}
