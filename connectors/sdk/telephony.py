@@ -79,8 +79,7 @@ class PhoneNames(ABC):
     The parameter `place` is the instance's service and site. Each is used where a queue or line sets none.
     """
 
-    unnamed: ClassVar[AbstractSet[str]] = frozenset({""})
-    """Names that mean no agent."""
+    unnamed: ClassVar[AbstractSet[str]] = frozenset({""})  # names that mean no agent
 
     def __init__(
         self,
