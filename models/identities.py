@@ -33,6 +33,14 @@ class IdentityKind(StrEnum):
     AGENT = "agent"
 
 
+_RANKS: Final = {kind.value: rank for rank, kind in enumerate(IdentityKind)}
+
+
+def identity_rank(identity: str) -> tuple[int, str]:
+    """Return a sort key of pseudonyms: stronger kinds first, then by text. Unknown kinds come last."""
+    return _RANKS.get(identity.partition(":")[0], len(_RANKS)), identity
+
+
 IsBlocked = Callable[[IdentityKind, str], bool]
 """Predicate of a kind and a normalised value: true for values that belong to no citizen, such as a switchboard's number."""
 

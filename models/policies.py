@@ -136,20 +136,14 @@ class SlaFile(BaseModel):
                 if name and name not in self.calendars:
                     yield key, _("unknown calendar {name!r}", name=name)
             if (version.name, version.since) in seen:
-                yield (
-                    (*path, "from"),
-                    _("{name!r} has two versions from the same day", name=version.name),
-                )
+                yield ((*path, "from"), _("{name!r} has two versions from the same day", name=version.name))
             seen.add((version.name, version.since))
             if version.open_contacts and version.since is None:
                 yield (*path, "open_contacts"), _("needs from")
             channels = set(version.match.channel)
             for kind, rule in version.clocks.items():
                 if rule.target > LONGEST_YEARS * _PER_YEAR.get(rule.unit, 366):
-                    yield (
-                        (*path, "clocks", kind.value, "target"),
-                        _("exceeds {years} years", years=LONGEST_YEARS),
-                    )
+                    yield ((*path, "clocks", kind.value, "target"), _("exceeds {years} years", years=LONGEST_YEARS))
                 if rule.roll and rule.unit in TIME_UNITS:
                     yield (
                         (*path, "clocks", kind.value, "roll"),
@@ -272,7 +266,7 @@ class Policies:
                     chosen = version
             if chosen is not None and chosen.match.fits(channel, site, service, reason):
                 return chosen.terms
-        return _NOTHING
+        return {}
 
     def _compile(self, version: PolicyVersion) -> _Version:
         zone = self.calendars[version.calendar].zone
@@ -284,7 +278,7 @@ class Policies:
             {
                 kind: TargetTerms(
                     version.name,
-                    _iso(since),
+                    since.isoformat() if since else "",
                     kind,
                     rule.target,
                     rule.unit,
@@ -296,10 +290,3 @@ class Policies:
                 for kind, rule in version.clocks.items()
             },
         )
-
-
-def _iso(day: date | None) -> str:
-    return day.isoformat() if day else ""
-
-
-_NOTHING: Final[Mapping[ClockKind, TargetTerms]] = {}

@@ -23,12 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 class Addresses:
-    """Lookup of the configured addresses, domains and form senders."""
+    """Lookup of the configured addresses and domains."""
 
     def __init__(self, config: ImapConfig) -> None:
         self._mains = {alias: main for main, routing in config.addresses.items() for alias in (main, *routing.aliases)}
         self._domains = frozenset(config.domains)
-        self._forms = frozenset(config.forms)
 
     def main(self, *addresses: str) -> str:
         """Return the configured address for the first match among `addresses`, or an empty string.
@@ -42,16 +41,13 @@ class Addresses:
         """Return whether an address belongs to the service: to its mailbox, or to an e-mail domain of its agents."""
         return bool(self.main(address)) or address.rpartition("@")[2] in self._domains
 
-    def is_form(self, address: str) -> bool:
-        """Return whether a contact form sends from this address; the citizen is then in `Reply-To`."""
-        return address in self._forms
-
 
 class MailClassifier:
     """Classify each message once and store its conversation in `conversations`."""
 
     def __init__(self, config: ImapConfig, conversations: ConversationStore, attempts: Attempts | None = None) -> None:
         self._addresses = Addresses(config)
+        self._forms = frozenset(config.forms)
         self._attempts = attempts or Attempts()
         self.conversations = conversations
 
@@ -73,7 +69,7 @@ class MailClassifier:
         known = self.conversations.find(headers.message_id, message)
         if known and known[1]:
             return None
-        is_form = self._addresses.is_form(headers.sender)
+        is_form = headers.sender in self._forms  # the citizen is then in `Reply-To`
         is_ours = not is_form and (sent or self._addresses.is_ours(headers.sender))
         if not is_form and (headers.report or (headers.automatic and not is_ours)):
             return mail(MailKind.AUTOMATIC)
@@ -130,9 +126,8 @@ class MailClassifier:
 
     def _contact(self, headers: Headers, citizen: str) -> bytes:
         root = headers.references[-1] if headers.references else headers.message_id
-        if not root or (
-            not headers.references and self.conversations.follow([root])
-        ):  # another message has the same Message-ID
+        is_reused = not headers.references and self.conversations.follow([root])  # by another message
+        if not root or is_reused:
             root = self._name(headers).hex()
         return self.conversations.digest("contact", root, citizen)
 

@@ -27,12 +27,8 @@ def _check_address(text: str) -> str:
     return address
 
 
-def _lower(text: str) -> str:
-    return text.lower()
-
-
 Address = Annotated[str, AfterValidator(_check_address)]
-Domain = Annotated[str, StringConstraints(pattern=r"^[^\s@]+\.[^\s@.]+$"), AfterValidator(_lower)]
+Domain = Annotated[str, StringConstraints(pattern=r"^[^\s@]+\.[^\s@.]+$", to_lower=True)]
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")]
 
 

@@ -45,8 +45,6 @@ class JdmaConfig(ConnectorConfig):
     """Site of forms without one."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
     """Interval between polls, in seconds. Each poll makes at least one request per form."""
-    requests_per_minute: Annotated[float, Field(ge=1, le=60_000)] = 50.0
-    """Most requests per minute. The server accepts 60 per minute for each key, from all clients together."""
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0
     """Age at which a review is published, in seconds. Citizens can change a review for an hour; later changes are not
     published."""

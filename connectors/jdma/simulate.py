@@ -27,8 +27,6 @@ TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 BASE: Final = "/api/open-api"
 LARGEST_PAGE: Final = 100
 MINUTE_SECONDS: Final = 60.0
-SMILEYS: Final = {"bad": 1, "medium": 2, "good": 3}
-"""Answers about satisfaction and their numbers (`webapp-form/src/utils/form.tsx`)."""
 DAYS_BEGIN: Final = timedelta(hours=1)
 """Start of the days of `start_date` in winter, after midnight UTC; the days of `end_date` end at midnight."""
 
@@ -52,16 +50,7 @@ class JdmaServer:
 
     def give_opinion(self, form: int, button: int, at: datetime, satisfaction: str) -> None:
         """Add a review with a satisfaction of `good`, `medium` or `bad`."""
-        answer = {
-            "field_code": "satisfaction",
-            "field_label": "Satisfaction",
-            "answer_text": satisfaction,
-            "answer_item_id": SMILEYS[satisfaction],
-            "intention": satisfaction,
-            "kind": "radio",
-            "parent_answer_id": None,
-            "parent": None,
-        }
+        answer = {"field_code": "satisfaction", "answer_text": satisfaction, "intention": satisfaction, "kind": "radio"}
         review = {"created_at": to_iso(milliseconds(at)), "form_id": form, "button_id": button, "has_verbatim": False}
         with self._lock:
             self.reviews.append(review | {"id": len(self.reviews) + 1, "answers": [answer]})
@@ -102,25 +91,14 @@ class JdmaServer:
         if form not in self._forms:
             return _refuse(404, "NOT_FOUND", "Formulaire introuvable ou inaccessible")
         with self._lock:
-            keyed = [(review["created_at"], review["id"], review) for review in self.reviews]
-        rows = sorted(
-            (
-                row
-                for row in keyed
-                if row[2]["form_id"] == form and (after is None or row[:2] < after) and _is_within(row[0], first, last)
-            ),
-            key=lambda row: row[:2],
-            reverse=True,
-        )
+            keyed = [
+                (review["created_at"], review["id"], review) for review in self.reviews if review["form_id"] == form
+            ]
+        rows = [row for row in keyed if (after is None or row[:2] < after) and _is_within(row[0], first, last)]
+        rows.sort(key=lambda row: row[:2], reverse=True)
         page = rows[:limit]
         more = len(rows) > limit
-        metadata = {
-            "product_id": 1,
-            "form_template_slug": "root",
-            "next_cursor": _encode_cursor(*page[-1][:2]) if more else None,
-            "has_more": more,
-            "limit": limit,
-        }
+        metadata = {"next_cursor": _encode_cursor(*page[-1][:2]) if more else None, "has_more": more, "limit": limit}
         return JSONResponse({"data": [review for _, _, review in page], "metadata": metadata})
 
 

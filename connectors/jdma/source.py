@@ -19,6 +19,8 @@ from connectors.sdk.pull import HttpClient, Interval
 
 BUSY_SECONDS: Final = 10.0
 """Longest time that one `read` skips pages without new reviews, in seconds."""
+REQUESTS_PER_MINUTE: Final = 50
+"""Most requests per minute, for all forms. The server accepts 60 per minute for each key, from all clients together."""
 SHORT_SECONDS: Final = 0.01
 """Longest pause between requests that `read` waits for even if it must not wait."""
 REST_SECONDS: Final = 75.0
@@ -42,7 +44,7 @@ class JdmaSource(Source[bytes, bytes]):
             ReviewFeed(config, form, self._marks.setdefault(str(form), ReadMark()), key) for form in config.forms
         ]
         self._mapping = ReviewMapping(context.source, config, key)
-        self._pace = Interval(60 / config.requests_per_minute)
+        self._pace = Interval(60 / REQUESTS_PER_MINUTE)
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:

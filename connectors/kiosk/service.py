@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from connectors.kiosk.config import KioskConfig
 from connectors.kiosk.journal import Journal
-from connectors.kiosk.messages import message_for
-from connectors.kiosk.waiting_room import LONGEST_WAITED, Action, ActionRequest, Ticket, WaitingRoom
+from connectors.kiosk.waiting_room import LONGEST_WAITED, Action, ActionKind, ActionRequest, Ticket, WaitingRoom
 from connectors.sdk.errors import safe_error_text
 from connectors.sdk.webhook.sender import Sender
 
@@ -19,6 +20,13 @@ LAST_CALLS: Final = 3
 """Number of calls, the latest first, that the kiosk shows as last calls."""
 DAY_SECONDS: Final = 30.0
 """Interval of checks for a new day while no action is performed, in seconds."""
+MESSAGE_TYPES: Final = {
+    ActionKind.TAKE: "ticket.taken",
+    ActionKind.CALL: "ticket.called",
+    ActionKind.SERVE: "ticket.served",
+    ActionKind.LEAVE: "ticket.left",
+}
+"""Types of messages, as in the example in the `webhook` connector's README."""
 
 
 class KioskService:
@@ -148,6 +156,16 @@ class KioskService:
         if trouble != self._trouble:
             self._trouble = trouble
             self._report(trouble)
+
+
+def message_for(action: Action, site: str) -> tuple[str, bytes]:
+    """Return the id, which is the action's, and the JSON body of the message about an action at the site labelled `site`."""
+    body = {
+        "type": MESSAGE_TYPES[action.step],
+        "timestamp": action.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "data": {"ticket": {"id": action.ticket}, "office": site, "room": action.queue, "counter": action.counter},
+    }
+    return action.id, msgspec.json.encode(body)
 
 
 def utc_now() -> datetime:

@@ -75,9 +75,8 @@ class MaarchApi(HttpClient):
     """Maarch server, with the rights of the configured user. Methods that ask it raise `SourceUnavailableError`."""
 
     def __init__(self, config: MaarchConfig) -> None:
-        super().__init__(config.url.removesuffix("/rest") + "/rest", config.token)
-        if config.password:
-            self._client.auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
+        super().__init__(config.url.removesuffix("/rest") + "/rest")
+        self._client.auth = httpx.BasicAuth(config.login, config.password.get_secret_value())
         self._client.event_hooks = {"response": [self._record_status]}
         self._select = ", ".join((*COLUMNS, *_custom(config)))
         self._status = 0
@@ -173,7 +172,7 @@ def _refusals(route: str) -> dict[int, str]:
             "{route}: the server refuses the query (400): check that the user is in a group with a perimeter",
             route=route,
         ),
-        401: _("the server refuses the user (401): check login and password, or the token"),
+        401: _("the server refuses the user (401): check login and password"),
         403: _(
             "{route}: the route is forbidden to the user (403): authorise the route, or renew the password",
             route=route,

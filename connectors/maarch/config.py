@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, StringConstraints
 
 from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
 from connectors.sdk.pseudonyms import Region
-from connectors.sdk.pull import ServerUrl, Token
+from connectors.sdk.pull import ServerUrl
 from models.envelope import Label
 from models.events import CloseOutcome, PostageClass
-from models.locale import _
 
 Meaning = Literal["open", "answered", "archived", "resolved", "rejected", "duplicate", "redirected", "no_action"]
 """Meaning of a status. `archived` keeps the outcome of a closed letter and closes others as `resolved`; the values after it are
@@ -73,12 +72,10 @@ class MaarchConfig(ConnectorConfig):
 
     url: ServerUrl
     """Address of Maarch without `/rest`, for example `https://courrier.example.org/mem`."""
-    login: str = ""
+    login: Annotated[str, StringConstraints(min_length=1)]
     """Maarch user with the mode `rest` (web services)."""
-    password: SecretStr | None = None
+    password: Annotated[SecretStr, Field(min_length=1)]
     """Password of this user."""
-    token: Annotated[Token | None, Field(validate_default=True)] = None
-    """Bearer token, used instead of login and password, for example with a gateway in front of Maarch."""
     entities: dict[EntityId, Entity] = Field(default_factory=dict)
     """Service, site and sector of the Maarch entities that handle letters, by `entity_id`, for example `DGS`."""
     doctypes: dict[Number, Routing] = Field(default_factory=dict)
@@ -113,19 +110,6 @@ class MaarchConfig(ConnectorConfig):
     """Interval between polls for changed letters, in seconds."""
     recheck_seconds: Annotated[float, Field(ge=60, le=604_800)] = 3600.0
     """Interval between checks of all open letters for changes without a date, in seconds."""
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 200
-    """Letters per request."""
-    overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
-    """Time that each poll reads again before the newest known change, for changes that became visible late."""
-
-    @field_validator("token")
-    @classmethod
-    def _check_credentials(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if {"login", "password"} <= info.data.keys():
-            by_password = bool(info.data["login"] and info.data["password"])
-            if by_password == bool(token):
-                raise ValueError(_("set either this or login and password"))
-        return token
 
 
 def is_closed(meaning: Meaning) -> bool:

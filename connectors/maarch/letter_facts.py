@@ -1,14 +1,12 @@
 """Facts derived from the changes of a letter. Each fact is mapped alone, so that an invalid one does not affect the others."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from connectors.maarch.config import FOLLOWED_UP
 from connectors.maarch.local_time import read_local, write_local
-
-Kind = Literal["arrived", "registered", "assigned", "acknowledged", "status", "sent"]
 
 
 class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,7 +50,7 @@ class LetterFact(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact about a letter, complete in itself."""
 
     kind: str
-    """One of `Kind`."""
+    """`arrived`, `registered`, `assigned`, `acknowledged`, `status` or `sent`."""
     letter: Letter
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     at: str = ""
@@ -103,7 +101,7 @@ def compare(
     after = _new_state(letter, before, acknowledged)
     facts: list[LetterFact] = []
 
-    def add(kind: Kind, at: str = "", was: str = "", since: str = "") -> None:
+    def add(kind: str, at: str = "", was: str = "", since: str = "") -> None:
         facts.append(LetterFact(kind, letter, read_at, at, was, since))
 
     if after.arrived != before.arrived:

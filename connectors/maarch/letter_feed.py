@@ -18,6 +18,8 @@ from connectors.sdk.pull import Interval
 from models.identities import PseudonymKey
 from models.locale import _
 
+PAGE_SIZE: Final = 200
+"""Letters per request."""
 Row = Letter | bytes
 """Letter, or `{"node": <row>}` as JSON for a row that is no valid letter; the mapping rejects it."""
 _decode: Final = msgspec.json.Decoder(Letter, strict=False).decode
@@ -76,8 +78,7 @@ class LetterFeed:
         return facts
 
     def _fetch(self) -> None:
-        size = self._config.page_size
-        listed = self._server.list_letters(self._query.clause(self._last), self._query.order, size)
+        listed = self._server.list_letters(self._query.clause(self._last), self._query.order, PAGE_SIZE)
         rows = [read_row(raw, self._key) for raw in listed]
         letters = [row for row in rows if isinstance(row, Letter)]
         self._check(rows, letters)
@@ -85,12 +86,12 @@ class LetterFeed:
             incoming = [letter.res_id for letter in letters if not letter.is_outgoing]
             known = {number: self._store.find(number) or LetterState() for number in incoming}
             self._acknowledged = self._server.acknowledged([n for n, state in known.items() if not state.acknowledged])
-        self._more = len(rows) >= size
+        self._more = len(rows) >= PAGE_SIZE
         self._rows.extend(rows)
 
     def _check(self, rows: Sequence[Row], letters: Sequence[Letter]) -> None:
         """Raise `SourceRefusedError` if the letters are out of order, or if a full page holds none to continue from."""
-        if len(rows) >= self._config.page_size and not letters:
+        if len(rows) >= PAGE_SIZE and not letters:
             raise self._server.refusal(_("the server lists rows that are no letters"))
         last = self._last
         for letter in letters:

@@ -19,6 +19,8 @@ from connectors.maarch.letter_facts import Letter
 from connectors.maarch.local_time import begin_before, to_local, write_local
 
 BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local like all times of Maarch
+OVERLAP: Final = timedelta(minutes=5)
+"""Period before the newest known change that each poll reads again, for changes that became visible late."""
 
 
 class ReadMark(msgspec.Struct):
@@ -70,7 +72,6 @@ class ChangedLetters(LetterQuery):
     def __init__(self, config: MaarchConfig, mark: ReadMark) -> None:
         super().__init__(config)
         self._mark = mark
-        self._overlap = timedelta(seconds=config.overlap_seconds)
 
     def key(self, letter: Letter) -> tuple[Any, ...]:
         """Return the time of change and the number of a letter."""
@@ -84,7 +85,7 @@ class ChangedLetters(LetterQuery):
 
     def _first(self) -> str:
         since = self._mark.since
-        begin = begin_before(since, self._overlap, self._zone) if since else self._start
+        begin = begin_before(since, OVERLAP, self._zone) if since else self._start
         return f"{CHANGED_AT} >= '{write_local(begin)}'"
 
     def _after(self, last: Letter) -> str:

@@ -101,13 +101,14 @@ def make_letter(title: str, pages: int) -> bytes:
 
 def make_stack(letters: Iterable[tuple[str, int]], scanned_at: datetime, code: Code) -> bytes:
     """Return a scan of several letters, each after a separator sheet; `letters` gives the sheet text and the page count."""
-    pages = [page for text, count in letters for page in (_sheet(text, code), *[_sheet("", code)] * count)]
+    pages = [page for text, count in letters for page in (make_sheet(text, code), *[make_sheet("", code)] * count)]
     stamp = scanned_at.utctimetuple()
     options: dict[str, Any] = {"save_all": True, "resolution": SHEET_DPI, "creationDate": stamp, "modDate": stamp}
     return _to_bytes(lambda file: pages[0].save(file, "PDF", append_images=pages[1:], **options))
 
 
-def _sheet(text: str, code: Code) -> Image.Image:
+def make_sheet(text: str, code: Code) -> Image.Image:
+    """Return a page with this barcode; a blank page without a text."""
     page = Image.new("L", SHEET, 255)
     if text:
         image = zxingcpp.create_barcode(text, _FORMATS[code]).to_image(scale=4)

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.rdv.config import Api
 from connectors.rdv.participation_facts import split_listed
-from connectors.rdv.sign_in import Credentials, make_sign_in
+from connectors.rdv.sign_in import Credentials, sign_in
 from connectors.sdk.decoding import decode_response
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, HttpClient
@@ -62,9 +62,9 @@ class ApiSession:
     """Session of one account, signed in on demand. Use it from one thread; OAuth tokens are stored in `directory`."""
 
     def __init__(self, api: Api, directory: Path) -> None:
-        self._url = api.url
+        self._api = api
+        self._directory = directory
         self._server = HttpClient(api.url)
-        self._sign_in = make_sign_in(api, directory)
         self._backoff = Backoff()
         self._credentials = Credentials({}, 0.0)
         self._valid_until = 0.0
@@ -103,7 +103,7 @@ class ApiSession:
 
     def _headers(self) -> Mapping[str, str]:
         if time.monotonic() >= self._valid_until:
-            credentials = self._sign_in(self._server)
+            credentials = sign_in(self._api, self._server, self._directory)
             if credentials is None:
                 raise self._unexpected_response()
             self._credentials, self._valid_until = credentials, time.monotonic() + credentials.seconds
@@ -111,7 +111,7 @@ class ApiSession:
 
     def _unexpected_response(self) -> SourceUnavailableError:
         self._backoff.record_failure(
-            _("{url}: the response does not match the documentation; check the address", url=self._url)
+            _("{url}: the response does not match the documentation; check the address", url=self._api.url)
         )
         return SourceUnavailableError(self._backoff.trouble)
 

@@ -2,31 +2,16 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options, Sector
 from connectors.sdk.pull import ServerUrl
 from connectors.sdk.webhook.config import PushConfig
 from models.envelope import Label
-from models.identities import normalise_email
 from models.locale import _
 
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
-def _check_secret(secret: SecretStr | None) -> SecretStr | None:
-    if secret is not None and not secret.get_secret_value():
-        raise ValueError(_("is empty"))
-    return secret
-
-
-def _check_email(email: str) -> str:
-    if normalise_email(email) is None:
-        raise ValueError(_("must be an e-mail address"))
-    return email.strip()
-
-
-Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
 class Routing(Options):
@@ -59,7 +44,7 @@ class Api(Options):
 
     oauth: OAuth | None = None
     """OAuth application with the consent of an agent."""
-    email: Annotated[str, AfterValidator(_check_email)] | None = None
+    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     """E-mail address of the agent account. Use a separate account, because each sign-in ends the previous session."""
     password: Secret | None = None
     """Password of the agent. Set `password_file` or `password_env` instead of writing it here."""
@@ -84,7 +69,7 @@ class RdvConfig(PushConfig):
 
     secret: Secret
     """Secret shared by the webhooks of all these organisations. Set `secret_file` or `secret_env` instead of writing it here."""
-    previous_secret: Annotated[SecretStr | None, AfterValidator(_check_secret)] = None
+    previous_secret: Secret | None = None
     """Previous secret, accepted as long as it is set: remove it once all organisations use the new one. Set
     `previous_secret_file` or `previous_secret_env` instead of writing it here."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=16 << 20)] = 4 << 20

@@ -5,7 +5,7 @@ Sources: `docs/api/v1/description_api.md`, `app/controllers/api/v1/agent_auth_ba
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,28 +34,22 @@ class Credentials(NamedTuple):
     seconds: float
 
 
-SignIn = Callable[[HttpClient], Credentials | None]
-"""Function that signs in; returns None for an unexpected response. Raises `SourceUnavailableError`."""
+def sign_in(api: Api, server: HttpClient, directory: Path) -> Credentials | None:
+    """Sign in as configured in `api`; return None for an unexpected response. OAuth tokens are stored in `directory`.
 
-
-def make_sign_in(api: Api, directory: Path) -> SignIn:
-    """Return the sign-in function for `api`. OAuth tokens are stored in `directory`."""
+    Raises `SourceUnavailableError`.
+    """
     if api.oauth is not None:
-        return _TokenRenewal(api.oauth, directory / "oauth.json")
+        return _renew_token(api.oauth, server, directory / "oauth.json")
     assert api.password is not None
     account = {"email": api.email, "password": api.password.get_secret_value()}
-
     refused = _(
         "refuses the e-mail address or the password (401): check them, and check that they are those of an agent"
     )
-
-    def sign_in(server: HttpClient) -> Credentials | None:
-        headers = server.ask("POST", SIGN_IN, json=account, refusals={401: refused}).headers
-        if not all(name in headers for name in SESSION):
-            return None
-        return Credentials({name: headers[name] for name in SESSION}, SESSION_SECONDS)
-
-    return sign_in
+    headers = server.ask("POST", SIGN_IN, json=account, refusals={401: refused}).headers
+    if not all(name in headers for name in SESSION):
+        return None
+    return Credentials({name: headers[name] for name in SESSION}, SESSION_SECONDS)
 
 
 def _refusals() -> dict[int, str]:
@@ -78,39 +72,34 @@ class _SavedToken(msgspec.Struct):
     refresh_token: str
 
 
-class _TokenRenewal:
+def _renew_token(oauth: OAuth, server: HttpClient, path: Path) -> Credentials | None:
     """Renew the access token. Each renewal returns the refresh token for the next one.
 
-    The new refresh token is written to disk before the access token is used. The server invalidates the old refresh token only
+    The new refresh token is written to `path` before the access token is used. The server invalidates the old refresh token only
     on that use, so that after a crash one of the two is valid.
     """
+    configured = oauth.refresh_token.get_secret_value()
+    began_with = hashlib.sha256(configured.encode()).hexdigest()
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": _read_token(path, began_with) or configured,
+        "client_id": oauth.client_id,
+        "client_secret": oauth.client_secret.get_secret_value(),
+    }
+    content = server.ask("POST", TOKEN, data=form, refusals=_refusals()).content
+    try:
+        tokens = msgspec.json.decode(content, type=_Tokens)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    replace(path, msgspec.json.encode(_SavedToken(began_with, tokens.refresh_token)))
+    headers = {"Authorization": f"Bearer {tokens.access_token}"}
+    return Credentials(headers, max(0.0, tokens.expires_in - MARGIN_SECONDS))
 
-    def __init__(self, oauth: OAuth, path: Path) -> None:
-        self._oauth = oauth
-        self._path = path
 
-    def __call__(self, server: HttpClient) -> Credentials | None:
-        configured = self._oauth.refresh_token.get_secret_value()
-        began_with = hashlib.sha256(configured.encode()).hexdigest()
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": self._read(began_with) or configured,
-            "client_id": self._oauth.client_id,
-            "client_secret": self._oauth.client_secret.get_secret_value(),
-        }
-        content = server.ask("POST", TOKEN, data=form, refusals=_refusals()).content
-        try:
-            tokens = msgspec.json.decode(content, type=_Tokens)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        replace(self._path, msgspec.json.encode(_SavedToken(began_with, tokens.refresh_token)))
-        headers = {"Authorization": f"Bearer {tokens.access_token}"}
-        return Credentials(headers, max(0.0, tokens.expires_in - MARGIN_SECONDS))
-
-    def _read(self, began_with: str) -> str:
-        """Return the saved token if it descends from the configured one, otherwise an empty string."""
-        with suppress(FileNotFoundError, msgspec.DecodeError):
-            saved = msgspec.json.decode(self._path.read_bytes(), type=_SavedToken)
-            if saved.began_with == began_with:
-                return saved.refresh_token
-        return ""
+def _read_token(path: Path, began_with: str) -> str:
+    """Return the saved token if it descends from the configured one, otherwise an empty string."""
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        saved = msgspec.json.decode(path.read_bytes(), type=_SavedToken)
+        if saved.began_with == began_with:
+            return saved.refresh_token
+    return ""

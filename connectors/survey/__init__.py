@@ -2,7 +2,7 @@
 
 from connectors.sdk.contract import Connector
 from connectors.survey.config import SurveyConfig
-from connectors.survey.source import SurveySource
+from connectors.survey.mapping import SurveySource
 from models.locale import N_
 
 CONNECTOR = Connector(

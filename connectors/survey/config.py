@@ -14,7 +14,6 @@ from models.locale import _
 
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 Secret = Annotated[SecretStr, AfterValidator(check_secret)]
-MaybeSecret = Annotated[SecretStr | None, AfterValidator(check_secret)]
 
 
 class MessageTypeOptions(Options):
@@ -47,7 +46,7 @@ class SurveyConfig(SignedConfig):
     reference_secret: Secret
     """Secret of the references in survey links, in the format of `secret`. Only the sender of invitations and this connector may
     know it."""
-    previous_reference_secret: MaybeSecret = None
+    previous_reference_secret: Secret | None = None
     """Previous secret, whose references are still accepted."""
     sector: Sector = "general"
     """Sector of the key for ids that may be personal, and of events without a contact. A contact keeps its own sector."""

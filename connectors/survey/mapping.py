@@ -1,4 +1,4 @@
-"""Mapping of a survey tool's messages to events by configuration.
+"""Source of a survey tool's messages, and their mapping to events by configuration.
 
 Only the scores of an answer are read; its texts stay in the survey tool.
 """
@@ -10,6 +10,7 @@ from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
 from connectors.sdk.webhook.field_paths import Value, find_value, read_time, read_type, require_value, safe_contact_id
 from connectors.sdk.webhook.intake import Message
+from connectors.sdk.webhook.source import MappedSource
 from connectors.survey.config import MessageTypeOptions, SurveyConfig
 from connectors.survey.reference import ContactReferences
 from models.codec import UnusableRecord
@@ -69,6 +70,12 @@ class SurveyMapping:
             return self._references.read(str(reference))
         except ValueError:
             raise UnusableRecord(Reason.INVALID_FIELD, f"{kind.reference}: not a valid reference") from None
+
+
+class SurveySource(MappedSource):
+    """Messages signed with Standard Webhooks, mapped by configuration."""
+
+    mapping = SurveyMapping
 
 
 def _read_scores(kind: MessageTypeOptions, body: Any) -> list[tuple[FeedbackScale, int]]:

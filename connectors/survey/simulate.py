@@ -70,22 +70,14 @@ def write_invitation(native: str, at: datetime, reference: str) -> bytes:
 def write_response(native: str, at: datetime, answers: dict[str, Any]) -> bytes:
     """Return the body of an answer message; `answers` are by question id or hidden field."""
     data: dict[str, Any] = {
-        "contact": None,
-        "contactAttributes": None,
         "createdAt": _format_time(at),
         "data": answers,
-        "displayId": None,
-        "endingId": "endingId",
         "finished": True,
         "id": native,
         "language": "fr",
         "meta": {"url": f"https://enquetes.example.org/s/{SURVEY}", "userAgent": {"device": "mobile"}},
-        "singleUseId": None,
         "surveyId": SURVEY,
-        "tags": [],
-        "ttc": {"_total": 4948},
         "updatedAt": _format_time(at),
-        "variables": {},
     }
     body = {"webhookId": "clwebhook00accueil", "event": "responseFinished", "data": data}
     return json.dumps(body, ensure_ascii=False).encode()

@@ -2,7 +2,7 @@
 
 from connectors.sdk.contract import Connector
 from connectors.webhook.config import WebhookConfig
-from connectors.webhook.source import WebhookSource
+from connectors.webhook.mapping import WebhookSource
 from models.locale import N_
 
 CONNECTOR = Connector(

@@ -1,4 +1,4 @@
-"""Mapping of messages to events by configuration.
+"""Source of one sender's messages, and their mapping to events by configuration.
 
 Events contain only pseudonyms, ids, references, bounded times and numbers, and words from the configuration or the event types.
 Ids and references are hashed if they may be personal.
@@ -23,6 +23,7 @@ from connectors.sdk.webhook.field_paths import (
     safe_revision,
 )
 from connectors.sdk.webhook.intake import Message
+from connectors.sdk.webhook.source import MappedSource
 from connectors.webhook.config import MessageTypeOptions, WebhookConfig, channel_of, data_fields, is_enum, is_label
 from models.codec import UnusableRecord, decode
 from models.identities import IdentityKind, PseudonymKey, normalise
@@ -119,6 +120,12 @@ class WebhookMapping:
         if not REFERENCE.fullmatch(text):
             raise UnusableRecord(Reason.INVALID_FIELD, f"{path}: does not look like a reference")
         return reference_for(text, self._key)
+
+
+class WebhookSource(MappedSource):
+    """Messages signed with Standard Webhooks, mapped by configuration."""
+
+    mapping = WebhookMapping
 
 
 def _duration(seconds: float, path: str) -> float:

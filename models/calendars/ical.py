@@ -40,7 +40,7 @@ def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
     events = chain.from_iterable(calendar.events for calendar in calendars)
     zone = ZoneInfo(timezone)
     # Error messages identify an event by its position: a UID may contain personal data.
-    ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if not _is_cancelled(event))
+    ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if event.get("STATUS") != "CANCELLED")
     return tuple(chain.from_iterable(ranges))
 
 
@@ -91,10 +91,6 @@ def _event_error(nth: int, problem: str) -> CalendarError:
     return CalendarError(_("event {nth} {problem}", nth=nth, problem=problem))
 
 
-def _is_cancelled(event: icalendar.Event) -> bool:
-    return bool(event.get("STATUS") == "CANCELLED")
-
-
 def _days_of(event: icalendar.Event, zone: ZoneInfo, nth: int) -> Iterator[DateRange]:
     if recurring := [key for key in _RECURRING if key in event]:
         raise _event_error(
@@ -130,10 +126,7 @@ def _local(event: icalendar.Event, key: str, at: datetime, zone: ZoneInfo, nth: 
     if shown.second or shown.microsecond:
         raise _event_error(nth, _("has seconds"))
     if at.tzinfo and instant_of(zone, shown.date(), shown.hour * 60 + shown.minute) != round(at.timestamp()) * 1000:
-        raise _event_error(
-            nth,
-            _("means the second occurrence of the local time {shown}", shown=shown),
-        )
+        raise _event_error(nth, _("means the second occurrence of the local time {shown}", shown=shown))
     return shown
 
 
@@ -154,8 +147,7 @@ def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = No
         return DateRange.model_validate({"from": first, "to": last, "hours": hours})
     except ValidationError:
         raise _event_error(
-            nth,
-            _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR),
+            nth, _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR)
         ) from None
 
 

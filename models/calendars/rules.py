@@ -98,8 +98,7 @@ class DateRange(_Rules):
             return {"from": day, "to": day}
         if not isinstance(given, Mapping):
             raise validation_error(
-                "no_days",
-                _("must be a day such as 2026-12-24, or a table with on, or with from and to"),
+                "no_days", _("must be a day such as 2026-12-24, or a table with on, or with from and to")
             )
         if "on" not in given:
             return given
@@ -177,10 +176,7 @@ class CalendarRules(_Rules):
             raise validation_error("extra_without_hours", _("extra needs hours"))
         begins = [version.from_ for version in self.versions]
         if begins != sorted(set(begins)):
-            raise validation_error(
-                "versions_order",
-                _("versions must be in the order of their first days"),
-            )
+            raise validation_error("versions_order", _("versions must be in the order of their first days"))
         return self
 
 

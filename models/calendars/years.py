@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -79,14 +79,12 @@ def _ordinals(year: int) -> range:
 
 def _by_day(exceptions: Iterable[DateRange], year: int) -> dict[int, list[DateRange]]:
     found: dict[int, list[DateRange]] = {}
+    ordinals = _ordinals(year)
     for days in exceptions:
-        for ordinal in _common(days, _ordinals(year)):
+        first, end = max(days.from_.toordinal(), ordinals.start), min(days.to.toordinal() + 1, ordinals.stop)
+        for ordinal in range(first, end):
             found.setdefault(ordinal, []).append(days)
     return found
-
-
-def _common(days: DateRange, ordinals: range) -> Iterator[int]:
-    yield from range(max(days.from_.toordinal(), ordinals.start), min(days.to.toordinal() + 1, ordinals.stop))
 
 
 def _week_at(rules: CalendarRules, day: date) -> tuple[tuple[Span, ...], ...]:

@@ -94,10 +94,7 @@ class Audit:
         return await asyncio.wrap_future(self.submit(access))
 
     def prune(self) -> int:
-        """Delete files whose records are all older than `keep_days`, oldest first, and return their number.
-
-        If the newest file is one of them, a new file is begun before. Raises `AuditError`.
-        """
+        """Delete files whose records are all older than `keep_days`; return their number. Raises `AuditError`."""
         return self._writer.submit(self._prune_now).result()
 
     def close(self) -> None:
@@ -198,10 +195,7 @@ class Audit:
         return head
 
     def _current(self, head: Head) -> Head:
-        """Return the head, of a new file in a new month or at `file_bytes`.
-
-        Delete old files at the first call and with each new file.
-        """
+        """Return the head, of a new file in a new month or at `file_bytes`. Prune at the first call and with a new file."""
         if head.month != f"{self._clock():%Y-%m}" or head.size >= self._file_bytes:
             return self._prune(self._begin(head))
         return head if self._known else self._prune(head)
@@ -326,10 +320,7 @@ def _as_audit_errors(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[tuple[list[tuple[str, Iterable[bytes]]], bytes]]:
-    """Yield all files, opened, by name, and the content of the head's file, as they are between two writes.
-
-    Both are empty if `directory` does not exist. Open files stay readable after their deletion.
-    """
+    """Yield all files, opened, and the content of the head, as between two writes; both empty without a directory."""
     with ExitStack() as opened, _as_audit_errors(directory):
         if not directory.is_dir():
             yield [], b""

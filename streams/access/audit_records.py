@@ -1,13 +1,16 @@
 """Contents of an audit record: the access, its purpose and its result."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
 
 from models.identities import IdentityKind
 from models.revocation_reasons import RevocationReason
+from models.roles import Role
 from models.topics import Channel
 from streams.access.permissions import Operation
 
@@ -18,6 +21,7 @@ SUBJECT_PATTERN: Final = (
 """Regular expression, without anchors, of a pseudonym or a contact id."""
 CONCEALED: Final = "concealed"
 """Prefix, without its colon, of the keyed hash that replaces a typed name unknown to the timelines."""
+_SUBJECT: Final = re.compile(SUBJECT_PATTERN)
 _AUDIT_SUBJECT: Final = re.compile(
     rf"|{SUBJECT_PATTERN}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
 )
@@ -40,6 +44,19 @@ class Purpose(StrEnum):
     """Investigation of an incident."""
     ADMINISTRATION = "administration"
     """Administration of Accueil itself."""
+
+
+_SERVICE: Final = (Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY)
+PURPOSES: Final[Mapping[Role, tuple[Purpose, ...]]] = MappingProxyType(
+    {
+        Role.AGENT: _SERVICE,
+        Role.SUPERVISOR: (),
+        Role.DPO: (*_SERVICE, Purpose.RIGHTS, Purpose.SECURITY),
+        Role.OPERATOR: (),
+    }
+)
+"""Role → allowed purposes. Agents may not give `security`, because such accesses are hidden from the citizen
+(`streams.privacy.personal_data`). No token may give `administration`. Commands on the machine may give any purpose."""
 
 
 class Result(StrEnum):
@@ -89,9 +106,11 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("erasure is not the id of an erasure request")
 
 
-def is_audit_subject(text: str) -> bool:
-    """Return whether `text` may be the subject of a record.
+def is_subject(text: str) -> bool:
+    """Return whether `text` is a pseudonym or a contact id."""
+    return bool(_SUBJECT.fullmatch(text))
 
-    That is a pseudonym, a contact id, a concealed name, `token:…`, `erasure:…` or an empty string.
-    """
+
+def is_audit_subject(text: str) -> bool:
+    """Return whether `text` is a subject, a concealed name, `token:…`, `erasure:…` or empty."""
     return bool(_AUDIT_SUBJECT.fullmatch(text))

@@ -130,10 +130,7 @@ def read_record(line: bytes) -> dict[str, Any] | None:
 
 
 def claimed_position(line: bytes, after: ChainPosition) -> ChainPosition:
-    """Return the position that a line claims, so that the following lines can be checked even if this one is wrong.
-
-    A line that claims no sequence number gets the one that follows `after`.
-    """
+    """Return the position that a line claims, so that later lines can be checked; without a number, the one after `after`."""
     return ChainPosition(_claimed_sequence(line) or after.sequence + 1, line[_STATED].decode("latin-1"))
 
 

@@ -109,10 +109,7 @@ class Provider:
         return now - self._fetched_at > oldest_seconds and now - self._tried_at > KEY_REFETCH_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
-        """Return keys of at most this age; older ones while the provider is unavailable or was just asked.
-
-        Raises `TokensError` if none are younger than `OLDEST_SECONDS`.
-        """
+        """Return keys of at most this age, or older ones during an outage. Raise `TokensError` beyond `OLDEST_SECONDS`."""
         async with self._fetching:
             if self._is_due(oldest_seconds):
                 now = self._tried_at = self._clock()

@@ -97,10 +97,7 @@ class Tokens:
         thread would otherwise combine revoked tokens with a newer state."""
 
     def list(self) -> Sequence[Token]:
-        """Return all tokens, also expired and revoked ones, sorted by name; empty without the file.
-
-        The file is read only if it has changed. Raises `TokensError`.
-        """
+        """Return all tokens, also expired and revoked ones, sorted by name; empty without the file. Raises `TokensError`."""
         try:
             state = self._path.stat()
             version = (state.st_ino, state.st_mtime_ns, state.st_size)
@@ -119,10 +116,7 @@ class Tokens:
         return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
-        """Return the valid token that has `secret`, or None. At its first use on each day (UTC), write the day to the file.
-
-        Raises `TokensError`.
-        """
+        """Return the valid token that has `secret`, or None. Record its first use on each day (UTC). Raises `TokensError`."""
         token = find(self.list(), secret, milliseconds(now))
         today = now.astimezone(UTC).date().isoformat()
         if token is not None and token.used_on < today:
@@ -139,17 +133,11 @@ class Tokens:
         return True
 
     def rotate(self, name: str, sha256: str, expires_at: int) -> bool:
-        """Replace a token's secret, given as `digest` returns it, and its expiry (milliseconds since 1970).
-
-        Return False if no unrevoked token has this name. Raises `TokensError`.
-        """
+        """Replace the digest and expiry of a token; return False if no unrevoked token has this name. Raises `TokensError`."""
         return self._change(name, sha256=sha256, expires_at=expires_at)
 
     def revoke(self, name: str, now: int) -> bool:
-        """Revoke a token permanently at `now` (milliseconds since 1970); return False if no unrevoked token has this name.
-
-        Raises `TokensError`.
-        """
+        """Revoke a token permanently; return False if no unrevoked token has this name. Raises `TokensError`."""
         return self._change(name, revoked_at=now)
 
     def _change(self, name: str, **values: object) -> bool:

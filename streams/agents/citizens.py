@@ -13,7 +13,7 @@ import msgspec
 
 from models import topics
 from models.timestamps import milliseconds
-from streams.agents.codecs import load_counts
+from streams.agents.codecs import copy_figure, load_counts
 from streams.core.citizens import citizen as citizens
 from streams.core.citizens import citizen_facts, citizen_figures
 from streams.core.citizens.citizen import COUNTED_TYPES, Citizen, RecontactTerms
@@ -175,19 +175,11 @@ def _load_figure(key: CitizenFigureKey, value: bytes) -> Figure:
     return load_counts(value, CITIZENS, "figures of citizens")
 
 
-def _copy_figure(row: Figure) -> Figure:
-    return Figure([*row.counts], [*row.stocks], {**row.corrected})
-
-
 _CITIZENS: Final[Codec[bytes, Citizen]] = Codec(
     bytes, bytes, citizens.encode, lambda _, value: citizens.decode(value), copy
 )
 _FIGURES: Final[Codec[CitizenFigureKey, Figure]] = Codec(
-    citizen_figures.dump_key,
-    citizen_figures.load_key,
-    encode_figure,
-    _load_figure,
-    _copy_figure,
+    citizen_figures.dump_key, citizen_figures.load_key, encode_figure, _load_figure, copy_figure
 )
 _PROGRESS: Final[Codec[bytes, Progress]] = Codec(
     bytes,

@@ -80,7 +80,8 @@ def load_counts(value: bytes, figure_schema: FigureSchema, name: str) -> Figure:
     return row
 
 
-def _copy_figure(row: Figure) -> Figure:
+def copy_figure(row: Figure) -> Figure:
+    """Return a copy that can be changed without changing the original."""
     return Figure(
         [*row.counts],
         [*row.stocks],
@@ -105,10 +106,10 @@ CONTACTS: Final[Codec[bytes, Contact]] = Codec(
 )
 AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
 FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
-    _dump_figure_key, _load_figure_key, encode_figure, _load_figure, _copy_figure
+    _dump_figure_key, _load_figure_key, encode_figure, _load_figure, copy_figure
 )
 DAYS: Final[Codec[DayKey, Figure]] = Codec(
-    lambda key: day_key(*key), _load_day_key, encode_figure, _load_figure, _copy_figure
+    lambda key: day_key(*key), _load_day_key, encode_figure, _load_figure, copy_figure
 )
 PROGRESS: Final[Codec[bytes, Progress]] = Codec(
     bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress

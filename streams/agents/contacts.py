@@ -21,14 +21,14 @@ from models.timestamps import milliseconds
 from streams.agents import codecs
 from streams.agents.codecs import AGENT_PREFIX
 from streams.agents.figure_tables import LENGTHS, FigureTables
-from streams.agents.sla_tracker import History, SlaDelays, SlaTracker
+from streams.agents.sla_tracker import SlaDelays, SlaTracker
 from streams.core.citizens import reattribution
 from streams.core.contacts import agent, contact, row_expiry
 from streams.core.contacts.agent import AGENT_CHANGED, Agent
 from streams.core.contacts.contact import ERASED, Contact
 from streams.core.contacts.history_detection import HISTORY_AGE_MS, HistoryDetector
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import LIVE_CHANNELS, DroppedRows, RowRetention, assume_dropped, record_dropped
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.figure import BUCKET_SECONDS, PROGRESS_KEY, Dimensions, Progress
 from streams.core.figures.figure_counts import count_agent, count_contact, count_rings
@@ -96,7 +96,7 @@ class ContactJob:
         self._edit: Final = self._figures.edit
         self.figures, self.days = self._figures.rows, self._figures.days
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
-        self.waiting: Final = WaitingIndex[bytes]()
+        self.waiting: Final = WaitingIndex()
         self.sla_tracker: Final = SlaTracker(
             self.contacts, self._edit, policies, times.sla_delays, self._next_targets_time
         )
@@ -275,7 +275,7 @@ class ContactJob:
         self._figures.edit_ageless()
         self._count_changes(step)
         self._renew_clocks(step)
-        self.sla_tracker.check_deadlines(step, self._find_clear_at(step.now))
+        self.sla_tracker.check_deadlines(step, self._history)
         self._figures.set_oldest(self._oldest, self.waiting.ages)
         if has_started:
             self._drop_closed(step.now)
@@ -306,14 +306,6 @@ class ContactJob:
         progress = self._progress(now)
         progress.promised_at = max(now, progress.promised_at + 1)
         return progress.promised_at
-
-    def _find_clear_at(self, now: int) -> History:
-        read = self._history.channels(now)
-
-        def clear_at(key: bytes, row: Contact, *, is_late: bool) -> int | None:
-            return self._history.clear_at(now, source_of(key.decode()), row.channel, read, is_late=is_late)
-
-        return clear_at
 
     def _drop_closed(self, now: int) -> None:
         """Delete expired rows of contacts; check some rows per tick."""

@@ -66,9 +66,7 @@ class FigureTables:
         self._edited.old.clear()
 
     def set_oldest(
-        self,
-        oldest: Callable[[Dimensions], int | None],
-        ages: Callable[[Dimensions], dict[int, int]],
+        self, oldest: Callable[[Dimensions], int | None], ages: Callable[[Dimensions], dict[int, int]]
     ) -> None:
         """Set `oldest_waiting_at` of each changed total row, and `open_since` of each changed total row of cases."""
         for start, dimensions in self.rows.before:

@@ -4,18 +4,21 @@
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from functools import partial
+from typing import Final, NamedTuple
 
 from models import topics
+from models.ids import source_of
 from models.policies import Policies
 from streams.core.contacts.contact import Contact
+from streams.core.contacts.history_detection import HistoryDetector
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_counts import EditFigure, count_clocks, count_contact
 from streams.core.sla import events
 from streams.core.sla import open_targets as targets
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import ClockChange, advance, advance_time
-from streams.core.sla.clock_intervals import EndedIntervals, clock_intervals
+from streams.core.sla.clock_intervals import clock_intervals, has_ended
 from streams.core.sla.deadlines import DeadlineIndex
 from streams.core.sla.open_targets import open_targets
 from streams.core.sla.renewal import Renewal, renew
@@ -39,16 +42,9 @@ class SlaDelays(NamedTuple):
     """Time without reports after the worker's start or an outage, counted from the first tick.
 
     If a contact's last event came late, the time counts from the processing of this event, if that is later. While a source
-    reads its history, `History` gives the end of the wait instead."""
+    reads its history, `HistoryDetector.clear_at` gives the end of the wait instead."""
     news: int = 90_000
     """Delay for letters, e-mails and forms, whose sources are polled about once a minute."""
-
-
-class History(Protocol):
-    """Function that says whether a contact's source is reading its history."""
-
-    def __call__(self, key: bytes, row: Contact, *, is_late: bool) -> int | None:
-        """Return the time until which the contact's clocks must wait, in milliseconds since 1970; None without a history."""
 
 
 class SlaTracker:
@@ -106,7 +102,7 @@ class SlaTracker:
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of `after`, a row that this step changed, count them, and report the changes that its events cause."""
-        had_ended = EndedIntervals(before)
+        had_ended = partial(has_ended, before)
         clocks, news = advance(
             after.clocks, clock_intervals(after), self._policies, step.now, after.last_own_event_at, had_ended=had_ended
         )
@@ -130,7 +126,7 @@ class SlaTracker:
                 self._send_open_targets(key, row, step)
         return self._renewal.fingerprint
 
-    def check_deadlines(self, step: Step, history: History) -> None:
+    def check_deadlines(self, step: Step, history: HistoryDetector) -> None:
         """Report deadlines that have passed, and targets that became at risk, once earlier events would have arrived.
 
         Checks at most `CHECKED_PER_TICK` contacts, and postpones those for which such events may still arrive.
@@ -139,11 +135,12 @@ class SlaTracker:
         if abs(now - self._ticked_at) >= LATE_MS:
             self._ticking_since = now
         self._ticked_at = now
+        channels = history.channels(now)
         for key in self._deadlines.due(step.as_of, rows, CHECKED_PER_TICK):
             before = rows[key]
             lag = self._lag(before)
             is_late = before.touched_at - before.last_own_event_at > max(lag, LATE_MS)
-            clear_at = history(key, before, is_late=is_late)
+            clear_at = history.clear_at(now, source_of(key.decode()), before.channel, channels, is_late=is_late)
             if clear_at is None:
                 # After an outage the source may still be catching up, and after a late event the next one may follow soon.
                 since = max(self._ticking_since, before.touched_at) if is_late else self._ticking_since

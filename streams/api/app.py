@@ -15,14 +15,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
 
-from streams.api import erasure, export, links, lookup, me
+from streams.api import links, lookup, me, privacy_requests
 from streams.api.auth import Api
 from streams.api.middleware import AuthMiddleware
 from streams.api.page import add_page
 from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of, problem_for_status
 from streams.api.schemas import Body
 
-ROUTERS: Final = (lookup.router, links.router, export.router, erasure.router, me.router)
+ROUTERS: Final = (lookup.router, links.router, privacy_requests.router, me.router)
 """Routers of the API, one per module."""
 BEARER: Final = HTTPBearer(
     auto_error=False, description="A token of `accueil tokens add`, or one of the OpenID provider's."

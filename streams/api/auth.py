@@ -27,10 +27,9 @@ from models.identities import IdentityKind, PseudonymKey
 from models.revocation_reasons import RevocationReason
 from models.timestamps import milliseconds
 from streams.access.audit import Audit, AuditError
-from streams.access.audit_records import Access, Purpose, Result
+from streams.access.audit_records import PURPOSES, Access, Purpose, Result
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal
 from streams.access.permissions import CITIZEN_OPERATIONS, READ_OPERATIONS, Operation
-from streams.access.purposes import PURPOSES
 from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.metrics import AccessMetrics
 from streams.api.problems import TITLES, Problem, ProblemBody
@@ -89,10 +88,7 @@ class AuditContext:
         self.across = reason
 
     def authorize_sectors(self, sectors: Iterable[str]) -> None:
-        """Call `authorize_sector` for each sector of a known subject, and set `is_known`. Raise `Forbidden`.
-
-        The last sector stays in the audit record. Without sectors, nothing changes.
-        """
+        """Call `authorize_sector` for each sector of a known subject, and set `is_known`. The last one is recorded."""
         for sector in sectors:
             self.is_known = True
             self.authorize_sector(sector)
@@ -153,10 +149,7 @@ class Api:
         self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
-        """Return the valid token with this secret, or None. Record an own token's first use on each day.
-
-        Raises `Problem` (`tokens`) if the tokens or the provider's keys are unavailable.
-        """
+        """Return the valid token with this secret, or None; record its first use of the day. Raise `Problem` (`tokens`)."""
         now = datetime.now(UTC)
         try:
             if self._provider is not None and secret.count(".") == JWT_DOTS:
@@ -170,10 +163,7 @@ class Api:
         return token
 
     async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
-        """Run `act` in a thread, by default at most `api.threads` at a time, and return its result.
-
-        Raises `Problem` (`database`) if `act` raises `Unavailable`.
-        """
+        """Return the result of `act`, run in a thread with a limit. Raise `Problem` (`database`) if it raises `Unavailable`."""
         try:
             return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
@@ -202,10 +192,7 @@ class Api:
         return (self._keys / f"{sector}.key").exists()
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
-        """Return the pseudonym of a normalised value in `sector`.
-
-        Raises `Problem`: `invalid` if the sector has no key, `keys` if its key is unusable.
-        """
+        """Return the pseudonym of a normalised value. Raise `Problem`: no key (`invalid`) or an unusable one (`keys`)."""
         if sector not in self._known_keys:
             if not self.has_key(sector):  # a new key would match no stored pseudonym
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
@@ -264,10 +251,7 @@ class AuthenticatedClient:
         )
 
     async def open(self, operation: Operation, subject_id: str = "") -> Timeline:
-        """Return the timelines, opened for a privacy request of an `ExclusiveClient` and closed after its answer.
-
-        Raises `Problem`, which is recorded: the role does not allow the operation, or the database is unavailable.
-        """
+        """Return the timelines, closed after the answer. Record a refusal or an unavailable database, and raise `Problem`."""
         problem = self._refuse(operation, Purpose.RIGHTS)
         if problem is None:
             try:

@@ -52,10 +52,6 @@ async def _change(
     change: Callable[[Timeline, Link], bool],
     ground: RevocationReason | Literal[""] = "",
 ) -> None:
-    """Record the operation for both identities, revoke or restore the link with `change`, and record the result.
-
-    Raises `Problem`, also if `change` returns False: there was nothing to change.
-    """
 
     def find(snapshot: TimelineSnapshot, audit_context: AuditContext) -> AuditContext | None:
         audit_context.ground = ground

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from models.identities import normalise
 from models.timestamps import to_datetime
+from streams.access.audit_records import is_subject
 from streams.access.permissions import Operation
 from streams.api import cursors
 from streams.api.auth import (
@@ -21,7 +22,6 @@ from streams.api.auth import (
 )
 from streams.api.problems import Problem
 from streams.api.schemas import (
-    SUBJECT_REGEX,
     ContactTimeline,
     Identity,
     LinkReason,
@@ -55,7 +55,7 @@ async def look_up(body: LookUp, client: CurrentClient) -> Any:
     """Find a citizen by a telephone number, address or reference. Return the latest page and the state of the contacts."""
     kind = body.kind.identity
     normalised = normalise(kind, body.value, client.api.settings.api.region) if kind else body.value
-    if normalised is None or (kind is None and not SUBJECT_REGEX.fullmatch(normalised)):
+    if normalised is None or (kind is None and not is_subject(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, subject_id = body.sector or next(iter(client.token.sectors), ""), normalised if kind is None else ""
     if kind is not None and sector in client.token.sectors:
@@ -193,10 +193,7 @@ def _read(
 def _summarise(
     rows: Sequence[Mapping[str, Any]], snapshot: TimelineSnapshot, client: AuthenticatedClient, sectors: Sequence[str]
 ) -> Iterable[Summary]:
-    """Summarise the contacts of `rows`, with the SLA targets that the client may see.
-
-    Contacts that are now with a service that it may not see count as passed on.
-    """
+    """Summarise the contacts of `rows`. Those that are now with a service that the client may not see count as passed on."""
 
     def find_targets(contacts: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
         found = snapshot.find_sla_targets(contacts, sectors)
@@ -210,7 +207,7 @@ def _summarise(
         now = snapshot.find_services_now(contacts, sectors)
         return {contact for contact, service in now.items() if not client.sees(service)}
 
-    return summarise(rows, _now(), find_targets, find_passed_on)
+    return summarise(rows, int(time.time() * 1000), find_targets, find_passed_on)
 
 
 def _sees_contact(snapshot: TimelineSnapshot, client: AuthenticatedClient, contact: str) -> bool:
@@ -252,7 +249,3 @@ def _services(client: AuthenticatedClient) -> Sequence[str]:
     """Return the services that limit the client's reads; empty without a limit, or if others are shown in outline."""
     is_hidden = client.api.settings.api.other_services is OtherServices.HIDDEN
     return client.token.services if is_hidden else ()
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from models.locale import LANGUAGES
 from models.revocation_reasons import RevocationReason
+from streams.access.audit_records import PURPOSES
 from streams.access.permissions import PERMISSIONS
-from streams.access.purposes import PURPOSES
 from streams.api.auth import CurrentClient, json_response, responses
 from streams.api.middleware import OPERATIONS_BY_PATH
 from streams.api.schemas import LookUpKind, Me, SectorPair

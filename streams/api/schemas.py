@@ -3,7 +3,6 @@
 Pydantic validates requests. Responses are built by this package and checked by static types only.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +23,6 @@ from streams.core.sla.open_targets import TargetStatus
 from streams.core.timeline.case_summary import Summary
 from streams.timeline.links import LinkRecord
 
-SUBJECT_REGEX: Final = re.compile(SUBJECT_PATTERN)
 LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 

@@ -99,7 +99,8 @@ def run(settings: Settings) -> None:
 @pass_running_settings
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, purpose: str | None, limit: int) -> None:
     """Find the entries, record the access, then print: nothing is shown before the access is recorded."""
-    check_subject(name or "")
+    if name:
+        check_subject(name)
     audited_sector = "" if name else choose_sector(settings, sector)
     require_timelines(settings)
     subject_id = name or prompt_pseudonym(settings, IdentityKind(kind), audited_sector)

@@ -13,15 +13,13 @@ import ssl
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiokafka.producer.sender
 import faust
 from aiokafka.conn import create_conn
-from aiokafka.errors import (
-    KafkaError,
-)
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
@@ -30,8 +28,8 @@ from streams.engine.batch import Batch
 from streams.engine.job import Job
 from streams.engine.options import Options
 from streams.engine.partition_task import PartitionTask
-from streams.engine.timeouts import wait_for_event
-from streams.engine.worker import EX_FAILED, EX_FINAL, Worker
+from streams.engine.producer import TRANSACTION_TIMEOUT_SECONDS
+from streams.engine.worker import EX_FAILED, EX_FINAL, Worker, wait_for_event
 from streams.kafka.embedded_broker import is_listening
 
 if TYPE_CHECKING:
@@ -47,6 +45,8 @@ ANSWER_MS: Final = 3000
 """Longest wait for a broker's answer at startup, in milliseconds."""
 LATE_BEATS: Final = 5
 """The check of the delivery is skipped after a late heartbeat, except after every fifth consecutive late one."""
+FETCH_BYTES: Final = 2 << 20
+"""Maximum size of one fetch of one partition, in compressed bytes."""
 EXIT_TIMEOUT_SECONDS: Final = 30
 """Longest time for the stack dump of a process without progress; the kernel then kills it."""
 GC_THRESHOLDS: Final = (100_000, 20, 50)
@@ -58,8 +58,8 @@ LATE_SECONDS: Final = 1.5
 class Engine(Worker):
     """One worker process: its partition tasks and its watchdog."""
 
-    def __init__(self, job: Job, options: Options, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(job, options, clock)
+    def __init__(self, job: Job, options: Options) -> None:
+        super().__init__(job, options)
         self.partition_tasks: dict[int, PartitionTask] = {}
         self._sources = frozenset(job.sources)
         self._parked: dict[int, PartitionTask] = {}
@@ -241,12 +241,12 @@ def build_app(engine: Engine) -> faust.App:
         consumer_auto_offset_reset="none",  # the partition tasks seek; a missing offset must raise, not skip records
         broker_max_poll_interval=1e9,  # a spare worker never polls, and must stay in the group
         broker_max_poll_records=options.max_records,
-        consumer_max_fetch_size=options.fetch_bytes,
+        consumer_max_fetch_size=FETCH_BYTES,
         consumer_group_instance_id=options.instance_id,
         broker_session_timeout=options.session_timeout_seconds,
         broker_heartbeat_interval=options.session_timeout_seconds / 5,
         broker_request_timeout=max(30.0, options.session_timeout_seconds * 2),
-        broker_rebalance_timeout=max(60.0, options.transaction_timeout_seconds * 1.5),
+        broker_rebalance_timeout=max(60.0, TRANSACTION_TIMEOUT_SECONDS * 1.5),
         stream_buffer_maxsize=64,
         worker_redirect_stdouts=False,
     )
@@ -319,15 +319,11 @@ def wait_for_rights(engine: Engine, signals: Sequence[int] = ()) -> bool:
 
 
 def _required_rights(job: Job) -> "RequiredRights":
-    """Return the rights that the engine needs to run `job`."""
     from streams.kafka.authorization import READ, WRITE, RequiredRights  # noqa: PLC0415 - imports kafka-python
 
     topics: defaultdict[str, set[str]] = defaultdict(set)
-    for operations, names in (
-        (READ, job.sources),
-        (READ | WRITE, job.states),
-        (WRITE, [*job.outputs, job.dead_letters]),
-    ):
+    needed = (READ, job.sources), (READ | WRITE, job.states), (WRITE, [*job.outputs, job.dead_letters])
+    for operations, names in needed:
         for name in names:
             topics[name] |= operations
     return RequiredRights(topics, group=job.name, transactional_ids=job.name)
@@ -381,10 +377,8 @@ def run(engine: Engine) -> int:
     Returns `EX_FINAL` if Kafka refuses the login.
     """
     signals: list[int] = []
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # asyncio and Faust may swallow an exception of a handler during startup
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Not an exception: asyncio and Faust may swallow one of a handler during startup.
         signal.signal(number, lambda number, _: signals.append(number))
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine, signals)

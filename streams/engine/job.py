@@ -191,6 +191,15 @@ class PartitionJob(Protocol):
         """
 
 
+def roll_back(job: PartitionJob) -> None:
+    """Undo a step: restore the rows of `job` and the data derived from them."""
+    for table in job.tables:
+        table.roll_back()
+    job.undo()
+    for table in job.tables:
+        table.commit()
+
+
 @runtime_checkable
 class ChecksPositions(Protocol):
     """A `PartitionJob` that also writes to a database, which stores its own position in the source topics."""

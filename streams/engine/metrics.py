@@ -57,9 +57,7 @@ ACTIVE_PARTITIONS: Final = Gauge(
     "pipeline_active_partitions", "Partition numbers that this process has recovered and processes", registry=REGISTRY
 )
 LAG: Final = Gauge(
-    "pipeline_consumer_lag_records",
-    "Known records of the sources that no step has committed yet",
-    registry=REGISTRY,
+    "pipeline_consumer_lag_records", "Known records of the sources that no step has committed yet", registry=REGISTRY
 )
 
 

@@ -26,9 +26,6 @@ class Options:
 
     For jobs that write to a database: each fold has a fixed cost, and a step takes seconds. Another partition's transaction must
     not stay open for that time."""
-    fetch_bytes: int = 2 << 20
-    """Maximum size of one fetch of one partition, in compressed bytes."""
-    transaction_timeout_seconds: float = 60.0
     session_timeout_seconds: float = 15.0
     no_progress_seconds: float = 180.0
     """Time without progress after which the process exits. Watched are the event loop, the fetcher, and partition tasks that have
@@ -41,8 +38,6 @@ class Options:
     """Continue after records that retention deleted before they were processed, instead of refusing to start."""
     instance_id: str | None = None
     """Id for static group membership: a worker that restarts within the session timeout keeps its partitions."""
-    compression: str | None = "zstd"
-    """Compression of written batches. aiokafka's lz4 uses the slowest level and takes five times as long as zstd."""
     directory: Path = Path(tempfile.gettempdir())
     """Data directory that Faust requires; nothing is stored there."""
     client: Mapping[str, Any] = field(default_factory=dict)

@@ -19,19 +19,11 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach_checkpoint
-from streams.engine.job import (
-    Busy,
-    ChecksPositions,
-    KeyValue,
-    PartitionJob,
-    Step,
-    Unavailable,
-)
+from streams.engine.job import Busy, ChecksPositions, KeyValue, PartitionJob, Step, Unavailable, roll_back
 from streams.engine.partition_start import OFFSETS_KEY, Recovery, encode_offsets
-from streams.engine.producer import StepProducer
+from streams.engine.producer import TRANSACTION_TIMEOUT_SECONDS, StepProducer
 from streams.engine.schedule import StepSchedule, TickSchedule, halve
-from streams.engine.timeouts import wait_for_event
-from streams.engine.worker import Worker
+from streams.engine.worker import Worker, wait_for_event
 from streams.kafka.record import Record
 
 MAX_ROW_BYTES: Final = 500_000
@@ -158,20 +150,15 @@ class PartitionTask:
     # -------------------------------------------------------------------------------------------------------- recovery
     async def _open(self) -> None:
         started = time.monotonic()
-        options = self._worker.options
+        client = self._worker.options.connection
         # From here on the previous owner is fenced and its transaction is completed or aborted, so the reads below are final.
-        self._producer = StepProducer(
-            f"{self._worker.job.name}-{self.number}",
-            timeout_seconds=options.transaction_timeout_seconds,
-            compression=options.compression,
-            client=options.connection,
-        )
+        self._producer = StepProducer(f"{self._worker.job.name}-{self.number}", client)
         await self._producer.start()
         await self._worker.load_partition_count(self._producer)
         reach_checkpoint("fenced")
         warm, job = self.recovered, self._worker.job
         replayed = await self._recovery.read(
-            self.number, job.sources, job.states, self.job.tables, options.connection, self._show_progress
+            self.number, job.sources, job.states, self.job.tables, client, self._show_progress
         )
         self.job.restore()
         reach_checkpoint("replayed")
@@ -297,7 +284,7 @@ class PartitionTask:
 
     async def _pause_busy(self) -> None:
         """Roll the step back and pause, so that the event loop runs."""
-        self._roll_back()
+        roll_back(self.job)
         if not self._closing:
             await asyncio.sleep(BUSY_SECONDS)
         self.stepped_at = time.monotonic()  # counts as progress: a restarted process would have to wait too
@@ -316,7 +303,7 @@ class PartitionTask:
         except (MemoryError, Unavailable):
             raise  # not caused by a record
         except Exception as error:  # noqa: BLE001 - any other exception of a fold is a defect of the job
-            self._roll_back()
+            roll_back(self.job)
             if sum(len(batch.records) for batch in batches) > 1:
                 for half in halve(batches):
                     await self._step(half)
@@ -352,7 +339,7 @@ class PartitionTask:
         except Busy:
             await self._pause_busy()
         except Exception as error:  # noqa: BLE001 - any other exception of a tick is a defect of the job
-            self._roll_back()
+            roll_back(self.job)
             self._worker.note_tick_error(error)
             self._ticks.fail(time.monotonic())
             return
@@ -386,16 +373,9 @@ class PartitionTask:
                     raise ValueError(f"a row of {topic} has the key reserved for the offsets")
         return writes
 
-    def _roll_back(self) -> None:
-        for table in self.job.tables:
-            table.roll_back()
-        self.job.undo()
-        for table in self.job.tables:
-            table.commit()
-
     async def _commit(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[KeyValue]]) -> None:
         started = time.perf_counter()
-        async with asyncio.timeout(self._worker.options.transaction_timeout_seconds):
+        async with asyncio.timeout(TRANSACTION_TIMEOUT_SECONDS):
             await self._transact(step, batches, writes)
         for table in self.job.tables:
             table.commit()

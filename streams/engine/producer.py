@@ -14,6 +14,9 @@ from streams.engine.checkpoints import reach_checkpoint
 from streams.engine.job import KeyValue
 from streams.kafka.record import Header
 
+COMPRESSION: Final = "zstd"
+"""Compression of written batches. aiokafka's lz4 uses the slowest level and takes five times as long."""
+TRANSACTION_TIMEOUT_SECONDS: Final = 60.0
 MAX_BATCH_BYTES: Final = 900_000
 """Maximum size of a batch in bytes, below the broker's default limit of 1 MB."""
 _NO_HEADERS: Final[list[Header]] = []  # a list, not a tuple: aiokafka's C builder accepts nothing else
@@ -26,16 +29,14 @@ class StepProducer:
     unknown, and the process must exit.
     """
 
-    def __init__(
-        self, transactional_id: str, *, timeout_seconds: float, compression: str | None, client: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, transactional_id: str, client: Mapping[str, Any]) -> None:
         self._producer = aiokafka.AIOKafkaProducer(
             client_id=transactional_id,
             transactional_id=transactional_id,
             acks="all",
-            compression_type=compression,
+            compression_type=COMPRESSION,
             max_batch_size=MAX_BATCH_BYTES,
-            transaction_timeout_ms=int(timeout_seconds * 1000) + 5000,
+            transaction_timeout_ms=int(TRANSACTION_TIMEOUT_SECONDS * 1000) + 5000,
             request_timeout_ms=10_000,
             retry_backoff_ms=20,
             **client,

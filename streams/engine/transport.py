@@ -57,7 +57,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         batches = {}
         for topic, partition in active_partitions:
             tp = TopicPartition(topic, partition)  # Faust uses its own type
-            position = self._position(consumer, tp)  # without an await since the fetch, so it follows these records
+            state = self._state(tp)
+            position = state and state._position  # without an await since the fetch, so it follows these records
             start = self.cursors.get(tp)
             records = fetched.get(tp, [])
             if position is None or (not records and (start is None or position <= start)):
@@ -68,14 +69,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self.cursors[tp] = position
         return batches
 
-    @staticmethod
-    def _position(consumer: Any, tp: TopicPartition) -> int | None:
-        """Return the offset of the next fetch of a partition; None without one, or if the partition was revoked."""
+    def _state(self, tp: TopicPartition) -> Any:
+        """Return aiokafka's state of an assigned partition, else None."""
         try:
-            state = consumer._subscription.subscription.assignment.state_value(tp)
+            return self._consumer._subscription.subscription.assignment.state_value(tp)
         except (KeyError, AttributeError):
             return None
-        return None if state is None else state._position
 
     async def seek_to_committed(self) -> dict[TopicPartition, int]:
         """Do nothing. Faust calls this after every rebalance, which would undo the seeks of the partition tasks."""
@@ -111,11 +110,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         Callable from any thread.
         """
-        consumer = self._consumer
-        try:
-            state = consumer._subscription.subscription.assignment.state_value(tp)
-        except (KeyError, AttributeError):
-            return None
+        state = self._state(tp)
         return None if state is None else state.lso
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ REFUSALS: Final = (
 class Worker:
     """State and services that the partition tasks of a worker process share."""
 
-    def __init__(self, job: Job, options: Options, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, job: Job, options: Options) -> None:
         self.job: Final = job
         self.options: Final = options
         self.log: Final = structlog.get_logger("engine")
@@ -68,14 +68,13 @@ class Worker:
             asyncio.Lock() if options.serialize_steps else nullcontext()
         )
         """Lock held during each step and each tick with `Options.serialize_steps`; without effect otherwise."""
-        self._clock = clock
         self._internal_errors: deque[float] = deque(maxlen=options.internal_errors + 1)
         """Times of the latest internal errors, on the monotonic clock."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970."""
-        return int(self._clock() * 1000)
+        return int(time.time() * 1000)
 
     def route(self, pairs: Sequence[KeyValue]) -> Mapping[int, list[KeyValue]]:
         """Return the records grouped by the partition of their key."""
@@ -146,6 +145,18 @@ class Worker:
 
         task.add_done_callback(done)
         return task
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float) -> None:
+    """Return once `event` is set, or after `seconds`; the timeout sets the event too.
+
+    `asyncio.timeout` leaves a cycle of exception, frame and future at each timeout: much garbage at twenty calls a second.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, event.set)
+    try:
+        await event.wait()
+    finally:
+        timer.cancel()
 
 
 def _describe(error: BaseException) -> str:

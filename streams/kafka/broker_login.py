@@ -47,7 +47,7 @@ def ensure_password(path: Path) -> str:
             _(
                 "{path} can be read by other accounts: remove it and start again, which creates a new password",
                 path=path,
-            ),
+            )
         )
     password = path.read_text(encoding="utf-8").strip()
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", password):
@@ -56,7 +56,7 @@ def ensure_password(path: Path) -> str:
                 "{path} contains no password (at least 16 letters or digits): remove it and start again, "
                 "which creates one",
                 path=path,
-            ),
+            )
         )
     return password
 

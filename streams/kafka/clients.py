@@ -10,14 +10,9 @@ from typing import Any
 from kafka.net.compat import KafkaNetClient
 
 
-def make_client(kind: Any, config: Mapping[str, Any]) -> Any:
-    """Return a client of the class `kind`. Raises the error of its constructor, after its resources are released."""
-    return _make(kind, config, [])
-
-
 @contextmanager
 def open_client(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
-    """Open a client for the duration of a `with` block."""
+    """Open a client of the class `kind` for a `with` block. Raises its constructor's error after releasing all resources."""
     inner: list[KafkaNetClient] = []
     try:
         with closing(_make(kind, config, inner)) as client:

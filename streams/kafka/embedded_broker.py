@@ -195,9 +195,7 @@ class EmbeddedKafka:
             with self._output.open("ab") as output:
                 tool = _start([*self._java(), FAST_START_OPTION, f"@{arguments}"], output)
                 if tool.wait():
-                    raise BrokerUnusableError(
-                        _("Kafka could not format its storage, see {name}", name=output.name),
-                    )
+                    raise BrokerUnusableError(_("Kafka could not format its storage, see {name}", name=output.name))
         finally:
             arguments.unlink(missing_ok=True)
         self._record_password()
@@ -232,9 +230,7 @@ class EmbeddedKafka:
             if not self._is_ours():  # another process on that port would receive the salted password
                 raise BrokerError(_("another process listens on port {port}", port=self.port))
             if error := set_password(self.bootstrap, self._password, login):
-                raise BrokerError(
-                    _("the broker's password could not be set: {error}", error=error),
-                )
+                raise BrokerError(_("the broker's password could not be set: {error}", error=error))
         finally:
             self.stop()
             self.port = port
@@ -302,7 +298,7 @@ class EmbeddedKafka:
                     directory=self.directory,
                     jvm_options=JVM_OPTIONS,
                     java_tmp=JAVA_TMP,
-                ),
+                )
             )
         own = self.directory / "tmp"
         shutil.rmtree(own, ignore_errors=True)  # a killed broker leaves its libraries behind
@@ -341,7 +337,7 @@ class EmbeddedKafka:
                         "Kafka ended with code {returncode} while starting, see {latest_log}",
                         returncode=process.returncode,
                         latest_log=self.latest_log,
-                    ),
+                    )
                 )
             if is_listening(self.bootstrap):
                 return
@@ -358,11 +354,7 @@ class EmbeddedKafka:
                 )
         self.stop(signal.SIGKILL)
         raise BrokerError(
-            _(
-                "Kafka was not ready after {now:.0f} s, see {latest_log}",
-                now=now - began_at,
-                latest_log=self.latest_log,
-            ),
+            _("Kafka was not ready after {now:.0f} s, see {latest_log}", now=now - began_at, latest_log=self.latest_log)
         )
 
 

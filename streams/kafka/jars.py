@@ -16,10 +16,7 @@ from models.locale import _
 
 KAFKA_VERSION: Final = "4.2.2"
 # Resolved separately: the parent POM of log4j names versions of kafka-clients, jackson and zstd-jni, which would take precedence.
-ENDPOINTS: Final = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",
-)
+ENDPOINTS: Final = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5")
 UNUSED: Final = frozenset(
     {
         "caffeine",  # tiered storage
@@ -83,7 +80,7 @@ def find_jars(progress: Progress) -> list[Path]:
             _(
                 "downloading Apache Kafka {kafka_version} (about 37 MB, the first time only)",
                 kafka_version=KAFKA_VERSION,
-            ),
+            )
         )
         try:
             store.mkdir(parents=True, exist_ok=True)
@@ -99,7 +96,7 @@ def find_jars(progress: Progress) -> list[Path]:
                     "Apache Kafka could not be downloaded from a Maven repository: {error} (without access to "
                     "the internet: see README, Try it)",
                     error=error,
-                ),
+                )
             ) from error
     return [store / jar.name for jar in locked]
 
@@ -117,7 +114,7 @@ def _fetch(jar: Jar, maven: Any, store: Path) -> None:
                 name=jar.name,
                 sha256=sha256,
                 sha256_2=jar.sha256,
-            ),
+            )
         )
     new = store / f"{jar.name}.{os.getpid()}"
     shutil.copyfile(found, new)

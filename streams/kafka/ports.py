@@ -5,15 +5,17 @@ import errno
 import secrets
 import socket
 import sys
+from collections import deque
 from typing import Final
 
 PORTS: Final = range(20_000, 32_000)
 """Allocated ports, below the default range of ephemeral ports."""
 TRIES: Final = 100
-_allocated: Final[dict[int, socket.socket | None]] = {}
-"""Allocated ports, with the socket that keeps other processes from allocating the same port before it is listened on."""
 CLAIMS: Final = 32
-"""Maximum number of sockets kept open in `_allocated`; the oldest ones are closed."""
+"""Maximum number of claims of this process; the oldest ones are given up."""
+_allocated: Final = set[int]()
+_claims: Final = deque[socket.socket]()
+"""Sockets that keep other processes from allocating the same ports before they are listened on."""
 
 
 def free_port() -> int:
@@ -32,6 +34,7 @@ def free_port() -> int:
             error = bind_error
         else:
             if port not in _allocated and _claim(port):
+                _allocated.add(port)
                 return port
     raise error
 
@@ -42,7 +45,6 @@ def _claim(port: int) -> bool:
     The claim is an abstract Unix socket, which Linux removes when the process ends. On other systems, two processes may
     allocate the same port.
     """
-    claim = None
     if sys.platform == "linux":
         claim = socket.socket(socket.AF_UNIX)
         try:
@@ -50,20 +52,12 @@ def _claim(port: int) -> bool:
         except OSError:
             claim.close()
             return False
-    _allocated[port] = claim
-    claimed = [number for number, held in _allocated.items() if held]
-    for number in claimed[:-CLAIMS]:
-        _release(number)
+        _claims.append(claim)
+        _release_claims(CLAIMS)
     return True
 
 
-def _release(port: int) -> None:
-    if claim := _allocated[port]:
-        claim.close()
-        _allocated[port] = None
-
-
 @atexit.register
-def _release_all() -> None:
-    for port in _allocated:
-        _release(port)
+def _release_claims(left: int = 0) -> None:
+    while len(_claims) > left:
+        _claims.popleft().close()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFailedError
 
 from models.locale import _
-from streams.kafka.clients import make_client
+from streams.kafka.clients import open_client
 
 TOPIC_ALREADY_EXISTS: Final = 36
 MIN_INSYNC: Final = "min.insync.replicas"
@@ -59,25 +60,23 @@ def apply_specs(
     other failures.
     """
     wanted = {spec.name: spec for spec in specs}
-    admin = _connect(bootstrap, timeout_seconds, client)
-    try:
-        changes = _create(admin, wanted, dry_run=dry_run)
-        _refuse_other_partitions(admin, wanted)
-        changes += _replicate(admin, wanted, timeout_seconds, dry_run=dry_run)
-        return changes + _configure(admin, wanted, dry_run=dry_run)
-    except AuthorizationError as error:
-        raise _missing_rights(str(error)) from None
-    finally:
-        admin.close()
+    with ExitStack() as stack:
+        admin = _connect(stack, bootstrap, timeout_seconds, client)
+        try:
+            changes = _create(admin, wanted, dry_run=dry_run)
+            _refuse_other_partitions(admin, wanted)
+            changes += _replicate(admin, wanted, timeout_seconds, dry_run=dry_run)
+            return changes + _configure(admin, wanted, dry_run=dry_run)
+        except AuthorizationError as error:
+            raise _missing_rights(str(error)) from None
 
 
-def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> Any:
+def _connect(stack: ExitStack, bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> Any:
+    config = {"bootstrap_servers": bootstrap, "client_id": "accueil-topics", **client}
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            return make_client(
-                KafkaAdminClient, {"bootstrap_servers": bootstrap, "client_id": "accueil-topics", **client}
-            )
+            return stack.enter_context(open_client(KafkaAdminClient, config))
         except KafkaError as error:
             if time.monotonic() > deadline:
                 place = f"{bootstrap} ({type(error).__name__})"

@@ -9,13 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import (
-    AuthorizationError,
-    KafkaError,
-    KafkaTimeoutError,
-    TopicAuthorizationFailedError,
-    for_code,
-)
+from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError, for_code
 
 from streams.kafka.clients import open_client
 from streams.kafka.record import Record

@@ -123,10 +123,7 @@ class Client:
         self._client.close()
 
     def started_at(self) -> int:
-        """Return the start time of Alertmanager, in milliseconds since 1970. A new one means that it lost all alerts.
-
-        Raises `UnavailableError`, also for a server that is no Alertmanager.
-        """
+        """Return the start time of Alertmanager, in milliseconds since 1970; a new one means that it lost all alerts."""
         answer = self._ask("GET", "/api/v2/status")
         try:
             return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))
@@ -134,10 +131,7 @@ class Client:
             raise UnavailableError(_("{name} is not an Alertmanager", name=self._name)) from None
 
     def post(self, alerts: Sequence[Body]) -> int:
-        """Send `alerts` in batches; return the number of those refused as invalid.
-
-        Raises `UnavailableError`; batches before the failure were accepted.
-        """
+        """Send `alerts`; return the number refused as invalid. Before an `UnavailableError`, some may be accepted."""
         return sum(self._post(alerts[start : start + BATCH]) for start in range(0, len(alerts), BATCH))
 
     def _post(self, alerts: Sequence[Body]) -> int:

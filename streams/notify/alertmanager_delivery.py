@@ -37,10 +37,7 @@ class AlertmanagerDelivery:
         self._client.close()
 
     def deliver(self, store: Store, now: int) -> float:
-        """Send changed alerts, or all for a refresh or after an Alertmanager restart; return the seconds until the next call.
-
-        Records the sent beginnings and ends in `store`, and deletes alerts that ended long ago. Raises `UnavailableError`.
-        """
+        """Send changed alerts, or all for a refresh or after a restart of Alertmanager. See `Delivery.deliver`."""
         started_at = self._client.started_at()
         whole = started_at != self._started_at or now >= self._refresh_at
         if whole:

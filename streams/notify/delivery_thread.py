@@ -35,10 +35,7 @@ class Delivery(Protocol):
     """Number of messages or alerts sent since the start."""
 
     def deliver(self, store: Store, now: int) -> float:
-        """Deliver all that is due at `now` (milliseconds since 1970); return the seconds until the next call.
-
-        Raises `ConnectorError` if the receiver does not accept it, and `GoneError`.
-        """
+        """Deliver all that is due at `now`; return the seconds until the next call. Raises `ConnectorError` and `GoneError`."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,10 +93,7 @@ class DeliveryThread:
             self._failed()
 
     def _try(self, store: Store) -> float:
-        """Deliver once, and record an error; return the seconds until the next call.
-
-        Return 0 if the receiver was unavailable or no longer exists.
-        """
+        """Deliver once; return the seconds until the next call, 0 if the receiver is unavailable or no longer exists."""
         try:
             pause = self.delivery.deliver(store, round(time.time() * 1000))
         except ConnectorError as error:

@@ -239,10 +239,7 @@ def release(known: ClockIncidents) -> tuple[ClockIncidents, list[Change]]:
 
 
 def judge(known: ClockIncidents, now: int, max_age_ms: int | None) -> tuple[ClockIncidents, list[Change]]:
-    """Return a clock for which sending begins at `now`, and a `STARTED` change for each open incident.
-
-    An open incident counts as known since `now`. It is marked as `unsent` if it is too old for `max_age_ms` (None: no limit).
-    """
+    """Return a clock for which sending begins at `now`, when open incidents become known, and a `STARTED` change for each."""
     breach, risk = (_start_sending(incident, now, max_age_ms) for incident in (known.breach, known.risk))
     begun = [incident for incident in (risk, breach) if incident is not None and incident.ended_at is None]
     return replace(known, breach=breach, risk=risk), [Change(ChangeKind.STARTED, incident) for incident in begun]
@@ -305,10 +302,6 @@ def _break(known: Incident | None, event: AnySlaEvent) -> Incident | None:
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
-    """Return an incident after an event of its clock that is neither a breach nor a risk.
-
-    The incident ends, begins again, gets another deadline, or stays unchanged.
-    """
     if known is None:
         return None
     data, at = event.data, milliseconds(event.time)

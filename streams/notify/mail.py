@@ -10,11 +10,11 @@ from email.utils import format_datetime
 from typing import Final
 
 from connectors.sdk.errors import ConnectorError
-from models.locale import _, translate
+from models.locale import _
 from models.timestamps import to_datetime
 from streams.notify.digest_delivery import OutgoingMessage, RefusedError
 from streams.notify.options import MailOptions, NotifyOptions
-from streams.notify.texts import LINKS, STOPS, make_incident_formatter
+from streams.notify.texts import LINKS, make_incident_formatter
 
 TIMEOUT_SECONDS: Final = 15.0
 PERMANENT: Final = 500
@@ -43,10 +43,7 @@ class MailTransport:
         """Do nothing: each message has its own connection."""
 
     def send(self, outgoing: OutgoingMessage) -> None:
-        """Send a message. Raises `RefusedError` if the server permanently refuses the recipient or the content.
-
-        All other failures raise `NotMailedError`, also a permanent refusal of the login or the sender.
-        """
+        """Send a message. Raises `RefusedError` if the recipient or the content is refused permanently, else `NotMailedError`."""
         message = self._write(outgoing)
         try:
             with self._connect() as server:
@@ -92,13 +89,13 @@ class MailTransport:
         return message
 
     def _lines(self, outgoing: OutgoingMessage) -> Iterator[str]:
-        formatter, at, language = self._formatter, outgoing.at, self._options.language
+        formatter, at = self._formatter, outgoing.at
         yield formatter.headline(outgoing.notices)
         for notice in outgoing.notices:
             yield ""
             yield formatter.explain(notice, at) if len(outgoing.notices) == 1 else formatter.line(notice, at)
             for name, url in self._links_of(notice.incident).items():
-                yield f"{translate(LINKS[name], language)}{translate(STOPS, language)}{url}"
+                yield formatter.labelled(LINKS[name], url)
 
 
 def _explain(error: Exception) -> str:

@@ -143,10 +143,7 @@ class Store:
             self.requeue_refused(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return partition → next offset of the topic with that id, and store the id.
-
-        Another id than before deletes the offsets and starts a reread: the new topic may contain events of the former one.
-        """
+        """Return partition → next offset of a topic. Another id than before discards the offsets and starts a reread."""
         with self._transaction():
             known = self._database.execute("SELECT id FROM topic").fetchone()
             if known is None:
@@ -202,10 +199,7 @@ class Store:
         return number
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
-        """Fold `events` in order, and store the next offsets. Return the number of changes of incidents.
-
-        Queue the notifications of the changes, if sending has started.
-        """
+        """Fold `events` in order, queue notifications, store the next offsets; return the number of changes."""
         before: dict[str, ClockIncidents | None] = {}
         after: dict[str, ClockIncidents | None] = {}
         with self._transaction():

@@ -34,10 +34,6 @@ CHANNELS: Final[dict[str, str]] = {
     "visit": N_("visit"),
     "feedback": N_("feedback"),
 }
-HEADS: Final[dict[IncidentKind, str]] = {
-    IncidentKind.BREACHED: N_("Deadline passed"),
-    IncidentKind.AT_RISK: N_("Deadline near"),
-}
 ENDS: Final[dict[str, str]] = {
     "met": C_("notification", "done"),
     "cancelled": N_("cancelled"),
@@ -45,60 +41,19 @@ ENDS: Final[dict[str, str]] = {
     "moved": N_("the deadline was moved"),
     "breached": N_("the deadline passed"),
 }
-OVER: Final = N_("Ended")
-STOPS: Final = N_(": ")
-DAYS: Final = N_("%Y-%m-%d")
+DATE: Final = N_("%Y-%m-%d")
 UNITS: Final[dict[str, tuple[str, str]]] = {
     "working_days": (N_("working day"), N_("working days")),
     "business_days": (N_("business day"), N_("business days")),
-    "calendar_days": (
-        N_("calendar day"),
-        N_("calendar days"),
-    ),
+    "calendar_days": (N_("calendar day"), N_("calendar days")),
     "clear_days": (N_("clear day"), N_("clear days")),
     "months": (N_("month"), N_("months")),
 }
 """Units of days and months: singular and plural."""
-SPANS: Final = N_("{} of opening hours")
-WITHIN: Final = N_("{} within {}")
-FACTS: Final[dict[str, str]] = {
-    "service": N_("Service"),
-    "channel": N_("Channel"),
-    "promised": N_("Target"),
-    "waiting": N_("Waiting since"),
-    "received": C_("notification", "Received"),
-    "deadline": N_("Deadline"),
-    "end": N_("Ended"),
-    "late": N_("Reported late"),
-    "contact": N_("Contact"),
-    "command": C_("notification", "Details"),
-}
-CONTACT: Final = N_("no. {} in {}")
-SEPARATORS: Final = N_("; ")
-POLICY: Final = N_("policy {}")
-PLACES: Final[dict[str, str]] = {
-    "site": N_("site {}"),
-    "queue": N_("queue {}"),
-}
-LATENESS: Final[dict[str, str]] = {
-    "overdue": N_("{} ago"),
-    "left": N_("in {}"),
-    "done_late": N_("{} after the deadline"),
-    "known": N_("known on {}, {} later"),
-}
 DIGESTS: Final[dict[str, tuple[str, str]]] = {
-    "started": (
-        N_("1 deadline passed or near"),
-        N_("{} deadlines passed or near"),
-    ),
-    "broken": (
-        N_("1 warning whose deadline passed"),
-        N_("{} warnings whose deadline passed"),
-    ),
-    "ended": (
-        N_("1 incident ended"),
-        N_("{} incidents ended"),
-    ),
+    "started": (N_("1 deadline passed or near"), N_("{} deadlines passed or near")),
+    "broken": (N_("1 warning whose deadline passed"), N_("{} warnings whose deadline passed")),
+    "ended": (N_("1 incident ended"), N_("{} incidents ended")),
 }
 """Counts in the headline of a digest: singular and plural."""
 LINKS: Final[dict[str, str]] = {
@@ -118,13 +73,20 @@ class IncidentFormatter(NamedTuple):
     queues: Mapping[tuple[str, str, str], str] = {}
     """Channel, site and code → name."""
 
-    def _text(self, message: str) -> str:
+    def translate(self, message: str) -> str:
+        """Return a message in this language."""
         return translate(message, self.language)
+
+    def labelled(self, label: str, text: str) -> str:
+        """Return `text` after the translated label."""
+        return "".join((self.translate(label), self.translate(": "), text))
 
     def summarise(self, incident: Incident) -> str:
         """Return an incident in one line: `Deadline passed` or `Deadline near`, then service, channel and target."""
         where = ", ".join(filter(None, (self.service(incident), self._channel(incident))))
-        return f"{self._text(HEADS[incident.kind])}{self._text(STOPS)}{where}, {self.describe_target(incident)}"
+        is_breached = incident.kind is IncidentKind.BREACHED
+        head = N_("Deadline passed") if is_breached else N_("Deadline near")
+        return self.labelled(head, f"{where}, {self.describe_target(incident)}")
 
     def service(self, incident: Incident) -> str:
         """Return the name of the service, or its code if it has none; without a service, the name of the queue."""
@@ -132,92 +94,97 @@ class IncidentFormatter(NamedTuple):
 
     def describe_target(self, incident: Incident) -> str:
         """Return the target in words: `first response within 10 working days`; `first response` if no duration is known."""
-        what = self._text(CLOCKS.get(incident.clock, incident.clock))
+        what = self.translate(CLOCKS.get(incident.clock, incident.clock))
         if not incident.target:
             return what
-        return self._text(WITHIN).format(what, self._amount(incident.target, incident.unit))
+        return self.translate("{} within {}").format(what, self._amount(incident.target, incident.unit))
 
     def explain(self, notice: Notice, now: int) -> str:
         """Return all known facts of an incident at `now` (milliseconds since 1970), one line each."""
         incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
+        policy = self.translate("policy {}").format(incident.policy)
+        since = N_("Waiting since") if incident.channel in QUEUE_CHANNELS else C_("notification", "Received")
         facts = {
-            "service": self._place(incident),
-            "channel": self._channel(incident),
-            "promised": f"{self.describe_target(incident)} ({self._text(POLICY).format(incident.policy)})",
-            "waiting" if incident.channel in QUEUE_CHANNELS else "received": self._time(incident, incident.since),
-            "deadline": self._deadline(incident, None if is_over else now),
-            "end": self._end(incident) if is_over else "",
-            "late": self._lateness(incident) if incident.late else "",
-            "contact": self._contact(incident),
-            "command": f"accueil sla explain {incident.contact}",
+            N_("Service"): self._place(incident),
+            N_("Channel"): self._channel(incident),
+            N_("Target"): f"{self.describe_target(incident)} ({policy})",
+            since: self._time(incident, incident.since),
+            N_("Deadline"): self._deadline(incident, None if is_over else now),
+            N_("Ended"): self._end(incident) if is_over else "",
+            N_("Reported late"): self._lateness(incident) if incident.late else "",
+            N_("Contact"): self._contact(incident),
+            C_("notification", "Details"): f"accueil sla explain {incident.contact}",
         }
-        stop = self._text(STOPS)
-        return "\n".join(f"{self._text(FACTS[fact])}{stop}{text}" for fact, text in facts.items() if text)
+        return "\n".join(self.labelled(label, text) for label, text in facts.items() if text)
 
     def headline(self, notices: Sequence[Notice]) -> str:
         """Return the subject of a message: a summary of one incident, counts for a digest, or the test text without notices."""
         if not notices:
-            return self._text(TESTS)
+            return self.translate(TESTS)
         if len(notices) > 1:
             counts = Counter("broken" if _is_broken(notice) else notice.what.value for notice in notices)
             parts = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
-            return ", ".join(self._text(both).format(count) for both, count in parts)
+            return ", ".join(self.translate(both).format(count) for both, count in parts)
         kind, incident = notices[0].what, notices[0].incident
         summary = self.summarise(incident)
-        return f"{self._text(OVER)}{self._text(STOPS)}{summary}" if kind is ChangeKind.ENDED else summary
+        return self.labelled("Ended", summary) if kind is ChangeKind.ENDED else summary
 
     def line(self, notice: Notice, now: int) -> str:
         """Return an incident in two lines, as part of a digest."""
         incident, is_over = notice.incident, notice.what is ChangeKind.ENDED
-        stop = self._text(STOPS)
-        facts = [f"{self._text(FACTS['deadline'])}{stop}{self._deadline(incident, None if is_over else now)}"]
+        facts = [self.labelled("Deadline", self._deadline(incident, None if is_over else now))]
         if is_over:
-            facts.append(f"{self._text(FACTS['end'])}{stop}{self._end(incident)}")
-        return f"{self.summarise(incident)}\n  {self._text(SEPARATORS).join([*facts, self._contact(incident)])}"
+            facts.append(self.labelled("Ended", self._end(incident)))
+        details = self.translate("; ").join([*facts, self._contact(incident)])
+        return f"{self.summarise(incident)}\n  {details}"
 
     def _contact(self, incident: Incident) -> str:
         """Return the number of a contact in its source system, and the connector's instance name; without one, the whole id."""
         number, source = incident.contact.rpartition(":")[2], source_of(incident.contact)
-        return self._text(CONTACT).format(number, source) if source else incident.contact
+        return self.translate("no. {} in {}").format(number, source) if source else incident.contact
 
     def _channel(self, incident: Incident) -> str:
-        return self._text(CHANNELS.get(incident.channel, incident.channel))
+        return self.translate(CHANNELS.get(incident.channel, incident.channel))
 
     def _queue(self, incident: Incident) -> str:
         return self.queues.get((incident.channel, incident.site, incident.queue), incident.queue)
 
     def _place(self, incident: Incident) -> str:
-        names = {"site": incident.site, "queue": self._queue(incident)}
-        parts = ", ".join(self._text(PLACES[what]).format(name) for what, name in names.items() if name)
+        names = {N_("site {}"): incident.site, N_("queue {}"): self._queue(incident)}
+        parts = ", ".join(self.translate(message).format(name) for message, name in names.items() if name)
         return f"{self.service(incident)} ({parts})" if parts else self.service(incident)
 
     def _amount(self, target: int, unit: str) -> str:
         if unit in UNITS:
-            return f"{target} {self._text(UNITS[unit][target > 1])}"
+            return f"{target} {self.translate(UNITS[unit][target > 1])}"
         span = self._span(target * 1000)
-        return self._text(SPANS).format(span) if unit == Unit.OPENING_HOURS else span
+        return self.translate("{} of opening hours").format(span) if unit == Unit.OPENING_HOURS else span
 
     def _deadline(self, incident: Incident, now: int | None) -> str:
         """Return the deadline, as a date if it is the midnight after a day, and its distance from `now` (None: no distance)."""
         at = incident.deadline_at
         day = day_ending_at(at, self.zone)
-        text = self._time(incident, at) if day is None else f"{day:{self._text(DAYS)}}"
+        text = self._time(incident, at) if day is None else f"{day:{self.translate(DATE)}}"
         if now is None or abs(now - at) < MINUTE_MS:
             return text
-        distance = self._text(LATENESS["left" if now < at else "overdue"])
+        distance = self.translate("in {}") if now < at else self.translate("{} ago")
         return f"{text}, {distance.format(self._span(abs(now - at)))}"
 
     def _end(self, incident: Incident) -> str:
-        reason = self._text(ENDS.get(incident.end, incident.end))
+        reason = self.translate(ENDS.get(incident.end, incident.end))
         ended_at = incident.ended_at or 0
         is_late = incident.end == "met" and ended_at > incident.deadline_at
-        late = self._text(LATENESS["done_late"]).format(self._span(ended_at - incident.deadline_at)) if is_late else ""
+        late = (
+            self.translate("{} after the deadline").format(self._span(ended_at - incident.deadline_at))
+            if is_late
+            else ""
+        )
         return ", ".join(filter(None, (reason, self._time(incident, ended_at), late)))
 
     def _lateness(self, incident: Incident) -> str:
         if not incident.known_at:
             return ""
-        known = self._text(LATENESS["known"])
+        known = self.translate("known on {}, {} later")
         return known.format(self._time(incident, incident.known_at), self._span(incident.known_at - incident.due_at))
 
     def _time(self, incident: Incident, at: int) -> str:
@@ -225,7 +192,7 @@ class IncidentFormatter(NamedTuple):
         if not at:
             return ""
         clock = "%H:%M:%S" if incident.channel in QUEUE_CHANNELS else "%H:%M"
-        return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{self._text(DAYS)} {clock} %Z")
+        return datetime.fromtimestamp(at / 1000, self.zone).strftime(f"{self.translate(DATE)} {clock} %Z")
 
     def _span(self, milliseconds: int) -> str:
         """Return a duration in its largest unit and the next smaller one, unless that is 0: `2 h 05 min`. Days begin at 48 h."""

@@ -31,11 +31,7 @@ class WebhookTransport:
         self._sender.close()
 
     def send(self, outgoing: OutgoingMessage) -> None:
-        """Send a message with its own id.
-
-        Raises `GoneError` for the status 410, as the specification requires, `RefusedError` if the receiver refuses the message
-        permanently, and `NotAcceptedError` otherwise.
-        """
+        """Send a message. Raises `GoneError` (status 410, as specified), `RefusedError` (permanent) or `NotAcceptedError`."""
         try:
             self._sender.send(outgoing.id, self._write(outgoing))
         except NotAcceptedError as error:

@@ -60,10 +60,7 @@ class CitizenFinder:
         self._timeline, self._rows = timeline, rows
 
     def find_sector(self, subject: str) -> str:
-        """Return the only sector that knows a contact or pseudonym; empty if it has none yet.
-
-        Raises `AmbiguousSector`, `UnknownSubject`, `KafkaUnavailable` and `Unavailable`.
-        """
+        """Return the only sector of a subject; empty if it has none. Raises `AmbiguousSector` and `UnknownSubject`."""
         with self._timeline.read_connection() as connection:
             sectors = requests.find_sectors(connection, subject)
         if not sectors:

@@ -1,23 +1,37 @@
 """Lay out an export as chapters and tables, for HTML and PDF."""
+# ruff: noqa: RUF001 - typographic apostrophes
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from models.locale import C_, N_
 from models.sla import SLA_SOURCE
 from streams.privacy.formatting import Formatter, format_entry
-from streams.privacy.personal_data import ContactData, PersonalData
+from streams.privacy.personal_data import ContactData, Fact, PersonalData
+
+ABOUT: Final = (
+    N_(
+        "Telephone numbers, e-mail addresses, case and procedure numbers are stored only as pseudonyms, made with the "
+        "sector’s key. Names, subjects and texts are not stored. Numbers given by the services are shown in clear, such "
+        "as the registration number of a letter, and those of your contacts."
+    ),
+    N_("“The citizen” is you."),
+)
+HIDDEN_ACCESSES: Final = N_(
+    "Employees are not named (Court of Justice of the EU, C-579/21). Accesses for security incidents, not listed: {count}."
+)
+SHARED_ACCESSES: Final = N_(
+    "Some number here is shared by several people. Look-ups that showed its entries, for any of them: {count}."
+)
 
 
 class Section(NamedTuple):
-    """A table with an optional heading and note."""
+    """A table with a caption and an optional note. Caption and columns are untranslated messages."""
 
-    name: str
-    """Key of its heading in `LABELS`, also for the caption of a table without `title`."""
-    title: str
-    titles: Sequence[str]
-    """Keys of the column labels."""
+    caption: str
+    columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
 
@@ -33,7 +47,9 @@ class Chapter(NamedTuple):
 class Document(NamedTuple):
     """Content of the HTML and PDF files."""
 
+    title: str
     about: Sequence[str]
+    notice_title: str
     notice: Sequence[str]
     """Paragraphs."""
     before: Sequence[Section]
@@ -45,26 +61,28 @@ class Document(NamedTuple):
 def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> Document:
     """Return the document. Contacts are read while their chapters are iterated, which may raise `Unavailable`."""
     formatter = Formatter(language, zone, personal_data.services, queues=personal_data.queues)
-    say, format_time = formatter.say, formatter.format_time
-
-    def section(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Section:
-        return Section(name, say(name), titles, rows, note)
-
+    translate, format_time = formatter.translate, formatter.format_time
     about = [
-        say(
-            "about",
+        translate(
+            "Subject: {asked}, sector {sector}. Made on {made_at}. Time zone: {zone}.",
             asked=personal_data.asked,
             sector=personal_data.sector,
             made_at=format_time(personal_data.made_at),
             zone=str(zone),
         ),
-        f"{say('pseudonyms')} {say('citizen')}",
-        *([] if personal_data.is_whole else [say("not_whole")]),
+        " ".join(map(translate, ABOUT)),
     ]
+    if not personal_data.is_whole:
+        about.append(
+            translate("More identities are linked than are included here: ask again with one of the last identities.")
+        )
+    access_notes = [translate(HIDDEN_ACCESSES, count=personal_data.accesses_withheld)]
+    if personal_data.accesses_shared:
+        access_notes.append(translate(SHARED_ACCESSES, count=personal_data.accesses_shared))
     known = [
         (
             item.identity,
-            formatter.name("kind", _kind(item.identity)),
+            formatter.name("kind", item.identity.partition(":")[0]),
             item.linked_to,
             str(item.contacts or ""),
             format_time(item.since),
@@ -79,48 +97,47 @@ def build_document(personal_data: PersonalData, language: str, zone: tzinfo) -> 
             format_time(item.at),
             formatter.name("operation", item.operation),
             formatter.name("purpose", item.purpose),
-            formatter.name("role", item.role) if item.role else say("no_role"),
+            formatter.name("role", item.role) if item.role else translate("administrator at the command line"),
             formatter.name("result", item.result),
             item.subject_id,
         )
         for item in personal_data.accesses
     ]
     kept = [
-        (item.what, item.where, say("days", days=item.days) if item.days else "", item.until)
+        (item.what, item.where, translate("{days} days", days=item.days) if item.days else "", item.until)
         for item in personal_data.retention
     ]
     return Document(
+        translate("All data held about you"),
         about,
+        translate("From the data controller"),
         [paragraph for part in re.split(r"\n\s*\n", personal_data.notice) if (paragraph := " ".join(part.split()))],
         [
-            section("identities", ("identity", "what", "linked_to", "number", "since"), known),
-            section("withheld", ("identity", "why", "linked_to"), withheld),
+            Section(
+                N_("Your identities"),
+                (N_("identity"), N_("what"), C_("export", "linked to"), N_("contacts"), N_("since")),
+                known,
+            ),
+            Section(
+                N_("Withheld data and the reasons"), (N_("identity"), N_("why"), C_("export", "linked to")), withheld
+            ),
         ],
-        say("contacts", count=personal_data.contact_count),
+        translate("Your contacts: {count}", count=personal_data.contact_count),
         (_make_chapter(contact, formatter) for contact in personal_data.contacts),
         [
-            section(
-                "accesses",
-                ("when", "what", "why", "role", "result", "identity"),
+            Section(
+                N_("Accesses: when and what for"),
+                (N_("when"), N_("what"), N_("why"), N_("role"), N_("result"), N_("identity")),
                 accesses,
-                " ".join(
-                    (
-                        say("no_names", count=personal_data.accesses_withheld),
-                        *(
-                            [say("of_several", count=personal_data.accesses_shared)]
-                            if personal_data.accesses_shared
-                            else ()
-                        ),
-                    )
-                ),
+                " ".join(access_notes),
             ),
-            section("retention", ("what", "where", "for_days", "until"), kept),
+            Section(N_("Retention periods"), (N_("what"), N_("where"), N_("duration"), N_("starting")), kept),
         ],
     )
 
 
 def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
-    say, format_time, where = formatter.say, formatter.format_time, formatter.where
+    translate, format_time, where = formatter.translate, formatter.format_time, formatter.where
     entries = [
         (
             format_time(item.happened_at),
@@ -136,11 +153,13 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
     ]
     promises = [
         (
-            formatter.with_detail(formatter.name("clock", item.clock), say("policy", policy=item.policy)),
+            formatter.with_detail(
+                formatter.name("clock", item.clock), translate("policy {policy}", policy=item.policy)
+            ),
             format_time(item.started_at),
             formatter.deadline(item.deadline_at),
             format_time(item.ended_at),
-            say("broken") if item.is_breached else say("kept") if item.ended_at else "",
+            translate(C_("export", "missed")) if item.is_breached else translate("met") if item.ended_at else "",
         )
         for item in contact.promises
     ]
@@ -156,36 +175,31 @@ def _make_chapter(contact: ContactData, formatter: Formatter) -> Chapter:
         for item in contact.stays
     ]
     parts = [
-        Section("entries", "", ("when", "what", "where", "state", "outcome"), entries),
-        Section("promises", "", ("what", "started", "deadline", "ended", "result"), promises),
-        Section("stays", "", ("when", "queue", "outcome", "wait", "handle", "to_queue"), stays),
-        *(
-            Section(
-                part,
-                "",
-                ("what", "first", "last", "facts"),
-                [
-                    (
-                        formatter.name("type", item.type.partition(":")[0]),
-                        format_time(item.first_at),
-                        format_time(item.last_at),
-                        formatter.data(item.data),
-                    )
-                    for item in facts
-                ],
-            )
-            for part, facts in (("opinions", contact.opinions), ("facts", contact.facts))
+        Section(N_("What happened"), (N_("when"), N_("what"), N_("where"), N_("state"), N_("outcome")), entries),
+        Section(
+            N_("SLA targets"), (N_("what"), C_("export", "from"), N_("deadline"), N_("ended"), N_("result")), promises
         ),
+        Section(
+            N_("Waits"),
+            (N_("when"), N_("queue"), N_("outcome"), N_("wait, s"), N_("conversation, s"), N_("transferred to")),
+            stays,
+        ),
+        _make_facts(N_("Feedback"), contact.opinions, formatter),
+        _make_facts(N_("Details"), contact.facts, formatter),
     ]
     title = f"{formatter.name('channel', contact.channel)} {contact.contact}"
-    line = ", ".join(
-        filter(
-            None,
-            (where(contact.site, contact.service), formatter.name("state", contact.state), *contact.identities),
+    line = [where(contact.site, contact.service), formatter.name("state", contact.state), *contact.identities]
+    return Chapter(title, ", ".join(filter(None, line)), [part for part in parts if part.rows])
+
+
+def _make_facts(caption: str, facts: Iterable[Fact], formatter: Formatter) -> Section:
+    rows = [
+        (
+            formatter.name("type", item.type.partition(":")[0]),
+            formatter.format_time(item.first_at),
+            formatter.format_time(item.last_at),
+            formatter.data(item.data),
         )
-    )
-    return Chapter(title, line, [part for part in parts if part.rows])
-
-
-def _kind(identity: str) -> str:
-    return identity.partition(":")[0]
+        for item in facts
+    ]
+    return Section(caption, (N_("what"), N_("first"), C_("export", "last"), N_("Details")), rows)

@@ -124,19 +124,13 @@ class Erasures:
             return requests.read(connection, name) is not None
 
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> ErasureRequest:
-        """Write a request to erase these contacts. `name` is an id of `make_request_id`. This erases and publishes nothing yet.
-
-        Raises `Unavailable`; then `is_begun` returns whether the request was written.
-        """
+        """Write a request to erase these contacts; publish nothing. After `Unavailable`, `is_begun` returns the outcome."""
         new = ErasureRequest(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.write_transaction() as connection:
             return requests.begin(connection, new, contacts)
 
     def publish_pending(self) -> int:
-        """Publish the events of all incomplete requests; return the number of requests.
-
-        Raises `KafkaUnavailable`, after which another call completes the requests, and `Unavailable`.
-        """
+        """Publish the events of all incomplete requests; return their number. After `KafkaUnavailable`, call it again."""
         with self._timeline.read_connection() as connection:
             unpublished = [
                 (request, requests.list_contacts(connection, request.id))
@@ -174,10 +168,7 @@ class Erasures:
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
     def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
-        """Try to prove all published requests; return the numbers of requests now proved, and still not proved.
-
-        `record` is called with id and hash of each new proof before it is stored. Raises as `look` does.
-        """
+        """Try to prove all published requests, as `look` does; return the numbers of proved and unproved ones."""
         with self._timeline.read_connection() as connection:
             names = requests.read_unproved(connection)
         found = [self.look(name, partial(record, name)) for name in names]

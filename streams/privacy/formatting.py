@@ -5,8 +5,8 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from models.locale import translate
 from models.timestamps import day_ending_at, milliseconds
-from streams.privacy.labels import label
 from streams.privacy.vocabulary import name
 
 
@@ -22,9 +22,9 @@ class Formatter(NamedTuple):
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """Channel, site and code of a queue → its name."""
 
-    def say(self, key: str, **values: object) -> str:
-        """Return the text with the key `key` in `labels.LABELS`, with `values` for its placeholders."""
-        return label(key, self.language, **values)
+    def translate(self, message: str, **values: object) -> str:
+        """Return a message, with `values` for its placeholders."""
+        return translate(message, self.language, **values)
 
     def name(self, of: str, value: str) -> str:
         """Return the label of a value in the vocabulary `of`; the value itself if it has none."""
@@ -63,21 +63,21 @@ class Formatter(NamedTuple):
     def with_detail(self, what: str, *details: str) -> str:
         """Return `what`, followed by its details if any."""
         detail = ", ".join(filter(None, details))
-        return self.say("detail", what=what, detail=detail) if detail else what
+        return self.translate("{what}: {detail}", what=what, detail=detail) if detail else what
 
     def opinion(self, scale: str, score: Any) -> str:
         """Return a score, its maximum and the name of its scale."""
         most = scale.rpartition("_")[2]
-        return self.say("of", score=score, most=most, scale=self.name("scale", scale))
+        return self.translate("{score} / {most} ({scale})", score=score, most=most, scale=self.name("scale", scale))
 
     def value(self, field: str, value: Any) -> str:
         """Return the value of an event's field as text; the name of `field` determines the format."""
         if field.endswith("_at"):
             return self.format_time(value)
         if field.endswith("_seconds"):
-            return self.say("seconds", number=self.number(value))
+            return self.translate("{number} s", number=self.number(value))
         if field == "cost_cents":
-            return self.say("euros", number=self.number(value / 100, ".2f"))
+            return self.translate("€{number}", number=self.number(value / 100, ".2f"))
         if isinstance(value, str):
             of = _SETS.get(field)
             return self.name(of, value) if of else self.services.get(value, value)
@@ -88,7 +88,7 @@ class Formatter(NamedTuple):
         if "score" in data:
             return self.opinion(data["scale"], data["score"])
         fields = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
-        return ", ".join(self.say("detail", what=what, detail=value) for what, value in fields)
+        return ", ".join(self.with_detail(what, value) for what, value in fields)
 
 
 _SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage", "by": "party", "scale": "scale"}
@@ -101,11 +101,13 @@ def format_entry(type_: str, detail: str, formatter: Formatter) -> str:
     match type_.partition(".")[0]:
         case "sla":
             policy, _, clock = detail.rpartition(":")
-            return formatter.with_detail(what, formatter.name("clock", clock), formatter.say("policy", policy=policy))
+            return formatter.with_detail(
+                what, formatter.name("clock", clock), formatter.translate("policy {policy}", policy=policy)
+            )
         case "appointment":
             detail = formatter.format_time(detail)
         case "letter" if detail:
-            detail = f"{formatter.say('stamped')} {formatter.format_time(detail)}"
+            detail = " ".join((formatter.translate("stamped"), formatter.format_time(detail)))
         case "feedback" if detail:
             detail = formatter.opinion(*detail.split(":"))
     return formatter.with_detail(what, detail)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from fpdf import FPDF, XPos, YPos
 
+from models.locale import translate
 from streams.privacy.document import Document, Section
-from streams.privacy.labels import label
 
 _WIDTH_MM: Final = 269
 _LINE_MM: Final = 4
@@ -17,33 +17,33 @@ _ENCODING: Final = "windows-1252"
 """Encoding of the fonts that every PDF reader has. It covers French and all characters of labels and pseudonyms."""
 
 
-def write_pdf(document: Document, language: str, title: str) -> Iterator[bytes]:
+def write_pdf(document: Document, language: str) -> Iterator[bytes]:
     """Yield the whole PDF of `document` as one piece, after all contacts were read."""
     pdf = _Pages(orientation="landscape", format="A4")
     pdf.core_fonts_encoding = _ENCODING
     pdf.set_lang(language)
-    pdf.set_title(title)
+    pdf.set_title(document.title)
     pdf.set_margin(14)
     pdf.set_auto_page_break(auto=True, margin=14)
     pdf.add_page()
-    pdf.head(title, 0)
+    pdf.head(document.title, 0)
     for line in document.about:
         pdf.write_text(line)
     if document.notice:
-        pdf.head(label("notice", language), 1)
+        pdf.head(document.notice_title, 1)
     for paragraph in document.notice:
         pdf.write_text(paragraph)
     for section in document.before:
-        pdf.head(section.title, 1)
+        pdf.head(translate(section.caption, language), 1)
         pdf.write_table(section, language)
     pdf.head(document.contacts_title, 1)
     for contact in document.contacts:
         pdf.head(contact.title, 2)
         pdf.write_text(contact.line)
         for part in contact.parts:
-            pdf.write_table(part, language, label(part.name, language))
+            pdf.write_table(part, language, translate(part.caption, language))
     for section in document.after:
-        pdf.head(section.title, 1)
+        pdf.head(translate(section.caption, language), 1)
         pdf.write_text(section.note)
         pdf.write_table(section, language)
     yield bytes(pdf.output())
@@ -70,10 +70,10 @@ class _Pages(FPDF):
 
     def write_table(self, section: Section, language: str, caption: str = "") -> None:
         """Write a table with columns fitted to their contents. Its header is repeated on each page. Write “none” without rows."""
-        titles = [label(title, language) for title in section.titles]
+        titles = [translate(column, language) for column in section.columns]
         rows = [[_encodable(cell) for cell in row] for row in section.rows]
         if not rows:
-            self.write_text(label("none", language))
+            self.write_text(translate("none", language))
             return
         self.set_font("helvetica", size=8)
         inside = [max(map(self.get_string_width, column)) for column in zip(*rows, strict=True)]

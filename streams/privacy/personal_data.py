@@ -11,7 +11,7 @@ from models.sla import SLA_SOURCE
 from models.timestamps import milliseconds, to_iso
 from streams.core.citizens.identity_resolution import Link
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from streams.privacy.citizen_finder import CitizenFinder
 from streams.privacy.erasures import Erasures
 from streams.timeline.links import LinkRecord

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import tzinfo
 from enum import StrEnum
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -11,8 +10,8 @@ from typing import Final
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from models.locale import translate
 from streams.privacy.document import Document, build_document
-from streams.privacy.labels import label
 from streams.privacy.personal_data import PersonalData
 
 
@@ -37,10 +36,7 @@ _BUFFERED_PIECES: Final = 16
 
 
 def write(personal_data: PersonalData, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Return the pieces of a file in the format `kind`. The first piece is made before this returns; a PDF has only one.
-
-    Contacts are read while the pieces are made, which may raise `Unavailable`.
-    """
+    """Return the pieces of a file. The first one is made before this returns; later ones may raise `Unavailable`."""
     pieces = _write(personal_data, kind, language, zone)
     return chain([next(pieces)], pieces)
 
@@ -50,11 +46,11 @@ def _write(personal_data: PersonalData, kind: Format, language: str, zone: tzinf
         case Format.JSON:
             yield from _write_json(personal_data)
         case Format.HTML:
-            yield from _write_html(personal_data, build_document(personal_data, language, zone), language)
+            yield from _write_html(build_document(personal_data, language, zone), language)
         case Format.PDF:
             from streams.privacy.pdf import write_pdf  # noqa: PLC0415 - takes a while to import
 
-            yield from write_pdf(build_document(personal_data, language, zone), language, label("title", language))
+            yield from write_pdf(build_document(personal_data, language, zone), language)
 
 
 def _write_json(personal_data: PersonalData) -> Iterator[bytes]:
@@ -66,11 +62,13 @@ def _write_json(personal_data: PersonalData) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
-def _write_html(personal_data: PersonalData, document: Document, language: str) -> Iterator[bytes]:
+def _write_html(document: Document, language: str) -> Iterator[bytes]:
     template = _ENVIRONMENT.get_template("export.html")
-    stream = template.stream(
-        personal_data=personal_data, document=document, language=language, label=partial(label, language=language)
-    )
+
+    def translate_message(message: str) -> str:
+        return translate(message, language)
+
+    stream = template.stream(document=document, language=language, translate=translate_message)
     stream.enable_buffering(_BUFFERED_PIECES)
     for piece in stream:
         yield piece.encode()

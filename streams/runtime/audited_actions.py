@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from models.locale import _
 from models.revocation_reasons import RevocationReason
 from streams.access.audit import Audit, AuditError
-from streams.access.audit_records import Access, Purpose, Result, is_audit_subject
+from streams.access.audit_records import Access, Purpose, Result, is_subject
 from streams.access.concealment import RESULTS_OF_KNOWN_SUBJECTS, conceal, load_secret, secret_path
 from streams.access.permissions import Operation
 from streams.settings.errors import OperatorError
@@ -49,8 +49,8 @@ def current_operator() -> str:
 
 
 def check_subject(subject_id: str) -> None:
-    """Raise `OperatorError` unless `subject_id` may be the subject of an audit record, see `is_audit_subject`."""
-    if not is_audit_subject(subject_id):
+    """Raise `OperatorError` unless `subject_id` is a contact id or a pseudonym."""
+    if not is_subject(subject_id):
         raise OperatorError(_("this is neither a contact id nor a pseudonym"))
 
 
@@ -75,7 +75,6 @@ def record_command(
 
     Unless `result` implies that the timelines know `subject_id`, its keyed hash is recorded instead.
     """
-    check_subject(subject_id)
     if result not in RESULTS_OF_KNOWN_SUBJECTS:
         subject_id = conceal_typed(settings, subject_id)
     _record_first(
@@ -119,7 +118,6 @@ def audited_action(
     outcome, begun = ActionResult(), list[Access]()
     try:
         for subject_id in subject_ids:
-            check_subject(subject_id)
             access = Access(
                 actor=current_operator(),
                 operation=operation,

@@ -5,8 +5,8 @@ from pathlib import Path
 from models.topics import DAY_MS
 from streams.agents.contacts import WorkerTimings, make_job
 from streams.agents.sla_tracker import SlaDelays
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import RowRetention
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.engine import metrics
 from streams.engine.engine import Engine
 from streams.engine.engine import run as run_engine

@@ -80,10 +80,7 @@ def prepare_sqlite(connection: Any, lock_timeout_seconds: float | None) -> None:
 
 
 def lock(connection: Connection) -> None:
-    """Begin the transaction of `connection`; wait for writers of all processes and exclude them until its end.
-
-    Data read before a write therefore does not change until the write.
-    """
+    """Begin a transaction that excludes writers of all processes, so that data read in it does not change before a write."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     else:

@@ -58,10 +58,7 @@ def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Exp
 
 
 def _is_over(connection: Connection, contact: str, until: int) -> bool:
-    """Return whether a contact is closed, or its channels report no end, and all its entries are before `until`.
-
-    Its state follows from its own events, not from SLA events, which may come after its end.
-    """
+    """Return whether a contact ended before `until`, by its own entries: SLA events may come after its end."""
     query = select(ENTRIES.c.happened_at, ENTRIES.c.id, ENTRIES.c.state, ENTRIES.c.channel, ENTRIES.c.source).where(
         ENTRIES.c.contact == contact
     )

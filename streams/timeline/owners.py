@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from models.identities import identity_rank
 from models.sla import SLA_SOURCE
 from models.timestamps import milliseconds
-from streams.core.citizens.identity_resolution import Link, identity_rank, make_links
+from streams.core.citizens.identity_resolution import Link, make_links
 from streams.core.timeline.entries import Entry
 from streams.timeline.links import carry_over_revocations
 from streams.timeline.queries import rows_of, slices

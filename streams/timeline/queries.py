@@ -63,10 +63,7 @@ def _make_query(sql: str, columns: tuple[str, ...], width: int) -> Query:
 
 
 def width_of(number: int) -> int:
-    """Return the least power of two that is at least `number`, which is positive.
-
-    Queries are built only for these numbers of values, so that few are prepared.
-    """
+    """Return the least power of two that is at least `number`: queries are prepared for few numbers of values only."""
     return 1 << (number - 1).bit_length()
 
 

@@ -78,10 +78,7 @@ class TimelineSnapshot:
         return Citizen(*found) if found else None
 
     def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
-        """Return at most `limit` identities of `kind` that are linked to a stronger one, those with most links first.
-
-        Reads all links.
-        """
+        """Return at most `limit` weaker identities of `kind`, those with most links first. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
     def resolve_identities(self, identity: str) -> IdentityCluster:
@@ -90,10 +87,7 @@ class TimelineSnapshot:
         return resolve_identities(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
     def find_evidence(self, held: Collection[Link], services: Collection[str] = ()) -> Mapping[Link, Evidence]:
-        """Return link → evidence, in either direction, from contacts of `services`, or of all if none is given.
-
-        Links without evidence are left out.
-        """
+        """Return link → evidence, in either direction, from contacts of `services` (none: of all), without unproved links."""
         if not held:
             return {}
         pairs = [pair for link in held for pair in (tuple(link), (link.other, link.one))]

@@ -21,10 +21,7 @@ class TooNew(Exception):  # noqa: N818 - says what the database is
 
 
 def migrate(connection: Connection) -> None:
-    """Migrate the database to this release, within the transaction of `connection`. Concurrent migrations wait for its end.
-
-    If the database is current, no lock is taken. Raises `TooNew`.
-    """
+    """Migrate the database to this release within the transaction of `connection`. Raises `TooNew`."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection

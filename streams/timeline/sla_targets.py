@@ -37,10 +37,7 @@ def rows(entries: Iterable[SlaTargetsEntry]) -> list[Row]:
 def read(
     connection: Connection, contacts: Collection[str], sectors: Collection[str] = ()
 ) -> Mapping[str, tuple[SlaTarget, ...]]:
-    """Return contact → open SLA targets, of these contacts in these sectors or without a sector.
-
-    If no sector is given, all count. A contact without a stored row is left out.
-    """
+    """Return contact → open SLA targets in these sectors or without one (no sector given: all), for contacts with a row."""
     found = rows_of(connection, _READ, ("contact", "sector", "running"), contacts)
     return {contact: load(running) for contact, sector, running in found if not sectors or sector in {"", *sectors}}
 

@@ -24,7 +24,7 @@ from streams.timeline.database import database_errors, lock, open_engine
 from streams.timeline.expiry import Cursor, Expired
 from streams.timeline.links import LinkRecord
 from streams.timeline.queries import slices
-from streams.timeline.reader import EntryPosition, TimelineSnapshot
+from streams.timeline.reader import TimelineSnapshot
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
 from streams.timeline.schema_upgrade import migrate
 
@@ -128,12 +128,7 @@ class Timeline:
         return not is_busy
 
     def checkpoint_log(self) -> None:
-        """Checkpoint SQLite's write-ahead log, except pages that readers need. Truncate it if that was postponed.
-
-        Does nothing in PostgreSQL.
-
-        Raises `Unavailable`.
-        """
+        """Checkpoint SQLite's write-ahead log, except pages that readers need; truncate it if that was postponed."""
         if self._is_to_truncate:
             self.truncate_log()
         elif self._is_sqlite:
@@ -219,12 +214,10 @@ class Timeline:
         with self.read_connection() as connection:
             return TimelineSnapshot(connection, caps).resolve_identities(identity)
 
-    def read(
-        self, owners: Iterable[str], limit: int, before: EntryPosition | None = None
-    ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest `limit` entries of these owners before `before`, latest first. Raises `Unavailable`."""
+    def read(self, owners: Iterable[str], limit: int) -> Sequence[Mapping[str, Any]]:
+        """Return the latest `limit` entries of these owners, latest first. Raises `Unavailable`."""
         with self.read_connection() as connection:
-            return TimelineSnapshot(connection, self._caps).read([*owners], limit, before)
+            return TimelineSnapshot(connection, self._caps).read([*owners], limit)
 
     def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the entries of a contact, or its latest `limit` ones, earliest first. Raises `Unavailable`."""
@@ -255,10 +248,7 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: RevocationReason) -> bool:
-        """Revoke a link in both directions at `at` (milliseconds since 1970); return whether it was valid in either.
-
-        Raises `Unavailable`; then `is_revoked` shows whether this or `restore` was written.
-        """
+        """Revoke a link in both directions; return whether it was valid. After `Unavailable`, `is_revoked` shows the outcome."""
         with self.write_transaction() as connection:
             return True in [links.revoke(connection, directed, at, ground) for directed in _both_directions(link)]
 
@@ -306,10 +296,7 @@ class _Put:
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Delete the stored entries that `entries` withdraw. Return `entries` without those that new or stored entries withdraw.
-
-    Stored entries withdraw only breaches of SLA targets.
-    """
+    """Delete the entries that `entries` withdraw. Return `entries` without withdrawn ones; stored ones withdraw only breaches."""
     withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
     if withdrawn:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))

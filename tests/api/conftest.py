@@ -9,7 +9,7 @@ from models.identities import IdentityKind
 from tests.support.api_harness import DAY, NUMBER, ApiHarness, call, form, letter, token
 from tests.timeline.conftest import postgres, url
 
-__all__ = ["harness", "postgres", "sqlite", "url"]
+__all__ = ["harness", "postgres", "sqlite_api", "url"]
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def harness(url: str, tmp_path: Path) -> Iterator[ApiHarness]:
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[ApiHarness]:
+def sqlite_api(tmp_path: Path) -> Iterator[ApiHarness]:
     """API on SQLite, for tests that do not depend on the database."""
     yield from _opened(tmp_path)
 
@@ -35,7 +35,7 @@ def case(harness: ApiHarness) -> str:
 
 
 @pytest.fixture
-def story(harness: ApiHarness, phone: str, case: str) -> list[str]:
+def entry_ids(harness: ApiHarness, phone: str, case: str) -> list[str]:
     """Ids of a letter, two calls and a form of one citizen, in order of time."""
     events = [
         *letter("1", 0, f"{case} {phone}"),

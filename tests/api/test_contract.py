@@ -29,15 +29,17 @@ def test_published_contract_is_kept() -> None:
     assert contract.find_incompatible_changes(contract.generate(), PUBLISHED) == []
 
 
-def test_contract_is_served(sqlite: ApiHarness) -> None:
-    assert sqlite.client.get("/openapi.json").json() == contract.generate()
+def test_contract_is_served(sqlite_api: ApiHarness) -> None:
+    assert sqlite_api.client.get("/openapi.json").json() == contract.generate()
     assert contract.generate()["openapi"].startswith("3.1")
 
 
 def test_paths_contain_no_identifier() -> None:
     for path, operations in contract.generate()["paths"].items():
         named = [one["name"] for operation in operations.values() for one in operation.get("parameters", ())]
-        assert named == (["name"] if path == "/v1/erasures/{name}" else []), f"{path}: of an erasure it is random"
+        assert named == (["name"] if path == "/v1/erasures/{name}" else []), (
+            f"{path}: only the random id of an erasure is allowed"
+        )
 
 
 Change = Callable[[dict[str, Any]], Any]
@@ -53,26 +55,16 @@ def schema(of: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 CHANGES: Final[dict[str, tuple[Change, str]]] = {
-    "another path": (lambda of: of["paths"].update({"/v1/other": {}}), ""),
     "further answered field": (lambda of: fields(of, "Entry").update(queue={"type": "string"}), ""),
-    "further answered value": (lambda of: schema(of, "Channel")["enum"].append("chat"), ""),
     "larger page": (lambda of: fields(of, "LookUp")["limit"].update(maximum=500), ""),
     "no path": (lambda of: of["paths"].pop("/v1/contact"), "POST /v1/contact: is gone"),
     "fewer accepted values": (
         lambda of: schema(of, "Kind")["enum"].remove("case"),
         "POST /v1/look-up: kind: no longer takes case",
     ),
-    "further required field": (
-        lambda of: schema(of, "ReadContact")["required"].append("sector"),
-        "POST /v1/contact: sector: is now required",
-    ),
     "no answered field": (
         lambda of: (fields(of, "Entry").pop("outcome"), schema(of, "Entry")["required"].remove("outcome")),
         "POST /v1/contact: answers 200: entries[].outcome: is now required",
-    ),
-    "null instead of text": (
-        lambda of: fields(of, "Entry").update(outcome={"anyOf": [{"type": "string"}, {"type": "null"}]}),
-        "POST /v1/contact: answers 200: entries[].outcome: no longer takes null",
     ),
     "no answer": (
         lambda of: of["paths"]["/v1/contact"]["post"]["responses"].pop("404"),
@@ -90,7 +82,6 @@ def test_breaking_change_is_refused(change: Change, reason: str) -> None:
     assert reason in found if reason else found == []
 
 
-# ------------------------------------------------------------------------------------------------------- whatever is asked
 CHECKS: Final = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -102,7 +93,7 @@ CHECKS: Final = [
 ]
 
 
-ASKED: Final = [
+OPERATIONS: Final = [
     (path, method, mode)
     for path, methods in contract.generate()["paths"].items()
     for method, operation in methods.items()
@@ -112,17 +103,17 @@ ASKED: Final = [
 ]
 
 
-@pytest.mark.parametrize(("path", "method", "mode"), ASKED)
+@pytest.mark.parametrize(("path", "method", "mode"), OPERATIONS)
 def test_generated_requests_get_answers_of_the_contract(
-    sqlite: ApiHarness, path: str, method: str, mode: GenerationMode
+    sqlite_api: ApiHarness, path: str, method: str, mode: GenerationMode
 ) -> None:
-    sqlite.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
-    case, phone = (sqlite.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))
-    sqlite.write(letter("1", 0, f"{case} {phone}"))
-    route = openapi.from_asgi("/openapi.json", sqlite.app)[path][method]
+    sqlite_api.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
+    case, phone = (sqlite_api.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))
+    sqlite_api.write(letter("1", 0, f"{case} {phone}"))
+    route = openapi.from_asgi("/openapi.json", sqlite_api.app)[path][method]
 
     @settings(max_examples=50)
-    @given(route.as_strategy(generation_mode=mode), st.sampled_from(["camille", "agent", "operator", "nobody"]))
+    @given(route.as_strategy(generation_mode=mode), st.sampled_from(["camille", "agent", "operator", "unknown"]))
     def ask(case: Case, who: str) -> None:
         case.call_and_validate(headers={"authorization": f"Bearer {who}"}, checks=CHECKS)
 

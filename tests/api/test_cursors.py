@@ -1,4 +1,4 @@
-"""Cursors: bound to their subject and secret, and safe against changes."""
+"""A cursor is valid only for its subject and secret, and unchanged."""
 
 import stat
 from pathlib import Path

@@ -15,11 +15,11 @@ OPTIONS = Api()
 EXAMPLE = (Path(__file__).parents[2] / "deploy" / "nginx-api.example.conf").read_text(encoding="utf-8")
 
 
-def test_api_accepts_the_host_name_of_the_example(sqlite: ApiHarness) -> None:
+def test_api_accepts_the_host_name_of_the_example(sqlite_api: ApiHarness) -> None:
     (name,) = re.findall(r"server_name (\S+);", EXAMPLE)
     (hosts,) = re.findall(r"hosts = \[\"(.*)\"\]", EXAMPLE)
     assert (hosts, f"https://{hosts}/") == (name, *re.findall(r'url = "(.*)"', EXAMPLE))
-    app = create_app(sqlite.api, sqlite.registry, answered_hosts(OPTIONS.host, [hosts]))
+    app = create_app(sqlite_api.api, sqlite_api.registry, answered_hosts(OPTIONS.host, [hosts]))
     with TestClient(app) as client:
         assert client.get("/openapi.json", headers={"host": name}).status_code == 200
         assert client.get("/openapi.json", headers={"host": "other.example.org"}).status_code == 400

@@ -46,24 +46,24 @@ def data(tmp_path: Path, url: str) -> Path:
 def test_process_answers_records_and_stops(data: Path, url: str) -> None:
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        answer = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+        answer = api.post("/v1/look-up", kind="phone", value=NUMBER)
         assert answer.status_code == 200
         assert [entry["contact"] for entry in answer.json()["entries"]] == ["mail:ged:1"] * 3
-        assert api.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
-        assert api.ask("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
+        assert api.post("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
+        assert api.post("/v1/look-up", "unknown", kind="phone", value=NUMBER).status_code == 401
         metrics = httpx.get(f"{api.url}/metrics").text
         assert 'api_accesses_total{operation="look_up",purpose="contact",result="shown",role="dpo"} 1.0' in metrics
         assert httpx.get(f"{api.url}/openapi.json").json()["openapi"].startswith("3.1")
         assert api.child.stop() == 0
-        said = api.child.text
+        output = api.child.text
     results = [json.loads(line)["result"] for line in (data / "audit" / "000001.jsonl").read_text().splitlines()[1:]]
     assert results == ["shown", "refused"]
-    everything = said + metrics + (data / "audit" / "000001.jsonl").read_text()
-    assert not [value for value in (NUMBER[1:], "camille", "sacha") if value in said + metrics]
+    everything = output + metrics + (data / "audit" / "000001.jsonl").read_text()
+    assert not [value for value in (NUMBER[1:], "camille", "sacha") if value in output + metrics]
     assert NUMBER[1:] not in everything
 
 
-def ask_in_turn(api: Served, times: int) -> Iterator[int]:
+def post_repeatedly(api: Served, times: int) -> Iterator[int]:
     """Yield the status of each answer until the process ends."""
     with suppress(httpx.TransportError), httpx.Client(timeout=60) as client:
         headers = {"authorization": "Bearer camille"}
@@ -76,10 +76,10 @@ def test_concurrent_reads_during_writes(data: Path, url: str, tmp_path: Path) ->
     harness = ApiHarness(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
     with served(data, url) as api, ThreadPoolExecutor(12) as threads:
         wait_until(api.is_up, "the API")
-        asking = [threads.submit(lambda: list(ask_in_turn(api, 20))) for _ in range(12)]
+        posting = [threads.submit(lambda: list(post_repeatedly(api, 20))) for _ in range(12)]
         for number in range(2, 30):
             harness.write(letter(str(number), number, harness.pseudonym(IdentityKind.PHONE, NUMBER)))
-        assert [asked.result() for asked in asking] == [[200] * 20] * 12
+        assert [posts.result() for posts in posting] == [[200] * 20] * 12
     assert len(harness.recorded()) == 240
     harness.close()
 
@@ -89,10 +89,10 @@ def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None
     with served(data, url) as api, ThreadPoolExecutor(8) as threads:
         wait_until(api.is_up, "the API")
         answered: list[int] = []
-        asking = [threads.submit(lambda: answered.extend(ask_in_turn(api, 10_000))) for _ in range(8)]
+        posting = [threads.submit(lambda: answered.extend(post_repeatedly(api, 10_000))) for _ in range(8)]
         wait_until(lambda: len(answered) > 100, "answers")
         api.child.kill(signal.SIGKILL)
-        wait(asking)
+        wait(posting)
     records = [line.record or {} for line in read_audit(data / "audit")]
     recorded = sum(record.get("result") == "shown" for record in records)
     assert set(answered) == {200}
@@ -103,16 +103,16 @@ def test_every_answer_is_in_the_audit_after_a_kill(data: Path, url: str) -> None
 def test_cursor_survives_a_restart(data: Path, url: str) -> None:
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        first = api.ask("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
+        first = api.post("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
         api.child.kill(signal.SIGKILL)
     with served(data, url) as api:
         wait_until(api.is_up, "the API")
-        page = api.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
+        page = api.post("/v1/timeline", subject=first["subject"], cursor=first["next"])
         assert len(page.json()["entries"]) == 2
 
 
 @pytest.mark.parametrize("page", ["docs/how-to/citizens.md", "docs/how-to/citizens.fr.md"])
-def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
+def test_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     demo = tmp_path / "accueil-data" / "demo"
     harness = ApiHarness(demo)
     harness.add(token(sectors=(SECTOR,)))
@@ -123,8 +123,8 @@ def test_the_request_of_the_docs_is_answered(page: str, tmp_path: Path) -> None:
     (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     with served(demo, place=tmp_path) as api:
         wait_until(api.is_up, "the API")
-        asked = command.replace("http://127.0.0.1:8081", api.url)
-        done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
+        request = command.replace("http://127.0.0.1:8081", api.url)
+        done = subprocess.run(["bash", "-c", request], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [entry["contact"] for entry in json.loads(done.stdout)["entries"]] == ["mail:ged:1"] * 3
 
 
@@ -136,17 +136,17 @@ def test_unavailable_database_is_answered_with_503(tmp_path: Path, postgres: Pos
     postgres.stop("immediate")
     try:
         with served(tmp_path / "data", postgres.url) as api:
-            wait_until(lambda: "waiting_for_database" in api.child.text, "that it waits")
+            wait_until(lambda: "waiting_for_database" in api.child.text, "the wait for the database")
             assert httpx.get(f"{api.url}/healthz").status_code == 200
-            away = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+            away = api.post("/v1/look-up", kind="phone", value=NUMBER)
             assert (away.status_code, away.json()["type"]) == (503, "urn:accueil:problem:database")
             postgres.start()
             wait_until(api.is_up, "the database")
-            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
+            assert api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
             postgres.stop("immediate")  # unavailable again, during the requests
-            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
+            assert api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
             postgres.start()
-            wait_until(lambda: api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")
+            wait_until(lambda: api.post("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "the database")
     finally:
         if not postgres.runs:
             postgres.start()

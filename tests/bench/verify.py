@@ -10,7 +10,7 @@ import msgspec
 from models import topics
 from streams.agents.codecs import AGENT_PREFIX
 from streams.core.contacts import contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.figure import Progress, decode_figure, parse_key
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.partition_start import OFFSETS_KEY

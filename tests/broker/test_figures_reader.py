@@ -92,14 +92,14 @@ def test_reader_handles_compaction_and_tombstones(kafka: EmbeddedKafka, topic: s
         worker.offered(ROADS, NOW)
         rows += worker.rows()
     start = int(NOW.timestamp()) // 300 * 300
-    gone = {total_key(ROADS), bucket_key(start, ROADS)}
-    write(kafka, topic, [*rows, *((key, None) for key in gone)])
+    deleted = {total_key(ROADS), bucket_key(start, ROADS)}
+    write(kafka, topic, [*rows, *((key, None) for key in deleted)])
 
     def compacted() -> bool:
         # Kafka compacts only closed segments, and a new record closes the previous segment.
         worker.progress(NOW)
         write(kafka, topic, worker.rows())
-        return not gone & {message.key() for message in kafka_io.read(kafka.bootstrap, topic)}
+        return not deleted & {message.key() for message in kafka_io.read(kafka.bootstrap, topic)}
 
     wait_until(compacted, "the log cleaner")
     with reading(kafka, topic) as view:
@@ -131,9 +131,9 @@ def test_reader_sees_only_committed_rows(kafka: EmbeddedKafka, topic: str) -> No
         worker.totals.clear()
         worker.buckets.clear()
         step(7)
-        beside = Producer({"bootstrap.servers": kafka.bootstrap})
-        beside.produce(topic, key=total_key(ROADS), value=b"[[1],[],{}]", partition=0)
-        beside.flush()
+        other_producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        other_producer.produce(topic, key=total_key(ROADS), value=b"[[1],[],{}]", partition=0)
+        other_producer.flush()
         wait_until(lambda: offered(view, ROADS) == 1, "a row beside the open transaction")
         assert offered(view) == 1
         producer.commit_transaction()
@@ -162,18 +162,18 @@ def test_recreated_topic_replaces_the_old_rows(kafka: EmbeddedKafka, topic: str)
 def watching(view: FiguresView) -> Iterator[list[int | None]]:
     """Read the view continuously, and collect its figures."""
     seen: list[int | None] = []
-    leaving = Event()
+    stopping = Event()
 
-    def look() -> None:
-        while not leaving.is_set():
+    def read() -> None:
+        while not stopping.is_set():
             seen.append(offered(view))
 
-    thread = Thread(target=look)
+    thread = Thread(target=read)
     thread.start()
     try:
         yield seen
     finally:
-        leaving.set()
+        stopping.set()
         thread.join()
 
 

@@ -19,8 +19,9 @@ from streams.core.figures.figure import PROGRESS_KEY, Progress, decode_figure, e
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.support import kafka_io
+from tests.support.accueil_processes import PARTITIONS
 from tests.support.processes import wait_until
-from tests.support.sla_chain import PARTITIONS, SOURCE, SlaChain
+from tests.support.sla_chain import SOURCE, SlaChain
 
 pytestmark = pytest.mark.broker
 CALLS, ANSWERED = 40, 15

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from models import topics
-from streams.core.contacts import contact
-from streams.core.contacts.contact import Contact
-from streams.core.timeline import entries
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.events import make
 from tests.support.processes import Child, wait_until
+from tests.support.timelines import records_of
 
 pytestmark = pytest.mark.broker
 
@@ -35,12 +33,9 @@ def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_pat
     read = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
     specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in read]
     apply_specs(own_kafka.bootstrap, specs)
-    known: dict[str, Contact] = {}
     events = oracle.make_lives(60, 600)
     events.append(make("personal_data.erased", 0, subject=events[0].subject, channel="call"))
-    for event in events:
-        known[event.subject] = contact.fold(known.get(event.subject), event)
-    pairs = [entries.record(event, known[event.subject]) for event in events]
+    pairs = records_of(events)
     kafka_io.produce(own_kafka.bootstrap, [(topics.TIMELINE.name, *pair) for pair in pairs])
     database = tmp_path / "data" / "timeline.db"
     environment = {
@@ -49,8 +44,8 @@ def test_lost_database_is_detected_and_rebuilt(own_kafka: EmbeddedKafka, tmp_pat
         "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
         "LC_ALL": "C",
     }
-    of_whom_is_erased = sum(event.subject == events[0].subject for event in events[:-1])
-    expected = len({event.id for event in events[:-1]}) - of_whom_is_erased
+    erased = sum(event.subject == events[0].subject for event in events[:-1])
+    expected = len({event.id for event in events[:-1]}) - erased
     writer = Child(
         ["-m", "streams.cli.main", "timeline"], tmp_path / "timeline.log", ACCUEIL_LOG__FORMAT="json", **environment
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ import connectors.demarches as demarches
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
 from tests.support.demarches_server import TOKEN, DemarchesServer, serving_dossiers
+from tests.support.polled_servers import ServerConformance, unavailable
 
 PROCEDURE = 48210
 OTHER = 48211
@@ -100,27 +101,23 @@ def options(server: DemarchesServer, **changes: Any) -> dict[str, Any]:
     return {"url": server.url, "token": TOKEN, "page_size": 7, "procedures": procedures, "poll_seconds": 3600} | changes
 
 
-class TestConformance(Conformance):
+class TestConformance(ServerConformance):
     connector = demarches.CONNECTOR
     readme = Path(demarches.__file__).with_name("README.md")
     personal = (*PERSONAL, AGENT)
 
-    @pytest.fixture(autouse=True)
-    def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, DemarchesServer] = {}
-        with ExitStack() as self._stack:
-            yield
+    def serve(self, directory: Path) -> AbstractContextManager[DemarchesServer]:
+        return serving_dossiers()
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._started:
-            self._started[directory] = self._stack.enter_context(serving_dossiers())
-        return options(self._started[directory])
+        return options(self.server(directory))
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(DOSSIERS) // parts)
-        self._started[directory].refusal = None
+        server = self.server(directory)
+        server.refusal = None
         content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
-        self._started[directory].lists[PROCEDURE] = content
+        server.lists[PROCEDURE] = content
         (directory / "dossiers.json").write_text(json.dumps(content, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
@@ -131,7 +128,7 @@ class TestConformance(Conformance):
             *hostile_json(deleted(901, 45)),
         ]
         page = b'{"data":{"demarche":{"page":{"pageInfo":{"hasNextPage":false},"nodes":['
-        self._started[directory].refusal = Response(page + b",".join(nodes) + b"]}}}}")
+        self.server(directory).refusal = Response(page + b",".join(nodes) + b"]}}}}")
 
 
 @pytest.fixture
@@ -140,44 +137,37 @@ def server() -> Iterator[DemarchesServer]:
         yield started
 
 
-def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
+def set_dossiers(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
     """Replace the dossiers of `procedure` on the server."""
     server.lists[procedure] = {"dossiers": dossiers, **lists}
 
 
-def harness(server: DemarchesServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
-    return ConnectorHarness(demarches.CONNECTOR, options(server, **changes), tmp_path / data, tmp_path / "keys")
+def harness(server: DemarchesServer, tmp_path: Path, **changes: Any) -> ConnectorHarness:
+    return ConnectorHarness(demarches.CONNECTOR, options(server, **changes), tmp_path / "data", tmp_path / "keys")
 
 
 def event_types(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.subject.rpartition(":")[2], event.type) for event in events]
 
 
-def unavailable(harness: ConnectorHarness) -> str:
-    """Return the error text when the source cannot be read."""
-    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.step()
-    return str(trouble.value)
-
-
 def test_dossier_is_erased_when_purged_and_not_while_in_the_bin(server: DemarchesServer, tmp_path: Path) -> None:
-    hidden, lately = deleted(5, 50), BEGIN + timedelta(days=20)
+    hidden = deleted(5, 50)
     connector = harness(server, tmp_path)
-    hold(server, dossier(5, 40, "depose"), dossier(6, 40, "depose"))
+    set_dossiers(server, dossier(5, 40, "depose"), dossier(6, 40, "depose"))
     assert len(connector.read_all(confirm=True)) == 2
-    hold(server, pendingDeletedDossiers=[hidden, deleted(6, 50)])
+    set_dossiers(server, pendingDeletedDossiers=[hidden, deleted(6, 50)])
     assert connector.read_all(confirm=True) == []
     restored = dossier(6, 60, "depose", "passe_en_instruction")
-    other = deleted(7, 0) | {"dateSupression": lately.isoformat()}
-    hold(server, restored, deletedDossiers=[other])
+    other = deleted(7, 20 * 24 * 60)
+    set_dossiers(server, restored, deletedDossiers=[other])
     assert event_types(connector.read_all(confirm=True))[-2:] == [("6", "form.taken_up"), ("7", "personal_data.erased")]
-    hold(server, restored, deletedDossiers=[other, hidden])  # purged after two weeks, with the time of hiding
+    set_dossiers(server, restored, deletedDossiers=[other, hidden])  # purged after two weeks, with the time of hiding
     assert event_types(connector.read_all(confirm=True)) == [("5", "personal_data.erased")]
     assert connector.read_all(confirm=True) == []
 
 
 def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(
+    set_dossiers(
         server,
         dossier(3, 30, "depose", "passe_en_instruction", "repasse_en_construction", corrections=1),
         dossier(5, 40, "depose", "passe_en_instruction_automatiquement", "refuse_automatiquement"),
@@ -202,7 +192,7 @@ def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: 
 
 
 def test_identities_are_those_of_the_applicant(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, *DOSSIERS[4:6])
+    set_dossiers(server, *DOSSIERS[4:6])
     connector = harness(server, tmp_path)
     own, for_another = (
         event.identities for event in connector.read_all(confirm=True) if event.type == "form.submitted"
@@ -213,7 +203,7 @@ def test_identities_are_those_of_the_applicant(server: DemarchesServer, tmp_path
 
 
 def test_invalid_steps_are_rejected_alone(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, DOSSIERS[3], DOSSIERS[7])
+    set_dossiers(server, DOSSIERS[3], DOSSIERS[7])
     connector = harness(server, tmp_path)
     assert event_types(connector.read_all(confirm=True)) == [("4", "form.submitted"), ("4", "form.decided")]
     rejects = [entry.reject for entry in read_rejects(connector.directory)]
@@ -222,8 +212,8 @@ def test_invalid_steps_are_rejected_alone(server: DemarchesServer, tmp_path: Pat
 
 
 def test_each_procedure_has_its_service_and_sector(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"))
-    hold(server, dossier(2, 5, "depose"), procedure=OTHER)
+    set_dossiers(server, dossier(1, 10, "depose"))
+    set_dossiers(server, dossier(2, 5, "depose"), procedure=OTHER)
     procedures = {
         PROCEDURE: {"service": "transports"},
         OTHER: {"service": "voirie", "sector": "routes", "site": "nord"},
@@ -235,7 +225,7 @@ def test_each_procedure_has_its_service_and_sector(server: DemarchesServer, tmp_
 
 
 def test_refused_procedure_does_not_block_others(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"))
+    set_dossiers(server, dossier(1, 10, "depose"))
     connector = harness(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
     with connector.opened() as (flow, publisher):
         flow.step()
@@ -245,7 +235,7 @@ def test_refused_procedure_does_not_block_others(server: DemarchesServer, tmp_pa
 
 
 def test_probe_reports_a_refused_procedure(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"))
+    set_dossiers(server, dossier(1, 10, "depose"))
     assert harness(server, tmp_path).probe().events == {"form.submitted": 1}
     with pytest.raises(SourceRefusedError, match=f"procedure {OTHER} does not exist"):
         harness(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
@@ -256,92 +246,75 @@ def test_probe_reports_a_refused_procedure(server: DemarchesServer, tmp_path: Pa
 @pytest.mark.parametrize("page_size", [1, 3, 100])
 def test_changes_in_the_same_second_are_not_missed(server: DemarchesServer, tmp_path: Path, page_size: int) -> None:
     """One change of the same second appears after the last page."""
-    same = [dossier(number, 10, "depose") for number in range(1, 13)]
-    hold(server, *same[:10])
+    same_second = [dossier(number, 10, "depose") for number in range(1, 13)]
+    set_dossiers(server, *same_second[:10])
     connector = harness(server, tmp_path, page_size=page_size)
     events = connector.read_all(confirm=True)
-    hold(server, *same)
+    set_dossiers(server, *same_second)
     events += connector.read_all(confirm=True)
     assert event_types(events) == [(str(number), "form.submitted") for number in range(1, 13)]
 
 
 def test_late_visible_change_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(2, 14, "depose"))
+    set_dossiers(server, dossier(2, 14, "depose"))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
+    set_dossiers(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
 
 
 def test_changes_during_paging_are_published(server: DemarchesServer, tmp_path: Path) -> None:
     before = [dossier(number, number, "depose") for number in range(1, 10)]
     after = [*before[1:], dossier(1, 20, "depose", "passe_en_instruction"), dossier(10, 21, "depose")]
-    hold(server, *before)
-    server.before_answer = lambda question: hold(server, *after) if question == 1 else None
+    set_dossiers(server, *before)
+    server.before_answer = lambda query: set_dossiers(server, *after) if query == 1 else None
     events = harness(server, tmp_path, page_size=3).read_all(confirm=True)
     assert set(event_types(events)) == {(str(n), "form.submitted") for n in range(1, 11)} | {("1", "form.taken_up")}
 
 
-def test_restart_at_any_page_misses_nothing(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, *DOSSIERS, **DELETED)
-    whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
-    connector, events = harness(server, tmp_path), []
-    for _ in range(20):
-        with connector.opened() as (flow, publisher):
-            flow.step()
-            publisher.confirm()
-            events += publisher.events
-    assert comparable_form(events) == whole
-
-
 def test_only_changed_dossiers_are_repeated(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"), dossier(2, 11, "depose"))
+    set_dossiers(server, dossier(1, 10, "depose"), dossier(2, 11, "depose"))
     connector = harness(server, tmp_path)
     first = connector.read_all(confirm=True)
-    hold(server, dossier(1, 12, "depose", "accepte", dateDepot=at(9)), dossier(2, 11, "depose"))
+    set_dossiers(server, dossier(1, 12, "depose", "accepte", dateDepot=at(9)), dossier(2, 11, "depose"))
     again = connector.read_all(confirm=True)
     assert event_types(again) == [("1", "form.submitted"), ("1", "form.decided")]
     assert again[0].id == first[0].id
 
 
 def test_old_steps_are_not_repeated(server: DemarchesServer, tmp_path: Path) -> None:
-    day, old, archived = 24 * 60, dossier(1, 10, "depose", "accepte"), dossier(3, 60, "depose")
-    late = dossier(2, 60 * day, "depose")
-    hold(server, old, late)
+    day, old, recent = 24 * 60, dossier(1, 10, "depose", "accepte"), dossier(2, 60 * 24 * 60, "depose")
+    set_dossiers(server, old, recent)
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    hold(server, old | {"archived": True, "dateDerniereModification": at(61 * day)}, late, archived)
+    set_dossiers(server, old | {"archived": True, "dateDerniereModification": at(61 * day)}, recent)
     assert connector.read_all(confirm=True) == []
 
 
-def test_first_start_begins_at_the_configured_day(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"), dossier(2, 24 * 60, "depose"))
-    events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
-    assert event_types(events) == [("2", "form.submitted")]
-
-
-def test_older_dossier_is_published_completely_on_its_first_change(server: DemarchesServer, tmp_path: Path) -> None:
+def test_dossier_from_before_the_start_is_published_completely_on_its_first_change(
+    server: DemarchesServer, tmp_path: Path
+) -> None:
     day = 24 * 60
     before = dossier(1, 10, "depose")
-    hold(server, before, dossier(2, 60 * day, "depose"))
+    set_dossiers(server, before, dossier(2, 60 * day, "depose"))
     connector = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
     assert event_types(connector.read_all(confirm=True)) == [("2", "form.submitted")]
     taken_up = dossier(1, 61 * day, "depose", "passe_en_instruction")
     taken_up["traitements"][0] = before["traitements"][0]
-    hold(server, taken_up)
+    set_dossiers(server, taken_up)
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted"), ("1", "form.taken_up")]
-    hold(server, taken_up | {"dateDerniereModification": at(99 * day)}, dossier(2, 100 * day, "depose"))
+    set_dossiers(server, taken_up | {"dateDerniereModification": at(99 * day)}, dossier(2, 100 * day, "depose"))
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.taken_up"), ("2", "form.submitted")]
-    hold(server, taken_up | {"dateDerniereModification": at(150 * day)})
+    set_dossiers(server, taken_up | {"dateDerniereModification": at(150 * day)})
     assert connector.read_all(confirm=True) == []
     decided = dossier(1, 151 * day, "depose", "passe_en_instruction", "accepte")
     decided["traitements"][:2] = taken_up["traitements"]
-    hold(server, decided)
+    set_dossiers(server, decided)
     assert event_types(connector.read_all(confirm=True)) == [("1", "form.decided")]
 
 
 def test_no_personal_field_is_requested(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, *DOSSIERS[:1])
+    set_dossiers(server, *DOSSIERS[:1])
     harness(server, tmp_path).read_all(confirm=True)
     words = {word for query in server.queries for word in query["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
@@ -350,30 +323,16 @@ def test_no_personal_field_is_requested(server: DemarchesServer, tmp_path: Path)
 
 def test_schema_error_is_reported_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
     server.code = "undefinedField"
-    trouble = unavailable(harness(server, tmp_path))
-    assert "its response does not match the documentation (undefinedField)" in trouble
-    assert PERSONAL[0] not in trouble
-
-
-def test_retry_after_pauses_the_requests(server: DemarchesServer, tmp_path: Path) -> None:
-    hold(server, dossier(1, 10, "depose"))
-    connector = harness(server, tmp_path)
-    with connector.opened() as (flow, publisher):
-        server.refusal = PlainTextResponse("", 429, {"Retry-After": "3000"})
-        for _ in range(5):
-            with pytest.raises(SourceUnavailableError, match="less often"):
-                flow.step()
-        assert len(server.queries) == 1
-        assert publisher.events == []
-    server.refusal = None
-    assert event_types(connector.read_all(confirm=True)) == [("1", "form.submitted")]
+    error = unavailable(harness(server, tmp_path))
+    assert "its response does not match the documentation (undefinedField)" in error
+    assert PERSONAL[0] not in error
 
 
 def test_refused_cursor_restarts_the_poll(
     server: DemarchesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
-    hold(server, *(dossier(number, number, "depose") for number in range(1, 10)))
+    set_dossiers(server, *(dossier(number, number, "depose") for number in range(1, 10)))
     connector = harness(server, tmp_path, page_size=3)
     with connector.opened() as (flow, publisher):
         flow.step()

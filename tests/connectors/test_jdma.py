@@ -1,10 +1,8 @@
 """JDMA connector on a simulated server with the refusals of the published code."""
 
 import json
-import re
-import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connectors.jdma as jdma
 from connectors.jdma import review_feed, simulate, source
-from connectors.jdma.config import JdmaConfig
-from connectors.jdma.simulate import TOKEN, JdmaServer, served
+from connectors.jdma.simulate import TOKEN
 from connectors.sdk import pull
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
-from connectors.sdk.testing import Conformance, ConnectorHarness, comparable_form
+from connectors.sdk.testing import ConnectorHarness
 from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, hostile_json
 from models.events import Event, FeedbackGiven
 from models.reasons import Reason
 from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, ReviewServer, review, serving_reviews
+from tests.support.polled_servers import ServerConformance, unavailable
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "au guichet on m'a dit")
 
@@ -44,37 +42,37 @@ REVIEWS.sort(key=lambda node: node["id"])
 
 def options(url: str, **changes: Any) -> dict[str, Any]:
     forms = {str(FORM): {"service": "transports", "buttons": {str(BUTTON): {"site": "siege"}}}}
-    pace = {"poll_seconds": 3600, "requests_per_minute": 60_000}
-    return {"url": url, "token": TOKEN, "forms": forms, **pace} | changes
+    return {"url": url, "token": TOKEN, "forms": forms, "poll_seconds": 3600} | changes
 
 
-class TestConformance(Conformance):
+@pytest.fixture(autouse=True)
+def _fast_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "REQUESTS_PER_MINUTE", 60_000)
+
+
+class TestConformance(ServerConformance):
     connector = jdma.CONNECTOR
     readme = Path(jdma.__file__).with_name("README.md")
     personal = PERSONAL
 
-    @pytest.fixture(autouse=True)
-    def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, ReviewServer] = {}
-        with ExitStack() as self._stack:
-            yield
+    def serve(self, directory: Path) -> AbstractContextManager[ReviewServer]:
+        return serving_reviews()
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._started:
-            self._started[directory] = self._stack.enter_context(serving_reviews())
-        return options(self._started[directory].url)
+        return options(self.server(directory).url)
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(REVIEWS) // parts)
         reviews = REVIEWS[: (part + 1) * size]
-        self._started[directory].before_answer = lambda: None
-        self._started[directory].hold(*reviews)
+        server = self.server(directory)
+        server.before_answer = lambda: None
+        server.set_reviews(*reviews)
         (directory / "reviews.json").write_text(json.dumps(reviews, ensure_ascii=False))
 
     def supply_hostile(self, directory: Path) -> None:
         reviews = [LARGE_VALUE, *VALUES.values(), *hostile_json(review(900, 100, "good", verbatim="x"))]
         end = b'],"metadata":{"has_more":false,"next_cursor":null}}'
-        self._started[directory].before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
+        self.server(directory).before_answer = lambda: Response(b'{"data":[' + b",".join(reviews) + end)
 
 
 @pytest.fixture
@@ -106,15 +104,8 @@ def scores_of(events: list[Event]) -> list[tuple[str, int]]:
     return [(event.subject.rpartition(":")[2], event.data.score) for event in feedback]
 
 
-def unavailable(harness: ConnectorHarness) -> str:
-    """Return the error text when the source cannot be read."""
-    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.step()
-    return str(trouble.value)
-
-
 def test_reviews_become_scores_out_of_ten(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
+    server.set_reviews(review(1, 10, "bad"), review(2, 20, "medium"), review(3, 30, "good"))
     events = harness(server, tmp_path).read_all(confirm=True)
     assert scores_of(events) == [("1", 0), ("2", 5), ("3", 10)]
     first = events[0]
@@ -124,7 +115,7 @@ def test_reviews_become_scores_out_of_ten(server: ReviewServer, tmp_path: Path) 
 
 
 def test_routing_uses_button_then_form_then_instance(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
+    server.set_reviews(review(1, 1, "good"), review(2, 2, "good", button_id=77), review(3, 3, "good", form_id=OTHER))
     forms = {FORM: {"service": "voirie", "site": "nord", "buttons": {BUTTON: {"site": "sud"}}}, OTHER: {}}
     events = harness(server, tmp_path, forms=forms, service="accueil", site="siege").read_all(confirm=True)
     routings = {event.subject[-1]: (event.service, event.site) for event in events}
@@ -134,7 +125,7 @@ def test_routing_uses_button_then_form_then_instance(server: ReviewServer, tmp_p
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (review(1, 1, "neutral"), Reason.UNKNOWN_ENUM),
+        (review(1, 1, "neutral", verbatim=PERSONAL[3]), Reason.UNKNOWN_ENUM),
         (review(1, 1, "good", "bad"), Reason.INVALID_FIELD),
         (review(1, 1, "good") | {"answers": None}, Reason.UNREADABLE_LINE),
         (review(1, 1, "good") | {"id": "0639985511"}, Reason.UNREADABLE_LINE),
@@ -144,59 +135,51 @@ def test_routing_uses_button_then_form_then_instance(server: ReviewServer, tmp_p
 def test_invalid_review_is_rejected_once_and_alone(
     server: ReviewServer, tmp_path: Path, wrong: dict[str, Any], reason: Reason
 ) -> None:
-    server.hold(review(2, 0, "good"), wrong, review(3, 2, "medium"))
+    server.set_reviews(review(2, 0, "good"), wrong, review(3, 2, "medium"))
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10), ("3", 5)]
     assert connector.read_all(confirm=True) == []
     (entry,) = read_rejects(connector.directory)
     assert entry.reject.reason == reason
     assert "0639985511" not in entry.reject.detail
+    assert PERSONAL[3] not in entry.reject.record.decode()
 
 
 def test_review_without_the_question_is_ignored(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(1, 1), review(2, 2, "good", "good"))
+    server.set_reviews(review(1, 1), review(2, 2, "good", "good"))
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
     assert connector.rejected() == {}
 
 
-def test_texts_are_not_stored_in_rejects(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(1, 1, "neutral", verbatim=PERSONAL[0]))
-    connector = harness(server, tmp_path)
-    connector.read_all(confirm=True)
-    (entry,) = read_rejects(connector.directory)
-    assert PERSONAL[0] not in entry.reject.record.decode()
-
-
 def test_review_is_published_when_it_can_no_longer_change(server: ReviewServer, tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     young, old = (review(n, (now - BEGIN) / timedelta(minutes=1) - ago, "good") for n, ago in ((1, 55), (2, 70)))
-    server.hold(old, young)
+    server.set_reviews(old, young)
     connector = harness(server, tmp_path)
     assert scores_of(connector.read_all(confirm=True)) == [("2", 10)]
     again = harness(server, tmp_path, settle_seconds=60)
     assert scores_of(again.read_all(confirm=True)) == [("1", 10)]
 
 
-@pytest.mark.parametrize("in_one_second", [1, 99, 100, 101, 250])
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
 def test_reviews_of_the_same_second_are_not_missed_across_pages(
-    server: ReviewServer, tmp_path: Path, in_one_second: int
+    server: ReviewServer, tmp_path: Path, count: int
 ) -> None:
-    same = [review(n, 10, "good") for n in range(1, in_one_second + 1)]
-    server.hold(*same)
+    same_second = [review(n, 10, "good") for n in range(1, count + 2)]
+    server.set_reviews(*same_second[:-1])
     connector = harness(server, tmp_path)
     events = connector.read_all(confirm=True)
-    late = review(in_one_second + 1, 10, "bad")
-    server.hold(*same, late)
+    server.set_reviews(*same_second)
     events += connector.read_all(confirm=True)
-    assert scores_of(events) == [*((str(n), 10) for n in range(1, in_one_second + 1)), (str(in_one_second + 1), 0)]
+    assert scores_of(events) == [(str(n), 10) for n in range(1, count + 2)]
 
 
 def test_late_visible_review_is_not_missed(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(2, 14, "good"))
+    server.set_reviews(review(2, 14, "good"))
     connector = harness(server, tmp_path)
     connector.read_all(confirm=True)
-    server.hold(review(1, 10, "bad"), review(2, 14, "good"))
+    server.set_reviews(review(1, 10, "bad"), review(2, 14, "good"))
     assert scores_of(connector.read_all(confirm=True)) == [("1", 0)]
 
 
@@ -207,7 +190,7 @@ def test_years_of_reviews_are_published_in_order(
     monkeypatch.setattr(review_feed, "MAX_PAGES", 2)
     day = 24 * 60
     minutes = [-900 * day, -400 * day, *(-30 * day + n for n in range(450)), 0, 1]
-    server.hold(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    server.set_reviews(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
     connector, events = harness(server, tmp_path), []
     for _ in range(8):
         with connector.opened() as (flow, publisher):
@@ -222,45 +205,25 @@ def test_different_days_of_the_server_hide_no_review(server: ReviewServer, tmp_p
     """The server's days begin an hour late, so that a request must begin a day earlier."""
     midnight = BEGIN.replace(hour=0)
     minutes = [(midnight - BEGIN) / timedelta(minutes=1) + offset for offset in (0, 30, 59, 60)]
-    server.hold(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
+    server.set_reviews(*(review(n, minute, "good") for n, minute in enumerate(minutes, start=1)))
     events = harness(server, tmp_path, start=midnight.date()).read_all(confirm=True)
     assert scores_of(events) == [(str(n), 10) for n in (1, 2, 3, 4)]
 
 
 def test_first_start_begins_at_the_configured_day(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(review(1, 10, "good"), review(2, 24 * 60, "good"))
+    server.set_reviews(review(1, 10, "good"), review(2, 24 * 60, "good"))
     events = harness(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
     assert scores_of(events) == [("2", 10)]
 
 
-def test_deleted_reviews_do_not_affect_others(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(*(review(n, n, "good") for n in range(1, 4)))
-    connector = harness(server, tmp_path)
-    connector.read_all(confirm=True)
-    server.hold(review(4, 5, "medium"))
-    assert scores_of(connector.read_all(confirm=True)) == [("4", 5)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"token": "une-autre-cle"}, "refuses the token (401)"),
-        ({"forms": {1: {}}}, "form 1: "),
-    ],
-)
-def test_configuration_errors_are_named(
-    server: ReviewServer, tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    assert message in unavailable(harness(server, tmp_path, **changes))
-    with pytest.raises(SourceUnavailableError) as trouble:
-        harness(server, tmp_path, "probed", **changes).probe()
-    assert isinstance(trouble.value, SourceRefusedError) == ("token" in changes)
-
-
-def test_probe_reads_one_review_per_form(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(*(review(n, n, "good") for n in range(1, 4)))
+def test_probe_reads_one_review_per_form_and_raises_refusals(server: ReviewServer, tmp_path: Path) -> None:
+    server.set_reviews(*(review(n, n, "good") for n in range(1, 4)))
     found = harness(server, tmp_path, forms={FORM: {}, OTHER: {}}).probe()
     assert (found.records, found.events) == (1, {"feedback.given": 1})
+    for changes, is_refused in (({"token": "une-autre-cle"}, True), ({"forms": {1: {}}}, False)):
+        with pytest.raises(SourceUnavailableError) as error:
+            harness(server, tmp_path, "refused", **changes).probe()
+        assert isinstance(error.value, SourceRefusedError) == is_refused
 
 
 def test_refused_key_is_not_retried_soon(server: ReviewServer, tmp_path: Path) -> None:
@@ -278,7 +241,7 @@ def test_refused_form_does_not_block_others(
     server: ReviewServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "REST_SECONDS", 0.0)
-    server.hold(review(1, 10, "good"))
+    server.set_reviews(review(1, 10, "good"))
     with harness(server, tmp_path, forms={1: {}, FORM: {}}).opened() as (flow, publisher):
         with pytest.raises(SourceUnavailableError, match="form 1: "):
             flow.step()
@@ -289,28 +252,29 @@ def test_refused_form_does_not_block_others(
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [
         (PlainTextResponse("<html>Mireille Exemple"), "does not match the documentation"),
         (JSONResponse({"data": [], "metadata": {"has_more": True, "next_cursor": None}}), "repeats a page"),
     ],
 )
 def test_failing_server_is_named_and_reading_continues(
-    server: ReviewServer, tmp_path: Path, answer: Any, message: str
+    server: ReviewServer, tmp_path: Path, response: Any, message: str
 ) -> None:
-    server.before_answer = lambda: answer
+    server.before_answer = lambda: response
     connector = harness(server, tmp_path)
-    trouble = unavailable(connector)
-    assert message in trouble
-    assert PERSONAL[0] not in trouble
+    error = unavailable(connector)
+    assert message in error
+    assert PERSONAL[0] not in error
     server.before_answer = lambda: None
-    server.hold(review(1, 10, "good"))
+    server.set_reviews(review(1, 10, "good"))
     assert scores_of(connector.read_all(confirm=True)) == [("1", 10)]
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Replace the time of the connector and the server by a clock that advances only by `sleep`."""
+    """Let the connector and the server use a clock that advances only by `sleep`, at the real rate of requests."""
+    monkeypatch.setattr(source, "REQUESTS_PER_MINUTE", 50)
     clock = Clock()
     for module in (pull, source, simulate):
         monkeypatch.setattr(module, "time", clock)
@@ -318,16 +282,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_history_of_a_hundred_pages_is_read_at_the_allowed_rate(tmp_path: Path, clock: Clock) -> None:
-    server, requested_at = JdmaServer(FORM, OTHER), []
-    server.before_answer = lambda: requested_at.append(clock.now)
-    server.reviews += [
-        review(n, n * 5, "good", form_id=(FORM, OTHER)[n % 2]) | {"answers": review(n, 0, "good")["answers"][:1]}
-        for n in range(1, 10_001)
-    ]
-    with served(server) as url:
-        config = options(url, forms={FORM: {}, OTHER: {}}, start=BEGIN.date())
-        del config["requests_per_minute"]
-        connector = ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
+    requested_at: list[float] = []
+    (answer, *_) = review(1, 0, "good")["answers"]
+    with serving_reviews(requests_per_minute=60) as server:
+        server.before_answer = lambda: requested_at.append(clock.now)
+        server.set_reviews(
+            *(review(n, n * 5, form_id=(FORM, OTHER)[n % 2]) | {"answers": [answer]} for n in range(1, 10_001))
+        )
+        connector = harness(server, tmp_path, forms={FORM: {}, OTHER: {}}, start=BEGIN.date())
         with connector.opened() as (flow, publisher):
             while len(requested_at) < 10:
                 flow.step()
@@ -342,60 +304,24 @@ def test_history_of_a_hundred_pages_is_read_at_the_allowed_rate(tmp_path: Path, 
 
 
 def test_more_forms_than_requests_per_poll_are_all_read(tmp_path: Path, clock: Clock) -> None:
-    server = JdmaServer(*range(1, 13))
-    server.reviews += [review(form, form, "good", form_id=form) for form in range(1, 13)]
-    with served(server) as url:
-        forms = {form: {} for form in range(1, 13)}
-        config = options(url, forms=forms, start=BEGIN.date(), poll_seconds=5, requests_per_minute=50)
-        with ConnectorHarness(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys").opened() as (
-            flow,
-            publisher,
-        ):
+    forms = range(1, 13)
+    with serving_reviews(*forms, requests_per_minute=60) as server:
+        server.set_reviews(*(review(form, form, "good", form_id=form) for form in forms))
+        settings = {"forms": {form: {} for form in forms}, "start": BEGIN.date(), "poll_seconds": 5}
+        with harness(server, tmp_path, **settings).opened() as (flow, publisher):
             started_at = clock.now
-            while clock.now < started_at + 300 and len(publisher.events) < len(server.reviews):
+            while clock.now < started_at + 300 and len(publisher.events) < len(forms):
                 flow.step()
                 publisher.confirm()
-    assert sorted(scores_of(publisher.events)) == sorted((str(form), 10) for form in range(1, 13))
+    assert sorted(scores_of(publisher.events)) == sorted((str(form), 10) for form in forms)
 
 
-def test_retry_after_pauses_all_forms(tmp_path: Path, clock: Clock) -> None:
+def test_retry_after_pauses_all_forms(server: ReviewServer, tmp_path: Path, clock: Clock) -> None:
     """The server counts the requests of a key for all forms together."""
-    server = JdmaServer(FORM, OTHER)
     server.before_answer = lambda: PlainTextResponse("", 429, {"Retry-After": "600"})
-    with served(server) as url:
-        connector = ConnectorHarness(
-            jdma.CONNECTOR, options(url, forms={FORM: {}, OTHER: {}}), tmp_path / "data", tmp_path / "keys"
-        )
-        with connector.opened() as (flow, _):
-            for until in (clock.now, clock.now + 599):
-                clock.now = until
-                with pytest.raises(SourceUnavailableError, match="less often"):
-                    flow.step()
-            assert len(server.requests) == 1
-            clock.now += 2
+    with harness(server, tmp_path, forms={FORM: {}, OTHER: {}}).opened() as (flow, _):
+        for seconds, requests in ((0, 1), (599, 1), (2, 2)):
+            clock.now += seconds
             with pytest.raises(SourceUnavailableError, match="less often"):
                 flow.step()
-            assert len(server.requests) == 2
-
-
-def test_restart_at_any_step_misses_nothing(server: ReviewServer, tmp_path: Path) -> None:
-    server.hold(*REVIEWS)
-    whole = comparable_form(harness(server, tmp_path, "whole").read_all(confirm=True))
-    connector, events = harness(server, tmp_path), []
-    for _ in range(6):
-        with connector.opened() as (flow, publisher):
-            flow.step()
-            publisher.confirm()
-            events += publisher.events
-    assert comparable_form(events) == whole
-
-
-def test_examples_in_the_readmes_are_valid() -> None:
-    for readme in ("README.md", "README.fr.md"):
-        text = Path(jdma.__file__).with_name(readme).read_text(encoding="utf-8")
-        (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-        options = tomllib.loads(example)["connectors"]["avis"]
-        assert options.pop("connector") == "jdma"
-        assert options.pop("token_file")
-        config = JdmaConfig(**options, token=json.dumps("t"))
-        assert config.forms[7002].buttons
+            assert len(server.requests) == requests

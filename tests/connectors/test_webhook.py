@@ -1,14 +1,15 @@
-"""Tests of the webhook connector over HTTP."""
+"""Webhook connector over HTTP."""
 
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from structlog.contextvars import bound_contextvars, merge_contextvars
@@ -26,14 +27,14 @@ from connectors.sdk.webhook import server
 from connectors.sdk.webhook.response_counter import ResponseCounter
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
-from connectors.webhook.source import WebhookSource
+from connectors.webhook.mapping import WebhookSource
 from tests.support.processes import wait_until
 from tests.support.webhooks import MIN_DELAY_SECONDS, OPTIONS, OTHER_SECRET, message, post, sign
 
 PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
 
 
-def day() -> list[bytes]:
+def messages() -> list[bytes]:
     """Return messages about visits in order, among them invalid ones with personal data."""
     number, spaced, name, address, nick, file = PERSONAL
     bodies = []
@@ -71,25 +72,20 @@ class TestConformance(PushConformance):
         return OPTIONS
 
     def bodies(self) -> Sequence[bytes]:
-        return day()
+        return messages()
 
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
         personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # message ids may be personal too
-        return sign(personal.get(number, f"msg_{number}_{hash_of(body)}"), body)
+        return sign(personal.get(number, f"msg_{number}_{crc32(body)}"), body)
 
 
-def hash_of(body: bytes) -> int:
-    """Return a number that differs between the bodies."""
-    return sum(place * byte for place, byte in enumerate(body))
-
-
-class Desk:
-    """A listening source with a reading thread, which can be paused."""
+class RunningSource:
+    """A listening source with a thread that reads it, and acknowledges the messages unless `acknowledges` is false."""
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.source = open_source(directory, **options)
         self.port = self.source.listen()
-        self.taken: list[bytes] = []
+        self.bodies_read: list[bytes] = []
         self.acknowledges = True
         self._stop = threading.Event()
         self._reader = threading.Thread(target=self._run)
@@ -97,21 +93,28 @@ class Desk:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.taken += [raw.body for raw in self.source.read(0.01)]
+            self.bodies_read += [raw.body for raw in self.source.read(0.01)]
             if self.acknowledges:
                 self.source.acknowledge(self.source.position())
 
-    def stop(self) -> None:
-        """Stop reading."""
+    def stop_reading(self) -> None:
         self._stop.set()
         self._reader.join()
 
     def close(self) -> None:
-        self.stop()
+        self.stop_reading()
         self.source.close()
 
-    def status(self, name: str, body: bytes, **signing: Any) -> int:
+    def post(self, name: str, body: bytes, **signing: Any) -> int:
+        """Post a signed message, and return the status of the response."""
         return post(self.port, body, sign(name, body, **signing))[0]
+
+    def post_in_thread(self, pool: ThreadPoolExecutor, name: str, body: bytes) -> Future[int]:
+        """Post a message in a thread, and wait until it is read."""
+        before = len(self.bodies_read)
+        status = pool.submit(self.post, name, body)
+        wait_until(lambda: len(self.bodies_read) > before, "the message")
+        return status
 
 
 def open_source(directory: Path, *, kind: type[WebhookSource] = WebhookSource, **options: Any) -> WebhookSource:
@@ -122,51 +125,49 @@ def open_source(directory: Path, *, kind: type[WebhookSource] = WebhookSource, *
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with closing(Desk(tmp_path)) as desk:
-        yield desk
+def running(tmp_path: Path) -> Iterator[RunningSource]:
+    with closing(RunningSource(tmp_path)) as running:
+        yield running
 
 
 BODY = message("ticket.taken", 1)
 
 
-def test_response_follows_the_acknowledgement(desk: Desk) -> None:
-    desk.acknowledges = False
+def test_response_follows_the_acknowledgement(running: RunningSource) -> None:
+    running.acknowledges = False
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(desk.status, "msg_1", BODY)
-        wait_until(lambda: desk.taken, "a message")
-        assert desk.source.intake.waiting == 1
-        assert not answer.done()
-        desk.acknowledges = True
-        assert answer.result(30) == 204
-    assert desk.source.intake.waiting == 0
+        status = running.post_in_thread(pool, "msg_1", BODY)
+        assert running.source.intake.waiting == 1
+        assert not status.done()
+        running.acknowledges = True
+        assert status.result(30) == 204
+    assert running.source.intake.waiting == 0
 
 
-def test_repeated_message_is_accepted_once_and_answered_twice(desk: Desk) -> None:
-    assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)] == [204, 204]
-    desk.acknowledges = False
+def test_repeated_message_is_accepted_once_and_answered_twice(running: RunningSource) -> None:
+    assert [running.post("msg_1", BODY), running.post("msg_1", BODY)] == [204, 204]
+    running.acknowledges = False
     other = message("ticket.taken", 2)
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(desk.status, "msg_2", other) for _ in range(2)]
-        wait_until(lambda: len(desk.taken) == 2, "the message")
-        desk.acknowledges = True
-        assert [answer.result(30) for answer in answers] == [204, 204]
-    assert desk.taken == [BODY, other]
+        statuses = [pool.submit(running.post, "msg_2", other) for _ in range(2)]
+        wait_until(lambda: len(running.bodies_read) == 2, "the message")
+        running.acknowledges = True
+        assert [status.result(30) for status in statuses] == [204, 204]
+    assert running.bodies_read == [BODY, other]
 
 
-def test_reused_message_id_is_refused(desk: Desk) -> None:
+def test_reused_message_id_is_refused(running: RunningSource) -> None:
     other = message("ticket.taken", 2)
-    assert [desk.status("msg_1", BODY), desk.status("msg_1", other), desk.status("msg_1", BODY)] == [204, 409, 204]
-    assert desk.status("msg_2", other) == 204
-    assert desk.taken == [BODY, other]
-    desk.acknowledges = False
+    assert [running.post("msg_1", BODY), running.post("msg_1", other), running.post("msg_1", BODY)] == [204, 409, 204]
+    assert running.post("msg_2", other) == 204
+    assert running.bodies_read == [BODY, other]
+    running.acknowledges = False
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(desk.status, "msg_3", BODY)
-        wait_until(lambda: len(desk.taken) == 3, "the message")
-        assert desk.status("msg_3", other) == 409
-        desk.acknowledges = True
-        assert answer.result(30) == 204
-    assert (desk.source.response_counts[409], desk.source.response_counts[204]) == (2, 4)
+        status = running.post_in_thread(pool, "msg_3", BODY)
+        assert running.post("msg_3", other) == 409
+        running.acknowledges = True
+        assert status.result(30) == 204
+    assert (running.source.response_counts[409], running.source.response_counts[204]) == (2, 4)
 
 
 def test_messages_without_an_id_are_identified_by_their_body(tmp_path: Path) -> None:
@@ -174,10 +175,10 @@ def test_messages_without_an_id_are_identified_by_their_body(tmp_path: Path) -> 
         def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
             return ""
 
-    with closing(Desk(tmp_path, kind=Nameless)) as desk:
+    with closing(RunningSource(tmp_path, kind=Nameless)) as running:
         other = message("ticket.taken", 2)
-        assert [desk.status("", body) for body in (BODY, other, BODY)] == [204, 204, 204]
-        assert desk.taken == [BODY, other]
+        assert [running.post("", body) for body in (BODY, other, BODY)] == [204, 204, 204]
+        assert running.bodies_read == [BODY, other]
 
 
 @pytest.mark.parametrize(
@@ -191,16 +192,16 @@ def test_messages_without_an_id_are_identified_by_their_body(tmp_path: Path) -> 
     ],
 )
 def test_wrong_signature_or_time_is_refused(tmp_path: Path, signing: dict[str, Any], status: int) -> None:
-    with closing(Desk(tmp_path, previous_secret=OTHER_SECRET)) as desk:
-        assert desk.status("msg_1", BODY, **signing) == status
-        assert len(desk.taken) == (status == 204)
+    with closing(RunningSource(tmp_path, previous_secret=OTHER_SECRET)) as running:
+        assert running.post("msg_1", BODY, **signing) == status
+        assert len(running.bodies_read) == (status == 204)
 
 
-def test_unknown_paths_and_methods_are_refused(desk: Desk) -> None:
-    assert post(desk.port, BODY, sign("msg_1", BODY), path="/other")[0] == 404
-    assert post(desk.port, BODY, sign("msg_1", BODY), method="PUT")[0] == 405
-    assert post(desk.port, BODY, {})[0] == 401
-    assert desk.taken == []
+def test_unknown_paths_and_methods_are_refused(running: RunningSource) -> None:
+    assert post(running.port, BODY, sign("msg_1", BODY), path="/other")[0] == 404
+    assert post(running.port, BODY, sign("msg_1", BODY), method="PUT")[0] == 405
+    assert post(running.port, BODY, {})[0] == 401
+    assert running.bodies_read == []
 
 
 CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
@@ -214,52 +215,46 @@ CHUNKS = b"\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * (b"4000\r\n" + b"x" * 0
 def test_long_or_slow_body_is_cut(tmp_path: Path, body: bytes, status: int) -> None:
     """An announced one is refused before it is sent."""
     with (
-        closing(Desk(tmp_path, body_seconds=0.2 if status == 408 else 30)) as desk,
-        socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection,
+        closing(RunningSource(tmp_path, body_seconds=0.2 if status == 408 else 30)) as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection,
     ):
         connection.sendall(b"POST / HTTP/1.1\r\nhost: x" + body)
-        assert answer(connection).startswith(b"HTTP/1.1 %d " % status)
-        assert desk.taken == []
-
-
-def answer(connection: socket.socket) -> bytes:
-    """Return all bytes until the server closes the connection."""
-    parts = []
-    while part := connection.recv(65_536):
-        parts.append(part)
-    return b"".join(parts)
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 %d " % status)
+        assert running.bodies_read == []
 
 
 def test_too_many_requests_are_refused_with_retry_after(tmp_path: Path) -> None:
-    with closing(Desk(tmp_path, requests_per_second=0.5)) as desk:
-        assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)][1] == 429
-        assert len(desk.taken) == 1
+    with closing(RunningSource(tmp_path, requests_per_second=0.5)) as running:
+        assert [running.post("msg_1", BODY), running.post("msg_1", BODY)][1] == 429
+        assert len(running.bodies_read) == 1
 
 
 def test_idle_connections_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No data, endless headers, or endless headers after a response; other senders are then served."""
+    """No data, incomplete headers, or incomplete headers after a response; other senders are then served."""
     monkeypatch.setattr(http_server, "WAIT_SECONDS", 1.0)
-    with closing(Desk(tmp_path)) as desk, ExitStack() as stack:
-        begun = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
-        for said in (b"", begun, begun + b"content-length: 0\r\n\r\n" + begun):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30))
-            client.sendall(said)
-            answers = client.makefile("rb").read() if said else client.recv(1)
-            assert answers.count(b"HTTP/1.1 401") == said.count(b"content-length")
-        assert desk.status("msg_1", message("ticket.taken", 1)) == 204
+    with closing(RunningSource(tmp_path)) as running, ExitStack() as stack:
+        incomplete = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
+        for sent in (b"", incomplete, incomplete + b"content-length: 0\r\n\r\n" + incomplete):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=30))
+            client.sendall(sent)
+            received = client.makefile("rb").read() if sent else client.recv(1)
+            assert received.count(b"HTTP/1.1 401") == sent.count(b"content-length")
+        assert running.post("msg_1", BODY) == 204
 
 
 def test_above_the_limit_the_connection_that_waited_longest_is_closed(tmp_path: Path) -> None:
-    """Half requests do not displace a whole request."""
+    """Incomplete requests do not displace a complete request."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PushSource, "most_waiting", 2)
         patch.setattr(server, "SPARE_CONNECTIONS", 1)
-        desk = Desk(tmp_path)
-    with closing(desk), ExitStack() as stack:
-        half = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)]
+        running = RunningSource(tmp_path)
+    with closing(running), ExitStack() as stack:
+        half = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=30)) for _ in range(4)
+        ]
         with suppress(ConnectionError):
             assert half[0].recv(1) == b""
-        assert desk.status("msg_1", message("ticket.taken", 1)) == 204
+        assert running.post("msg_1", BODY) == 204
         with suppress(ConnectionError):
             assert half[1].recv(1) == b""
         half[3].setblocking(False)
@@ -269,15 +264,15 @@ def test_above_the_limit_the_connection_that_waited_longest_is_closed(tmp_path: 
 
 def test_messages_are_refused_while_the_intake_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PushSource, "most_waiting", 2)
-    with closing(Desk(tmp_path)) as desk, ThreadPoolExecutor(2) as pool:
-        desk.acknowledges = False
-        answers = [pool.submit(desk.status, f"msg_{n}", BODY) for n in range(2)]
-        wait_until(lambda: desk.source.intake.waiting == 2, "two waiting messages")
-        status, headers = post(desk.port, BODY, sign("msg_3", BODY))
+    with closing(RunningSource(tmp_path)) as running, ThreadPoolExecutor(2) as pool:
+        running.acknowledges = False
+        statuses = [pool.submit(running.post, f"msg_{n}", BODY) for n in range(2)]
+        wait_until(lambda: running.source.intake.waiting == 2, "two waiting messages")
+        status, headers = post(running.port, BODY, sign("msg_3", BODY))
         assert (status, int(headers["retry-after"]) > 0) == (503, True)
-        desk.acknowledges = True
-        assert [answer.result(30) for answer in answers] == [204, 204]
-        assert desk.status("msg_3", BODY) == 204
+        running.acknowledges = True
+        assert [status.result(30) for status in statuses] == [204, 204]
+        assert running.post("msg_3", BODY) == 204
 
 
 def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,24 +281,24 @@ def test_refusals_are_logged_at_intervals(tmp_path: Path, monkeypatch: pytest.Mo
         return [(entry["count"], entry["reason"], entry["log_level"]) for entry in refused]
 
     monkeypatch.setattr(log_throttle, "GATHER_SECONDS", 0.0)
-    with capture_logs() as logs, closing(Desk(tmp_path, max_body_bytes=1_024)) as desk:
-        assert desk.status("msg_1", BODY) == 204
-        assert desk.status("msg_1", BODY, secret=OTHER_SECRET) == 401
+    with capture_logs() as logs, closing(RunningSource(tmp_path, max_body_bytes=1_024)) as running:
+        assert running.post("msg_1", BODY) == 204
+        assert running.post("msg_1", BODY, secret=OTHER_SECRET) == 401
         wait_until(lambda: logged() == [(1, "401", "warning")], "the refusal to be logged")
-        assert [desk.status("msg_1", BODY, at=0), desk.status("msg_1", b" " * 1_025)] == [401, 413]
-        assert desk.status("msg_2", BODY) == 204, "and the source was read since"
+        assert [running.post("msg_1", BODY, at=0), running.post("msg_1", b" " * 1_025)] == [401, 413]
+        assert running.post("msg_2", BODY) == 204, "the source was read since then"
         assert len(logged()) == 1
-        assert {status: count for status, count in desk.source.response_counts.items() if count} == {
+        assert {status: count for status, count in running.source.response_counts.items() if count} == {
             204: 2,
             401: 2,
             413: 1,
         }
     with capture_logs() as logs:
-        answers = ResponseCounter()
+        responses = ResponseCounter()
         for status in (413, 401, 204, 503, 401):
-            answers.count(status)
-        answers.log_refusals()
-        answers.log_refusals()
+            responses.count(status)
+        responses.log_refusals()
+        responses.log_refusals()
     assert logged() == [(3, "401, 413", "warning")]
 
 
@@ -340,37 +335,36 @@ def test_responses_are_counted_across_restarts_of_the_source(tmp_path: Path) -> 
             assert (counted(401), counted(413), counted(204)) == (run_number, 0, 0)
 
 
-def test_messages_are_refused_immediately_while_the_source_is_not_read(desk: Desk) -> None:
-    desk.stop()
-    desk.source.intake.stall_seconds = 0.0
-    assert desk.status("msg_1", BODY) == 503
+def test_messages_are_refused_immediately_while_the_source_is_not_read(running: RunningSource) -> None:
+    running.stop_reading()
+    running.source.intake.stall_seconds = 0.0
+    assert running.post("msg_1", BODY) == 503
 
 
 def test_message_that_waits_too_long_is_refused_and_can_be_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PushSource, "answer_seconds", 0.2)
-    with closing(Desk(tmp_path)) as desk:
-        desk.acknowledges = False
-        assert desk.status("msg_1", BODY) == 503
-        desk.acknowledges = True
-        wait_until(lambda: desk.source.intake.waiting == 0, "the acknowledgement")
-        assert desk.status("msg_1", BODY) == 204
-        assert desk.taken == [BODY]
+    with closing(RunningSource(tmp_path)) as running:
+        running.acknowledges = False
+        assert running.post("msg_1", BODY) == 503
+        running.acknowledges = True
+        wait_until(lambda: running.source.intake.waiting == 0, "the acknowledgement")
+        assert running.post("msg_1", BODY) == 204
+        assert running.bodies_read == [BODY]
 
 
-def test_waiting_message_is_refused_when_the_source_closes(desk: Desk) -> None:
-    desk.acknowledges = False
+def test_waiting_message_is_refused_when_the_source_closes(running: RunningSource) -> None:
+    running.acknowledges = False
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(desk.status, "msg_1", BODY)
-        wait_until(lambda: desk.taken, "a message")
-        desk.close()
-        assert answer.result(30) == 503
+        status = running.post_in_thread(pool, "msg_1", BODY)
+        running.close()
+        assert status.result(30) == 503
 
 
-def test_port_in_use_is_named(desk: Desk, tmp_path: Path) -> None:
+def test_port_in_use_is_named(running: RunningSource, tmp_path: Path) -> None:
     with (
-        closing(open_source(tmp_path, port=desk.port)) as second,
-        pytest.raises(SourceUnavailableError, match=re.escape(f"127.0.0.1:{desk.port}")),
+        closing(open_source(tmp_path, port=running.port)) as second,
+        pytest.raises(SourceUnavailableError, match=re.escape(f"127.0.0.1:{running.port}")),
     ):
         second.read(0)

@@ -1,4 +1,4 @@
-"""Webhooks with a real Kafka: killed connector, killed or stopped broker, full spool."""
+"""Webhook connector with a real Kafka: killed connector, killed or stopped broker, full spool."""
 
 import signal
 import threading
@@ -41,8 +41,8 @@ def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
     return own_kafka
 
 
-class Guichets:
-    """A process with the connector, and its clients."""
+class WebhookProcess:
+    """A process with one connector, and its sender."""
 
     def __init__(self, broker: EmbeddedKafka, directory: Path, spool_bytes: int) -> None:
         self.port = free_port()
@@ -52,7 +52,7 @@ class Guichets:
         self.child = Child(arguments, directory / "connector.log")
 
     def send(self, name: str, body: bytes) -> tuple[int, Any]:
-        """Post once and return the status; 0 if no server listens, or it ends before it responds."""
+        """Post once; return status and headers, status 0 if no server listens or if it ends before it responds."""
         try:
             return post(self.port, body, sign(name, body))
         except (OSError, HTTPException):
@@ -66,10 +66,10 @@ class Guichets:
 
 
 @pytest.fixture
-def guichets(broker: EmbeddedKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Guichets]:
-    guichets = Guichets(broker, tmp_path, getattr(request, "param", DEFAULT_LIMIT_BYTES))
-    with guichets.child:
-        yield guichets
+def connector(broker: EmbeddedKafka, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebhookProcess]:
+    connector = WebhookProcess(broker, tmp_path, getattr(request, "param", DEFAULT_LIMIT_BYTES))
+    with connector.child:
+        yield connector
 
 
 def visit(number: int) -> list[tuple[str, bytes]]:
@@ -88,63 +88,65 @@ def published(broker: EmbeddedKafka) -> dict[bytes, list[str]]:
     return {key: [*ids] for key, ids in by_key.items()}
 
 
-def test_kill_of_connector_and_broker_under_load_loses_nothing(broker: EmbeddedKafka, guichets: Guichets) -> None:
+def test_kill_of_connector_and_broker_under_load_loses_nothing(
+    broker: EmbeddedKafka, connector: WebhookProcess
+) -> None:
     visits = [visit(number) for number in range(240)]
     done = threading.Semaphore(0)
 
     def post_steps(steps: list[tuple[str, bytes]]) -> None:
         """Post each step until it gets a 2xx response, then the next one."""
         for name, body in steps:
-            wait_until(lambda name=name, body=body: guichets.send(name, body)[0] == 204, name)  # type: ignore[misc]
+            wait_until(lambda name=name, body=body: connector.send(name, body)[0] == 204, name)  # type: ignore[misc]
         done.release()
 
     def wait_for_visits(number: int) -> None:
         for _ in range(number):
             assert done.acquire(timeout=120)
 
-    guichets.child.start().wait_for("connector_takes_in")
+    connector.child.start().wait_for("connector_takes_in")
     with ThreadPoolExecutor(12) as pool:
         posting = [pool.submit(post_steps, steps) for steps in visits]
         for starts in range(2, 6):
             wait_for_visits(30)
-            guichets.child.kill()
-            guichets.child.wait()
-            guichets.child.start().wait_for("connector_started", starts)
+            connector.child.kill()
+            connector.child.wait()
+            connector.child.start().wait_for("connector_started", starts)
         wait_for_visits(30)
         broker.stop(signal.SIGKILL)
         broker.start()
         for future in posting:
             future.result(120)
     expected = {
-        f"visit:webhook/guichets:{number}".encode(): [guichets.event_id(*step) for step in steps]
+        f"visit:webhook/guichets:{number}".encode(): [connector.event_id(*step) for step in steps]
         for number, steps in enumerate(visits)
     }
     wait_until(lambda: published(broker) == expected, "all events, each visit's in order")
-    guichets.send("msg_bad", message(NUMBER, NAME))
-    assert guichets.child.stop() == 0
+    connector.send("msg_bad", message(NUMBER, NAME))
+    assert connector.child.stop() == 0
     outside = b"".join(record.key() + record.value() for record in read(broker.bootstrap, TOPIC))
-    outside += guichets.child.log.read_bytes()
+    outside += connector.child.log.read_bytes()
     assert found(NUMBER, outside) == []
     assert NAME.encode() not in outside
 
 
-@pytest.mark.parametrize("guichets", [SMALL_SPOOL_BYTES], indirect=True)
-def test_without_a_broker_the_spool_fills_then_messages_are_refused_then_sent_in_order(
-    broker: EmbeddedKafka, guichets: Guichets
+@pytest.mark.parametrize("connector", [SMALL_SPOOL_BYTES], indirect=True)
+def test_messages_are_refused_with_a_full_spool_and_sent_in_order_when_the_broker_returns(
+    broker: EmbeddedKafka, connector: WebhookProcess
 ) -> None:
     broker.stop()
-    guichets.child.start().wait_for("connector_takes_in")
-    taken: list[tuple[str, bytes]] = []
+    connector.child.start().wait_for("connector_takes_in")
+    accepted: list[tuple[str, bytes]] = []
     while True:
-        name, body = f"msg_{len(taken)}", message("ticket.called", 7, len(taken))
-        status, headers = guichets.send(name, body)
+        name, body = f"msg_{len(accepted)}", message("ticket.called", 7, len(accepted))
+        status, headers = connector.send(name, body)
         if status != 204:
             break
-        taken.append((name, body))
+        accepted.append((name, body))
     assert (status, headers["retry-after"]) == (503, "5")
-    assert len(taken) > 10
+    assert len(accepted) > 10
     broker.start()
-    wait_until(lambda: guichets.send(name, body)[0] == 204, "room")
-    ids = [guichets.event_id(*one) for one in [*taken, (name, body)]]
+    wait_until(lambda: connector.send(name, body)[0] == 204, "room")
+    ids = [connector.event_id(*pair) for pair in [*accepted, (name, body)]]
     wait_until(lambda: published(broker) == {b"visit:webhook/guichets:7": ids}, "all events, in order")
-    assert guichets.child.stop() == 0
+    assert connector.child.stop() == 0

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from models import topics
@@ -24,20 +23,19 @@ from streams.core.figures.figure import decode_figure
 from streams.core.figures.figure_schemas import CITIZENS
 from streams.core.timeline import entries
 from streams.engine import checkpoints
-from streams.engine.partition_start import OFFSETS_KEY
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
+from tests.support.accueil_processes import accueil_process, create_topics
 from tests.support.citizens import Figures, count, named
 from tests.support.events import START, make
 from tests.support.processes import Child, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
-PEOPLE = 40
-CONTACTS_OF_PEOPLE = 2000
+CITIZENS_AT_A_TIME = 40
+CONTACTS_OF_CITIZENS = 2000
 """Number of contacts before new citizens are used, so that no citizen exceeds `citizens.MAX_CONTACTS` on a slow machine."""
-LIVES: dict[str, tuple[str, ...]] = {
+EVENT_TYPES: dict[str, tuple[str, ...]] = {
     "call": ("call.queued", "call.answered", "call.ended"),
     "mail": ("letter.arrived", "letter.assigned", "letter.answered"),
     "form": ("form.submitted", "form.taken_up", "form.decided"),
@@ -47,21 +45,15 @@ LIVES: dict[str, tuple[str, ...]] = {
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """Broker with Accueil's topics, whose names are fixed, so that each test needs its own broker."""
-    specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.TOPIC_CATALOGUE]
-    apply_specs(own_kafka.bootstrap, specs)
+    """Broker with Accueil's topics."""
+    create_topics(own_kafka.bootstrap)
     return own_kafka
 
 
-def child(kafka: EmbeddedKafka, tmp_path: Path, command: str) -> Child:
-    return Child(
-        ["-m", "streams.cli.main", command],
-        tmp_path / f"{command}.log",
-        ACCUEIL_BROKERS=kafka.bootstrap,
-        ACCUEIL_DATA=str(tmp_path / "data"),
-        ACCUEIL_LOG__FORMAT="json",
-        ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
-    )
+def processes(kafka: EmbeddedKafka, tmp_path: Path) -> tuple[Child, Child]:
+    """Return a worker and a timeline agent."""
+    worker, timeline = (accueil_process(name, kafka.bootstrap, tmp_path) for name in ("worker", "timeline"))
+    return worker, timeline
 
 
 def batches() -> Iterator[list[kafka_io.Produced]]:
@@ -73,15 +65,15 @@ def batches() -> Iterator[list[kafka_io.Produced]]:
         events: list[Event] = []
         for _ in range(30):
             number += 1
-            channel = chance.choice([*LIVES])
-            who = number // CONTACTS_OF_PEOPLE * PEOPLE + chance.randrange(PEOPLE)
-            identities = ("", f"phone:k1-{who}", f"case:k1-{who} phone:k1-{who}")
-            knows = sorted(chance.choices((0, 0, 1, 1, 2), k=3))
+            channel = chance.choice([*EVENT_TYPES])
+            citizen = number // CONTACTS_OF_CITIZENS * CITIZENS_AT_A_TIME + chance.randrange(CITIZENS_AT_A_TIME)
+            identities = ("", f"phone:k1-{citizen}", f"case:k1-{citizen} phone:k1-{citizen}")
+            identity_indexes = sorted(chance.choices((0, 0, 1, 1, 2), k=3))
             at = now - chance.uniform(0, 12) * 86_400
-            where = {"subject": f"{channel}:test/siege:{number}", "site": "siege", "service": f"s-{who % 3}"}
+            where = {"subject": f"{channel}:test/siege:{number}", "site": "siege", "service": f"s-{citizen % 3}"}
             own = [
                 make(kind, at + step, **where, identities=identities[known], **_data(kind))
-                for step, (kind, known) in enumerate(zip(LIVES[channel], knows, strict=True))
+                for step, (kind, known) in enumerate(zip(EVENT_TYPES[channel], identity_indexes, strict=True))
             ]
             events += own
         events += chance.sample(events, 10)
@@ -97,16 +89,9 @@ def _data(kind: str) -> dict[str, object]:
 
 def is_counted(kafka: EmbeddedKafka) -> bool:
     """Return whether all source records are folded, and all of their entries counted."""
-    if not oracle.is_done(kafka.bootstrap):
-        return False
-    ends = {m.partition(): m.offset() + 1 for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)}
-    rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.TIMELINE_STATE.name))
-    done = {
-        partition: msgspec.json.decode(value)[topics.TIMELINE.name]
-        for (partition, key), value in rows.items()
-        if key == OFFSETS_KEY
-    }
-    return all(done.get(partition, 0) >= end for partition, end in ends.items())
+    return oracle.is_done(kafka.bootstrap) and oracle.is_done(
+        kafka.bootstrap, [topics.TIMELINE.name], topics.TIMELINE_STATE.name
+    )
 
 
 def expected(kafka: EmbeddedKafka) -> Figures:
@@ -140,28 +125,29 @@ def found(kafka: EmbeddedKafka) -> Figures:
     return figures
 
 
-def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_kills_at_each_checkpoint_count_each_reattributed_contact_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = random.Random(3)
-    with child(kafka, tmp_path, "worker") as worker, child(kafka, tmp_path, "timeline") as timelines:
+    worker, timeline = processes(kafka, tmp_path)
+    with worker, timeline:
         with kafka_io.trickle(kafka.bootstrap, batches()):
             worker.start()
-            timelines.start()
-            for one in (timelines, worker):
-                one.kill()
-                one.wait()
+            timeline.start()
+            for process in (timeline, worker):
+                process.kill()
+                process.wait()
                 for point in checkpoints.STEP_CHECKPOINTS:
-                    one.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 3)}")
-                    assert one.wait() == -signal.SIGKILL, f"not killed at {point}"
-                one.start()
+                    process.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 3)}")
+                    assert process.wait() == -signal.SIGKILL, f"not killed at {point}"
+                process.start()
         wait_until(lambda: is_counted(kafka), "all to be counted", 120)
         assert worker.stop() == 0
-        assert timelines.stop() == 0
+        assert timeline.stop() == 0
     kinds = [entries.decode(m.value()).type for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
     assert kinds.count(reattribution.WITHDRAWN) > 20 < kinds.count(reattribution.ADOPTED)
     counted = named(found(kafka))
     assert counted == named(expected(kafka))
-    assert counted[CitizenFigureKey(citizen_figures.TOTAL_PERIOD, 0, None)]["active"] >= PEOPLE
-    erase(kafka, tmp_path, f"case:k1-{PEOPLE - 1}")
+    assert counted[CitizenFigureKey(citizen_figures.TOTAL_PERIOD, 0, None)]["active"] >= CITIZENS_AT_A_TIME
+    erase(kafka, tmp_path, f"case:k1-{CITIZENS_AT_A_TIME - 1}")
     assert named(found(kafka)) == counted
     assert not kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
 
@@ -169,25 +155,26 @@ def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: E
 def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
     """Erase the contacts of a citizen, and wait until the citizen's row is gone."""
 
-    def is_counted_by_a_row() -> bool:
+    def has_row() -> bool:
         rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.CITIZENS.name))
         return citizen.encode() in {key for _, key in rows}
 
-    assert is_counted_by_a_row()
+    assert has_row()
     own = {
         entry.contact
         for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)
         if (entry := entries.decode(m.value())).citizen == citizen
     }
     now = (datetime.now(UTC) - START).total_seconds()
-    erasures = [make(ERASED, now, subject=one, channel=one.partition(":")[0]) for one in own]
+    erasures = [make(ERASED, now, subject=contact_id, channel=contact_id.partition(":")[0]) for contact_id in own]
     kafka_io.produce(kafka.bootstrap, oracle.records(erasures))
-    with child(kafka, tmp_path, "worker") as worker, child(kafka, tmp_path, "timeline") as timelines:
+    worker, timeline = processes(kafka, tmp_path)
+    with worker, timeline:
         worker.start()
-        timelines.start()
+        timeline.start()
         wait_until(lambda: is_counted(kafka), "all to be erased", 120)
-        assert timelines.stop() == 0
-        timelines.start()  # checks all rows, as once a day
-        wait_until(lambda: not is_counted_by_a_row(), "the row to be removed")
+        assert timeline.stop() == 0
+        timeline.start()  # checks all rows, as once a day
+        wait_until(lambda: not has_row(), "the row to be removed")
         assert worker.stop() == 0
-        assert timelines.stop() == 0
+        assert timeline.stop() == 0

@@ -14,8 +14,9 @@ from models.topics import SLA
 from streams.engine.checkpoints import STEP_CHECKPOINTS
 from streams.kafka.embedded_broker import EmbeddedKafka
 from tests.support import kafka_io
+from tests.support.accueil_processes import PARTITIONS
 from tests.support.processes import Child, wait_until
-from tests.support.sla_chain import PARTITIONS, SlaChain
+from tests.support.sla_chain import SlaChain
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 TARGET = timedelta(seconds=10)
@@ -47,7 +48,7 @@ class PendingBreaches:
             if not child.alive:
                 opened = child.log.exists() and child.text.count(OPENED)
                 child.start().wait_for(OPENED, opened + PARTITIONS)
-            self.settle()
+            self.wait_for_breaches()
             self.chain.call(CALLS)
             wait_until(lambda: self.number("started") == len(self.chain.deadlines), "the clocks to be started")
             child.kill()
@@ -67,7 +68,7 @@ class PendingBreaches:
         return sum(event.type == f"sla.{kind}" for event in self.events(committed=committed))
 
     @property
-    def torn(self) -> int:
+    def uncommitted(self) -> int:
         """Number of uncommitted breaches in the topic."""
         return self.number("breached", committed=False) - self.number("breached")
 
@@ -75,7 +76,7 @@ class PendingBreaches:
     def group(self) -> ConsumerGroupState:
         return self._admin.describe_consumer_groups(["accueil"])["accueil"].result(30).state
 
-    def settle(self) -> None:
+    def wait_for_breaches(self) -> None:
         wait_until(
             lambda: self.number("breached") >= len(self.chain.deadlines),
             "all breaches to be published",
@@ -100,56 +101,56 @@ def chain_run(own_kafka: EmbeddedKafka, tmp_path: Path) -> PendingBreaches:
     return PendingBreaches(own_kafka, tmp_path)
 
 
-def test_worker_killed_at_every_checkpoint_of_a_publishing_tick(chain_run: PendingBreaches) -> None:
+def test_kills_at_each_checkpoint_of_a_tick_publish_each_breach_once(chain_run: PendingBreaches) -> None:
     points = STEP_CHECKPOINTS[STEP_CHECKPOINTS.index("transaction_begun") :]
-    torn, published = {}, {}
+    uncommitted, published = {}, {}
     with chain_run.worker("one") as one:
         for point in points:
             chain_run.prepare(one)
-            known, left = chain_run.number("breached"), chain_run.torn
+            breached, left = chain_run.number("breached"), chain_run.uncommitted
             one.start(ENGINE_KILL_AT=point)
             assert one.wait() == -signal.SIGKILL
-            torn[point], published[point] = chain_run.torn - left, chain_run.number("breached") - known
+            uncommitted[point], published[point] = chain_run.uncommitted - left, chain_run.number("breached") - breached
             opened = one.text.count(OPENED)
             one.start().wait_for(OPENED, opened + PARTITIONS)
-            chain_run.settle()
+            chain_run.wait_for_breaches()
         assert one.stop() == 0
-    assert torn["records_sent"] > 0 < torn["offsets_sent"], "no publishing tick was interrupted"
+    assert uncommitted["records_sent"] > 0 < uncommitted["offsets_sent"], "no publishing tick was interrupted"
     # All of them if the other partitions have committed too.
     assert 0 < published.pop("committed") <= CALLS, "it was not killed in its first tick"
     assert set(published.values()) == {0}
     chain_run.verify()
 
 
-def test_second_worker_joins_during_a_publishing_tick(chain_run: PendingBreaches) -> None:
+def test_rebalance_during_a_tick_publishes_each_breach_once(chain_run: PendingBreaches) -> None:
     with chain_run.worker("one", session_seconds=40) as one, chain_run.worker("two", session_seconds=40) as two:
         chain_run.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")
         wait_until(lambda: one.stopped, "the worker to stop during its tick")
-        assert chain_run.torn > 0, "another tick was stopped"
+        assert chain_run.uncommitted > 0, "another tick was stopped"
         two.start()
         wait_until(lambda: chain_run.group is ConsumerGroupState.PREPARING_REBALANCING, "the rebalance to begin")
         assert chain_run.number("breached") == 0
-        assert chain_run.torn > 0
+        assert chain_run.uncommitted > 0
         one.kill(signal.SIGCONT)
         two.wait_for(OPENED, PARTITIONS // 2)
-        chain_run.settle()
+        chain_run.wait_for_breaches()
         chain_run.chain.call(CALLS)
-        chain_run.settle()
+        chain_run.wait_for_breaches()
         assert (one.stop(), two.stop()) == (0, 0)
     chain_run.verify()
 
 
-def test_worker_stopped_during_a_publishing_tick_is_fenced(chain_run: PendingBreaches) -> None:
+def test_worker_paused_during_a_tick_is_fenced(chain_run: PendingBreaches) -> None:
     with chain_run.worker("one") as one, chain_run.worker("two") as two:
         chain_run.prepare(one)
         one.start(ENGINE_STOP_AT="records_sent")
         wait_until(lambda: one.stopped, "the worker to stop during its tick")
-        assert chain_run.torn > 0, "another tick was stopped"
+        assert chain_run.uncommitted > 0, "another tick was stopped"
         two.start()
-        chain_run.settle()
+        chain_run.wait_for_breaches()
         one.kill(signal.SIGCONT)
         assert one.wait() == FENCED
         assert two.stop() == 0
-    assert chain_run.torn > 0
+    assert chain_run.uncommitted > 0
     chain_run.verify()

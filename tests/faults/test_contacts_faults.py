@@ -17,24 +17,19 @@ from streams.core.figures.figure import PROGRESS_KEY, Progress
 from streams.engine import checkpoints
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.partitioner import partition_of
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
+from tests.support.accueil_processes import PARTITIONS, accueil_process, create_topics
 from tests.support.bad_records import GONE, bad_records
 from tests.support.processes import Child, supervised, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
-PARTITIONS = 4
 
 
 @pytest.fixture
 def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
-    """Broker with Accueil's topics, one per test since topic names are fixed; rows of the source `GONE` were dropped."""
-    specs = [
-        TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {}))
-        for t in topics.TOPIC_CATALOGUE
-    ]
-    apply_specs(own_kafka.bootstrap, specs)
+    """Broker with Accueil's topics; rows of the source `GONE` were deleted."""
+    create_topics(own_kafka.bootstrap)
     dropped = PROGRESS.dump(Progress(step_at=0, dropped={GONE: int(time.time() * 1000)}))
     producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
     for partition in range(PARTITIONS):
@@ -44,18 +39,10 @@ def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
 
 
 def worker(kafka: EmbeddedKafka, tmp_path: Path, name: str = "worker", *, instance: str = "") -> Child:
-    return Child(
-        ["-m", "streams.cli.main", "worker"],
-        tmp_path / f"{name}.log",
-        ACCUEIL_BROKERS=kafka.bootstrap,
-        ACCUEIL_DATA=str(tmp_path / "data"),
-        ACCUEIL_LOG__FORMAT="json",
-        ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
-        ACCUEIL_WORKER__INSTANCE_ID=instance,
-    )
+    return accueil_process("worker", kafka.bootstrap, tmp_path, name, ACCUEIL_WORKER__INSTANCE_ID=instance)
 
 
-def source(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[None]:
+def producing(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[None]:
     """Produce events in random order, with duplicates and invalid ones, during a `with` block."""
     chance = random.Random(seed)
 
@@ -68,7 +55,7 @@ def source(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[None]:
     return kafka_io.trickle(kafka.bootstrap, (make(seed * 1_000_000 + nth * 60) for nth in itertools.count()))
 
 
-def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
+def finish(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
     def done() -> bool:
         assert child is None or child.alive, child.text[-3000:]
         return oracle.is_done(kafka.bootstrap)
@@ -77,35 +64,35 @@ def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
     return oracle.verify(kafka.bootstrap)
 
 
-def test_every_reject_reason_becomes_a_dead_letter(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_each_reject_reason_makes_a_dead_letter(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     bad = bad_records()
     good = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])
     kafka_io.produce(kafka.bootstrap, [("contact.call.v1", *pair) for pair in bad.values()])
     with worker(kafka, tmp_path).start() as child:
-        counts = settle(kafka, child)
+        counts = finish(kafka, child)
         assert child.stop() == 0
     assert counts["dead"] == len(bad)
     letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
     assert {dict(m.headers())["reason"].decode(): (m.key(), m.value()) for m in letters} == bad
 
 
-def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_kills_at_each_checkpoint_lose_and_duplicate_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with worker(kafka, tmp_path, instance="one") as child:
-        with source(kafka):
+        with producing(kafka):
             for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS):
                 child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
-        counts = settle(kafka, child)
+        counts = finish(kafka, child)
         assert child.stop() == 0
-    assert counts["torn"] > 0, "no transaction was interrupted, so the kills had no effect"
+    assert counts["uncommitted"] > 0, "no transaction was interrupted, so the kills had no effect"
     assert counts["deliveries"] > counts["events"] + counts["dead"], "no duplicate was delivered"
 
 
-def test_two_workers_one_killed_broker_killed_everything_replayed(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_killed_worker_and_broker_and_a_full_replay_count_each_event_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with supervised(worker(kafka, tmp_path, "one")) as one, supervised(worker(kafka, tmp_path, "two")) as two:
-        with source(kafka):
+        with producing(kafka):
             one.wait_for('"event": "partition_opened"', 2)
             two.wait_for('"event": "partition_opened"', 2)
             two.kill()
@@ -114,16 +101,15 @@ def test_two_workers_one_killed_broker_killed_everything_replayed(kafka: Embedde
             kafka.stop(signal.SIGKILL)
             time.sleep(1)
             kafka.start()
-        before = settle(kafka)
+        before = finish(kafka)
         again = kafka_io.read(kafka.bootstrap, *oracle.SOURCES)
         kafka_io.produce(kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
-        after = settle(kafka)
+        after = finish(kafka)
     assert after["deliveries"] == 2 * before["deliveries"]
     assert after["events"] == before["events"]
 
 
 def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    """As after a fix: dead letters of an older version that this version can fold."""
     events = oracle.make_lives(60, 600)
     kafka_io.produce(kafka.bootstrap, [*oracle.records(events[:5])])
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
@@ -144,9 +130,9 @@ def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: 
                 assert replay.wait() == 0, replay.text
         wait_until(lambda: oracle.is_done(kafka.bootstrap), "the replayed events to be folded")
         assert child.stop() == 0
-    truths = oracle.compute(kafka.bootstrap).values()
-    assert sum(truth.deliveries for truth in truths) == 2 * len(events) + 5
-    assert sum(truth.events for truth in truths) == len({event.id for event in events})
+    expected = oracle.compute(kafka.bootstrap).values()
+    assert sum(partition.deliveries for partition in expected) == 2 * len(events) + 5
+    assert sum(partition.events for partition in expected) == len({event.id for event in events})
     entries = [msgspec.json.decode(m.value())["id"] for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
     assert len(entries) == len(set(entries))
     assert set(entries) == {event.id for event in events if event.type != "agent.state_changed"}

@@ -13,18 +13,17 @@ from typing import Final
 
 import pytest
 
-from models import topics
 from models.events import Event
 from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.ports import free_port
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
+from tests.support.accueil_processes import PARTITIONS, accueil_process, create_topics
 from tests.support.bad_records import bad_records
 from tests.support.events import START, answered_call, make
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import RECORDING, Prometheus, read_rules, running
-from tests.support.sla_chain import PARTITIONS, SLA
+from tests.support.sla_chain import SLA
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 TARGET_SECONDS: Final = 20
@@ -38,7 +37,7 @@ NET: Final = "place_policy_clock_result:contact_sla_completed:net"
 DONE: Final = "place_policy_clock:contact_sla_done_true:max"
 
 
-def live(number: int, at: float) -> tuple[list[Event], str]:
+def make_contact(number: int, at: float) -> tuple[list[Event], str]:
     """Return the events of one contact, and its outcome."""
     call = answered_call(f"call:asterisk/siege:{number}.0", at=at, wait=TARGET_SECONDS / 2)
     match number % 5:
@@ -56,7 +55,7 @@ def live(number: int, at: float) -> tuple[list[Event], str]:
             return [make("form.submitted", at, subject=f"form:demarches/1:{number}", procedure="apa")], "form"
 
 
-class Flow:
+class EventFlow:
     """Random events with duplicates, disorder and invalid records, and the expected figures."""
 
     def __init__(self) -> None:
@@ -72,22 +71,22 @@ class Flow:
         """Return records of `number` recent contacts and one dead letter; half of the events follow in the next batch."""
         events: list[Event] = []
         for _ in range(number):
-            events += self.live()
+            events += self.next_contact()
         events += self._chance.sample(events, len(events) // 5)
         self._chance.shuffle(events)
         sent, self._held = [*self._held, *events[::2]], events[1::2]
         self.sent["dead"] += 1
         return [*oracle.records(sent), ("contact.call.v1", *bad_records()["invalid_json"])]
 
-    def live(self) -> list[Event]:
+    def next_contact(self) -> list[Event]:
         """Return the events of the next contact."""
         number = self.sent["contacts"]
         now = (datetime.now(UTC) - START).total_seconds()
-        events, became = live(number, now - 600 + number % 97)
-        self.sent.update(("contacts", became))
+        events, outcome = make_contact(number, now - 600 + number % 97)
+        self.sent.update(("contacts", outcome))
         return events
 
-    def rest(self) -> list[kafka_io.Produced]:
+    def held_back(self) -> list[kafka_io.Produced]:
         """Return the events that were held back."""
         sent, self._held = self._held, []
         return list(oracle.records(sent))
@@ -113,32 +112,20 @@ class Flow:
         }
 
 
-class Stack:
+class Processes:
     """Workers and boards with a common configuration."""
 
     def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
         self._kafka, self._directory = kafka, directory
-        specs = (
-            TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
-            for topic in topics.TOPIC_CATALOGUE
-        )
-        apply_specs(kafka.bootstrap, list(specs))
+        create_topics(kafka.bootstrap)
         (directory / "sla.toml").write_text(SLA.format(target=TARGET_SECONDS), encoding="utf-8")
         self.ports = {name: free_port() for name in ("web-a", "web-b", "one", "two")}
 
     def child(self, name: str) -> Child:
         command = "web" if name.startswith("web") else "worker"
         key = "ACCUEIL_WEB__PORT" if command == "web" else "ACCUEIL_WORKER__HEALTH_PORT"
-        return Child(
-            ["-m", "streams.cli.main", command],
-            self._directory / f"{name}.log",
-            ACCUEIL_BROKERS=self._kafka.bootstrap,
-            ACCUEIL_DATA=str(self._directory / "data"),
-            ACCUEIL_SLA=str(self._directory / "sla.toml"),
-            ACCUEIL_LOG__FORMAT="json",
-            ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
-            **{key: str(self.ports[name])},
-        )
+        own = {"ACCUEIL_SLA": str(self._directory / "sla.toml"), key: str(self.ports[name])}
+        return accueil_process(command, self._kafka.bootstrap, self._directory, name, **own)
 
     def target(self, name: str) -> str:
         return f"127.0.0.1:{self.ports[name]}"
@@ -149,7 +136,7 @@ def total(series: str) -> str:
     return f"sum(max without (instance, job) ({series}))"
 
 
-def agree(prometheus: Prometheus, flow: Flow) -> float:
+def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
     """Wait until both boards and the rules report all sent events; return the time since which they do."""
     expected = flow.figures
 
@@ -175,15 +162,15 @@ def falls(prometheus: Prometheus, series: str) -> list[str]:
 
 
 def test_counters_never_decrease_or_double_across_rebalances(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    house, flow = Stack(own_kafka, tmp_path), Flow()
-    webs = {name: house.child(name) for name in ("web-a", "web-b")}
-    one, two = house.child("one"), house.child("two")
-    jobs = {f"worker-{name}": house.target(name) for name in ("one", "two")}
+    processes, flow = Processes(own_kafka, tmp_path), EventFlow()
+    webs = {name: processes.child(name) for name in ("web-a", "web-b")}
+    one, two = processes.child("one"), processes.child("two")
+    jobs = {f"worker-{name}": processes.target(name) for name in ("one", "two")}
     with ExitStack() as stack:
         for child in (*webs.values(), one):
             stack.enter_context(child.start())
         stack.enter_context(two)
-        targets = [house.target(name) for name in webs]
+        targets = [processes.target(name) for name in webs]
         prometheus = stack.enter_context(running(tmp_path / "prometheus", *targets, rules=[RECORDING], jobs=jobs))
 
         def let_grow() -> None:
@@ -191,13 +178,13 @@ def test_counters_never_decrease_or_double_across_rebalances(own_kafka: Embedded
             now = prometheus.value(query) or 0
             wait_until(lambda: (prometheus.value(query) or 0) > now, "a larger counter")
 
-        call = flow.live()
+        call = flow.next_contact()
         kafka_io.produce(own_kafka.bootstrap, oracle.records(call[:2]))
         wait_until(lambda: prometheus.value(total(BREACHED)) == 1, "the unanswered contact to be late")
-        kafka_io.produce(own_kafka.bootstrap, [*oracle.records(call[2:]), *flow.make(200), *flow.rest()])
-        began_at, before = agree(prometheus, flow), flow.figures
+        kafka_io.produce(own_kafka.bootstrap, [*oracle.records(call[2:]), *flow.make(200), *flow.held_back()])
+        began_at, before = wait_for_agreement(prometheus, flow), flow.figures
         with kafka_io.trickle(own_kafka.bootstrap, flow.batches(), pause_seconds=0.3):
-            web, up = webs["web-a"], f'up{{instance="{house.target("web-a")}"}}'
+            web, up = webs["web-a"], f'up{{instance="{processes.target("web-a")}"}}'
             web.kill()
             web.wait()
             wait_until(lambda: prometheus.value(up) == 0, "its end to be seen")
@@ -211,8 +198,8 @@ def test_counters_never_decrease_or_double_across_rebalances(own_kafka: Embedded
             one.wait()
             two.wait_for('"event": "partition_opened"', PARTITIONS)
             let_grow()
-        kafka_io.produce(own_kafka.bootstrap, flow.rest())
-        ended_at, after = agree(prometheus, flow), flow.figures
+        kafka_io.produce(own_kafka.bootstrap, flow.held_back())
+        ended_at, after = wait_for_agreement(prometheus, flow), flow.figures
 
         assert (prometheus.value(total('contact_sla_corrected_total{fact="breached"}')) or 0) > 0, (
             "no counter had to fall"

@@ -40,13 +40,15 @@ def worker(name: str, kafka: EmbeddedKafka, log: Path, *options: str, **environm
     return Child(["-m", "tests.support.ledger_job", name, kafka.bootstrap, *options], log, **environment)
 
 
-def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
+def finish(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     wait_until(lambda: ledger_job_oracle.is_done(name, kafka.bootstrap), "all events to be folded")
     return ledger_job_oracle.verify(name, kafka.bootstrap)
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_two_kills_at_each_checkpoint_lose_and_duplicate_nothing(
+    name: str, kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     points = [
         f"{point}:{count}"
         for count in (1, 2)
@@ -58,15 +60,15 @@ def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_p
                 child.start(ENGINE_KILL_AT=point)
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
-        counts = settle(name, kafka)
+        counts = finish(name, kafka)
         assert child.stop() == 0
-    assert counts["torn"] > 0, "no transaction was interrupted, so the kills had no effect"
+    assert counts["uncommitted"] > 0, "no transaction was interrupted, so the kills had no effect"
 
 
 @pytest.mark.timeout(600)
 def test_repeated_kills_lose_and_duplicate_nothing(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = random.Random(7)
-    opened = torn = 0
+    opened = uncommitted = 0
     with supervised(worker(name, kafka, tmp_path / "worker.log", "--instance=one")) as child:
         with ledger_job_oracle.trickle(name, kafka.bootstrap):
             for kill in count():
@@ -77,16 +79,16 @@ def test_repeated_kills_lose_and_duplicate_nothing(name: str, kafka: EmbeddedKaf
                     OPENED
                 )  # before the outputs are read, since the restarted worker may progress during that
                 wait_until(lambda kill=kill: len(child.exits) > kill, "the kill to be seen")
-                if kill >= 8 and (torn := ledger_job_oracle.count_torn(name, kafka.bootstrap)):
+                if kill >= 8 and (uncommitted := ledger_job_oracle.count_uncommitted(name, kafka.bootstrap)):
                     break
                 assert kill < 40, "no kill interrupted a transaction, so they had no effect"
-        counts = settle(name, kafka)
+        counts = finish(name, kafka)
     assert set(child.exits[:9]) == {-signal.SIGKILL}
-    assert counts["torn"] >= torn
+    assert counts["uncommitted"] >= uncommitted
 
 
 @pytest.mark.timeout(600)
-def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_joining_leaving_and_killed_workers_lose_nothing(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     one = worker(name, kafka, tmp_path / "one.log")
     two = worker(name, kafka, tmp_path / "two.log")
     with supervised(one):
@@ -99,7 +101,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
                 one.wait_for_new(OPENED)
                 time.sleep(1)
             one.wait_for('"partitions": "[0, 1, 2, 3]", "event": "partitions_assigned"', 2)
-        settle(name, kafka)
+        finish(name, kafka)
     assert one.exits == [-signal.SIGKILL, 0]
     assert two.exits == [0], "a graceful stop must not count as a failure"
     assert '"warm": true' in one.text, "no partition reused its rows"
@@ -115,7 +117,7 @@ def test_undelivered_batches_are_fetched_again(name: str, kafka: EmbeddedKafka, 
             wait_until(
                 lambda: len(kafka_io.read(kafka.bootstrap, out)) > 3000, "events to be folded despite the losses"
             )
-        settle(name, kafka)
+        finish(name, kafka)
         assert child.stop() == 0
 
 
@@ -137,7 +139,7 @@ def test_worker_survives_a_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path:
         assert "Task partition-" in child.text, "no stack dump"
         assert "in StepProducer.commit" in child.text
         child.start()
-        settle(name, own_kafka)
+        finish(name, own_kafka)
         assert child.stop() == 0
 
 
@@ -157,13 +159,13 @@ def test_zombie_worker_is_fenced_and_exits(name: str, kafka: EmbeddedKafka, tmp_
         assert one.wait() == FENCED, "the zombie was not fenced"
         two.stop()
     with worker(name, kafka, tmp_path / "three.log").start() as three:
-        counts = settle(name, kafka)
+        counts = finish(name, kafka)
         assert three.stop() == 0
-    assert counts["torn"] > 0
+    assert counts["uncommitted"] > 0
 
 
 @contextmanager
-def accepting(port: int) -> Iterator[list[object]]:
+def accepting_connections(port: int) -> Iterator[list[object]]:
     """Accept and close connections like a load balancer without a running Kafka; yield the client addresses."""
     accepted: list[object] = []
 
@@ -183,13 +185,13 @@ def accepting(port: int) -> Iterator[list[object]]:
 
 
 @pytest.mark.timeout(600)
-def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_worker_survives_an_absent_stopped_and_killed_broker(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = "ledger-broker"
     make_topics(name, own_kafka.bootstrap)
     own_kafka.stop()
     with supervised(worker(name, own_kafka, tmp_path / "worker.log")) as child:
         child.wait_for('"event": "waiting_for_broker"')
-        with accepting(own_kafka.port) as accepted:
+        with accepting_connections(own_kafka.port) as accepted:
             wait_until(lambda: len(accepted) >= 20, "the worker to connect again")
         assert child.exits == []
         own_kafka.start()
@@ -200,7 +202,7 @@ def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKa
                 own_kafka.stop(number)
                 time.sleep(3)
                 own_kafka.start()
-        settle(name, own_kafka)
+        finish(name, own_kafka)
     *left, last = child.exits
     assert last == 0
     assert set(left) <= {FAILED}, "it waits for the broker, or exits if the outcome of its transaction is unknown"

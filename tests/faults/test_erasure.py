@@ -38,7 +38,7 @@ OWN = (CASE, PHONE, EMAIL)
 """Pseudonyms of this citizen only."""
 
 
-def lives(at: float) -> list[Event]:
+def make_events(at: float) -> list[Event]:
     """Return the events of the citizen's call, letter, form and feedback, and those of others who share a landline."""
 
     def call(name: str, begun: float, identities: str) -> list[Event]:
@@ -95,7 +95,7 @@ def stack(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Pa
 
 def test_erased_data_never_returns_and_other_data_remains(stack: RunningStack) -> None:
     at = (datetime.now(UTC) - START).total_seconds() - 600
-    events = lives(at)
+    events = make_events(at)
     with stack.worker as worker, stack.timeline as timeline:
         worker.start()
         timeline.start()
@@ -110,9 +110,7 @@ def test_erased_data_never_returns_and_other_data_remains(stack: RunningStack) -
             child.kill()
             child.wait()
 
-        assert stack.run("timeline", "erase", LANDLINE, "--yes")[0] == 2, (
-            "a shared landline does not identify one citizen"
-        )
+        assert stack.run("timeline", "erase", LANDLINE, "--yes")[0] == 2, "the landline is shared"
         code, shown, error = stack.run("timeline", "erase", PHONE, "--yes", "--wait", "0", "--json")
         assert code == 1, error
         request = json.loads(shown)
@@ -156,7 +154,7 @@ def test_erased_data_never_returns_and_other_data_remains(stack: RunningStack) -
         changed = {key: (before.get(key), now) for key, now in stack.figures().items() if before.get(key) != now}
         assert {key[2].channel for key in changed} == {"mail"}, "only the answered letter has changed"
         assert worker.stop() == timeline.stop() == 0
-    _find_nothing(stack)
+    _assert_erased(stack)
     lines = [line.record or {} for line in read_audit(stack.data / "audit")]
     proved = [line for line in lines if line.get("result") == "proved"]
     assert [line["whose"] for line in proved] == [f"erasure:{request['id']}:{found['sha256']}"]
@@ -166,7 +164,7 @@ def test_erased_data_never_returns_and_other_data_remains(stack: RunningStack) -
     assert not verify_audit(stack.data / "audit").findings
 
 
-def _find_nothing(stack: RunningStack) -> None:
+def _assert_erased(stack: RunningStack) -> None:
     """Search the pseudonyms of the erased citizen in the state, the logs and all files of the database."""
     places: dict[str, Callable[[], bytes]] = {
         "state": stack.state,
@@ -175,7 +173,7 @@ def _find_nothing(stack: RunningStack) -> None:
     }
     for place, read in places.items():
         content = read()
-        assert LANDLINE.encode() in content or place == "logs", f"nothing is in {place}: this shows nothing of it"
+        assert LANDLINE.encode() in content or place == "logs", f"no data in {place}"
         assert [one for one in OWN if one.encode() in content] == [], place
 
 
@@ -184,7 +182,7 @@ def test_erasure_without_a_broker_is_refused_before_it_begins(stack: RunningStac
     with stack.worker as worker, stack.timeline as timeline:
         worker.start()
         timeline.start()
-        stack.tell(lives((datetime.now(UTC) - START).total_seconds() - 600))
+        stack.tell(make_events((datetime.now(UTC) - START).total_seconds() - 600))
         stack.drain()
         own_kafka.stop()
         code, _, error = stack.run("timeline", "erase", PHONE, "--yes")
@@ -207,7 +205,7 @@ def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
         with stack.worker as worker, stack.timeline as timeline:
             worker.start()
             timeline.start()
-            stack.tell(lives(at))
+            stack.tell(make_events(at))
             stack.drain()
             assert all(one.encode() in _all_versions(stack) for one in OWN)
             code, _, error = stack.run("timeline", "erase", CASE, "--yes")

@@ -76,12 +76,12 @@ def writer_to(bootstrap: str, tmp_path: Path, url: str) -> Child:
     )
 
 
-class Produced:
+class Producer:
     """Produces entries as the contacts job would, and records the expected result."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self.promises: dict[str, SlaTargetsEntry] = {}
+        self.targets: dict[str, SlaTargetsEntry] = {}
         """Latest SLA targets of each contact."""
         self._numbers = itertools.count()
 
@@ -101,8 +101,8 @@ class Produced:
         yield topics.TIMELINE.name, key, value
         if len(self.entries) % 3 == 0 and not event.subject.startswith("agent:"):
             at = len(self.entries)
-            targets = self.promises[event.subject] = sla_status_entry(event.subject, at, resolution=at)
-            yield topics.TIMELINE.name, key, msgspec.json.encode(targets)
+            entry = self.targets[event.subject] = sla_status_entry(event.subject, at, resolution=at)
+            yield topics.TIMELINE.name, key, msgspec.json.encode(entry)
 
     def owners(self) -> dict[str, str]:
         """Return the expected owner of each entry, by event id: the contact's strongest identity, else the contact."""
@@ -125,7 +125,7 @@ def written(url: str) -> list[tuple[str, str]]:
     return [(name, owner) for name, owner in found]
 
 
-def due(url: str) -> dict[str, tuple[SlaTarget, ...]]:
+def stored_targets(url: str) -> dict[str, tuple[SlaTarget, ...]]:
     engine = create_engine(url)
     with engine.connect() as connection:
         found = connection.execute(text("SELECT contact, running FROM promises")).all()
@@ -133,7 +133,7 @@ def due(url: str) -> dict[str, tuple[SlaTarget, ...]]:
     return {name: open_targets.load(running) for name, running in found}
 
 
-def verify(produced: Produced, url: str, child: Child) -> None:
+def verify(produced: Producer, url: str, child: Child) -> None:
     wait_until(
         lambda: len(written(url)) >= len(produced.entries),
         "all entries",
@@ -142,13 +142,13 @@ def verify(produced: Produced, url: str, child: Child) -> None:
     found = written(url)
     assert max(Counter(name for name, _ in found).values()) == 1, "duplicate entry"
     assert dict(found) == produced.owners()
-    last = {name: one.promises for name, one in produced.promises.items()}
-    wait_until(lambda: due(url) == last, "the SLA targets to be stored", otherwise=lambda: (len(due(url)), len(last)))
+    last = {name: one.promises for name, one in produced.targets.items()}
+    wait_until(lambda: stored_targets(url) == last, "the SLA targets to be stored")
     assert child.stop() == 0
 
 
-def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
-    produced, url = Produced(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+def test_timeline_survives_a_kill_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    produced, url = Producer(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
     with writer(kafka, tmp_path) as child:
         with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             for point in (*checkpoints.OPENING_CHECKPOINTS, *checkpoints.STEP_CHECKPOINTS):
@@ -164,7 +164,7 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
 def test_two_processes_share_the_partitions(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str
 ) -> None:
-    produced, url = Produced(), f"sqlite:///{tmp_path / 'timeline.db'}"
+    produced, url = Producer(), f"sqlite:///{tmp_path / 'timeline.db'}"
     if kind == "postgresql":
         url = make_database(postgres, "shared")
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -184,7 +184,7 @@ def test_two_processes_share_the_partitions(
 def test_only_entries_refused_by_the_database_become_dead_letters(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path
 ) -> None:
-    produced, url = Produced(), make_database(postgres, "strict")
+    produced, url = Producer(), make_database(postgres, "strict")
     records = next(produced.batches())[:-1]
     too_large = structs.replace(
         timeline.decode(records[0][2] or b""),
@@ -215,7 +215,7 @@ def test_timeline_process_waits_during_a_table_rewrite(
     kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str, hold: str
 ) -> None:
     """The nightly rewrite holds the lock for longer than Kafka's session timeout."""
-    produced, url = Produced(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+    produced, url = Producer(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
     if kind == "postgresql":
         url = make_database(postgres, "rewritten")
     with writer(kafka, tmp_path, url) as child:
@@ -240,7 +240,7 @@ def test_timeline_process_waits_during_a_table_rewrite(
 
 
 def test_timeline_process_survives_a_database_crash(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
-    produced = Produced()
+    produced = Producer()
     with supervised(writer(kafka, tmp_path, postgres.url)) as child:
         with kafka_io.trickle(kafka.bootstrap, produced.batches()):
             child.wait_for('"event": "partition_opened"', 4)
@@ -255,4 +255,4 @@ def test_timeline_process_survives_a_database_crash(kafka: EmbeddedKafka, postgr
                 postgres.start()
         wait_until(lambda: child.alive, "the restart")
         verify(produced, postgres.url, child)
-    assert len(child.exits) >= 4, "the crashes had no effect"
+    assert len(child.exits) >= 4

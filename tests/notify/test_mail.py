@@ -1,4 +1,4 @@
-"""E-mail through a real SMTP server: STARTTLS and password, both languages, and outages."""
+"""E-mail through a real SMTP server: STARTTLS, password, refusals and outages."""
 
 import email
 import email.policy
@@ -31,20 +31,21 @@ PASSWORD = "un mot de passe d'essai"
 
 
 class Mailbox:
-    """Accepts messages, or answers each with `refusal`; recipients in `unwanted` get the answer given there."""
+    """Accepts messages, or answers each with `refusal`; recipients in `refused_recipients` get the answer given there."""
 
     def __init__(self) -> None:
+        self.port = free_port()
         self.messages: list[EmailMessage] = []
-        self.reached: list[str] = []
+        self.recipients: list[str] = []
         self.refusal = ""
-        self.unwanted: dict[str, str] = {}
-        self.tried = 0
-        self.goodbye = "221 Bye"
+        self.refused_recipients: dict[str, str] = {}
+        self.attempts = 0
+        self.quit_answer = "221 Bye"
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
-        self.tried += 1
-        if address in self.unwanted:
-            return self.unwanted[address]
+        self.attempts += 1
+        if address in self.refused_recipients:
+            return self.refused_recipients[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -54,11 +55,11 @@ class Mailbox:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
-        self.reached += envelope.rcpt_tos
+        self.recipients += envelope.rcpt_tos
         return "250 OK"
 
     async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        return self.goodbye
+        return self.quit_answer
 
 
 def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
@@ -66,8 +67,8 @@ def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data:
 
 
 @contextmanager
-def serving(mailbox: Mailbox, port: int, **options: Any) -> Iterator[None]:
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
+def smtp_server(mailbox: Mailbox, **options: Any) -> Iterator[None]:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port, **options)
     controller.start()
     try:
         yield
@@ -104,23 +105,23 @@ def options(port: int, **others: Any) -> MailOptions:
     return MailOptions(host="localhost", sender="accueil@example.org", port=port, **(plain | others))
 
 
-class Post:
-    """Store with messages for mailboxes."""
+class MailHarness:
+    """Store with messages, and their delivery by mail."""
 
-    def __init__(self, directory: Path, mail: MailOptions) -> None:
+    def __init__(self, directory: Path, options: MailOptions) -> None:
         common = NotifyOptions(
-            "", directory, Notify(mails={"garde": mail}, runbook_url="https://example.org/{service}")
+            "", directory, Notify(mails={"garde": options}, runbook_url="https://example.org/{service}")
         )
         self.store = Store(directory, receivers(common))
         self.store.topic("one")
         self.store.start_sending(0)
-        self.speakers = [MessageDelivery(name, transport, digest_above=10) for name, transport in transports(common)]
+        self.deliveries = [MessageDelivery(name, transport, digest_above=10) for name, transport in transports(common)]
 
-    def report(self, *promises: SlaClockStub) -> None:
-        self.store.take([promise.breached() for promise in promises], {0: 1}, 1_773_662_400_000)
+    def report(self, *clocks: SlaClockStub) -> None:
+        self.store.take([clock.breached() for clock in clocks], {0: 1}, 1_773_662_400_000)
 
     def deliver(self, now: int = 0) -> None:
-        for delivery in self.speakers:
+        for delivery in self.deliveries:
             delivery.deliver(self.store, now)
 
 
@@ -129,12 +130,15 @@ def mailbox() -> Mailbox:
     return Mailbox()
 
 
-def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port))
-    with serving(mailbox, port):
-        post.report(SlaClockStub())
-        post.deliver()
+@pytest.fixture
+def mail(mailbox: Mailbox, tmp_path: Path) -> MailHarness:
+    return MailHarness(tmp_path, options(mailbox.port))
+
+
+def test_message_describes_the_breach_with_links(mailbox: Mailbox, mail: MailHarness) -> None:
+    with smtp_server(mailbox):
+        mail.report(SlaClockStub())
+        mail.deliver()
     (message,) = mailbox.messages
     assert message["Subject"] == "Délai dépassé : solidarites, démarche en ligne, première réponse sous 10 s"
     assert message["To"] == SUPERVISORS
@@ -147,18 +151,17 @@ def test_message_describes_the_breach_with_links(mailbox: Mailbox, tmp_path: Pat
 def test_password_is_sent_only_over_tls_to_a_trusted_server(
     mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path
 ) -> None:
-    port = free_port()
     secured = {"security": "starttls", "username": "accueil", "password": SecretStr(PASSWORD)}
-    post = Post(tmp_path, options(port, **secured))
-    with serving(mailbox, port, tls_context=certificate, auth_required=True, authenticator=authenticate):
-        post.report(SlaClockStub())
-        post.deliver()
+    mail = MailHarness(tmp_path, options(mailbox.port, **secured))
+    with smtp_server(mailbox, tls_context=certificate, auth_required=True, authenticator=authenticate):
+        mail.report(SlaClockStub())
+        mail.deliver()
         assert len(mailbox.messages) == 1
-        post.report(SlaClockStub(2))
-        others = options(port, **secured | {"password": SecretStr("autre")})
-        wrong = MailTransport(others, SUPERVISORS, NotifyOptions("", tmp_path))
-        with pytest.raises(NotMailedError, match=f"localhost:{port}: refuses the user or the password"):
-            MessageDelivery("mails.garde", wrong, 10).deliver(post.store, 0)
+        mail.report(SlaClockStub(2))
+        other = options(mailbox.port, **secured | {"password": SecretStr("autre")})
+        wrong = MailTransport(other, SUPERVISORS, NotifyOptions("", tmp_path))
+        with pytest.raises(NotMailedError, match=f"localhost:{mailbox.port}: refuses the user or the password"):
+            MessageDelivery("mails.garde", wrong, 10).deliver(mail.store, 0)
         assert len(mailbox.messages) == 1
 
 
@@ -166,104 +169,93 @@ def test_untrusted_server_receives_nothing(
     mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    port = free_port()
-    post = Post(tmp_path, options(port, security="starttls"))
-    with serving(mailbox, port, tls_context=certificate):
-        post.report(SlaClockStub())
+    mail = MailHarness(tmp_path, options(mailbox.port, security="starttls"))
+    with smtp_server(mailbox, tls_context=certificate):
+        mail.report(SlaClockStub())
         with pytest.raises(NotMailedError, match="its certificate is not trusted"):
-            post.deliver()
+            mail.deliver()
     assert mailbox.messages == []
 
 
-def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port))
-    post.report(SlaClockStub(1))
+def test_digest_follows_the_tried_message_after_an_outage(mailbox: Mailbox, mail: MailHarness) -> None:
+    mail.report(SlaClockStub(1))
     with pytest.raises(NotMailedError, match="does not answer"):
-        post.deliver()
-    post.report(*(SlaClockStub(number) for number in range(2, 6)))
+        mail.deliver()
+    mail.report(*(SlaClockStub(number) for number in range(2, 6)))
     mailbox.refusal = "451 Later"
-    with serving(mailbox, port):
+    with smtp_server(mailbox):
         with pytest.raises(NotMailedError, match="accepts no mail at present \\(451\\)"):
-            post.deliver()
+            mail.deliver()
         mailbox.refusal = ""
-        post.deliver()
+        mail.deliver()
     first, digest = mailbox.messages
     assert first["Subject"].startswith("Délai dépassé")
     assert digest["Subject"] == "4 délais dépassés ou bientôt dépassés"
     assert digest.get_content().count("demarches/essai") == 4
 
 
-def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port))
+def test_permanently_refused_message_is_set_aside(mailbox: Mailbox, mail: MailHarness) -> None:
     mailbox.refusal = "554 Not this one"
-    with serving(mailbox, port):
-        post.report(SlaClockStub(1))
-        post.deliver()
-        assert post.store.refused()["mails.garde"] == (1, f"localhost:{port}: refuses the message (554)")
+    with smtp_server(mailbox):
+        mail.report(SlaClockStub(1))
+        mail.deliver()
+        assert mail.store.refused()["mails.garde"] == (1, f"localhost:{mailbox.port}: refuses the message (554)")
         mailbox.refusal = ""
-        post.report(SlaClockStub(2))
-        post.deliver()
+        mail.report(SlaClockStub(2))
+        mail.deliver()
     assert len(mailbox.messages) == 1
 
 
 def test_temporarily_refused_recipient_does_not_delay_others(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port, recipients=(SUPERVISORS, NIGHT)))
-    mailbox.unwanted = {NIGHT: "450 4.2.0 Greylisted"}
-    post.report(SlaClockStub())
-    with serving(mailbox, port):
-        with pytest.raises(NotMailedError, match=rf"localhost:{port}: refuses the recipient \(450\)"):
-            post.deliver()
-        assert mailbox.reached == [SUPERVISORS]
-        assert post.store.waiting().keys() == {"mails.garde.2"}
-        mailbox.unwanted = {}
-        post.deliver()
-    assert mailbox.reached == [SUPERVISORS, NIGHT]
+    mail = MailHarness(tmp_path, options(mailbox.port, recipients=(SUPERVISORS, NIGHT)))
+    mailbox.refused_recipients = {NIGHT: "450 4.2.0 Greylisted"}
+    mail.report(SlaClockStub())
+    with smtp_server(mailbox):
+        with pytest.raises(NotMailedError, match=rf"localhost:{mailbox.port}: refuses the recipient \(450\)"):
+            mail.deliver()
+        assert mailbox.recipients == [SUPERVISORS]
+        assert mail.store.waiting().keys() == {"mails.garde.2"}
+        mailbox.refused_recipients = {}
+        mail.deliver()
+    assert mailbox.recipients == [SUPERVISORS, NIGHT]
     assert {message["To"] for message in mailbox.messages} == {f"{SUPERVISORS}, {NIGHT}"}
-    assert post.store.waiting() == {}
+    assert mail.store.waiting() == {}
 
 
 def test_permanently_refused_recipient_is_tried_again_after_an_hour(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port, recipients=(NIGHT, SUPERVISORS)))
-    mailbox.unwanted = {NIGHT: "550 5.1.1 No such user"}
-    post.report(*(SlaClockStub(number) for number in range(1, 13)))
-    with serving(mailbox, port):
-        post.deliver()
-        assert mailbox.reached == [SUPERVISORS]
-        assert mailbox.tried == 2  # other parts of the digest would be refused as well
-        assert post.store.refused() == {"mails.garde": (1, f"localhost:{port}: refuses the recipient (550)")}
-        assert post.store.waiting() == {}
-        mailbox.unwanted = {}
-        post.deliver(AGAIN_MS + 1)
-    assert mailbox.reached == [SUPERVISORS, NIGHT]
+    mail = MailHarness(tmp_path, options(mailbox.port, recipients=(NIGHT, SUPERVISORS)))
+    mailbox.refused_recipients = {NIGHT: "550 5.1.1 No such user"}
+    mail.report(*(SlaClockStub(number) for number in range(1, 13)))
+    with smtp_server(mailbox):
+        mail.deliver()
+        assert mailbox.recipients == [SUPERVISORS]
+        assert mailbox.attempts == 2  # other parts of the digest would be refused as well
+        assert mail.store.refused() == {"mails.garde": (1, f"localhost:{mailbox.port}: refuses the recipient (550)")}
+        assert mail.store.waiting() == {}
+        mailbox.refused_recipients = {}
+        mail.deliver(AGAIN_MS + 1)
+    assert mailbox.recipients == [SUPERVISORS, NIGHT]
     assert mailbox.messages[1].get_content() == mailbox.messages[0].get_content()
-    assert post.store.refused() == {}
+    assert mail.store.refused() == {}
 
 
-def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port))
-    mailbox.goodbye = "421 4.3.2 Closing"
-    post.report(SlaClockStub())
-    with serving(mailbox, port):
-        post.deliver()
-        post.deliver()
-    assert mailbox.reached == [SUPERVISORS]
-    assert post.store.waiting() == {}
+def test_accepted_message_is_not_repeated_if_quit_fails(mailbox: Mailbox, mail: MailHarness) -> None:
+    mailbox.quit_answer = "421 4.3.2 Closing"
+    mail.report(SlaClockStub())
+    with smtp_server(mailbox):
+        mail.deliver()
+        mail.deliver()
+    assert mailbox.recipients == [SUPERVISORS]
+    assert mail.store.waiting() == {}
 
 
-def test_repeated_message_has_the_same_id(mailbox: Mailbox, tmp_path: Path) -> None:
-    port = free_port()
-    post = Post(tmp_path, options(port))
-    post.report(SlaClockStub())
-    with serving(mailbox, port):
+def test_repeated_message_has_the_same_id(mailbox: Mailbox, mail: MailHarness) -> None:
+    mail.report(SlaClockStub())
+    with smtp_server(mailbox):
         for _ in range(2):  # killed before the delivery was recorded
-            message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
+            message = mail.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
-            (delivery,) = post.speakers
+            (delivery,) = mail.deliveries
             delivery._transport.send(delivery._write(message))
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]

@@ -30,7 +30,7 @@ ZONES = {
     "Australia/Lord_Howe": [date(2026, 4, 5), date(2026, 10, 4), date(2028, 4, 2)],
     "America/Havana": [date(2026, 3, 8), date(2026, 11, 1)],  # at midnight
 }
-DAYS_TO_SEE = [date(2028, 2, 29), date(2026, 12, 31), date(2027, 4, 3), date(2026, 5, 1), date(2026, 8, 15)]
+ANCHOR_DAYS = [date(2028, 2, 29), date(2026, 12, 31), date(2027, 4, 3), date(2026, 5, 1), date(2026, 8, 15)]
 HOLIDAYS = [None, "FR", "FR", "FR-57", "FR-67", "FR-973", "FR-974", "FR-976"]
 
 
@@ -69,8 +69,8 @@ WEEK = st.dictionaries(st.sampled_from(NAMES), OFFICE | hours(), min_size=1)
 @st.composite
 def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], date]:
     zone = draw(st.sampled_from(["Europe/Paris"] * 3 + sorted(ZONES)))
-    seen = draw(st.sampled_from(ZONES[zone] * 2 + DAYS_TO_SEE))
-    first = seen - timedelta(days=draw(st.integers(2, 12)))
+    anchor = draw(st.sampled_from(ZONES[zone] * 2 + ANCHOR_DAYS))
+    first = anchor - timedelta(days=draw(st.integers(2, 12)))
 
     def days(*, with_hours: bool) -> st.SearchStrategy[Any]:
         day = st.integers(0, 40).map(lambda n: first + timedelta(days=n))
@@ -78,7 +78,7 @@ def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], date]:
         timed = st.tuples(span, OFFICE | hours()).map(lambda both: both[0] | {"hours": both[1]})
         return timed if with_hours else day | span | timed
 
-    week = draw(WEEK) | ({"sunday": draw(NIGHT)} if seen in ZONES[zone] else {})
+    week = draw(WEEK) | ({"sunday": draw(NIGHT)} if anchor in ZONES[zone] else {})
     versions = [{"from": first - timedelta(days=400), **week}]
     if draw(st.booleans()):
         versions.append({"from": first + timedelta(days=draw(st.integers(0, 30))), **draw(WEEK)})
@@ -121,18 +121,18 @@ MOST = {
 
 
 def pauses_of(question: Question, started_at: int, plain: PlainCalendar) -> list[tuple[int, int | None]]:
-    made: list[tuple[int, int | None]] = []
+    pauses: list[tuple[int, int | None]] = []
     at = started_at - 6 * 60 * MINUTE  # some pauses begin before the clock
     for gap, length, at_midnight in question.pauses:
         begin = at + gap * MINUTE
         at = begin + length * MINUTE + question.milliseconds
         if at_midnight:
             begin, at = (next((end for end, _ in plain.ends if end >= time), time) for time in (begin, at))
-        if begin < at and not (made and made[-1][1] is not None and begin < made[-1][1]):
-            made.append((begin, at))
-    if made and question.is_open_ended:
-        made[-1] = (made[-1][0], None)
-    return made
+        if begin < at and not (pauses and pauses[-1][1] is not None and begin < pauses[-1][1]):
+            pauses.append((begin, at))
+    if pauses and question.is_open_ended:
+        pauses[-1] = (pauses[-1][0], None)
+    return pauses
 
 
 def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
@@ -162,7 +162,7 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
 
 
 def test_calendar_matches_the_plain_calendar() -> None:
-    asked: Counter[str] = Counter()
+    compared: Counter[str] = Counter()
 
     @settings(
         max_examples=max(CASES // QUESTIONS, 1),
@@ -176,18 +176,18 @@ def test_calendar_matches_the_plain_calendar() -> None:
         calendar = Calendar(CalendarRules.model_validate(described))
         plain = PlainCalendar(described, first, WINDOW_DAYS)
         for question in questions:
-            asked["all"] += 1
+            compared["all"] += 1
             note(f"{question}, first day {first}")
             try:
                 check(question, calendar, plain)
             except TooShortError:
                 continue
-            asked[question.unit] += 1
+            compared[question.unit] += 1
 
     compare()
-    print(f"\n{dict(asked)}")
-    assert sum(asked[unit] for unit in Unit) > asked["all"] / 2
-    assert all(asked[unit] for unit in Unit)
+    print(f"\n{dict(compared)}")
+    assert sum(compared[unit] for unit in Unit) > compared["all"] / 2
+    assert all(compared[unit] for unit in Unit)
 
 
 @pytest.mark.parametrize(("zone", "changed"), [(zone, day) for zone, days in ZONES.items() for day in days[:2]])

@@ -36,8 +36,8 @@ from tests.support.citizens import (
     COUNTED_FROM,
     START_DAY,
     TERMS,
+    FakeTimeline,
     Figures,
-    Timelines,
     contacts_of_one,
     count,
     entries_from_workers,
@@ -102,7 +102,7 @@ def reasons(channel: str) -> tuple[str, ...]:
 
 
 @given(contacts_of_one().flatmap(lambda entries: st.tuples(repeated(entries), repeated(entries))))
-def test_order_and_repetition_do_not_matter(both: tuple[list[Entry], list[Entry]]) -> None:
+def test_row_does_not_depend_on_order_and_repetition(both: tuple[list[Entry], list[Entry]]) -> None:
     first, second = map(fold, both)
     assert citizens.encode(first) == citizens.encode(second)
     assert citizens.decode(citizens.encode(first)) == first
@@ -131,9 +131,9 @@ def test_figures_match_the_last_row_and_never_decrease(entries: list[Entry]) -> 
 def test_forgotten_contacts_change_no_open_figure(entries: list[Entry], days: int) -> None:
     since = START_DAY + days
     row = fold(entries)
-    kept = forget(row, since)
-    assert sorted(facts(kept), key=repr) == sorted((item for item in facts(row) if item[0] >= since), key=repr)
-    assert forget(kept, since) is kept
+    remaining = forget(row, since)
+    assert sorted(facts(remaining), key=repr) == sorted((item for item in facts(row) if item[0] >= since), key=repr)
+    assert forget(remaining, since) is remaining
 
 
 @given(contacts_of_one(), contacts_of_one(most=3), st.data())
@@ -193,10 +193,10 @@ def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
     return found
 
 
-TOLD = events_of_many().flatmap(lambda events: st.tuples(st.just(events), deliveries(events)))
+DELIVERED = events_of_many().flatmap(lambda events: st.tuples(st.just(events), deliveries(events)))
 
 
-@given(TOLD, st.randoms(use_true_random=False))
+@given(DELIVERED, st.randoms(use_true_random=False))
 def test_contact_counts_only_for_its_last_citizen(both: tuple[list[Event], list[Event]], random: Random) -> None:
     events, delivered = both
     entries = entries_from_workers(delivered)
@@ -221,7 +221,7 @@ def test_contact_counts_only_for_its_last_citizen(both: tuple[list[Event], list[
     check(figures)
 
 
-@given(TOLD, st.randoms(use_true_random=False))
+@given(DELIVERED, st.randoms(use_true_random=False))
 def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     both: tuple[list[Event], list[Event]], random: Random
 ) -> None:
@@ -240,7 +240,7 @@ def test_entries_before_an_erasure_count_despite_batches_and_crashes(
     late = [
         SimpleNamespace(timestamp=NOW + DAY_MS, entry=item.entry) for item in written if item.entry.contact in until
     ]
-    store = Timelines()
+    store = FakeTimeline()
     partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]
     for records in (written, random.sample(late, min(3, len(late)))):
         take(partitions, records, random)

@@ -82,11 +82,7 @@ class ClockedContact:
     def take(self, item: ReadEvent) -> None:
         after = contact.fold(self.row, item.event)
         if after is not self.row:
-            self._put(
-                after,
-                *advance(self.clocks, clock_intervals(after), self.policies, ms(item.minute)),
-                item.minute,
-            )
+            self._put(after, *advance(self.clocks, clock_intervals(after), self.policies, ms(item.minute)), item.minute)
 
     def tick(self, minute: int) -> None:
         if self.row is not None:
@@ -95,7 +91,7 @@ class ClockedContact:
     def kill(self) -> None:
         self.row = contact.decode(contact.encode(self.row)) if self.row else None
 
-    def change(self, name: str, minute: int) -> None:
+    def change_file(self, name: str, minute: int) -> None:
         self.policies = FILES[name]
         if self.row is not None and not self.row.is_closed:
             self._put(
@@ -104,10 +100,10 @@ class ClockedContact:
                 minute,
             )
 
-    def _put(self, row: Contact, clocks: tuple[SlaClock, ...], news: list[ClockChange], minute: int) -> None:
+    def _put(self, row: Contact, clocks: tuple[SlaClock, ...], changes: list[ClockChange], minute: int) -> None:
         self.row = row.__copy__()
         self.row.clocks = clocks
-        self.reported += ((item, minute) for item in news)
+        self.reported += ((item, minute) for item in changes)
 
 
 def ms(minute: int) -> int:
@@ -145,7 +141,7 @@ def run(history: list[ReadEvent], between: list[tuple[int, str]]) -> tuple[Clock
             case "kill":
                 clocked.kill()
             case file:
-                clocked.change(file, minute)
+                clocked.change_file(file, minute)
     over = max(minute for minute, _ in steps) + 1
     clocked.tick(over)
     return clocked, over
@@ -166,14 +162,16 @@ def test_each_change_is_reported_once_with_its_true_time(
     history: list[ReadEvent], between: list[tuple[int, str]]
 ) -> None:
     clocked, _ = run(history, between)
-    ids = [json.loads(sla.record(FORM.encode(), "", news, ms(minute))[1])["id"] for news, minute in clocked.reported]
+    ids = [
+        json.loads(sla.record(FORM.encode(), "", change, ms(minute))[1])["id"] for change, minute in clocked.reported
+    ]
     assert len(set(ids)) == len(ids)
-    for news, minute in clocked.reported:
-        assert news.at <= ms(minute)
-        if news.kind is ClockChangeKind.BREACHED:
-            assert news.at == news.clock.deadline_at
+    for change, minute in clocked.reported:
+        assert change.at <= ms(minute)
+        if change.kind is ClockChangeKind.BREACHED:
+            assert change.at == change.clock.deadline_at
     for clock in clocked.clocks:
-        kinds = [news.kind for news, _ in clocked.reported if news.clock.kind is clock.kind]
+        kinds = [change.kind for change, _ in clocked.reported if change.clock.kind is clock.kind]
         assert kinds[0] is ClockChangeKind.STARTED
         assert clock.is_paused or clock.deadline_at is not None
         if clock.is_breached:
@@ -201,7 +199,7 @@ def test_changed_files_apply_to_open_clocks_only(
         row = clocked.row
         assert row is not None
         for renew in (False, True):
-            after, news = advance(before, clock_intervals(row), clocked.policies, ms(minute), renew=renew)
-            settled = {clock.kind: clock for clock in before if not clock.is_open}
-            assert settled == {clock.kind: clock for clock in after if clock.kind in settled}
-            assert not any(item.clock.kind in settled for item in news)
+            after, reported = advance(before, clock_intervals(row), clocked.policies, ms(minute), renew=renew)
+            ended = {clock.kind: clock for clock in before if not clock.is_open}
+            assert ended == {clock.kind: clock for clock in after if clock.kind in ended}
+            assert not any(item.clock.kind in ended for item in reported)

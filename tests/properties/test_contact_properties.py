@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.events import Event
 from streams.core.contacts import contact
 from streams.core.contacts.contact import SEEN_EVENTS, Contact, ContactState
-from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.contacts.waiting_index import WaitingIndex
 from streams.core.figures.facts import open_since
 from streams.core.figures.figure import Dimensions, Figure, merge
@@ -30,7 +30,14 @@ from tests.support.events import (
     queue_events,
     sets_of,
 )
-from tests.support.figures import Figures, check_invariant
+from tests.support.figures import (
+    Figures,
+    check_invariant,
+    check_rows_are_immutable,
+    count_events,
+    current_numbers,
+    fold_contact,
+)
 
 EVENT_SETS = st.one_of(
     call_histories(),
@@ -43,21 +50,10 @@ TTL = TimesToLive(waiting=2_000_000, in_progress=3_000_000, visit=4_000_000)
 LATER = START_MS + 10_000_000
 
 
-def fold_all(events: Iterable[Event], row: Contact | None = None) -> Contact:
-    for event in events:
-        row = contact.fold(row, event)
-    assert row is not None
-    return row
-
-
 def count_once(row: Contact) -> Figures:
     figures = Figures()
     count_contact(None, row, figures.__getitem__)
     return figures
-
-
-def current_numbers(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
-    return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
 
 
 def check(figures: Figures) -> None:
@@ -77,8 +73,8 @@ def check(figures: Figures) -> None:
 
 
 @given(DELIVERIES)
-def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]]) -> None:
-    first, second = map(fold_all, both)
+def test_row_does_not_depend_on_order_and_repetition(both: tuple[list[Event], list[Event]]) -> None:
+    first, second = (fold_contact(*events) for events in both)
     assert contact.encode(first) == contact.encode(second)
     assert (first.status(), first.dimensions, first.closed_at) == (second.status(), second.dimensions, second.closed_at)
 
@@ -123,12 +119,7 @@ TRANSFERS = st.tuples(
     st.tuples(sets_of(TRANSFERS), sets_of(queue_events())).map(lambda both: numbered([*both[0], *both[1]])), st.data()
 )
 def test_transfer_counts_once_for_its_latest_target(events: list[Event], data: st.DataObject) -> None:
-    figures = Figures()
-    row: Contact | None = None
-    for event in data.draw(deliveries(events)):
-        after = contact.fold(row, event)
-        count_contact(row, after, figures.__getitem__)
-        row = after
+    figures = count_events(*data.draw(deliveries(events)))
     now = {
         dimensions: figure.counts[0]
         for (start, dimensions), figure in figures.items()
@@ -168,8 +159,8 @@ def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
 @given(EVENT_SETS.flatmap(deliveries), st.data())
 def test_rows_may_be_counted_once_for_several_events(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(events)))
-    first = fold_all(events[:cut])
-    last = fold_all(events[cut:], first)
+    first = fold_contact(*events[:cut])
+    last = fold_contact(*events[cut:], row=first)
     figures = count_once(first)
     count_contact(first, last, figures.__getitem__)
     check(figures)
@@ -182,8 +173,8 @@ def test_sector_and_identities_come_from_the_contacts_source(
 ) -> None:
     about = {"source": "survey/x", "subject": own[0].subject}
     others = [event.model_copy(update={"id": f"x-{event.id}", **about}) for event in more]
-    row = fold_all(data.draw(st.permutations([*own, *others])))
-    assert fold_all([*own, *others]) == row
+    row = fold_contact(*data.draw(st.permutations([*own, *others])))
+    assert fold_contact(*own, *others) == row
     sector = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
     assert row.sector == sector
     identities = {identity for event in own if event.sector in ("", sector) for identity in event.identities.split()}
@@ -192,48 +183,40 @@ def test_sector_and_identities_come_from_the_contacts_source(
 
 @given(EVENT_SETS)
 def test_duplicate_changes_nothing_and_rows_are_immutable(events: list[Event]) -> None:
-    row: Contact | None = None
-    for event in events:
-        bytes_before = contact.encode(row) if row else b""
-        after = contact.fold(row, event)
-        assert contact.fold(after, event) is after
-        if row:
-            assert contact.encode(row) == bytes_before
-        row = after
-    assert row is not None
-    for event in events:
-        assert contact.fold(row, event) is row
+    check_rows_are_immutable(contact, events)
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())
 def test_erasure_removes_the_identities_and_changes_no_figure(events: list[Event], data: st.DataObject) -> None:
-    kept = fold_all(events)
+    unerased = fold_contact(*events)
     channel = data.draw(st.sampled_from(["call", "mail"]))
     erasure = make("personal_data.erased", 100_000, subject=events[0].subject, channel=channel)
-    erased = fold_all(data.draw(st.permutations([erasure, *events])))
+    erased = fold_contact(*data.draw(st.permutations([erasure, *events])))
     assert (erased.is_erased, erased.identities, erased.citizen) == (True, "", "")
     others = [event for event in events if event.type != "personal_data.erased"]
     if others:
-        assert current_numbers(count_once(erased)) == current_numbers(count_once(kept))
-        assert [*clock_intervals(erased)] == [*clock_intervals(fold_all(others))]
+        assert current_numbers(count_once(erased)) == current_numbers(count_once(unerased))
+        assert [*clock_intervals(erased)] == [*clock_intervals(fold_contact(*others))]
     else:
         assert current_numbers(count_once(erased)) == {}
 
 
 @given(EVENT_SETS, EVENT_SETS)
 def test_row_survives_a_round_trip(events: list[Event], more: list[Event]) -> None:
-    row = fold_all(events)
+    row = fold_contact(*events)
     value = contact.encode(row)
     again = contact.decode(value)
     assert again == row
-    assert contact.encode(fold_all(more, again)) == contact.encode(fold_all(more, row))
+    assert contact.encode(fold_contact(*more, row=again)) == contact.encode(fold_contact(*more, row=row))
 
 
 @settings(max_examples=20)
 @given(sets_of(contact_events(), min_size=SEEN_EVENTS + 1, max_size=SEEN_EVENTS + 12), st.data())
-def test_more_events_than_fingerprints(events: list[Event], data: st.DataObject) -> None:
-    row = fold_all(events)
-    assert contact.encode(row) == contact.encode(fold_all(data.draw(deliveries(events))))
+def test_row_with_more_events_than_fingerprints_does_not_depend_on_order(
+    events: list[Event], data: st.DataObject
+) -> None:
+    row = fold_contact(*events)
+    assert contact.encode(row) == contact.encode(fold_contact(*data.draw(deliveries(events))))
     for event in events:
         assert contact.fold(row, event) is row
 
@@ -241,9 +224,9 @@ def test_more_events_than_fingerprints(events: list[Event], data: st.DataObject)
 @given(EVENT_SETS.flatmap(deliveries), st.data())
 def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(events)))
-    first = fold_all(events[:cut])
+    first = fold_contact(*events[:cut])
     forgotten = contact.forget(first, LATER, TTL)
-    last = fold_all(events[cut:], forgotten)
+    last = fold_contact(*events[cut:], row=forgotten)
     figures = count_once(first)
     count_contact(first, forgotten, figures.__getitem__)
     check(figures)
@@ -252,37 +235,38 @@ def test_assumed_ends_keep_the_invariant_and_yield_to_real_events(events: list[E
     assert current_numbers(figures) == current_numbers(count_once(last))
     assert contact.forget(forgotten, LATER, TTL) is forgotten
     assert forgotten.state is not ContactState.WAITING or not forgotten.stays
-    for visit, real in zip(last.stays, fold_all(events).stays, strict=True):
-        story, real_story = stay_result(visit), stay_result(real)
-        if real_story.outcome == "waiting":
-            assert story.outcome in {"waiting", "left_forgotten"}
-        elif real_story.finish == "in_progress":
-            assert story.finish in {"in_progress", "ended_forgotten"}
+    for stay, real_stay in zip(last.stays, fold_contact(*events).stays, strict=True):
+        result, real = stay_result(stay), stay_result(real_stay)
+        if real.outcome == "waiting":
+            assert result.outcome in {"waiting", "left_forgotten"}
+        elif real.finish == "in_progress":
+            assert result.finish in {"in_progress", "ended_forgotten"}
         else:
-            assert story == real_story
+            assert result == real
 
 
-PLACES = st.sampled_from(["call:a:1", "call:a:2", "call:a:3"])
+SUBJECTS = st.sampled_from(["call:a:1", "call:a:2", "call:a:3"])
 
 
 @given(
-    sets_of(PLACES.flatmap(lambda subject: queue_events(subject, SECONDS | st.integers(0, 50))), max_size=25),
+    sets_of(SUBJECTS.flatmap(lambda subject: queue_events(subject, SECONDS | st.integers(0, 50))), max_size=25),
     st.integers(0, 12_000),
 )
 def test_waiting_index_matches_a_scan_of_all_rows(events: list[Event], seconds: int) -> None:
     ttl = TimesToLive(waiting=60_000, in_progress=300_000, visit=300_000)
     now = START_MS + seconds * 1000
-    rows: dict[str, Contact] = {}
-    index: WaitingIndex[str] = WaitingIndex()
+    rows: dict[bytes, Contact] = {}
+    index = WaitingIndex()
     for event in events:
-        before = rows.get(event.subject)
-        rows[event.subject] = after = contact.fold(before, event)
-        index.update(event.subject, before, after)
+        key = event.subject.encode()
+        before = rows.get(key)
+        rows[key] = after = contact.fold(before, event)
+        index.update(key, before, after)
         since: dict[Dimensions, list[int]] = defaultdict(list)
         for row in rows.values():
-            for visit in row.stays:
-                story = stay_result(visit)
-                since[visit.dimensions] += [story.outcome_at] if story.outcome == "waiting" else []
+            for stay in row.stays:
+                result = stay_result(stay)
+                since[stay.dimensions] += [result.outcome_at] if result.outcome == "waiting" else []
         for candidate in (index, WaitingIndex(rows)):
             for dimensions, times in since.items():
                 assert candidate.oldest(dimensions) == min(times, default=None)
@@ -295,17 +279,18 @@ def test_waiting_index_matches_a_scan_of_all_rows(events: list[Event], seconds: 
 
 
 LETTERS, FORMS = KINDS_OF_CHANNELS[0], KINDS_OF_CHANNELS[2]
-CASE_SCHEMA = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
+CASES = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
 
 
-@given(sets_of(CASE_SCHEMA.flatmap(lambda drawn: contact_events(drawn[1], drawn[0])), max_size=20))
+@given(sets_of(CASES.flatmap(lambda drawn: contact_events(drawn[1], drawn[0])), max_size=20))
 def test_waiting_index_has_the_receipt_of_open_cases(events: list[Event]) -> None:
-    rows: dict[str, Contact] = {}
-    index: WaitingIndex[str] = WaitingIndex()
+    rows: dict[bytes, Contact] = {}
+    index = WaitingIndex()
     for event in events:
-        before = rows.get(event.subject)
-        rows[event.subject] = after = contact.fold(before, event)
-        index.update(event.subject, before, after)
+        key = event.subject.encode()
+        before = rows.get(key)
+        rows[key] = after = contact.fold(before, event)
+        index.update(key, before, after)
         open_now: dict[Dimensions, dict[int, int]] = defaultdict(dict)
         for row in rows.values():
             if (since := open_since(row)) is not None:

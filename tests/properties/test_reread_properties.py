@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from models import topics
 from models.events import Event
-from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
-from tests.support.events import make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
+from streams.core.figures.recompute_diff import compare
+from tests.support.events import IN_QUEUE, make
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import Worker, record
 
 DAY = 86_400
 LATE = {"mail", "feedback"}
 """Channels whose sources emit late. Their events carry a header while the source is reread."""
-WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
 @st.composite
@@ -30,9 +30,9 @@ def logs(draw: st.DrawFn) -> list[Event]:
                     kind = draw(st.sampled_from(["call.arrived", "call.queued", "call.answered", "call.ended"]))
                     data: dict[str, object] = {
                         "call.arrived": {},
-                        "call.answered": {**WHERE, "wait_seconds": 3},
-                        "call.ended": {**WHERE, "ended_by": "agent"},
-                    }.get(kind, {**WHERE})
+                        "call.answered": {**IN_QUEUE, "wait_seconds": 3},
+                        "call.ended": {**IN_QUEUE, "ended_by": "agent"},
+                    }.get(kind, {**IN_QUEUE})
                     subject = f"call:asterisk/siege:{number}"
                 case "letter":
                     kind, data = draw(st.sampled_from(["letter.arrived", "letter.assigned", "letter.closed"])), {}
@@ -42,7 +42,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
                     kind, data = "feedback.given", {"survey": "enquete", "scale": "csat_1_5", "score": 4}
                     subject = f"call:asterisk/siege:{number}"
                 case _:
-                    kind, data = "agent.state_changed", {**WHERE, "change": "ring_unanswered"}
+                    kind, data = "agent.state_changed", {**IN_QUEUE, "change": "ring_unanswered"}
                     subject = f"agent:asterisk/siege:agent:k1-{number}"
             events.append(make(kind, at, subject=subject, native_id=name, **data))
     return sorted(events, key=lambda event: event.time.timestamp() if event.channel in LATE else -1)
@@ -54,12 +54,6 @@ def read(worker: Worker, events: Sequence[Event], *, again: bool = False) -> Non
         step = worker.step()
         worker.job.fold("contact.v1", [record(event, timestamp=worker.now, headers=headers)], step)
         worker.commit()
-
-
-def count(worker: Worker) -> Sums:
-    found: Sums = {}
-    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
-    return found
 
 
 @settings(max_examples=150)
@@ -74,9 +68,9 @@ def test_reading_a_source_again_changes_no_figure(log: list[Event], data: st.Dat
         for _ in range(2):
             worker.tick(2 * HOUR_MS)
     for _ in range(2):
-        before = count(worker)
+        before = worker.sums()
         read(worker, data.draw(st.permutations(log)), again=True)
-        assert compare(count(worker), before) == []
+        assert compare(worker.sums(), before) == []
         worker.now += data.draw(st.integers(0, 60)) * DAY_MS
         for _ in range(2):
             worker.tick(2 * HOUR_MS)

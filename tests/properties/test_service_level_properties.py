@@ -36,7 +36,7 @@ CALLS = st.lists(
 )
 
 
-def lived(number: int, call: Call) -> list[Event]:
+def call_events(number: int, call: Call) -> list[Event]:
     where = {"subject": f"{CALL}{number}", "site": PLACE.site, "service": PLACE.service, "queue": PLACE.queue}
     events = [make("call.queued", 0, **where)]
     if call.end in ("answered", "abandoned"):
@@ -80,7 +80,7 @@ def test_service_levels_match_the_plain_formulas(formula: Formula, calls: list[C
     figures = Figures()
     for number, call in enumerate(calls):
         row: contact.Contact | None = None
-        for event in lived(number, call):
+        for event in call_events(number, call):
             before, row = row, contact.fold(row, event)
             count_contact(before, row, figures.__getitem__)
     assert service_level(figures[0, PLACE], target, short, formula) == PLAIN[formula](calls, target, short)

@@ -1,6 +1,6 @@
 """Harness of the API with its tokens, keys and audit, called without a network."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,6 @@ from streams.access.tokens import Token, Tokens, digest
 from streams.api.app import create_app
 from streams.api.auth import Api
 from streams.api.metrics import AccessMetrics
-from streams.core.contacts import contact
-from streams.core.contacts.contact import Contact
-from streams.core.timeline import entries as core
 from streams.core.timeline.entries import Entry
 from streams.privacy import personal_data
 from streams.privacy.citizen_finder import CitizenFinder
@@ -39,6 +36,7 @@ from streams.timeline.reader import Reader
 from streams.timeline.store import Timeline
 from tests.support.events import make
 from tests.support.timelines import entries_of
+from tests.support.worker_state import WorkerState
 
 NUMBER: Final = "+33199000001"
 SECTOR: Final = "social"
@@ -70,9 +68,7 @@ class ApiHarness:
         self.keys = directory / "connectors" / "keys"
         make_private_directory(directory)
         self.timeline = Timeline(url)
-        self.rows: dict[bytes, Contact] = {}
-        self.erased: list[Event] = []
-        """Published erasure events."""
+        self.state = WorkerState()
         self.tokens = Tokens(directory / "access")
         self.registry = CollectorRegistry()
         self.audit = Audit(directory / "audit")
@@ -90,43 +86,25 @@ class ApiHarness:
             privacy_requests=self.privacy_requests(),
         )
         self.app: FastAPI = create_app(self.api, self.registry, ["testserver"])
-        self._client = TestClient(self.app, raise_server_exceptions=False)
+        self.client = TestClient(self.app, raise_server_exceptions=False)
 
     def privacy_requests(self) -> PrivacyRequests:
-        """Return the privacy requests of the installation, with Kafka's state replaced by `rows`."""
-
-        def rows(wanted: Callable[[bytes, bytes], bool]) -> dict[bytes, bytes]:
-            return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
+        """Return the privacy requests of the installation, with Kafka's state replaced by `state`."""
 
         def erasures(timeline: Timeline) -> Erasures:
-            return Erasures(timeline, rows, self.publish, RetentionPeriods(DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS))
+            return Erasures(timeline, self.state.read, self.state.publish, RetentionPeriods(*[DAY_MS] * 5))
 
         def collect_personal_data(
-            timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
+            timeline: Timeline, finder: CitizenFinder, subject: str, sector: str, language: str
         ) -> PersonalData:
             return personal_data.collect_personal_data(
-                timeline, finder, asked, sector, self.recorded, [], datetime.now(UTC)
+                timeline, finder, subject, sector, self.recorded, [], datetime.now(UTC)
             )
 
         return PrivacyRequests(erasures, collect_personal_data, UTC)
 
-    def fold(self, events: Sequence[Event]) -> None:
-        """Fold events into the contact rows like the worker."""
-        for event in events:
-            self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
-
-    def publish(self, events: Sequence[Event]) -> None:
-        """Receive erasure events like Kafka. The worker folds them at once, the timelines in `work`."""
-        self.erased += events
-        self.fold(events)
-
-    def work(self) -> None:
-        """Write the entries of the published erasure events like the timeline process."""
-        rows = self.rows
-        self.timeline.write([core.decode(core.record(event, rows[event.subject.encode()])[1]) for event in self.erased])
-
     def close(self) -> None:
-        self._client.close()
+        self.client.close()
         self.reader.close()
         self.audit.close()
         self.timeline.close()
@@ -142,19 +120,19 @@ class ApiHarness:
         """Write the timeline entries of these events."""
         entries = entries_of(events)
         self.timeline.write(entries)
-        self.fold(events)
+        self.state.fold(events)
         return entries
 
-    def ask(
+    def post(
         self, path: str, /, who: str = "camille", *, headers: dict[str, str] | None = None, **body: Any
     ) -> Response:
         """Send a request, by default with a purpose."""
         if not path.startswith(("/v1/links", "/v1/export", "/v1/erasures")):
             body = {"purpose": "contact"} | body
-        return self._client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
+        return self.client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
 
     def get(self, path: str, who: str = "camille") -> Response:
-        return self._client.get(path, headers={"authorization": f"Bearer {who}"})
+        return self.client.get(path, headers={"authorization": f"Bearer {who}"})
 
     @asynccontextmanager
     async def connect(self, who: str = "camille") -> AsyncIterator[AsyncClient]:
@@ -166,18 +144,14 @@ class ApiHarness:
         ) as client:
             yield client
 
-    def walk(self, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
+    def read_pages(self, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
         """Return the ids of all entries of a timeline, from its first page on."""
         ids, page = [entry["id"] for entry in first["entries"]], first
         while page["next"]:
-            page = self.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
+            page = self.post("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
             assert 0 < len(page["entries"]) <= limit
             ids += [entry["id"] for entry in page["entries"]]
         return ids
-
-    @property
-    def client(self) -> TestClient:
-        return self._client
 
     def recorded(self) -> list[dict[str, Any]]:
         """Return the access records of the audit, without the fields that differ between runs."""

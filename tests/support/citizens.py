@@ -1,4 +1,4 @@
-"""Citizens to test with: entries of contacts, days apart, and the figures that they give."""
+"""Timeline entries of citizens' contacts, a timeline database in memory, and figures of citizens."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from streams.core.timeline import entries as timeline
 from streams.core.timeline.entries import Entry
 from streams.engine.job import Step
 from streams.kafka.partitioner import partition_of
+from streams.timeline import positions
 from tests.support.events import CASE, PHONE, START, START_MS, call_histories, contact_events, numbered
 from tests.support.simulated_workers import DAY_MS, TIMES
 
@@ -43,11 +44,11 @@ ENDS = {
     "form": (("form.submitted", "form.correction_requested", "form.corrected"), ("form.decided",)),
     "appointment": (("appointment.booked", "appointment.moved"), ("appointment.attended", "appointment.missed")),
 }
-"""Channel → how its contacts go on, and end."""
+"""Channel → types of its events before the end of a contact, and at the end."""
 
 
 def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "autonomie", citizen: str = PHONE) -> Entry:
-    """Return the entry of an event so many days after `START`."""
+    """Return the entry of an event `days` after `START`."""
     return Entry(
         event_id(contact, kind, str(days)),
         citizen,
@@ -64,35 +65,30 @@ def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "aut
 
 
 def move(
-    kind: str, days: float, contact: str, settled_at: int = START_MS, *told: PastEvent, citizen: str = PHONE
+    kind: str, days: float, contact: str, sector_at: int = START_MS, *events: PastEvent, citizen: str = PHONE
 ) -> Reattribution:
-    """Return a move to or from a citizen, since the contact is of the sector that was told first at that time."""
-    one = entry(kind, days, contact, "", citizen)
-    return Reattribution(**msgspec.structs.asdict(one), events=told, assigned_sector=(False, settled_at, "social"))
-
-
-def at(one: Entry) -> int:
-    """Return when an entry happened, milliseconds since 1970."""
-    return round(one.happened_at.timestamp() * 1000)
+    """Return the adoption or withdrawal of a contact whose sector was first named at `sector_at`."""
+    fields = msgspec.structs.asdict(entry(kind, days, contact, "", citizen))
+    return Reattribution(**fields, events=events, assigned_sector=(False, sector_at, "social"))
 
 
 def fold(entries: Iterable[Entry], row: Citizen | None = None) -> Citizen:
-    """Return the row of a citizen's entries."""
-    for one in entries:
-        row = add(row or Citizen(TERMS, COUNTED_FROM, bool(one.citizen)), one, at(one))
+    """Return the row of a citizen after these entries."""
+    for item in entries:
+        row = add(row or Citizen(TERMS, COUNTED_FROM, bool(item.citizen)), item, milliseconds(item.happened_at))
     assert row is not None
     return row
 
 
 def count(before: Citizen | None, after: Citizen, edit: Callable[[CitizenFigureKey], Figure]) -> None:
-    """Change figures from what `before` contributes to what `after` does."""
+    """Replace the contribution of the row `before` to the figures by that of `after`."""
     changes = CitizenFigureChanges()
     changes.add(before, after)
     changes.apply(edit)
 
 
 class Figures(dict[CitizenFigureKey, Figure]):
-    """Rows of zeros, where there are none yet."""
+    """Figures of citizens by key, with rows of zeros as default."""
 
     def __missing__(self, key: CitizenFigureKey) -> Figure:
         figure = self[key] = new_figure(CITIZENS)
@@ -100,7 +96,7 @@ class Figures(dict[CitizenFigureKey, Figure]):
 
 
 def named(figures: dict[CitizenFigureKey, Figure]) -> dict[CitizenFigureKey, dict[str, int]]:
-    """Return what is not zero, by name."""
+    """Return the counts that are not zero, by name."""
     found = {
         key: {name: count for name, count in zip(CITIZENS.counts, figure.counts, strict=True) if count}
         for key, figure in figures.items()
@@ -110,7 +106,7 @@ def named(figures: dict[CitizenFigureKey, Figure]) -> dict[CitizenFigureKey, dic
 
 @st.composite
 def contacts_of_one(draw: st.DrawFn, most: int = 6, citizen: str = PHONE) -> list[Entry]:
-    """Contacts of one citizen in a few weeks, some days apart or at the same moment; of some not all is told."""
+    """Draw entries of one citizen's contacts within weeks, some of them simultaneous, some without an end."""
     entries = []
     for number in range(draw(st.integers(1, most))):
         channel = draw(st.sampled_from([*ENDS]))
@@ -126,14 +122,14 @@ def contacts_of_one(draw: st.DrawFn, most: int = 6, citizen: str = PHONE) -> lis
     return entries
 
 
-# ------------------------------------------------------------------------------------------------------------------ moves
+# -------------------------------------------------------------------------------------------------------- reattribution
 KEYS = {"social": "k1-", "routes": "k2-"}
-"""By sector: who tells an identity names the sector whose key made it."""
+"""Sector → prefix of the pseudonyms made with its key."""
 
 
 @st.composite
 def events_of_many(draw: st.DrawFn) -> list[Event]:
-    """Contacts of which it becomes known bit by bit whose they are, in which sector and where, in the order of time."""
+    """Draw events in the order of time, whose contacts get identities, sectors and services one after the other."""
     events: list[Event] = []
     for number in range(draw(st.integers(1, 5))):
         channel = draw(st.sampled_from(["call", "letter", "email", "form", "appointment", "visit"]))
@@ -145,13 +141,13 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
             own = draw(st.lists(contact_events(kinds, subject), min_size=1, max_size=5))
         later = timedelta(days=draw(st.integers(0, 20)))
         for event in own:
-            told = draw(st.sampled_from(["", "", PHONE, f"{CASE} {PHONE}", "email:k1-a"]))
-            sector = draw(st.sampled_from(["social", "social", "routes", *([] if told else [""])]))
+            identities = draw(st.sampled_from(["", "", PHONE, f"{CASE} {PHONE}", "email:k1-a"]))
+            sector = draw(st.sampled_from(["social", "social", "routes", *([] if identities else [""])]))
             events.append(
                 event.model_copy(
                     update={
                         "time": event.time + later,
-                        "identities": told.replace("k1-", KEYS.get(sector, "")),
+                        "identities": identities.replace("k1-", KEYS.get(sector, "")),
                         "sector": sector,
                         "site": "siege",
                         "service": draw(st.sampled_from(["", event.service, *SERVICES])),
@@ -161,28 +157,42 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
     return numbered(sorted(events, key=lambda event: event.time))
 
 
-class Timelines:
-    """Timelines that know who was erased, and in which everybody has entries."""
+class FakeTimeline:
+    """Timeline database in memory, with erased contacts and identities that own entries."""
 
-    def __init__(self) -> None:
-        self.erased: dict[str, int] = {}
+    def __init__(self, erased: Iterable[str] = (), owners: Iterable[str] = ()) -> None:
+        self.batches: list[list[Entry]] = []
+        self.places: list[tuple[int, int] | None] = []
+        self.sla_targets: list[SlaTargetsEntry] = []
+        self.expirations: list[int] = []
+        self.erased = dict.fromkeys(erased, 0)
+        self._owners = {*owners}
 
-    def write(self, entries: Sequence[Entry], _promised: Sequence[SlaTargetsEntry], _place: object = None) -> None:
-        for one in entries:
-            if one.type == ERASED:
-                self.erased.setdefault(one.contact, milliseconds(one.happened_at))
+    def write(
+        self, entries: Sequence[Entry], targets: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
+    ) -> None:
+        self.places.append(place)
+        self.batches.append(list(entries))
+        self.sla_targets += targets
+        for item in entries:
+            self._owners.add(item.citizen)
+            if item.type == ERASED:
+                self.erased.setdefault(item.contact, milliseconds(item.happened_at))
+
+    def find_missing(self, partition: int, committed: int) -> int | None:
+        return positions.find_missing(dict(filter(None, self.places)), partition, committed)
 
     def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
-        return {one: at for one, at in self.erased.items() if contacts is None or one in contacts}
+        return {contact: at for contact, at in self.erased.items() if contacts is None or contact in contacts}
 
-    def find_owners(self, names: Collection[str]) -> Collection[str]:
-        return names
+    def find_owners(self, names: Collection[str]) -> set[str]:
+        return self._owners & {*names}
 
     def checkpoint(self, now: int) -> None:
         pass
 
     def expire(self, now: int) -> None:
-        pass
+        self.expirations.append(now)
 
 
 ALL_KINDS = (
@@ -194,7 +204,7 @@ ALL_KINDS = (
 
 
 def entries_from_workers(events: Iterable[Event], partitions: int = 3) -> list[Entry]:
-    """Return the entries that workers make of `events`, moves among them, and check that each has its citizen's key."""
+    """Return the timeline entries and reattributions of workers for `events`; check that each has its citizen's key."""
     jobs = [ContactJob(number, TIMES) for number in range(partitions)]
     entries: list[Entry] = []
     for event in events:
@@ -207,9 +217,9 @@ def entries_from_workers(events: Iterable[Event], partitions: int = 3) -> list[E
             table.commit()
         for name, value in step.outputs[topics.TIMELINE.name]:
             assert value is not None
-            one = timeline.decode(value)
-            entries.append(reattribution.decode(value) if one.type in reattribution.REATTRIBUTION_TYPES else one)
-            assert name == (one.citizen or one.contact).encode()
+            item = timeline.decode(value)
+            entries.append(reattribution.decode(value) if item.type in reattribution.REATTRIBUTION_TYPES else item)
+            assert name == (item.citizen or item.contact).encode()
     return entries
 
 

@@ -15,7 +15,7 @@ from models.codec import UnusableRecord
 from models.events import AgentChange, Event
 from models.identities import IdentityKind, PseudonymKey
 from streams.core.contacts import agent, contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from tests.support.plain_queue_count import REFUSED, Count, count
 from tests.support.random_queue_log import QUEUES
 
@@ -49,8 +49,8 @@ def compare(lines: Sequence[bytes], *, set_back: bool) -> dict[str, Any]:
         rows[event.subject] = (agent if event.type == "agent.state_changed" else contact).fold(
             rows.get(event.subject), event
         )  # type: ignore[attr-defined]
-    ours, theirs = _figures(rows.values()), _labelled(plain.figures())
-    found: dict[str, Any] = {"figures": (ours - theirs, theirs - ours)}
+    of_connector, of_count = _figures(rows.values()), _labelled(plain.figures())
+    found: dict[str, Any] = {"figures": (of_connector - of_count, of_count - of_connector)}
     rings = Counter(
         _native_id(subject) for subject, _ in {(event.subject, event.id) for event in events if _is_ring(event)}
     )
@@ -95,16 +95,16 @@ def _labelled(figures: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
 
 def _states(rows: dict[str, Any], plain: Count) -> tuple[set[Any], set[Any]]:
     talking = {_native_id(_pseudonym(name)) for name in plain.talking()}
-    ours = {
+    of_connector = {
         (_native_id(subject), dimensions.queue, "" if state == "agents_on_contact" else state)
         for subject, row in rows.items()
         if subject.startswith("agent:")
         for dimensions, state in agent.states(row).items()
         if dimensions.queue
     }
-    theirs = {
+    of_count = {
         (name, LABELS[queue], "" if name in talking else "agents_paused" if paused else "agents_available")
         for (person, queue), paused in plain.members.items()
         for name in [_native_id(_pseudonym(person))]
     }
-    return ours - theirs, theirs - ours
+    return of_connector - of_count, of_count - of_connector

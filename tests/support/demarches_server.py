@@ -22,41 +22,25 @@ from connectors.sdk.simulation.http_app import serving
 TOKEN = "jeton-d-essai"
 SCHEMA = build_schema("""
 scalar ISO8601DateTime
-scalar ISO8601Date
 type Query { demarche(number: Int!): Demarche! }
 type Demarche {
   id: ID!
   number: Int!
   title: String!
-  dossiers(first: Int, last: Int, after: String, before: String, createdSince: ISO8601DateTime,
-    updatedSince: ISO8601DateTime, state: DossierState, archived: Boolean): DossierConnection!
-  deletedDossiers(first: Int, last: Int, after: String, before: String, deletedSince: ISO8601DateTime):
-    DeletedDossierConnection!
-  pendingDeletedDossiers(first: Int, last: Int, after: String, before: String, deletedSince: ISO8601DateTime):
-    DeletedDossierConnection!
+  dossiers(first: Int, after: String, createdSince: ISO8601DateTime, updatedSince: ISO8601DateTime): DossierConnection!
+  deletedDossiers(first: Int, after: String, deletedSince: ISO8601DateTime): DeletedDossierConnection!
+  pendingDeletedDossiers(first: Int, after: String, deletedSince: ISO8601DateTime): DeletedDossierConnection!
 }
 type PageInfo { endCursor: String hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String }
 type DossierConnection { nodes: [Dossier] pageInfo: PageInfo! }
 type DeletedDossierConnection { nodes: [DeletedDossier] pageInfo: PageInfo! }
-enum DossierState { en_construction en_instruction accepte refuse sans_suite }
-enum DeletedDossierReason {
-  expired instructeur_request manager_request procedure_removed user_expired user_removed user_request
-}
-type DeletedDossier {
-  id: ID! number: Int! dateSupression: ISO8601DateTime! reason: DeletedDossierReason! state: DossierState!
-}
+type DeletedDossier { id: ID! number: Int! dateSupression: ISO8601DateTime! }
 type Dossier {
   id: ID!
   number: Int!
-  state: DossierState!
-  archived: Boolean!
   dateDepot: ISO8601DateTime!
   dateDerniereModification: ISO8601DateTime!
-  dateDerniereCorrectionEnAttente: ISO8601DateTime
-  datePrevisionnelleDecisionSVASVR: ISO8601Date
   deposeParUnTiers: Boolean
-  nomMandataire: String
-  prenomMandataire: String
   motivation: String
   usager: Profile!
   demandeur: Demandeur!
@@ -65,21 +49,21 @@ type Dossier {
 }
 type Profile { id: ID! email: String! }
 interface Demandeur { id: ID! }
-type PersonnePhysique implements Demandeur {
-  id: ID! civilite: String nom: String! prenom: String! dateDeNaissance: ISO8601Date email: String
-}
+type PersonnePhysique implements Demandeur { id: ID! nom: String! prenom: String! email: String }
 type PersonneMorale implements Demandeur { id: ID! siret: String! }
 type Traitement {
   id: ID! event: TraitementEvent! dateTraitement: ISO8601DateTime! emailAgentTraitant: String motivation: String
 }
 scalar TraitementEvent
-enum CorrectionReason { incomplete incorrect outdated }
-type Correction { dateResolution: ISO8601DateTime reason: CorrectionReason! }
+type Correction { dateResolution: ISO8601DateTime }
 type Message {
   id: ID! email: String! body: String! createdAt: ISO8601DateTime! discardedAt: ISO8601DateTime correction: Correction
 }
 """)
-"""Documented schema. `TraitementEvent` is an enum on the real server and a scalar here, so that tests can use unknown values."""
+"""Part of the documented schema.
+
+`TraitementEvent` is an enum on the real server and a scalar here, so that tests can use unknown values.
+"""
 
 
 class DemarchesServer:

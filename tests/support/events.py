@@ -24,6 +24,8 @@ CALL = "call:asterisk/siege:1740988800.1"
 AGENT = "agent:asterisk/siege:agent:k1-dupont"
 CASE = "case:k1-0000000000000000000001"
 PHONE = "phone:k1-000000000000000000001"
+IN_QUEUE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+"""Fields of events in the queue of `answered_call`."""
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _serial = count()

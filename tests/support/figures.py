@@ -1,7 +1,13 @@
-"""Dictionary of figures with zero rows of the channel's figure schema as default."""
+"""Rows and figures of contacts, folded from events without a worker, and the invariants of figures."""
 
-from models.events import PostageClass
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.events import Event, PostageClass
+from streams.core.contacts import contact
+from streams.core.contacts.contact import Contact
 from streams.core.figures.figure import Dimensions, Figure, left, new_figure
+from streams.core.figures.figure_counts import count_contact
 from streams.core.figures.figure_schemas import (
     APPOINTMENT_SCHEMA,
     CANCELLED_COUNTS,
@@ -16,13 +22,51 @@ from streams.core.figures.figure_schemas import (
     csat_count_name,
 )
 
+FigureKey = tuple[int, Dimensions]
+"""Start of a bucket, 0 for a total, and dimensions."""
 
-class Figures(dict[tuple[int, Dimensions], Figure]):
-    """Figure rows by bucket start (0 for a total) and dimensions."""
 
-    def __missing__(self, key: tuple[int, Dimensions]) -> Figure:
+class Figures(dict[FigureKey, Figure]):
+    """Figure rows by key, with rows of zeros as default."""
+
+    def __missing__(self, key: FigureKey) -> Figure:
         figure = self[key] = new_figure(FIGURE_SCHEMAS[key[1].channel])
         return figure
+
+
+def fold_contact(*events: Event, row: Contact | None = None) -> Contact:
+    """Return the row of a contact after its events."""
+    for event in events:
+        row = contact.fold(row, event)
+    assert row is not None
+    return row
+
+
+def count_events(*events: Event) -> Figures:
+    """Return the figures of one contact, counted after each of its events."""
+    figures = Figures()
+    row: Contact | None = None
+    for event in events:
+        before, row = row, contact.fold(row, event)
+        count_contact(before, row, figures.__getitem__)
+    return figures
+
+
+def check_rows_are_immutable(rows: Any, events: Sequence[Event]) -> None:
+    """Fold events with the module `rows`: no row object changes after its fold, and a duplicate returns the same object."""
+    row: Any = None
+    for event in events:
+        before, encoded = row, rows.encode(row) if row else b""
+        row = rows.fold(before, event)
+        assert rows.fold(row, event) is row
+        assert before is None or rows.encode(before) == encoded
+    for event in events:
+        assert rows.fold(row, event) is row
+
+
+def current_numbers(figures: Mapping[FigureKey, Figure]) -> dict[FigureKey, tuple[list[int], list[int]]]:
+    """Return counts and stocks of all figures that are not all zeros, without their corrections."""
+    return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
 
 
 def named(dimensions: Dimensions, figure: Figure) -> dict[str, int]:

@@ -1,17 +1,19 @@
-"""Sample mail, and a harness of the imap connector on a Dovecot server."""
+"""Sample mail, and mailboxes on a Dovecot server with the connector that reads them."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
+from imapclient import IMAPClient
 
 from connectors.imap import CONNECTOR
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.keys import load_key
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
+from models.identities import PseudonymKey
 from tests.support.dovecot import Dovecot
 
 BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
@@ -55,7 +57,7 @@ def answer(name: str, minute: float, *follows: str, sender: str = OURS, to: str 
     return mail(name, minute, sender, to, follows=follows, folder="Sent", **headers)
 
 
-def away(name: str, minute: float, *follows: str) -> Mail:
+def automatic_reply(name: str, minute: float, *follows: str) -> Mail:
     return mail(name, minute, follows=follows, Auto_Submitted="auto-replied")
 
 
@@ -70,7 +72,7 @@ MAILS = [
     mail("b", 1, OTHER),
     mail("a", 0),
     answer("a-answered", 2, "a"),
-    away("a-away", 2.1, "a", "a-answered"),
+    automatic_reply("a-away", 2.1, "a", "a-answered"),
     mail("a-again", 3, follows=["a-answered"]),
     bounce("a-bounced", 4, "a", "a-answered"),
     mail("", 5),
@@ -85,29 +87,40 @@ MAILS = [
 """Sample messages in order of receipt."""
 
 
-def put(server: Dovecot, user: str, *mails: Mail) -> None:
-    """Append these messages to the mailbox, in order."""
-    with server.client(user) as client:
-        for folder in dict.fromkeys(mail.folder for mail in mails):
-            if not client.folder_exists(folder):
-                client.create_folder(folder)
-        for folder, at, content in mails:
-            client.append(folder, content, msg_time=at)
+class Mailbox:
+    """Mailbox of a new user on a Dovecot server, and the connector that reads it."""
 
+    def __init__(self, server: Dovecot, directory: Path) -> None:
+        self.server = server
+        self.user = server.add_user(f"essai{next(NUMBERS)}")
+        self._directory = directory
 
-def harness(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
-    options = server.options(user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
-    return ConnectorHarness(CONNECTOR, options, tmp_path / data, tmp_path / "keys")
+    def options(self, **changes: Any) -> dict[str, Any]:
+        return self.server.options(self.user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **changes})
+
+    def harness(self, **changes: Any) -> ConnectorHarness:
+        return ConnectorHarness(CONNECTOR, self.options(**changes), self._directory / "data", self._directory / "keys")
+
+    def read(self, **changes: Any) -> list[Event]:
+        return self.harness(**changes).read_all(confirm=True)
+
+    def pseudonym_key(self) -> PseudonymKey:
+        return load_key(self._directory / "keys", "general")
+
+    def client(self) -> AbstractContextManager[IMAPClient]:
+        return self.server.client(self.user)
+
+    def put(self, *mails: Mail) -> None:
+        """Append these messages, in order."""
+        with self.client() as client:
+            for folder in dict.fromkeys(mail.folder for mail in mails):
+                if not client.folder_exists(folder):
+                    client.create_folder(folder)
+            for folder, at, content in mails:
+                client.append(folder, content, msg_time=at)
 
 
 def events_by_contact(events: Sequence[Event]) -> list[tuple[int, str]]:
     """Return contact number and kind of each event; contacts are numbered in order of first appearance."""
     numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
     return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
-
-
-def unavailable(imap: ConnectorHarness) -> str:
-    """Return the error text when the mailbox cannot be read."""
-    with imap.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.step()
-    return str(trouble.value)

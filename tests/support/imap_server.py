@@ -24,10 +24,10 @@ client's next line.
 """
 
 
-def fetched(uid: int, *, bare: bool = False) -> str:
-    """Return the FETCH response for a message; `bare` omits the headers."""
-    headers = f"Message-ID: <{uid}>\r\n\r\n"
-    group = "" if bare else f" BODY[HEADER.FIELDS (MESSAGE-ID)]<0> {{{len(headers)}}}\r\n{headers}"
+def fetched(uid: int, *, headers: bool = True) -> str:
+    """Return the FETCH response for a message, with or without its headers."""
+    text = f"Message-ID: <{uid}>\r\n\r\n"
+    group = f" BODY[HEADER.FIELDS (MESSAGE-ID)]<0> {{{len(text)}}}\r\n{text}" if headers else ""
     return f'* {uid} FETCH (UID {uid} INTERNALDATE "{DATE}"{group})\r\n'
 
 
@@ -41,7 +41,7 @@ class ScriptedServer:
 
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = answers
-        self.heard: list[str] = []
+        self.commands: list[str] = []
         """Received commands, without their tags."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._stopped = Event()
@@ -57,7 +57,7 @@ class ScriptedServer:
 
     def count(self, pattern: str) -> int:
         """Return the number of received commands that match `pattern`."""
-        return sum(bool(re.fullmatch(pattern, command)) for command in self.heard)
+        return sum(bool(re.fullmatch(pattern, command)) for command in self.commands)
 
     def stop(self) -> None:
         """Stop after the client has disconnected."""
@@ -78,7 +78,7 @@ class ScriptedServer:
         file.write(b"* OK here\r\n")
         for line in file:
             tag, _, command = line.decode().strip().partition(" ")
-            self.heard.append(command)
+            self.commands.append(command)
             answers = self.answers | (ANSWERS | self.answers)  # scripted answers come first
             answer = next((text for form, text in answers.items() if re.fullmatch(form, command)), "BAD unknown")
             if answer.startswith("BYE"):
@@ -86,7 +86,7 @@ class ScriptedServer:
                 return
             if "+" in {answer[:1], answer[-1:]}:
                 file.write(answer.encode() if answer.startswith("+ ") else f"{answer} go on\r\n".encode())
-                self.heard.append(file.readline().decode().strip())
+                self.commands.append(file.readline().decode().strip())
                 answer = ""
             refused = answer.startswith(("NO", "BAD"))
             file.write((f"{tag} {answer}\r\n" if refused else f"{answer}{tag} OK done\r\n").encode())

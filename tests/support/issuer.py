@@ -15,22 +15,22 @@ class Issuer:
 
     def __init__(self) -> None:
         self.keys = [RSAKey.generate_key(2048, {"kid": "first"})]
-        self.asked = 0
+        self.requests = 0
         self.is_away = False
         self.answers = Event()
         """While cleared, requests wait."""
         self.answers.set()
-        self.says: str | None = None
+        self.claimed_url: str | None = None
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                issuer.asked += 1
+                issuer.requests += 1
                 issuer.answers.wait()
                 if issuer.is_away:
                     self.send_error(503)
                     return
-                document: Any = {"issuer": issuer.says or issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+                document: Any = {"issuer": issuer.claimed_url or issuer.url, "jwks_uri": f"{issuer.url}/keys"}
                 if self.path == "/keys":
                     document = KeySet(list(issuer.keys)).as_dict(private=False)
                 body = json.dumps(document).encode()

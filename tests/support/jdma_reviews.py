@@ -24,16 +24,7 @@ def review(number: int, minute: float, *satisfaction: str | None, verbatim: str 
     given += [("comprehension", "4", "good", "radio"), ("contact_email", verbatim, "neutral", "text")]
     given += [("verbatim", verbatim, "neutral", "text")] if verbatim else []
     answers = [
-        {
-            "field_code": code,
-            "field_label": code,
-            "answer_text": text,
-            "answer_item_id": 1,
-            "intention": intention,
-            "kind": kind,
-            "parent_answer_id": None,
-            "parent": None,
-        }
+        {"field_code": code, "answer_text": text, "intention": intention, "kind": kind}
         for code, text, intention, kind in given
     ]
     base = {"id": number, "created_at": at(minute), "form_id": FORM, "button_id": BUTTON}
@@ -41,20 +32,17 @@ def review(number: int, minute: float, *satisfaction: str | None, verbatim: str 
 
 
 class ReviewServer(JdmaServer):
-    """Server of the sample forms, without a limit of requests unless `requests_per_minute` is given."""
+    """Server whose reviews a test replaces."""
 
-    def __init__(self, requests_per_minute: int = 100_000) -> None:
-        super().__init__(FORM, OTHER, requests_per_minute=requests_per_minute)
-        self.url = ""
+    url = ""
 
-    def hold(self, *reviews: Any) -> None:
-        """Replace the reviews."""
+    def set_reviews(self, *reviews: Any) -> None:
         self.reviews[:] = reviews
 
 
 @contextmanager
-def serving_reviews(**options: Any) -> Iterator[ReviewServer]:
-    """Run a server, at first without reviews, until the end of the block."""
-    server = ReviewServer(**options)
+def serving_reviews(*forms: int, requests_per_minute: int = 100_000) -> Iterator[ReviewServer]:
+    """Run a server of these forms (default: `FORM` and `OTHER`), at first without reviews, until the end of the block."""
+    server = ReviewServer(*(forms or (FORM, OTHER)), requests_per_minute=requests_per_minute)
     with served(server) as server.url:
         yield server

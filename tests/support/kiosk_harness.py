@@ -34,13 +34,13 @@ README: Final = Path(command.__file__).with_name("README.md")
 
 def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of the kiosk and of the connector from a README."""
-    connector, desk, *_ = (
+    connector, kiosk, *_ = (
         tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
     )
     options = connector["connectors"]["bornes"]
     assert options.pop("connector") == "webhook"
-    del options["secret_file"], desk["secret_file"]
-    return desk, options | {"secret": SECRET, "port": 0}
+    del options["secret_file"], kiosk["secret_file"]
+    return kiosk, options | {"secret": SECRET, "port": 0}
 
 
 def kiosk_options(tmp_path: Path, url: str, **changes: Any) -> dict[str, Any]:
@@ -63,8 +63,7 @@ def running_webhook_connector(tmp_path: Path, port: int = 0) -> Iterator[tuple[s
 class ServedKiosk:
     """Kiosk service served at `url`."""
 
-    def __init__(self, desk: KioskService, url: str, reports: list[str]) -> None:
-        self.desk = desk
+    def __init__(self, url: str, reports: list[str]) -> None:
         self.url = url
         self.reports = reports
         """Reports of the sender."""
@@ -93,7 +92,10 @@ class ServedKiosk:
     def state(self) -> Any:
         return self.ask("GET", "/api/state")[1]
 
-    def all_is_sent(self) -> None:
+    def waiting_numbers(self) -> list[str]:
+        return [ticket["number"] for ticket in self.state()["waiting"]]
+
+    def wait_until_sent(self) -> None:
         wait_until(lambda: self.state()["unsent"] == 0, "the sending of all events", 30, lambda: self.reports)
 
 
@@ -103,12 +105,12 @@ def serving_kiosk(options: dict[str, Any], now: Any = utc_now, port: int = 0) ->
     config = parse(KioskConfig, "guichet", options | {"port": port})
     assert isinstance(config, KioskConfig)
     reports: list[str] = []
-    with command.listen(config) as listener, closing(KioskService(config, reports.append, now)) as desk:
-        server = Server(create_app(desk, config))
+    with command.listen(config) as listener, closing(KioskService(config, reports.append, now)) as service:
+        server = Server(create_app(service, config))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            yield ServedKiosk(desk, f"http://127.0.0.1:{listener.getsockname()[1]}", reports)
+            yield ServedKiosk(f"http://127.0.0.1:{listener.getsockname()[1]}", reports)
         finally:
             server.should_exit = True
             thread.join()

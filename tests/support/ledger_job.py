@@ -28,7 +28,7 @@ PARTITIONS = 4
 class Event(msgspec.Struct, omit_defaults=True):
     id: str
     amount: int = 0
-    act: str = "add"  # or forget, fail, reject
+    action: str = "add"  # or forget, fail, reject
     due_at: int = 0
 
 
@@ -65,8 +65,8 @@ class Ledger:
         for record in records:
             event = decode(record.value or b"")
             key = record.key or b""
-            if event.act == "reject":
-                step.reject(topic, record, "invalid_field", "as asked")
+            if event.action == "reject":
+                step.reject(topic, record, "invalid_field", "intended")
                 continue
             total = self.totals.edit(b"total", Row)
             total.count += 1
@@ -74,11 +74,11 @@ class Ledger:
             row = self.rows.edit(key, Row)
             row.count += 1
             row.sum += event.amount
-            if event.act == "fail":  # after rows were changed, which must be rolled back
-                raise ZeroDivisionError("as asked")
+            if event.action == "fail":  # after rows were changed, which must be rolled back
+                raise ZeroDivisionError("intended")
             if event.due_at:
                 row.due_at = self.due[key] = event.due_at
-            if event.act == "forget":
+            if event.action == "forget":
                 self.rows.delete(key)
             step.outputs[self.out].append((key, encode({"id": event.id, "count": row.count})))
 
@@ -88,7 +88,7 @@ class Ledger:
     def tick(self, step: Step) -> None:
         if (jam := self.rows.rows.get(b"jam")) and jam.count == 1:
             self.rows.edit(b"jam", Row).count = 99  # must be rolled back
-            raise ZeroDivisionError("as asked")
+            raise ZeroDivisionError("intended")
         for key, due_at in list(self.due.items()):
             if due_at <= step.now:
                 del self.due[key]

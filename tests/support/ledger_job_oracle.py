@@ -5,10 +5,9 @@ from collections import Counter, defaultdict
 from contextlib import AbstractContextManager
 
 import msgspec
-from confluent_kafka import Message
 
 from streams.kafka.partitioner import partition_of
-from tests.support import kafka_io
+from tests.support import contacts_oracle, kafka_io
 from tests.support.ledger_job import PARTITIONS, Event, Row, decode, make_job
 
 
@@ -35,12 +34,7 @@ def trickle(
 
 def is_done(name: str, bootstrap: str) -> bool:
     """Return whether the committed offsets in the job's state have reached the ends of its sources."""
-    ends = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(bootstrap, f"{name}-a", f"{name}-b")}
-    committed: dict[tuple[str, int], int] = {}
-    for (partition, key), value in kafka_io.latest(kafka_io.read(bootstrap, f"{name}-rows")).items():
-        if key == b"\x00offsets":
-            committed |= {(topic, partition): offset for topic, offset in msgspec.json.decode(value).items()}
-    return all(committed.get(place, 0) >= end for place, end in ends.items())
+    return contacts_oracle.is_done(bootstrap, make_job(name).sources, f"{name}-rows")
 
 
 def verify(name: str, bootstrap: str) -> dict[str, int]:
@@ -54,7 +48,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
     forgotten: set[tuple[int, bytes]] = set()
     for message in sources:
         event = decode(message.value())
-        if event.act in {"reject", "fail"}:
+        if event.action in {"reject", "fail"}:
             dead[message.topic(), message.partition(), message.offset()] += 1
             continue
         place = message.partition(), message.key()
@@ -65,7 +59,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
         ids[event.id] += 1
         if event.due_at:
             ids[f"due {message.key().decode()}"] += 1
-        if event.act == "forget":
+        if event.action == "forget":
             forgotten.add(place)
     expected = {place: (row.count, row.sum) for place, row in rows.items() if place not in forgotten}
     assert _rows(bootstrap, f"{name}-rows") == expected, "rows differ"
@@ -75,12 +69,12 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
     assert written == ids, f"lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
     assert all(m.partition() == partition_of(m.key(), PARTITIONS) for m in outputs)
     letters = kafka_io.read(bootstrap, f"{name}-dead")
-    assert Counter(_origin(letter) for letter in letters) == dead, "dead letters differ"
+    assert Counter(contacts_oracle.origin_of(letter) for letter in letters) == dead, "dead letters differ"
     counts = {"events": len(sources), "rows": len(expected), "outputs": len(outputs), "dead": len(letters)}
-    return counts | {"torn": count_torn(name, bootstrap)}
+    return counts | {"uncommitted": count_uncommitted(name, bootstrap)}
 
 
-def count_torn(name: str, bootstrap: str) -> int:
+def count_uncommitted(name: str, bootstrap: str) -> int:
     """Return the number of outputs that were written and never committed."""
     out = f"{name}-out"
     return len(kafka_io.read(bootstrap, out, committed=False)) - len(kafka_io.read(bootstrap, out))
@@ -93,8 +87,3 @@ def _rows(bootstrap: str, topic: str) -> dict[tuple[int, bytes], tuple[int, int]
         for place, value in found.items()
         if place[1] != b"\x00offsets" and (row := msgspec.json.decode(value, type=Row))
     }
-
-
-def _origin(letter: Message) -> tuple[str, int, int]:
-    headers = dict(letter.headers())
-    return headers["origin_topic"].decode(), int(headers["origin_partition"]), int(headers["origin_offset"])

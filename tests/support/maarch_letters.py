@@ -2,14 +2,10 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 import connectors.maarch as maarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD
-from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from models.events import Event
 from tests.support.maarch_server import MaarchServer
@@ -83,20 +79,13 @@ POSTAGE = {"class_field": 1, "cost_field": 2, "classes": {"Lettre verte": "lettr
 
 def options(server: MaarchServer, **changes: Any) -> dict[str, Any]:
     entities = {"DAS": {"service": "action-sociale", "site": "siege"}, "DRT": {"service": "routes"}}
-    defaults = {"url": server.url, "login": LOGIN, "password": PASSWORD, "entities": entities, "page_size": 7}
-    return defaults | changes
+    return {"url": server.url, "login": LOGIN, "password": PASSWORD, "entities": entities} | changes
 
 
-def harness(server: MaarchServer, tmp_path: Path, data: str = "data", **changes: Any) -> ConnectorHarness:
-    return ConnectorHarness(maarch.CONNECTOR, options(server, **changes), tmp_path / data, tmp_path / "keys")
+def harness(server: MaarchServer, data: str = "data", **changes: Any) -> ConnectorHarness:
+    directory = server.path.parent
+    return ConnectorHarness(maarch.CONNECTOR, options(server, **changes), directory / data, directory / "keys")
 
 
 def event_types(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.subject.rpartition(":")[2], event.type.removeprefix("letter.")) for event in events]
-
-
-def unavailable(harness: ConnectorHarness) -> str:
-    """Return the error text when the source cannot be read."""
-    with harness.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
-        flow.step()
-    return str(trouble.value)

@@ -29,16 +29,16 @@ class MaarchServer(MaarchRestApi):
         """Scripted responses by route."""
         self.before_answer: Callable[[int], object] = lambda _: None
         """Callback before each response, with the number of the request from 0."""
-        self.instead = b""
+        self.next_response = b""
         """Scripted body of the next response to a list request for letters."""
-        self.shuffle = False
+        self.reverses_lists = False
         """Whether to reverse the order of lists."""
         self._loaded = ""
 
     def content(self) -> dict[str, list[dict[str, Any]]]:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
-    def hold(self, *letters: dict[str, Any], **tables: list[dict[str, Any]]) -> None:
+    def set_letters(self, *letters: dict[str, Any], **tables: list[dict[str, Any]]) -> None:
         """Replace the letters and the rows of these tables; keep the other tables."""
         self.path.write_text(json.dumps(self.content() | {"res_view_letterbox": letters} | tables, ensure_ascii=False))
 
@@ -48,18 +48,15 @@ class MaarchServer(MaarchRestApi):
         self._load()
         super()._check_access(request, route)
         if route in self.refusals:
-            refusal = Refusal(0, "")
-            refusal.response = self.refusals[route]
-            raise refusal
+            raise _scripted(self.refusals[route])
 
     def _list(self, request: Request, body: dict[str, Any]) -> Any:
         self.queries.append(body)
-        if self.instead and body["select"] != "res_id":
-            refusal = Refusal(0, "")
-            refusal.response, self.instead = Response(self.instead), b""
-            raise refusal
+        if self.next_response and body["select"] != "res_id":
+            content, self.next_response = self.next_response, b""
+            raise _scripted(Response(content))
         answer = super()._list(request, body)
-        return {**answer, "resources": answer["resources"][::-1]} if self.shuffle else answer
+        return {**answer, "resources": answer["resources"][::-1]} if self.reverses_lists else answer
 
     def _load(self) -> None:
         text = self.path.read_text() if self.path.exists() else ""
@@ -70,6 +67,12 @@ class MaarchServer(MaarchRestApi):
         for table, rows in json.loads(text).items():
             for row in rows:
                 self.database.insert(table, row)
+
+
+def _scripted(response: Response) -> Refusal:
+    refusal = Refusal(0, "")
+    refusal.response = response
+    return refusal
 
 
 @contextmanager

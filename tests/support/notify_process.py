@@ -1,4 +1,4 @@
-"""`accueil notify` in a process that kills itself at a settings operation on its store or on a receiver.
+"""`accueil notify` in a process that kills itself at a set operation on its store or on a receiver.
 
     python -m tests.support.notify_process OPTIONS [ACTS]
 
@@ -38,18 +38,13 @@ def options(
     directory: Path,
     *,
     topic: str,
-    alertmanagers: dict[str, dict[str, Any]] | None = None,
-    webhooks: dict[str, str] | None = None,
-    mails: dict[str, dict[str, Any]] | None = None,
-    digest_above: int = 10,
+    alertmanagers: dict[str, dict[str, Any]],
+    webhooks: dict[str, str],
 ) -> str:
     """Return the OPTIONS argument."""
-    hooks = {name: {"url": url, "secret": SECRET} for name, url in (webhooks or {}).items()}
     settings = {
-        "alertmanagers": alertmanagers or {},
-        "webhooks": hooks,
-        "mails": mails or {},
-        "digest_above": digest_above,
+        "alertmanagers": alertmanagers,
+        "webhooks": {name: {"url": url, "secret": SECRET} for name, url in webhooks.items()},
         "runbook_url": "https://example.org/runbook",
     }
     return json.dumps({"brokers": brokers, "directory": str(directory), "topic": topic, "settings": settings})
@@ -62,7 +57,7 @@ def read(text: str) -> NotifyOptions:
 
 
 @contextmanager
-def telling(directory: Path, receivers: Receivers) -> Iterator[Store]:
+def sending_store(directory: Path, receivers: Receivers) -> Iterator[Store]:
     """Open a store that sends all notifications."""
     with closing(Store(directory, receivers, MAX_AGE_MS)) as store:
         store.topic("one")

@@ -132,26 +132,26 @@ class Count:
         else:
             self._count_call(line, [stay for stay in self.stays[line.call] if stay.queue == line.queue])
 
-    def _count_call(self, line: Line, here: list[Stay]) -> None:
-        waiting = [stay for stay in here if stay.outcome == "waiting"]
+    def _count_call(self, line: Line, in_queue: list[Stay]) -> None:
+        waiting = [stay for stay in in_queue if stay.outcome == "waiting"]
         match line.event:
             case "ENTERQUEUE":
-                self._enter(line, [stay for stay in here if stay.second == line.second])
+                self._enter(line, [stay for stay in in_queue if stay.second == line.second])
             case "RINGNOANSWER":
-                stay = here[-1] if here else self._begin(line)
+                stay = in_queue[-1] if in_queue else self._begin(line)
                 self.rings[line.agent] += (line.agent, line.second) not in stay.rings
                 stay.rings.add((line.agent, line.second))
             case "CONNECT":
-                stay = (waiting or here or [self._begin(line)])[-1]
+                stay = (waiting or in_queue or [self._begin(line)])[-1]
                 stay.outcome, stay.agent, stay.answered_at = "answered", line.agent, int(line.second)
                 stay.wait = line.seconds("wait", stay.wait)
                 self.members.setdefault((line.agent, line.queue), False)
             case event if event in ENDS:
-                talking = [stay for stay in here if stay.talks]
+                talking = [stay for stay in in_queue if stay.talks]
                 by_agent = [stay for stay in talking if stay.agent == line.agent]
-                self._end(line, (by_agent or talking or here or [self._begin(line)])[-1])
+                self._end(line, (by_agent or talking or in_queue or [self._begin(line)])[-1])
             case event if event in LEFT or event == "ABANDON":
-                self._leave(line, (waiting or here or [self._begin(line)])[-1])
+                self._leave(line, (waiting or in_queue or [self._begin(line)])[-1])
 
     def _begin(self, line: Line) -> Stay:
         stay = Stay(line.queue, line.second)

@@ -19,8 +19,8 @@ from tests.support.simulated_workers import milliseconds
 
 QUEUE_CHANNELS: Final = ("call", "visit")
 WRITTEN_CHANNELS: Final = ("mail", "email", "form")
-QUEUES_TOLD_WITHIN_MS: Final = 1_500
-WRITTEN_TOLD_WITHIN_MS: Final = 90_000
+QUEUE_REPORT_DELAY_MS: Final = 1_500
+WRITTEN_REPORT_DELAY_MS: Final = 90_000
 """Delay within which sources report events, in milliseconds; no deadline counts as passed earlier (`worker.news_seconds`)."""
 TIME_UNITS: Final = ("elapsed", "opening_hours")
 """Units with a target in seconds."""
@@ -92,7 +92,7 @@ class PlainSlaFile:
 
     def __init__(self, text: str, first: date, days: int) -> None:
         file = tomllib.loads(text)
-        self.calendars = {name: PlainCalendar(told, first, days) for name, told in file["calendars"].items()}
+        self.calendars = {name: PlainCalendar(table, first, days) for name, table in file["calendars"].items()}
         self._opened = {name: [0, *accumulate(calendar.open)] for name, calendar in self.calendars.items()}
         """Calendar → how many minutes it was open before each."""
         self.versions: Sequence[dict[str, Any]] = file["policy"]
@@ -117,7 +117,7 @@ class PlainSlaFile:
 
     def sla_targets(self, sla_items: Iterable[SlaItem], now: datetime) -> list[PlainSlaTarget]:
         """Return all SLA targets of the items, as of `now`."""
-        return [promise for life in sla_items for promise in self._promises(life, milliseconds(now))]
+        return [target for item in sla_items for target in self._targets(item, milliseconds(now))]
 
     def opened_ms(self, calendar: str, begin: int, end: int) -> int:
         """Return the opening hours within a span."""
@@ -136,19 +136,19 @@ class PlainSlaFile:
         days = self.calendars[calendar].between(begin - 1, end, "working_days")
         return {"days": days, "seconds": self.opened_ms(calendar, begin, end) // MINUTE * 60}
 
-    def _promises(self, life: SlaItem, now: int) -> Iterator[PlainSlaTarget]:
-        started_at = milliseconds(life.came_at)
-        closed = _spans(life, "closed")
-        idle = _spans(life, "closed", "pending_citizen")
-        for kind, ended_at, is_completed in _ends(life, closed):
-            version = self.find(life.place, started_at, ended_at or now)
+    def _targets(self, item: SlaItem, now: int) -> Iterator[PlainSlaTarget]:
+        started_at = milliseconds(item.came_at)
+        closed = _spans(item, "closed")
+        idle = _spans(item, "closed", "pending_citizen")
+        for kind, ended_at, is_completed in _ends(item, closed):
+            version = self.find(item.place, started_at, ended_at or now)
             rule = version and version["clocks"].get(kind)
             if not version or not rule:
                 continue
             stands_still = idle if "pending_citizen" in rule.get("pause", ["pending_citizen"]) else closed
             pauses = [(begin, end) for begin, end in stands_still if ended_at is None or begin < ended_at]
             name = rule.get("calendar") or version["calendar"]
-            calendar, is_queued = self.calendars[name], life.place[0] in QUEUE_CHANNELS
+            calendar, is_queued = self.calendars[name], item.place[0] in QUEUE_CHANNELS
             deadline_at, at_risk_at = _deadline(rule, calendar, started_at, pauses)
             worked_ms = None
             if is_completed and ended_at is not None and not is_queued:
@@ -156,8 +156,8 @@ class PlainSlaFile:
             yield PlainSlaTarget(
                 policy=version["name"],
                 kind=kind,
-                place=life.place,
-                contact=life.contact,
+                place=item.place,
+                contact=item.contact,
                 calendar=name,
                 unit=rule["unit"],
                 started_at=started_at,
@@ -165,7 +165,7 @@ class PlainSlaFile:
                 at_risk_at=at_risk_at,
                 ended_at=ended_at,
                 is_completed=is_completed,
-                known_until=now - (QUEUES_TOLD_WITHIN_MS if is_queued else WRITTEN_TOLD_WITHIN_MS),
+                known_until=now - (QUEUE_REPORT_DELAY_MS if is_queued else WRITTEN_REPORT_DELAY_MS),
                 worked_ms=worked_ms,
             )
 
@@ -186,21 +186,21 @@ def _begins(version: dict[str, Any]) -> int:
     return milliseconds(midnight(version["from"])) if "from" in version else 0
 
 
-def _ends(life: SlaItem, closed: Spans) -> Iterator[tuple[str, int | None, bool]]:
+def _ends(item: SlaItem, closed: Spans) -> Iterator[tuple[str, int | None, bool]]:
     """Yield each kind of possible target, the time of its end (None: not yet), and whether it was completed then."""
-    if life.place[0] in QUEUE_CHANNELS:
-        at, how = life.steps[0] if life.steps else (None, "")
+    if item.place[0] in QUEUE_CHANNELS:
+        at, how = item.steps[0] if item.steps else (None, "")
         yield "answer", at and milliseconds(at), how == "answered"
         return
 
     def first(action_kinds: frozenset[ActionKind]) -> int | None:
-        return min((milliseconds(at) for at, kind in life.steps if kind in action_kinds), default=None)
+        return min((milliseconds(at) for at, kind in item.steps if kind in action_kinds), default=None)
 
     closed_at = closed[-1][0] if closed and closed[-1][1] is None else None
-    told_at = _earliest(first(_RESPONDS), closed_at)
+    responded_at = _earliest(first(_RESPONDS), closed_at)
     for kind, at in (
-        ("acknowledge", _earliest(first(_ACKNOWLEDGES), told_at)),
-        ("first_response", told_at),
+        ("acknowledge", _earliest(first(_ACKNOWLEDGES), responded_at)),
+        ("first_response", responded_at),
         ("announced", _earliest(first(_ANSWERS), closed_at)),
         ("resolution", closed_at),
     ):
@@ -211,12 +211,12 @@ def _earliest(*times: int | None) -> int | None:
     return min((at for at in times if at is not None), default=None)
 
 
-def _spans(life: SlaItem, *states: str) -> Spans:
+def _spans(item: SlaItem, *states: str) -> Spans:
     """Return the spans in which a case was in one of these states; a state re-entered immediately counts as one span."""
     found: list[tuple[int, int | None]] = []
-    for time, kind in life.steps:
+    for time, kind in item.steps:
         state, at = (
-            _STATE_AFTER.get(ActionKind(kind)) if life.place[0] in WRITTEN_CHANNELS else None,
+            _STATE_AFTER.get(ActionKind(kind)) if item.place[0] in WRITTEN_CHANNELS else None,
             milliseconds(time),
         )
         if state is None:

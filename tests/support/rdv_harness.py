@@ -95,13 +95,14 @@ class RdvHarness:
         flow.step()
         publisher.confirm()
 
-    def run_round(self) -> None:
-        """Advance the time, and step the connector until it has completed another poll."""
-        self.service.elapse(self.service.now + A_WHILE)
-        before = self.compared_at
-        if self._source._poller and before != self._before:  # the first poll starts by itself
-            self._source._poller._interval._next = 0.0
-        wait_until(lambda: self.step() or self.compared_at != before, "a complete poll")
+    def run_polls(self, count: int = 1) -> None:
+        """Advance the time, and step the connector until it has completed another poll; `count` times."""
+        for _ in range(count):
+            self.service.elapse(self.service.now + A_WHILE)
+            before = self.compared_at
+            if self._source._poller and before != self._before:  # the first poll starts by itself
+                self._source._poller._interval._next = 0.0
+            wait_until(lambda before=before: self.step() or self.compared_at != before, "a complete poll")  # type: ignore[misc]
 
     def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
         """Send webhooks one after the other; return whether each was accepted."""
@@ -114,9 +115,7 @@ class RdvHarness:
 
     def deliver_outbox(self) -> list[bool]:
         """Send the webhooks in the outbox."""
-        bodies = [*self.service.outbox]
-        self.service.outbox.clear()
-        return self.deliver(bodies)
+        return self.deliver(take_outbox(self.service))
 
     @property
     def trouble(self) -> str:
@@ -154,6 +153,13 @@ def rdv_harness(directory: Path, **api: Any) -> Iterator[RdvHarness]:
     server = RdvServer(service, [*ROUTINGS], requests_per_minute=1_000)
     with serving(server.app, date_header=False) as address:
         yield RdvHarness(address, server, service, directory, api)
+
+
+def take_outbox(service: RdvService) -> list[bytes]:
+    """Remove the queued webhooks, and return their bodies."""
+    bodies = [*service.outbox]
+    service.outbox.clear()
+    return bodies
 
 
 def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **changes: Any) -> int:

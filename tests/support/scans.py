@@ -7,9 +7,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import zxingcpp
 from PIL import Image
 from pypdf import PdfWriter
+
+from connectors.mailroom.simulate import Code, make_sheet
 
 WRITTEN_AT = 1_774_000_000
 """Time of writing of the first file: 2026-03-20 09:46:40 UTC, in seconds since 1970."""
@@ -37,17 +38,8 @@ def stack(kind: str, *pages: str) -> bytes:
 
     An empty text gives a blank page, another text a sheet with a Code 128 barcode; the prefix `QR:` selects a QR code.
     """
-    return _save(kind, [_sheet(text) for text in pages])
-
-
-def _sheet(text: str) -> Image.Image:
-    page = Image.new("L", (1240, 1754), 255)
-    if text:
-        form = zxingcpp.BarcodeFormat.QRCode if text.startswith("QR:") else zxingcpp.BarcodeFormat.Code128
-        code = zxingcpp.create_barcode(text.removeprefix("QR:"), form).to_image(scale=4)
-        height, width = code.shape
-        page.paste(Image.frombytes("L", (width, height), memoryview(code).tobytes()), (150, 300))
-    return page.convert("1")
+    codes: list[Code] = ["qr" if text.startswith("QR:") else "code128" for text in pages]
+    return _save(kind, [make_sheet(text.removeprefix("QR:"), code) for text, code in zip(pages, codes, strict=True)])
 
 
 def _save(kind: str, pages: list[Image.Image]) -> bytes:

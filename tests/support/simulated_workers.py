@@ -17,8 +17,8 @@ from models.policies import Policies
 from models.timestamps import milliseconds
 from streams.agents.contacts import ContactJob, WorkerTimings
 from streams.core.citizens import reattribution
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import RowRetention
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.engine.job import Step

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from models import topics
-from models.events import CallAnswered, CallAnsweredData, CallQueued, CallQueuedData, Event
-from models.ids import contact_id, event_id
+from models.codec import encode
+from models.events import Event
+from models.ids import contact_id
 from models.topics import SOURCES, Channel
 from streams.kafka.embedded_broker import EmbeddedKafka
-from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
+from tests.support.accueil_processes import accueil_process, create_topics
 from tests.support.alertmanager import Alertmanager
+from tests.support.events import START, make
 from tests.support.processes import Child
 
-PARTITIONS = 4
 TARGET = timedelta(seconds=2)
 SERVICES = ("autonomie", "enfance", "routes")
 SLA = """
@@ -55,11 +55,7 @@ class SlaChain:
             {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "linger.ms": 1}
         )
         self._directory = directory
-        specs = (
-            TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
-            for topic in topics.TOPIC_CATALOGUE
-        )
-        apply_specs(kafka.bootstrap, list(specs))
+        create_topics(kafka.bootstrap)
         (directory / "sla.toml").write_text(SLA.format(target=target.seconds), encoding="utf-8")
         self._settings = directory / "accueil.toml"
         text = 'sla = "sla.toml"\n'
@@ -70,14 +66,12 @@ class SlaChain:
         """Deadlines of the calls by contact id."""
 
     def child(self, name: str, command: str) -> Child:
-        return Child(
-            ["-m", "streams.cli.main", command],
-            self._directory / f"{name}.log",
+        return accueil_process(
+            command,
+            self._bootstrap,
+            self._directory,
+            name,
             ACCUEIL_CONFIG=str(self._settings),
-            ACCUEIL_BROKERS=self._bootstrap,
-            ACCUEIL_DATA=str(self._directory / "data"),
-            ACCUEIL_LOG__FORMAT="json",
-            ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
             ACCUEIL_WORKER__INSTANCE_ID=name,
             ACCUEIL_WORKER__GRACE_SECONDS="0",  # tests kill workers frequently and do not wait for the grace period
         )
@@ -88,29 +82,19 @@ class SlaChain:
 
     def call_long_ago(self, number: int, ago: timedelta) -> None:
         """Produce `number` past calls of another source that waited too long before they were answered and ended."""
-        source, events = "asterisk/ajoute", list[Event]()
+        first_at = (datetime.now(UTC).replace(microsecond=0) - ago - START).total_seconds()
         for nth in range(number):
-            at = datetime.now(UTC).replace(microsecond=0) - ago + timedelta(seconds=nth)
-            contact, place = contact_id(Channel.CALL, source, str(nth)), {"service": SERVICES[0], "site": "siege"}
-            queued, answered = (event_id(source, f"{nth}|{what}") for what in ("queued", "answered"))
-            data = CallQueuedData(queue="accueil")
-            events.append(CallQueued(id=queued, source=source, subject=contact, time=at, data=data, **place))
-            until = at + self.target + timedelta(seconds=3)
-            taken = CallAnsweredData(queue="accueil")
-            events.append(CallAnswered(id=answered, source=source, subject=contact, time=until, data=taken, **place))
-        self._produce(events)
+            subject = contact_id(Channel.CALL, "asterisk/ajoute", str(nth))
+            where = {"subject": subject, "queue": "accueil", "service": SERVICES[0], "site": "siege"}
+            queued = make("call.queued", first_at + nth, **where)
+            answered = make("call.answered", first_at + nth + self.target.total_seconds() + 3, **where)
+            self._produce([queued, answered])
 
     def answer(self, nth: int) -> None:
         """Produce the late answer of a call."""
-        contact = contact_id(Channel.CALL, SOURCE, str(nth))
-        event: Event = CallAnswered(
-            id=event_id(SOURCE, f"{nth}|answered"),
-            source=SOURCE,
-            subject=contact,
-            time=datetime.now(UTC),
-            data=CallAnsweredData(queue="accueil"),
-        )
-        self._produce([event])
+        now = (datetime.now(UTC) - START).total_seconds()
+        subject = contact_id(Channel.CALL, SOURCE, str(nth))
+        self._produce([make("call.answered", now, subject=subject, queue="accueil")])
 
     def seconds_since_last(self) -> float:
         """Return the seconds since the last call began to wait."""
@@ -119,21 +103,14 @@ class SlaChain:
     def _produce(self, events: Sequence[Event]) -> None:
         topic = SOURCES[Channel.CALL].name
         for event in events:
-            self._producer.produce(topic, key=event.subject.encode(), value=event.model_dump_json().encode())
+            self._producer.produce(topic, key=event.subject.encode(), value=encode(event))
         assert self._producer.flush(60) == 0
 
     def _calls(self, number: int) -> Iterator[Event]:
         for _ in range(number):
             now = datetime.now(UTC).replace(microsecond=0)
             nth = len(self.deadlines)
-            contact = contact_id(Channel.CALL, SOURCE, str(nth))
-            self.deadlines[contact] = now + self.target
-            yield CallQueued(
-                id=event_id(SOURCE, str(nth)),
-                source=SOURCE,
-                subject=contact,
-                time=now,
-                service=SERVICES[nth % len(SERVICES)],
-                site="siege",
-                data=CallQueuedData(queue="accueil"),
-            )
+            subject = contact_id(Channel.CALL, SOURCE, str(nth))
+            self.deadlines[subject] = now + self.target
+            where = {"subject": subject, "queue": "accueil", "service": SERVICES[nth % len(SERVICES)], "site": "siege"}
+            yield make("call.queued", (now - START).total_seconds(), **where)

@@ -44,21 +44,21 @@ class SlaClockStub:
     def started(self) -> AnySlaEvent:
         return self._event("started", self.deadline_at - timedelta(hours=10), self.deadline_at)
 
-    def at_risk(self, told_at: datetime | None = None) -> AnySlaEvent:
-        return self._event("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, told_at)
+    def at_risk(self, recorded_at: datetime | None = None) -> AnySlaEvent:
+        return self._event("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, recorded_at)
 
-    def breached(self, told_at: datetime | None = None, ended_at: datetime | None = None) -> AnySlaEvent:
-        return self._event("breached", self.deadline_at, self.deadline_at, told_at, ended_at=ended_at)
+    def breached(self, recorded_at: datetime | None = None, ended_at: datetime | None = None) -> AnySlaEvent:
+        return self._event("breached", self.deadline_at, self.deadline_at, recorded_at, ended_at=ended_at)
 
-    def met(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
+    def met(self, minutes: float = 5, recorded_at: datetime | None = None) -> AnySlaEvent:
         at = self.deadline_at + timedelta(minutes=minutes)
-        return self._event("met", at, self.deadline_at, told_at, in_time=minutes <= 0)
+        return self._event("met", at, self.deadline_at, recorded_at, in_time=minutes <= 0)
 
     def cancelled(self, minutes: float = 5) -> AnySlaEvent:
         return self._event("cancelled", self.deadline_at + timedelta(minutes=minutes), self.deadline_at)
 
-    def paused(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
-        return self._event("paused", self.deadline_at + timedelta(minutes=minutes), None, told_at)
+    def paused(self, minutes: float = 5, recorded_at: datetime | None = None) -> AnySlaEvent:
+        return self._event("paused", self.deadline_at + timedelta(minutes=minutes), None, recorded_at)
 
     def resumed(self, minutes: float, deadline_at: datetime | None = None) -> AnySlaEvent:
         self.deadline_at, at = deadline_at or self.deadline_at, self.deadline_at + timedelta(minutes=minutes)
@@ -73,11 +73,11 @@ class SlaClockStub:
         kind: str,
         at: datetime,
         deadline_at: datetime | None,
-        told_at: datetime | None = None,
+        recorded_at: datetime | None = None,
         in_time: bool | None = None,
         ended_at: datetime | None = None,
     ) -> AnySlaEvent:
-        told_at = told_at or at
+        recorded_at = recorded_at or at
         return _EVENT.validate_python(
             {
                 "type": f"sla.{kind}",
@@ -85,7 +85,7 @@ class SlaClockStub:
                 "source": SLA_SOURCE,
                 "subject": self.contact,
                 "time": at,
-                "recordedtime": told_at,
+                "recordedtime": recorded_at,
                 "service": self.service,
                 "site": "siege",
                 "channel": self.channel,
@@ -97,7 +97,7 @@ class SlaClockStub:
                     "calendar": "ouvert",
                     "started_at": self.deadline_at - timedelta(hours=10),
                     "deadline_at": deadline_at,
-                    "late": told_at - at > timedelta(seconds=10),
+                    "late": recorded_at - at > timedelta(seconds=10),
                     "in_time": in_time,
                     "at_risk_at": deadline_at and deadline_at - timedelta(hours=2),
                     "ended_at": ended_at or (at if kind in {"met", "cancelled"} else None),

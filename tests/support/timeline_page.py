@@ -78,7 +78,7 @@ class Served:
         except httpx.TransportError:
             return False
 
-    def ask(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
+    def post(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {secret}"}
         return httpx.post(f"{self.url}{path}", json={"purpose": "contact", **body}, headers=headers)
 

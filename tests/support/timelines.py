@@ -16,14 +16,19 @@ from streams.timeline.store import Timeline
 from tests.support.events import PHONE, make
 
 
-def entries_of(events: Sequence[Event]) -> list[Entry]:
-    """Return the entries that the contacts agent emits for these events."""
+def records_of(events: Sequence[Event]) -> list[tuple[bytes, bytes]]:
+    """Return the records, as keys and values, that the contacts agent emits for these events."""
     rows: dict[str, Contact] = {}
     emitted = []
     for event in events:
         rows[event.subject] = contact.fold(rows.get(event.subject), event)
-        emitted.append(entries.decode(entries.record(event, rows[event.subject])[1]))
+        emitted.append(entries.record(event, rows[event.subject]))
     return emitted
+
+
+def entries_of(events: Sequence[Event]) -> list[Entry]:
+    """Return the entries that the contacts agent emits for these events."""
+    return [entries.decode(value) for _, value in records_of(events)]
 
 
 def call(

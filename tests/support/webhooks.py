@@ -78,15 +78,15 @@ def running_connector(harness: ConnectorHarness) -> Iterator[tuple[str, list[Eve
         source.intake.stall_seconds = MIN_DELAY_SECONDS
         port = source.listen()
 
-        def work() -> None:
+        def run() -> None:
             while not stop.is_set():
                 flow.step()
                 publisher.confirm()
 
-        lane = threading.Thread(target=work)
-        lane.start()
+        thread = threading.Thread(target=run)
+        thread.start()
         try:
             yield f"http://127.0.0.1:{port}/", publisher.events
         finally:
             stop.set()
-            lane.join()
+            thread.join()

@@ -19,22 +19,24 @@ def test_audit_of_a_citizen_covers_all_identities_and_is_recorded(data: Path, ph
     for name in (phone, CASE, "call:a:1", "case:0a1b-0000000000000000000009", "call:a:9"):
         run("timeline", "show", name, "--purpose", "contact")
     done = run("audit", "show", "--citizen", "--json", typed="01 99 00 00 01\n")
-    read = [(one["operation"], one["whose"]) for one in map(json.loads, re.findall(r"^{.*", done.stdout, re.MULTILINE))]
-    assert read == [
+    found = [
+        (one["operation"], one["whose"]) for one in map(json.loads, re.findall(r"^{.*", done.stdout, re.MULTILINE))
+    ]
+    assert found == [
         ("read_timeline", phone),
         ("read_timeline", CASE),
         ("read_timeline", "call:a:1"),
     ]
     assert NUMBER[1:] not in done.output
     by_case = run("audit", "show", "--citizen", "--subject", CASE, "--json").stdout.splitlines()
-    assert len(by_case) == len(read) + 1
+    assert len(by_case) == len(found) + 1
     assert len(run("audit", "show", "--subject", CASE, "--json").stdout.splitlines()) == 2, (
-        "without --citizen, it alone"
+        "without --citizen, only this identity"
     )
     other = f"dossier:0a1b-{2:022}"
     write(data, entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
     done = run("audit", "show", "--citizen", "--subject", phone, "--json")
-    assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone}, "it is several people's now"
+    assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone}, "several people share it now"
     assert CASE in done.stderr
     assert other in done.stderr
 
@@ -88,25 +90,25 @@ def test_audit_of_a_citizen_contains_the_erasure(data: Path, phone: str) -> None
                     erasure=erasure,
                 )
             )
-    for asked in (
+    for options in (
         ("--citizen", "--subject", "call:a:1"),
         ("--subject", phone),
         ("--subject", phone, "--client", "user:accueil"),
     ):
-        shown = run("audit", "show", *asked, "--json").stdout.splitlines()
+        shown = run("audit", "show", *options, "--json").stdout.splitlines()
         found = [(one["whose"], one["result"]) for one in map(json.loads, shown) if one["operation"] == "erase"]
         proved = (f"erasure:{name}:{sha256}", "proved")
-        assert found == ([proved] if "--client" in asked else [(phone, "begun"), proved])
+        assert found == ([proved] if "--client" in options else [(phone, "begun"), proved])
 
 
 def test_audit_of_an_erased_citizen_is_recorded_as_shown(data: Path, phone: str) -> None:
-    gone, nobody = f"{CASE[:-1]}8", f"{CASE[:-1]}9"
-    run("timeline", "show", gone, "--purpose", "contact")
-    assert gone in run("audit", "show", "--citizen", "--subject", gone, "--json").stdout
-    assert "earlier records not shown" in run("audit", "show", "--citizen", "--subject", gone, "--limit", "0").stderr
-    run("audit", "show", "--citizen", "--subject", nobody)
-    acts = [(one["whose"], one["result"]) for one in records(data) if one["operation"] == "read_audit"]
-    assert acts == [(gone, "shown"), (gone, "shown"), (nobody, "not_found")]
+    erased, unknown = f"{CASE[:-1]}8", f"{CASE[:-1]}9"
+    run("timeline", "show", erased, "--purpose", "contact")
+    assert erased in run("audit", "show", "--citizen", "--subject", erased, "--json").stdout
+    assert "earlier records not shown" in run("audit", "show", "--citizen", "--subject", erased, "--limit", "0").stderr
+    run("audit", "show", "--citizen", "--subject", unknown)
+    accesses = [(one["whose"], one["result"]) for one in records(data) if one["operation"] == "read_audit"]
+    assert accesses == [(erased, "shown"), (erased, "shown"), (unknown, "not_found")]
 
 
 def test_concealed_value_is_found_in_the_audit(data: Path, phone: str) -> None:
@@ -126,10 +128,10 @@ def test_citizens_of_a_shared_number_are_shown_after_the_record(
     write(data, entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
     run("timeline", "show", phone, "--purpose", "contact")
 
-    def be_full(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise AuditError("no space left on device")
 
-    monkeypatch.setattr(Audit, "record", be_full)
+    monkeypatch.setattr(Audit, "record", fail)
     done = run("audit", "show", "--citizen", "--subject", phone)
     assert (done.exit_code, done.stdout) == (2, "")
     assert other not in done.stderr

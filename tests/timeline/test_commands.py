@@ -42,6 +42,7 @@ def test_contact_is_shown_by_id_after_asking_the_purpose(data: Path, phone: str)
     ("arguments", "typed", "code", "text"),
     [
         (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
+        (["timeline", "show", "token:guichet-1"], "", 2, "neither a contact id nor a pseudonym"),
         (["timeline", "show"], "no number\n", 2, "not valid: Telephone"),
         (["timeline", "show", "call:a:9"], "", 1, "no data about this citizen"),
         (["timeline", "show", "--sector", "genral"], "01 99 00 00 01\n", 2, "no sector genral here: general"),
@@ -52,7 +53,7 @@ def test_unknown_subject_is_reported(
 ) -> None:
     done = run(*arguments, "--purpose", "contact", typed=typed)
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
-    assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"], "no key was made"
+    assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"], "no key is created"
 
 
 def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,9 +67,9 @@ def test_list_is_bounded_and_says_so(data: Path, phone: str, monkeypatch: pytest
     for number in range(3):
         assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
     monkeypatch.setattr("streams.cli.timeline.PAGE", 2)
-    told_revoked = run("timeline", "show", CASE, "--purpose", "contact", "--limit", "1").stderr
-    assert told_revoked.count("but revoked") == 2
-    assert "and 1 more links: accueil links list" in told_revoked
+    output = run("timeline", "show", CASE, "--purpose", "contact", "--limit", "1").stderr
+    assert output.count("but revoked") == 2
+    assert "and 1 more links: accueil links list" in output
 
 
 def test_latest_entries_come_first_and_omissions_are_reported(data: Path, phone: str) -> None:
@@ -103,13 +104,13 @@ def test_open_contacts_come_first_with_their_targets(data: Path, phone: str, mon
         if "Target missed" in line
     ]
     what = ["Target missed: resolution, policy letters", "siege/mdph", "mail:ged:7"]
-    assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
+    assert re.split("  +", promise)[1:] == what, "an SLA event has no state"
     assert "no open case" in run("timeline", "show", "call:a:1", "--purpose", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    shown_text = run("timeline", "show", phone, "--purpose", "contact").stdout
-    assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in shown_text
+    output = run("timeline", "show", phone, "--purpose", "contact").stdout
+    assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in output
     codes = {"waiting", "closed", "abandoned", "breached"}
-    assert not codes & {*re.split(r"\s+", shown_text)}, "no codes among the words"
+    assert not codes & {*re.split(r"\s+", output)}
 
 
 def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(data: Path, phone: str) -> None:
@@ -118,9 +119,9 @@ def test_deadline_at_the_end_of_a_day_is_shown_as_that_day(data: Path, phone: st
     due = sla_status_entry("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
     write(data, [*entries_of([arrived]), breach_entry("mail:ged:7", midnight_at)], [due])
     shown = ("timeline", "show", phone, "--purpose", "contact", "--limit", "1")
-    matter = run(*shown).stdout.splitlines()[1]
-    assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
-    assert matter.endswith("  resolution (target missed, due 2025-03-03)")
+    case_line = run(*shown).stdout.splitlines()[1]
+    assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in case_line
+    assert case_line.endswith("  resolution (target missed, due 2025-03-03)")
 
 
 def test_named_services_are_shown_with_their_codes(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +132,7 @@ def test_named_services_are_shown_with_their_codes(data: Path, phone: str, monke
         where = {"subject": f"mail:ged:{number}", "site": "siege", "service": service}
         write(data, entries_of([make("letter.arrived", number, identities=phone, **where)]))
     shown = ("timeline", "show", phone, "--purpose", "contact")
-    assert run(*shown).stdout.count("  Disability office (siege/mdph)  ") == 2, "among the open matters, too"
+    assert run(*shown).stdout.count("  Disability office (siege/mdph)  ") == 2, "also in the open cases"
     assert run(*shown).stdout.count("  siege/pmi  ") == 2
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert run(*shown).stdout.count("  Maison du handicap (siege/mdph)  ") == 2
@@ -146,7 +147,7 @@ def test_unknown_subject_is_recorded_in_the_sector_of_its_key(data: Path, phone:
     load_key(data / "connectors" / "keys", "social")
     for name in (made, f"phone:0a1b-{'x' * 22}"):
         assert run("links", "list", name).exit_code == 1
-    assert [one["sector"] for one in records(data)[6:]] == ["general", ""], "of several, none is meant"
+    assert [one["sector"] for one in records(data)[6:]] == ["general", ""], "the key is that of several sectors"
 
 
 def test_only_sector_is_the_default_and_purpose_is_asked_last(data: Path, phone: str) -> None:
@@ -204,8 +205,7 @@ def test_running_demo_is_used(data: Path, phone: str, command: tuple[str, ...]) 
         done = run(*command, typed="01 99 00 00 01\n")
         assert done.exit_code == 0, done.output
         assert any(
-            shown_text in done.stdout
-            for shown_text in ("Call abandoned", "add_token", "guichet-1", phone, "lines are intact")
+            output in done.stdout for output in ("Call abandoned", "add_token", "guichet-1", phone, "lines are intact")
         )
     assert not (data / "audit").exists()
     assert not (data / "access").exists()
@@ -236,9 +236,9 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
     assert run("timeline", "show", phone, "--purpose", "contact").stdout.count("Call abandoned by the citizen") == 1
-    shown_text = run("timeline", "show", phone, "--purpose", "contact").stderr
-    assert f"{CASE}, {phone}: linked by 1 contacts, but revoked" in shown_text
-    assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in shown_text
+    output = run("timeline", "show", phone, "--purpose", "contact").stderr
+    assert f"{CASE}, {phone}: linked by 1 contacts, but revoked" in output
+    assert f"(Several people use it); to undo: accueil links restore {CASE} {phone}" in output
     assert "  Several people use it\n" in run("links", "list", CASE).stdout
     assert "rights; Several people use it" in run("audit", "show").stdout
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
@@ -299,7 +299,7 @@ def test_record_names_the_user_of_sudo(
     assert shown["who"] == unknown["who"] == f"user:{pwd.getpwuid(os.geteuid()).pw_name}{actor}"
     assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
     by_account = run("audit", "show", "--client", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
-    assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
+    assert len(by_account.splitlines()) == 2, "records with sudo belong to the account too"
 
 
 def test_unrecorded_access_is_not_shown(data: Path, phone: str) -> None:

@@ -39,7 +39,7 @@ EMAIL = "email:a-1"
 OTHER = "case:a-2"
 
 
-def learning(name: str, start: float = 0) -> list[Event]:
+def identified_later(name: str, start: float = 0) -> list[Event]:
     """A call whose citizen becomes known step by step: unknown, then a number, then the case."""
     return [
         make("call.arrived", start, subject=name),
@@ -51,10 +51,10 @@ def learning(name: str, start: float = 0) -> list[Event]:
 
 @pytest.mark.parametrize("cuts", [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[2, 3], [0], [1]], [[1], [2, 3], [0]]])
 def test_all_entries_belong_to_the_strongest_identity(timeline: Timeline, cuts: list[list[int]]) -> None:
-    written = entries_of(learning("call:a:1"))
+    written = entries_of(identified_later("call:a:1"))
     for batch in cuts:
         timeline.write([written[index] for index in batch])
-    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # they share the number
+    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))
     assert read(timeline, CASE) == [entry.id for entry in reversed(written)]
 
 
@@ -170,23 +170,23 @@ def test_revocation_survives_the_erasure_of_its_first_contact(timeline: Timeline
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
     assert timeline.read_links(CASE, 9) == [LinkRecord(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
     timeline.write(entries_of(call("call:a:4", 999, f"{CASE} {OTHER}")))
-    assert len(timeline.read_links(CASE, 9)) == 1, "revoked, and told again"
+    assert len(timeline.read_links(CASE, 9)) == 1, "a revoked link has no duplicate"
     assert {*timeline.resolve_identities(CASE).identities} == {CASE}
     assert (len(read(timeline, CASE)), len(read(timeline, OTHER))) == (3, 6)
 
 
-@pytest.mark.parametrize("asked", [CASE, PHONE])
-def test_revocation_is_deleted_with_an_erased_identity(timeline: Timeline, asked: str) -> None:
+@pytest.mark.parametrize("identity", [CASE, PHONE])
+def test_revocation_is_deleted_with_an_erased_identity(timeline: Timeline, identity: str) -> None:
     written = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
     written += call("call:a:4", 9, f"case:a-3 {EMAIL}")
     timeline.write(entries_of(written))
     timeline.revoke(Link(CASE, PHONE), 1, RevocationReason.SHARED)
     timeline.revoke(Link("case:a-3", EMAIL), 1, RevocationReason.SHARED)
-    contacts = ["call:a:1", "call:a:2" if asked == CASE else "call:a:3"]
+    contacts = ["call:a:1", "call:a:2" if identity == CASE else "call:a:3"]
     timeline.write(entries_of([make("personal_data.erased", 99, subject=one, channel="call") for one in contacts]))
     assert timeline.read_links(CASE, 9) == timeline.read_links(PHONE, 9) == []
     assert not timeline.restore(Link(CASE, PHONE))
-    assert timeline.restore(Link("case:a-3", EMAIL)), "of others"
+    assert timeline.restore(Link("case:a-3", EMAIL)), "revocations of others stay"
 
 
 def test_write_ahead_log_contains_no_erased_data(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_lock_timeout_raises_busy(timeline: Timeline, url: str, lock_only: bool)
             with pytest.raises(Busy):
                 impatient.write(entries)
             connection.rollback()
-        assert impatient.write(entries).entries == len(entries), "nothing was begun, and the next try does it"
+        assert impatient.write(entries).entries == len(entries)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -265,7 +265,7 @@ def test_postgresql_has_no_samples_and_vacuum_removes_deleted_rows(timeline: Tim
         sampled = connection.exec_driver_sql(
             "SELECT tablename, attname, most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE schemaname = 'public'"
         ).all()
-    assert sampled, "none at all: this shows nothing"
+    assert sampled, "no statistics exist"
     assert [
         row[:2] for row in sampled if "case:" in str(row) or "phone:" in str(row) or row[:2] == ("erasures", "contact")
     ] == []
@@ -283,7 +283,7 @@ def test_valid_links_are_found_after_revoked_ones(timeline: Timeline) -> None:
     assert set(timeline.resolve_identities(PHONE).shared) == {cases[0], cases[-1]}
 
 
-MANY = [
+EVENTS = [
     *call("call:a:1"),
     *call("call:a:2", 100, ""),
     *call("call:a:3", 200, f"{CASE} {PHONE}"),
@@ -291,19 +291,19 @@ MANY = [
     *call("call:a:4", 350, f"{CASE} {PHONE}"),
     make("personal_data.erased", 500, subject="call:a:4", channel="call"),
     make("form.submitted", 400, subject="form:a:1", procedure="apa", identities=f"{OTHER} {EMAIL}"),
-    *learning("call:a:5", 600),
+    *identified_later("call:a:5", 600),
     make("email.received", 700, subject="email:a:2", identities="email:a-2"),
     make("email.acknowledged", 701, subject="email:a:2", identities="case:a-3"),
     make("email.answered", 702, subject="email:a:2", identities="case:a-0"),
 ]
 
 
-@given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 22))
+@given(st.permutations(EVENTS), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 22))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_batches_and_repetitions_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[Event], sizes: list[int], again: int
 ) -> None:
-    written, expected = entries_of(order), entries_of(MANY)
+    written, expected = entries_of(order), entries_of(EVENTS)
     one = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     two = Timeline(f"sqlite:///{tmp_path_factory.mktemp('two') / 'timeline.db'}")
     two.write(expected)
@@ -312,9 +312,9 @@ def test_order_batches_and_repetitions_do_not_matter(
         one.write(rest[:size])
         rest = rest[size:]
     one.write(rest)
-    for asked in (PHONE, CASE, OTHER, EMAIL, "call:a:2", "email:a-2", "case:a-3", "case:a-0"):
-        assert set(one.resolve_identities(asked).identities) == set(two.resolve_identities(asked).identities)
-        assert read(one, asked) == read(two, asked)
+    for identity in (PHONE, CASE, OTHER, EMAIL, "call:a:2", "email:a-2", "case:a-3", "case:a-0"):
+        assert set(one.resolve_identities(identity).identities) == set(two.resolve_identities(identity).identities)
+        assert read(one, identity) == read(two, identity)
     one.close()
     two.close()
 
@@ -339,12 +339,12 @@ def test_readers_do_not_wait_for_writers(timeline: Timeline, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
-    "what", [{"source": "a\0b"}, {"identities": f"{CASE} phone:{random.Random(1).randbytes(3000).hex()}"}]
+    "fields", [{"source": "a\0b"}, {"identities": f"{CASE} phone:{random.Random(1).randbytes(3000).hex()}"}]
 )
-def test_unstorable_value_is_refused(timeline: Timeline, what: dict[str, str]) -> None:
+def test_unstorable_value_is_refused(timeline: Timeline, fields: dict[str, str]) -> None:
     good, bad, _ = entries_of(call())
     with pytest.raises(Refused) as caught:
-        timeline.write([good, structs.replace(bad, **what)])
+        timeline.write([good, structs.replace(bad, **fields)])
     assert PHONE not in "".join(format_exception(caught.value))
     assert timeline.write([good]).entries == 1
 
@@ -358,11 +358,11 @@ def test_entry_with_control_character_is_invalid(name: str, *, is_kept: bool) ->
 
 
 def test_reason_of_an_unavailable_database_is_reported(postgres: Postgres) -> None:
-    there = make_url(postgres.url)
+    server = make_url(postgres.url)
     for url, reason in (
-        (there.set(port=1), "refused"),
-        (there.set(database="nowhere"), 'database "nowhere" does not exist'),
-        (there.set(username="nobody"), 'role "nobody" does not exist'),
+        (server.set(port=1), "refused"),
+        (server.set(database="missing"), 'database "missing" does not exist'),
+        (server.set(username="unknown"), 'role "unknown" does not exist'),
     ):
         with pytest.raises(Unavailable, match=reason):
             Timeline(url.render_as_string(hide_password=False))
@@ -375,10 +375,10 @@ def test_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
 
 
 def test_first_duplicate_of_a_batch_is_stored(timeline: Timeline) -> None:
-    whose = {"channel": "form", "procedure": "rsa", "identities": f"{CASE} {PHONE}"}
+    fields = {"channel": "form", "procedure": "rsa", "identities": f"{CASE} {PHONE}"}
     steps = (("form.submitted", 0), ("form.taken_up", 9))
     entries = entries_of(
-        [make(kind, at, subject=f"form:a:{number}", **whose) for number in range(20) for kind, at in steps]
+        [make(kind, at, subject=f"form:a:{number}", **fields) for number in range(20) for kind, at in steps]
     )
     timeline.write([*entries, *(structs.replace(entry, detail="again") for entry in entries)])
     (known,) = timeline.read_links(CASE, 10)

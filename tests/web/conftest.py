@@ -15,7 +15,7 @@ from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
-from tests.web.timeline import HOUSE, Desk
+from tests.web.timeline_ui import ORGANISATION, TimelineUi
 from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
@@ -86,7 +86,7 @@ def busy() -> Iterator[Served]:
 def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
     """The API with a token of each kind."""
     directory = tmp_path_factory.mktemp("api")
-    with timeline_page.serving(directory, web=HOUSE, api={"other_services": "outline"}) as served:
+    with timeline_page.serving(directory, web=ORGANISATION, api={"other_services": "outline"}) as served:
         served.add("camille")
         served.add("agent", Role.AGENT)
         served.add("autonomie", Role.AGENT, services=("autonomie",))
@@ -97,5 +97,5 @@ def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_pag
 
 
 @pytest.fixture
-def desk(page: Page, timelines: timeline_page.Served) -> Desk:
-    return Desk(page, timelines)
+def ui(page: Page, timelines: timeline_page.Served) -> TimelineUi:
+    return TimelineUi(page, timelines)

@@ -101,7 +101,7 @@ class Stand:
 
     def published(self) -> Counter[str]:
         """Return the published events, once all are sent."""
-        self.served.all_is_sent()
+        self.served.wait_until_sent()
         return Counter(event.type for event in self.events)
 
 

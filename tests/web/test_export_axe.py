@@ -7,7 +7,7 @@ import pytest
 from models.locale import LANGUAGES
 from streams.privacy.writer import Format
 from streams.timeline.store import Timeline
-from tests.rights.citizen import events, fill, written
+from tests.privacy.citizen import events, fill, written
 from tests.web import axe
 from tests.web.browser import DESK, PHONE, Page
 

@@ -1,7 +1,7 @@
 // Agents' page: call the next visitor, and end the visit.
 
 import { Outbox, ask } from "./outbox.js";
-import { LANGUAGES, current, say, speak } from "./texts.js";
+import { LANGUAGES, current, say, speak, write } from "./texts.js";
 
 const STATE_MS = 2000;
 const REFUSAL_MS = 8000;
@@ -72,10 +72,6 @@ const onPress = (button, act) =>
   button.addEventListener("click", () => {
     if (button.getAttribute("aria-disabled") !== "true") act();
   });
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // screen readers announce every change
-}
 
 function draw() {
   const trouble = cutOff ? say("cut_off") : state?.trouble ? say("unsent", { count: state.unsent }) : "";

@@ -1,7 +1,7 @@
 // Kiosk page: a visitor touches the reason for the visit and sees the ticket's number.
 
 import { Outbox, ask } from "./outbox.js";
-import { LANGUAGES, current, say, sayCount, speak } from "./texts.js";
+import { LANGUAGES, current, say, sayCount, speak, write } from "./texts.js";
 
 const STATE_MS = 3000;
 const PATIENCE_MS = 6000; // longest time that "one moment" is shown
@@ -86,10 +86,6 @@ async function refresh(ticket = null) {
     const before = state.waiting.findIndex(({ id }) => id === ticket.id);
     if (before >= 0) $("before").textContent = sayCount("before", before);
   }
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // screen readers announce every change
 }
 
 function choose(language) {

@@ -50,7 +50,6 @@ const TEXTS = {
     refused_unknown: "Ce ticket n'existe plus.",
     refused_full: "Trop de tickets attendent.",
     refused_wrong: "Cette page est d'une autre version : rechargez-la.",
-    no_script: "Cette page a besoin de JavaScript.",
   },
   en: {
     kiosk_title: "Reception",
@@ -99,7 +98,6 @@ const TEXTS = {
     refused_unknown: "This ticket no longer exists.",
     refused_full: "Too many tickets are waiting.",
     refused_wrong: "This page has an outdated version: reload it.",
-    no_script: "This page needs JavaScript.",
   },
 };
 
@@ -112,6 +110,11 @@ export const say = (name, values = {}) => TEXTS[language][name].replace(/\{(\w+)
 
 /** Return the text for a count: name_none, name_one or name_many. */
 export const sayCount = (name, count) => say(`${name}_${["none", "one"][count] ?? "many"}`, { count });
+
+/** Set the text of an element. An equal text is not set again, because screen readers announce every change. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
 
 /** Show the page in a language. */
 export function speak(wanted) {

@@ -43,8 +43,6 @@ class MaarchRestApi:
     """SQL condition for the letters visible to the user's groups; None for a user without a group."""
     authorized: Sequence[str] = ()
     """Routes authorised for the user (`users.authorized_api`); empty: all routes."""
-    token: str | None = None
-    """Bearer token, accepted in addition to login and password."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -132,8 +130,6 @@ class MaarchRestApi:
 
     def _is_user(self, authorization: str) -> bool:
         kind, _, credentials = authorization.partition(" ")
-        if kind == "Bearer":
-            return bool(self.token) and credentials == self.token
         try:
             return kind == "Basic" and base64.b64decode(credentials, validate=True).decode() == f"{LOGIN}:{PASSWORD}"
         except (binascii.Error, UnicodeDecodeError):

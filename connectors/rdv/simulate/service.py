@@ -174,13 +174,7 @@ class RdvService:
             pages = max(1, -(-len(found) // PER_PAGE))
             return {
                 "rdvs": [render(rdv) for rdv in found[(page - 1) * PER_PAGE : page * PER_PAGE]],
-                "meta": {
-                    "current_page": page,
-                    "next_page": page + 1 if page < pages else None,
-                    "prev_page": page - 1 if page > 1 else None,
-                    "total_pages": pages,
-                    "total_count": len(found),
-                },
+                "meta": {"current_page": page, "total_pages": pages, "total_count": len(found)},
             }
 
     def _set(self, at: datetime, number: int, status: str, event: str, citizen: int | None) -> None:
@@ -204,11 +198,10 @@ class RdvService:
 
 
 def render(rdv: _Rdv) -> dict[str, Any]:
-    """Return an appointment in the format of the real service, including personal data."""
+    """Return an appointment in the format of the real service, with its personal data but without some other fields."""
     agent = {"id": 7, "email": "agent.fictif@example.org", "first_name": "Camille", "last_name": "Fictif"}
     return {
         "id": rdv.id,
-        "uuid": f"00000000-0000-4000-8000-{rdv.id:012d}",
         "status": rdv.status,
         "starts_at": _write(rdv.starts_at),
         "ends_at": _write(rdv.starts_at + timedelta(minutes=rdv.minutes)),
@@ -216,28 +209,13 @@ def render(rdv: _Rdv) -> dict[str, Any]:
         "address": "1 rue Imaginaire, 00000 Exemple",
         "context": f"{rdv.participations[0].citizen.first_name} vient avec ses papiers" if rdv.participations else None,
         "cancelled_at": _write(rdv.cancelled_at) if rdv.cancelled_at else None,
-        "max_participants_count": None,
-        "users_count": sum(part.status not in {"excused", "revoked"} for part in rdv.participations),
-        "name": None,
         "collectif": rdv.collectif,
         "created_by_type": rdv.by,
         "created_by_id": 7,
         "created_at": _write(rdv.created_at),
         "created_by": {"FileAttente": "file_attente"}.get(rdv.by, rdv.by.lower()),
-        "organisation": {
-            "id": rdv.organisation,
-            "name": "Maison imaginaire",
-            "phone_number": "0199000001",
-            "email": None,
-        },
-        "motif": {
-            "id": rdv.motif,
-            "name": "Premier rendez-vous",
-            "location_type": "public_office",
-            "service_id": rdv.service,
-            "collectif": rdv.collectif,
-            "organisation_id": rdv.organisation,
-        },
+        "organisation": {"id": rdv.organisation, "name": "Maison imaginaire", "phone_number": "0199000001"},
+        "motif": {"id": rdv.motif, "name": "Premier rendez-vous", "service_id": rdv.service},
         "users": [_render_user(part.citizen) for part in rdv.participations],
         "participations": [
             {

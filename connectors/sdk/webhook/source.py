@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
@@ -105,3 +105,19 @@ class SignedSource(PushSource):
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
         """Return the message's id. Raises `SignatureError` for the reasons of `StandardWebhooks.verify`."""
         return self._signatures.verify(headers, body, now)
+
+
+class MappedSource(SignedSource):
+    """Signed messages, mapped by a mapping object. A subclass sets `mapping`."""
+
+    mapping: ClassVar[type[Any]]
+    """Class of the mapping, called with the source name, the configuration and the pseudonym key; has a method `map`."""
+
+    def __init__(self, config: SignedConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self._mapping = self.mapping(context.source, config, self.key)
+
+    def map(self, raw: Message) -> Outcome:
+        """Return the events of a message; none for an ignored message type. Raises `UnusableRecord`."""
+        outcome: Outcome = self._mapping.map(raw)
+        return outcome

@@ -38,6 +38,9 @@ const verdicts = ({ sla, due }) => sla.filter(({ policy, clock, state }) => {
 
 const worstFirst = (over) => [...over].sort((one, other) => (other.state === "breached") - (one.state === "breached"));
 
+const opinionsTerm = (number, scores) =>
+  term("opinions", [many("opinions", number), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]);
+
 /** The summary line. */
 export function summary(story) {
   const open = story.contacts.filter((contact) => contact.is_open);
@@ -59,7 +62,7 @@ export function summary(story) {
       term("next_deadline", ...nextDeadline(open)),
       term("next_appointment", next ? time(next) : many("appointment", booked.length)),
       term("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
-      term("opinions", [many("opinions", opinions), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]),
+      opinionsTerm(opinions, scores),
     ),
   );
 }
@@ -119,7 +122,7 @@ export function showContact(timeline, showCitizen) {
       term("site", contact.site || say("not_told")),
       contact.admitted_at !== null && term("received_at", time(millis(contact.admitted_at), date(millis(contact.admitted_at)))),
       contact.starts_at !== null && term("appointment_at", time(millis(contact.starts_at))),
-      term("opinions", [many("opinions", contact.opinions), contact.scores.length > 0 && el("span", { class: "ago" }, ` ${contact.scores.map(opinion).join(", ")}`)]),
+      opinionsTerm(contact.opinions, contact.scores),
       term("sector", timeline.sector || say("not_told")),
       term("contact_id", el("code", {}, contact.contact))),
     el("h3", {}, say("steps")),

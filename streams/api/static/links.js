@@ -9,24 +9,18 @@ export function links(story, me, revokedLink, { showCitizen, revoke, restore }) 
   const isElsewhere = story.entries.length === 0; // only the citizens who share the identity are known
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
     el("h2", { id: "links-title" }, say(!isElsewhere ? "links" : story.shared.length > 0 ? "leads_to" : "link_revoked")),
-    el("ul", {}, story.identities.map((one) => el("li", {},
-      el("strong", { title: one.identity }, identityName(one.identity)),
-      el("p", { class: "muted" }, why(one)),
-      mayRevoke && one.linked_to && el("button", {
-        type: "button",
-        "aria-label": say("revoke_of", { one: identityName(one.linked_to), other: identityName(one.identity) }),
-        onclick: () => askGround(one, me.grounds, revoke),
-      }, say("revoke"))))),
+    el("ul", {}, story.identities.map((one) => item(one, mayRevoke && one.linked_to && el("button", {
+      type: "button",
+      "aria-label": say("revoke_of", { one: identityName(one.linked_to), other: identityName(one.identity) }),
+      onclick: () => askGround(one, me.grounds, revoke),
+    }, say("revoke"))))),
     story.identities.length === 1 && !isElsewhere && el("p", { class: "muted" }, say(story.shared.length > 0 ? "alone_but_shared" : "alone")),
     story.shared.length > 0 && [
       !isElsewhere && el("h3", {}, say(story.is_own ? "shared" : "leads_to")),
       el("p", { class: "muted" }, say(story.is_own ? "shared_why" : "leads_to_why")),
-      el("ul", {}, story.shared.map((one) => el("li", {},
-        el("strong", { title: one.identity }, identityName(one.identity)),
-        el("p", { class: "muted" }, why(one)),
-        el("button", {
-          type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => showCitizen(one.identity),
-        }, say("go_on"))))),
+      el("ul", {}, story.shared.map((one) => item(one, el("button", {
+        type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => showCitizen(one.identity),
+      }, say("go_on"))))),
     ],
     !revokedLink && story.revoked.map((link) => el("p", { class: "undone" },
       many("revoked_by", link.contacts), " ", say("revoked_since", { at: date(millis(link.revoked_at)), ground: say(`ground_${link.reason}`) }), " ",
@@ -36,6 +30,10 @@ export function links(story, me, revokedLink, { showCitizen, revoke, restore }) 
       me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(revokedLink) }, say("restore"))),
   );
 }
+
+/** An identity, the reason why it is listed, and its button. */
+const item = ({ identity, ...link }, button) =>
+  el("li", {}, el("strong", { title: identity }, identityName(identity)), el("p", { class: "muted" }, why(link)), button);
 
 function why({ linked_to: other, since, contacts, why: reason }) {
   if (reason === "asked" || !other) return say("asked");

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -129,7 +130,7 @@ def add(row: Citizen, entry: Entry, at: int) -> Citizen:
             return row
         contacts = (*contacts, changed)
         if len(contacts) > 1:
-            contacts = tuple(sorted(contacts, key=_by_fingerprint))
+            contacts = tuple(sorted(contacts, key=attrgetter("fingerprint")))
     after = row.__copy__()
     after.contacts = contacts
     if len(contacts) > MAX_CONTACTS:
@@ -172,10 +173,6 @@ def _add_event(known: CitizenContact, kind: str, at: int, service: str) -> None:
         known.began_at = at
     if kind in _RESPONSES and (known.responded_at is None or at < known.responded_at):
         known.responded_at = at
-
-
-def _by_fingerprint(known: CitizenContact) -> bytes:
-    return known.fingerprint
 
 
 def last_at(known: CitizenContact) -> int:

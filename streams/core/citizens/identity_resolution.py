@@ -11,10 +11,9 @@ Clusters are computed for each query and never stored, so a revoked link has an 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from models.identities import MAX_IDENTITIES, IdentityKind
+from models.identities import MAX_IDENTITIES, IdentityKind, identity_rank
 
 STRONG: Final = frozenset({IdentityKind.CASE.value, IdentityKind.DOSSIER.value, IdentityKind.RDV_USER.value})
-_STRENGTH: Final = {kind.value: strength for strength, kind in enumerate(IdentityKind)}
 
 
 class Link(NamedTuple):
@@ -81,11 +80,6 @@ def make_links(identities: Iterable[str]) -> tuple[Link, ...]:
     """
     strongest, *others = sorted({*identities}, key=identity_rank)[:MAX_IDENTITIES] or [""]
     return tuple(Link(strongest, other) for other in others)
-
-
-def identity_rank(identity: str) -> tuple[int, str]:
-    """Return a sort key: stronger kinds first, as in a contact's row, then by text. Unknown kinds come last."""
-    return _STRENGTH.get(kind_of(identity), len(_STRENGTH)), identity
 
 
 def resolve_identities(identity: str, neighbours: FindNeighbours, limits: LinkLimits = LinkLimits()) -> IdentityCluster:  # noqa: B008 - never changed

@@ -12,16 +12,18 @@ All times are milliseconds since 1970 UTC, all durations milliseconds. A row is 
 
 import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from models.events import Event
-from models.identities import MAX_IDENTITIES, IdentityKind
+from models.identities import MAX_IDENTITIES, identity_rank
 from models.timestamps import milliseconds
 from models.topics import Channel
-from streams.core.contacts import queue_stay
+from streams.core.contacts import stay_outcome
 from streams.core.contacts.case_event import CaseEvent, ContactState, add_case_event, latest_state_event, status
 from streams.core.contacts.event_order import TYPE_INDEX, add_event_order
-from streams.core.contacts.queue_stay import QueueStay, TimesToLive, add_evidence, stay_result, stay_times
+from streams.core.contacts.queue_stay import TIME_FIELDS, QueueStay, add_evidence, stay_times
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.figures.figure import Dimensions
 from streams.core.rows import (
     FINGERPRINT_BYTES,
@@ -241,7 +243,6 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
 
 
 _SEEN_BYTES: Final = SEEN_EVENTS * FINGERPRINT_BYTES
-_STRENGTH: Final = {kind.value: strength for strength, kind in enumerate(IdentityKind)}
 
 
 def _add_fingerprint(seen: bytes, new: bytes) -> bytes | None:
@@ -308,7 +309,7 @@ def _assign_sector(after: Contact, claims: dict[str, Claim]) -> None:
     if len(claims) > 1:
         if without_sector := claims.get(""):
             after.identities = _merge_identities(first.identities, without_sector.identities)
-        after.claims = tuple(sorted(claims.values(), key=_by_sector))
+        after.claims = tuple(sorted(claims.values(), key=attrgetter("sector")))
 
 
 def _erase_identities(after: Contact) -> None:
@@ -324,16 +325,12 @@ def _merge_identities(known: str, new: str) -> str:
     if known == new or not new:
         return known
     if known or " " in new:
-        return " ".join(sorted({*known.split(), *new.split()}, key=_by_strength)[:MAX_IDENTITIES])
+        return " ".join(sorted({*known.split(), *new.split()}, key=identity_rank)[:MAX_IDENTITIES])
     return new
 
 
 def _by_time(claim: Claim) -> AssignedSector:
     return not claim.sector, claim.first_at, claim.sector
-
-
-def _by_sector(claim: Claim) -> str:
-    return claim.sector
 
 
 def _by_completeness(event: CaseEvent) -> tuple[bool, int, int, str]:
@@ -344,17 +341,13 @@ def _by_start(stay: QueueStay) -> tuple[int, int]:
     return stay_result(stay).queued_at, stay.number
 
 
-def _by_strength(identity: str) -> tuple[int, str]:
-    return _STRENGTH.get(identity.partition(":")[0], len(_STRENGTH)), identity
-
-
 # ------------------------------------------------------------------------------------------------------------------- end
 def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
     """Return `row` with the waits and conversations ended that exceed their time to live, else `row` itself.
 
     A later event with the real end replaces the assumed end.
     """
-    stays = tuple(queue_stay.forget(stay, now_ms, ttl) for stay in row.stays)
+    stays = tuple(stay_outcome.forget(stay, now_ms, ttl) for stay in row.stays)
     if all(after is before for after, before in zip(stays, row.stays, strict=True)):
         return row
     after = row.__copy__()
@@ -363,19 +356,9 @@ def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
 
 
 # -------------------------------------------------------------------------------------------------------------- evidence
-_CALL_TYPES: Final = {
-    "queued_at": "call.queued",
-    "answered_at": "call.answered",
-    "abandoned_at": "call.abandoned",
-    "left_at": "call.left_queue",
-    "transferred_at": "call.transferred",
-    "ended_at": "call.ended",
-}
-_VISIT_TYPES: Final = {
-    "queued_at": "visit.arrived",
-    "answered_at": "visit.called",
-    "abandoned_at": "visit.left",
-    "ended_at": "visit.served",
+_STAY_FIELDS: Final = {
+    channel.value: tuple((kind, field) for kind, field in TIME_FIELDS.items() if kind.startswith(f"{channel}."))
+    for channel in (Channel.CALL, Channel.VISIT)
 }
 
 
@@ -385,7 +368,7 @@ def event_times(row: Contact) -> Iterator[tuple[str, int, str]]:
     Of several events of one type, the first and the last are known; in a queue stay only the first.
     """
     for stay in row.stays:
-        for field, kind in (_VISIT_TYPES if stay.dimensions.channel == Channel.VISIT else _CALL_TYPES).items():
+        for kind, field in _STAY_FIELDS[stay.dimensions.channel]:
             at = getattr(stay, field)
             if at is not None:
                 yield kind, at, stay.dimensions.service

@@ -5,19 +5,15 @@ The index is a cache: `rebuild` makes the same index from the rows.
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import TimesToLive, stay_result
+from streams.core.contacts.stay_outcome import TimesToLive, stay_result
 from streams.core.figures.facts import open_since
 from streams.core.figures.figure import Dimensions
 
-Key = TypeVar("Key", str, bytes)
-
 _SLACK: Final = 1024
 """Number of heap entries, beyond twice the open contacts, that triggers a rebuild of the heaps."""
-
-
 _Span = tuple[str, Dimensions, int]
 """Kind, dimensions and start of an open span. Kinds: `waiting` and `in_progress` of queue stays, and `case` for a case that waits
 for the service."""
@@ -26,30 +22,30 @@ AGE_SECONDS: Final = 1800
 """Resolution of ages, in seconds. Half an hour divides all UTC offsets of French territories, so ages convert to civil days."""
 
 
-class WaitingIndex(Generic[Key]):
+class WaitingIndex:
     """Open contacts by dimensions and start time.
 
     One heap per kind and dimensions holds (start, key). Entries of ended spans become stale. They are removed when they reach
     the top of the heap, or all at the same time when their number exceeds a limit.
     """
 
-    def __init__(self, rows: Mapping[Key, Contact] | None = None) -> None:
+    def __init__(self, rows: Mapping[bytes, Contact] | None = None) -> None:
         self.rebuild(rows or {})
 
     def __len__(self) -> int:
         """Return the number of heap entries, including stale entries."""
         return self._entries
 
-    def rebuild(self, rows: Mapping[Key, Contact]) -> None:
+    def rebuild(self, rows: Mapping[bytes, Contact]) -> None:
         """Replace the content by an index of `rows`."""
-        self._open: dict[Key, tuple[_Span, ...]] = {}
-        self._heaps: dict[tuple[str, Dimensions], list[tuple[int, Key]]] = {}
+        self._open: dict[bytes, tuple[_Span, ...]] = {}
+        self._heaps: dict[tuple[str, Dimensions], list[tuple[int, bytes]]] = {}
         self._ages: dict[Dimensions, dict[int, int]] = {}
         self._entries = 0
         for key, row in rows.items():
             self.update(key, None, row)
 
-    def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
+    def update(self, key: bytes, before: Contact | None, after: Contact | None) -> bool:
         """Replace the spans of the row `before` of `key` by those of `after`; None means no row. Return whether they changed."""
         if (
             before is not None
@@ -95,12 +91,12 @@ class WaitingIndex(Generic[Key]):
         """Return start of the half hour of receipt, in seconds since 1970 → number of cases with these dimensions that wait."""
         return dict(self._ages.get(dimensions, {}))
 
-    def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
+    def due(self, now_ms: int, ttl: TimesToLive) -> list[bytes]:
         """Return the contacts with a wait or conversation that exceeds its time to live at `now_ms`, oldest first.
 
         They stay in the index until `update` removes them. Cases have no time to live.
         """
-        found: list[tuple[int, Key]] = []
+        found: list[tuple[int, bytes]] = []
         for (kind, dimensions), heap in self._heaps.items():
             if not heap or kind == "case":
                 continue
@@ -115,10 +111,10 @@ class WaitingIndex(Generic[Key]):
             found += still_open
         return list(dict.fromkeys(key for _, key in sorted(found)))
 
-    def _is_open(self, span: _Span, key: Key) -> bool:
+    def _is_open(self, span: _Span, key: bytes) -> bool:
         return span in self._open.get(key, ())
 
-    def _push(self, span: _Span, key: Key) -> None:
+    def _push(self, span: _Span, key: bytes) -> None:
         kind, dimensions, since = span
         heappush(self._heaps.setdefault((kind, dimensions), []), (since, key))
         self._entries += 1

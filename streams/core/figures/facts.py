@@ -19,7 +19,8 @@ from streams.core.contacts.case_event import (
     status,
 )
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import QueueStay, stay_result
+from streams.core.contacts.queue_stay import QueueStay
+from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.figure import BUCKET_SECONDS, Dimensions
 from streams.core.figures.figure_schemas import (
     APPOINTMENT_SCHEMA,

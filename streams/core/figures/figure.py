@@ -282,8 +282,6 @@ class Progress(msgspec.Struct):
 # (start in seconds since 1970, a multiple of BUCKET_SECONDS), ["day", "2026-11-25", channel, site, service, queue] (a civil day
 # of the worker's time zone), or ["progress"]. The value is the JSON of a `Figure` (array) or a
 # `Progress` (object). Rows of all partitions with the same key add up.
-Key = tuple[str, ...] | tuple[str, int, str, str, str, str]
-
 encode_key = msgspec.json.Encoder().encode
 _decode_key = msgspec.json.Decoder(list[str | int]).decode
 

@@ -30,13 +30,11 @@ EditFigure = Callable[[tuple[int, Dimensions]], Figure]
 _RING_UNANSWERED: Final = QUEUE_SCHEMA.index["ring_unanswered"]
 
 
-def count_contact(before: Contact | None, after: Contact | None, edit: EditFigure) -> None:
+def count_contact(before: Contact | None, after: Contact, edit: EditFigure) -> None:
     """Replace the contribution of the row `before` to the figures by that of `after`. SLA clocks are left to `count_clocks`.
 
-    `before` is None for a new row. The deletion of a row (`after` is None) changes nothing: its contribution stays.
+    `before` is None for a new row. The deletion of a row changes no figure.
     """
-    if after is None:
-        return
     known = before.stays if before is not None else ()
     if after.stays is not known:
         _count_stays(known, after.stays, edit)
@@ -97,14 +95,10 @@ def count_clocks(before: Iterable[SlaClock], after: Iterable[SlaClock], edit: Ed
         _change(clock_dimensions(former), clock_facts(former), (), SLA_SCHEMA, edit)
 
 
-States = dict[Dimensions, str]
-
-
-def count_agent(before: Agent | None, after: Agent | None, edit: EditFigure) -> None:
-    """Replace the contribution of `before` to the stocks of agents by that of `after`; a deleted row contributes nothing."""
+def count_agent(before: Agent | None, after: Agent, edit: EditFigure) -> None:
+    """Replace the contribution of `before` to the stocks of agents by that of `after`."""
     was = states(before) if before is not None else {}
-    now = states(after) if after is not None else {}
-    for dimensions, state in now.items():
+    for dimensions, state in states(after).items():
         former = was.pop(dimensions, None)
         if former is not state:
             stocks = edit((0, dimensions)).stocks
@@ -124,25 +118,11 @@ def count_rings(before: Agent | None, after: Agent, edit: EditFigure) -> None:
     if after.rings is known:
         return
     fingerprints = {ring.fingerprint for ring in after.rings}
-    for ring in set(known).difference(after.rings):
-        if ring.fingerprint in fingerprints:
-            _count(
-                (bucket_start(ring.at), _RING_UNANSWERED, 0),
-                -1,
-                ring.dimensions,
-                QUEUE_SCHEMA,
-                edit((0, ring.dimensions)),
-                edit,
-            )
-    for ring in set(after.rings).difference(known):
-        _count(
-            (bucket_start(ring.at), _RING_UNANSWERED, 0),
-            1,
-            ring.dimensions,
-            QUEUE_SCHEMA,
-            edit((0, ring.dimensions)),
-            edit,
-        )
+    changed = {ring for ring in set(known).difference(after.rings) if ring.fingerprint in fingerprints}
+    for sign, rings in ((-1, changed), (1, set(after.rings).difference(known))):
+        for ring in rings:
+            fact = bucket_start(ring.at), _RING_UNANSWERED, 0
+            _count(fact, sign, ring.dimensions, QUEUE_SCHEMA, edit((0, ring.dimensions)), edit)
 
 
 def _change(dimensions: Dimensions, was: Facts, now: Facts, figure_schema: FigureSchema, edit: EditFigure) -> None:

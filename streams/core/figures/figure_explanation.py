@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from models.events import FeedbackScale
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import stay_result, transfer_dimensions
+from streams.core.contacts.queue_stay import transfer_dimensions
+from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.facts import (
     Fact,
     case_facts,

@@ -9,7 +9,7 @@ All times are milliseconds since 1970 UTC.
 import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from operator import is_
+from operator import attrgetter, is_
 from typing import NamedTuple
 
 from models.calendars import BeyondCalendarError, Calendar, Unit
@@ -84,7 +84,7 @@ def advance(
         clocks.append(_report_changes(former, clock, now, complete_until, news))
     if len(clocks) == len(known) and all(map(is_, clocks, known)):
         return known, news
-    news.sort(key=_by_time)
+    news.sort(key=attrgetter("at"))
     return tuple(clocks), news
 
 
@@ -97,12 +97,8 @@ def advance_time(
     """
     news: list[ClockChange] = []
     clocks = tuple(_report_changes(clock, clock, now, complete_until, news) for clock in known)
-    news.sort(key=_by_time)
+    news.sort(key=attrgetter("at"))
     return (clocks if news else known), news
-
-
-def _by_time(change: ClockChange) -> int:
-    return change.at
 
 
 def _is_final(former: SlaClock, clock_interval: ClockInterval) -> bool:
@@ -133,13 +129,7 @@ def _update_clock(
     former: SlaClock | None, clock_interval: ClockInterval, terms: TargetTerms, policies: Policies, *, renew: bool
 ) -> SlaClock:
     """Return the clock of an interval with the reports of `former`; `former` itself if it is equal."""
-    number, dimensions, started_at, end, ended_at = (
-        clock_interval.number,
-        clock_interval.dimensions,
-        clock_interval.started_at,
-        clock_interval.end,
-        clock_interval.ended_at,
-    )
+    _, number, dimensions, started_at, _, _, end, ended_at = clock_interval
     pauses = _pauses(clock_interval, terms)
     calendar = policies.calendars.get(terms.calendar)
     if former is None:
@@ -265,13 +255,8 @@ def _report_end(former: SlaClock | None, clock: SlaClock, news: list[ClockChange
     end, ended_at = (ClockEnd.NONE, None) if former is None else (former.end, former.ended_at)
     if clock.ended_at is not None:
         if clock.ended_at != ended_at or clock.end is not end:
-            news.append(
-                ClockChange(
-                    ClockChangeKind.MET if clock.end is ClockEnd.MET else ClockChangeKind.CANCELLED,
-                    clock.ended_at,
-                    clock,
-                )
-            )
+            kind = ClockChangeKind.MET if clock.end is ClockEnd.MET else ClockChangeKind.CANCELLED
+            news.append(ClockChange(kind, clock.ended_at, clock))
     elif ended_at is not None and not any(begin <= ended_at <= (until or 0) for begin, until in clock.pauses):
         # The clock was reopened. If a pause covers the former end, the end of the pause is reported instead.
         news.append(ClockChange(ClockChangeKind.RESUMED, ended_at, clock))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from models.policies import ClockKind
 from streams.core.contacts.case_event import CaseEvent, ContactState, intervals_in_states
 from streams.core.contacts.contact import Contact
-from streams.core.contacts.queue_stay import stay_result
+from streams.core.contacts.stay_outcome import stay_result
 from streams.core.figures.facts import received_at, responded_at
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
@@ -57,26 +57,14 @@ def clock_intervals(row: Contact) -> Iterator[ClockInterval]:
                 yield ClockInterval(kind, 0, dimensions, begun_at, pauses, closures, end, ended_at)
 
 
-class EndedIntervals:
-    """Function that says whether a clock's interval had ended in `row`, computed at the first call."""
-
-    def __init__(self, row: Contact | None) -> None:
-        self._row = row
-        self._ended: frozenset[tuple[ClockKind, int]] | None = None
-
-    def __call__(self, kind: ClockKind, number: int) -> bool:
-        """Return whether the interval of the clock had ended; False without a row."""
-        if self._row is None:
-            return False
-        if self._ended is None:
-            ended = (interval for interval in clock_intervals(self._row) if interval.ended_at is not None)
-            self._ended = frozenset((interval.kind, interval.number) for interval in ended)
-        return (kind, number) in self._ended
+def has_ended(row: Contact | None, kind: ClockKind, number: int) -> bool:
+    """Return whether the interval of a clock has ended in `row`; False without a row."""
+    intervals = () if row is None else clock_intervals(row)
+    ended = (interval for interval in intervals if interval.ended_at is not None)
+    return any((interval.kind, interval.number) == (kind, number) for interval in ended)
 
 
 _ACKNOWLEDGEMENTS: Final = frozenset({"letter.acknowledged", "email.acknowledged", "form.taken_up"})
-
-
 _IDLE: Final = frozenset({ContactState.PENDING_CITIZEN, ContactState.CLOSED})
 _CLOSED: Final = frozenset({ContactState.CLOSED})
 

@@ -4,7 +4,7 @@ The index is a cache of the rows. An entry only says when to check a row; the ro
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Final
 
 from streams.core.contacts.contact import Contact
@@ -12,79 +12,77 @@ from streams.core.figures.facts import clock_dimensions
 from streams.core.figures.figure import Dimensions
 from streams.core.sla.clock import SlaClock, due_at
 
-_SLACK: Final = 1024
-"""Number of entries, beyond twice the contacts with a deadline, that triggers a rebuild."""
+SLOT_MS: Final = 600_000
+"""Length of a time slot, in milliseconds."""
 
 
 class DeadlineIndex:
-    """Contacts by the time of their next clock change, in a heap of (time, key).
+    """Contacts by the time of their next clock change.
 
-    Entries become stale when a contact changes. They are dropped at the top of the heap, or all at the same time when their
-    number exceeds a limit. `lag` returns the delay of a contact's reports after they are due, in milliseconds.
+    Changes up to the end of the current slot are in a heap of (time, key). Later ones are in one list of keys per slot, which
+    needs only 8 bytes per contact. Entries become stale when a contact changes, and are dropped when their time comes. `lag`
+    returns the delay of a contact's reports after they are due, in milliseconds.
     """
 
     def __init__(self, lag: Callable[[Contact], int] = lambda _: 0) -> None:
         self._lag = lag
-        self._heap: list[tuple[int, bytes]] = []
-        self._live = 0
-        """Number of contacts with a next change."""
-        self._overdue: dict[Dimensions, list[tuple[int, bytes]]] = {}
-        """Dimensions of SLA figures → heap of (passed deadline, key), including stale entries."""
+        self.rebuild({})
 
     def rebuild(self, rows: Mapping[bytes, Contact]) -> None:
         """Replace the content by an index of `rows`, without stale entries."""
-        self._heap, self._overdue = [], {}
+        self._slot = 0
+        self._near: list[tuple[int, bytes]] = []
+        self._later: dict[int, list[bytes]] = {}
+        self._overdue: dict[Dimensions, list[tuple[int, bytes]]] = {}
+        """Dimensions of SLA figures → heap of (passed deadline, key), including stale entries."""
         for key, row in rows.items():
-            if row.clocks:
-                self._add_overdue(key, (), row.clocks)
-                if (at := self._report_at(row)) is not None:
-                    self._heap.append((at, key))
-        heapify(self._heap)
-        self._live = len(self._heap)
+            self.restore(key, row)
 
-    def update(self, key: bytes, before: Contact | None, after: Contact | None) -> None:
-        """Replace the row `before` of `key` by `after`, where None means no row. The former entry becomes stale."""
-        old = None if before is None or not before.clocks else self._report_at(before)
-        new = None if after is None or not after.clocks else self._report_at(after)
-        if after is not None and after.clocks:
-            self._add_overdue(key, before.clocks if before is not None else (), after.clocks)
-        if old == new:
-            return
-        self._live += (new is not None) - (old is not None)
-        if new is not None:
-            heappush(self._heap, (new, key))
+    def update(self, key: bytes, before: Contact | None, after: Contact) -> None:
+        """Replace the row `before` of `key`, None for a new contact, by `after`. The former entry becomes stale."""
+        known = before.clocks if before is not None else ()
+        self._add_overdue(key, known, after.clocks)
+        old = self._report_at(before) if before is not None else None
+        if (at := self._report_at(after)) != old:
+            self._add(key, at)
 
     def restore(self, key: bytes, row: Contact | None) -> None:
         """Add entries for `row`, the row of `key` again after a failed step was undone. None means no row."""
         if row is not None and row.clocks:
             self._add_overdue(key, (), row.clocks)
-            if (at := self._report_at(row)) is not None:
-                heappush(self._heap, (at, key))
+            self._add(key, self._report_at(row))
 
     def postpone(self, key: bytes, at: int) -> None:
         """Add an entry for a contact that `due` yielded, so that it is yielded again at `at` or later."""
-        heappush(self._heap, (at - 1, key))
+        heappush(self._near, (at - 1, key))
 
     @property
     def next_at(self) -> int | None:
-        """Return the time of the next check, in milliseconds since 1970; None without one."""
-        return self._heap[0][0] + 1 if self._heap else None
+        """Return the time of the next check, in milliseconds since 1970; None if it is not in the current slot."""
+        return self._near[0][0] + 1 if self._near else None
 
     def _report_at(self, row: Contact) -> int | None:
         due = due_at(row.clocks)
         return None if due is None else due + self._lag(row)
+
+    def _add(self, key: bytes, at: int | None) -> None:
+        if at is None:
+            return
+        if at // SLOT_MS <= self._slot:
+            heappush(self._near, (at, key))
+        else:
+            self._later.setdefault(at // SLOT_MS, []).append(key)
 
     def due(self, now: int, rows: Mapping[bytes, Contact], limit: int) -> Iterator[bytes]:
         """Yield at most `limit` keys of contacts with a change to report before `now`, earliest first, each once.
 
         A yielded contact leaves the index: the caller must `update` or `postpone` it.
         """
-        if len(self._heap) > 2 * self._live + _SLACK:
-            self.rebuild(rows)
-        heap = self._heap
+        self._begin_slot(now // SLOT_MS, rows)
+        near = self._near
         seen: set[bytes] = set()
-        while heap and heap[0][0] < now and len(seen) < limit:
-            _, key = heappop(heap)
+        while near and near[0][0] < now and len(seen) < limit:
+            _, key = heappop(near)
             row = rows.get(key)
             if row is None or key in seen:
                 continue
@@ -92,6 +90,15 @@ class DeadlineIndex:
             if at is not None and at < now:
                 seen.add(key)
                 yield key
+
+    def _begin_slot(self, slot: int, rows: Mapping[bytes, Contact]) -> None:
+        if slot <= self._slot:
+            return
+        self._slot = slot
+        for begun in [known for known in self._later if known <= slot]:
+            for key in dict.fromkeys(self._later.pop(begun)):
+                if (row := rows.get(key)) is not None:
+                    self._add(key, self._report_at(row))
 
     def oldest_overdue(self, dimensions: Dimensions, rows: Mapping[bytes, Contact]) -> int | None:
         """Return the earliest passed deadline, in milliseconds since 1970, of the overdue clocks counted in these dimensions.

@@ -1,6 +1,7 @@
 """Decides which contacts get new SLA clocks after a change of policies or calendars, some per tick."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -8,7 +9,7 @@ from models.policies import Policies
 from streams.core.contacts.contact import Contact
 from streams.core.sla.clock import SlaClock
 from streams.core.sla.clock_changes import ClockChange, advance
-from streams.core.sla.clock_intervals import EndedIntervals, clock_intervals
+from streams.core.sla.clock_intervals import clock_intervals, has_ended
 
 RENEWED_PER_TICK: Final = 2000
 """Maximum number of contacts checked per tick; the clocks of the open ones are renewed."""
@@ -56,12 +57,5 @@ def renew(row: Contact, policies: Policies, now: int) -> tuple[tuple[SlaClock, .
     Clocks that have been reported as breached stay so, also if events of that time could still arrive.
     """
     complete_until = max(row.last_own_event_at, *(clock.breach_reported_at or 0 for clock in row.clocks), 0)
-    return advance(
-        row.clocks,
-        clock_intervals(row),
-        policies,
-        now,
-        complete_until,
-        renew=True,
-        had_ended=EndedIntervals(row),
-    )
+    had_ended = partial(has_ended, row)
+    return advance(row.clocks, clock_intervals(row), policies, now, complete_until, renew=True, had_ended=had_ended)

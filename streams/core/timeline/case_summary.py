@@ -95,19 +95,11 @@ class Summary(NamedTuple):
     """Opinions as `<scale>:<score>`, in the order of time."""
 
 
-def _find_no_targets(_: Collection[str]) -> Mapping[str, Iterable[SlaTarget]]:
-    return {}
-
-
-def _find_none_passed_on(_: Collection[str]) -> Collection[str]:
-    return ()
-
-
 def summarise(
     entries: Iterable[Mapping[str, Any]],
     now: int,
-    find: FindTargets = _find_no_targets,
-    find_passed_on: FindPassedOn = _find_none_passed_on,
+    find: FindTargets = lambda _: {},
+    find_passed_on: FindPassedOn = lambda _: (),
 ) -> list[Summary]:
     """Return the summaries of the contacts of these entries, which may be in any order.
 
@@ -206,21 +198,15 @@ def sort_entries(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
     before it enters the next one.
     """
     ordered = sorted(entries, key=entry_order)
-    before: dict[str, Mapping[str, Any]] = {}
-    tied = set[str]()
-    for entry in ordered:
-        if entry["channel"] == Channel.CALL:
-            last = before.get(entry["contact"], _NO_ENTRY)
-            if last["happened_at"] == entry["happened_at"] and _CALLS.keys() >= {last["type"], entry["type"]}:
-                tied.add(entry["contact"])
-            before[entry["contact"]] = entry
-    positions: dict[str, list[int]] = {contact: [] for contact in tied}
-    for position, entry in enumerate(ordered if tied else ()):
-        if entry["contact"] in tied and entry["type"] in _CALLS:
-            positions[entry["contact"]].append(position)
-    for own in positions.values():
-        for position, entry in zip(own, _sort_call([ordered[position] for position in own]), strict=True):
-            ordered[position] = entry
+    calls: dict[str, list[int]] = {}
+    for position, entry in enumerate(ordered):
+        if entry["type"] in _CALLS:
+            calls.setdefault(entry["contact"], []).append(position)
+    for positions in calls.values():
+        own = [ordered[position] for position in positions]
+        if len({entry["happened_at"] for entry in own}) < len(own):
+            for position, entry in zip(positions, _sort_call(own), strict=True):
+                ordered[position] = entry
     return ordered
 
 
@@ -241,7 +227,6 @@ _CALLS: Final = {
     "call.ended": (_At.AGENT, _At.NOWHERE),
 }
 """Event type → location of the call before and after it."""
-_NO_ENTRY: Final[Mapping[str, Any]] = {"happened_at": None, "type": ""}
 
 
 def _sort_call(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from models.events import AppointmentBooked, AppointmentMoved, Event, FeedbackGiven, LetterArrived
+from models.events import AppointmentBooked, AppointmentMoved, Event, LetterArrived
 from models.sla import SLA_SOURCE
 from models.timestamps import milliseconds, to_datetime, to_iso
 from models.topics import Channel
@@ -94,14 +94,10 @@ def _admission_detail(event: LetterArrived) -> str:
     )
 
 
-def _opinion_detail(event: FeedbackGiven) -> str:
-    return f"{event.data.scale.value}:{event.data.score}"
-
-
 _DETAILS: Final[Mapping[str, Callable[[Any], str]]] = {
     "appointment.booked": _appointment_detail,
     "appointment.moved": _appointment_detail,
-    "feedback.given": _opinion_detail,
+    "feedback.given": lambda event: f"{event.data.scale.value}:{event.data.score}",
     "letter.arrived": _admission_detail,
 }
 

@@ -1,11 +1,12 @@
 """Fixtures of the imap connector tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.dovecot import Dovecot, dovecot
-from tests.support.imap_mails import NUMBERS
+from tests.support.imap_mails import Mailbox
 
 
 @pytest.fixture(scope="module")
@@ -15,5 +16,5 @@ def server() -> Iterator[Dovecot]:
 
 
 @pytest.fixture
-def user(server: Dovecot) -> str:
-    return server.add_user(f"essai{next(NUMBERS)}")
+def mailbox(server: Dovecot, tmp_path: Path) -> Mailbox:
+    return Mailbox(server, tmp_path)

@@ -9,7 +9,7 @@ import connectors.imap as imap
 from connectors.sdk.testing import Conformance
 from connectors.sdk.testing.hostile import CONTENTS
 from tests.support.dovecot import Dovecot, needs_dovecot
-from tests.support.imap_mails import ADDRESSES, MAILS, NUMBERS, PERSONAL, mail, put
+from tests.support.imap_mails import MAILS, PERSONAL, Mailbox, mail
 
 pytestmark = needs_dovecot
 
@@ -22,17 +22,17 @@ class TestConformance(Conformance):
     @pytest.fixture(autouse=True)
     def _set_up_server(self, server: Dovecot) -> None:
         self._server = server
-        self._users: dict[Path, str] = {}
+        self._mailboxes: dict[Path, Mailbox] = {}
 
     def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._users:
-            self._users[directory] = self._server.add_user(f"essai{next(NUMBERS)}")
-        return self._server.options(self._users[directory], addresses=ADDRESSES)
+        if directory not in self._mailboxes:
+            self._mailboxes[directory] = Mailbox(self._server, directory)
+        return self._mailboxes[directory].options()
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(MAILS) // parts)
         mails = MAILS[part * size : (part + 1) * size]
-        put(self._server, self._users[directory], *mails)
+        self._mailboxes[directory].put(*mails)
         (directory / f"supplied-{part}.eml").write_bytes(b"\n".join(mail.content for mail in mails))
 
     def supply_hostile(self, directory: Path) -> None:
@@ -45,4 +45,4 @@ class TestConformance(Conformance):
             address = mail(f"address{number}", 600 + number)
             mails += [good._replace(content=lines + good.content)]
             mails += [address._replace(content=b"Cc: %s\r\n" % content + address.content)]
-        put(self._server, self._users[directory], *mails)
+        self._mailboxes[directory].put(*mails)

@@ -9,60 +9,61 @@ import pytest
 from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import ManualPublisher
-from tests.support.dovecot import Dovecot, dovecot, needs_dovecot, token_of
-from tests.support.imap_mails import MAILS, answer, events_by_contact, harness, mail, put, unavailable
+from tests.support.dovecot import dovecot, needs_dovecot, token_of
+from tests.support.imap_mails import MAILS, Mailbox, answer, events_by_contact, mail
+from tests.support.polled_servers import unavailable
 from tests.support.processes import wait_until
 
 pytestmark = needs_dovecot
 
 
 @pytest.mark.parametrize("tls", ["none", "implicit", "starttls"])
-def test_new_mail_is_published_before_the_next_poll(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
+def test_new_mail_is_published_before_the_next_poll(mailbox: Mailbox, tls: str) -> None:
+    server = mailbox.server
     port = server.tls_port if tls == "implicit" else server.port
-    imap = harness(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
-    with imap.opened() as (flow, publisher):
+    with mailbox.harness(tls=tls, port=port, ca_file=str(server.ca_file)).opened() as (flow, publisher):
         for number in range(3):
-            put(server, user, mail(f"{number}", number), answer(f"{number}-answered", number, f"{number}"))
-            until(flow, publisher, 2 * number + 1)
-        put(server, user, mail("last", 9))
-        until(flow, publisher, 7)
+            mailbox.put(mail(f"{number}", number), answer(f"{number}-answered", number, f"{number}"))
+            step_until(flow, publisher, 2 * number + 1)
+        mailbox.put(mail("last", 9))
+        step_until(flow, publisher, 7)
         assert Counter(kind for _, kind in events_by_contact(publisher.events)) == {"received": 4, "answered": 3}
 
 
-def until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
+def step_until(flow: Flow, publisher: ManualPublisher, count: int) -> None:
     """Step `flow` until it has published `count` events."""
 
-    def is_done() -> bool:
+    def has_published() -> bool:
         publisher.confirm()  # the source does not wait while events are unconfirmed
         flow.step()
         return len(publisher.events) >= count
 
-    wait_until(is_done, f"{count} events", 30, lambda: events_by_contact(publisher.events))
+    wait_until(has_published, f"{count} events", 30, lambda: events_by_contact(publisher.events))
 
 
 def test_unreachable_server_is_named_and_reconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     with dovecot() as own:
-        user = own.add_user("essai")
-        put(own, user, mail("a", 0))
-        with harness(own, user, tmp_path).opened() as (flow, publisher):
+        mailbox = Mailbox(own, tmp_path)
+        mailbox.put(mail("a", 0))
+        with mailbox.harness().opened() as (flow, publisher):
             flow.step()
             own.stop()
-            troubles = []
+            errors = []
             for _ in range(3):
-                with pytest.raises(SourceUnavailableError) as trouble:
-                    until(flow, publisher, 2)
-                troubles.append(str(trouble.value))
-            assert f"127.0.0.1:{own.port}" in troubles[-1]
-            assert "cannot be reached" in troubles[-1]
+                with pytest.raises(SourceUnavailableError) as error:
+                    step_until(flow, publisher, 2)
+                errors.append(str(error.value))
+            assert f"127.0.0.1:{own.port}" in errors[-1]
+            assert "cannot be reached" in errors[-1]
             own.start()
-            put(own, user, mail("b", 1))
-            until(flow, publisher, 2)
+            mailbox.put(mail("b", 1))
+            step_until(flow, publisher, 2)
 
 
-def test_probe_counts_the_events_of_the_first_messages(server: Dovecot, user: str, tmp_path: Path) -> None:
-    put(server, user, *MAILS[:8])
-    found = harness(server, user, tmp_path).probe()
+def test_probe_counts_the_events_of_the_first_messages(mailbox: Mailbox) -> None:
+    mailbox.put(*MAILS[:8])
+    found = mailbox.harness().probe()
     assert found.events == {"email.received": 3, "email.acknowledged": 1, "email.answered": 1}
     assert found.ignored == 2
 
@@ -80,30 +81,26 @@ def test_probe_counts_the_events_of_the_first_messages(server: Dovecot, user: st
         ({"host": "nulle-part.example.org", "tls": "starttls"}, "is unknown"),
     ],
 )
-def test_configuration_errors_are_named(
-    server: Dovecot, user: str, tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
-    options = changes | ({"port": server.tls_port} if changes.get("port") == "tls" else {})
-    assert message in unavailable(harness(server, user, tmp_path, **options))
-    with pytest.raises(SourceUnavailableError) as trouble:
-        harness(server, user, tmp_path, **options).probe()
-    assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in message)
-    assert isinstance(trouble.value, SourceMisconfiguredError) == ("part" in message or "FileNotFound" in message)
+def test_configuration_errors_are_named(mailbox: Mailbox, changes: dict[str, Any], message: str) -> None:
+    options = changes | ({"port": mailbox.server.tls_port} if changes.get("port") == "tls" else {})
+    assert message in unavailable(mailbox.harness(**options))
+    with pytest.raises(SourceUnavailableError) as error:
+        mailbox.harness(**options).probe()
+    assert isinstance(error.value, SourceRefusedError) == ("refuses" in message)
+    assert isinstance(error.value, SourceMisconfiguredError) == ("part" in message or "FileNotFound" in message)
 
 
-def test_refused_login_is_not_retried_soon(
-    server: Dovecot, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_login_is_not_retried_soon(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
-    with harness(server, user, tmp_path, password="un-autre").opened() as (flow, _):
+    with mailbox.harness(password="un-autre").opened() as (flow, _):
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="refuses"):
                 flow.step()
-    wait_until(lambda: f"user=<{user}>" in server.log(), "the login in the server's log")
-    assert server.log().count(f"user=<{user}>") == 1
+    wait_until(lambda: f"user=<{mailbox.user}>" in mailbox.server.log(), "the login in the server's log")
+    assert mailbox.server.log().count(f"user=<{mailbox.user}>") == 1
 
 
-def test_token_replaces_the_password(server: Dovecot, user: str, tmp_path: Path) -> None:
-    put(server, user, mail("a", 0))
-    imap = harness(server, user, tmp_path, password=None, token_command=["echo", token_of(user)])
-    assert events_by_contact(imap.read_all(confirm=True)) == [(0, "received")]
+def test_token_replaces_the_password(mailbox: Mailbox) -> None:
+    mailbox.put(mail("a", 0))
+    events = mailbox.read(password=None, token_command=["echo", token_of(mailbox.user)])
+    assert events_by_contact(events) == [(0, "received")]

@@ -28,8 +28,7 @@ def _long_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
-    """Page counter whose process has started."""
+def page_counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
     scan = drop(tmp_path_factory.mktemp("scan") / "a.pdf", pdf(1))
     with closing(PageCounter(20)) as counter, scan.open("rb") as file:
         counter.examine(file, sheets=False)
@@ -37,7 +36,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
 
 
 @pytest.fixture
-def lasting(counter: PageCounter, monkeypatch: pytest.MonkeyPatch) -> None:
+def shared_page_counter(page_counter: PageCounter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Share one page counter between all sources of a test, because starting one is slow."""
-    shared = SimpleNamespace(examine=counter.examine, close=lambda: None)
+    shared = SimpleNamespace(examine=page_counter.examine, close=lambda: None)
     monkeypatch.setattr(connectors.mailroom.source, "PageCounter", lambda *_: shared)

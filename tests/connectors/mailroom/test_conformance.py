@@ -17,7 +17,7 @@ from tests.support.scans import drop, drop_letter, pdf
 PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
 
 
-@pytest.mark.usefixtures("lasting")
+@pytest.mark.usefixtures("shared_page_counter")
 class TestConformance(Conformance):
     connector = mailroom.CONNECTOR
     readme = Path(mailroom.__file__).with_name("README.md")

@@ -15,9 +15,11 @@ import connectors.mailroom as mailroom
 import connectors.mailroom.source
 import connectors.sdk.folder.inbox
 import connectors.sdk.folder.source
-from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
+from connectors.mailroom.config import MailroomConfig
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError, InstanceInUseError, SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
-from tests.support.mailroom_harness import MailroomHarness, set_clock
+from tests.support.mailroom_harness import MailroomHarness, configuration, set_clock
 from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
 
 INVALID = {
@@ -83,7 +85,7 @@ def test_huge_files_and_bombs_use_little_memory(room: MailroomHarness) -> None:
     assert {"stream.pdf", "pages.pdf"} < room.rejected().keys()
 
 
-def test_file_is_left_while_it_is_written(tmp_path: Path) -> None:
+def test_file_is_not_read_while_it_is_written(tmp_path: Path) -> None:
     room = MailroomHarness(tmp_path, settle_seconds=3600, pair_seconds=3600)
     drop_letter(room.inbox, 1)
     drop(room.inbox / "lone.pdf", pdf(2))
@@ -94,7 +96,7 @@ def test_file_is_left_while_it_is_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
 
 
-def test_growing_file_restarts_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_restarts_when_a_file_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
     set_clock(monkeypatch, clock)
     room = MailroomHarness(tmp_path, settle_seconds=2, pair_seconds=2)
@@ -129,15 +131,17 @@ def test_two_instances_cannot_share_an_archive(room: MailroomHarness, tmp_path: 
         pass
 
 
-def test_held_file_does_not_block_others(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
+def test_file_that_cannot_be_moved_does_not_block_others(
+    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
 
-    def rename_unless_held(path: Path, target: Path) -> Path:
-        if path.parent == room.inbox and path.name in held:
-            raise PermissionError(errno.EPERM, "held")
+    def rename_unless_locked(path: Path, target: Path) -> Path:
+        if path.parent == room.inbox and path.name in locked:
+            raise PermissionError(errno.EPERM, "locked")
         return rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", rename_unless_held)
+    monkeypatch.setattr(Path, "rename", rename_unless_locked)
     monkeypatch.setattr(connectors.sdk.folder.inbox, "HELD_SECONDS", 0)
     drop(room.inbox / "lone.pdf", pdf(7), 0)
     for number in (1, 2):
@@ -150,8 +154,8 @@ def test_held_file_does_not_block_others(room: MailroomHarness, monkeypatch: pyt
                 flow.step()
             publisher.confirm()
     assert room.done() == ["scan00002.json", "scan00002.pdf"]
-    drop(room.inbox / "scan00001.json", b"{}", 9)  # arrives later and belongs to no held file
-    held.clear()
+    drop(room.inbox / "scan00001.json", b"{}", 9)  # arrives later and belongs to no locked file
+    locked.clear()
     assert len(room.read()) == 4
     assert room.done() == ["lone.pdf", *[f"scan0000{n}.{kind}" for n in (1, 2) for kind in ("json", "pdf")]]
     assert room.rejected().keys() == {"scan00001.json"}
@@ -181,3 +185,11 @@ def test_missing_inbox_is_retried(room: MailroomHarness) -> None:
         drop_letter(room.inbox, 1)
         flow.step()
         assert len(publisher.events) == 2
+
+
+@pytest.mark.parametrize("archive", ["inbox", "inbox/archive", ".", "link/archive"])
+def test_overlapping_folders_are_refused(tmp_path: Path, archive: str) -> None:
+    options = configuration(tmp_path) | {"archive": str(tmp_path / archive)}
+    (tmp_path / "link").symlink_to(tmp_path / "inbox")
+    with pytest.raises(ConfigError, match=r"^essai\.archive "):
+        parse(MailroomConfig, "essai", options)

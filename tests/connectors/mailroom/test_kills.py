@@ -23,7 +23,7 @@ from tests.support.scans import drop, drop_letter
 from tests.support.topic_file import Topic, ids_in
 
 
-def connect(keys: Path, afterwards: str, directory: Path) -> None:
+def process_inbox(keys: Path, afterwards: str, directory: Path) -> None:
     """Process the hot folder until it is empty."""
     inbox = directory / "inbox"
     make_private_directory(directory / "state")
@@ -46,13 +46,13 @@ def connect(keys: Path, afterwards: str, directory: Path) -> None:
         flow.drain(5)
 
 
-@pytest.mark.usefixtures("lasting")
+@pytest.mark.usefixtures("shared_page_counter")
 @pytest.mark.parametrize("afterwards", ["keep", "delete"])
 def test_kill_at_any_disk_operation_loses_no_file(tmp_path: Path, afterwards: str) -> None:
     load_key(tmp_path / "keys", "general")
 
     def job(directory: Path) -> None:
-        connect(tmp_path / "keys", afterwards, directory)
+        process_inbox(tmp_path / "keys", afterwards, directory)
 
     directories = [tmp_path / "runs" / str(number) for number in range(1, 400)]
     for directory in directories:
@@ -83,7 +83,7 @@ def test_burst_killed_at_random_times_loses_no_letter(room: MailroomHarness, tmp
             with suppress(BaseException):
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 signal.setitimer(signal.ITIMER_REAL, max_seconds)  # the signal ends the child anywhere
-                connect(tmp_path / "keys", "keep", tmp_path)
+                process_inbox(tmp_path / "keys", "keep", tmp_path)
                 os._exit(0)
             os._exit(1)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -14,21 +14,23 @@ from connectors.sdk.errors import ConnectorError
 from tests.support.mailroom_harness import MailroomHarness
 from tests.support.scans import drop, drop_letter, pdf
 
-CRASHING = """
+CRASHING_WORKER = """
 import os, signal, socket, sys
 with open({tally!r}, "ab") as tally:
-    if tally.tell() >= {deaths}:
-        os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
+    if tally.tell() >= {crashes}:
+        os.execv(sys.executable, [sys.executable, "-I", {worker!r}, *sys.argv[1:]])
     tally.write(b".")
 with socket.socket(fileno=int(sys.argv[1])) as connection:
     connection.send(b"!")
     socket.recv_fds(connection, 1, 1)
     os.kill(os.getpid(), signal.SIGSEGV)
 """
-"""Page counter that crashes on its first requests, and then works."""
+"""Program that crashes on its first requests, and then runs the real worker."""
 
 
-def test_page_counter_ignores_the_signals_of_a_service_and_is_replaced_when_killed(room: MailroomHarness) -> None:
+def test_page_counter_ignores_the_stop_signals_of_its_service_and_is_restarted_after_a_kill(
+    room: MailroomHarness,
+) -> None:
     with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         assert counter.examine(file, sheets=False) == Pages(2)
         process = counter._process
@@ -43,13 +45,13 @@ def test_page_counter_ignores_the_signals_of_a_service_and_is_replaced_when_kill
 
 
 def test_page_counter_accepts_many_separator_sheets(room: MailroomHarness) -> None:
-    """More than fit in an argument of a process."""
+    """The list is longer than an argument of a process may be."""
     sheets = [f"{number:0100}" for number in range(10_000)]
     with closing(PageCounter(20, sheets)) as counter, drop(room.inbox / "a.pdf", pdf(1)).open("rb") as file:
         assert counter.examine(file, sheets=True) == Pages(1)
 
 
-def test_busy_machine_rejects_nothing(room: MailroomHarness) -> None:
+def test_scan_is_not_rejected_on_a_busy_machine(room: MailroomHarness) -> None:
     with closing(PageCounter(0.5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         counter.examine(file, sheets=False)
         process = counter._process
@@ -62,21 +64,25 @@ def test_busy_machine_rejects_nothing(room: MailroomHarness) -> None:
         busy.join()
 
 
-@pytest.mark.parametrize("deaths", [2, 3])
-def test_crashing_page_counter_is_retried_a_few_times(
-    room: MailroomHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+@pytest.mark.parametrize("crashes", [2, 3])
+def test_scan_is_retried_after_two_crashes_and_rejected_after_three(
+    room: MailroomHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int
 ) -> None:
-    program = tmp_path / "dying.py"
-    program.write_text(CRASHING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=barcode_worker.__file__))
+    program = tmp_path / "crashing.py"
+    program.write_text(
+        CRASHING_WORKER.format(crashes=crashes, tally=str(tmp_path / "tally"), worker=barcode_worker.__file__)
+    )
     monkeypatch.setattr(barcode_worker, "__file__", str(program))
     drop_letter(room.inbox, 1)
-    assert len(room.read()) == 2 * (deaths < 3)
-    assert (tmp_path / "tally").stat().st_size == deaths
+    assert len(room.read()) == 2 * (crashes < 3)
+    assert (tmp_path / "tally").stat().st_size == crashes
     rejected = {"scan00001.json": "unreadable_line: the process that reads its pages crashed 3 times"}
-    assert room.rejected() == (rejected if deaths == 3 else {})
+    assert room.rejected() == (rejected if crashes == 3 else {})
 
 
-def test_page_counter_that_cannot_start_rejects_nothing(room: MailroomHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_is_not_rejected_if_the_page_counter_does_not_start(
+    room: MailroomHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop_letter(room.inbox, 1)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", str(room.inbox))

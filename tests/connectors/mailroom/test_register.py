@@ -1,25 +1,28 @@
-"""Register of letters with a damaged file or a failing disk."""
+"""Register of letters: formats of numbers, damaged file, failing disk."""
 
 import sqlite3
 from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
-from connectors.sdk.errors import ConnectorError
-from tests.support.mailroom_harness import MailroomHarness
+from connectors.mailroom.config import MailroomConfig
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError, ConnectorError
+from tests.support.mailroom_harness import MailroomHarness, configuration
 from tests.support.scans import drop, drop_letter, pdf
 
 
-def test_missing_or_damaged_register_assigns_no_numbers(room: MailroomHarness) -> None:
+def test_no_number_is_assigned_without_the_register(room: MailroomHarness) -> None:
     drop_letter(room.inbox, 1)
     room.read()
     register = room.harness.directory / "register.sqlite"
-    register.write_bytes(b"spoilt" * 1000)
+    register.write_bytes(b"no database" * 1000)
     with pytest.raises(ConnectorError, match="is damaged: restore it"):
         room.read()
-    for lose in (lambda: register.write_bytes(b""), register.unlink):
-        lose()
+    for remove in (lambda: register.write_bytes(b""), register.unlink):
+        remove()
         with pytest.raises(ConnectorError, match="is not there, but was: restore it"):
             room.read()
 
@@ -45,7 +48,7 @@ def test_register_holds_no_reference_and_upgrades_older_files(
     assert not [content for content in files if b"39 98" in content]
 
 
-def test_locked_register_rejects_nothing(room: MailroomHarness) -> None:
+def test_letter_is_not_rejected_while_the_register_is_locked(room: MailroomHarness) -> None:
     room.read()
     drop_letter(room.inbox, 1)
     other = sqlite3.connect(room.harness.directory / "register.sqlite", isolation_level=None)
@@ -57,7 +60,7 @@ def test_locked_register_rejects_nothing(room: MailroomHarness) -> None:
     assert room.rejected() == {}
 
 
-def test_failing_disk_assigns_no_number_twice(room: MailroomHarness) -> None:
+def test_no_number_is_assigned_twice_after_a_disk_failure(room: MailroomHarness) -> None:
     room.read()
     for number in range(3):
         drop_letter(room.inbox, number)
@@ -73,3 +76,19 @@ def test_failing_disk_assigns_no_number_twice(room: MailroomHarness) -> None:
     events = room.read()
     chronos = [event.data.chrono for event in events if event.type == "letter.registered"]
     assert chronos == ["2026-000001", "2026-000002", "2026-000003"]
+
+
+@pytest.mark.parametrize(
+    "form", ["{number}", "{year}", "{year}-{month}", "{year.__class__}{number}", "{", "{year}{number}" * 40]
+)
+def test_chrono_without_year_or_number_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(ConfigError, match=r"^essai\.chrono must contain"):
+        parse(MailroomConfig, "essai", configuration(tmp_path) | {"chrono": form})
+
+
+@pytest.mark.parametrize(
+    "form", ["D{year}", "{number}{number}", "{number:,}", "{year}-{number:06}", "{number.real}", "{"]
+)
+def test_departures_without_distinct_numbers_are_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(ConfigError, match=r"^essai\.departures.* must "):
+        parse(MailroomConfig, "essai", configuration(tmp_path) | {"departures": [form]})

@@ -1,4 +1,4 @@
-"""Accounts, OAuth applications, and refusals of the API."""
+"""Settings, accounts and refusals of the API, and `accueil connectors check`."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,13 @@ from starlette.responses import PlainTextResponse, Response
 
 import connectors.rdv as rdv
 from connectors.rdv.api import RdvPager
+from connectors.rdv.config import RdvConfig
 from connectors.rdv.simulate.server import APPLICATION
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.testing import ConnectorHarness
 from tests.support.processes import wait_until
-from tests.support.rdv_harness import RdvHarness, book, hours, rdv_harness
+from tests.support.rdv_harness import OTHER, RdvHarness, book, hours, options, rdv_harness
 
 OAUTH: dict[str, Any] = {"oauth": {**APPLICATION, "refresh_token": "simulation"}, "email": None, "password": None}
 
@@ -41,7 +43,7 @@ def test_webhooks_are_accepted_while_the_api_fails(system: RdvHarness) -> None:
         wait_until(lambda: system.step() or "(500)" in system.trouble, "the trouble")
         assert all(system.deliver_outbox())
         system.server.intercept = lambda _: None
-        system.run_round()
+        system.run_polls()
         assert system.trouble == ""
     assert [kind for _, kind in system.event_types] == ["appointment.booked"]
     assert system.findings == {}
@@ -66,16 +68,16 @@ def test_refused_page_is_requested_again(system: RdvHarness, refusal: Response) 
 
     system.server.intercept = refuse_second_page
     with system.connected():
-        system.run_round()
+        system.run_polls()
     assert [page for page in pages if page != "sign in"] == ["1", "2", "2", "1"]
     assert len(system.events) == 150
 
 
 def test_expired_session_is_renewed(tmp_path: Path) -> None:
     with rdv_harness(tmp_path) as system, system.connected():
-        system.run_round()
+        system.run_polls()
         system.server.expire_sessions()
-        system.run_round()
+        system.run_polls()
         assert system.server.requested_paths.count("/api/v1/auth/sign_in") == 2
 
 
@@ -83,7 +85,7 @@ def test_refresh_token_is_renewed_across_restarts(tmp_path: Path) -> None:
     with rdv_harness(tmp_path, **OAUTH) as system:
         for _ in range(3):
             with system.connected():
-                system.run_round()
+                system.run_polls()
         assert system.server.requested_paths.count("/oauth/token") == 3
         assert "simulation" not in system.server.refresh_tokens
         saved = system.harness.directory / "oauth.json"
@@ -94,7 +96,7 @@ def test_refresh_token_is_renewed_across_restarts(tmp_path: Path) -> None:
 def test_newly_configured_token_replaces_the_saved_one(tmp_path: Path) -> None:
     with rdv_harness(tmp_path, **OAUTH) as system:
         with system.connected():
-            system.run_round()
+            system.run_polls()
         system.server.refresh_tokens.clear()
         with pytest.raises(SourceRefusedError, match="400"):
             system.harness.probe()
@@ -112,10 +114,39 @@ def test_old_token_is_valid_after_a_kill_before_the_new_one_is_saved(
             with pytest.raises(SourceUnavailableError, match="ZeroDivisionError"):
                 system.harness.probe()
         with system.connected():
-            system.run_round()
+            system.run_polls()
 
 
 def test_error_in_the_pager_stops_the_connector(system: RdvHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RdvPager, "next_page", lambda _: 1 // 0)
     with system.connected(), pytest.raises(ZeroDivisionError):
         wait_until(system.step, "the failure")
+
+
+def test_probe_reads_a_page_per_organisation(system: RdvHarness) -> None:
+    book(system.service, hours(-3), hours(30))
+    book(system.service, hours(-3), hours(30), organisation=OTHER)
+    found = system.harness.probe()
+    assert (found.records, found.events) == (2, {"appointment.booked": 2})
+    with system.connected():
+        system.run_polls()
+    assert len(system.events) == 2
+
+
+def test_probe_without_api_listens(tmp_path: Path) -> None:
+    harness = ConnectorHarness(rdv.CONNECTOR, options(), tmp_path / "data", tmp_path / "keys")
+    assert harness.probe().records == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"secret": ""}, "secret is empty"),
+        ({"organisations": {}, "api": {"email": "a@example.org", "password": "x"}}, "organisations must list"),
+        ({"api": {"email": "a@example.org"}}, "api needs either oauth or email and password"),
+        ({"api": {}}, "api needs either oauth or email and password"),
+    ],
+)
+def test_configuration_errors_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^essai[. ]{message}"):
+        parse(RdvConfig, "essai", options(**changes))

@@ -1,6 +1,5 @@
 """The audit log on disk: synced before the answer, shared by threads and processes, safe against kills and full disks."""
 
-import asyncio
 import json
 import os
 import resource
@@ -40,7 +39,7 @@ def access(number: int = 0, actor: str = "guichet") -> Access:
     )
 
 
-def subject_id(directory: Path) -> list[str]:
+def subjects(directory: Path) -> list[str]:
     records = [line.record or {} for line in read(directory)]
     return [record["whose"] for record in records if "whose" in record]
 
@@ -66,11 +65,11 @@ def place(tmp_path: Path) -> Path:
 def test_record_contains_all_fields(audit: Audit, place: Path) -> None:
     assert audit.record(access(7)) == 2
     anchor, line = (place / "000001.jsonl").read_bytes().splitlines()
-    said = json.loads(line)
-    assert said.pop("hash") == head_of(place).hash
+    record = json.loads(line)
+    assert record.pop("hash") == head_of(place).hash
     fields = {"who": "guichet", "role": "agent", "operation": "look_up", "sector": "general", "whose": "phone:a1b2-7"}
     fields |= {"why": "contact", "result": "shown", "across": "", "ground": "", "erasure": ""}
-    assert said == {"sequence": 2, "at": "2026-11-25T08:00:00.000Z", **fields}
+    assert record == {"sequence": 2, "at": "2026-11-25T08:00:00.000Z", **fields}
     assert json.loads(anchor)["previous"] == START.hash
     report = verify(place, head_of(place))
     assert (report.findings, report.lines, report.last) == ([], 2, head_of(place))
@@ -92,18 +91,18 @@ def test_typed_text_is_rejected(typed: str) -> None:
 
 def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit.record(access())
-    all_wait, syncs = threading.Event(), []
+    all_queued, syncs = threading.Event(), []
     real = os.fdatasync
 
     def sync(file: int) -> None:
-        all_wait.wait(30)
+        all_queued.wait(30)
         syncs.append(file)
         real(file)
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    acknowledged = [audit.submit(access(n)) for n in range(400)]
-    all_wait.set()
-    assert [one.result() for one in acknowledged] == list(range(3, 403))
+    recorded = [audit.submit(access(n)) for n in range(400)]
+    all_queued.set()
+    assert [one.result() for one in recorded] == list(range(3, 403))
     audit.close()
     assert len(syncs) <= 5  # head; first record: two; all others: two
     assert verify(place).findings == []
@@ -111,17 +110,9 @@ def test_waiting_records_share_a_sync(audit: Audit, place: Path, monkeypatch: py
 
 def test_concurrent_threads_record_each_access_once(audit: Audit, place: Path) -> None:
     with ThreadPoolExecutor(20) as callers:
-        acknowledged = list(callers.map(audit.record, map(access, range(200))))
-    assert sorted(acknowledged) == list(range(2, 202))
-    assert sorted(subject_id(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
-
-
-def test_record_soon_does_not_block_the_event_loop(audit: Audit, place: Path) -> None:
-    async def serve() -> list[int]:
-        return await asyncio.gather(*(audit.record_soon(access(n)) for n in range(100)))
-
-    assert asyncio.run(serve()) == list(range(2, 102))
-    assert subject_id(place) == [f"phone:a1b2-{n}" for n in range(100)]
+        recorded = list(callers.map(audit.record, map(access, range(200))))
+    assert sorted(recorded) == list(range(2, 202))
+    assert sorted(subjects(place)) == sorted(f"phone:a1b2-{n}" for n in range(200))
 
 
 def test_sequence_is_returned_after_the_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,11 +125,11 @@ def test_sequence_is_returned_after_the_sync(audit: Audit, place: Path, monkeypa
         on_disk.append((place / "000001.jsonl").read_bytes())
 
     monkeypatch.setattr(os, "fdatasync", sync)
-    acknowledged = audit.submit(access(1))
-    acknowledged.add_done_callback(lambda _: on_disk.append(b"told"))
-    acknowledged.result()
+    recorded = audit.submit(access(1))
+    recorded.add_done_callback(lambda _: on_disk.append(b"returned"))
+    recorded.result()
     audit.close()
-    assert b"a1b2-1" in on_disk[on_disk.index(b"told") - 1]
+    assert b"a1b2-1" in on_disk[on_disk.index(b"returned") - 1]
 
 
 def test_processes_share_one_chain(place: Path) -> None:
@@ -158,8 +149,8 @@ def test_processes_share_one_chain(place: Path) -> None:
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     assert verify(place).findings == []
-    acknowledged = [(line.record or {}).get("who") for line in read(place)]
-    assert sorted(filter(None, acknowledged)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
+    recorded = [(line.record or {}).get("who") for line in read(place)]
+    assert sorted(filter(None, recorded)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
 
 
 def test_wait_for_the_lock_is_bounded(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +162,8 @@ def test_wait_for_the_lock_is_bounded(audit: Audit, place: Path, monkeypatch: py
 
 
 # ------------------------------------------------------------------------------------------------------------ crashes
-def keep(place: Path) -> None:
-    """Record over several months, and note the acknowledged records, so that files begin and expire."""
+def record_for_months(place: Path) -> None:
+    """Record over several months, and note the acknowledged ones, so that files begin and expire."""
     place.mkdir(exist_ok=True)
     now = [NOVEMBER + timedelta(days=40) * (place / "answered").exists()]
     with (
@@ -185,8 +176,8 @@ def keep(place: Path) -> None:
             now[0] += timedelta(days=5)
 
 
-def test_kill_at_every_step_loses_no_acknowledged_record(tmp_path: Path) -> None:
-    directories = kill_at_every_disk_operation(keep, tmp_path)
+def test_kill_at_each_disk_operation_loses_no_acknowledged_record(tmp_path: Path) -> None:
+    directories = kill_at_every_disk_operation(record_for_months, tmp_path)
     cut_short = pruned = 0
     for place in directories:
         report = verify(place / "audit")
@@ -202,11 +193,11 @@ def test_kill_at_every_step_loses_no_acknowledged_record(tmp_path: Path) -> None
     assert pruned > 20
 
 
-def fill(place: Path, room: int) -> None:
+def record_without_space(place: Path, limit_bytes: int) -> None:
     """Record until the disk is full, then with space again."""
     with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         assert open_audit.record(access(0)) == 2
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
         refused = 0
         for n in range(1, 40):
             try:
@@ -216,19 +207,19 @@ def fill(place: Path, room: int) -> None:
         assert refused > 10
         assert verify(place).findings == []
         assert verify(place).unfinished_bytes == 0
-        assert len(subject_id(place)) == 40 - refused
+        assert len(subjects(place)) == 40 - refused
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         open_audit.record(access(99))
 
 
-@pytest.mark.parametrize("room", range(2000, 2300, 37))
-def test_full_disk_refuses_records(place: Path, room: int) -> None:
-    assert run_in_child(partial(fill, place, room)) == 0
+@pytest.mark.parametrize("limit_bytes", range(2000, 2300, 37))
+def test_full_disk_refuses_records(place: Path, limit_bytes: int) -> None:
+    assert run_in_child(partial(record_without_space, place, limit_bytes)) == 0
     assert verify(place).findings == []
-    assert subject_id(place)[-1] == "phone:a1b2-99"
+    assert subjects(place)[-1] == "phone:a1b2-99"
 
 
-def begin_without_room(place: Path) -> None:
+def begin_without_limit_bytes(place: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # half of the head
     with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         for _ in range(2):
@@ -240,8 +231,8 @@ def begin_without_room(place: Path) -> None:
 
 
 def test_full_disk_for_the_head_refuses_records(place: Path) -> None:
-    assert run_in_child(partial(begin_without_room, place)) == 0
-    assert subject_id(place) == ["phone:a1b2-1"]
+    assert run_in_child(partial(begin_without_limit_bytes, place)) == 0
+    assert subjects(place) == ["phone:a1b2-1"]
     assert verify(place).findings == []
 
 
@@ -273,7 +264,7 @@ def test_expired_files_are_pruned_and_recorded(place: Path) -> None:
         assert open_audit.prune() == 3
         assert open_audit.prune() == 0
         assert [path.name for path in place.glob("*.jsonl")] == ["000007.jsonl"]
-        assert subject_id(place) == [], "nobody reads any more, and nothing of those who did is kept"
+        assert subjects(place) == []
         assert verify(place).findings == []
         open_audit.record(access())
         assert verify(place).findings == []
@@ -293,7 +284,7 @@ def copy_file(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "found"),
+    ("damage", "found"),
     [
         (partial(drop_line, number=-1), ("000002.jsonl", 1, Damage.MISPLACED)),
         (partial(drop_line, number=1), ("000001.jsonl", 2, Damage.MISPLACED)),
@@ -301,21 +292,21 @@ def copy_file(place: Path) -> None:
         (lambda place: (place / "000001.jsonl").unlink(), ("000002.jsonl", 1, Damage.MISSING_BEFORE)),
         (copy_file, ("000002.jsonl", 1, Damage.MISPLACED)),
     ],
-    ids=["no end", "no line", "no head", "no file", "another file"],
+    ids=["end removed", "line removed", "head removed", "file removed", "file copied"],
 )
 def test_damaged_chain_continues_and_stays_detectable(
-    harm: Callable[[Path], None], found: tuple[str, int, Damage], place: Path
+    damage: Callable[[Path], None], found: tuple[str, int, Damage], place: Path
 ) -> None:
     with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit:
         for n in range(3):
             open_audit.record(access(n))
-    harm(place)
-    assert verify(place).findings or harm is copy_file
+    damage(place)
+    assert verify(place).findings or damage is copy_file
     with closing(Audit(place, clock=lambda: NOVEMBER)) as open_audit, capture_logs() as logs:
         open_audit.record(access(3))
         open_audit.record(access(4))
     assert [line["event"] for line in logs] == ["audit_damaged"]
-    assert subject_id(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
+    assert subjects(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
     findings = verify(place).findings
     assert found in [finding[:3] for finding in findings]
     assert Damage.RESUMED in {finding.damage for finding in findings}

@@ -47,7 +47,7 @@ def provider_of(issuer: Issuer, clock: Clock | None = None, **others: Any) -> Pr
     return Provider(Oidc(issuer=issuer.url, audience="accueil", **{"grants": GRANTS} | others), clock or Clock())
 
 
-def ask(provider: Provider, *texts: str) -> list[Token | None]:
+def authenticate(provider: Provider, *texts: str) -> list[Token | None]:
     async def all_of_them() -> list[Token | None]:
         return [await provider.authenticate(text) for text in texts]
 
@@ -55,7 +55,7 @@ def ask(provider: Provider, *texts: str) -> list[Token | None]:
 
 
 def test_token_gets_the_permissions_of_its_role(issuer: Issuer) -> None:
-    (token,) = ask(provider_of(issuer), issuer.sign())
+    (token,) = authenticate(provider_of(issuer), issuer.sign())
     assert token
     assert (token.name, token.role, token.sectors, token.services) == (
         "oidc:agent-7",
@@ -81,13 +81,13 @@ def test_token_gets_the_permissions_of_its_role(issuer: Issuer) -> None:
     ],
 )
 def test_first_configured_role_applies(issuer: Issuer, claims: dict[str, Any], role: Role | None) -> None:
-    (token,) = ask(provider_of(issuer), issuer.sign(**claims))
+    (token,) = authenticate(provider_of(issuer), issuer.sign(**claims))
     assert (token and token.role) == role
 
 
 def test_claims_of_roles_and_name_are_configurable(issuer: Issuer) -> None:
     provider = provider_of(issuer, role_claim="realm_access.roles", name_claim="preferred_username")
-    token, none = ask(
+    token, none = authenticate(
         provider,
         issuer.sign(roles=None, realm_access={"roles": ["dpo"]}, preferred_username="camille"),
         issuer.sign(preferred_username="camille"),
@@ -113,7 +113,7 @@ def test_claims_of_roles_and_name_are_configurable(issuer: Issuer) -> None:
 def test_foreign_or_expired_token_is_refused(issuer: Issuer, claims: dict[str, Any]) -> None:
     """Times are seconds from now."""
     claims = {name: int(time.time()) + value if isinstance(value, int) else value for name, value in claims.items()}
-    assert ask(provider_of(issuer), issuer.sign(**claims)) == [None]
+    assert authenticate(provider_of(issuer), issuer.sign(**claims)) == [None]
 
 
 def test_foreign_signature_is_refused(issuer: Issuer) -> None:
@@ -123,7 +123,7 @@ def test_foreign_signature_is_refused(issuer: Issuer) -> None:
     by_public_key = f"{encode(json.dumps({'alg': 'HS256', 'kid': 'first'}).encode())}.{body}"
     public = issuer.keys[0].as_pem(private=False)
     other = issuer.sign(roles=["dpo"]).split(".")[1]
-    made_up = [
+    forged = [
         issuer.sign(stranger),
         issuer.sign(OctKey.generate_key(256, {"kid": "first"}), {"alg": "HS256"}),
         f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # the key is public
@@ -137,8 +137,8 @@ def test_foreign_signature_is_refused(issuer: Issuer) -> None:
         "",
         "é.è.à",
     ]
-    assert ask(provider_of(issuer), *made_up) == [None] * len(made_up)
-    assert ask(provider_of(issuer), right) != [None]
+    assert authenticate(provider_of(issuer), *forged) == [None] * len(forged)
+    assert authenticate(provider_of(issuer), right) != [None]
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_foreign_signature_is_refused(issuer: Issuer) -> None:
 )
 def test_invalid_header_is_refused(issuer: Issuer, header: Any) -> None:
     _, body, signature = issuer.sign().split(".")
-    assert ask(provider_of(issuer), f"{encode(json.dumps(header).encode())}.{body}.{signature}") == [None]
+    assert authenticate(provider_of(issuer), f"{encode(json.dumps(header).encode())}.{body}.{signature}") == [None]
 
 
 def test_unterminated_header_is_refused(issuer: Issuer) -> None:
-    assert ask(provider_of(issuer), f"{encode(b'[' * 100_000)}.{encode(b'{}')}.{encode(b'?')}") == [None]
+    assert authenticate(provider_of(issuer), f"{encode(b'[' * 100_000)}.{encode(b'{}')}.{encode(b'?')}") == [None]
 
 
 @pytest.mark.parametrize(("seconds", "kid"), [(KEY_REFETCH_SECONDS, "unknown"), (KEEP_SECONDS, "first")])
@@ -172,19 +172,19 @@ def test_known_key_does_not_wait_for_a_fetch(issuer: Issuer, seconds: int, kid: 
     clock = Clock()
     provider = provider_of(issuer, clock)
 
-    async def hold_up() -> None:
+    async def check_waits() -> None:
         assert await provider.authenticate(issuer.sign())
-        asked = issuer.asked
+        before = issuer.requests
         clock.now += seconds + 1
         issuer.answers.clear()
         first = asyncio.create_task(provider.authenticate(issuer.sign(RSAKey.generate_key(2048, {"kid": kid}))))
-        await asyncio.to_thread(wait_until, lambda: issuer.asked > asked, "the provider to be asked")
+        await asyncio.to_thread(wait_until, lambda: issuer.requests > before, "the fetch of the keys")
         assert await provider.authenticate(issuer.sign())
         assert not first.done()
         issuer.answers.set()
         assert await first is None
 
-    asyncio.run(hold_up())
+    asyncio.run(check_waits())
 
 
 def test_unknown_key_triggers_a_fetch(issuer: Issuer) -> None:
@@ -208,15 +208,15 @@ def test_unknown_key_triggers_a_fetch(issuer: Issuer) -> None:
 
 def test_forged_tokens_do_not_cause_repeated_fetches(issuer: Issuer) -> None:
     stranger = RSAKey.generate_key(2048, {"kid": "unknown"})
-    assert ask(provider_of(issuer), *[issuer.sign(stranger)] * 20) == [None] * 20
-    assert issuer.asked == 2  # discovery and keys
+    assert authenticate(provider_of(issuer), *[issuer.sign(stranger)] * 20) == [None] * 20
+    assert issuer.requests == 2  # discovery and keys
 
 
 def test_keys_are_kept_during_an_outage_and_required(issuer: Issuer) -> None:
     clock = Clock()
     provider = provider_of(issuer, clock)
 
-    async def lose() -> None:
+    async def interrupt() -> None:
         issuer.is_away = True
         with pytest.raises(TokensError):
             await provider.authenticate(issuer.sign())
@@ -234,10 +234,10 @@ def test_keys_are_kept_during_an_outage_and_required(issuer: Issuer) -> None:
         clock.now += KEY_REFETCH_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
 
-    asyncio.run(lose())
+    asyncio.run(interrupt())
 
 
 def test_keys_of_another_issuer_are_refused(issuer: Issuer) -> None:
-    issuer.says = "https://evil.example"
+    issuer.claimed_url = "https://evil.example"
     with pytest.raises(TokensError):
-        ask(provider_of(issuer), issuer.sign())
+        authenticate(provider_of(issuer), issuer.sign())

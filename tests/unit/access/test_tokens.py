@@ -57,25 +57,25 @@ def test_secret_is_compared_with_every_token_in_constant_time() -> None:
 
 
 def test_add_use_rotate_and_revoke(tmp_path: Path) -> None:
-    kept, other = Tokens(tmp_path / "access"), Tokens(tmp_path / "access")
+    tokens, other = Tokens(tmp_path / "access"), Tokens(tmp_path / "access")
     secret, fresh = make_secret(), make_secret()
-    assert kept.list() == ()
-    assert kept.authenticate(secret, NOW) is None
-    assert kept.add(make("guichet", secret))
+    assert tokens.list() == ()
+    assert tokens.authenticate(secret, NOW) is None
+    assert tokens.add(make("guichet", secret))
     assert not other.add(make("guichet", fresh))
     used = other.authenticate(secret, NOW)
     assert used is not None
     assert used.name == "guichet"
-    assert [token.used_on for token in kept.list()] == ["2026-11-25"]
-    assert kept.rotate("guichet", digest(fresh), LATER)
+    assert [token.used_on for token in tokens.list()] == ["2026-11-25"]
+    assert tokens.rotate("guichet", digest(fresh), LATER)
     assert other.authenticate(secret, NOW) is None
     assert other.authenticate(fresh, NOW) is not None
-    assert not kept.rotate("nobody", digest(fresh), LATER)
-    assert kept.revoke("guichet", milliseconds(NOW))
-    assert not kept.revoke("guichet", milliseconds(NOW))
-    assert not kept.rotate("guichet", digest(fresh), LATER)
+    assert not tokens.rotate("unknown", digest(fresh), LATER)
+    assert tokens.revoke("guichet", milliseconds(NOW))
+    assert not tokens.revoke("guichet", milliseconds(NOW))
+    assert not tokens.rotate("guichet", digest(fresh), LATER)
     assert other.authenticate(fresh, NOW) is None
-    assert not kept.add(make("guichet", make_secret())), "a name in the audit is one holder's"
+    assert not tokens.add(make("guichet", make_secret())), "a name is never reused"
 
 
 def test_file_is_private_and_contains_no_secret(tmp_path: Path) -> None:
@@ -91,59 +91,59 @@ def test_file_is_private_and_contains_no_secret(tmp_path: Path) -> None:
 
 def test_use_is_recorded_once_a_day(tmp_path: Path) -> None:
     secret = make_secret()
-    kept = Tokens(tmp_path / "access")
-    kept.add(make("guichet", secret))
+    tokens = Tokens(tmp_path / "access")
+    tokens.add(make("guichet", secret))
     path = tmp_path / "access" / "tokens.json"
-    inodes = []
+    times = []
     for hours in (0, 1, 15, 16, 17):
-        kept.authenticate(secret, NOW + timedelta(hours=hours))
-        inodes.append(path.stat().st_mtime_ns)
-    assert [inodes.count(one) for one in dict.fromkeys(inodes)] == [3, 2]
+        tokens.authenticate(secret, NOW + timedelta(hours=hours))
+        times.append(path.stat().st_mtime_ns)
+    assert [times.count(one) for one in dict.fromkeys(times)] == [3, 2]
 
 
 def test_damaged_file_refuses_all_tokens(tmp_path: Path) -> None:
     secret = make_secret()
-    kept = Tokens(tmp_path / "access")
-    kept.add(make("guichet", secret))
+    tokens = Tokens(tmp_path / "access")
+    tokens.add(make("guichet", secret))
     path = tmp_path / "access" / "tokens.json"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(TokensError, match="damaged"):
-        kept.authenticate(secret, NOW)
+        tokens.authenticate(secret, NOW)
 
 
-def change(directory: Path, secret: str) -> None:
-    kept = Tokens(directory)
-    kept.add(make("a", secret))
-    kept.add(make("b", make_secret()))
-    kept.revoke("b", milliseconds(NOW))
+def change_tokens(directory: Path, secret: str) -> None:
+    tokens = Tokens(directory)
+    tokens.add(make("a", secret))
+    tokens.add(make("b", make_secret()))
+    tokens.revoke("b", milliseconds(NOW))
 
 
-def test_kill_at_every_step_keeps_the_tokens_intact(tmp_path: Path) -> None:
+def test_kill_at_each_disk_operation_keeps_the_tokens_intact(tmp_path: Path) -> None:
     secret = make_secret()
-    for place in kill_at_every_disk_operation(partial(change, secret=secret), tmp_path):
-        kept = Tokens(place)
-        assert [(token.name, token.revoked_at is None) for token in kept.list()] == [("a", True), ("b", False)]
-        assert kept.authenticate(secret, NOW) is not None
+    for place in kill_at_every_disk_operation(partial(change_tokens, secret=secret), tmp_path):
+        tokens = Tokens(place)
+        assert [(token.name, token.revoked_at is None) for token in tokens.list()] == [("a", True), ("b", False)]
+        assert tokens.authenticate(secret, NOW) is not None
 
 
 def test_slow_reader_does_not_restore_a_revoked_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread read the file before a revocation and stores it while another stores the newer state."""
-    decoded, goes_on, decode = Event(), Event(), msgspec.json.decode
+    decoded, resume, decode = Event(), Event(), msgspec.json.decode
     Tokens(tmp_path).add(make("camille", make_secret()))
 
     class Overtaken(Tokens):
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
             if decoded.is_set() and current_thread() is not reader:
-                goes_on.set()
+                resume.set()
                 reader.join()
 
     def wait(content: bytes, **others: Any) -> Any:
-        told = decode(content, **others)
+        found = decode(content, **others)
         if current_thread() is reader:
             decoded.set()
-            assert goes_on.wait(60)
-        return told
+            assert resume.wait(60)
+        return found
 
     tokens = Overtaken(tmp_path)
     reader = Thread(target=tokens.list)
@@ -152,4 +152,4 @@ def test_slow_reader_does_not_restore_a_revoked_token(tmp_path: Path, monkeypatc
     assert decoded.wait(60)
     Tokens(tmp_path).revoke("camille", 1)
     assert not tokens.list()[0].valid(2)
-    assert not tokens.list()[0].valid(2), "nor after the other one has noted what it read"
+    assert not tokens.list()[0].valid(2), "also after the slow reader has stored its state"

@@ -1,6 +1,5 @@
 """Citizens who become known late or lose their contacts: their rows are deleted after a day, and their figures stay."""
 
-from collections.abc import Collection
 from itertools import permutations
 
 import msgspec
@@ -14,27 +13,15 @@ from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey
 from streams.core.citizens.reattribution import WITHDRAWN
 from streams.core.contacts import contact
 from streams.engine.job import Step
-from tests.support.citizens import TERMS, entries_from_workers, entry, move, named
+from tests.support.citizens import TERMS, FakeTimeline, entries_from_workers, entry, move, named
 from tests.support.events import PHONE, START, START_MS, make
+from tests.support.figures import fold_contact
 from tests.support.simulated_workers import DAY_MS
 
 
-class Known:
-    """A timeline lookup with these erased contacts, and these identities with entries."""
-
-    def __init__(self, erased: Collection[str] = (), owners: Collection[str] = ()) -> None:
-        self.erased, self.owners = erased, {*owners}
-
-    def find_erased(self) -> Collection[str]:
-        return self.erased
-
-    def find_owners(self, names: Collection[str]) -> set[str]:
-        return self.owners & {*names}
-
-
-def sweep(partition: CitizenCounter, day: int, known: Known | None = None) -> bool:
-    """Start a day, and return whether the citizen still has a row."""
-    partition.tick(Step(0, START_MS + day * DAY_MS, ()), known or Known())
+def sweep(partition: CitizenCounter, day: int, timeline: FakeTimeline | None = None) -> bool:
+    """Tick on a day, and return whether the citizen still has a row."""
+    partition.tick(Step(0, START_MS + day * DAY_MS, ()), timeline or FakeTimeline())
     for table in partition.tables:
         table.commit()
     return PHONE.encode() in partition.citizens.rows
@@ -54,7 +41,7 @@ def test_erased_citizen_is_deleted_the_next_day_and_stays_counted() -> None:
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("letter.answered", 2, "mail:s:1")], START_MS)
     counted = named(partition.figures.rows)
     assert sweep(partition, 3)  # the contacts agent may have deleted its row by now
-    assert not sweep(partition, 4, Known(["mail:s:1"]))
+    assert not sweep(partition, 4, FakeTimeline(["mail:s:1"]))
     assert named(partition.figures.rows) == counted
 
 
@@ -62,7 +49,7 @@ def test_citizen_with_a_remaining_contact_counts_from_the_next_day() -> None:
     partition = CitizenCounter(TERMS)
     partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", 1, "call:s:1")], START_MS)
     counted = named(partition.figures.rows)
-    assert sweep(partition, 2, Known(["mail:s:1"]))
+    assert sweep(partition, 2, FakeTimeline(["mail:s:1"]))
     assert named(partition.figures.rows) == counted
     partition.fold([entry("call.ended", 1.1, "call:s:1"), entry("call.queued", 4, "call:s:2")], START_MS + 4 * DAY_MS)
     (row,) = partition.citizens.rows.values()
@@ -75,8 +62,8 @@ def test_overflowing_identity_without_timeline_entries_is_deleted() -> None:
     partition = CitizenCounter(TERMS)
     calls = [entry("call.queued", number / 1000, f"call:s:{number}") for number in range(MAX_CONTACTS + 1)]
     partition.fold(calls, START_MS)
-    assert sweep(partition, 1, Known(owners=[PHONE]))
-    assert not sweep(partition, 2, Known([call.contact for call in calls]))
+    assert sweep(partition, 1, FakeTimeline(owners=[PHONE]))
+    assert not sweep(partition, 2, FakeTimeline([call.contact for call in calls]))
 
 
 def test_ended_contacts_leave_the_row_of_an_open_letter_but_decide_its_first_contact() -> None:
@@ -89,12 +76,8 @@ def test_ended_contacts_leave_the_row_of_an_open_letter_but_decide_its_first_con
     (row,) = partition.citizens.rows.values()
     assert {known.channel for known in row.contacts} == {"mail"}
     partition.fold([entry("letter.answered", 91, "mail:s:1")], START_MS + 91 * DAY_MS)
-    (counts,) = (
-        counts
-        for key, counts in named(partition.figures.rows).items()
-        if key == CitizenFigureKey("total", 0, "autonomie")
-    )
-    assert counts["handled_mail_again_alone"] == 1
+    total = named(partition.figures.rows)[CitizenFigureKey("total", 0, "autonomie")]
+    assert total["handled_mail_again_alone"] == 1
 
 
 def counted(events: list[Event]) -> dict[str, dict[str, int]]:
@@ -116,12 +99,11 @@ def test_letter_with_two_sectors_counts_once_in_any_order(order: tuple[int, ...]
         make("letter.assigned", 100, **letter, sector="routes", identities="email:k2-b"),
         make("letter.answered", 200, **letter, sector="social", identities="phone:k1-a"),
     ]
-    found = counted([events[number] for number in order])
-    assert found == {"autonomie": dict.fromkeys(LETTER, 1)}
+    expected = dict.fromkeys(("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail"), 1)
+    assert counted([events[number] for number in order]) == {"autonomie": expected}
 
 
-LETTER = ("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail")
-WHERE = {
+HISTORIES = {
     "an appointment that is moved twice": (
         "appointment:s/x:1",
         (("booked", ""), ("moved", "autonomie"), ("moved", ""), ("attended", "")),
@@ -141,7 +123,7 @@ WHERE = {
 }
 
 
-@pytest.mark.parametrize(("subject", "kinds"), WHERE.values(), ids=WHERE)
+@pytest.mark.parametrize(("subject", "kinds"), HISTORIES.values(), ids=HISTORIES)
 def test_citizen_may_become_known_at_any_time_within_the_sector(
     subject: str, kinds: tuple[tuple[str, str], ...]
 ) -> None:
@@ -151,17 +133,17 @@ def test_citizen_may_become_known_at_any_time_within_the_sector(
         "call.answered": {"queue": "q"},
         "call.ended": {"queue": "q", "ended_by": "caller"},
     }
-    for names in range(len(kinds)):
+    for identified in range(len(kinds)):
         events = [
             make(
-                kind := f"{noun}.{what}",
+                kind := f"{noun}.{verb}",
                 at * 100,
                 subject=subject,
                 service=service,
-                identities="case:k1-a" if at == names else "",
-                **({"starts_at": START} if what in ("booked", "moved") else data.get(kind, {})),
+                identities="case:k1-a" if at == identified else "",
+                **({"starts_at": START} if verb in ("booked", "moved") else data.get(kind, {})),
             )
-            for at, (what, service) in enumerate(kinds)
+            for at, (verb, service) in enumerate(kinds)
         ]
         for order in permutations(events):
             assert counted([*order]).keys() == {"autonomie"}
@@ -170,10 +152,10 @@ def test_citizen_may_become_known_at_any_time_within_the_sector(
 def test_reattribution_of_a_row_of_an_earlier_release_has_the_same_events() -> None:
     letter = make("letter.arrived", 0, subject="mail:s/x:1", service="autonomie")
     row = contact.fold(None, letter)
-    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
+    *fields, _event_order, _service_order, _service = msgspec.msgpack.decode(contact.encode(row))
     assigned = make("letter.assigned", 1, subject=letter.subject, identities=PHONE)
     found = []
-    for before in (contact.decode(msgspec.msgpack.encode(known)), row):
+    for before in (contact.decode(msgspec.msgpack.encode(fields)), row):
         _, (key, adopted) = reattribution.records(before, contact.fold(before, assigned), letter.subject)
         found.append((key, {*reattribution.decode(adopted).events}))
     assert found == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
@@ -182,12 +164,9 @@ def test_reattribution_of_a_row_of_an_earlier_release_has_the_same_events() -> N
 def test_late_event_does_not_count_as_the_latest_in_a_row_of_an_earlier_release() -> None:
     steps = [("arrived", 0, "a"), ("assigned", 9, "b")]
     events = [make(f"letter.{kind}", at, subject="mail:s/x:1", service=service) for kind, at, service in steps]
-    row = None
-    for event in events:
-        row = contact.fold(row, event)
-    assert row is not None
-    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
-    earlier = contact.decode(msgspec.msgpack.encode(known))
+    row = fold_contact(*events)
+    *fields, _event_order, _service_order, _service = msgspec.msgpack.decode(contact.encode(row))
+    earlier = contact.decode(msgspec.msgpack.encode(fields))
     assert earlier == row, "like a row of this release"
     late = make("letter.registered", 5, subject="mail:s/x:1", service="a", chrono="1")
     assert contact.fold(earlier, late).service == "b"

@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +15,16 @@ from models import topics
 from models.events import Event
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.rows import MAX_DIMENSIONS_PER_ROW
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
 from streams.engine.partition_start import OFFSETS_KEY
 from streams.engine.partition_task import MAX_ROW_BYTES
 from streams.kafka.partitioner import partition_of
-from tests.support.events import AGENT, CALL, START_MS, answered_call, call_histories, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, TOPIC, Worker, numbers, record
+from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, call_histories, make
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import TOPIC, Worker, numbers, record
 
 
-def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:
+def slices(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:
     """Return the events in slices that end at `cuts`."""
     edges = [0, *sorted(cuts), len(events)]
     return [events[begin:end] for begin, end in pairwise(edges) if begin < end]
@@ -37,31 +38,30 @@ def mixed_histories(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
         st.lists(st.sampled_from(["logged_in", "paused", "contact_started", "ring_unanswered", "logged_out"]))
     )
     agent = [
-        make("agent.state_changed", at, subject=AGENT, change=change, queue="mdph", site="siege", service="autonomie")
-        for at, change in enumerate(changes)
+        make("agent.state_changed", at, subject=AGENT, change=change, **IN_QUEUE) for at, change in enumerate(changes)
     ]
     events = draw(st.permutations([event for call in [*calls, agent] for event in call]))
     events += draw(st.lists(st.sampled_from(events), max_size=5)) if events else []
     return events, draw(st.sets(st.integers(0, len(events)), max_size=6))
 
 
-@given(mixed_histories(), st.sampled_from(["steps", "batches of one step"]))
-def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], how: str) -> None:
+@given(mixed_histories(), st.sampled_from(["after each batch", "once"]))
+def test_figures_do_not_depend_on_batches(histories: tuple[list[Event], set[int]], commits: str) -> None:
     events, cuts = histories
-    one_by_one, cut = Worker(), Worker()
-    for worker in (one_by_one, cut):
+    one_by_one, batched = Worker(), Worker()
+    for worker in (one_by_one, batched):
         worker.now = START_MS + HOUR_MS
     for event in events:
         one_by_one.fold(event)
         one_by_one.commit()
-    step = cut.step()
-    for part in spread(events, cuts):
-        cut.fold(*part, step=step)
-        if how == "steps":
-            cut.commit()
-            step = cut.step()
-    assert numbers(cut) == numbers(one_by_one)
-    assert cut.job.contacts.rows == one_by_one.job.contacts.rows
+    step = batched.step()
+    for part in slices(events, cuts):
+        batched.fold(*part, step=step)
+        if commits == "after each batch":
+            batched.commit()
+            step = batched.step()
+    assert numbers(batched) == numbers(one_by_one)
+    assert batched.job.contacts.rows == one_by_one.job.contacts.rows
 
 
 class _Defective(list[Any]):
@@ -75,22 +75,22 @@ class _Defective(list[Any]):
 @given(mixed_histories())
 def test_undone_step_leaves_no_trace(histories: tuple[list[Event], set[int]]) -> None:
     events, cuts = histories
-    kept, shaken = Worker(), Worker()
-    for worker in (kept, shaken):
+    undisturbed, disturbed = Worker(), Worker()
+    for worker in (undisturbed, disturbed):
         worker.now = START_MS + HOUR_MS
-    for part in spread(events, cuts):
-        shaken.fold(*reversed(part))
-        shaken.roll_back()
+    for part in slices(events, cuts):
+        disturbed.fold(*reversed(part))
+        roll_back(disturbed.job)
         with pytest.raises(ZeroDivisionError):
-            shaken.job.fold(TOPIC, _Defective(record(event) for event in part), shaken.step())
-        shaken.roll_back()
+            disturbed.job.fold(TOPIC, _Defective(record(event) for event in part), disturbed.step())
+        roll_back(disturbed.job)
         middle = len(part) // 2  # like the engine, which bisects to isolate the failing record
-        for worker in (kept, shaken):
+        for worker in (undisturbed, disturbed):
             for half in (part[:middle], part[middle:]):
                 worker.fold(*half)
                 worker.commit()
-    assert numbers(shaken) == numbers(kept)
-    assert shaken.written == kept.written
+    assert numbers(disturbed) == numbers(undisturbed)
+    assert disturbed.written == undisturbed.written
 
 
 def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() -> None:
@@ -105,30 +105,23 @@ def test_each_event_of_a_contact_makes_one_timeline_entry_and_duplicates_none() 
 def test_unusable_records_are_rejected_and_the_others_count() -> None:
     worker = Worker()
     event = answered_call()[1]
-    broken: list[Callable[[], Any]] = [
-        lambda: record(event, value=b"{"),
-        lambda: record(event, key=None),
-        lambda: record(event, key=b"call:other"),
-        lambda: record(make("call.queued", 99_999, queue="mdph")),
-        lambda: record(make("call.queued", -20 * 365 * 86_400, queue="mdph")),
-        lambda: record(make("call.queued", subject=AGENT, queue="mdph")),
-    ]
+    reasons = {
+        "invalid_json": record(event, value=b"{"),
+        "missing_key": record(event, key=None),
+        "key_mismatch": record(event, key=b"call:other"),
+        "time_in_future": record(make("call.queued", 99_999, queue="mdph")),
+        "time_in_past": record(make("call.queued", -20 * 365 * 86_400, queue="mdph")),
+    }
+    of_an_agent = record(make("call.queued", subject=AGENT, queue="mdph"))
     step = worker.step()
-    worker.job.fold(TOPIC, [*(make_one() for make_one in broken), record(event)], step)
-    assert [letter.reason for letter in step.dead_letters] == [
-        "invalid_json",
-        "missing_key",
-        "key_mismatch",
-        "time_in_future",
-        "time_in_past",
-        "key_mismatch",
-    ]
+    worker.job.fold(TOPIC, [*reasons.values(), of_an_agent, record(event)], step)
+    assert [letter.reason for letter in step.dead_letters] == [*reasons, "key_mismatch"]
     assert worker.total() == {"offered": 1, "waiting": 1}
     assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
 
 
 def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
-    class Kept(SimpleNamespace):
+    class Referable(SimpleNamespace):
         """A record that supports weak references."""
 
     worker = Worker()
@@ -136,24 +129,23 @@ def test_rejected_records_do_not_keep_the_step_in_memory() -> None:
     gc.collect()
     gc.disable()
     try:
-        records = [Kept(**vars(record(answered_call()[1]))), Kept(**vars(record(answered_call()[1], value=b"{")))]
-        gone = [weakref.ref(item) for item in records]
+        valid, invalid = record(answered_call()[1]), record(answered_call()[1], value=b"{")
+        records = [Referable(**vars(valid)), Referable(**vars(invalid))]
+        references = [weakref.ref(item) for item in records]
         step = worker.step()
         worker.job.fold(TOPIC, records, step)
         assert len(step.dead_letters) == 1
         records.clear()
         del step
-        assert [reference() for reference in gone] == [
-            None,
-            None,
-        ]  # freed without garbage collection, which runs rarely: a step has megabytes
+        # Freed without garbage collection, which runs rarely: a step has megabytes.
+        assert [reference() for reference in references] == [None, None]
     finally:
         gc.enable()
 
 
 def test_event_time_is_checked_against_the_broker_time() -> None:
     worker = Worker()
-    event = make("call.queued", 600, queue="mdph", site="siege", service="autonomie")
+    event = make("call.queued", 600, **IN_QUEUE)
     step = worker.step()  # with a worker clock ten minutes behind
     worker.job.fold(TOPIC, [record(event, timestamp=START_MS + 600_000)], step)
     assert step.dead_letters == []
@@ -167,10 +159,10 @@ def test_record_in_the_wrong_partition_is_rejected() -> None:
     events = [make("call.queued", subject=f"{CALL}{number}", queue="mdph") for number in range(40)]
     step = Step(0, worker.now, [topics.TIMELINE.name], partitions=4)
     worker.fold(*events, step=step)
-    here = {event.subject.encode() for event in events if partition_of(event.subject.encode(), 4) == 0}
-    assert worker.job.contacts.rows.keys() == here
+    own = {event.subject.encode() for event in events if partition_of(event.subject.encode(), 4) == 0}
+    assert worker.job.contacts.rows.keys() == own
     assert {letter.reason for letter in step.dead_letters} == {"key_mismatch"}
-    assert len(step.dead_letters) == 40 - len(here) > 0
+    assert len(step.dead_letters) == 40 - len(own) > 0
 
 
 def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,25 +173,17 @@ def test_number_of_dimensions_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
     step = worker.fold(*calls, *calls)
     assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 4
     assert len(worker.job.contacts.rows) == 3
-    beside = [
+    feedback = [
         make("feedback.invited", 50, subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(3)
     ]
-    assert worker.fold(*beside).dead_letters == [], "derived dimensions do not count"
+    assert worker.fold(*feedback).dead_letters == [], "derived dimensions do not count"
 
 
 def test_queues_of_an_agent_and_sectors_of_a_contact_are_limited() -> None:
-    worker, label = Worker(), "s" * 64
+    worker, where = Worker(), {"subject": AGENT, "site": "s" * 64, "service": "s" * 64}
     logins, pauses = (
         [
-            make(
-                "agent.state_changed",
-                n / 1000,
-                subject=AGENT,
-                change=change,
-                queue=f"{n:064}",
-                site=label,
-                service=label,
-            )
+            make("agent.state_changed", n / 1000, **where, change=change, queue=f"{n:064}")
             for n in range(MAX_DIMENSIONS_PER_ROW + 3)
         ]
         for change in ("logged_in", "paused")
@@ -234,5 +218,5 @@ def test_undone_step_restores_the_day_row() -> None:
     before = [*row.counts], [*(row.by_hour or ())]
     worker.fold(*answered_call(f"{CALL}9"))
     assert worker.job.days.rows[key].counts != before[0]
-    worker.roll_back()
+    roll_back(worker.job)
     assert (worker.job.days.rows[key].counts, worker.job.days.rows[key].by_hour) == before

@@ -10,7 +10,8 @@ from streams.core.contacts.contact import ContactState
 from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from tests.support.events import AGENT, CALL, PHONE, START_MS, answered_call, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, PAUSE_MS, PLACE, TIMES, Worker, numbers
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import PAUSE_MS, PLACE, TIMES, Worker, numbers
 
 
 def erasure(at: float = 0, subject: str = CALL) -> Event:

@@ -5,7 +5,8 @@ from streams.core.figures.figure import PROGRESS_KEY
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
-from tests.unit.agents.worker import DAY_MS, PLACE, TOPIC, Worker, record
+from tests.support.simulated_workers import DAY_MS
+from tests.unit.agents.worker import PLACE, TOPIC, Worker, record
 
 
 def test_figures_are_as_of_the_read_events_while_the_worker_catches_up() -> None:
@@ -28,11 +29,11 @@ def test_no_call_is_ended_while_its_source_reads_its_history() -> None:
     worker.fold(*answered_call()[:2])  # yesterday's events, read now
     worker.job.fold(TOPIC, [record(event) for event in answered_call(other, queue="apa")[:2]], worker.step())
     worker.commit()
-    told_until = START_MS + 5_000
-    assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+    history_until = START_MS + 5_000
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == history_until
     for _ in range(3):
         worker.tick(1_500)
-        assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+        assert worker.job.progress.rows[PROGRESS_KEY].step_at == history_until
         assert worker.total() == {"offered": 1, "waiting": 1}
         assert worker.total(PLACE._replace(queue="apa")) == {"offered": 1, "left_forgotten": 1}
     worker.fold(*answered_call()[2:])

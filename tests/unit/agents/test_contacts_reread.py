@@ -1,16 +1,15 @@
 """Reading a source a second time changes no figure of the contacts agent, at any later time."""
 
-import pytest
-
 from models import topics
 from models.events import Event
 from models.topics import Channel
 from streams.agents.codecs import PROGRESS
 from streams.core.figures.figure import PROGRESS_KEY, Progress
-from streams.core.figures.recompute_diff import Sums, compare, sum_by_day
+from streams.core.figures.recompute_diff import compare
 from streams.engine.partition_task import MAX_ROW_BYTES
-from tests.support.events import AGENT, CALL, START_MS, answered_call, make
-from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
+from tests.support.events import AGENT, CALL, IN_QUEUE, START_MS, answered_call, make
+from tests.support.simulated_workers import DAY_MS, HOUR_MS
+from tests.unit.agents.worker import Worker, record
 
 LOG_DAYS = 40
 LOG = [
@@ -23,13 +22,6 @@ LOG = [
 REREAD_HEADER = [(topics.REREAD_HEADER, b"1")]
 
 
-def sums(worker: Worker) -> Sums:
-    """Return totals and days, with the buckets added to their days."""
-    found: Sums = {}
-    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), TIMES.zone, found)
-    return found
-
-
 def read(worker: Worker, events: list[Event]) -> list[str]:
     reasons = [letter.reason for letter in worker.fold(*events).dead_letters]
     worker.commit()
@@ -39,20 +31,6 @@ def read(worker: Worker, events: list[Event]) -> list[str]:
 def pass_hours(worker: Worker, hours: int) -> None:
     for _ in range(hours):
         worker.tick(HOUR_MS)
-
-
-@pytest.mark.parametrize("days_after", [0, 10, 20, 36, 400])
-def test_old_log_read_again_counts_once(days_after: int) -> None:
-    worker = Worker()
-    worker.now = START_MS + (LOG_DAYS + days_after) * DAY_MS
-    assert read(worker, LOG) == []
-    counted = sums(worker)
-    pass_hours(worker, 3)  # rows of contacts closed more than 35 days ago are deleted
-    assert abs(len(worker.job.contacts.rows) - max(0, 35 - days_after)) <= 1
-    for _ in range(2):
-        assert {*read(worker, LOG)} == {"told_again"}
-        assert compare(sums(worker), counted) == []
-        pass_hours(worker, 3)
 
 
 def test_older_history_counts_while_no_row_of_its_source_was_deleted() -> None:
@@ -69,10 +47,10 @@ def test_old_event_of_a_deleted_and_recreated_contact_is_rejected() -> None:
     read(worker, call)
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
-    read(worker, [make("call.queued", 49 * 86_400, queue="mdph", site="siege", service="autonomie", visit=2)])
-    counted = sums(worker)
+    read(worker, [make("call.queued", 49 * 86_400, **IN_QUEUE, visit=2)])
+    counted = worker.sums()
     assert {*read(worker, call)} == {"told_again"}
-    assert compare(sums(worker), counted) == []
+    assert compare(worker.sums(), counted) == []
 
 
 def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> None:
@@ -82,9 +60,9 @@ def test_opinion_after_the_deletion_of_its_call_does_not_recreate_the_call() -> 
     pass_hours(worker, 3)
     during = make("feedback.given", 10, survey="enquete", scale="csat_1_5", score=4)
     assert read(worker, [during]) == []
-    counted = sums(worker)
+    counted = worker.sums()
     assert read(worker, call) == ["told_again"] * 4
-    assert compare(sums(worker), counted) == []
+    assert compare(worker.sums(), counted) == []
 
 
 def letter(kind: str, at: float, **data: object) -> Event:
@@ -99,7 +77,7 @@ def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accep
     worker.now = START_MS + 50 * DAY_MS
     pass_hours(worker, 3)
     assert not worker.job.contacts.rows
-    counted = sums(worker)
+    counted = worker.sums()
 
     def read_again(*events: Event) -> list[str]:
         step = worker.step()
@@ -109,7 +87,7 @@ def test_letter_counts_once_when_its_source_is_reread_and_a_late_letter_is_accep
         return [letter.reason for letter in step.dead_letters]
 
     assert read_again(*letters) == ["told_again"] * 2
-    assert compare(sums(worker), counted) == []
+    assert compare(worker.sums(), counted) == []
     late = make("letter.arrived", 3_600, subject="letter:maarch/siege:2", channel="mail")
     assert read(worker, [late]) == []  # published for the first time after weeks, as happens with letters
     assert read_again(late) == []

@@ -14,9 +14,9 @@ from streams.agents.codecs import PROGRESS
 from streams.cli.recompute import _settling_seconds
 from streams.core.figures.figure import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
-from streams.core.figures.recompute_diff import Sums, compare, find_changed_verdicts, sum_by_day
+from streams.core.figures.recompute_diff import compare, find_changed_verdicts
 from streams.recovery.recompute import PartitionRecount, _Log
-from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
+from tests.support.events import AGENT, CALL, IN_QUEUE, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
@@ -24,85 +24,74 @@ PARIS = ZoneInfo("Europe/Paris")
 LONGER = policies(FILE.replace("target = 60", "target = 600"))
 MAIL = SOURCES[Channel.MAIL].name
 QUEUE = Dimensions("call", "siege", "autonomie", "mdph")
-WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
-def late() -> list[Event]:
-    return answered_call(CALL, wait=90, handle=30, **WHERE)
+def late_call() -> list[Event]:
+    return answered_call(CALL, wait=90, handle=30, **IN_QUEUE)
 
 
-def again(its: Policies, now: int, *events: Event) -> PartitionRecount:
-    counted = PartitionRecount(0, 1, now, TIMES, lambda: its)
+def recount(policies_: Policies, now: int, *events: Event) -> PartitionRecount:
+    counted = PartitionRecount(0, 1, now, TIMES, lambda: policies_)
     counted.fold(TOPIC, [record(event, timestamp=START_MS + 1000) for event in events])
     return counted
 
 
-def known(worker: Worker) -> Sums:
-    found: Sums = {}
-    sum_by_day(worker.job.figures.rows.items(), worker.job.days.rows.items(), PARIS, found)
-    return found
-
-
 def test_results_of_other_targets_are_reported_with_their_days() -> None:
     worker = Worker()
-    worker.at(150, *late())
+    worker.at(150, *late_call())
     row = worker.job.contacts.rows[CALL.encode()]
-    same, other = (again(its, worker.now, *late()) for its in (worker.policies, LONGER))
+    same, other = (recount(policies_, worker.now, *late_call()) for policies_ in (worker.policies, LONGER))
     sums = [counted.count() for counted in (same, other)]
-    assert compare(known(worker), *sums[0]) == []
+    assert compare(worker.sums(), *sums[0]) == []
     assert find_changed_verdicts(row, same.contacts[CALL.encode()], PARIS) is None
-    judged = find_changed_verdicts(row, other.contacts[CALL.encode()], PARIS)
-    assert judged == (frozenset({START.date()}), START_MS + 95_000)
-    found = compare(known(worker), *sums[1])
+    changed = find_changed_verdicts(row, other.contacts[CALL.encode()], PARIS)
+    assert changed == (frozenset({START.date()}), START_MS + 95_000)
+    found = compare(worker.sums(), *sums[1])
     assert all(difference.is_of_sla for difference in found)
     assert {
         (difference.day, difference.name, difference.known, difference.again) for difference in found if difference.day
-    } == {
-        (START.date(), "met", 0, 1),
-        (START.date(), "late", 1, 0),
-        (START.date(), "breached", 1, 0),
-    }
+    } == {(START.date(), "met", 0, 1), (START.date(), "late", 1, 0), (START.date(), "breached", 1, 0)}
 
 
 def test_added_and_removed_targets_count_as_other_targets() -> None:
     worker = Worker(Policies())
-    worker.at(150, *late())
+    worker.at(150, *late_call())
     row = worker.job.contacts.rows[CALL.encode()]
-    since = again(LONGER, worker.now, *late()).contacts[CALL.encode()]
+    since = recount(LONGER, worker.now, *late_call()).contacts[CALL.encode()]
     assert find_changed_verdicts(row, since, PARIS) is not None
     assert find_changed_verdicts(since, row, PARIS) is not None
     assert find_changed_verdicts(row, row, PARIS) is None
 
 
-def test_wrong_row_is_not_taken_for_other_targets() -> None:
+def test_row_with_missing_events_is_no_row_with_other_targets() -> None:
     worker = Worker()
-    worker.at(150, *late())
-    lost = Worker()
-    lost.at(150, *late()[:1])  # an event that was never counted
-    rows = [side.job.contacts.rows[CALL.encode()] for side in (lost, worker)]
-    for its in (worker.policies, LONGER):
-        truth = again(its, worker.now, *late()).contacts[CALL.encode()]
-        assert find_changed_verdicts(rows[0], truth, PARIS) is None
+    worker.at(150, *late_call())
+    incomplete = Worker()
+    incomplete.at(150, *late_call()[:1])  # an event that was never counted
+    rows = [side.job.contacts.rows[CALL.encode()] for side in (incomplete, worker)]
+    for policies_ in (worker.policies, LONGER):
+        recounted = recount(policies_, worker.now, *late_call()).contacts[CALL.encode()]
+        assert find_changed_verdicts(rows[0], recounted, PARIS) is None
     wrong = rows[1].__copy__()
     wrong.clocks = (rows[1].clocks[0].__copy__(),)
     wrong.clocks[0].ended_at = START_MS + 30_000  # as if it were in time
-    truth = again(worker.policies, worker.now, *late()).contacts[CALL.encode()]
-    assert find_changed_verdicts(wrong, truth, PARIS) is None
+    recounted = recount(worker.policies, worker.now, *late_call()).contacts[CALL.encode()]
+    assert find_changed_verdicts(wrong, recounted, PARIS) is None
 
 
 def test_satisfaction_result_counts_on_the_day_of_the_answer() -> None:
     given = make("feedback.given", 3 * 86_400, subject=CALL, survey="enquete", scale="csat_1_5", score=5, site="siege")
     worker = Worker()
-    worker.at(150, *late())
+    worker.at(150, *late_call())
     worker.at(150 + 3 * 86_400, given)
     row = worker.job.contacts.rows[CALL.encode()]
-    truth = again(LONGER, worker.now, *late(), given).contacts[CALL.encode()]
-    judged = find_changed_verdicts(row, truth, PARIS)
-    assert judged is not None
-    assert judged.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
+    recounted = recount(LONGER, worker.now, *late_call(), given).contacts[CALL.encode()]
+    changed = find_changed_verdicts(row, recounted, PARIS)
+    assert changed is not None
+    assert changed.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
 
 
-AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **WHERE)
+AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **IN_QUEUE)
 
 
 def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
@@ -110,47 +99,47 @@ def test_agents_of_a_read_log_are_logged_out_in_the_recount() -> None:
     worker.at(late)
     worker.until(late + 40)
     worker.at(late + 41, AGENT_HERE)
-    counted = again(worker.policies, worker.now, AGENT_HERE).count()
+    counted = recount(worker.policies, worker.now, AGENT_HERE).count()
     differing = {
         (difference.name, difference.known, difference.again)
-        for difference in compare(known(worker), counted.again, counted.earlier)
+        for difference in compare(worker.sums(), counted.again, counted.earlier)
     }
     assert differing == {("agents_available", 1, 0)}
-    assert compare(known(worker), *counted) == [], "only the time differs"
+    assert compare(worker.sums(), *counted) == [], "only the time differs"
     worker.until(late + 41 + _settling_seconds(TIMES))
-    counted = again(worker.policies, worker.now, AGENT_HERE).count()
-    assert compare(known(worker), counted.again, counted.earlier) == []
+    counted = recount(worker.policies, worker.now, AGENT_HERE).count()
+    assert compare(worker.sums(), counted.again, counted.earlier) == []
 
 
 def test_agent_with_an_expired_time_to_live_is_logged_out_in_the_recount() -> None:
-    for seconds, gone in ((-10, False), (100, True)):
+    for seconds, is_expired in ((-10, False), (100, True)):
         as_of = START_MS + TIMES.agent_time_to_live + seconds * 1000
-        counted = again(Policies(), as_of, AGENT_HERE).count()
+        counted = recount(Policies(), as_of, AGENT_HERE).count()
         available = {name: numbers[None, QUEUE].stocks for name, numbers in counted._asdict().items()}
-        assert (available["again"] == [0] * len(available["again"])) is gone
+        assert (available["again"] == [0] * len(available["again"])) is is_expired
         assert any(available["earlier"])
 
 
 def test_call_not_yet_ended_by_a_new_worker_is_no_difference() -> None:
-    waiting = make("call.queued", 0, subject=CALL, **WHERE)
+    waiting = make("call.queued", 0, subject=CALL, **IN_QUEUE)
     worker = Worker(Policies())
     worker.now = START_MS + 86_400_000
     worker.at(86_400, waiting)
     worker.at(86_410)
-    counted = again(worker.policies, worker.now, waiting).count()
+    counted = recount(worker.policies, worker.now, waiting).count()
     differing = {
         (difference.name, difference.known, difference.again)
-        for difference in compare(known(worker), counted.again, counted.earlier)
+        for difference in compare(worker.sums(), counted.again, counted.earlier)
     }
     assert differing == {("waiting", 1, 0), ("left_forgotten", 0, 1)}
-    assert compare(known(worker), *counted) == []
+    assert compare(worker.sums(), *counted) == []
     worker.until(86_450)
-    assert compare(known(worker), counted.again, counted.earlier) == []
+    assert compare(worker.sums(), counted.again, counted.earlier) == []
 
 
 def test_counts_added_by_a_release_are_recorded_with_their_time() -> None:
     worker = Worker(Policies())
-    worker.at(150, *late())
+    worker.at(150, *late_call())
     for key, value in worker.written.items():
         if key.startswith(b'["total","call"'):
             figure = decode_figure(value or b"")
@@ -167,21 +156,21 @@ def test_counts_added_by_a_release_are_recorded_with_their_time() -> None:
         added = worker.job.progress.rows[PROGRESS_KEY].added
         assert added == {"call": [(len(QUEUE_SCHEMA.counts) - 3, START_MS + 200_000)]}
     new = Worker(Policies())
-    new.at(150, *late())
+    new.at(150, *late_call())
     assert new.job.progress.rows[PROGRESS_KEY].added == {}
 
 
-class Partitions:
+class FakeConsumer:
     """A fake Kafka consumer of partition 0: topic → first available offset, times of the records."""
 
     def __init__(self, **topics: tuple[int, list[int]]) -> None:
         self._topics, self._positions = topics, dict[TopicPartition, int]()
 
-    def assign(self, places: list[TopicPartition]) -> None:
-        self._positions = dict.fromkeys(places, 0)
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self._positions = dict.fromkeys(partitions, 0)
 
-    def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return {place: self._topics[place.topic][0] for place in places}
+    def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self._topics[place.topic][0] for place in partitions}
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         self._positions[place] = offset
@@ -206,11 +195,11 @@ def test_start_of_the_events_in_kafka_is_known_for_full_and_empty_topics() -> No
         "cut": ((7, [2_000, 3_000]), (0, [1_000]), 1_000, 2_000),
     }
     for mail, call, begins_at, cut_at in cases.values():
-        log = _Log(Partitions(**{MAIL: mail, TOPIC: call}), 0, kept_ms)
+        log = _Log(FakeConsumer(**{MAIL: mail, TOPIC: call}), 0, kept_ms)
         assert len(list(log.read({MAIL: mail[0] + len(mail[1]), TOPIC: 1}))) == 2
         assert (log.begins_at, log.cut_at) == (begins_at, cut_at)
     for left in ([begun_at], []):  # letters arrived long ago, and their events expired
-        log = _Log(Partitions(**{MAIL: (7, []), TOPIC: (0, left)}), 0, kept_ms)
+        log = _Log(FakeConsumer(**{MAIL: (7, []), TOPIC: (0, left)}), 0, kept_ms)
         list(log.read({MAIL: 7, TOPIC: len(left)}))
         assert log.begins_at == sum(left)
         assert log.cut_at + kept_ms >= begun_at

@@ -1,6 +1,6 @@
 """Timeline agent without Kafka: entries go to the store, invalid records to the dead letters."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -8,20 +8,17 @@ import pytest
 
 from models import topics
 from models.reasons import Reason
-from models.timestamps import milliseconds
 from streams.agents import citizens
 from streams.agents.timeline import make_job
 from streams.core.citizens.citizen_figures import TOTAL_PERIOD, CitizenFigureKey
 from streams.core.contacts import contact
 from streams.core.contacts.contact import ERASED
 from streams.core.sla import open_targets
-from streams.core.sla.open_targets import SlaTargetsEntry
 from streams.core.timeline import entries as timeline
-from streams.core.timeline.entries import Entry
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
 from streams.engine.partition_start import UnrecoverableStateError
 from streams.timeline import positions
-from tests.support.citizens import named
+from tests.support.citizens import FakeTimeline, named
 from tests.support.events import CASE, START_MS, answered_call, make
 
 
@@ -35,48 +32,11 @@ class Record(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class Store:
-    """A fake store that records its calls."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[Entry]] = []
-        self.places: list[tuple[int, int] | None] = []
-        self.promised: list[SlaTargetsEntry] = []
-        self.tidied: list[int] = []
-        self.carried: list[int] = []
-        self.erased: dict[str, int] = {}
-
-    def write(
-        self, entries: Sequence[Entry], promised: Sequence[SlaTargetsEntry], place: tuple[int, int] | None = None
-    ) -> None:
-        self.places.append(place)
-        self.batches.append(list(entries))
-        for entry in entries:
-            if entry.type == ERASED:
-                self.erased.setdefault(entry.contact, milliseconds(entry.happened_at))
-        self.promised += promised
-
-    def find_missing(self, partition: int, committed: int) -> int | None:
-        return positions.find_missing(dict(filter(None, self.places)), partition, committed)
-
-    def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
-        return {contact_id: at for contact_id, at in self.erased.items() if contacts is None or contact_id in contacts}
-
-    def find_owners(self, names: Collection[str]) -> set[str]:
-        return {entry.citizen for batch in self.batches for entry in batch} & {*names}
-
-    def checkpoint(self, now: int) -> None:
-        self.carried.append(now)
-
-    def expire(self, now: int) -> None:
-        self.tidied.append(now)
-
-
 def test_batch_is_written_in_one_call_and_invalid_entries_are_rejected() -> None:
     event = answered_call()[0]
     key, value = timeline.record(event, contact.fold(None, event))
     records = [Record(0, 0, key, value), Record(1, 0, key, b"{}"), Record(2, 0, key, None), Record(3, 0, key, value)]
-    store = Store()
+    store = FakeTimeline()
     step = Step(0, 0, [])
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert [[entry.id for entry in batch] for batch in store.batches] == [[event.id, event.id]]
@@ -88,20 +48,20 @@ def test_batch_is_written_in_one_call_and_invalid_entries_are_rejected() -> None
 
 def test_open_targets_are_written_and_are_no_entries() -> None:
     _, queued, *_ = answered_call()
-    promised = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
-    broken = promised[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
-    store, step = Store(), Step(0, 0, [])
-    records = [Record(0, 0, *promised), Record(1, 0, promised[0], broken)]
+    targets = open_targets.record(contact.fold(None, queued), queued.subject, START_MS)
+    broken = targets[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
+    store, step = FakeTimeline(), Step(0, 0, [])
+    records = [Record(0, 0, *targets), Record(1, 0, targets[0], broken)]
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
     assert store.batches == [[]]
-    assert [(item.contact, item.promises) for item in store.promised] == [(queued.subject, ())]
+    assert [(item.contact, item.promises) for item in store.sla_targets] == [(queued.subject, ())]
     assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [(1, Reason.INVALID_FIELD.value)]
 
 
 def test_replayed_dead_letter_of_an_erased_contact_does_not_count() -> None:
     _, queued, *_ = answered_call()
     record = Record(0, START_MS + 1, *timeline.record(queued, contact.fold(None, queued)))
-    store = Store()
+    store = FakeTimeline()
     store.erased[queued.subject] = START_MS
     job = make_job("accueil", store).open(0)
     job.fold(topics.TIMELINE.name, [record], Step(0, START_MS, []))
@@ -119,12 +79,12 @@ def test_entries_before_an_erasure_count_in_any_batch_and_after_a_crash(cuts: tu
         event = make(kind, offset, **name, **({"channel": "mail"} if kind == ERASED else {"identities": CASE}))
         row = contact.fold(row, event)
         records.append(Record(offset, START_MS + 9000 + offset // 2, *timeline.record(event, row)))
-    job = make_job("accueil", Store()).open(0)
+    job = make_job("accueil", FakeTimeline()).open(0)
     for start, end in pairwise((0, *cuts)):
-        for well in (False, True) if crash else (True,):
+        for is_committed in (False, True) if crash else (True,):
             job.fold(topics.TIMELINE.name, records[start:end], Step(0, START_MS + 10_000, []))
             for table in job.tables:
-                if not well:
+                if not is_committed:
                     table.roll_back()
                 table.commit()
     _, figures, _ = job.tables
@@ -133,21 +93,21 @@ def test_entries_before_an_erasure_count_in_any_batch_and_after_a_crash(cuts: tu
 
 
 def test_empty_batch_is_not_written() -> None:
-    store = Store()
+    store = FakeTimeline()
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, [], Step(0, 0, []))
     assert store.batches == []
 
 
 def test_only_the_first_partition_expires_entries() -> None:
-    store = Store()
+    store = FakeTimeline()
     for partition in range(4):
         make_job("accueil", store).open(partition).tick(Step(partition, 7, []))
-    assert store.tidied == [7]
+    assert store.expirations == [7]
 
 
 def test_sweep_is_repeated_after_an_undone_tick() -> None:
     event = make("letter.arrived", 0, subject="mail:s:1", identities=CASE)
-    store = Store()
+    store = FakeTimeline()
     job = make_job("accueil", store).open(0)
     job.fold(
         topics.TIMELINE.name, [Record(0, 0, *timeline.record(event, contact.fold(None, event)))], Step(0, START_MS, [])
@@ -158,16 +118,14 @@ def test_sweep_is_repeated_after_an_undone_tick() -> None:
     store.erased = {"mail:s:1": START_MS}
     job.tick(Step(0, START_MS + 1, []))
     assert not rows.rows
-    rows.roll_back()
-    job.undo()
-    rows.commit()
+    roll_back(job)
     job.tick(Step(0, START_MS + 2, []))
     assert not rows.rows
 
 
 def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 2)
-    store = Store()
+    store = FakeTimeline()
     job = make_job("accueil", store).open(0)
     letters = [make("letter.arrived", 0, subject=f"mail:s:{n}") for n in range(5)]
     records = [Record(0, 0, *timeline.record(letter, contact.fold(None, letter))) for letter in letters]
@@ -175,40 +133,38 @@ def test_undone_step_does_not_restart_the_sweep(monkeypatch: pytest.MonkeyPatch)
     store.erased = {letter.subject: START_MS for letter in letters}
     rows, left = job.tables[0], []
 
-    def end(*, well: bool) -> None:
-        if not well:
-            for table in job.tables:
-                table.roll_back()
-            job.undo()
+    def end_step(*, is_committed: bool) -> None:
+        if not is_committed:
+            roll_back(job)
         for table in job.tables:
             table.commit()
         left.append(len(rows.rows))
 
-    end(well=True)
-    for well in (True, False, True):
+    end_step(is_committed=True)
+    for is_committed in (True, False, True):
         job.tick(Step(0, START_MS + 1, []))
-        end(well=well)
+        end_step(is_committed=is_committed)
     job.fold(topics.TIMELINE.name, records[:1], Step(0, START_MS + 1, []))
-    end(well=False)
+    end_step(is_committed=False)
     job.tick(Step(0, START_MS + 1, []))
-    end(well=False)
+    end_step(is_committed=False)
     job.tick(Step(0, START_MS + 1, []))
-    end(well=True)
+    end_step(is_committed=True)
     assert left == [5, 3, 3, 1, 1, 1, 0]
 
 
 def test_store_that_lacks_committed_entries_is_detected() -> None:
-    store, topic = Store(), topics.TIMELINE.name
-    part = make_job("accueil", store).open(0)
-    part.check_positions({})  # no offset was ever committed
+    store, topic = FakeTimeline(), topics.TIMELINE.name
+    writer = make_job("accueil", store).open(0)
+    writer.check_positions({})  # no offset was ever committed
     with pytest.raises(UnrecoverableStateError, match=r"lacks entries of citizen.timeline.v1: 0 to 7"):
-        part.check_positions({topic: 7})
-    part.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # only transaction markers
-    part.check_positions({topic: 7})
-    bad = Record(0, 0, b"phone:a", b"no entry")
-    part.reject_record(topic, bad, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
-    part.check_positions({topic: 8})
-    part.check_positions({topic: 5})  # a crash before the offsets were committed
+        writer.check_positions({topic: 7})
+    writer.fold(topic, [], Step(0, START_MS, [], taken={topic: 7}))  # only transaction markers
+    writer.check_positions({topic: 7})
+    invalid = Record(0, 0, b"phone:a", b"no entry")
+    writer.reject_record(topic, invalid, ValueError(), Step(0, START_MS, [], taken={topic: 8}))
+    writer.check_positions({topic: 8})
+    writer.check_positions({topic: 5})  # a crash before the offsets were committed
     with pytest.raises(UnrecoverableStateError, match=r": 8 to 9"):
-        part.check_positions({topic: 9})
+        writer.check_positions({topic: 9})
     assert positions.find_missing({positions.EARLIER_RELEASE: 0}, 0, 9) is None

@@ -8,27 +8,21 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from models.policies import Policies
-from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.queue_stay import TimesToLive
-from streams.core.contacts.row_expiry import RowRetention
+from streams.agents.contacts import ContactJob
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
+from streams.core.figures.recompute_diff import Sums, sum_by_day
 from streams.core.sla import open_targets
 from streams.core.sla.open_targets import SLA_TARGETS_TYPE, SlaTargetsEntry
 from streams.core.timeline.entries import Entry, decode
-from streams.engine.job import Step
+from streams.engine.job import Step, roll_back
+from tests.support import simulated_workers
 from tests.support.events import START_MS
+from tests.support.simulated_workers import DAY_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 PAUSE_MS = 20_000
 """A long interval between ticks that does not count as a gap."""
-TIMES = WorkerTimings(
-    time_to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
-    keep=RowRetention(closed=35 * DAY_MS, touched=HOUR_MS),
-    agent_time_to_live=3 * DAY_MS,
-    keep_buckets=8 * DAY_MS,
-)
+TIMES = simulated_workers.TIMES._replace(keep_buckets=8 * DAY_MS)
 TOPIC = topics.SOURCES[topics.Channel.CALL].name
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 
@@ -47,7 +41,7 @@ class Worker:
         """Committed SLA events."""
         self.entries: list[Entry] = []
         """Committed timeline entries."""
-        self.promised: list[SlaTargetsEntry] = []
+        self.sent_targets: list[SlaTargetsEntry] = []
         """Committed records of open SLA targets."""
 
     def _open(self) -> ContactJob:
@@ -83,7 +77,7 @@ class Worker:
         if commit:
             self.commit(step)
         else:
-            self.roll_back()
+            roll_back(self.job)
         return [json.loads(value or b"")["type"] for _, value in step.outputs[topics.SLA.name]]
 
     def until(self, seconds: float) -> list[str]:
@@ -107,16 +101,9 @@ class Worker:
             for _, value in step.outputs[topics.TIMELINE.name]:
                 entry = decode(value or b"")
                 if entry.type == SLA_TARGETS_TYPE:
-                    self.promised.append(open_targets.decode(value or b""))
+                    self.sent_targets.append(open_targets.decode(value or b""))
                 else:
                     self.entries.append(entry)
-
-    def roll_back(self) -> None:
-        for table in self.job.tables:
-            table.roll_back()
-        self.job.undo()
-        for table in self.job.tables:
-            table.commit()
 
     def kill(self) -> None:
         """Discard the state in memory, and restore the committed state."""
@@ -125,6 +112,12 @@ class Worker:
             loads = [table.load for table in self.job.tables if table.topic == self._topics[key]]
             assert any(load(key, value) for load in loads)
         self.job.restore()
+
+    def sums(self) -> Sums:
+        """Return totals and days, with the buckets added to their days."""
+        found: Sums = {}
+        sum_by_day(self.job.figures.rows.items(), self.job.days.rows.items(), TIMES.zone, found)
+        return found
 
     def total(self, dimensions: Dimensions = PLACE) -> dict[str, int]:
         """Return the non-zero numbers of the total row."""

@@ -8,8 +8,8 @@ import pytest
 
 from models import topics
 from streams.agents.contacts import ContactJob, WorkerTimings
-from streams.core.contacts.queue_stay import TimesToLive
 from streams.core.contacts.row_expiry import RowRetention
+from streams.core.contacts.stay_outcome import TimesToLive
 from streams.engine.job import Step
 from tests.bench.calls import TOPIC, Calls, Ledger
 from tests.bench.records import Stored

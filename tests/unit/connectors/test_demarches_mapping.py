@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from connectors.demarches.config import DemarchesConfig
 from connectors.demarches.dossier_facts import split
-from connectors.demarches.mapping import DECIDED, IGNORED, SUBMITTED, TAKEN_UP, DossierMapping
+from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Reject
-from models.codec import decode, encode
 from models.identities import PseudonymKey
 from models.reasons import Reason
+from tests.support.mapping_properties import json_values, outcomes_of
 
 NUMBER = 48210
 AT = "2026-03-16T09:00:00+01:00"
@@ -36,49 +36,30 @@ NODE: dict[str, Any] = {
     "messages": [{"id": "b", "createdAt": AT, "discardedAt": None, "correction": {"dateResolution": AT}}],
 }
 DELETED = {"number": 7, "dateSupression": AT}
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text()
-    | st.sampled_from([AT, PERSONAL]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=6,
-)
+JSON = json_values(AT, PERSONAL)
 
 
 def map_node(node: Any) -> list[Any]:
     """Return the events of an entry, and the reasons of rejected facts."""
-    outcomes = []
-    for dated in split(NUMBER, json.loads(json.dumps(node)), READ_AT):
-        outcome = MAPPING.map(dated.fact)
-        if isinstance(outcome, Reject):
-            assert PERSONAL not in outcome.detail
-            outcomes.append(outcome.reason)
-        else:
-            assert [decode(encode(event)) for event in outcome] == list(outcome)
-            outcomes += outcome
-    return outcomes
+    facts = split(NUMBER, json.loads(json.dumps(node)), READ_AT)
+    return outcomes_of(MAPPING.map, (dated.fact for dated in facts), PERSONAL)
 
 
-def paths(value: Any, parent: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths_in(value: Any, parent: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(*parent, key) for key, _ in inner] + [path for key, item in inner for path in paths(item, (*parent, key))]
-
-
-def test_complete_dossier_gives_all_events() -> None:
-    types = [event.type for event in map_node(NODE)]
-    assert types == ["form.submitted", "form.correction_requested", "form.corrected"]
-    assert [event.type for event in map_node(DELETED)] == ["personal_data.erased"]
+    return [(*parent, key) for key, _ in inner] + [
+        path for key, item in inner for path in paths_in(item, (*parent, key))
+    ]
 
 
 @given(st.sampled_from([NODE, DELETED]), st.data())
-def test_any_single_value_is_mapped_without_error(whole: dict[str, Any], data: st.DataObject) -> None:
-    node = deepcopy(whole)
-    *above, last = data.draw(st.sampled_from(paths(node)))
+def test_dossier_with_any_value_in_one_field_is_mapped_without_error(
+    valid: dict[str, Any], data: st.DataObject
+) -> None:
+    node = deepcopy(valid)
+    *parent_keys, last = data.draw(st.sampled_from(paths_in(node)))
     parent: Any = node
-    for key in above:
+    for key in parent_keys:
         parent = parent[key]
     parent[last] = data.draw(JSON)
     map_node(node)
@@ -97,15 +78,6 @@ def test_any_bytes_are_rejected_without_error(record: bytes) -> None:
 @pytest.mark.parametrize("node", [None, {}, [], "x", {"number": 7}, {"traitements": None, "messages": []}])
 def test_malformed_entry_is_rejected(node: Any) -> None:
     assert map_node(node) == [Reason.UNREADABLE_LINE]
-
-
-@pytest.mark.parametrize("event", sorted({SUBMITTED, *TAKEN_UP, *DECIDED, *IGNORED}))
-def test_every_documented_step_is_known(event: str) -> None:
-    """Steps of the published `app/models/traitement.rb`."""
-    step = {"id": "a", "event": event, "dateTraitement": AT}
-    outcomes = map_node(NODE | {"traitements": [step], "messages": []})
-    assert len(outcomes) == (event not in IGNORED)
-    assert not any(isinstance(outcome, Reason) for outcome in outcomes)
 
 
 def test_open_and_withdrawn_correction_requests() -> None:

@@ -26,7 +26,7 @@ ONE_MESSAGE = {
     r"EXAMINE .*": opened(2),
     r"UID SEARCH .*": "* SEARCH 1\r\n",
     r"UID FETCH 1 .*BODY.*": fetched(1),
-    r"UID FETCH 1 .*": fetched(1, bare=True),
+    r"UID FETCH 1 .*": fetched(1, headers=False),
 }
 """Each folder has one message."""
 
@@ -84,7 +84,7 @@ def test_server_may_need_a_second_for_each_message(server: ScriptedServer) -> No
     server.answers = {"EXAMINE .*": opened(301), "UID SEARCH .*": search, "UID FETCH .*": "".join(map(fetched, uids))}
     with closing(MailboxReader(server.config(), {}, str)) as reader:
         read(reader)
-    (command,) = (heard for heard in server.heard if heard.startswith("UID FETCH"))
+    (command,) = (sent for sent in server.commands if sent.startswith("UID FETCH"))
     assert len(command.split()[2].split(",")) * 1.0 < STUCK_SECONDS
 
 
@@ -99,14 +99,14 @@ def test_idle_is_renewed_before_the_server_may_log_out(server: ScriptedServer, m
     with closing(MailboxReader(server.config(poll_seconds=LONGEST_POLL_SECONDS), {}, str)) as reader:
         for _ in range(3):
             assert read(reader) == ([], "")
-        assert server.heard[-1] == "IDLE"
+        assert server.commands[-1] == "IDLE"
         ahead = LONGEST_IDLE_SECONDS - 30.0
         assert read(reader) == ([], "")
-        assert "DONE" in server.heard
+        assert "DONE" in server.commands
 
 
 # -------------------------------------------------------------------------------------------------------------------- refusals
-UNREADABLE = {r"UID FETCH 7 .*BODY.*": "NO Server error", r"UID FETCH 7 .*": fetched(7, bare=True)}
+UNREADABLE = {r"UID FETCH 7 .*BODY.*": "NO Server error", r"UID FETCH 7 .*": fetched(7, headers=False)}
 """Message 7 exists, but the server cannot read it."""
 
 
@@ -127,7 +127,7 @@ def test_unreadable_message_does_not_block_other_folders(server: ScriptedServer)
         server.answers = folders(INBOX=8, Filed=1) | {
             "UID SEARCH UID 1:8": "* SEARCH 7 8\r\n",
             "UID FETCH 7,8 .*BODY.*": fetched(8),
-            "UID FETCH 7 .*": fetched(7, bare=True),
+            "UID FETCH 7 .*": fetched(7, headers=False),
         }
         assert read(reader) == ([("INBOX", False), ("INBOX", True)], "")
         assert reader.trouble == ""
@@ -141,8 +141,8 @@ def test_message_unreadable_for_long_is_skipped(server: ScriptedServer, monkeypa
         "EXAMINE .*": opened(9),
         "UID SEARCH .*": "* SEARCH 7 8\r\n",
         "UID FETCH .*BODY.*": "NO Server error",
-        "UID FETCH 7 .*": fetched(7, bare=True),
-        "UID FETCH 8 .*": fetched(8, bare=True),
+        "UID FETCH 7 .*": fetched(7, headers=False),
+        "UID FETCH 8 .*": fetched(8, headers=False),
     }
     with closing(MailboxReader(server.config(), {}, str)) as reader:
         for _ in range(3):

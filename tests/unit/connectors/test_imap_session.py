@@ -17,7 +17,7 @@ def test_unreadable_message_does_not_lose_the_others() -> None:
         r"UID FETCH 1,2,3,4 .*BODY.*": "NO Server error",
         r"UID FETCH 1,2 .*BODY.*": fetched(1) + fetched(2),
         r"UID FETCH 4 .*BODY.*": fetched(4),
-        r"UID FETCH 3 \(?INTERNALDATE\)?": fetched(3, bare=True),
+        r"UID FETCH 3 \(?INTERNALDATE\)?": fetched(3, headers=False),
     }
     with serving(answers) as server, closing(ImapSession(server.config())) as session:
         found = session.fetch("INBOX", [1, 2, 3, 4])
@@ -28,7 +28,7 @@ def test_unreadable_message_does_not_lose_the_others() -> None:
 def test_omitted_message_differs_from_deleted_message() -> None:
     answers = {
         r"UID FETCH 1,2,3 .*BODY.*": fetched(1) + "* 9 FETCH (UID 9 FLAGS (\\Seen))\r\n",
-        r"UID FETCH 2,3 \(?INTERNALDATE\)?": fetched(2, bare=True),
+        r"UID FETCH 2,3 \(?INTERNALDATE\)?": fetched(2, headers=False),
     }
     with serving(answers) as server, closing(ImapSession(server.config())) as session:
         found = session.fetch("INBOX", [1, 2, 3])

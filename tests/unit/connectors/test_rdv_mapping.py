@@ -15,7 +15,7 @@ import pytest
 
 from connectors.rdv.config import RdvConfig
 from connectors.rdv.mapping import RdvMapping
-from connectors.rdv.participation_facts import parse_time, split_listed, split_message, without_time
+from connectors.rdv.participation_facts import parse_time, split_listed, split_message
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.config import parse
 from connectors.sdk.reconcile import Reconciler
@@ -23,7 +23,7 @@ from models.codec import UnusableRecord
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
 from models.reasons import Reason
-from tests.support.rdv_harness import MIREILLE, ORGANISATION, book, options
+from tests.support.rdv_harness import MIREILLE, ORGANISATION, book, options, take_outbox
 
 BEGIN = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 START = BEGIN + timedelta(days=4)
@@ -70,18 +70,12 @@ def map_anew(directory: Path, facts: Iterable[bytes], **changes: Any) -> list[Ev
         return [event for fact in facts for event in mapping.map(fact, READ_AT)]
 
 
-def bodies(service: RdvService) -> list[bytes]:
-    taken = [*service.outbox]
-    service.outbox.clear()
-    return taken
-
-
-def pushed(service: RdvService) -> list[bytes]:
+def pushed_facts(service: RdvService) -> list[bytes]:
     """Return the facts of the webhooks in the outbox."""
-    return [fact for body in bodies(service) for fact in split_message(body)]
+    return [fact for body in take_outbox(service) for fact in split_message(body)]
 
 
-def listed(service: RdvService, as_of: datetime) -> list[bytes]:
+def api_facts(service: RdvService, as_of: datetime) -> list[bytes]:
     """Return the facts of the appointments listed by the API."""
     rdvs = service.page([ORGANISATION], BEGIN - timedelta(days=900), 1)["rdvs"]
     return [fact for rdv in rdvs for fact in split_listed(json.dumps(rdv).encode(), as_of)]
@@ -111,17 +105,11 @@ def test_time_formats_are_parsed(text: str) -> None:
     assert parse_time(text) == BEGIN
 
 
-@pytest.mark.parametrize("text", ["2026-03-16 09:00:00", "demain", "", "2026-03-16 09:00:00 +9"])
-def test_invalid_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"zone|format"):
-        parse_time(text)
-
-
 def test_booking_move_and_attendance_give_events(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, lieu=31)
     service.move(at(60), rdv, START + timedelta(days=1))
     service.attend(at(60 * 24 * 5 + 10), rdv)
-    events = map_anew(tmp_path, pushed(service))
+    events = map_anew(tmp_path, pushed_facts(service))
     assert dated_types(events) == [("booked", at(0)), ("moved", at(60)), ("attended", at(60 * 24 * 5 + 10))]
     booked, moved, attended = (event.model_dump(exclude_none=True) for event in events)
     assert booked["data"] == {"starts_at": START, "by": "citizen", "queue": "consultation"}
@@ -159,7 +147,7 @@ def test_actions_give_dated_events(
     service: RdvService, tmp_path: Path, act: Callable[..., None], expected: list[tuple[str, datetime]]
 ) -> None:
     act(service, book(service, at(0), START))
-    booked, *events = map_anew(tmp_path, pushed(service))
+    booked, *events = map_anew(tmp_path, pushed_facts(service))
     assert (booked.type, booked.time) == ("appointment.booked", at(0))
     parties = [f" by {data['by']}" if (data := event.model_dump()["data"]) else "" for event in events]
     named = [(kind + party, time) for (kind, time), party in zip(dated_types(events), parties, strict=True)]
@@ -171,7 +159,7 @@ def test_actions_give_dated_events(
 @pytest.mark.parametrize(("old", "kind"), [("notexcused", "missed"), ("waiting", "checked_in")])
 def test_old_status_names_are_known(service: RdvService, map_body: Map, old: str, kind: str) -> None:
     book(service, at(0), START)
-    created, _ = bodies(service)
+    created, _ = take_outbox(service)
     message = json.loads(created)
     people = [person | {"status": old} for person in message["data"]["participations"]]
     body = edit(created, participations=None, rdvs_users=people)
@@ -180,20 +168,14 @@ def test_old_status_names_are_known(service: RdvService, map_body: Map, old: str
 
 def test_unknown_status_is_rejected_and_not_recorded(service: RdvService, map_body: Map) -> None:
     rdv = book(service, at(0), START)
-    created, _ = bodies(service)
+    created, _ = take_outbox(service)
     people = [person | {"status": "reporte"} for person in json.loads(created)["data"]["participations"]]
     with pytest.raises(UnusableRecord) as refusal:
         map_body(edit(created, participations=people))
     assert refusal.value.reason is Reason.UNKNOWN_ENUM
     assert "reporte" not in refusal.value.detail
     service.attend(at(10), rdv)
-    assert [event.type for event in map_body(bodies(service)[0])] == ["appointment.booked", "appointment.attended"]
-
-
-def test_repeated_webhooks_give_no_events(service: RdvService, map_body: Map) -> None:
-    book(service, at(0), START)
-    created, updated = bodies(service)
-    assert [len(map_body(body)) for body in (created, updated, created, updated)] == [1, 0, 0, 0]
+    assert [event.type for event in map_body(take_outbox(service)[0])] == ["appointment.booked", "appointment.attended"]
 
 
 HISTORIES = [
@@ -211,7 +193,7 @@ def test_events_do_not_depend_on_the_order(
     service: RdvService, tmp_path: Path, number: int, act: Callable[[RdvService, int], None]
 ) -> None:
     act(service, book(service, at(0), START))
-    _, *facts = pushed(service)
+    _, *facts = pushed_facts(service)
     results = {
         frozenset((event.id, event.type) for event in map_anew(tmp_path, order)) for order in permutations(facts)
     }
@@ -221,8 +203,8 @@ def test_events_do_not_depend_on_the_order(
 def test_ids_from_webhooks_and_api_are_the_same(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
     service.cancel(at(60), rdv)
-    found = map_anew(tmp_path, listed(service, at(600)))
-    assert found == map_anew(tmp_path, pushed(service))
+    found = map_anew(tmp_path, api_facts(service, at(600)))
+    assert found == map_anew(tmp_path, pushed_facts(service))
     assert [event.time for event in found] == [at(0), at(60)]
 
 
@@ -233,7 +215,7 @@ def test_each_participation_of_a_collective_appointment_has_its_own_steps(servic
     service.cancel(at(10), rdv, citizen=501)
     service.attend(END, rdv, citizen=502)
     service.miss(END, rdv, citizen=503)
-    events = map_anew(tmp_path, pushed(service))
+    events = map_anew(tmp_path, pushed_facts(service))
     types: dict[str, list[str]] = {}
     for event in events:
         types.setdefault(event.identities.partition(" ")[0], []).append(event.type.partition(".")[2])
@@ -247,28 +229,34 @@ def test_each_participation_of_a_collective_appointment_has_its_own_steps(servic
 def test_joining_a_collective_appointment_is_a_booking_at_that_time(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START, collectif=True)
     service.join(at(600), rdv, Citizen(502, "Jean", "Modele"))
-    assert dated_types(map_anew(tmp_path, pushed(service))) == [("booked", at(0)), ("booked", at(600))]
+    assert dated_types(map_anew(tmp_path, pushed_facts(service))) == [
+        ("booked", at(0)),
+        ("booked", at(600)),
+    ]
 
 
 def test_erasure_of_an_unknown_appointment_opens_no_contact(service: RdvService, map_body: Map) -> None:
     service.erase(at(20), book(service, at(0), START))
-    *_, erasure = bodies(service)
+    *_, erasure = take_outbox(service)
     assert dated_types(map_body(erasure)) == [("erased", at(20))]
     assert map_body(erasure) == []
 
 
 def test_api_state_is_older_than_a_webhook_of_the_same_second(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
-    answer = listed(service, at(60))
+    answer = api_facts(service, at(60))
     service.cancel(at(60), rdv)
-    assert dated_types(map_anew(tmp_path, pushed(service) + answer)) == [("booked", at(0)), ("cancelled", at(60))]
+    assert dated_types(map_anew(tmp_path, pushed_facts(service) + answer)) == [
+        ("booked", at(0)),
+        ("cancelled", at(60)),
+    ]
 
 
 def test_cancellation_undone_by_an_older_response_follows_it(service: RdvService, tmp_path: Path) -> None:
     rdv = book(service, at(0), START)
-    wrong = listed(service, at(120))
+    wrong = api_facts(service, at(120))
     service.cancel(at(60), rdv)
-    assert dated_types(map_anew(tmp_path, pushed(service) + wrong + listed(service, at(180)))) == [
+    assert dated_types(map_anew(tmp_path, pushed_facts(service) + wrong + api_facts(service, at(180)))) == [
         ("booked", at(0)),
         ("cancelled", at(60)),
         ("booked", at(120)),
@@ -279,7 +267,7 @@ def test_cancellation_undone_by_an_older_response_follows_it(service: RdvService
 def test_child_has_pseudonyms_of_the_responsible_adult(service: RdvService, map_body: Map) -> None:
     child = Citizen(600, "Léo", "Exemple", responsible=MIREILLE)
     book(service, at(0), START, child)
-    (event,) = map_body(bodies(service)[0])
+    (event,) = map_body(take_outbox(service)[0])
     key = KEYS["pmi"]
     assert event.identities.split() == [
         key.pseudonym(IdentityKind.RDV_USER, "600"),
@@ -312,31 +300,24 @@ def test_routing_uses_the_most_specific_table(
     service: RdvService, tmp_path: Path, tables: dict[str, Any], routing: tuple[str, ...]
 ) -> None:
     book(service, at(0), START, lieu=31)
-    (event,) = map_anew(tmp_path, pushed(service), **{"organisations": {}, "motifs": {}} | tables)
+    (event,) = map_anew(tmp_path, pushed_facts(service), **{"organisations": {}, "motifs": {}} | tables)
     queue = event.model_dump()["data"]["queue"]
     assert (event.site, event.service, queue, event.sector) == routing
 
 
 def test_webhook_of_an_older_version_is_mapped(service: RdvService, map_body: Map) -> None:
     book(service, at(0), START, by="User")
-    created, updated = bodies(service)
-    old = {
-        "created_at": None,
-        "created_by_type": None,
-        "ends_at": None,
-        "duration_in_min": None,
-        "motif": None,
-        "lieu": None,
-    }
-    (event,) = map_body(edit(created, **old))
+    created, updated = take_outbox(service)
+    missing = dict.fromkeys(("created_at", "created_by_type", "ends_at", "duration_in_min", "motif", "lieu"))
+    (event,) = map_body(edit(created, **missing))
     assert dated_types([event]) == [("booked", at(0))]
     assert event.model_dump()["data"]["by"] == "citizen"
-    assert map_body(edit(updated, **old)) == []
+    assert map_body(edit(updated, **missing)) == []
 
 
 def test_booking_after_the_start_has_the_time_of_the_start(service: RdvService, map_body: Map) -> None:
     book(service, at(600), at(0))
-    assert dated_types(map_body(bodies(service)[0])) == [("booked", at(0))]
+    assert dated_types(map_body(take_outbox(service)[0])) == [("booked", at(0))]
 
 
 @pytest.mark.parametrize(
@@ -389,7 +370,7 @@ def test_large_shared_fields_are_not_repeated_per_participation(data: dict[str, 
 def test_webhook_of_a_thousand_participants_is_split(service: RdvService) -> None:
     child = Citizen(1, "Mireille", "Exemple", responsible=MIREILLE)
     book(service, at(0), START, *(replace(child, id=number) for number in range(1, 1_001)), collectif=True)
-    body = bodies(service)[0]
+    body = take_outbox(service)[0]
     assert len(body) <= RdvConfig.model_fields["max_body_bytes"].default
     assert len(split_message(body)) == 1_000
 
@@ -399,36 +380,27 @@ def test_unreadable_listed_appointment_is_kept_unchanged(rdv: bytes) -> None:
     assert split_listed(rdv, BEGIN) == [rdv]
 
 
-def test_facts_of_two_polls_differ_only_in_time(service: RdvService) -> None:
-    book(service, at(0), START)
-    (first,), (second,) = listed(service, at(1)), listed(service, at(2))
-    assert first != second
-    assert without_time(first) == without_time(second)
-    assert without_time(b"[") == b"["
-
-
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    "changes",
     [
-        ({"starts_at": "bientôt"}, Reason.UNREADABLE_LINE),
-        ({"starts_at": "2026-03-20 10:00:00"}, Reason.UNREADABLE_LINE),
-        ({"cancelled_at": "hier"}, Reason.UNREADABLE_LINE),
-        ({"id": "7"}, Reason.UNREADABLE_LINE),
-        ({"motif": []}, Reason.UNREADABLE_LINE),
+        {"starts_at": "bientôt"},
+        {"starts_at": "2026-03-20 10:00:00"},
+        {"starts_at": "2026-03-20 10:00:00 +9"},
+        {"cancelled_at": "hier"},
+        {"id": "7"},
+        {"motif": []},
     ],
 )
-def test_field_of_a_wrong_type_is_refused(
-    service: RdvService, map_body: Map, changes: dict[str, Any], reason: Reason
-) -> None:
+def test_field_with_an_invalid_value_is_refused(service: RdvService, map_body: Map, changes: dict[str, Any]) -> None:
     book(service, at(0), START)
     with pytest.raises(UnusableRecord) as refusal:
-        map_body(edit(bodies(service)[0], **changes))
-    assert refusal.value.reason is reason
+        map_body(edit(take_outbox(service)[0], **changes))
+    assert refusal.value.reason is Reason.UNREADABLE_LINE
 
 
 def test_fact_with_a_future_time_is_refused_and_not_recorded(service: RdvService, tmp_path: Path) -> None:
     book(service, at(0), START)
-    fact = split_message(bodies(service)[0])[0]
+    fact = split_message(take_outbox(service)[0])[0]
     mapping, reconciler = mapper(tmp_path)
     with closing(reconciler):
         with pytest.raises(UnusableRecord) as refusal:
@@ -439,6 +411,6 @@ def test_fact_with_a_future_time_is_refused_and_not_recorded(service: RdvService
 
 def test_fact_holds_only_needed_fields(service: RdvService) -> None:
     book(service, at(0), START)
-    (fact,) = split_message(bodies(service)[0])
+    (fact,) = split_message(take_outbox(service)[0])
     assert b"Exemple" not in fact.replace(b"Mireille.Exemple@example.org", b"")
     assert b"rue" not in fact

@@ -13,14 +13,11 @@ from streams.core.rows import UnknownRowVersion
 from tests.support.events import AGENT, make
 
 
-def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict[str, str]:
-    """Return queue → state after the changes (change, queue[, seconds, sequence])."""
+def state_after(*changes: tuple[str, str]) -> dict[str, str]:
+    """Return queue → state after the changes (change, queue), one second apart."""
     row: Agent | None = None
-    for turn, (change, queue, *when) in enumerate(changes):
-        at, sequence = when or (turn, "")
-        row = agent.fold(
-            row, make("agent.state_changed", at, sequence=sequence, subject=AGENT, change=change, queue=queue)
-        )
+    for at, (change, queue) in enumerate(changes):
+        row = agent.fold(row, make("agent.state_changed", at, subject=AGENT, change=change, queue=queue))
     assert row is not None
     return {
         dimensions.queue: state.removeprefix("agents_") for dimensions, state in states(row).items() if dimensions.queue
@@ -56,7 +53,7 @@ def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict
         ([("ring_unanswered", "mdph")], {}),
     ],
 )
-def test_state_per_queue(changes: list[tuple[str, str]], expected: dict[str, str]) -> None:
+def test_agent_has_a_state_in_each_queue(changes: list[tuple[str, str]], expected: dict[str, str]) -> None:
     assert state_after(*changes) == expected
 
 
@@ -68,32 +65,18 @@ def test_row_of_a_later_release_is_rejected_with_both_versions() -> None:
 
 
 def test_agent_of_several_queues_counts_once_without_a_queue() -> None:
-    row = None
-    for at, (change, queue) in enumerate([("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "apa")]):
-        row = agent.fold(
-            row, make("agent.state_changed", at, subject=AGENT, change=change, queue=queue, site="siege", service=queue)
-        )
-    assert row is not None
-    assert states(row)[Dimensions("call", "siege", "", "")] == "agents_available"
-    row = agent.fold(
-        row, make("agent.state_changed", 9, subject=AGENT, change="contact_started", queue="apa", site="siege")
-    )
-    assert states(row)[Dimensions("call", "siege", "", "")] == "agents_on_contact"
+    row, all_queues = None, Dimensions("call", "siege", "", "")
+    changes = [("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "apa"), ("contact_started", "apa")]
+    expected = ["agents_available"] * 3 + ["agents_on_contact"]
+    for at, ((change, queue), state) in enumerate(zip(changes, expected, strict=True)):
+        row = agent.fold(row, make("agent.state_changed", at, subject=AGENT, change=change, queue=queue, site="siege"))
+        assert states(row)[all_queues] == state
     assert len(states(row)) == 3
 
 
 def test_ring_with_two_queues_counts_once_in_any_order() -> None:
-    rings = [
-        make(
-            "agent.state_changed",
-            subject=AGENT,
-            native_id="r1",
-            change="ring_unanswered",
-            queue="mdph",
-            service=service,
-        )
-        for service in ("", "autonomie")
-    ]
+    ring = {"subject": AGENT, "native_id": "r1", "change": "ring_unanswered", "queue": "mdph"}
+    rings = [make("agent.state_changed", **ring, service=service) for service in ("", "autonomie")]
     counts = []
     for events in (rings, rings[::-1], [*rings, rings[0]]):
         figures: dict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)

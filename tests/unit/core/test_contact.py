@@ -6,14 +6,14 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from models.events import Event
 from models.identities import MAX_IDENTITIES
 from streams.core.contacts import contact
 from streams.core.contacts.contact import Contact, ContactState
-from streams.core.contacts.queue_stay import StayResult, TimesToLive, stay_result
 from streams.core.contacts.row_expiry import RowRetention, expires_at
+from streams.core.contacts.stay_outcome import StayResult, TimesToLive, stay_result
 from streams.core.rows import UnknownRowVersion
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
+from tests.support.figures import fold_contact as fold
 
 TTL = TimesToLive(waiting=3_600_000, in_progress=7_200_000, visit=43_200_000)
 MAIL = "mail:maarch:42"
@@ -21,18 +21,11 @@ MAIL = "mail:maarch:42"
 KEEP = RowRetention(closed=1_000, touched=0)
 
 
-def fold(*events: Event, row: Contact | None = None) -> Contact:
-    for event in events:
-        row = contact.fold(row, event)
-    assert row is not None
-    return row
-
-
 def results(row: Contact) -> list[StayResult]:
-    return [stay_result(visit) for visit in row.stays]
+    return [stay_result(stay) for stay in row.stays]
 
 
-def test_answered_call() -> None:
+def test_answered_call_has_a_result_and_the_dimensions_of_its_queue() -> None:
     arrived, queued, answered, ended = answered_call(wait=20, handle=180)
     assert [fold(*answered_call()[:n]).status() for n in (1, 2, 3, 4)] == [
         (ContactState.WAITING, ""),
@@ -50,22 +43,6 @@ def test_answered_call() -> None:
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-def test_event_of_another_source_does_not_change_the_sector(order: tuple[int, ...]) -> None:
-    letter = {"subject": MAIL, "sector": "social", "service": "rsa"}
-    opinion = make("feedback.given", 5, subject=MAIL, sector="avis", identities=PHONE, scale="csat_1_5", score=1)
-    events = [
-        make("letter.arrived", 0, identities=CASE, **letter),
-        make("letter.answered", 10, **letter),
-        opinion.model_copy(update={"source": "survey/avis"}),
-    ]
-    row = fold(*(events[number] for number in order))
-    assert (row.sector, row.identities) == ("social", CASE)
-    assert {event.type for event in row.case_events} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
-    of_others = fold(events[2])
-    assert (of_others.sector, of_others.identities) == ("", "")
-
-
-@pytest.mark.parametrize("order", [*permutations(range(3))])
 def test_contact_keeps_the_sector_of_its_earliest_event(order: tuple[int, ...]) -> None:
     events = [
         make("letter.arrived", 0, subject=MAIL, sector="social", identities=CASE),
@@ -80,22 +57,19 @@ def test_contact_keeps_the_sector_of_its_earliest_event(order: tuple[int, ...]) 
     assert PHONE.encode() not in contact.encode(erased)
 
 
-def test_missing_durations_are_derived_from_times() -> None:
+@pytest.mark.parametrize(
+    ("queued", "answered", "ended", "durations"),
+    [(5, 12.5, 40, (7_500, 27_500)), pytest.param(9, 5, 3, (0, 0), id="clock set back")],
+)
+def test_missing_durations_are_derived_from_times(
+    queued: float, answered: float, ended: float, durations: tuple[int, int]
+) -> None:
     row = fold(
-        make("call.queued", 5, queue="mdph"),
-        make("call.answered", 12.5, queue="mdph"),
-        make("call.ended", 40, queue="mdph", ended_by="agent"),
+        make("call.queued", queued, queue="mdph"),
+        make("call.answered", answered, queue="mdph"),
+        make("call.ended", ended, queue="mdph", ended_by="agent"),
     )
-    assert (results(row)[0].wait_ms, results(row)[0].handle_ms) == (7_500, 27_500)
-
-
-def test_source_clock_set_back_gives_no_negative_duration() -> None:
-    row = fold(
-        make("call.queued", 9, queue="mdph"),
-        make("call.answered", 5, queue="mdph"),
-        make("call.ended", 3, queue="mdph", ended_by="agent"),
-    )
-    assert (results(row)[0].wait_ms, results(row)[0].handle_ms) == (0, 0)
+    assert (results(row)[0].wait_ms, results(row)[0].handle_ms) == durations
 
 
 @pytest.mark.parametrize(
@@ -116,9 +90,8 @@ def test_stronger_evidence_wins_in_any_order(kinds: list[str], outcome: str, fin
         "transferred": {"kind": "blind"},
     }
     events = [make(f"call.{kind}", at, queue="mdph", **fields.get(kind, {})) for at, kind in enumerate(kinds)]
-    assert {(story.outcome, story.finish) for order in permutations(events) for story in results(fold(*order))} == {
-        (outcome, finish)
-    }
+    found = [result for order in permutations(events) for result in results(fold(*order))]
+    assert {(result.outcome, result.finish) for result in found} == {(outcome, finish)}
 
 
 def test_missing_start_is_derived_from_the_answer_and_corrected_by_a_late_event() -> None:
@@ -132,10 +105,10 @@ def test_missing_start_is_derived_from_the_answer_and_corrected_by_a_late_event(
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred"])
 def test_missing_answer_is_derived_from_the_end(kind: str) -> None:
-    how = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
-    (story,) = results(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **how)))
-    assert (story.queued_at, story.outcome_at) == (START_MS + 30_000, START_MS + 40_000)
-    assert (story.outcome, story.wait_ms, story.handle_ms) == ("answered", 10_000, 60_000)
+    data = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
+    (result,) = results(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **data)))
+    assert (result.queued_at, result.outcome_at) == (START_MS + 30_000, START_MS + 40_000)
+    assert (result.outcome, result.wait_ms, result.handle_ms) == ("answered", 10_000, 60_000)
 
 
 # --------------------------------------------------------------------------------------------------------------- forget
@@ -153,10 +126,13 @@ def test_call_without_an_end_leaves_the_queue_after_its_time_to_live() -> None:
 def test_row_expires_a_retention_period_after_its_last_event() -> None:
     row = fold(*answered_call())
     assert expires_at(row, KEEP) == START_MS + 206_000
-    asked = fold(make("feedback.invited", 500), row=row)
-    assert expires_at(asked, KEEP) == START_MS + 501_000
+    invited = fold(make("feedback.invited", 500), row=row)
+    assert expires_at(invited, KEEP) == START_MS + 501_000
     assert expires_at(fold(*answered_call()[:2]), KEEP) is None
     assert expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
+    erased = make("personal_data.erased", 1000, channel="call")
+    for row in (fold(*answered_call(), erased), fold(erased)):
+        assert expires_at(row, KEEP) == START_MS + 1_001_000
 
 
 def test_row_of_old_events_is_kept_after_its_last_change() -> None:
@@ -192,7 +168,9 @@ def test_row_of_old_events_is_kept_after_its_last_change() -> None:
         (["feedback.given"], (ContactState.CLOSED, "")),
     ],
 )
-def test_state_of_the_other_channels(kinds: list[str], status: tuple[ContactState, str]) -> None:
+def test_contact_of_another_channel_has_the_state_after_its_last_event(
+    kinds: list[str], status: tuple[ContactState, str]
+) -> None:
     fields: dict[str, dict[str, object]] = {
         "letter.registered": {"chrono": "2025A/1"},
         "letter.sent": {"postage": "lettre_verte", "cost_cents": 129},
@@ -228,12 +206,6 @@ def test_identities_are_merged_strongest_first() -> None:
     )
     assert row.identities == f"{CASE} email:k1-b {PHONE}"
     assert row.citizen == CASE
-
-
-def test_erased_contact_is_retained_like_any_other() -> None:
-    erased = make("personal_data.erased", 1000, channel="call")
-    for row in (fold(*answered_call(), erased), fold(erased)):
-        assert expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
 
 
 def test_number_of_identities_is_limited() -> None:

@@ -1,70 +1,42 @@
 """Explained facts add up to their figure."""
 
-from collections import defaultdict
-
 import pytest
 
-from streams.core.contacts.contact import Contact, fold
-from streams.core.figures.figure import Dimensions, Figure, Formula, new_figure
+from streams.core.contacts.contact import Contact
+from streams.core.figures.figure import Figure, Formula
 from streams.core.figures.figure_counts import count_contact
-from streams.core.figures.figure_explanation import (
-    ABANDONMENT,
-    FigureQuery,
-    counted_facts,
-    figure_names,
-    formula_of,
-)
+from streams.core.figures.figure_explanation import ABANDONMENT, FigureQuery, counted_facts, figure_names, formula_of
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, QUEUE_SCHEMA
-from tests.support.events import START, answered_call, make
+from tests.support.events import IN_QUEUE, START, answered_call, make
+from tests.support.figures import Figures, fold_contact
 
 WAITS = (3, 10, 11, 20, 21, 45)
 TARGET, SHORT = 20, 10
 
 
 def rows() -> list[Contact]:
-    lives = [answered_call(f"call:asterisk/siege:a{wait}", wait=wait) for wait in WAITS]
-    for wait in WAITS:
-        subject = f"call:asterisk/siege:b{wait}"
-        lives.append(
-            [
-                make("call.queued", 0, subject=subject, queue="mdph", site="siege", service="autonomie"),
-                make("call.abandoned", wait, subject=subject, queue="mdph", site="siege", service="autonomie"),
-            ]
-        )
-    subject = "call:asterisk/siege:c"
-    lives.append(
-        [
-            make("call.queued", 0, subject=subject, queue="mdph", site="siege", service="autonomie"),
-            make(
-                "call.left_queue", 5, subject=subject, queue="mdph", site="siege", service="autonomie", reason="timeout"
-            ),
-        ]
-    )
-    lives.append(
-        [make("call.queued", 0, subject="call:asterisk/siege:d", queue="mdph", site="siege", service="autonomie")]
-    )
-    found = []
-    for life in lives:
-        row = None
-        for event in life:
-            row = fold(row, event)
-        assert row
-        found.append(row)
-    return found
+    """Return rows of calls: answered and abandoned after each of `WAITS`, one that left its queue, and one that waits."""
+    calls = [answered_call(f"call:asterisk/siege:a{wait}", wait=wait) for wait in WAITS]
+    others = [
+        *(make("call.abandoned", wait, subject=f"call:asterisk/siege:b{wait}", **IN_QUEUE) for wait in WAITS),
+        make("call.left_queue", 5, subject="call:asterisk/siege:c", **IN_QUEUE, reason="timeout"),
+        make("call.queued", 9, subject="call:asterisk/siege:d", **IN_QUEUE),
+    ]
+    calls += ([make("call.queued", 0, subject=event.subject, **IN_QUEUE), event] for event in others)
+    return [fold_contact(*events) for events in calls]
 
 
 def count(row_list: list[Contact]) -> Figure:
-    figures: defaultdict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)
+    figures = Figures()
     for row in row_list:
         count_contact(None, row, figures.__getitem__)
-    places = {dimensions for _, dimensions in figures}
-    assert len(places) == 1
-    return figures[0, places.pop()]
+    (dimensions,) = {dimensions for _, dimensions in figures}
+    return figures[0, dimensions]
 
 
 def test_abandonment_excludes_short_waits() -> None:
-    made = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
-    counted = [made.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
+    formula = formula_of(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
+    counted = [formula.judge(fact.name, fact.amount) for row in rows() for fact in counted_facts(row)]
     assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
     assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
 
@@ -74,21 +46,16 @@ def test_every_number_matches_its_facts() -> None:
     known = dict(zip(QUEUE_SCHEMA.counts, figure.counts, strict=True)) | dict(
         zip(QUEUE_SCHEMA.stocks, figure.stocks, strict=True)
     )
-    traced = [fact for row in rows() for fact in counted_facts(row)]
+    facts = [fact for row in rows() for fact in counted_facts(row)]
     for name in (*QUEUE_SCHEMA.facts, *QUEUE_SCHEMA.stocks):
-        made = formula_of(name, Formula.NET_OF_SHORT, TARGET, SHORT)
-        assert sum(made.judge(fact.name, fact.amount)[0] for fact in traced) == known[name], name
-    assert all(fact.start is None or fact.start >= START.timestamp() - 300 for fact in traced)
+        formula = formula_of(name, Formula.NET_OF_SHORT, TARGET, SHORT)
+        assert sum(formula.judge(fact.name, fact.amount)[0] for fact in facts) == known[name], name
+    assert all(fact.start is None or fact.start >= START.timestamp() - 300 for fact in facts)
 
 
 def test_transfers_have_their_target_queue_and_channel() -> None:
-    row = None
-    for event in (
-        *answered_call()[:3],
-        make("call.transferred", 200, queue="mdph", site="siege", service="autonomie", kind="blind", to_queue="rsa"),
-    ):
-        row = fold(row, event)
-    assert row
+    transferred = make("call.transferred", 200, **IN_QUEUE, kind="blind", to_queue="rsa")
+    row = fold_contact(*answered_call()[:3], transferred)
     listed = [
         fact.dimensions.queue
         for fact in counted_facts(row)

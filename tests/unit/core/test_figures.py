@@ -2,17 +2,8 @@
 
 import pytest
 
-from streams.core.figures.figure import (
-    Figure,
-    Formula,
-    decode_figure,
-    left,
-    merge,
-    new_figure,
-    service_level,
-    within,
-)
-from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA
+from streams.core.figures.figure import Figure, Formula, decode_figure, merge, new_figure, service_level, within
+from streams.core.figures.figure_schemas import QUEUE_SCHEMA
 
 
 def figure(**counts: int) -> Figure:
@@ -49,23 +40,7 @@ def test_formulas_give_four_service_levels_for_the_same_day(day: Figure, formula
     ratio = service_level(day, target_seconds=20, short_seconds=20, formula=formula).ratio
     assert ratio is not None
     assert round(100 * ratio, 1) == percent
-
-
-def test_other_leave_reasons_count_only_as_offered(day: Figure) -> None:
-    for name in LEFT_COUNTS:
-        day.counts[QUEUE_SCHEMA.index[name]] = 1
-    assert left(day) == len(LEFT_COUNTS)
-    denominators = {formula: service_level(day, 20, 20, formula).denominator for formula in Formula}
-    assert denominators == {
-        Formula.ANSWERED_SHARE: 100,
-        Formula.REMOVED_SHARE: 120,
-        Formula.OFFERED_SHARE: 120 + len(LEFT_COUNTS),
-        Formula.NET_OF_SHORT: 110,
-    }
-
-
-def test_service_level_without_calls_is_none() -> None:
-    assert service_level(new_figure(), 20, 5).ratio is None
+    assert service_level(new_figure(), 20, 5, formula).ratio is None
 
 
 def test_within_rejects_other_bounds_and_lists_the_valid_ones(day: Figure) -> None:
@@ -96,12 +71,8 @@ def test_merging_adds_and_keeps_the_oldest() -> None:
     second.stocks[0] = 3
     second.oldest_waiting_at = 50
     merge(first, second)
-    assert (first.counts[:2], first.stocks[0], first.corrected, first.oldest_waiting_at) == (
-        [3, 1],
-        3,
-        {0: 3, 1: 4, 7: 1},
-        50,
-    )
+    assert (first.counts[:2], first.stocks[0], first.oldest_waiting_at) == ([3, 1], 3, 50)
+    assert first.corrected == {0: 3, 1: 4, 7: 1}
     second.oldest_waiting_at = 70
     merge(first, second)
     assert first.oldest_waiting_at == 50

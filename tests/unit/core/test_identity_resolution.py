@@ -24,15 +24,17 @@ LANDLINE, MOBILE, MAIL = "phone:a-landline", "phone:a-mobile", "email:a-mail"
 ANNA, BERT = "case:a-anna", "case:a-bert"
 
 
-def known(*contacts: str) -> FindNeighbours:
+def neighbours_in(*contacts: str) -> FindNeighbours:
     """Return the lookup of neighbours for contacts with these identities."""
-    near: defaultdict[str, set[str]] = defaultdict(set)
+    neighbours_of: defaultdict[str, set[str]] = defaultdict(set)
     counts = Counter(identities.partition(" ")[0] for identities in contacts)
     for identities in contacts:
         for identity, other in make_links(identities.split()):
-            near[identity].add(other)
-            near[other].add(identity)
-    return lambda asked: {name: Neighbourhood(sorted(near[name]), counts[name]) for name in asked if name in near}
+            neighbours_of[identity].add(other)
+            neighbours_of[other].add(identity)
+    return lambda wanted: {
+        name: Neighbourhood(sorted(neighbours_of[name]), counts[name]) for name in wanted if name in neighbours_of
+    }
 
 
 def names(cluster: IdentityCluster) -> set[str]:
@@ -50,16 +52,8 @@ def test_only_the_strongest_identities_of_a_contact_are_linked() -> None:
     assert make_links([*many[::-1], MAIL]) == tuple(Link(MAIL, identity) for identity in many[: MAX_IDENTITIES - 1])
 
 
-@pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
-def test_cluster_is_the_same_from_any_own_identity(asked: str) -> None:
-    cluster = resolve_identities(asked, known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"))
-    assert names(cluster) == {ANNA, MAIL, MOBILE}
-    assert cluster.identities[asked] is None
-    assert not cluster.shared
-
-
 def test_shared_landline_merges_no_persons() -> None:
-    neighbours = known(f"{ANNA} {LANDLINE} {MOBILE}", f"{BERT} {LANDLINE}")
+    neighbours = neighbours_in(f"{ANNA} {LANDLINE} {MOBILE}", f"{BERT} {LANDLINE}")
     anna = resolve_identities(ANNA, neighbours)
     assert names(anna) == {ANNA, MOBILE}
     assert set(anna.shared) == {LANDLINE}
@@ -68,29 +62,29 @@ def test_shared_landline_merges_no_persons() -> None:
 
 
 def test_number_with_thousands_of_contacts_is_a_cluster_of_its_own() -> None:
-    neighbours = known(*(f"email:a-{number} {LANDLINE}" for number in range(10_000)))
+    neighbours = neighbours_in(*(f"email:a-{number} {LANDLINE}" for number in range(10_000)))
     assert names(resolve_identities(LANDLINE, neighbours)) == {LANDLINE}
     assert names(resolve_identities("email:a-7", neighbours)) == {"email:a-7"}
 
 
-@pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
-def test_each_identity_is_looked_up_once(asked: str) -> None:
-    neighbours = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{BERT} {LANDLINE}")
-    met: Counter[str] = Counter()
+@pytest.mark.parametrize("identity", [ANNA, MAIL, MOBILE])
+def test_each_identity_is_looked_up_once(identity: str) -> None:
+    neighbours = neighbours_in(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{BERT} {LANDLINE}")
+    lookups: Counter[str] = Counter()
 
-    def ask(some: Sequence[str]) -> Mapping[str, Neighbourhood]:
-        met.update(some)
+    def find(some: Sequence[str]) -> Mapping[str, Neighbourhood]:
+        lookups.update(some)
         return neighbours(some)
 
-    assert names(resolve_identities(asked, ask)) == {ANNA, MAIL, MOBILE}
-    assert met == dict.fromkeys([ANNA, MAIL, MOBILE, LANDLINE], 1)
+    assert names(resolve_identities(identity, find)) == {ANNA, MAIL, MOBILE}
+    assert lookups == dict.fromkeys([ANNA, MAIL, MOBILE, LANDLINE], 1)
 
 
-@pytest.mark.parametrize("asked", [ANNA, MOBILE])
-def test_blocked_identity_links_no_persons(asked: str) -> None:
-    neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), LinkLimits(blocked=frozenset({MAIL}))
-    assert names(resolve_identities(asked, neighbours, caps)) == {ANNA, MOBILE}
-    cluster = resolve_identities(MAIL, neighbours, caps)
+@pytest.mark.parametrize("identity", [ANNA, MOBILE])
+def test_blocked_identity_links_no_persons(identity: str) -> None:
+    neighbours, limits = neighbours_in(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), LinkLimits(blocked=frozenset({MAIL}))
+    assert names(resolve_identities(identity, neighbours, limits)) == {ANNA, MOBILE}
+    cluster = resolve_identities(MAIL, neighbours, limits)
     assert names(cluster) == {MAIL}
     assert not cluster.is_own
 
@@ -98,27 +92,27 @@ def test_blocked_identity_links_no_persons(asked: str) -> None:
 def test_strong_identities_merge_along_their_links() -> None:
     chain = [f"case:a-{number} dossier:a-{number}" for number in range(5)]
     chain += [f"case:a-{number + 1} dossier:a-{number}" for number in range(4)]
-    assert len(names(resolve_identities("case:a-0", known(*chain)))) == 10
+    assert len(names(resolve_identities("case:a-0", neighbours_in(*chain)))) == 10
 
 
 def test_truncated_cluster_is_not_whole() -> None:
     cluster = resolve_identities(
-        ANNA, known(*(f"{ANNA} dossier:a-{number}" for number in range(100))), LinkLimits(identities=10)
+        ANNA, neighbours_in(*(f"{ANNA} dossier:a-{number}" for number in range(100))), LinkLimits(identities=10)
     )
     assert len(cluster.identities) == 10
     assert not cluster.is_whole
 
 
-@pytest.mark.parametrize("asked", [MAIL, MOBILE])
-def test_without_a_case_an_address_and_a_telephone_form_a_person(asked: str) -> None:
-    assert names(resolve_identities(asked, known(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
+@pytest.mark.parametrize("identity", [MAIL, MOBILE])
+def test_without_a_case_an_address_and_a_telephone_form_a_person(identity: str) -> None:
+    assert names(resolve_identities(identity, neighbours_in(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
 
 
 def test_without_a_case_an_identity_with_several_neighbours_is_shared() -> None:
-    neighbours = known(f"email:a-anna {LANDLINE}", f"email:a-bert {LANDLINE}", LANDLINE)
-    for asked in ("email:a-anna", "email:a-bert"):
-        cluster = resolve_identities(asked, neighbours)
-        assert names(cluster) == {asked}
+    neighbours = neighbours_in(f"email:a-anna {LANDLINE}", f"email:a-bert {LANDLINE}", LANDLINE)
+    for identity in ("email:a-anna", "email:a-bert"):
+        cluster = resolve_identities(identity, neighbours)
+        assert names(cluster) == {identity}
         assert set(cluster.shared) == {LANDLINE}
     cluster = resolve_identities(LANDLINE, neighbours)
     assert names(cluster) == {LANDLINE}
@@ -127,27 +121,27 @@ def test_without_a_case_an_identity_with_several_neighbours_is_shared() -> None:
 
 
 def test_identity_linked_to_another_of_its_kind_is_shared() -> None:
-    assert names(resolve_identities(MOBILE, known(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
-    assert names(resolve_identities(ANNA, known(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
+    assert names(resolve_identities(MOBILE, neighbours_in(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
+    assert names(resolve_identities(ANNA, neighbours_in(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
 
 
 def test_social_workers_mailbox_does_not_belong_to_the_only_known_case() -> None:
     clients = [f"{MAIL} phone:a-client{number}" for number in range(6)]
-    neighbours = known(f"{ANNA} {MAIL}", *clients)
+    neighbours = neighbours_in(f"{ANNA} {MAIL}", *clients)
     assert names(resolve_identities(ANNA, neighbours)) == {ANNA}
     assert names(resolve_identities(MAIL, neighbours)) == {MAIL}
     assert names(resolve_identities("phone:a-client1", neighbours)) == {"phone:a-client1"}
 
 
 def test_identity_used_with_and_without_the_case_belongs_to_it() -> None:
-    neighbours = known(
+    neighbours = neighbours_in(
         f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{MAIL} {MOBILE}", f"{MAIL} {LANDLINE}"
     )
     assert names(resolve_identities(MAIL, neighbours)) == {ANNA, MAIL, MOBILE, LANDLINE}
 
 
 def test_switchboard_does_not_belong_to_the_only_known_case() -> None:
-    neighbours = known(*[LANDLINE] * 201, f"{ANNA} {LANDLINE}")
+    neighbours = neighbours_in(*[LANDLINE] * 201, f"{ANNA} {LANDLINE}")
     anna, switchboard = resolve_identities(ANNA, neighbours), resolve_identities(LANDLINE, neighbours)
     assert names(anna) == {ANNA}
     assert set(anna.shared) == {LANDLINE}
@@ -156,7 +150,7 @@ def test_switchboard_does_not_belong_to_the_only_known_case() -> None:
 
 
 def test_address_of_two_dossiers_lists_both() -> None:
-    cluster = resolve_identities(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
+    cluster = resolve_identities(MAIL, neighbours_in(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
     assert names(cluster) == {MAIL}
     assert set(cluster.shared) == {"dossier:a-1", "dossier:a-2"}
     assert not cluster.is_own
@@ -186,27 +180,27 @@ def person_of(strong: str, contacts: Sequence[str]) -> frozenset[str]:
 
 
 @given(CONTACTS, st.sampled_from(IDENTITIES))
-def test_cluster_has_one_person_in_any_order(contacts: list[str], asked: str) -> None:
-    cluster = resolve_identities(asked, known(*contacts))
+def test_cluster_has_one_person_in_any_order(contacts: list[str], identity: str) -> None:
+    cluster = resolve_identities(identity, neighbours_in(*contacts))
     people: Mapping[str, frozenset[str]] = {
         identity: person_of(identity, contacts) for identity in cluster.identities if is_strong(identity)
     }
     assert len(set(people.values())) <= 1
-    assert asked in cluster.identities
+    assert identity in cluster.identities
     assert not set(cluster.identities) & set(cluster.shared)
-    assert resolve_identities(asked, known(*reversed(contacts))) == cluster
+    assert resolve_identities(identity, neighbours_in(*reversed(contacts))) == cluster
 
 
 @given(CONTACTS)
 def test_identity_belongs_to_at_most_one_person(contacts: list[str]) -> None:
     owners: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
     for strong in filter(is_strong, IDENTITIES):
-        for identity in resolve_identities(strong, known(*contacts)).identities:
+        for identity in resolve_identities(strong, neighbours_in(*contacts)).identities:
             owners[identity].add(person_of(strong, contacts))
     assert all(len(found) == 1 for found in owners.values())
 
 
 @given(CONTACTS)
 def test_cluster_is_the_same_for_all_its_identities(contacts: list[str]) -> None:
-    clusters = {identity: names(resolve_identities(identity, known(*contacts))) for identity in IDENTITIES}
+    clusters = {identity: names(resolve_identities(identity, neighbours_in(*contacts))) for identity in IDENTITIES}
     assert all(clusters[other] == cluster for cluster in clusters.values() for other in cluster)

@@ -22,30 +22,30 @@ DUE, RISK = 2_000, 1_000
         (None, RISK, DUE, TargetStatus.PAUSED),
     ],
 )
-def test_status_of_a_target_depends_on_the_time(
+def test_target_has_a_status_at_each_time(
     due_at: int | None, at_risk_at: int | None, now: int, status: TargetStatus
 ) -> None:
     assert SlaTarget("letters", "first_response", "mdph", due_at, at_risk_at).status(now) is status
 
 
 def make_record(**changes: str) -> bytes:
-    promise = {"policy": "letters", "clock": "announced", "service": "mdph", **changes}
+    target = {"policy": "letters", "clock": "announced", "service": "mdph", **changes}
     entry = {
         "id": "a", "citizen": "", "contact": "mail:a:1", "channel": "mail", "site": "", "service": "mdph",
         "type": open_targets.SLA_TARGETS_TYPE, "happened_at": "2026-11-26T09:00:00.123Z", "state": "waiting", "outcome": "",
-        "source": "accueil/sla", "promises": [[*promise.values(), 5, None]],
+        "source": "accueil/sla", "promises": [[*target.values(), 5, None]],
     }  # fmt: skip
     return msgspec.json.encode(entry)
 
 
-def test_record_is_an_entry_with_targets() -> None:
+def test_record_is_read_as_an_entry_with_targets() -> None:
     assert entries.decode(make_record()).type == open_targets.SLA_TARGETS_TYPE
-    (promise,) = open_targets.decode(make_record()).promises
-    assert promise == SlaTarget("letters", "announced", "mdph", 5, None)
-    assert open_targets.load(open_targets.dump((promise,))) == (promise,)
+    (target,) = open_targets.decode(make_record()).promises
+    assert target == SlaTarget("letters", "announced", "mdph", 5, None)
+    assert open_targets.load(open_targets.dump((target,))) == (target,)
 
 
 @pytest.mark.parametrize("name", ["policy", "clock", "service"])
-def test_control_characters_are_rejected(name: str) -> None:
+def test_record_with_a_control_character_is_rejected(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         open_targets.decode(make_record(**{name: "a\x00b"}))

@@ -14,10 +14,10 @@ BEFORE_MIDNIGHT = 1774821300  # 2026-03-29 23:55 in Paris
 
 
 def figure(offered: int, waiting: int = 0) -> Figure:
-    made = new_figure()
-    made.counts[QUEUE_SCHEMA.index["offered"]] = offered
-    made.stocks[QUEUE_SCHEMA.stock_index["waiting"]] = waiting
-    return made
+    row = new_figure()
+    row.counts[QUEUE_SCHEMA.index["offered"]] = offered
+    row.stocks[QUEUE_SCHEMA.stock_index["waiting"]] = waiting
+    return row
 
 
 def sums(*rows: tuple[int, Figure], day: int = 0) -> Sums:

@@ -96,7 +96,7 @@ def test_agents_needed_is_the_smallest_sufficient_number(patience: float) -> Non
     assert levels[needed - 1] >= 0.8 > levels[needed - 2]
 
 
-def test_limits() -> None:
+def test_number_of_agents_has_limits() -> None:
     assert agents_needed(Load(0, 180), 20, 0.8) == 1
     assert agents_needed(Load(100 * MAX_AGENTS, 180), 20, 0.8) is None
     too_few = estimate_performance(Load(200, 180), 10, 20)

@@ -13,19 +13,13 @@ from streams.engine.batch import Batch
 from streams.engine.job import Busy, Unavailable
 from streams.engine.options import Options
 from streams.engine.partition_task import PartitionTask
-
-SOURCE = TopicPartition("calls", 0)
-
-
-def batch(start: int, count: int, size: int = 1) -> Batch:
-    records: list[Any] = [SimpleNamespace(offset=start + nth, value=b"x" * size, timestamp=0) for nth in range(count)]
-    return Batch(SOURCE, records, start, start + count + 1)  # with a transaction marker at its end
+from tests.unit.engine.batches import SOURCE, batch
 
 
 def put(partition_task: PartitionTask, *batches: Batch) -> None:
-    for one in batches:
-        partition_task.expect(one)
-        partition_task.put(one)
+    for item in batches:
+        partition_task.expect(item)
+        partition_task.put(item)
 
 
 class FakeJob:
@@ -88,9 +82,9 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_pause")
 def test_busy_step_is_rolled_back_and_retried() -> None:
     job = FakeJob(*[Busy("locked")] * 3)
-    partition_task, one = RecordingTask(job), batch(0, 5)
-    asyncio.run(partition_task._step([one]))
-    assert (job.attempts, job.rollbacks, partition_task.committed) == (4, 3, [one])
+    partition_task, failing = RecordingTask(job), batch(0, 5)
+    asyncio.run(partition_task._step([failing]))
+    assert (job.attempts, job.rollbacks, partition_task.committed) == (4, 3, [failing])
 
 
 @pytest.mark.usefixtures("_no_pause")
@@ -100,10 +94,10 @@ def test_failing_record_counts_once_although_the_database_is_busy() -> None:
             self.fold("", (), None)
 
     job, noted = Rejecting(*[ValueError("a defect"), Busy("locked")] * 3, ValueError("a defect")), list[Exception]()
-    partition_task, one = RecordingTask(job), batch(0, 1)
+    partition_task, failing = RecordingTask(job), batch(0, 1)
     partition_task._worker.note_internal_error = noted.append  # type: ignore[method-assign]
-    asyncio.run(partition_task._step([one]))
-    assert (len(noted), partition_task.committed) == (1, [one])
+    asyncio.run(partition_task._step([failing]))
+    assert (len(noted), partition_task.committed) == (1, [failing])
 
 
 @pytest.mark.usefixtures("_no_pause")

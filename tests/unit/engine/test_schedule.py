@@ -1,10 +1,6 @@
 """When steps and ticks are due, and which batches a step takes."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,39 +19,26 @@ from streams.engine.schedule import (
     TickSchedule,
     halve,
 )
+from tests.unit.engine.batches import SOURCE, batch
 
-SOURCE = TopicPartition("calls", 0)
 LINGER = 2.0
-
-
-def batch(start: int, count: int, size: int = 1) -> Batch:
-    records: list[Any] = [SimpleNamespace(offset=start + nth, value=b"x" * size, timestamp=0) for nth in range(count)]
-    return Batch(SOURCE, records, start, start + count + 1)  # with a transaction marker at its end
 
 
 def schedule(*batches: Batch, now: float = 0.0, max_records: int = 100, full_step_records: int = 50) -> StepSchedule:
     options = Options("", max_records=max_records, full_step_records=full_step_records, linger_seconds=LINGER)
     steps = StepSchedule(options)
-    for one in batches:
-        steps.expect(one)
-        steps.put(one, now)
+    for item in batches:
+        put(steps, item, now)
     return steps
 
 
+def put(steps: StepSchedule, item: Batch, now: float) -> None:
+    steps.expect(item)
+    steps.put(item, now)
+
+
 def offsets(batches: list[Batch]) -> list[int]:
-    return [record.offset for one in batches for record in one.records]
-
-
-def test_step_takes_at_most_max_records_and_loses_none() -> None:
-    steps = schedule(batch(0, 7), batch(8, 7), batch(16, 7), max_records=10)
-    assert not steps.has_room
-    assert [[(one.start, len(one.records), one.next) for one in steps.take(0.0)] for _ in range(4)] == [
-        [(0, 7, 8), (8, 3, 11)],
-        [(11, 4, 16), (16, 6, 22)],
-        [(22, 1, 24)],
-        [],
-    ]
-    assert steps.has_room
+    return [record.offset for item in batches for record in item.records]
 
 
 @pytest.mark.parametrize(
@@ -72,9 +55,7 @@ def test_backlog_and_steps_are_limited(max_records: int, sizes: list[int], taken
     steps = schedule(max_records=max_records)
     for number, size in enumerate(sizes):
         assert steps.has_room or number >= taken[0]
-        one = batch(number * 2, 1 if size else 0, size)
-        steps.expect(one)
-        steps.put(one, 0.0)
+        put(steps, batch(number * 2, 1 if size else 0, size), 0.0)
     assert not steps.has_room
     assert steps.due_at(lag=10_000_000) == 0.0, "a full backlog does not linger"
     assert [len(steps.take(0.0)) for _ in taken] == taken
@@ -85,15 +66,11 @@ def test_step_lingers_while_many_more_records_are_in_kafka() -> None:
     steps = schedule(batch(0, 5))
     steps.take(10.0)
     for number in range(3):
-        one = batch(6 + 6 * number, 5)
-        steps.expect(one)
-        steps.put(one, 11.0 + number * 4)
+        put(steps, batch(6 + 6 * number, 5), 11.0 + number * 4)
     many = 15 + MIN_LINGER_BACKLOG
     assert steps.due_at(many - 1) == 10.0 + LINGER, "it waits for the interval of steps alone"
     assert steps.due_at(many) == 19.0 + LINGER, "it lingers after the latest batch"
-    late = batch(24, 5)
-    steps.expect(late)
-    steps.put(late, 100.0)
+    put(steps, batch(24, 5), 100.0)
     assert steps.due_at(many + 5) == 11.0 + MAX_LINGER_MULTIPLE * LINGER, "the linger is limited if batches trickle in"
     steps.expect(batch(30, 30))
     assert steps.due_at(many) == 0.0, "a full step does not linger"
@@ -103,14 +80,14 @@ def test_step_lingers_while_many_more_records_are_in_kafka() -> None:
 
 def test_long_step_of_another_task_extends_the_linger() -> None:
     steps = schedule(batch(0, 20), now=100.0)
-    far = 20 + MIN_LINGER_BACKLOG
+    lag = 20 + MIN_LINGER_BACKLOG
     steps.note_wake_up(100.0, 100.0 + MIN_DELAY_SECONDS / 2)
-    assert steps.due_at(far) == 100.0 + LINGER
+    assert steps.due_at(lag) == 100.0 + LINGER
     steps.note_wake_up(100.0, 130.0)
-    assert steps.due_at(far) == 130.0 + LINGER
+    assert steps.due_at(lag) == 130.0 + LINGER
     for nth in range(10):
         steps.note_wake_up(130.0 + nth * 30, 160.0 + nth * 30)
-    assert steps.due_at(far) == 100.0 + MAX_DELAY_SECONDS + MAX_LINGER_MULTIPLE * LINGER, "the extension is limited"
+    assert steps.due_at(lag) == 100.0 + MAX_DELAY_SECONDS + MAX_LINGER_MULTIPLE * LINGER, "the extension is limited"
 
 
 ARRIVALS = st.lists(st.tuples(st.floats(0, 5), st.integers(0, 30), st.booleans()), max_size=30)
@@ -128,19 +105,19 @@ def test_every_record_is_taken_once_in_order_and_in_time(
     def step() -> None:
         nonlocal waiting_since
         batches = steps.take(now)
-        assert len(offsets(batches)) + sum(not one.records for one in batches) > 0
+        assert len(offsets(batches)) + sum(not item.records for item in batches) > 0
         assert len(offsets(batches)) <= max_records
         taken.extend(batches)
         waiting_since = now if steps else None
 
     for pause, count, is_lost in arrivals:
-        one = batch(offset, count)
-        steps.expect(one)
+        item = batch(offset, count)
+        steps.expect(item)
         now += pause
         if is_lost:
-            steps.drop(one)
+            steps.drop(item)
             continue
-        steps.put(one, now)
+        steps.put(item, now)
         offset, sent = offset + count + 1, sent + count
         waiting_since = now if waiting_since is None else waiting_since
         due_at = steps.due_at(lag)
@@ -152,7 +129,7 @@ def test_every_record_is_taken_once_in_order_and_in_time(
     assert not steps.queued_records
     assert offsets(taken) == sorted(offsets(taken))
     assert len(offsets(taken)) == sent
-    assert [one.start for one in taken[1:]] == [one.next for one in taken[:-1]]
+    assert [item.start for item in taken[1:]] == [item.next for item in taken[:-1]]
 
 
 @given(counts=st.lists(st.integers(0, 6), min_size=1, max_size=6).filter(lambda counts: sum(counts) > 1))

@@ -101,11 +101,11 @@ def test_missing_fetches_count_as_no_progress_with_partitions_only() -> None:
 
 
 def test_spare_worker_stays_healthy_while_it_opens_its_first_partitions() -> None:
-    stuck: list[float] = []
+    idle_seconds: list[float] = []
 
     async def run() -> None:
         watched = engine()
-        watched.job.open = lambda _: stuck.append(watched.seconds_without_progress())
+        watched.job.open = lambda _: idle_seconds.append(watched.seconds_without_progress())
         watched._fetched_at -= 100  # a spare worker does not fetch
         watched.open_partition_tasks([TopicPartition("calls", 0), TopicPartition("calls", 1)])
         for partition_task in watched.partition_tasks.values():
@@ -116,8 +116,8 @@ def test_spare_worker_stays_healthy_while_it_opens_its_first_partitions() -> Non
         )
 
     asyncio.run(run())
-    assert len(stuck) == 2
-    assert max(stuck) < 50
+    assert len(idle_seconds) == 2
+    assert max(idle_seconds) < 50
 
 
 def consumer(closed: bool | None, coordinating: Any, fetching: Any) -> Any:
@@ -165,7 +165,7 @@ def test_cancelled_task_ends_the_process_unless_it_is_closing(*, closing: bool) 
 
 
 @contextmanager
-def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
+def loop_of_another_thread() -> Iterator[asyncio.AbstractEventLoop]:
     """Event loop of another thread with a waiting task."""
     loop, waits = asyncio.new_event_loop(), threading.Event()
 
@@ -199,7 +199,7 @@ def test_dump_shows_every_thread_and_task_and_no_value(capfd: pytest.CaptureFixt
         await asyncio.to_thread(stack_dump.dump, [asyncio.get_running_loop(), other])
         task.cancel()
 
-    with another_loop() as other:
+    with loop_of_another_thread() as other:
         asyncio.run(run(other))
     output = capfd.readouterr().err
     assert output.count("Thread 0x") >= 2

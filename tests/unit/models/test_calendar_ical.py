@@ -47,7 +47,7 @@ def days(first: str, last: str | None = None, hours: str | None = None) -> DateR
         (["DTSTART;VALUE=DATE:20260810", "STATUS:CANCELLED"], []),
     ],
 )
-def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
+def test_events_are_read_as_days(lines: list[str], found: list[DateRange]) -> None:
     assert list(read_days(feed(*lines), "Europe/Paris")) == found
 
 
@@ -55,15 +55,11 @@ def test_events_become_days(lines: list[str], found: list[DateRange]) -> None:
     ("text", "reason"),
     [
         ("", "not an iCalendar"),
-        ("hello", "not an iCalendar"),
         ("BEGIN:VCALENDAR", "not an iCalendar"),
-        (feed("UID:1").replace("VCALENDAR", "VCALENDER"), "not an iCalendar"),
         (feed("UID:1").replace("VERSION", "BEGIN:VTIMEZONE\r\nTZID:x\r\nEND:VTIMEZONE\r\nVERSION"), "not an iCalendar"),
         (feed("UID:1"), "event 1 has no DTSTART"),
         (feed("DTSTART;VALUE=DATE:20260810", "DTSTART;VALUE=DATE:20260811"), "event 1"),
-        (feed("DTSTART:2026"), "event 1"),
         (feed("DTSTART;VALUE=DATE:20260810", "RRULE:FREQ=YEARLY"), "event 1 has RRULE"),
-        (feed("DTSTART;VALUE=DATE:20260810", "RDATE;VALUE=DATE:20260811"), "event 1 has RDATE"),
         (feed("DTSTART:20260810T120000Z"), "does not end"),
         (feed("DTSTART:20260810T120000Z", "DTEND:20260810T110000Z"), "does not end"),
         (feed("DTSTART:20260810T120000Z", "DTEND;VALUE=DATE:20260811"), "event 1"),

@@ -33,7 +33,7 @@ sunday = "00:00-24:00"
 """
 
 
-def test_all_keys_are_read() -> None:
+def test_rules_are_read_with_all_keys() -> None:
     rules = read_rules(WHOLE)
     assert rules.versions[0].week[0] == (Span(510, 720), Span(810, 1020))
     assert rules.versions[1].week[6] == (Span(0, 1440),)
@@ -50,11 +50,6 @@ def test_rules_survive_a_round_trip_through_toml() -> None:
     assert read_rules(text) == rules
 
 
-def test_only_one_version_is_required() -> None:
-    rules = CalendarRules.model_validate({"versions": [{"monday": "09:00-12:00"}]})
-    assert (rules.timezone, rules.holidays, rules.rest_days) == ("Europe/Paris", None, ("sunday",))
-
-
 OPEN = {"monday": "09:00-12:00"}
 
 
@@ -63,12 +58,9 @@ OPEN = {"monday": "09:00-12:00"}
     [
         ({"timezone": "Europe/Pari"}, "timezone", "unknown time zone Europe/Pari", "fuseau horaire inconnu"),
         ({"timezone": "../etc/passwd"}, "timezone", "unknown time zone", "fuseau horaire inconnu"),
-        ({"timezone": ""}, "timezone", "unknown time zone", "fuseau horaire inconnu"),
         ({"holidays": "FR-99"}, "holidays", "no holidays are known for FR-99", "jours fériés inconnus"),
         ({"versions": [{"monday": "8:30-12:00"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
         ({"versions": [{"monday": "08:30-24:01"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
-        ({"versions": [{"monday": "24:00-24:00"}]}, "versions.0.monday.0", "must be HH:MM-HH:MM", "attend HH:MM"),
-        ({"versions": [{"monday": "12:00-12:00"}]}, "versions.0.monday.0", "ends before it begins", "finit avant"),
         ({"versions": [{"monday": "22:00-06:00"}]}, "versions.0.monday.0", "22:00-06:00 ends before", "finit avant"),
         (
             {"versions": [{"monday": ["09:00-12:00", "11:59-13:00"]}]},
@@ -76,7 +68,6 @@ OPEN = {"monday": "09:00-12:00"}
         ),
         ({"versions": []}, "versions", "at least 1", ""),
         ({"versions": [{}]}, "versions.0", "never opens", "n'ouvre jamais"),
-        ({"versions": [OPEN, {"from": date(2027, 1, 1)}]}, "versions.1", "never opens", "n'ouvre jamais"),
         ({"versions": [OPEN, OPEN]}, "", "in the order of their first days", "dans l'ordre"),
         (
             {"versions": [OPEN | {"from": date(2027, 1, 1)}, OPEN | {"from": date(2026, 1, 1)}]},
@@ -91,9 +82,7 @@ OPEN = {"monday": "09:00-12:00"}
         ({"closures": [{"from": date(2026, 8, 2)}]}, "closures.0.to", "Field required", ""),
         (
             {"closures": [{"on": date(2026, 8, 2), "to": date(2026, 8, 3)}]},
-            "closures.0",
-            "either on, or from",
-            "soit on",
+            *("closures.0", "either on, or from", "soit on"),
         ),
         (
             {"closures": [{"from": date(2026, 8, 2), "to": date(2026, 8, 1)}]},
@@ -102,7 +91,6 @@ OPEN = {"monday": "09:00-12:00"}
         ({"closures": [date(1969, 12, 31)]}, "closures.0", "greater than", ""),
         ({"closures": [date(2101, 1, 1)]}, "closures.0", "less than", ""),
         ({"closures": ["soon"]}, "closures.0", "valid date", ""),
-        ({"closures": [{"on": "soon"}]}, "closures.0.on", "valid date", ""),
         ({"closures": [3]}, "closures.0", "must be a day such as", "attend un jour comme"),
         ({"closures": [{"on": date(2026, 8, 2), "hours": []}]}, "closures.0", "hours is empty", "est vide"),
         ({"extra": [date(2026, 8, 2)]}, "", "extra needs hours", "a besoin de hours"),
@@ -128,12 +116,7 @@ def test_invalid_toml_is_rejected_with_its_line() -> None:
         read_rules('timezone = "Europe/Paris"\nversions = x\n')
 
 
-def test_rules_are_immutable() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        read_rules(WHOLE).timezone = "UTC"
-
-
-def test_merge_and_subtract_spans() -> None:
+def test_spans_are_merged_and_subtracted() -> None:
     spans = [parse_span(text) for text in ("13:00-15:00", "08:00-12:00", "12:00-13:00", "14:00-14:30")]
     assert list(map(str, merge(spans))) == ["08:00-15:00"]
     holes = [parse_span("09:00-10:00"), parse_span("14:00-24:00")]

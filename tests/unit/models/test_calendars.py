@@ -28,7 +28,7 @@ def office() -> Calendar:
         ("2028-02-28T16:00", 2, "2028-02-29T09:30"),  # a leap day
     ],
 )
-def test_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> None:
+def test_deadline_in_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> None:
     assert show(office.add(at(begin), hours * HOUR, Unit.OPENING_HOURS)) == end
     assert office.between(at(begin), at(end), Unit.OPENING_HOURS) == hours * HOUR
 
@@ -55,7 +55,7 @@ def test_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> No
         (Unit.MONTHS, "2028-02-29T10:00", 12, "2029-03-01T00:00"),
     ],
 )
-def test_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, end: str) -> None:
+def test_deadline_in_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, end: str) -> None:
     assert show(office.add(at(begin), amount, unit)) == end
     assert office.between(at(begin), at(end), unit) >= amount
     if unit is not Unit.CLEAR_DAYS:  # its deadlines were rolled
@@ -76,7 +76,7 @@ def test_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, 
         ({"extra": [{"on": date(2026, 5, 14), "hours": OFFICE}]}, "2026-05-11T10:00", "2026-05-16T00:00"),
     ],
 )
-def test_deadline_is_rolled(changes: dict[str, Any], begin: str, end: str) -> None:
+def test_rolled_deadline_ends_on_an_allowed_day(changes: dict[str, Any], begin: str, end: str) -> None:
     assert show(make(**changes).add(at(begin), 3, Unit.CALENDAR_DAYS, roll=True)) == end
 
 
@@ -99,10 +99,25 @@ def test_versions_apply_from_their_first_day_and_the_first_one_before_it_too() -
     assert calendar.next_change(at("2026-07-01T10:00")) == OpeningChange(at("2026-07-08T09:00"), opens=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------- clocks
-
-
-# ------------------------------------------------------------------------------------------------------------ long spans
+@pytest.mark.parametrize(
+    ("pause", "end"),
+    [
+        (("2026-03-11T10:00", "2026-03-11T18:00"), "2026-03-14T00:00"),  # resumed before the day ends
+        (("2026-03-11T10:00", "2026-03-12T09:00"), "2026-03-17T00:00"),
+        (("2026-03-11T00:00", "2026-03-12T00:00"), "2026-03-17T00:00"),  # exactly one day
+        (("2026-03-09T12:00", "2026-03-10T09:00"), "2026-03-14T00:00"),  # the day of the event does not count anyway
+        (("2026-03-01T12:00", "2026-03-09T08:00"), "2026-03-14T00:00"),  # before the clock starts
+        (("2026-03-13T10:00", "2026-03-16T09:00"), "2026-03-17T00:00"),  # Saturday and Sunday do not count anyway
+        (("2026-03-14T00:00", "2026-03-20T00:00"), "2026-03-14T00:00"),  # begins after the deadline
+    ],
+)
+def test_day_counts_if_the_clock_runs_at_its_end(office: Calendar, pause: tuple[str, str], end: str) -> None:
+    start = at("2026-03-09T09:00")
+    pauses = [(at(pause[0]), at(pause[1]))]
+    deadline = office.deadline(start, 4, Unit.WORKING_DAYS, pauses)
+    assert (show(deadline.at), deadline.left) == (end, 0)
+    assert office.counted(start, at(end), Unit.WORKING_DAYS, pauses) == 4
+    assert len(office.elapsed_by_day(start, at(end), Unit.WORKING_DAYS, pauses)) == 4
 
 
 @pytest.mark.parametrize("order", [sorted, lambda years: sorted(years, reverse=True)])

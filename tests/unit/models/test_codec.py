@@ -40,6 +40,12 @@ def test_make_returns_the_same_event_as_the_constructors(event: Event) -> None:
     assert type(event).make({**event.__dict__, "data": event.data.__dict__}) == event
 
 
+def test_score_outside_its_scale_is_rejected() -> None:
+    value = encode(make("feedback.given", scale="csat_1_5", score=1)).replace(b'"score":1', b'"score":0')
+    with pytest.raises(UnusableRecord, match=r"^invalid_field"):
+        read(value)
+
+
 @pytest.mark.parametrize("kind", ["appointment.booked", "appointment.moved"])
 @pytest.mark.parametrize(
     "starts_at",

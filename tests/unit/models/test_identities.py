@@ -28,5 +28,5 @@ def test_french_numbers_match_the_library(raw: str) -> None:
         ("anonymous", "FR", None),
     ],
 )
-def test_phone_number_formats(raw: str, region: str, normalised: str | None) -> None:
+def test_phone_number_is_normalised_to_e164(raw: str, region: str, normalised: str | None) -> None:
     assert normalise_phone(raw, region) == normalised

@@ -27,7 +27,7 @@ def test_iso_text_denotes_the_same_time(time: datetime) -> None:
     assert to_iso(at).endswith("Z")
 
 
-def test_iso_text_format() -> None:
+def test_iso_text_is_in_utc() -> None:
     assert to_iso(1_741_000_000_123) == "2025-03-03T11:06:40.123Z"
     assert to_iso(1_741_000_000_123, "seconds") == "2025-03-03T11:06:40Z"
     assert milliseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC)) == -1

@@ -1,6 +1,6 @@
 """Incidents follow from the SLA events of clocks, without duplicates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -34,95 +34,113 @@ def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
     return [(one.what, one.incident.kind) for one in changes if one.what in {ChangeKind.STARTED, ChangeKind.ENDED}]
 
 
-def test_breach_opens_an_incident_and_meeting_the_target_ends_it() -> None:
-    promise = SlaClockStub()
-    _, changes = changes_of([promise.started()], [promise.breached()], [promise.met()])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
-    began, over = (change.incident for change in changes)
-    assert began.id == over.id
-    assert (began.ended_at, over.end) == (None, "met")
-    assert began.starts_at == began.deadline_at == NOON.timestamp() * 1000
+def earlier_end(event: AnySlaEvent) -> AnySlaEvent:
+    """Return `event` of a clock that ended before it."""
+    data = event.data.model_copy(update={"ended_at": event.time - timedelta(minutes=30)})
+    return event.model_copy(update={"data": data})
 
 
-@pytest.mark.parametrize("batches", [1, 5])
-def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
-    promise = SlaClockStub()
-    events = [promise.started(), promise.at_risk(), promise.breached(), promise.met()]
-    _, changes = changes_of(*([one] for one in events)) if batches > 1 else changes_of(events)
-    assert seen(changes) == [
-        ("started", "at_risk"),
-        ("ended", "at_risk"),
-        ("started", "breached"),
-        ("ended", "breached"),
-    ]
-    warned, over, broken, _ = (change.incident for change in changes)
-    assert warned.id == over.id
-    assert (over.end, over.ended_at) == ("breached", broken.due_at)
+BREACH = [("started", "breached"), ("ended", "breached")]
+WARNING = [("started", "at_risk"), ("ended", "at_risk")]
+CHANGES: dict[str, tuple[Callable[[SlaClockStub], list[AnySlaEvent]], list[tuple[str, str]], bool]] = {
+    "target met late": (lambda clock: [clock.started(), clock.breached(), clock.met()], BREACH, False),
+    "target met in time": (lambda clock: [clock.at_risk(), clock.met(minutes=-30)], WARNING, False),
+    "deadline passed": (
+        lambda clock: [clock.started(), clock.at_risk(), clock.breached(), clock.met()],
+        [*WARNING, *BREACH],
+        False,
+    ),
+    "pause and later deadline": (
+        lambda clock: [
+            clock.at_risk(),
+            clock.breached(),
+            clock.paused(-60),
+            clock.resumed(-30, LATER),
+            clock.at_risk(LATER - timedelta(hours=2)),
+        ],
+        [*WARNING, *BREACH, WARNING[0]],
+        True,
+    ),
+    "future deadline, which passes": (
+        lambda clock: [clock.breached(), clock.moved(5, LATER), clock.breached()],
+        [*BREACH, BREACH[0]],
+        True,
+    ),
+    "other passed deadline": (
+        lambda clock: [clock.breached(), clock.moved(60, NOON + timedelta(minutes=30)), clock.breached(LATER)],
+        BREACH[:1],
+        True,
+    ),
+    "withdrawn end": (lambda clock: [clock.breached(), clock.met(5), clock.resumed(5)], [*BREACH, BREACH[0]], True),
+    "end known with the breach": (
+        lambda clock: [clock.breached(LATER, ended_at=NOON + timedelta(minutes=5))],
+        BREACH,
+        False,
+    ),
+    "end from a worker with a slow clock": (
+        lambda clock: [clock.breached(NOON + timedelta(minutes=20)), clock.met(0.1, NOON + timedelta(seconds=6))],
+        BREACH,
+        False,
+    ),
+    "pause from a worker with a slow clock": (
+        lambda clock: [clock.breached(NOON + timedelta(minutes=20)), clock.paused(0.1, NOON + timedelta(seconds=6))],
+        BREACH,
+        False,
+    ),
+    "warning after the deadline": (lambda clock: [clock.at_risk(LATER)], [], False),
+    "warning of an ended clock": (lambda clock: [earlier_end(clock.at_risk())], [], False),
+    "repeated warning of an ended clock": (
+        lambda clock: [clock.at_risk(), earlier_end(clock.at_risk(NOON - timedelta(hours=1)))],
+        WARNING,
+        False,
+    ),
+}
+"""Events of a clock → sent changes, and whether an incident is open afterwards."""
 
 
-def test_warning_is_repeated_after_a_pause() -> None:
-    promise = SlaClockStub()
-    events = [promise.at_risk(), promise.breached(), promise.paused(-60), promise.resumed(-30, LATER)]
-    known, changes = changes_of(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
-    assert seen(changes) == [
-        ("started", "at_risk"),
-        ("ended", "at_risk"),
-        ("started", "breached"),
-        ("ended", "breached"),
-        ("started", "at_risk"),
-    ]
-    assert changes[-1].incident.id != changes[0].incident.id
+@pytest.mark.parametrize(("events", "sent", "is_open"), CHANGES.values(), ids=CHANGES)
+def test_events_of_a_clock_cause_changes(
+    events: Callable[[SlaClockStub], list[AnySlaEvent]], sent: list[tuple[str, str]], *, is_open: bool
+) -> None:
+    known, changes = changes_of(*([event] for event in events(SlaClockStub())))
+    assert seen(changes) == sent
     assert known is not None
-    assert [one.kind for one in known.incidents if one.ended_at is None] == ["at_risk"]
+    assert known.open is is_open
+    began = [one.incident for one in changes if one.what is ChangeKind.STARTED]
+    assert len({incident.id for incident in began}) == len(began)
+    assert {one.incident.id for one in changes if one.what is ChangeKind.ENDED} <= {incident.id for incident in began}
 
 
-def test_warning_ends_in_time() -> None:
-    promise = SlaClockStub()
-    _, changes = changes_of([promise.at_risk()], [promise.met(minutes=-30)])
-    assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
+def test_start_and_deadline_of_a_breach_are_those_of_its_event() -> None:
+    _, (began,) = changes_of([SlaClockStub().breached()])
+    assert began.incident.starts_at == began.incident.deadline_at == NOON.timestamp() * 1000
 
 
-@pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
-def test_stopped_clock_ends_its_incident(event: str) -> None:
-    promise = SlaClockStub()
-    known, changes = changes_of([promise.breached()], [getattr(promise, event)()])
-    assert changes[-1].incident.end == event
-    assert known is not None
-    assert not known.open
-
-
-def test_future_deadline_ends_an_incident_and_next_breach_is_new() -> None:
-    promise = SlaClockStub()
-    first, moved = promise.breached(), promise.moved(5, LATER)
-    _, changes = changes_of([first], [moved], [promise.breached()])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
-    assert changes[1].incident.end == "moved"
-    assert changes[0].incident.id != changes[2].incident.id
-    assert changes[0].incident.key == changes[2].incident.key
-
-
-def test_other_passed_deadline_is_the_same_incident() -> None:
-    promise = SlaClockStub()
-    first, moved = promise.breached(), promise.moved(60, NOON + timedelta(minutes=30))
-    known, changes = changes_of([first], [moved], [promise.breached(told_at=LATER)])
-    assert seen(changes) == [("started", "breached")]
+def test_incident_of_another_passed_deadline_has_the_new_deadline() -> None:
+    clock = SlaClockStub()
+    known, _ = changes_of([clock.breached()], [clock.moved(60, NOON + timedelta(minutes=30))])
     assert known is not None
     assert known.breach is not None
     assert known.breach.deadline_at == known.breach.starts_at + 30 * 60_000
 
 
-def test_withdrawn_end_opens_a_new_incident() -> None:
-    promise = SlaClockStub()
-    known, changes = changes_of([promise.breached()], [promise.met(5)], [promise.resumed(5)])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
-    assert known is not None
-    assert known.open
+@pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
+def test_stopped_clock_ends_its_incident(event: str) -> None:
+    clock = SlaClockStub()
+    _, changes = changes_of([clock.breached()], [getattr(clock, event)()])
+    assert changes[-1].incident.end == event
+
+
+def test_end_of_a_warning_is_the_missed_deadline() -> None:
+    clock = SlaClockStub()
+    _, (_, ended, broken) = changes_of([clock.at_risk()], [clock.breached()])
+    assert (ended.incident.end, ended.incident.ended_at) == ("breached", broken.incident.due_at)
 
 
 def test_clock_that_ended_before_its_report_is_one_late_ended_incident() -> None:
-    promise = SlaClockStub()
-    _, changes = changes_of([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
+    clock = SlaClockStub()
+    _, changes = changes_of([clock.at_risk(LATER), clock.breached(LATER), clock.met(5, LATER)])
+    assert seen(changes) == BREACH
     assert all(change.incident.late for change in changes)
 
 
@@ -131,70 +149,36 @@ def test_clock_that_ended_before_its_report_is_one_late_ended_incident() -> None
     [("call", 9, False), ("visit", 11, True), ("form", 95, False), ("mail", 899, False), ("email", 901, True)],
 )
 def test_incident_is_late_beyond_the_usual_delay_of_its_source(channel: str, seconds: int, late: bool) -> None:
-    promise = SlaClockStub(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
-    _, changes = changes_of([promise.breached(NOON + timedelta(seconds=seconds))])
+    clock = SlaClockStub(channel=channel, clock="answer" if channel in {"call", "visit"} else "resolution")
+    _, changes = changes_of([clock.breached(NOON + timedelta(seconds=seconds))])
     assert [change.incident.late for change in changes] == [late]
 
 
-def test_breach_with_known_end_ends_immediately() -> None:
-    _, changes = changes_of([SlaClockStub().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
-    assert changes[-1].incident.end == ""
-
-
-def test_too_late_warning_is_not_given() -> None:
-    known, changes = changes_of([SlaClockStub().at_risk(LATER)])
-    assert changes == []
-    assert known is not None
-    assert not known.open
-
-
-def test_warning_of_an_ended_clock_is_not_given() -> None:
-    warned, event = SlaClockStub().at_risk(), SlaClockStub().at_risk(NOON - timedelta(hours=1))
-    done = event.model_copy(update={"data": event.data.model_copy(update={"ended_at": NOON - timedelta(minutes=90)})})
-    known, changes = changes_of([done])
-    assert seen(changes) == []
-    assert known is not None
-    assert not known.open
-    _, changes = changes_of([warned], [done])
-    assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
-
-
-@pytest.mark.parametrize("event", ["met", "paused"])
-def test_end_from_a_worker_with_a_slow_clock_counts(event: str) -> None:
-    promise = SlaClockStub()
-    end = getattr(promise, event)(0.1, NOON + timedelta(seconds=6))
-    known, changes = changes_of([promise.breached(NOON + timedelta(minutes=20))], [end])
-    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
-    assert known is not None
-    assert not known.open
-
-
 def test_met_targets_are_not_stored() -> None:
-    promise = SlaClockStub()
-    assert changes_of([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
+    clock = SlaClockStub()
+    assert changes_of([clock.started(), clock.paused(-300), clock.resumed(-200), clock.met(-100)]) == (None, [])
 
 
-def life(promise: SlaClockStub) -> list[AnySlaEvent]:
+def long_history(clock: SlaClockStub) -> list[AnySlaEvent]:
     """Return a long sequence of events in order."""
     return [
-        promise.started(),
-        promise.paused(-400),
-        promise.resumed(-300),
-        promise.at_risk(),
-        promise.breached(),
-        promise.paused(30),
-        promise.resumed(60, NOON + timedelta(hours=8)),
-        promise.breached(),
-        promise.met(5),
-        promise.resumed(5),
-        promise.met(60),
+        clock.started(),
+        clock.paused(-400),
+        clock.resumed(-300),
+        clock.at_risk(),
+        clock.breached(),
+        clock.paused(30),
+        clock.resumed(60, NOON + timedelta(hours=8)),
+        clock.breached(),
+        clock.met(5),
+        clock.resumed(5),
+        clock.met(60),
     ]
 
 
 @given(st.lists(st.integers(0, 10), max_size=3), st.data())
 def test_reread_from_any_event_changes_nothing(until: list[int], data: st.DataObject) -> None:
-    events = life(SlaClockStub())
+    events = long_history(SlaClockStub())
     for end in (*until, len(events)):
         first, _ = changes_of(*([one] for one in events[: end + 1]))
         start = data.draw(st.integers(0, end))
@@ -206,7 +190,7 @@ def test_reread_from_any_event_changes_nothing(until: list[int], data: st.DataOb
 
 @given(st.lists(st.booleans(), min_size=10, max_size=10))
 def test_batches_do_not_change_the_final_state(cuts: list[bool]) -> None:
-    events = life(SlaClockStub())
+    events = long_history(SlaClockStub())
     batches: list[list[AnySlaEvent]] = [[]]
     for event, cut in zip(events, [*cuts, False], strict=True):
         batches[-1].append(event)

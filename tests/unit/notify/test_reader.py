@@ -25,7 +25,7 @@ class Record(NamedTuple):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notify_process.telling(tmp_path, Receivers()) as store:
+    with notify_process.sending_store(tmp_path, Receivers()) as store:
         yield store
 
 

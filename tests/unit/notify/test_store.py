@@ -20,7 +20,7 @@ DESK = Receivers(("manager",), {"desk": ("breached", "at_risk"), "night": ("brea
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with notify_process.telling(tmp_path, DESK) as store:
+    with notify_process.sending_store(tmp_path, DESK) as store:
         yield store
 
 
@@ -28,31 +28,6 @@ def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Me
     message = store.next_message("desk", above, 100, after_outage=after_outage)
     assert message is not None
     return message
-
-
-def test_messages_are_returned_in_order_until_delivered(store: Store) -> None:
-    report_breaches(store, 1, 2)
-    first = following(store)
-    assert following(store) == first
-    store.mark_delivered(first)
-    second = following(store)
-    assert [one.incident.contact[-1] for one in (*first.notices, *second.notices)] == ["1", "2"]
-    store.mark_delivered(second)
-    assert store.next_message("desk", 3, 100, after_outage=False) is None
-
-
-def test_many_messages_become_a_digest(store: Store) -> None:
-    report_breaches(store, 1, 2, 3, 4)
-    digest = following(store)
-    assert len(digest.notices) == 4
-    store.mark_delivered(digest)
-    assert store.next_message("desk", 3, 100, after_outage=False) is None
-
-
-def test_digest_contains_each_incident_once(store: Store) -> None:
-    report_breaches(store, 1, 2, 3)
-    store.take([SlaClockStub(2).met()], {0: 4}, NOW)
-    assert [one.what for one in following(store).notices] == [ChangeKind.STARTED, ChangeKind.ENDED, ChangeKind.STARTED]
 
 
 def test_tried_message_stays_unchanged(store: Store) -> None:
@@ -68,10 +43,10 @@ def test_tried_message_stays_unchanged(store: Store) -> None:
 
 
 def test_receivers_get_their_severities(store: Store) -> None:
-    promise = SlaClockStub(1)
-    store.take([promise.at_risk()], {0: 1}, NOW)
+    clock = SlaClockStub(1)
+    store.take([clock.at_risk()], {0: 1}, NOW)
     assert store.next_message("night", 3, 100, after_outage=False) is None
-    store.take([promise.breached()], {0: 2}, NOW)
+    store.take([clock.breached()], {0: 2}, NOW)
     for_desk, for_night = store.waiting()["desk"], store.waiting()["night"]
     assert (for_desk.number, for_night.number) == (3, 1)
     assert for_desk.oldest_at == NOW
@@ -80,10 +55,10 @@ def test_receivers_get_their_severities(store: Store) -> None:
 def test_end_of_a_warning_is_not_sent_to_people_who_get_the_breach(tmp_path: Path) -> None:
     both, warning = ("breached", "at_risk"), ("at_risk",)
     everybody = Receivers((), {"hook": both, "hook2": warning, "mail": both, "mail2": warning}, {"mail", "mail2"})
-    with notify_process.telling(tmp_path, everybody) as store:
-        promise = SlaClockStub(1)
-        store.take([promise.at_risk()], {0: 1}, NOW)
-        store.take([promise.breached()], {0: 2}, NOW)
+    with notify_process.sending_store(tmp_path, everybody) as store:
+        clock = SlaClockStub(1)
+        store.take([clock.at_risk()], {0: 1}, NOW)
+        store.take([clock.breached()], {0: 2}, NOW)
         assert store.count_open() == {"breached": 1}
         heard = {}
         for name in everybody.queued:
@@ -108,34 +83,14 @@ def test_ended_incidents_of_the_first_reading_are_not_sent(tmp_path: Path) -> No
     store.close()
 
 
-def test_positions_belong_to_one_topic(tmp_path: Path, store: Store) -> None:
-    assert store.topic("one") == {}
-    store.take([SlaClockStub(1).breached()], {0: 7, 3: 2}, NOW)
-    assert store.topic("one") == {0: 7, 3: 2}
-    assert store.topic("another") == {}
-
-
-def test_recreated_topic_may_contain_duplicates_until_its_end(store: Store) -> None:
-    promise = SlaClockStub(1)
-    paused = promise.paused(-300)
-    store.take([promise.started(), paused, promise.resumed(-240), promise.breached()], {0: 4}, NOW)
-    assert not store.is_rereading
-    store.topic("another")
-    assert store.is_rereading
-    assert store.take([paused], {0: 2}, NOW) == 0
-    store.catch_up()
-    assert not store.is_rereading
-    assert store.take([paused], {0: 3}, NOW) == 1
-
-
 @pytest.mark.parametrize("kept", [True, False])
 def test_closed_alert_with_new_details_stays_closed(store: Store, kept: bool) -> None:
-    promise = SlaClockStub(1)
-    store.take([promise.breached(ended_at=NOON + timedelta(minutes=5))], {0: 1}, NOW)
+    clock = SlaClockStub(1)
+    store.take([clock.breached(ended_at=NOON + timedelta(minutes=5))], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
     store.mark_closed("manager", [alert.incident], NOW)
     store.drop_closed("manager", NOW if kept else NOW + 1)
-    assert store.take([promise.met(5)], {0: 2}, NOW) == 1
+    assert store.take([clock.met(5)], {0: 2}, NOW) == 1
     assert [alert.closed_at for alert in store.alerts("manager")] == [NOW] * kept
 
 
@@ -152,16 +107,16 @@ def test_new_alertmanager_gets_all_open_alerts(tmp_path: Path, store: Store) -> 
 
 
 def test_new_round_of_an_alert_is_sent_again(store: Store) -> None:
-    promise = SlaClockStub(1)
-    store.take([promise.breached()], {0: 1}, NOW)
+    clock = SlaClockStub(1)
+    store.take([clock.breached()], {0: 1}, NOW)
     (alert,) = store.alerts("manager")
     store.mark_shown("manager", [alert.incident], 5, NOW)
-    store.take([promise.met(5)], {0: 2}, NOW)
+    store.take([clock.met(5)], {0: 2}, NOW)
     (alert,) = store.alerts("manager")
     assert (alert.shown_at, alert.shown_by, alert.closed_at) == (NOW, 5, None)
     store.mark_closed("manager", [alert.incident], NOW)
     assert store.waiting().get("manager") is None
-    store.take([promise.resumed(5)], {0: 3}, NOW)
+    store.take([clock.resumed(5)], {0: 3}, NOW)
     store.mark_closed("manager", [alert.incident], NOW)  # for an earlier round
     (alert,) = store.alerts("manager")
     assert (alert.shown_at, alert.shown_by, alert.closed_at) == (None, None, None)
@@ -178,8 +133,8 @@ def test_old_ended_clocks_are_deleted(store: Store) -> None:
 
 
 def test_held_back_incident_survives_a_restart_and_is_sent_once(tmp_path: Path) -> None:
-    late = SlaClockStub(1).breached(told_at=NOON + timedelta(hours=1))
-    with notify_process.telling(tmp_path, DESK) as store:
+    late = SlaClockStub(1).breached(recorded_at=NOON + timedelta(hours=1))
+    with notify_process.sending_store(tmp_path, DESK) as store:
         store.take([late], {0: 1}, NOW)
         assert store.waiting() == {}
         assert store.release(NOW + HOLD_MS - 1) == 0
@@ -193,9 +148,9 @@ def test_held_back_incident_survives_a_restart_and_is_sent_once(tmp_path: Path) 
 
 
 def test_held_back_incident_that_ends_later_is_sent_with_its_end(store: Store) -> None:
-    promise = SlaClockStub(1)
-    store.take([promise.breached(told_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
-    store.take([promise.met(61)], {0: 2}, NOW)
+    clock = SlaClockStub(1)
+    store.take([clock.breached(recorded_at=NOON + timedelta(hours=1))], {0: 1}, NOW)
+    store.take([clock.met(61)], {0: 2}, NOW)
     assert store.release(NOW + HOLD_MS) == 0
     first = following(store)
     store.mark_delivered(first)
@@ -217,11 +172,11 @@ def test_old_incident_of_the_first_reading_is_not_sent(tmp_path: Path) -> None:
 
 
 def test_unsent_incident_is_sent_when_another_deadline_passes(store: Store) -> None:
-    promise = SlaClockStub(1)
-    store.take([promise.breached(told_at=NOON + timedelta(days=10))], {0: 1}, NOW)
+    clock = SlaClockStub(1)
+    store.take([clock.breached(recorded_at=NOON + timedelta(days=10))], {0: 1}, NOW)
     assert store.waiting() == {}
     later = NOON + timedelta(days=12)
-    store.take([promise.moved(10 * 24 * 60 + 1, later), promise.breached()], {0: 3}, NOW)
+    store.take([clock.moved(10 * 24 * 60 + 1, later), clock.breached()], {0: 3}, NOW)
     assert [one.what for one in following(store).notices] == [ChangeKind.STARTED]
     assert store.unsent() == {("breached", "old"): 1}
 

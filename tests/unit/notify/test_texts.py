@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 import msgspec
-import pytest
 from msgspec.structs import replace
 
 from models.timestamps import milliseconds
@@ -16,8 +15,8 @@ from tests.support.sla_events import SlaClockStub
 
 def notices() -> list[Notice]:
     """A warning, its end when the deadline passed, the breach, and its end."""
-    promise, known, changes = SlaClockStub(), None, list[Change]()
-    for event in (promise.at_risk(), promise.breached(), promise.met()):
+    clock, known, changes = SlaClockStub(), None, list[Change]()
+    for event in (clock.at_risk(), clock.breached(), clock.met()):
         after = fold(known, event)
         assert after is not None
         known, new = resolve(known, after)
@@ -29,8 +28,8 @@ FR = texts.IncidentFormatter("fr", PARIS, {"solidarites": "Solidarités"}, {("ca
 EN = texts.IncidentFormatter("en", PARIS)
 
 
-def incident_of(promise: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
-    known = fold(None, promise.breached(told_at=promise.deadline_at + known_after))
+def incident_of(clock: SlaClockStub, known_after: timedelta = timedelta(0)) -> Incident:
+    known = fold(None, clock.breached(recorded_at=clock.deadline_at + known_after))
     assert known is not None
     assert known.breach is not None
     return known.breach
@@ -68,28 +67,6 @@ def test_waiting_caller_is_identified_by_queue_and_second() -> None:
         "Échéance : 16/03/2026 13:00:00 CET",
     ]
     assert FR.summarise(replace(incident, service="")) == "Délai dépassé : RSA, appel, réponse sous 5 min"
-
-
-@pytest.mark.parametrize(
-    ("target", "unit", "words"),
-    [
-        (1, "months", "traitement sous 1 mois"),
-        (144_000, "opening_hours", "traitement sous 40 h d'ouverture"),
-        (0, "", "traitement"),
-    ],
-)
-def test_target_is_described_in_words(target: int, unit: str, words: str) -> None:
-    incident = incident_of(SlaClockStub(clock="resolution"))
-    assert FR.describe_target(replace(incident, target=target, unit=unit)) == words
-
-
-def test_late_incident_shows_when_it_became_known() -> None:
-    incident = incident_of(SlaClockStub(), timedelta(days=3, hours=2))
-    lines = EN.explain(Notice(ChangeKind.STARTED, incident), incident.known_at).splitlines()
-    assert lines[4:6] == [
-        "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
-        "Reported late: known on 2026-03-19 15:00 CET, 3 d 02 h later",
-    ]
 
 
 def test_incident_of_an_earlier_release_omits_unknown_facts() -> None:
