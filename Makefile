@@ -32,7 +32,7 @@ lint: $(VENV)/.test $(CATALOGUES)  ## Style et types / Style and types
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test $(CATALOGUES)  ## Débit et latence / Throughput and latency
-	@$(BIN)/accueil bench
+	@$(BIN)/python -m tests.bench
 
 tools:
 	@.ci/tools

@@ -1,7 +1,7 @@
 """Calendars: opening hours, working days and deadlines. Pure functions of their arguments; imports only `models`.
 
 Instants are milliseconds since 1970 (UTC), as in `streams.core`. Local time is in the calendar's time zone.
-`models.calendars.ical` reads and writes iCalendar.
+`models.calendars.ical` reads iCalendar.
 """
 
 from models.calendars.compiled import Calendar, Deadline, OpeningChange, Pause

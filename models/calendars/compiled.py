@@ -1,6 +1,6 @@
 """Calendar with cached years: a year is computed at its first use, and later queries take microseconds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -115,14 +115,6 @@ class Calendar:
             return self._ask(at, lambda table: OpeningChange(*table.next_change(at)))
         except BeyondCalendarError:
             return None
-
-    def openings(self, year: int) -> Iterator[tuple[int, int]]:
-        """Yield a pair of opening and closing instant for each opening of a local year, in order.
-
-        An opening across midnight yields two pairs.
-        """
-        computed = self._year(year)
-        yield from zip(computed.opens, computed.closes, strict=True)
 
     def _ask(self, at: int, question: Callable[[Table], Answer]) -> Answer:
         """Return the result of `question`, after adding the years that it needs to the table."""

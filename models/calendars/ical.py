@@ -1,23 +1,20 @@
-"""Import and export of closures and openings as iCalendar (RFC 5545)."""
+"""Import of closures and extra openings from iCalendar (RFC 5545)."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 import icalendar
 from pydantic import ValidationError
 
-from models.calendars.compiled import Calendar
 from models.calendars.errors import CalendarError
 from models.calendars.local_time import instant_of
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR, DateRange
 from models.calendars.spans import DAY_MINUTES, Span
 from models.locale import _
 
-PRODID: Final = "-//Accueil//Calendars//EN"
 _UNREADABLE: Final = (ValueError, AttributeError)
 """Errors of the library for malformed text: `AttributeError` for duplicate lines and misplaced components."""
 _RECURRING: Final = ("RRULE", "RDATE", "EXDATE", "RECURRENCE-ID")
@@ -42,49 +39,6 @@ def read_days(text: str, timezone: str) -> tuple[DateRange, ...]:
     # Error messages identify an event by its position: a UID may contain personal data.
     ranges = (_days_of(event, zone, nth) for nth, event in enumerate(events, 1) if event.get("STATUS") != "CANCELLED")
     return tuple(chain.from_iterable(ranges))
-
-
-def write_openings(calendar: Calendar, year: int, name: str, written_at: datetime) -> str:
-    """Return the openings of a local year as an iCalendar, with one UTC event per opening.
-
-    `name` makes the events' UIDs unique among calendars.
-    """
-    times = (tuple(_as_utc(at) for at in opening) for opening in calendar.openings(year))
-    return _write(times, name, "Open / Ouvert", written_at)
-
-
-def write_closures(calendar: Calendar, year: int, name: str, written_at: datetime) -> str:
-    """Return the days without any opening in a local year as an iCalendar, with one event per run of consecutive days.
-
-    `name` makes the events' UIDs unique among calendars.
-    """
-    begin, end = date(year, 1, 1), date(year + 1, 1, 1)
-    open_days = {_as_utc(at).astimezone(calendar.zone).date() for at, _ in calendar.openings(year)}
-    times: list[tuple[date, date]] = []
-    for nth in range((end - begin).days):
-        day = begin + timedelta(nth)
-        if day in open_days:
-            continue
-        if times and times[-1][1] == day:
-            times[-1] = (times[-1][0], day + timedelta(1))
-        else:
-            times.append((day, day + timedelta(1)))
-    return _write(times, name, "Closed / Fermé", written_at)
-
-
-def _write(times: Iterable[tuple[date, ...]], name: str, summary: str, written_at: datetime) -> str:
-    calendar = icalendar.Calendar()
-    calendar.add("PRODID", PRODID)
-    calendar.add("VERSION", "2.0")
-    for begin, end in times:
-        event = icalendar.Event()
-        event.add("UID", str(uuid5(NAMESPACE_URL, f"{name} {summary} {begin.isoformat()}")))
-        event.add("DTSTAMP", written_at)
-        event.add("DTSTART", begin)
-        event.add("DTEND", end)
-        event.add("SUMMARY", summary)
-        calendar.add_component(event)
-    return bytes(calendar.to_ical()).decode()
 
 
 def _event_error(nth: int, problem: str) -> CalendarError:
@@ -149,7 +103,3 @@ def _days(first: date, last: date, nth: int, hours: tuple[Span, ...] | None = No
         raise _event_error(
             nth, _("is outside the years {first_year} to {last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR)
         ) from None
-
-
-def _as_utc(at: int) -> datetime:
-    return datetime.fromtimestamp(at // 1000, UTC)

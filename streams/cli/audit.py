@@ -83,7 +83,6 @@ def group() -> None:
 @click.option("--checkpoint", type=_Checkpoint(), help=_("Checkpoint that an earlier run printed."))
 @pass_running_settings
 def verify_(settings: Settings, checkpoint: ChainPosition | None) -> None:
-    """Print the damages, the first one first; exit with code 1 if any was found."""
     directory = audit_directory(settings)
     try:
         report = verify(directory, checkpoint)
@@ -200,7 +199,6 @@ def show(
 
 
 def _check_arguments(subject_id: str | None, kind: str | None, *, citizen: bool) -> None:
-    """Raise `OperatorError` for arguments that cannot match a record, or have no effect."""
     if subject_id is not None and not is_audit_subject(subject_id):
         raise OperatorError(
             _("--subject: neither a contact id nor a pseudonym; use --citizen for a number, an address or a reference")
@@ -225,8 +223,6 @@ def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int,
 
 
 class _Citizen(NamedTuple):
-    """A citizen whose accesses are searched."""
-
     subject_id: str
     """Contact or pseudonym that was given or typed."""
     sector: str
@@ -271,10 +267,7 @@ def _find_citizen(settings: Settings, subject_id: str | None, kind: str, sector:
 
 
 def _is_about(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
-    """Return whether a record is about one of `names`, or belongs to an erasure of one; collect those in `erasures`.
-
-    Records must come oldest first.
-    """
+    """Return whether a record is about `names` or an erasure of them, which `erasures` collects; records come oldest first."""
     erasure = record.get("erasure", "")
     if record.get("whose") in names:
         erasures |= {erasure} - {""}

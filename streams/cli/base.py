@@ -135,10 +135,7 @@ class ConnectorGroup(Group):
     """A group whose commands end with one line for an error of a connector or of its files."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Turn errors of connectors and files into `OperatorError`.
-
-        Its exit code says whether a later attempt may succeed.
-        """
+        """Run the command. Turn errors of connectors and files into `OperatorError`."""
         try:
             return super().invoke(ctx)
         except InstanceInUseError as error:
@@ -157,23 +154,18 @@ class ConnectorGroup(Group):
 
 
 def config_file(context: click.Context) -> Path | None:
-    """Return the value of `--config`, or None."""
     path: Path | None = context.find_root().params.get("config")
     return path
 
 
 def print_settings_file() -> None:
-    """Print on standard error the settings file in use, or that none is."""
     from streams.settings.loader import describe_settings_file  # noqa: PLC0415
 
     click.echo(f"accueil: {describe_settings_file(config_file(click.get_current_context()))}", err=True)
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-    """Pass the settings to `command` as first argument, and configure the console's log.
-
-    Invalid settings end it with exit code 2.
-    """
+    """Pass the settings to `command` as first argument, and configure the console's log."""
 
     @wraps(command)
     @click.pass_context
@@ -200,7 +192,6 @@ def pass_running_settings(command: Callable[Concatenate[Any, P], R]) -> Callable
 
 
 def start_logging(settings: Any) -> None:
-    """Configure logging for a long-running process, as set in `log`."""
     from streams.runtime import logs  # noqa: PLC0415
 
     logs.configure(settings.log.level, settings.log.format)

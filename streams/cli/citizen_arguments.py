@@ -10,21 +10,30 @@ from models.identities import IdentityKind, normalise
 from models.locale import _, user_language
 from streams.cli.base import prompt
 from streams.privacy.vocabulary import name
-from streams.runtime.sector_keys import kind_option, sector_option
+from streams.runtime.sector_keys import IDENTITY_KINDS
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 
 
 def citizen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument NAME and the options `--kind` and `--sector`; `prompt_pseudonym` asks for a citizen without NAME."""
-    return click.argument("name", required=False)(kind_option(sector_option(command)))
+    for add in (
+        click.option("--sector", show_default=_("the only one"), help=_("Sector whose key makes the pseudonym.")),
+        click.option(
+            "--kind",
+            type=click.Choice(IDENTITY_KINDS),
+            default=IdentityKind.PHONE.value,
+            show_default=True,
+            help=_("Kind of identity to prompt for."),
+        ),
+        click.argument("name", required=False),
+    ):
+        command = add(command)
+    return command
 
 
 def prompt_pseudonym(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Prompt for an identity and return its pseudonym in a sector, which must have a key.
-
-    Raise `OperatorError` if the identity is not valid, and `KeyFileError` if the key is unusable.
-    """
+    """Prompt for an identity, and return its pseudonym by the key of a sector."""
     label = name("kind", kind.value, user_language())
     raw = prompt(label)
     normalised = normalise(kind, raw, settings.api.region)

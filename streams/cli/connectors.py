@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from json import dumps
 from pathlib import Path
 from typing import get_args
 
@@ -20,7 +19,7 @@ from connectors.sdk.probe import ProbeResult, probe
 from connectors.sdk.scaffold import Kind, begin
 from models.locale import _, user_language
 from streams.cli.base import ConnectorGroup, config_file, confirm, pass_settings
-from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
+from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, print_table, yes_option
 from streams.locale.reason_texts import describe as describe_reason
 from streams.locale.reason_texts import explain as explain_detail
 from streams.runtime.instance_lock import find_cluster, find_connectors
@@ -37,10 +36,9 @@ def group() -> None:
 
 
 @group.command("list", help=_("List installed connectors and their instances."))
-@json_option
 @click.pass_context
 @pass_settings
-def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
+def list_(settings: Settings, context: click.Context) -> None:
     settings, _file = _find_settings(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
@@ -48,11 +46,7 @@ def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
         instances = [name for name, kind in kinds.items() if kind == connector.name]
         about = _describe_connector(connector.name)
         rows.append((connector.name, f"{connector.package} {connector.version}", " ".join(instances) or "-", about))
-        if json:
-            click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
-    if not json:
-        titles = (_("connector"), _("package"), _("instances"), _("description"))
-        print_table(titles, rows)
+    print_table((_("connector"), _("package"), _("instances"), _("description")), rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
             missing = _("no connector {kind!r} is installed", kind=kind)
@@ -64,12 +58,6 @@ def _find_settings(settings: Settings, context: click.Context) -> tuple[Settings
     settings, config = find_connectors(settings, config_file(context))
     click.echo(f"accueil: {describe_settings_file(config)}", err=True)
     return settings, config
-
-
-def _report_running(source: str) -> None:
-    text = _("the settings are valid; this instance is running, so its source is not read a second time")
-    click.echo(f"{source}{_(':')} {text}")
-    click.echo(_("for its state, see /readyz of connect; accueil up prints that address when it starts"))
 
 
 def _describe_connector(name: str) -> str:
@@ -97,7 +85,9 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     try:
         found = probe(instance, settings.data / "connectors")
     except InstanceInUseError:
-        _report_running(instance.source)
+        text = _("the settings are valid; this instance is running, so its source is not read a second time")
+        click.echo(f"{instance.source}{_(':')} {text}")
+        click.echo(_("for its state, see /readyz of connect; accueil up prints that address when it starts"))
         return
     rejected = found.rejected.total()
     reached = _("the settings are valid, the source is readable")
@@ -123,20 +113,11 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
 
 
 def _describe_read(found: ProbeResult) -> str:
-    number, is_single = found.records, found.records == 1
     if found.has_more:
-        return _("read the oldest {number} records only; newer ones exist", number=number)
+        return _("records read: the oldest {number}; newer ones exist", number=found.records)
     if found.has_more is None:
-        return (
-            _("read the first record; there may be more")
-            if is_single
-            else _("read the first {number} records; there may be more", number=number)
-        )
-    return (
-        _("read one record, the only new one")
-        if is_single
-        else _("read {number} records, up to the newest", number=number)
-    )
+        return _("records read: the first {number}; there may be more", number=found.records)
+    return _("records read: {number}, up to the newest", number=found.records)
 
 
 def _list_rejected(found: ProbeResult) -> Iterator[str]:
@@ -161,7 +142,7 @@ def _list_rejected(found: ProbeResult) -> Iterator[str]:
     epilog=_("Stop the connector first. Its current position is saved in a backup directory."),
 )
 @click.argument("name")
-@click.option("--yes", is_flag=True, help=_("Do not ask for confirmation."))
+@yes_option
 @click.pass_context
 @pass_settings
 def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
@@ -185,16 +166,9 @@ def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) 
         click.echo(f"{instance.source}{_(':')} {line}")
     if not yes and not confirm(_("read it again from its beginning?")):
         raise click.Abort
-    backup, days = rereading.start_reread(instance, own), settings.retention.events_days
-    click.echo(
-        _(
-            "the next start reads it from its beginning; the old position is in {backup}. Afterwards, "
-            "`accueil recompute` recomputes the figures from the events in Kafka ({days} days: "
-            "retention.events_days) and reports differences",
-            backup=backup,
-            days=days,
-        )
-    )
+    backup = rereading.start_reread(instance, own)
+    click.echo(_("the next start reads it from its beginning; the old position is in {backup}", backup=backup))
+    click.echo(_("afterwards, accueil recompute compares the figures with the events that Kafka still holds"))
 
 
 def _is_lost(settings: Settings, own: Context) -> bool | None:

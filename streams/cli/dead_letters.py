@@ -1,6 +1,5 @@
 """`accueil dead-letters`: list, show and replay records that workers rejected."""
 
-import re
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
@@ -38,25 +37,6 @@ filters = filtered_by(
         help=_("Only this source topic (contact.call.v1 …)."),
     )
 )
-
-
-class PositionParam(click.ParamType):
-    """Partition and offset of a dead letter: `3:142`."""
-
-    name = "position"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` as text. Raise `click.BadParameter` if it is not `partition:offset`."""
-        if not re.fullmatch(r"\d+:\d+", value):
-            self.fail(
-                _(
-                    "{value!r} is no position: use partition:offset (3:142), as shown by accueil dead-letters list",
-                    value=value,
-                ),
-                param,
-                ctx,
-            )
-        return str(value)
 
 
 @click.group(cls=Group, help=_("Dead letters: records of Kafka that the workers rejected."))
@@ -99,18 +79,16 @@ def list_(
         )
         for letter in latest
     ]
-    titles = (*("position", _("when"), _("reason"), _("origin")), *(_("replayed"), _("detail")))
-    print_table(titles, rows)
+    print_table(("position", _("when"), _("reason"), _("origin"), _("replayed"), _("detail")), rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(_("{counts} dead letters", counts=counts.total()) + (f"{_(':')} {total}" if total else ""))
 
 
 @group.command(help=_("Show the origin and the reason of one dead letter."))
-@click.argument("position", metavar="PARTITION:OFFSET", type=PositionParam())
+@click.argument("position", metavar="PARTITION:OFFSET")
 @value_option
-@json_option
 @pass_settings
-def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
+def show(settings: Settings, position: str, *, value: bool) -> None:
     letter, replayed_at = None, None
     for found in _read(settings, Filter(positions=frozenset({position}))):
         if isinstance(found, DeadLetter):
@@ -119,9 +97,6 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
             replayed_at = found.at
     if letter is None:
         raise OperatorError(_describe_missing([position]), EXIT_NOT_FOUND)
-    if json:
-        click.echo(dumps(_to_json(letter, replayed_at) | (_content(letter) if value else {})))
-        return
     zone = settings.web.zone
     size = _("{count} bytes", count=len(letter.value)) if letter.value is not None else "null"
     for name, text in {
@@ -144,7 +119,7 @@ def show(settings: Settings, position: str, *, value: bool, json: bool) -> None:
 
 
 @group.command(help=_("Publish dead letters to their source topics again."))
-@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1, type=PositionParam())
+@click.argument("positions", metavar="[PARTITION:OFFSET]...", nargs=-1)
 @filters
 @replay_options
 @click.option("--again", is_flag=True, help=_("Include those already replayed."))
@@ -161,10 +136,6 @@ def replay(
     yes: bool,
     again: bool,
 ) -> None:
-    """Publish the chosen records again; those already replayed only with `--again` or by position.
-
-    A duplicate event counts once as long as its contact is known (`worker.keep_closed_days`).
-    """
     if not any((everything, positions, reason, topic, since)):
         raise click.UsageError(_("name positions or filters, or use --all"))
     found = list(_read(settings, Filter(reason, topic, since, frozenset(positions))))
@@ -214,13 +185,5 @@ def _to_json(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
     }
 
 
-def _content(letter: DeadLetter) -> dict[str, Any]:
-    headers = [[name, content.decode(errors="backslashreplace")] for name, content in letter.headers]
-    key, value = (
-        None if part is None else part.decode(errors="backslashreplace") for part in (letter.key, letter.value)
-    )
-    return {"key": key, "headers": headers, "value": value}
-
-
 def _describe_missing(positions: list[str]) -> str:
-    return _("no dead letter at ") + ", ".join(positions)
+    return _("no dead letter at {positions}: accueil dead-letters list shows positions", positions=", ".join(positions))

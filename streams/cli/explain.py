@@ -1,8 +1,9 @@
 """`accueil explain`: numerator and denominator of a figure, with the contacts and events it counts."""
 
-import json as json_
+import time
 from collections.abc import Collection
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from json import dumps
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +17,6 @@ from models.topics import CONTACTS, SOURCES, Channel
 from streams.cli.base import pass_running_settings
 from streams.cli.figure_labels import figure_label
 from streams.cli.output_tables import (
-    EARLIEST,
-    LATEST,
     TimeParam,
     check_known,
     code_or_label,
@@ -58,28 +57,19 @@ class Counted(NamedTuple):
     in_denominator: bool
 
 
-def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) -> date | None:
-    try:
-        day = date.fromisoformat(value) if value else None
-    except ValueError:
-        day = date.min
-    if day is not None and not EARLIEST.date() <= day <= LATEST.date():
-        raise click.BadParameter(_("use 2026-11-25"), ctx, param)
-    return day
-
-
 @click.command(
     name="explain",
     help=_(
         "Show the numerator and denominator of a figure, and each contact that it counts. FIGURE is "
         "service_level, abandonment or a count: offered, answered, received, booked, breached, "
-        "waiting … (--list prints all). SLA figures belong to the channel of their contacts. "
+        "waiting … Without FIGURE, it lists all. SLA figures belong to the channel of their contacts. "
         "Contacts closed longer than worker.keep_closed_days are missing."
     ),
 )
 @click.argument("figure", required=False)
-@click.option("--list", "as_list", is_flag=True, help=_("List all figures."))
-@click.option("--day", callback=_parse_day, metavar="2026-11-25", help=_("Day to explain, by default today."))
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), metavar="2026-11-25", help=_("Day to explain, by default today.")
+)
 @click.option(
     "--since", type=TimeParam(), help=_("From a time (2026-11-25T08:00), or a duration ago (90m); instead of --day.")
 )
@@ -97,10 +87,8 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @json_option
 @limit_option
 @pass_running_settings
-def command(
-    settings: Settings, /, *, figure: str | None, as_list: bool, limit: int, events: bool, **options: Any
-) -> None:
-    if as_list or figure is None:
+def command(settings: Settings, /, *, figure: str | None, limit: int, events: bool, **options: Any) -> None:
+    if figure is None:
         width = max(map(len, figure_names()))
         labels = ((name, figure_label(name)) for name in figure_names())
         click.echo("\n".join(name if label == name else f"{name.ljust(width)}  {label}" for name, label in labels))
@@ -112,15 +100,15 @@ def command(
     _check_channels(figure, formula, channels)
     query = FigureQuery(channels, options["site"], options["service"], options["queue"], since, until)
     with kafka_errors():
-        counted, scan = _count(settings, formula, query)
-        _check_dimensions(settings, query, scan.dimensions)
+        counted, dimensions = _count(settings, formula, query)
+        _check_dimensions(settings, query, dimensions)
         shown = counted[:limit]
         events_by_contact = {}
         if events:
             cluster = find_readable_cluster(settings, SOURCES.values())
             events_by_contact = read_events(*cluster, {fact.contact for fact in shown})
-    if not counted and not scan.in_time:
-        days = settings.worker.keep_closed_days
+    days = settings.worker.keep_closed_days
+    if not counted and until is not None and until < time.time() - days * 86_400:
         click.echo(
             _(
                 "no facts for {span}: closed contacts are kept for {days} days (worker.keep_closed_days)",
@@ -131,7 +119,7 @@ def command(
         )
     if options["json"]:
         for fact in shown:
-            click.echo(json_.dumps(_to_json(fact, events_by_contact.get(fact.contact), zone)))
+            click.echo(dumps(_to_json(fact, events_by_contact.get(fact.contact), zone)))
         return
     click.echo(_summarise(figure, formula, counted, query, span))
     if figure == _RECEIVED and not channels:
@@ -142,19 +130,19 @@ def command(
 
 
 def _choose_time(
-    day: date | None, since: int | None, until: int | None, zone: tzinfo
+    day: datetime | None, since: int | None, until: int | None, zone: tzinfo
 ) -> tuple[int | None, int | None, str]:
     """Return the start and end of the period in seconds since 1970, None for an open end, and its text; by default today.
 
     `since` and `until` are milliseconds since 1970. Raise `click.UsageError` if they contradict `day`, or for the future.
     """
     now = datetime.now(zone)
-    if (day and day > now.date()) or (since or 0) > milliseconds(now):
+    begin = (day or now).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=zone)
+    if begin > now or (since or 0) > milliseconds(now):
         raise click.UsageError(_("this time is in the future"))
     if since is None and until is None:
-        day = day or now.date()
-        begin, end = (datetime.combine(on, time(), zone) for on in (day, day + timedelta(days=1)))
-        return int(begin.timestamp()), int(end.timestamp()), str(day)
+        end = begin + timedelta(days=1)  # a civil day, also if the clocks change
+        return int(begin.timestamp()), int(end.timestamp()), str(begin.date())
     if day is not None:
         raise click.UsageError(_("use either --day, or --since and --until"))
     texts = [" " if at is None else format_time(at, zone) for at in (since, until)]
@@ -176,7 +164,8 @@ def _find_formula(settings: Settings, figure: str, channels: Collection[str], fo
         return formula_of(figure, Formula(formula or web.formula), target, web.short_abandon_seconds)
     except KeyError:
         raise click.UsageError(
-            _("unknown figure {figure}", figure=figure) + (suggest(figure, figure_names()) or _("; --list prints all"))
+            _("unknown figure {figure}", figure=figure)
+            + (suggest(figure, figure_names()) or _("; accueil explain lists all"))
         ) from None
 
 
@@ -207,49 +196,33 @@ def _check_dimensions(settings: Settings, query: FigureQuery, found: Collection[
     """Raise `click.UsageError` for a site, service or queue that neither contacts nor settings name."""
     web = settings.web
     known = {
-        "site": {*(dimensions.site for dimensions in found), *(queue.site for queue in web.queues.values())},
-        "service": {
-            *(dimensions.service for dimensions in found),
-            *(queue.service for queue in web.queues.values()),
-            *web.services,
-        },
-        "queue": {
-            *(dimensions.queue for dimensions in found),
-            *(queue.queue or name for name, queue in web.queues.items()),
-        },
+        "site": {queue.site for queue in web.queues.values()},
+        "service": {queue.service for queue in web.queues.values()}.union(web.services),
+        "queue": {queue.queue or name for name, queue in web.queues.items()},
     }
     for option, names in known.items():
         value = getattr(query, option)
         if value is not None and ":" not in value:  # dimensions of SLA and transfer figures contain a colon
-            check_known(option, value, {name for name in names if ":" not in name})
+            names |= {name for dimensions in found if ":" not in (name := getattr(dimensions, option))}
+            check_known(option, value, names)
 
 
-class _Scan(NamedTuple):
-    """Dimensions and times of the facts of all contacts, regardless of the filters."""
-
-    dimensions: set[Dimensions]
-    in_time: bool
-    """True if any past fact is in the period of the query."""
-
-
-def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], _Scan]:
+def _count(settings: Settings, formula: FigureFormula, query: FigureQuery) -> tuple[list[Counted], set[Dimensions]]:
+    """Return the counted facts, and the dimensions of all facts."""
     counted: dict[str, list[Counted]] = {}
-    dimensions, in_period = set[Dimensions](), FigureQuery(since=query.since, until=query.until)
-    in_time = False
+    dimensions = set[Dimensions]()
 
     def add(contact: str, row: Contact) -> bool:
-        nonlocal in_time
         counted.pop(contact, None)  # an earlier version of the row
         facts = [*counted_facts(row)]
         dimensions.update(fact.dimensions for fact in facts)
-        in_time = in_time or any(fact.start is not None and in_period.fits(fact) for fact in facts)
         judged = [Counted(contact, fact, *formula.judge(fact.name, fact.amount)) for fact in facts if query.fits(fact)]
         if own := [fact for fact in judged if fact.in_numerator or fact.in_denominator]:
             counted[contact] = own
         return False
 
     scan_contacts(*find_readable_cluster(settings, [CONTACTS]), add)
-    return sorted((fact for facts in counted.values() for fact in facts), key=_sort_key), _Scan(dimensions, in_time)
+    return sorted((fact for facts in counted.values() for fact in facts), key=_sort_key), dimensions
 
 
 def _sort_key(counted: Counted) -> tuple[float, float, str, CountedFact]:

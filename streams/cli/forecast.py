@@ -1,7 +1,7 @@
 """`accueil forecast`: contacts still expected today, and the agents needed now."""
 
 from datetime import UTC, date, datetime, timedelta
-from math import inf
+from typing import Final
 
 import click
 
@@ -13,6 +13,8 @@ from streams.core.forecast.arrivals import MIN_DAYS, Forecast
 from streams.report.queue_forecast import MIN_ABANDONED, MIN_HANDLED, WEEKS, QueueForecast, forecast_queues
 from streams.settings.schema import Settings
 from streams.web.options import WebOptions
+
+NO_NUMBER: Final = "–"  # noqa: RUF001
 
 
 @click.command(
@@ -31,6 +33,7 @@ def command(settings: Settings, /) -> None:
     if not found:
         click.echo(_("no queue had contacts recently"))
         return
+    rows = [_row(queue, options) for queue in found]
     print_table(
         (
             _("queue"),
@@ -44,8 +47,18 @@ def command(settings: Settings, /) -> None:
             "Erlang C",
             "Erlang A",
         ),
-        [_row(queue, options) for queue in found],
+        rows,
     )
+    if any(NO_NUMBER in row for row in rows):
+        text = _(
+            "{no_number}: the queue has fewer than {days} days like today, {handled} handled contacts or, for Erlang A, "
+            "{abandoned} abandoned ones",
+            no_number=NO_NUMBER,
+            days=MIN_DAYS,
+            handled=MIN_HANDLED,
+            abandoned=MIN_ABANDONED,
+        )
+        click.echo(text)
     if history.history_read_until:
         channels = ", ".join(history.history_read_until)
         click.echo(_("history is still being read: {channels}", channels=channels))
@@ -63,14 +76,10 @@ def describe_holidays(today: date, options: WebOptions) -> list[str]:
 
 
 def _row(queue: QueueForecast, options: WebOptions) -> tuple[str, ...]:
-    agents = "–" if queue.agents is None else str(queue.agents)  # noqa: RUF001
-    return (
-        _name(queue, options),
-        str(queue.so_far),
-        *_format_forecast(queue.forecast),
-        agents,
-        *_format_staffing(queue),
-    )
+    staffing = queue.staffing
+    needed = (staffing.agents_erlang_c, staffing.agents_erlang_a) if staffing else (None, None)
+    agents = (NO_NUMBER if number is None else str(number) for number in (queue.agents, *needed))
+    return _name(queue, options), str(queue.so_far), *_format_forecast(queue.forecast), *agents
 
 
 def _name(queue: QueueForecast, options: WebOptions) -> str:
@@ -84,8 +93,8 @@ def _name(queue: QueueForecast, options: WebOptions) -> str:
 
 def _format_forecast(forecast: Forecast | None) -> tuple[str, ...]:
     if forecast is None:
-        return ("–",) * 5  # noqa: RUF001
-    error = "–" if forecast.error is None else _("{error:.0f}%", error=100 * forecast.error)  # noqa: RUF001
+        return (NO_NUMBER,) * 5
+    error = NO_NUMBER if forecast.error is None else _("{error:.0f}%", error=100 * forecast.error)
     return (
         f"{forecast.by_now:.0f}",
         f"{forecast.rest:.0f}",
@@ -93,16 +102,6 @@ def _format_forecast(forecast: Forecast | None) -> tuple[str, ...]:
         error,
         f"{forecast.per_hour:.0f}",
     )
-
-
-def _format_staffing(queue: QueueForecast) -> tuple[str, str]:
-    if queue.staffing is None:
-        return "–", "–"  # noqa: RUF001
-    agents_erlang_c, agents_erlang_a = (
-        "–" if number is None else str(number)  # noqa: RUF001
-        for number in (queue.staffing.agents_erlang_c, queue.staffing.agents_erlang_a)
-    )
-    return agents_erlang_c, agents_erlang_a
 
 
 def _notes(found: list[QueueForecast], options: WebOptions) -> list[str]:
@@ -123,22 +122,4 @@ def _notes(found: list[QueueForecast], options: WebOptions) -> list[str]:
         notes.append(_("based on: ") + ", ".join(map(str, days)))
     if left_out:
         notes.append(_("days with hardly any contacts left out: ") + ", ".join(map(str, left_out)))
-    if any(queue.forecast is None for queue in found):
-        notes.append(_("no forecast for queues with fewer than {min_days} days like today", min_days=MIN_DAYS))
-    if any(queue.forecast and queue.staffing is None for queue in found):
-        notes.append(
-            _(
-                "no number of agents for queues with fewer than {min_handled} handled contacts: their "
-                "duration is unknown",
-                min_handled=MIN_HANDLED,
-            )
-        )
-    if any(queue.staffing and queue.staffing.load.patience_seconds == inf for queue in found):
-        notes.append(
-            _(
-                "no Erlang A for queues with fewer than {min_abandoned} abandoned contacts: the patience of "
-                "callers is unknown",
-                min_abandoned=MIN_ABANDONED,
-            )
-        )
     return notes

@@ -105,10 +105,7 @@ def _change(
     change: Callable[[Timeline, Link], bool],
     ground: RevocationReason | Literal[""] = "",
 ) -> bool:
-    """Change a link, and record the action and its outcome for both identities, whose order does not matter.
-
-    Return False if there was nothing to change.
-    """
+    """Change a link, and audit that for both identities. Return False if there was nothing to change."""
     for identity in link:
         check_subject(identity)
     require_timelines(settings)

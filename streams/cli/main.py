@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 LAZY = {
     "audit": ("streams.cli.audit:group", _("Audit log of accesses to citizens' data: show, verify.")),
-    "bench": ("streams.cli.bench:command", _("Compare throughput and latency with other engines.")),
     "connectors": ("streams.cli.connectors:group", _("Connectors: list, check, document, create.")),
     "dead-letters": ("streams.cli.dead_letters:group", _("Records that workers rejected: list, show, replay.")),
     "kiosk": ("connectors.kiosk.command:command", _("Serve a front desk's ticket kiosk and agent page.")),
@@ -46,7 +45,7 @@ SECTIONS = (
     (N_("Connect sources"), ("connectors", "survey-reference")),
     (N_("Check and repair"), ("config", "topics", "rejects", "dead-letters", "recompute")),
     (N_("Citizens' data and rights"), ("timeline", "links", "retention", "audit", "tokens")),
-    (N_("Other"), ("bench", "version")),
+    (N_("Other"), ("version",)),
 )
 """Sections of `accueil --help`: title, and commands in order."""
 
@@ -170,10 +169,7 @@ class Simulators(Group):
         return combined + [name for name in registry.names() if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the simulator `cmd_name`; None if it is unknown, or if the connector has none.
-
-        Raise `OperatorError` if the connector cannot be loaded.
-        """
+        """Return the simulator `cmd_name`; None if it is unknown, or if the connector has none."""
         from connectors.sdk import errors, registry  # noqa: PLC0415
 
         for entry_point in entry_points(group=SIMULATORS, name=cmd_name):
@@ -200,7 +196,6 @@ def config_() -> None:
 @config_.command(help=_("Print all settings in force and their origin."))
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Print every setting. Raise `OperatorError` if a setting, a connector or the SLA file is invalid."""
     from streams.runtime import process_specs  # noqa: PLC0415
     from streams.runtime.prechecks import find_warnings  # noqa: PLC0415
     from streams.settings.loader import describe, find_origin, load  # noqa: PLC0415

@@ -22,13 +22,11 @@ from streams.settings.schema import Settings
 def group(context: click.Context) -> None:
     """Run until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
-        context.invoke(run)
+        _run()
 
 
-@click.command
 @pass_settings
-def run(settings: Settings) -> None:
-    """Read `contact.sla.v1` and send alerts."""
+def _run(settings: Settings) -> None:
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
@@ -38,7 +36,6 @@ def run(settings: Settings) -> None:
 @group.command(help=_("Send a test alert to every receiver."))
 @pass_settings
 def test(settings: Settings) -> None:
-    """Print the result per receiver; exit with code 70 if one failed."""
     from streams.notify.notifier import send_test_messages  # noqa: PLC0415
     from streams.runtime import process_specs  # noqa: PLC0415
 

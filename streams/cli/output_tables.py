@@ -111,7 +111,6 @@ def filtered_by(source_option: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def replay_options(command: F) -> F:
-    """Add the options of a replay: `--all`, `--dry-run`, `--yes`."""
     return _all_option(dry_run_option(yes_option(command)))
 
 

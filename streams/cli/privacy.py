@@ -245,10 +245,7 @@ class _Subject:
 
 
 def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
-    """Return the subject and the sector; without NAME, prompt for an identity.
-
-    The sector is empty if NAME was given without `--sector`.
-    """
+    """Return the subject and the sector, empty if unknown; without NAME, prompt for an identity."""
     if name:
         check_subject(name)
         return name, sector or ""

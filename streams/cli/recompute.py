@@ -1,8 +1,8 @@
 """`accueil recompute`: recompute all figures from the events, and report differences."""
 
-import json
 import time
 from datetime import date
+from json import dumps
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,13 +11,13 @@ import click
 
 from models.locale import _
 from models.policies import Policies
-from models.topics import CONTACTS, DAY_MS, EVENT_RETENTION_MS, FIGURES, SOURCES
+from models.topics import CONTACTS, DAY_MS, FIGURES, SOURCES
 from streams.agents.contacts import WorkerTimings
 from streams.cli.base import pass_running_settings
 from streams.cli.output_tables import format_time, json_option, limit_option, print_table
 from streams.cli.sla import active_sla_file, load_active_policies
 from streams.core.contacts.history_detection import GRACE_MS
-from streams.core.figures.figure import Dimensions, local_time
+from streams.core.figures.figure import local_time
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.core.figures.recompute_diff import FigureDifference, compare
 from streams.recovery.recompute import Recount, recount
@@ -29,15 +29,11 @@ from streams.settings.schema import Settings
 EXIT_DIFFERENT: Final = 1
 PROGRESS_SECONDS: Final = 3.0
 """Interval of progress messages."""
-DEFAULT_EVENTS_DAYS: Final = EVENT_RETENTION_MS // DAY_MS
-"""Default of `retention.events_days`."""
 MARGIN_SECONDS: Final = 5.0
 """Allowance for the tick and the commit of a worker."""
 
 
 class _Comparison(NamedTuple):
-    """Result of a comparison."""
-
     differences: list[FigureDifference]
     policy_changes: int
     """Number of further differences in SLA figures that workers judged by other policies than those in force."""
@@ -54,15 +50,13 @@ class _Comparison(NamedTuple):
         "the workers' figures. Read-only, and workers keep running. A million contacts take some "
         "minutes; memory as for one partition in a worker. Figures judged by earlier SLA policies "
         "are not compared. The check covers the events that Kafka still holds "
-        "(`retention.events_days`, by default {default_events_days} days). Exit code 1 if a number "
-        "differs.",
-        default_events_days=DEFAULT_EVENTS_DAYS,
+        "(`retention.events_days`). Exit code 1 if a number differs."
     ),
 )
 @json_option
 @limit_option
 @pass_running_settings
-def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
+def command(settings: Settings, /, limit: int, *, json: bool) -> None:
     with kafka_errors():
         file = active_sla_file(settings)
         policies = load_active_policies(settings, file)
@@ -82,12 +76,15 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
             click.echo(text, err=True)
             time.sleep(seconds)
             counted, found = _recompute(settings, cluster, policies)
-    (_print_json if options["json"] else _print)(counted, found.differences, limit, settings)
+    if json:
+        _print_json(found.differences[:limit])
+    else:
+        _print(counted, found.differences, limit, settings)
     if found.policy_changes:
-        click.echo(_describe_policy_changes(counted, found, file, settings), err=options["json"])
+        click.echo(_describe_policy_changes(counted, found, file, settings), err=json)
     if found.new_figures:
-        click.echo(_describe_new_figures(counted, found, settings), err=options["json"])
-    click.echo(_describe_period(counted, settings), err=options["json"])
+        click.echo(_describe_new_figures(counted, found, settings), err=json)
+    click.echo(_describe_period(counted, settings), err=json)
     if found.differences:
         click.get_current_context().exit(EXIT_DIFFERENT)
 
@@ -139,8 +136,7 @@ def _describe_policy_changes(counted: Recount, found: _Comparison, file: Path | 
     return _(
         "SLA figures not compared, though they differ: {policy_changes}. The SLA policies have "
         "changed: workers judged {contacts} contacts by others than those in force ({sla_file}), the "
-        "last one at {until}. Ended clocks keep their result, and events do not carry the policies "
-        "of that time",
+        "last one at {until}. Ended clocks keep their result",
         policy_changes=found.policy_changes,
         contacts=contacts,
         sla_file=sla_file,
@@ -198,21 +194,15 @@ class _Progress:
         if self._shown_at is not None and now - self._shown_at < PROGRESS_SECONDS:
             return
         self._shown_at = now
-        text = _(
-            "partition {number} of {partitions}: {events:,} events read",
-            number=number + 1,
-            partitions=partitions,
-            events=events,
-        )
-        click.echo(text.replace(",", " "), err=True)
+        place, read = f"{number + 1} / {partitions}", f"{events:,}".replace(",", " ")
+        click.echo(_("partition {place}: {read} events read", place=place, read=read), err=True)
 
 
-def _print_json(counted: Recount, found: list[FigureDifference], limit: int, settings: Settings) -> None:
-    del counted, settings
-    for difference in found[:limit]:
+def _print_json(differences: list[FigureDifference]) -> None:
+    for difference in differences:
         day = difference.day and difference.day.isoformat()
         fields = {"day": day, **difference.dimensions._asdict(), "name": difference.name}
-        click.echo(json.dumps({**fields, "known": difference.known, "again": difference.again}))
+        click.echo(dumps({**fields, "known": difference.known, "again": difference.again}))
 
 
 def _print(counted: Recount, found: list[FigureDifference], limit: int, settings: Settings) -> None:
@@ -236,20 +226,15 @@ def _print(counted: Recount, found: list[FigureDifference], limit: int, settings
     if not found:
         click.echo(_("no number differs"))
         return
-    titles = _("day,dimensions,figure,workers,recomputed").split(",")
     rows = [
         (
             difference.day.isoformat() if difference.day else "total",
-            _name(difference.dimensions),
+            "/".join(part or "-" for part in difference.dimensions),
             difference.name,
             str(difference.known),
             str(difference.again),
         )
         for difference in found[:limit]
     ]
-    print_table(tuple(titles), rows)
+    print_table(tuple(_("day,dimensions,figure,workers,recomputed").split(",")), rows)
     click.echo(_("numbers that differ: {count}", count=len(found)))
-
-
-def _name(dimensions: Dimensions) -> str:
-    return "/".join(part or "-" for part in dimensions)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from connectors.sdk.rejects import NAMES, StoredReject, read
+from connectors.sdk.rejects import StoredReject, read
 from models.locale import _
 from models.timestamps import milliseconds
 from streams.cli.base import ConnectorGroup, config_file, confirm, pass_running_settings
@@ -86,7 +86,7 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    found = _distinct((name, stored) for name, _, stored in _read(settings, Filter(connector, reason, since)))
+    found = _distinct(_read(settings, Filter(connector, reason, since)))
     latest = found[-limit:] if limit else []
     if json:
         for listed in latest:
@@ -94,8 +94,8 @@ def list_(
         return
     if found:
         zone = settings.web.zone
-        time, cause, detail = _("when"), _("reason"), _("detail")
-        print_table(("place", time, cause, detail), [_row(listed, zone) for listed in latest])
+        cause, detail = _("reason"), _("detail")
+        print_table(("place", _("when"), cause, detail), [_row(listed, zone) for listed in latest])
         click.echo()
         print_table((_("connector"), cause, _("count"), _("last"), detail), _totals(found, zone))
     click.echo(_("{count} rejected records in {directory}", count=len(found), directory=_directory(settings)))
@@ -104,26 +104,20 @@ def list_(
 @group.command(help=_("Show when and why one record was rejected."))
 @click.argument("place", metavar="PLACE")
 @value_option
-@json_option
 @pass_running_settings
-def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
+def show(settings: Settings, place: str, *, value: bool) -> None:
     found = [*_read(settings, Filter(places=frozenset({place})))]
     if not found:
         raise OperatorError(_describe_missing([place]), EXIT_NOT_FOUND)
-    for number, listed in enumerate(_distinct((name, stored) for name, _connector, stored in found)):
-        if json:
-            content = {"value": listed.stored.reject.record.decode(errors="backslashreplace")} if value else {}
-            click.echo(dumps(_to_json(listed) | content))
-        else:
-            if number:
-                click.echo()
-            _print(listed, settings.web.zone, value=value)
-    directories = dict.fromkeys(directory for _, directory, _ in found)
-    files = ", ".join(str(path) for home in directories for file in NAMES if (path := home / file).exists())
-    click.echo(
-        _("The value may contain personal data. It exists only in {files} (mode 0600). Do not share it.", files=files),
-        err=True,
+    for number, listed in enumerate(_distinct(found)):
+        if number:
+            click.echo()
+        _print(listed, settings.web.zone, value=value)
+    text = _(
+        "The value may contain personal data. It exists only in {directory} (mode 0600). Do not share it.",
+        directory=_directory(settings),
     )
+    click.echo(text, err=True)
 
 
 @group.command(
@@ -148,11 +142,10 @@ def replay(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Map the chosen records again; records rejected again stay. A duplicate event counts once."""
     if not any((everything, places, reason, connector, since)):
         raise click.UsageError(_("name places or filters, or use --all"))
     wanted = Filter(connector, reason, since, frozenset(places))
-    found = [(name, stored) for name, _, stored in _read(settings, wanted)]
+    found = [*_read(settings, wanted)]
     if missing := sorted(set(places) - {_place(name, stored) for name, stored in found}):
         raise OperatorError(_describe_missing(missing), EXIT_NOT_FOUND)
     names = Counter(listed.name for listed in _distinct(found))
@@ -214,17 +207,14 @@ def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run
         click.echo(_("{name}: {count} still rejected: {reason}", name=name, count=count, reason=reason))
 
 
-def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, StoredReject]]:
-    """Yield matching records, each with the name of its instance and its directory.
-
-    Raise `OperatorError` if a file is not readable: it belongs to the account that runs the connectors.
-    """
+def _read(settings: Settings, wanted: Filter) -> Iterator[tuple[str, StoredReject]]:
+    """Yield matching records, each with the name of its instance. Raise `OperatorError` if a file is not readable."""
     try:
         for kind in _folders(_directory(settings)):
             for directory in _folders(kind):
                 for stored in read(directory):
                     if wanted.matches(directory.name, stored):
-                        yield directory.name, directory, stored
+                        yield directory.name, stored
     except OSError as error:
         raise OperatorError(
             _(
@@ -252,7 +242,7 @@ def _place(name: str, stored: StoredReject) -> str:
 
 
 def _describe_missing(places: list[str]) -> str:
-    return _("no rejected record at ") + ", ".join(places)
+    return _("no rejected record at {places}: accueil rejects list shows places", places=", ".join(places))
 
 
 def _row(listed: Listed, zone: tzinfo) -> tuple[str, ...]:

@@ -84,10 +84,7 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
 
 
 def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    """Remove expired damaged files and saved positions, and empty expired logs. Yield a line with the number of each.
-
-    With `dry_run`, only count them.
-    """
+    """Remove expired damaged files and saved positions, and empty expired logs; with `dry_run`, only count them."""
     data, retention = settings.data, settings.retention
     for label, days, paths in (
         (_("logs"), retention.logs_days, data.glob("logs/*")),

@@ -32,7 +32,7 @@ from streams.core.sla.clock_intervals import clock_intervals
 from streams.kafka.state_reader import read_contact, read_contacts
 from streams.runtime.instance_lock import find, find_readable_cluster, kafka_errors
 from streams.settings.errors import OperatorError
-from streams.settings.loader import describe_settings_file, find_origin
+from streams.settings.loader import find_origin
 from streams.settings.schema import ConfigError, Settings
 from streams.settings.sla_file import load_policies
 
@@ -42,7 +42,7 @@ EXAMPLE = Path(__file__).parents[1] / "settings" / "example_sla.toml"
 @click.group(
     cls=Group,
     name="sla",
-    lazy={"calendar": ("streams.cli.sla_calendar:group", _("Export and import iCalendar files."))},
+    lazy={"import": ("streams.cli.sla_import:command", _("Print the days of an iCalendar file as closures in TOML."))},
     help=_("Check the SLA file and inspect deadlines."),
 )
 def group() -> None:
@@ -61,10 +61,11 @@ def example() -> None:
 )
 @pass_settings
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
-    path = find_file(settings, file)
     if not file:
         print_settings_file()
-    policies = load_policies(path, find_sla_origin(file))
+    if not (path := file or settings.sla):
+        raise OperatorError(_("no SLA file: name one, or configure sla"))
+    policies = load_policies(path, "" if file else _find_origin())
     click.echo(_sla_file_text(path))
     if policies.empty:
         click.echo(_("{path} has no targets", path=path))
@@ -90,20 +91,9 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
             click.echo(f"  {line}")
 
 
-def find_file(settings: Settings, file: Path | None) -> Path:
-    """Return `file`, else the SLA file of the settings. Raise `OperatorError` without either."""
-    if path := file or settings.sla:
-        return path
-    raise OperatorError(
-        _("no SLA file: name one, or configure sla")
-        + _("; ")
-        + describe_settings_file(config_file(click.get_current_context()))
-    )
-
-
-def find_sla_origin(file: Path | None) -> str:
-    """Return the settings file or variable that sets the SLA file; empty if the command line does."""
-    return "" if file else find_origin("sla", config_file(click.get_current_context()))
+def _find_origin() -> str:
+    """Return the settings file or variable that sets the SLA file."""
+    return find_origin("sla", config_file(click.get_current_context()))
 
 
 def _unset_hint() -> str:
@@ -247,7 +237,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         web = settings.web
         services.update(queue.service for queue in web.queues.values())
         check_known("service", service or "", services.union(web.services))
-        click.echo(_nothing_text(overdue=overdue, due_within=due_within, service=service))
+        click.echo(_("no open deadline matches"))
         if file is None:
             click.echo(_unset_hint())
         return
@@ -257,18 +247,6 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     )
     if len(shown) < len(clocks):
         click.echo(_("{count} of {total}", count=len(shown), total=len(clocks)))
-
-
-def _nothing_text(*, overdue: bool, due_within: int | None, service: str | None) -> str:
-    if due_within is not None and overdue:
-        text = _("no overdue or upcoming deadline in this period")
-    elif due_within is not None:
-        text = _("no deadline in this period")
-    elif overdue:
-        text = _("no overdue deadline")
-    else:
-        text = _("no open deadline")
-    return f"{service}{_(':')} {text}" if service else text
 
 
 def _row(name: str, clock: SlaClock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
@@ -287,12 +265,9 @@ def active_sla_file(settings: Settings) -> Path | None:
 
 
 def load_active_policies(settings: Settings, file: Path | None) -> Policies:
-    """Return the policies of the file that `active_sla_file` found.
-
-    Raise `ConfigError` with a note that running workers keep the previous policies.
-    """
+    """Return the policies of `active_sla_file`; an error says that running workers keep the previous ones."""
     try:
-        return load_policies(file, "" if find(settings, or_demo=True) else find_sla_origin(None))
+        return load_policies(file, "" if find(settings, or_demo=True) else _find_origin())
     except ConfigError as error:
         note = _("running workers keep the previous targets until this is fixed")
         raise ConfigError(f"{error}\n{note}") from None

@@ -11,7 +11,7 @@ from models.locale import N_, _
 from models.policies import Policies
 from streams.cli.output_tables import format_deadline, format_time, vocabulary_label
 from streams.core.sla.clock import ClockEnd, Pauses, SlaClock
-from streams.web.board.sla_targets import WorkingTime, measure_working_time
+from streams.web.board.sla_targets import measure_working_time
 
 UNITS: Final = {
     Unit.WORKING_DAYS: (N_("working day"), N_("working days")),
@@ -92,36 +92,18 @@ def _current_state(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: SlaClock, calendar: Calendar | None, now: int) -> str:
-    """Return the time left or overdue of an open clock that has a deadline, in its own unit and in working time."""
+    """Return the time left or overdue of an open clock that has a deadline, in working time like the board."""
     assert clock.deadline_at is not None  # checked by callers
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
         span = _seconds((end - begin) // 1000)
+    elif (found := measure_working_time(calendar, begin, end)) is None:
+        span = _("beyond {last_year}", last_year=LAST_YEAR)
+    elif found.days:
+        span = describe_amount(found.days, Unit.WORKING_DAYS)
     else:
-        found = measure_working_time(calendar, begin, end)
-        if found is None:
-            span = _("beyond {last_year}", last_year=LAST_YEAR)
-        else:
-            span = _describe_both(_measure(clock.terms.unit, calendar, begin, end, found), found)
+        span = describe_amount(found.seconds, Unit.OPENING_HOURS)
     return _("late by {span}", span=span) if clock.deadline_at < now else _("{span} left", span=span)
-
-
-def _measure(unit: Unit, calendar: Calendar, begin: int, end: int, found: WorkingTime) -> tuple[int, Unit]:
-    """Return a span in the unit of a clock; in calendar days for months and clear days, which cannot be divided."""
-    if unit is Unit.OPENING_HOURS:
-        return found.seconds, unit
-    unit = unit if unit in {Unit.WORKING_DAYS, Unit.BUSINESS_DAYS} else Unit.CALENDAR_DAYS
-    return calendar.between(begin - 1, end, unit), unit  # same bounds as `measure_working_time`
-
-
-def _describe_both(own: tuple[int, Unit], found: WorkingTime) -> str:
-    """Return a span in its own unit, with the working time if it differs; spans below one day in opening hours."""
-    amount, unit = own
-    opened = describe_amount(found.seconds, Unit.OPENING_HOURS)
-    working = describe_amount(found.days, Unit.WORKING_DAYS) if found.days else opened
-    if not amount or unit is Unit.WORKING_DAYS or working == describe_amount(amount, unit):
-        return working
-    return f"{describe_amount(amount, unit)} ({working})"
 
 
 def _pending_deadline(clock: SlaClock, calendar: Calendar) -> str:

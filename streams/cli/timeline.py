@@ -68,13 +68,11 @@ LAZY: Final = {
 def group(context: click.Context) -> None:
     """Write timelines until SIGTERM or SIGINT, or run a subcommand."""
     if context.invoked_subcommand is None:
-        context.invoke(run)
+        _run()
 
 
-@click.command
 @pass_settings
-def run(settings: Settings) -> None:
-    """Read `citizen.timeline.v1` and write the database."""
+def _run(settings: Settings) -> None:
     from streams.runtime import timeline_process  # noqa: PLC0415 - imports Faust
 
     start_logging(settings)
@@ -187,7 +185,6 @@ def _print_entries(entries: Sequence[Mapping[str, Any]], formatter: Formatter) -
 
 
 def _explain_links(subject_id: str, cluster: IdentityCluster) -> None:
-    """Print on standard error linked, shared and omitted identities."""
     for identity, link in cluster.identities.items():
         if link is not None:
             click.echo(_("{identity}: linked to {one}", identity=identity, one=link.one), err=True)

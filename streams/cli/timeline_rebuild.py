@@ -96,10 +96,7 @@ def _cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all records of the topic and the positions after them; entries already in the database do not change.
-
-    Raise `KafkaError` and `Unavailable`.
-    """
+    """Write all records of the topic and the positions after them; entries already in the database do not change."""
     count, first_at = 0, None
     with open_consumer(brokers, client) as consumer:
         numbers = consumer.partitions_for_topic(TIMELINE.name) or ()

@@ -12,12 +12,13 @@ import msgspec
 from models.locale import _
 from models.roles import Role
 from models.timestamps import milliseconds
+from models.topics import DAY_MS
 from streams.access.permissions import Operation
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.cli.base import Group, pass_running_settings
 from streams.cli.output_tables import EXIT_NOT_FOUND, format_time, json_option, print_table
 from streams.runtime.sector_keys import choose_sector, find_default, list_sectors
-from streams.runtime.token_changes import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
+from streams.runtime.token_changes import EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.settings.errors import OperatorError
 from streams.settings.schema import Settings
 

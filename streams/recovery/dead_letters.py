@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 
 from models.topics import DEAD_LETTERS, REPLAYED_FROM_HEADER
 from streams.kafka.topic_reader import ONE_SHOT_CLIENT, open_client, open_consumer, read_until
@@ -14,6 +13,7 @@ ORIGINAL: Final = "original."
 """Prefix of header names copied from the original record."""
 REPLAYED: Final = "replayed"
 """Header of a replay mark, with the position of the replayed dead letter."""
+ORIGIN_NUMBERS: Final = ("origin_partition", "origin_offset", "origin_timestamp", "dead_at")
 MAX_REQUEST_BYTES: Final = 4 << 20
 """Maximum size of a request of the producer, in bytes."""
 CLIENT_ID: Final = "accueil-dead-letters"
@@ -132,19 +132,17 @@ def _starts(consumer: Any, ends: Mapping[TopicPartition, int], since: int | None
 
 
 def _decode(record: Any) -> DeadLetter | ReplayResult:
-    position = dict(record.headers).get(REPLAYED)
-    if position is not None:
-        return ReplayResult(position.decode(errors="replace"), record.timestamp)
-    return _decode_letter(record)
-
-
-def _decode_letter(record: Any) -> DeadLetter:
     headers: list[tuple[str, bytes]] = [(name, value or b"") for name, value in record.headers]
-    ours = {name: value.decode(errors="replace") for name, value in headers if not name.startswith(ORIGINAL)}
+    own = {name: value.decode(errors="replace") for name, value in headers if not name.startswith(ORIGINAL)}
+    if position := own.get(REPLAYED):
+        return ReplayResult(position, record.timestamp)
     try:
-        origin = _read_origin(ours)
+        origin: dict[str, Any] = {name: own[name] for name in ("reason", "detail", "origin_topic")}
+        origin |= {name: int(own[name]) for name in ORIGIN_NUMBERS}
     except (KeyError, ValueError):
-        origin = _unknown_origin(record.timestamp)
+        origin = {"reason": "unknown", "detail": "not written by a worker", "origin_topic": ""}
+        origin |= {"origin_partition": -1, "origin_offset": -1}
+        origin |= {"origin_timestamp": record.timestamp, "dead_at": record.timestamp}
     return DeadLetter(
         partition=record.partition,
         offset=record.offset,
@@ -153,25 +151,6 @@ def _decode_letter(record: Any) -> DeadLetter:
         headers=tuple((name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)),
         **origin,
     )
-
-
-def _read_origin(ours: Mapping[str, str]) -> dict[str, Any]:
-    """Return the reason and origin in a worker's headers. Raises `KeyError` or `ValueError` if they are missing or invalid."""
-    texts = {name: ours[name] for name in ("reason", "detail", "origin_topic")}
-    numbers = ("origin_partition", "origin_offset", "origin_timestamp", "dead_at")
-    return {**texts, **{name: int(ours[name]) for name in numbers}}
-
-
-def _unknown_origin(timestamp: int) -> dict[str, Any]:
-    return {
-        "reason": "unknown",
-        "detail": "not written by a worker",
-        "origin_topic": "",
-        "origin_partition": -1,
-        "origin_offset": -1,
-        "origin_timestamp": timestamp,
-        "dead_at": timestamp,
-    }
 
 
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
@@ -223,6 +202,3 @@ def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
         partition=letter.origin_partition,
         timestamp_ms=letter.origin_timestamp,
     )
-
-
-__all__ = ["DeadLetter", "Filter", "KafkaError", "ReplayResult", "read", "replay"]

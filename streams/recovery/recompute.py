@@ -268,10 +268,7 @@ class _Log:
     def find_changed_verdicts(
         self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo
     ) -> list[ChangedVerdicts]:
-        """Return the differences of SLA verdicts between the workers' rows at `as_of` and the recomputed rows `again`.
-
-        There is one item for each contact with a difference.
-        """
+        """Return the contacts whose SLA verdicts differ between the workers' rows at `as_of` and the recomputed rows `again`."""
         found: dict[bytes, ChangedVerdicts] = {}
         for record in self._read_rows(CONTACTS.name, as_of):
             key = codecs.CONTACTS.load_key(record.key or b"")

@@ -34,11 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Serve the API until SIGTERM or SIGINT; return the exit code.
-
-    Without the database, requests are answered with an error. Raises `ConfigError` like `open_timeline`, and `OperatorError` if
-    the port is not available.
-    """
+    """Serve the API until SIGTERM or SIGINT; return the exit code. Without the database, requests get an error."""
     check_port(settings.api.host, settings.api.port, "api.port")
     prepare_private_directory(settings.data)
     registry = CollectorRegistry()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from models.locale import N_, _
+from models.locale import N_
 from streams.locale.error_messages import LATER_RELEASE_MESSAGES, REFUSALS, translate_by_pattern
 from streams.runtime.logs import LIBRARIES
 
@@ -117,7 +117,7 @@ MESSAGES: Final = {
     "catching_up": N_(
         "a connector is reading an old log, or the worker is catching up: later events are not counted yet"
     ),
-    "silent": N_("the worker has stopped writing (accueil worker)"),
+    "silent": N_("the worker does not write (accueil worker)"),
     "waiting for the database": N_("waits for the database"),
     r"partitions \[\] of \[\] recovered": N_("waits for its partitions"),
     r"partitions \[\] of \[(?P<all>[^\]]*)\] recovered": N_("reads the state of partitions {all}"),
@@ -225,17 +225,8 @@ class Console(TextIOBase):
         return len(text)
 
 
-STARTING: Final = {"silent": N_("the worker is still starting")}
-"""Texts for answers of /readyz before a process has been ready for the first time, where they differ from `MESSAGES`."""
-
-
-def describe_state(answer: str, *, starting: bool = False) -> str:
-    """Return the text for an answer of /readyz, or the answer itself if it has none.
-
-    `starting` says that the process has not been ready yet.
-    """
-    if starting and answer in STARTING:
-        return _(STARTING[answer])
+def describe_state(answer: str) -> str:
+    """Return the text for an answer of /readyz, or the answer itself if it has none."""
     return translate_by_pattern(MESSAGES, answer) or translate_by_pattern(REFUSALS, answer) or answer
 
 

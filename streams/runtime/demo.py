@@ -1,19 +1,21 @@
-"""Extras of `accueil up --demo`: a token of the API, and the identities of a simulated citizen with a timeline."""
+"""Extras of `accueil up --demo`: a token of the API, and the phone number of a simulated citizen with a timeline."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from connectors.sdk.files import replace
 from connectors.sdk.keys import load_key
-from models.identities import IdentityKind, normalise, normalise_phone
+from models.identities import IdentityKind, normalise_phone
 from models.roles import Role
 from models.timestamps import milliseconds
+from models.topics import DAY_MS
 from streams.access.permissions import Operation
 from streams.access.tokens import Token, digest, find, make_secret
 from streams.runtime.timeline_database import open_reader
-from streams.runtime.token_changes import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
+from streams.runtime.token_changes import EXPIRES_DAYS, RATE_PER_MINUTE, audited_token_change, open_tokens
 from streams.settings.schema import Settings
 from streams.timeline.database import Unavailable
 from streams.timeline.reader import TimelineSnapshot
@@ -23,16 +25,13 @@ SECTOR: Final = "demonstration"
 NAME: Final = "demo"
 """Prefix of the token's name."""
 CITIZENS: Final = "citizens.tsv"
-"""File next to the settings of the simulated systems, with phone number, e-mail address and case of one citizen per line."""
+"""File next to the settings of the simulated systems: one citizen per line, which begins with the phone number and a tab."""
 MAX_CANDIDATES: Final = 50
 """Number of phone numbers to examine, those with the most contacts, since several citizens may share a landline."""
 
 
 def make_token(settings: Settings) -> Path:
-    """Return the file with a valid token for the data protection officer; create or renew the token if needed.
-
-    Raises `OperatorError` and `TokensError`.
-    """
+    """Return the file with a valid token for the data protection officer; create or renew the token if needed."""
     tokens, path = open_tokens(settings), settings.data / "access" / "demo-token"
     now = milliseconds(datetime.now(UTC))
     with tokens.changing():
@@ -59,65 +58,31 @@ def make_token(settings: Settings) -> Path:
     return path
 
 
-class Citizen(NamedTuple):
-    """Identities of a simulated citizen who has used several channels."""
+def find_number(settings: Settings, systems: Path) -> str:
+    """Return the phone number of a simulated citizen with contacts on several channels, in French notation.
 
-    phone: str
-    """French notation, in groups of two digits."""
-    email: str
-    """Empty if it is not in the citizen's timeline."""
-    case: str
-    """Empty if it is not in the citizen's timeline."""
-
-
-def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
-    """Return a citizen with a timeline, preferably with an e-mail address and a case.
-
-    None if there is none yet, or if the database does not answer. `systems` is the directory of the simulated systems.
+    It is also written to `access/demo-number`, for requests to the API of the demo. Empty if there is no such citizen yet, or if
+    the database does not answer. `systems` is the directory of the simulated systems.
     """
     try:
         lines = (systems / CITIZENS).read_text().splitlines()
-    except FileNotFoundError:
-        return None  # the simulation has not written it yet
+        with closing(open_reader(settings, 1)) as reader, reader.read_snapshot() as snapshot:
+            pseudonyms = {*_find_phones(snapshot)}
+    except (FileNotFoundError, Unavailable):  # the simulation has not written it yet, or there is no database yet
+        return ""
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
-    reader = open_reader(settings, 1)
-    try:
-        with reader.read_snapshot() as snapshot:
-            identities = dict(_find_identities(snapshot))
-    except Unavailable:
-        return None
-    finally:
-        reader.close()
-
-    def is_known(kind: IdentityKind, value: str, known: Collection[str]) -> bool:
-        return bool(value) and key.pseudonym(kind, normalise(kind, value, settings.api.region) or "") in known
-
-    best: Citizen | None = None
-    for line in lines if identities else ():
-        phone, email, case = line.split("\t")
-        known = identities.get(key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or ""))
-        if known is None:
-            continue
-        found = Citizen(
-            " ".join(phone[start : start + 2] for start in range(0, len(phone), 2)),
-            email if is_known(IdentityKind.EMAIL, email, known) else "",
-            case if is_known(IdentityKind.CASE, case, known) else "",
-        )
-        if all(found):
-            return found
-        best = max(best or found, found, key=lambda citizen: sum(map(bool, citizen)))
-    return best
+    for phone in (line.partition("\t")[0] for line in lines if pseudonyms):
+        if key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "") in pseudonyms:
+            number = " ".join(phone[start : start + 2] for start in range(0, len(phone), 2))
+            replace(settings.data / "access" / "demo-number", f"{number}\n".encode())
+            return number
+    return ""
 
 
-def save_number(settings: Settings, citizen: Citizen) -> None:
-    """Write the phone number of the simulated citizen to `access/demo-number`, for requests to the API of the demo."""
-    replace(settings.data / "access" / "demo-number", f"{citizen.phone}\n".encode())
-
-
-def _find_identities(snapshot: TimelineSnapshot) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield phone pseudonyms that lead to exactly one citizen, who used several channels, and all identities of that citizen."""
+def _find_phones(snapshot: TimelineSnapshot) -> Iterator[str]:
+    """Yield phone pseudonyms that lead to exactly one citizen, who used several channels."""
     for phone in snapshot.find_linked(IdentityKind.PHONE, MAX_CANDIDATES):
         resolved = snapshot.resolve_identities(phone)
         entries = snapshot.read(resolved.identities, MAX_CANDIDATES)
         if resolved.is_own and len({entry["channel"] for entry in entries}) > 1:
-            yield phone, resolved.identities.keys()
+            yield phone

@@ -46,18 +46,13 @@ class HealthServer:
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._socket = listen(host, port)
-        self._port: int = self._socket.getsockname()[1]
+        self.port: int = self._socket.getsockname()[1]
         app = _make_app(healthy, ready, registry)
         self._server = Server(
             app, connections=CONNECTIONS, stop_seconds=CLOSE_SECONDS, lifespan="off", log_level="warning"
         )
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="health", daemon=True)
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """Port that the server listens on."""
-        return self._port
 
     def close(self) -> None:
         """Stop listening, and wait at most three seconds for open requests."""

@@ -145,10 +145,7 @@ def find_cluster(settings: Settings, *, or_demo: bool = False) -> Cluster:
 
 
 def find_readable_cluster(settings: Settings, topics: Iterable[Topic]) -> Cluster:
-    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`.
-
-    Raises as `find_cluster` and `wait_for_broker` do.
-    """
+    """Return `find_cluster`, or the running demo's cluster, once a broker answers and grants read access to `topics`."""
     cluster = find_cluster(settings, or_demo=True)
     wait_for_broker(cluster.brokers, client=cluster.client, reads=[topic.name for topic in topics])
     return cluster
@@ -175,10 +172,7 @@ def ensure_password(data: Path) -> str:
 
 
 def find_settings(settings: Settings) -> Settings:
-    """Return `settings`, or those of the running demo, with its data directory, if `find` returns the demo.
-
-    That is so if `settings` name no brokers and no `accueil up` runs on their directory. The use of the demo is printed.
-    """
+    """Return `settings`, or those of the running demo if `find` returns the demo; the use of the demo is printed."""
     found = find(settings, or_demo=True)
     if found is None or found[0] == settings.data:
         return settings

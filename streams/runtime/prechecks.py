@@ -24,10 +24,7 @@ IDLE_PROGRESS_SECONDS: Final = 5
 
 @contextmanager
 def claim_data_directory(data: Path) -> Iterator[None]:
-    """Create the data directory, check that it is writable and has `FREE_BYTES`, and lock it during a `with` block.
-
-    Raises `OperatorError`.
-    """
+    """Create the data directory, check that it is writable and has `FREE_BYTES`, and lock it during a `with` block."""
     try:
         prepare_private_directory(data)
         with tempfile.TemporaryFile(dir=data):
@@ -56,10 +53,7 @@ def claim_data_directory(data: Path) -> Iterator[None]:
 
 
 def prepare_private_directory(directory: Path) -> None:
-    """Create `directory` and its missing parents, and set the umask so that only this user can read new files.
-
-    Existing directories are not changed. Raises `OSError`.
-    """
+    """Create `directory` and missing parents for this user only, and set the umask likewise. Existing ones are not changed."""
     os.umask(0o077)  # an existing directory may be open to other accounts
     for path in reversed([directory, *directory.parents]):
         if not path.exists():
@@ -74,11 +68,9 @@ def find_warnings(settings: Settings) -> list[str]:
     if processes > partitions:
         warnings.append(
             _(
-                "worker.processes = {processes}, but partitions = {partitions}: {idle_workers} of the workers "
-                "will have nothing to do",
+                "worker.processes = {processes}, but partitions = {partitions}: some workers will have nothing to do",
                 processes=processes,
                 partitions=partitions,
-                idle_workers=processes - partitions,
             )
         )
     warnings += find_contradictions(settings)

@@ -57,10 +57,7 @@ def open_erasures(settings: Settings, timeline: Timeline) -> Erasures:
 def collect_personal_data(
     settings: Settings, timeline: Timeline, finder: CitizenFinder, asked: str, sector: str, language: str
 ) -> PersonalData:
-    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit.
-
-    See `personal_data.collect_personal_data`.
-    """
+    """Return all personal data of the citizen `asked`, including the accesses recorded in the audit."""
     rules = [
         RetentionRule(translate(rule.what, language), rule.where, rule.days, translate(rule.until, language))
         for rule in retention_rules(settings)

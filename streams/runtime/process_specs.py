@@ -39,10 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 def run_broker(settings: Settings, health_port: int) -> int:
-    """Run the embedded Kafka broker until SIGTERM or SIGINT; return the exit code.
-
-    Raises `OperatorError` if it does not start, and `ConfigError` if its password file is invalid.
-    """
+    """Run the embedded Kafka broker until SIGTERM or SIGINT; return the exit code."""
     prepare_private_directory(settings.data)
     kafka = EmbeddedKafka(
         settings.data / "kafka", settings.broker_port, password=ensure_password(settings.data), progress=log.info
@@ -105,10 +102,7 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
 
 
 def configure_one_connector(settings: Settings, name: str, config: Path | None = None) -> "Instance":
-    """Return the connector instance `name`, even if others are misconfigured.
-
-    Raises `ConfigError` with one line per mistake. A resource that another instance or process claims too is a mistake.
-    """
+    """Return the connector instance `name`, even if others are misconfigured; conflicts with others are mistakes too."""
     from connectors.sdk import errors, runner  # noqa: PLC0415
 
     (instance,) = configure_connectors(settings, [name], config)
@@ -145,11 +139,7 @@ def _process_claims(settings: Settings) -> list[ExclusiveResource]:
 
 
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
-    """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code.
-
-    Raises `ConfigError` without a connector, if one is misconfigured, or if earlier events went to another Kafka cluster.
-    Raises `OperatorError` if the health port is not available.
-    """
+    """Run the connectors `names`, or all configured ones, until SIGTERM or SIGINT; return the exit code."""
     from connectors.sdk.cluster_id import mark_lost_positions  # noqa: PLC0415
     from connectors.sdk.errors import StuckError  # noqa: PLC0415
     from connectors.sdk.runner import ConnectorRunner  # noqa: PLC0415
@@ -262,10 +252,7 @@ def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOption
 
 
 def serve(settings: Settings, config: Path | None, describe_metrics: "DescribeMetrics") -> int:
-    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`.
-
-    Raises `OperatorError` if its port is not available, and `ConfigError` if the SLA file is invalid.
-    """
+    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`."""
     from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
@@ -275,10 +262,7 @@ def serve(settings: Settings, config: Path | None, describe_metrics: "DescribeMe
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return the notifier's options, by default with the brokers of `find_cluster`, or those of the running demo.
-
-    Raises `ConfigError` without receivers or brokers.
-    """
+    """Return the notifier's options, by default with the brokers of `find_cluster`, or those of the running demo."""
     if not settings.notify.has_receivers:
         raise ConfigError(
             _(
@@ -300,10 +284,7 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
 
 
 def notify(settings: Settings) -> int:
-    """Send notifications about SLA clocks until SIGTERM or SIGINT; return the exit code.
-
-    Raises `ConfigError` without receivers, and `OperatorError` if the health port is not available.
-    """
+    """Send notifications about SLA clocks until SIGTERM or SIGINT; return the exit code."""
     from prometheus_client import REGISTRY  # noqa: PLC0415
 
     from connectors.sdk.errors import ConnectorError  # noqa: PLC0415

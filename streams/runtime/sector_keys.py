@@ -4,8 +4,6 @@ import re
 from contextlib import suppress
 from typing import Final
 
-import click
-
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
@@ -18,16 +16,6 @@ USUAL: Final = "general"
 """Default sector of the connectors."""
 
 IDENTITY_KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
-kind_option = click.option(
-    "--kind",
-    type=click.Choice(IDENTITY_KINDS),
-    default=IdentityKind.PHONE.value,
-    show_default=True,
-    help=_("Kind of identity to prompt for."),
-)
-sector_option = click.option(
-    "--sector", show_default=_("the only one"), help=_("Sector whose key makes the pseudonym.")
-)
 
 
 def list_sectors(settings: Settings) -> list[str]:

@@ -270,7 +270,7 @@ class Child:
             return True
         if not self.trouble:
             self._unready_at = now
-        self.trouble = describe_state(result.text, starting=not self.ready.is_set())
+        self.trouble = describe_state(result.text)
         self._details = f" → {self.program.address('/readyz')}" if result.text else ""
         if now - self._unready_at >= PATIENCE_SECONDS:
             self.report_trouble()
@@ -286,7 +286,6 @@ class Child:
 
     @property
     def _run_seconds(self) -> float:
-        """Seconds since the current run began."""
         return time.monotonic() - self._began_at
 
     def _announce_ready(self) -> None:
@@ -366,10 +365,7 @@ class ProcessTree:
             self._children.remove(child)
 
     async def run(self, grow: Callable[["ProcessTree"], Awaitable[None]]) -> None:
-        """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it.
-
-        A second signal kills the children that have not stopped yet. Raises `GaveUp` and the errors of `grow`.
-        """
+        """Start the tree with `grow`, run it until a signal or `GaveUp`, and stop it; a second signal kills what still runs."""
         self._logs.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         for number in SIGNALS:

@@ -41,10 +41,7 @@ def open_timeline(settings: Settings, lock_timeout_seconds: float | None = None)
 
 @contextmanager
 def opened_timeline(settings: Settings) -> Iterator[Timeline]:
-    """Open the timeline database for a command, and close it. It is created if it does not exist.
-
-    Raises `OperatorError` if it does not answer, also within the block, and `ConfigError` like `open_timeline`.
-    """
+    """Open the timeline database for a command, and close it. It is created if it does not exist."""
     with database_errors(), closing(open_timeline(settings)) as timeline:
         yield timeline
 

@@ -59,11 +59,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Write timelines until SIGTERM or SIGINT; return the exit code: 0, or one of `streams.engine.engine`.
-
-    Wait for the database if it does not answer. Raises `OperatorError` if the health port is not available, and `ConfigError`
-    like `open_timeline`.
-    """
+    """Write timelines until SIGTERM or SIGINT, once the database answers; return 0 or an exit code of `streams.engine.engine`."""
     os.nice(NICENESS)
     store = make_store(settings)
     max_records = settings.timeline.max_records_per_step

@@ -8,7 +8,6 @@ from streams.access.tokens import Tokens
 from streams.runtime.audited_actions import ActionResult, audited_action
 from streams.settings.schema import Settings
 
-DAY_MS: Final = 86_400_000
 EXPIRES_DAYS: Final = 365
 """Default of `accueil tokens add --days`."""
 RATE_PER_MINUTE: Final = 120
@@ -23,9 +22,6 @@ def open_tokens(settings: Settings) -> Tokens:
 def audited_token_change(
     settings: Settings, tokens: Tokens, operation: Operation, name: str
 ) -> AbstractContextManager[ActionResult]:
-    """Return a context that records a change of a token made within it, and its outcome.
-
-    Raise `TokensError`, and errors of `audited_action`.
-    """
+    """Return a context that records a change of a token made within it, and its outcome."""
     before = tokens.list()
     return audited_action(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)

@@ -21,22 +21,18 @@ def specs(settings: Settings) -> list[TopicSpec]:
 
 
 def _retention(topic: Topic, settings: Settings) -> dict[str, str]:
-    if topic.compacted:
-        return dict(COMPACTED)
-    retention = retention_ms(topic, settings)
-    return {"cleanup.policy": "delete", "retention.ms": str(retention), "segment.ms": str(min(retention, DAY_MS))}
-
-
-def retention_ms(topic: Topic, settings: Settings) -> int:
-    """Return the retention of a topic that is not compacted, in milliseconds.
+    """Return the options of a topic's retention.
 
     Kafka deletes whole segments, and writes to each for a day. A record may therefore exist for about a day longer.
     """
+    if topic.compacted:
+        return dict(COMPACTED)
+    retention_ms = topic.retention_ms or 0
     if topic == DEAD_LETTERS:
-        return settings.retention.dead_letters_days * DAY_MS
-    return (
-        settings.retention.events_days * DAY_MS if topic.retention_ms == EVENT_RETENTION_MS else topic.retention_ms or 0
-    )
+        retention_ms = settings.retention.dead_letters_days * DAY_MS
+    elif retention_ms == EVENT_RETENTION_MS:
+        retention_ms = settings.retention.events_days * DAY_MS
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "segment.ms": str(min(retention_ms, DAY_MS))}
 
 
 def apply_topics(

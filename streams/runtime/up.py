@@ -63,11 +63,7 @@ ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli.main")
 
 
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
-    """Start all processes, keep them running until a signal, and stop them; return the exit code.
-
-    Raises `ConfigError` or `OperatorError` for wrong settings before any process starts, and `OperatorError` later if a process
-    cannot be kept running.
-    """
+    """Start all processes, keep them running until a signal, and stop them; return the exit code."""
     if demo:
         _refuse_own_settings(config)
     file = DEMO_FILE if demo else find_file(config)
@@ -104,10 +100,7 @@ def _warn_ignored_settings() -> Iterator[str]:
     if (file := find_file()) is None:
         return
     yield _(
-        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA "
-        "targets, and accueil notify, started separately, reads the file and sends messages about "
-        "the demo",
-        file=file,
+        "the demo has its own settings and ignores {file}; ACCUEIL_SLA=sla.toml gives it other SLA targets", file=file
     )
 
 
@@ -173,7 +166,6 @@ class Plan:
         await asyncio.gather(self.retain(tree), self._report_ready(board, sources, began_at))
 
     async def _report_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
-        """Report the URLs of all processes once the sources are ready too."""
         late = await all_ready(sources, SOURCE_SECONDS)
         self._report_timelines()
         self._report_health_urls([child.program for child in board + sources])
@@ -251,19 +243,14 @@ class Plan:
             report("", _("with the token in {token}", token=token))
 
     async def _name_citizen(self) -> None:
-        """Report a simulated citizen with a timeline as soon as one exists; again when one has an e-mail address and a case."""
+        """Report the phone number of a simulated citizen as soon as one has a timeline."""
         from streams.runtime import demo  # noqa: PLC0415
 
-        known: demo.Citizen | None = None
-        while not (known and all(known)):
-            found = await asyncio.to_thread(demo.find_citizen, self._own, self._systems)
-            if found and found != known:
-                known = found
-                demo.save_number(self._own, known)
-                also = [known.email, known.case and _("case {case}", case=known.case)]
-                names = ", ".join(filter(None, (known.phone, *also)))
-                report("", _("a citizen with a timeline: {names}", names=names))
+        number = ""
+        while not number:
             await asyncio.sleep(CITIZEN_SECONDS)
+            number = await asyncio.to_thread(demo.find_number, self._own, self._systems)
+        report("", _("a citizen with a timeline: {number}", number=number))
 
     def _report_health_urls(self, programs: list[Program]) -> None:
         report("", _("health and metrics (/healthz /readyz /metrics):"))
@@ -403,7 +390,6 @@ class Plan:
 
 
 def _local_address(host: str) -> str:
-    """Return the address of a server that listens on `host`, for clients on this machine."""
     return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - for a client, not for a server
 
 

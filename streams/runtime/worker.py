@@ -20,12 +20,7 @@ from streams.settings.sla_file import WatchedPolicies
 
 
 def run(settings: Settings, config: Path | None) -> int:
-    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or one of `streams.engine.engine`.
-
-    `config` is the file passed to `load`.
-
-    Raises `OperatorError` if the health port is not available, and `ConfigError` if the SLA file is invalid.
-    """
+    """Run one worker until SIGTERM or SIGINT; return 0 or an exit code of `streams.engine.engine`."""
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))

@@ -47,11 +47,9 @@ def find_file(config: Path | None = None) -> Path | None:
         raise ConfigError(
             _(
                 "cannot search {directory} for the settings file ({cause}): change to another directory, or "
-                "name the file ({config_option} or {config_variable})",
+                "name the file (--config or ACCUEIL_CONFIG)",
                 directory=directory,
                 cause=cause,
-                config_option=CONFIG_OPTION,
-                config_variable=CONFIG_VARIABLE,
             )
         ) from None
     except OSError:
@@ -63,12 +61,7 @@ def describe_settings_file(config: Path | None = None) -> str:
     """Return a line that names the settings file that `load` reads, or says that there is none."""
     if path := find_file(config):
         return _("settings: {path}", path=path)
-    return _(
-        "settings: no file, ./{default_file} does not exist ({config_option} or {config_variable} names another file)",
-        default_file=DEFAULT_FILE,
-        config_option=CONFIG_OPTION,
-        config_variable=CONFIG_VARIABLE,
-    )
+    return _("settings: no file, ./accueil.toml does not exist (--config or ACCUEIL_CONFIG names another file)")
 
 
 def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:

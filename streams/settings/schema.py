@@ -70,10 +70,7 @@ class Kafka(Section):
     """File with the password, instead of `sasl_password`."""
 
     def client_options(self) -> dict[str, Any]:
-        """Return client options for kafka-python and aiokafka.
-
-        Raise `ConfigError` if a file cannot be read or is not a certificate.
-        """
+        """Return client options for kafka-python and aiokafka; raise `ConfigError` for an unusable file."""
         options: dict[str, Any] = {"security_protocol": self.security_protocol}
         try:
             if self.security_protocol.endswith("SSL"):

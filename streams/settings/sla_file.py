@@ -116,7 +116,6 @@ class WatchedPolicies(Collector):
 
 
 def _names(policies: Policies) -> set[str]:
-    """Return the names of all targets, of any version."""
     return {f"{terms.policy}.clocks.{terms.kind}" for terms, _ in policies.sla_targets()}
 
 

@@ -1,4 +1,4 @@
-"""Command `accueil bench`: the engine compared with others, the phone path, the delays to the board, and look-ups."""
+"""Command `python -m tests.bench`: the engine compared with others, the phone path, the delays to the board, and look-ups."""
 
 import signal
 import sys

@@ -1,6 +1,6 @@
 """Look-ups in the API at a steady rate: time to the first page of a citizen's timeline, recorded in the audit.
 
-    accueil bench --only api
+    python -m tests.bench --only api
 
 The API runs as in operation on a generated SQLite file; this process sends requests over persistent connections. A delay runs
 from the planned time of a request, and so includes the wait for a free connection. Each citizen is looked up by an e-mail address

@@ -1,6 +1,6 @@
 """The same stateful job on Accueil's engine, Faust, Quix Streams and Kafka Streams, on one real Kafka with the same events.
 
-    accueil bench --only engine
+    python -m tests.bench --only engine
 
 PEERS_CACHE is the directory where the other engines are installed and built (default: peers/.cache).
 """

@@ -1,6 +1,6 @@
 """Age of figures under load: delay from an event of any channel to the board, and to a scrape of `/metrics`.
 
-    accueil bench --only freshness
+    python -m tests.bench --only freshness
 
 `accueil up --demo` runs Kafka, worker, timelines, board, connectors and simulated systems. In addition, this process publishes
 events of contacts on all channels at a steady rate like a connector, follows `/events` like a browser, and scrapes `/metrics`

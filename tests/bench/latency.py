@@ -1,6 +1,6 @@
 """Delay from a log line to the board in the processes of `accueil up`, and their CPU use and memory when idle.
 
-    accueil bench --only latency
+    python -m tests.bench --only latency
 
 Calls of a separate queue are appended to the log of the demo's simulated switchboard. A sample is the time from just before a
 line is written to the message of `/events` that shows its figure. The first line waits until the history is read, which is

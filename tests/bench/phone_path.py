@@ -1,6 +1,6 @@
 """Complete phone path in one worker process: decoding, contacts, figures, timeline and dead letters, exactly once.
 
-    accueil bench --only phone
+    python -m tests.bench --only phone
 
 A real Kafka contains the events of the Asterisk connector for generated calls. One worker folds all of them, and a second one
 recovers the rows of the first. Then all output is compared with the expected results of the calls.

@@ -1,4 +1,4 @@
-"""Login of the embedded broker, also with data that were written without a password."""
+"""Login of the embedded broker, also with data written without a password."""
 
 import os
 import stat
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.broker
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
-def refuses(place: str, client: dict[str, str]) -> bool:
+def is_refused(address: str, client: dict[str, str]) -> bool:
     """Return whether the listener refuses the login."""
     errors: list[KafkaError] = []
-    admin = AdminClient({"bootstrap.servers": place, "log_level": 0, "error_cb": errors.append, **client})
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "error_cb": errors.append, **client})
     wait_until(lambda: admin.poll(0.1) or errors, "an answer")
     return errors[0].code() == KafkaError._AUTHENTICATION
 
@@ -36,7 +36,7 @@ def listeners(kafka: EmbeddedKafka) -> list[str]:
     """Return all addresses on which the broker process listens."""
     assert kafka.pid
     found = psutil.Process(kafka.pid).net_connections("tcp")
-    return [f"127.0.0.1:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN]
+    return [f"127.0.0.1:{socket.laddr.port}" for socket in found if socket.status == psutil.CONN_LISTEN]
 
 
 def test_broker_accepts_only_its_user(tmp_path: Path) -> None:
@@ -44,19 +44,19 @@ def test_broker_accepts_only_its_user(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path / "kafka", password=password)
     kafka.start()
     try:
-        places = listeners(kafka)
-        assert len(places) == 2, "one for clients, one for the controller"
-        for place in places:
-            assert kafka_io.asks_for_login(place)
-            assert refuses(place, kafka_io.login("x" * 64))
-            assert refuses(place, kafka_io.login(password, "PLAIN"))
+        addresses = listeners(kafka)
+        assert len(addresses) == 2, "one for clients, one for the controller"
+        for address in addresses:
+            assert kafka_io.asks_for_login(address)
+            assert is_refused(address, kafka_io.login("x" * 64))
+            assert is_refused(address, kafka_io.login(password, "PLAIN"))
         transact(kafka.bootstrap, password)
     finally:
         kafka.stop()
     assert password not in kafka.log.read_text()
-    holding = [path for path in kafka.directory.rglob("*") if path.is_file() and password in path.read_text("latin-1")]
-    assert [path.name for path in holding] == ["server.properties"]
-    assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
+    files = [path for path in kafka.directory.rglob("*") if path.is_file() and password in path.read_text("latin-1")]
+    assert [path.name for path in files] == ["server.properties"]
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
 
 
 def transact(bootstrap: str, password: str) -> None:
@@ -97,11 +97,10 @@ def test_password_is_added_to_existing_data_and_can_change(
         kafka.start()
         try:
             assert kafka.port == own_kafka.port
-            assert [m.value() for m in kafka_io.read(kafka.bootstrap, "events", **kafka_io.login(password))] == [
-                b"before"
-            ]
+            (message,) = kafka_io.read(kafka.bootstrap, "events", **kafka_io.login(password))
+            assert message.value() == b"before"
             assert kafka_io.asks_for_login(kafka.bootstrap)
-            assert all(refuses(kafka.bootstrap, kafka_io.login(other)) for other in others)
+            assert all(is_refused(kafka.bootstrap, kafka_io.login(other)) for other in others)
         finally:
             kafka.stop()
     assert "Sending username and password in the clear" not in caplog.messages

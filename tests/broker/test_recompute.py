@@ -27,7 +27,7 @@ pytestmark = pytest.mark.broker
 CALLS, ANSWERED = 40, 15
 
 
-def ask(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
+def run(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
     environment = {
         "LC_ALL": "C",
         "ACCUEIL_BROKERS": kafka.bootstrap,
@@ -40,17 +40,17 @@ def ask(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
 
 def rows(kafka: EmbeddedKafka) -> dict[tuple[int, bytes], bytes]:
     messages = kafka_io.read(kafka.bootstrap, FIGURES.name)
-    return {(one.partition() or 0, one.key() or b""): one.value() or b"" for one in messages}
+    return {(message.partition() or 0, message.key() or b""): message.value() or b"" for message in messages}
 
 
-def refuse_one(kafka: EmbeddedKafka) -> None:
+def publish_duplicate(kafka: EmbeddedKafka) -> None:
     """Publish an event that the worker must reject, since it has dropped newer rows of the same source."""
-    gone, now = "asterisk/gone", datetime.now(UTC)
-    dropped = codecs.PROGRESS.dump(Progress(step_at=0, dropped={gone: milliseconds(now)}))
+    source, now = "asterisk/former", datetime.now(UTC)
+    dropped = codecs.PROGRESS.dump(Progress(step_at=0, dropped={source: milliseconds(now)}))
     queued = CallQueued(
-        id=event_id(gone, "1"),
-        source=gone,
-        subject=contact_id(Channel.CALL, gone, "1"),
+        id=event_id(source, "1"),
+        source=source,
+        subject=contact_id(Channel.CALL, source, "1"),
         time=now - timedelta(days=1),
         data=CallQueuedData(queue="accueil"),
     )
@@ -63,9 +63,9 @@ def refuse_one(kafka: EmbeddedKafka) -> None:
 
 def test_recompute_agrees_with_the_worker_and_names_each_difference(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chain = SlaChain(own_kafka, tmp_path)
-    nothing = ask(own_kafka, tmp_path, "recompute")
+    nothing = run(own_kafka, tmp_path, "recompute")
     assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has written figures yet\n")
-    refuse_one(own_kafka)
+    publish_duplicate(own_kafka)
     with chain.child("worker", "worker").start() as worker:
         chain.call(CALLS)
         for nth in range(ANSWERED):
@@ -80,38 +80,38 @@ def test_recompute_agrees_with_the_worker_and_names_each_difference(own_kafka: E
             )
 
         wait_until(lambda: (count("offered"), count("answered")) == (CALLS, ANSWERED), "all to be counted")
-        right = ask(own_kafka, tmp_path, "recompute")  # while the worker runs
+        right = run(own_kafka, tmp_path, "recompute")  # while the worker runs
         assert right.exit_code == 0, right.output
         assert "no number differs" in right.stdout
         assert f"{CALLS + ANSWERED} events give" in right.stdout
         assert worker.stop() == 0
-    check_explained(own_kafka, tmp_path)
-    check_promises_changed(own_kafka, tmp_path)
+    check_explain(own_kafka, tmp_path)
+    check_changed_sla_targets(own_kafka, tmp_path)
 
-    place, timestamp = next(
-        ((one.partition() or 0, one.key() or b""), one.timestamp()[1])
-        for one in kafka_io.read(own_kafka.bootstrap, FIGURES.name)
-        if (one.key() or b"").startswith(b'["total","call"')
+    partition, key, timestamp = next(
+        (message.partition() or 0, message.key() or b"", message.timestamp()[1])
+        for message in kafka_io.read(own_kafka.bootstrap, FIGURES.name)
+        if (message.key() or b"").startswith(b'["total","call"')
     )
-    wrong = decode_figure(rows(own_kafka)[place])
+    wrong = decode_figure(rows(own_kafka)[partition, key])
     wrong.counts[0] += 1
     producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
-    producer.produce(FIGURES.name, encode_figure(wrong), place[1], place[0], timestamp=timestamp)
+    producer.produce(FIGURES.name, encode_figure(wrong), key, partition, timestamp=timestamp)
     assert producer.flush(60) == 0
-    result = ask(own_kafka, tmp_path, "recompute", "--json")
+    result = run(own_kafka, tmp_path, "recompute", "--json")
     assert result.exit_code == 1, result.output
     [found] = [json.loads(line) for line in result.stdout.splitlines()]
-    _, channel, site, service, queue = json.loads(place[1])
+    _, channel, site, service, queue = json.loads(key)
     where = {"day": None, "channel": channel, "site": site, "service": service, "queue": queue}
     assert found == {**where, "name": "offered", "known": found["again"] + 1, "again": found["again"]}
-    assert "numbers that differ: 1" in ask(own_kafka, tmp_path, "recompute").stdout
+    assert "numbers that differ: 1" in run(own_kafka, tmp_path, "recompute").stdout
 
 
-def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
+def check_changed_sla_targets(kafka: EmbeddedKafka, directory: Path) -> None:
     file = directory / "sla.toml"
     before = file.read_text(encoding="utf-8")
     file.write_text(before.replace("target = 2,", "target = 3600,"), encoding="utf-8")
-    result = ask(kafka, directory, "recompute")
+    result = run(kafka, directory, "recompute")
     assert result.exit_code == 0, result.output
     assert "no number differs" in result.stdout
     assert "SLA figures not compared, though they differ: " in result.stdout
@@ -121,13 +121,15 @@ def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
     assert CALLS - ANSWERED <= int(judged) <= CALLS  # calls answered in time meet both targets
     file.write_text(before, encoding="utf-8")
     started_at = datetime.now(UTC).replace(microsecond=0)
-    same = ask(kafka, directory, "recompute")
+    same = run(kafka, directory, "recompute")
     assert (same.exit_code, "not compared" in same.stdout) == (0, False), same.output
     [as_of] = re.findall(r"^as of (\S+ \S+): ", same.stdout, re.MULTILINE)
     assert datetime.fromisoformat(as_of) >= started_at, "all events up to now are compared"
 
 
-def test_unexpired_old_call_of_a_new_worker_is_no_difference(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+def test_old_call_that_a_new_worker_has_not_expired_yet_is_no_difference(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
     chain = SlaChain(own_kafka, tmp_path)
     queued = CallQueued(
         id=event_id(SOURCE, "yesterday"),
@@ -141,26 +143,26 @@ def test_unexpired_old_call_of_a_new_worker_is_no_difference(own_kafka: Embedded
     assert producer.flush(60) == 0
     with chain.child("worker", "worker").start() as worker:
         wait_until(lambda: any(key.startswith(b'["total","call"') for _, key in rows(own_kafka)), "it to be counted")
-        result = ask(own_kafka, tmp_path, "recompute")
+        result = run(own_kafka, tmp_path, "recompute")
         assert result.exit_code == 0, result.output
         assert "no number differs" in result.stdout
         assert "numbers not compared, which differ only by timeouts" in result.stderr
         assert worker.stop() == 0
 
 
-def check_explained(kafka: EmbeddedKafka, directory: Path) -> None:
-    result = ask(kafka, directory, "explain", "answered", "--channel", "call", "--events", "--json")
+def check_explain(kafka: EmbeddedKafka, directory: Path) -> None:
+    result = run(kafka, directory, "explain", "answered", "--channel", "call", "--events", "--json")
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len({one["contact"] for one in lines}) == len(lines) == ANSWERED
-    assert {tuple(event["type"] for event in one["events"]) for one in lines} == {("call.queued", "call.answered")}
-    level = ask(kafka, directory, "explain", "service_level", "--formula", "offered_share", "--limit", "2")
+    assert len({line["contact"] for line in lines}) == len(lines) == ANSWERED
+    assert {tuple(event["type"] for event in line["events"]) for line in lines} == {("call.queued", "call.answered")}
+    level = run(kafka, directory, "explain", "service_level", "--formula", "offered_share", "--limit", "2")
     first, formula, *table = level.stdout.splitlines()
     assert first.startswith("service_level, call, ")
     assert f"/ {ANSWERED} = " in first
     assert formula.startswith("  (answered ≤ 20 s) / (answered + abandoned + left_timeout")
     assert len(table) == 1 + 2 + 1
     assert table[-1] == f"… and {ANSWERED - 2} more (--limit)"
-    wrong = ask(kafka, directory, "explain", "anwsered")
+    wrong = run(kafka, directory, "explain", "anwsered")
     assert (wrong.exit_code, "did you mean answered?" in wrong.stderr) == (2, True), wrong.output
-    assert "breached" in ask(kafka, directory, "explain", "--list").stdout.splitlines()
+    assert "breached" in run(kafka, directory, "explain").stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Missing logins and rights in Kafka: each process names them, and is not ready until Kafka grants them."""
+"""Missing logins and rights in Kafka: each process reports them, and is not ready until Kafka grants them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,16 +28,16 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]
         yield kafka
 
 
-def answer(port: int) -> tuple[int, str]:
+def readiness(port: int) -> tuple[int, str]:
     try:
-        answered = httpx.get(f"http://127.0.0.1:{port}/readyz")
+        response = httpx.get(f"http://127.0.0.1:{port}/readyz")
     except httpx.TransportError:
         return 0, ""
-    return answered.status_code, answered.text
+    return response.status_code, response.text
 
 
 @pytest.mark.parametrize("command", [["worker"], ["timeline"], ["topics", "apply"], ["dead-letters", "list"]])
-def test_wrong_password_ends_the_worker_with_exit_code_2(
+def test_wrong_password_ends_a_process_with_exit_code_2(
     secured: EmbeddedKafka, tmp_path: Path, command: list[str]
 ) -> None:
     own = environment(secured, tmp_path / "data", "autre")
@@ -79,12 +79,12 @@ def test_board_names_missing_read_rights(secured: EmbeddedKafka, tmp_path: Path)
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WEB__PORT": str(port)}
     with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
-        wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
+        wait_until(lambda: readiness(port) == (503, "refused\n"), "the refusal", otherwise=lambda: readiness(port))
         assert f"for User:accueil: READ topic {FIGURES.name}: grant" in web.text
         grant(secured, "DESCRIBE", "TOPIC", [FIGURES.name])
-        assert answer(port) == (503, "refused\n")
+        assert readiness(port) == (503, "refused\n")
         grant(secured, "READ", "TOPIC", [FIGURES.name])
-        wait_until(lambda: answer(port) == (503, "no_figures\n"), "the right", otherwise=lambda: answer(port))
+        wait_until(lambda: readiness(port) == (503, "no_figures\n"), "the right", otherwise=lambda: readiness(port))
         assert web.stop() == 0
 
 
@@ -92,7 +92,7 @@ def test_board_names_a_wrong_password(secured: EmbeddedKafka, tmp_path: Path) ->
     port = free_port()
     own = environment(secured, tmp_path / "data", "autre") | {"ACCUEIL_WEB__PORT": str(port)}
     with Child(["-m", "streams.cli.main", "web"], tmp_path / "web.log", **own).start() as web:
-        wait_until(lambda: answer(port) == (503, "refused\n"), "the refusal", otherwise=lambda: answer(port))
+        wait_until(lambda: readiness(port) == (503, "refused\n"), "the refusal", otherwise=lambda: readiness(port))
         assert LOGIN_REFUSED in web.text
         assert web.stop() == 0
 
@@ -109,15 +109,19 @@ def test_connector_without_write_rights_is_not_ready(secured: EmbeddedKafka, tmp
     command = ["-m", "streams.cli.main", "--config", str(config), "connect"]
     with Child(command, tmp_path / "connect.log", **own).start() as connect:
         wait_until(
-            lambda: answer(port)[0] == 503 and "permission" in answer(port)[1], "it", otherwise=lambda: connect.text
+            lambda: readiness(port)[0] == 503 and "permission" in readiness(port)[1],
+            "it",
+            otherwise=lambda: connect.text,
         )
-        assert "WRITE topic contact.appointment.v1, " in answer(port)[1]
+        assert "WRITE topic contact.appointment.v1, " in readiness(port)[1]
         grant(secured, "WRITE", "TOPIC", [SOURCES[Channel.MAIL].name])
         named = f"User:accueil has no permission in Kafka for WRITE topic {topic}: grant"
-        wait_until(lambda: named in answer(port)[1], "the topic that is written to", otherwise=lambda: answer(port))
+        wait_until(
+            lambda: named in readiness(port)[1], "the topic that is written to", otherwise=lambda: readiness(port)
+        )
         assert connect.text.count(named) == 1
         grant(secured, "WRITE", "TOPIC", [topic])
-        wait_until(lambda: answer(port)[0] == 200, "the right", otherwise=lambda: answer(port))
+        wait_until(lambda: readiness(port)[0] == 200, "the right", otherwise=lambda: readiness(port))
         connect.wait_for("spool_drained")
         assert connect.stop() == 0
 
@@ -126,19 +130,19 @@ def test_worker_waits_for_its_rights(secured: EmbeddedKafka, tmp_path: Path) -> 
     port = free_port()
     own = environment(secured, tmp_path / "data") | {"ACCUEIL_WORKER__HEALTH_PORT": str(port)}
     with Child(["-m", "streams.cli.main", "worker"], tmp_path / "worker.log", **own).start() as worker:
-        wait_until(lambda: "group" in answer(port)[1], "the refusal", otherwise=lambda: answer(port))
-        code, text = answer(port)
+        wait_until(lambda: "group" in readiness(port)[1], "the refusal", otherwise=lambda: readiness(port))
+        code, text = readiness(port)
         assert code == 503
         assert "WRITE transactional-id accueil-" in text
         assert f"WRITE topic accueil.contacts.v1, accueil.figures.v1, {TIMELINE.name}, " in text
         grant(secured, "READ", "TOPIC", [topic.name for topic in (*SOURCES.values(), *STATES)])
         grant(secured, "WRITE", "TOPIC", [topic.name for topic in (*STATES, TIMELINE, SLA, DEAD_LETTERS)])
         grant(secured, "READ", "GROUP", ["accueil"], prefixed=True)
-        wait_until(lambda: "topic" not in answer(port)[1], "the rights on topics", otherwise=lambda: answer(port))
+        wait_until(lambda: "topic" not in readiness(port)[1], "the rights on topics", otherwise=lambda: readiness(port))
         assert worker.alive
         grant(secured, "WRITE", "TRANSACTIONAL_ID", ["accueil"], prefixed=True)
         worker.wait_for('"event": "partition_opened"', 2)
-        wait_until(lambda: answer(port)[0] == 200, "its readiness", otherwise=lambda: answer(port))
+        wait_until(lambda: readiness(port)[0] == 200, "its readiness", otherwise=lambda: readiness(port))
         assert PASSWORD not in worker.text
         assert worker.stop() == 0
 

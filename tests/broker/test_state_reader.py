@@ -71,7 +71,7 @@ def test_due_clocks_are_listed_by_deadline(own_kafka: EmbeddedKafka, tmp_path: P
         rows = [re.split("  +", line) for line in text.splitlines() if line.startswith("email")]
         return [(row[0], row[2]) for row in rows]
 
-    assert sla(tmp_path, own_kafka.bootstrap, "list") == (0, "no open deadline\n")
+    assert sla(tmp_path, own_kafka.bootstrap, "list") == (0, "no open deadline matches\n")
     others = (OFFSETS_KEY, encode_offsets({})), (AGENT_PREFIX + b"a", agent.encode(Agent()))
     kafka_io.produce(own_kafka.bootstrap, [*rows, *((CONTACTS.name, *row) for row in others)])
     # Which of the two targets of an e-mail ends first depends on the week days and public holidays before today.
@@ -89,16 +89,16 @@ def test_due_clocks_are_listed_by_deadline(own_kafka: EmbeddedKafka, tmp_path: P
         code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
         return code, text.splitlines()[-1]
 
-    assert listing("--due-within", "1m") == (0, "no deadline in this period")
-    assert listing("--due-within", "30d", "--service", "mdph") == (0, "mdph: no deadline in this period")
+    assert listing("--due-within", "1m") == (0, "no open deadline matches")
+    assert listing("--due-within", "30d", "--service", "mdph") == (0, "no open deadline matches")
     unknown = "unknown --service rsaa; known: mdph, rsa; did you mean rsa?"
     assert listing("--service", "rsaa") == (2, f"Error: {unknown}")
     _, text = sla(tmp_path, own_kafka.bootstrap, "list", "--overdue", "--limit", "1")
     assert text.endswith("1 of 4\n")
-    assert re.search(r"late by \d+ (calendar days \(\d+ working days\)|working days)", text)
+    assert re.search(r"late by \d+ working days?", text)
     assert "use 90m, 2h or 7d" in sla(tmp_path, own_kafka.bootstrap, "list", "--due-within", "soon")[1]
     kafka_io.produce(own_kafka.bootstrap, [(CONTACTS.name, f"email:a:{late}".encode(), None) for late in range(2)])
-    assert listing("--overdue") == (0, "no overdue deadline")
+    assert listing("--overdue") == (0, "no open deadline matches")
 
 
 def test_unreachable_brokers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ from babel.messages.pofile import read_po
 
 from connectors.sdk.config import walk
 from connectors.sdk.registry import installed, load
-from models import locale
 from models.locale import DIRECTORY, LANGUAGES, translate
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +58,8 @@ def extract_messages() -> set[tuple[str | None, str]]:
     ]
     return {
         (context, text)
-        for room in ("models", "connectors", "streams", "grafana")
-        for _path, _line, text, _comments, context in extract_from_dir(ROOT / room, methods, {}, keywords)
+        for folder in ("models", "connectors", "streams", "grafana")
+        for _path, _line, text, _comments, context in extract_from_dir(ROOT / folder, methods, {}, keywords)
     }
 
 
@@ -115,7 +114,7 @@ def test_context_chooses_the_translation_and_is_not_shown() -> None:
 
 
 def texts_of_click() -> Iterator[str]:
-    """Every text that click translates."""
+    """Yield every text that click translates."""
     for path in Path(click.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "ngettext"}:
@@ -139,8 +138,3 @@ def test_texts_of_click_are_translated() -> None:
 
 def test_empty_message_stays_empty() -> None:
     assert [translate("", language) for language in LANGUAGES] == ["", ""]
-
-
-def test_documents_of_a_further_language_of_the_commands_are_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locale, "user_language", lambda: "de")
-    assert locale.document_language() == "en"

@@ -6,7 +6,7 @@ from connectors.sdk import registry
 from connectors.sdk.config import table
 from connectors.sdk.docs import find_readmes
 
-BUILT_IN = [one.name for one in registry.installed() if one.package == "accueil"]
+BUILT_IN = [connector.name for connector in registry.installed() if connector.package == "accueil"]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -1,4 +1,4 @@
-"""Data of a former release: its events, rows, database and cursors are still read, with equal figures and nothing twice.
+"""Data of a former release: events, rows, database and cursors are readable, figures are equal, and no record is read twice.
 
 `former_data.tar.xz` is a copy of the data that the demo of commit 5672b83 (2026-11-29) wrote in two minutes: partition 0 of the
 event and state topics (of state topics, the last row of each key), the timelines of 40 citizens, the state of all connectors, and
@@ -127,7 +127,7 @@ def test_timelines_are_read(data: Path) -> None:
             assert len(timeline.read([owner], 1000)) == count
 
 
-def test_switchboard_log_is_read_on_from_the_saved_position(data: Path, tmp_path: Path) -> None:
+def test_switchboard_log_is_read_from_the_saved_position(data: Path, tmp_path: Path) -> None:
     log = data / "queue_log"
     options = json.loads((data / "asterisk.json").read_text(encoding="utf-8")) | {"path": str(log)}
     harness = ConnectorHarness(ASTERISK, options, tmp_path, data / "connectors" / "keys")

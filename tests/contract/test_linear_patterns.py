@@ -1,7 +1,7 @@
-"""Every regular expression of Python's takes time in proportion to its input, whatever an attacker sends.
+"""Each regular expression takes linear time on hostile input.
 
-Expressions are found in the source, evaluated in their modules, and tried on growing inputs that are made from their own parts.
-Those that pydantic evaluates are left out: its engine is linear by construction.
+The test finds expressions in the source, evaluates them in their modules, and tries them on growing inputs made of their parts.
+Expressions of pydantic are left out: its engine is linear by construction.
 """
 
 import ast
@@ -18,19 +18,19 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-ROOMS: Final = ("models", "connectors", "streams")
+FOLDERS: Final = ("models", "connectors", "streams")
 NOT_IN_OPERATION: Final = ("/simulate/", "/simulator/", "/simulating/", "/testing/", "/templates/", "/testing.py")
 FLAGS_AT: Final = {"compile": 1, "match": 2, "fullmatch": 2, "search": 2, "findall": 2, "finditer": 2, "split": 3}
 FLAGS_AT_ALL: Final = {**FLAGS_AT, "sub": 4, "subn": 4}
 """Functions of `re` → where their flags are given."""
 ANYWHERE: Final = frozenset(FLAGS_AT_ALL) - {"compile", "match", "fullmatch"}
 """Functions that try an expression at each position of the input."""
-MADE_LATER: Final = {
+EXAMPLES: Final = {
     ("connectors/mailroom/config.py", "pattern"): [
         r"A(?P<year>\d{4})-(?P<number>\d+)",
         r"(?P<number>\d+)(?P<year>\d{4})",
     ],
-    ("streams/locale/error_messages.py", "pattern"): [],  # `expressions` finds its tables
+    ("streams/locale/error_messages.py", "pattern"): [],  # `find_expressions` finds its tables
 }
 """Expressions that code builds at run time → examples of them."""
 TERMINATORS: Final = ("\0", "")
@@ -42,18 +42,18 @@ GROWTH: Final = 8
 """Limit of the growth for four times the input: linear time grows 4 times, quadratic time 16 times."""
 
 
-class Found(NamedTuple):
+class Expression(NamedTuple):
     """An expression and its use."""
 
-    place: str
-    expression: Any
+    location: str
+    pattern: Any
     flags: int
     anywhere: bool
 
 
 @cache
 def sources() -> dict[str, ast.Module]:
-    names = [str(path.relative_to(ROOT)) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    names = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
     kept = [name for name in names if not any(part in f"/{name}" for part in NOT_IN_OPERATION)]
     return {name: ast.parse((ROOT / name).read_text("utf-8")) for name in kept}
 
@@ -62,8 +62,7 @@ def module_of(name: str) -> dict[str, Any]:
     return vars(importlib.import_module(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")))
 
 
-def expressions() -> Iterator[Found]:
-    """All expressions of the rooms."""
+def find_expressions() -> Iterator[Expression]:
     for name, tree in sources().items():
         owners = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(tree):
@@ -75,27 +74,26 @@ def expressions() -> Iterator[Found]:
             elif function in {"msgspec.Meta", "Meta"}:
                 for keyword in node.keywords:
                     if keyword.arg == "pattern":
-                        yield Found(f"{name}:{node.lineno}", eval(ast.unparse(keyword.value), module_of(name)), 0, True)
+                        pattern = eval(ast.unparse(keyword.value), module_of(name))
+                        yield Expression(f"{name}:{node.lineno}", pattern, 0, True)
             elif function == "translate_by_pattern" and "streams.locale.error_messages" in ast.unparse(tree):
-                for phrase in eval(ast.unparse(node.args[0]), module_of(name)):
-                    yield Found(f"{name}:{node.lineno} {phrase}", phrase, 0, False)
+                for pattern in eval(ast.unparse(node.args[0]), module_of(name)):
+                    yield Expression(f"{name}:{node.lineno} {pattern}", pattern, 0, False)
 
 
-def evaluate(name: str, node: ast.Call, function: str, methods: set[str]) -> Iterator[Found]:
-    made = ast.unparse(node.args[0])
-    given = MADE_LATER[name, made] if (name, made) in MADE_LATER else [eval(made, module_of(name))]
-    flags = [one.value for one in node.keywords if one.arg == "flags"] + node.args[FLAGS_AT_ALL[function] :][:1]
-    for one in given:
-        yield Found(
-            f"{name}:{node.lineno}",
-            one,
-            int(eval(ast.unparse(flags[0]), module_of(name))) if flags else 0,
-            bool((methods if function == "compile" else {function}) & ANYWHERE),
-        )
+def evaluate(name: str, node: ast.Call, function: str, methods: set[str]) -> Iterator[Expression]:
+    code = ast.unparse(node.args[0])
+    patterns = EXAMPLES[name, code] if (name, code) in EXAMPLES else [eval(code, module_of(name))]
+    nodes = [keyword.value for keyword in node.keywords if keyword.arg == "flags"]
+    nodes += node.args[FLAGS_AT_ALL[function] :][:1]
+    flags = int(eval(ast.unparse(nodes[0]), module_of(name))) if nodes else 0
+    anywhere = bool((methods if function == "compile" else {function}) & ANYWHERE)
+    for pattern in patterns:
+        yield Expression(f"{name}:{node.lineno}", pattern, flags, anywhere)
 
 
 def methods_of(name: str, node: ast.Call, owners: dict[ast.AST, ast.AST]) -> set[str]:
-    """The methods that code calls on a compiled expression; all methods that may be meant if its name is not known."""
+    """Return the methods that code calls on a compiled expression; all possible ones if its name is unknown."""
     owner = owners[node]
     if isinstance(owner, ast.Attribute):
         return {owner.attr}
@@ -104,20 +102,19 @@ def methods_of(name: str, node: ast.Call, owners: dict[ast.AST, ast.AST]) -> set
         target = ast.unparse(owner.targets[0] if isinstance(owner, ast.Assign) else owner.target)
         trees = trees if target.startswith("_") else [*sources().values()]
     used = {
-        one.attr
+        used_node.attr
         for tree in trees
-        for one in ast.walk(tree)
-        if isinstance(one, ast.Attribute) and target in {"", ast.unparse(one.value).rpartition(".")[2]}
+        for used_node in ast.walk(tree)
+        if isinstance(used_node, ast.Attribute) and target in {"", ast.unparse(used_node.value).rpartition(".")[2]}
     }
     return used & (FLAGS_AT_ALL.keys() - {"" if target else "split"}) or set(ANYWHERE)  # texts have `split` too
 
 
-# ------------------------------------------------------------------------------------------------------------------ inputs
-def one_of(members: Iterable[Any]) -> str:
-    """A character of a class."""
-    fitting = re.compile(f"[{''.join(spell(*member) for member in members)}]", re.DOTALL)
+def find_member(members: Iterable[Any]) -> str:
+    """Return a character of a class."""
+    matching = re.compile(f"[{''.join(spell(*member) for member in members)}]", re.DOTALL)
     return next(
-        (char for char in map(chr, [*range(33, 127), *range(33), *range(127, 512)]) if fitting.match(char)), "a"
+        (char for char in map(chr, [*range(33, 127), *range(33), *range(127, 512)]) if matching.match(char)), "a"
     )
 
 
@@ -136,35 +133,35 @@ def spell(kind: Any, value: Any) -> str:
 
 
 class Parts:
-    """Parts of inputs against one expression."""
+    """Parts of hostile inputs for one expression."""
 
     def __init__(self, parsed: Any) -> None:
         self.characters: dict[str, None] = {}
         self.pumps: dict[tuple[str, str], None] = {}
-        """A beginning and a text to repeat after it."""
+        """Beginning, and text to repeat after it."""
         self.whole = self.walk(parsed, "")
 
     def walk(self, parsed: Any, before: str) -> str:
-        """Return a text that matches `parsed`, and note its parts; `before` precedes it."""
+        """Return a text that matches `parsed` after `before`, and record its parts."""
         text = ""
         for kind, value in parsed:
-            text += self.fit(str(kind), value, before + text)
+            text += self.match(str(kind), value, before + text)
         return text
 
-    def fit(self, kind: str, value: Any, before: str) -> str:  # noqa: C901
+    def match(self, kind: str, value: Any, before: str) -> str:  # noqa: C901
         """Return a text that matches one element."""
         match kind:
             case "LITERAL":
-                fitting = chr(value)
+                character = chr(value)
             case "NOT_LITERAL":
-                fitting = "b" if value == ord("a") else "a"
+                character = "b" if value == ord("a") else "a"
             case "IN":
                 for member in value:
                     if str(member[0]) != "NEGATE":
-                        self.characters[one_of([member])] = None
-                fitting = one_of(value)
+                        self.characters[find_member([member])] = None
+                character = find_member(value)
             case "ANY":
-                fitting = "a"
+                character = "a"
             case "BRANCH":
                 return max((self.walk(one, before) for one in value[1]), key=len)
             case "SUBPATTERN":
@@ -182,8 +179,8 @@ class Parts:
                 return ""
             case _:
                 return ""
-        self.characters[fitting] = None
-        return fitting
+        self.characters[character] = None
+        return character
 
     def inputs(self) -> Iterator[Callable[[int], str]]:
         """Yield functions that return an input of a given length."""
@@ -196,24 +193,24 @@ class Parts:
 
 
 def seconds(run: Callable[[Any], object], text: Any, times: int = 1) -> float:
-    """The least processor time that an input takes."""
-    took = []
+    """Return the shortest processor time that an input takes."""
+    measured = []
     for _ in range(times):
         began_at = time.thread_time()
         run(text)
-        took.append(time.thread_time() - began_at)
-    return min(took)
+        measured.append(time.thread_time() - began_at)
+    return min(measured)
 
 
-def slow_input(found: Found) -> str:
+def slow_input(expression: Expression) -> str:
     """Return the beginning of an input with superlinear time; empty if none is found."""
-    compiled = re.compile(found.expression, found.flags)
+    compiled = re.compile(expression.pattern, expression.flags)
     source = compiled.pattern
     is_text = isinstance(source, str)
     parts = Parts(parser.parse(source if is_text else source.decode("latin-1"), compiled.flags & ~re.UNICODE))
 
     def run(text: Any) -> object:
-        return compiled.sub(text[:0], text) if found.anywhere else (compiled.match(text), compiled.fullmatch(text))
+        return compiled.sub(text[:0], text) if expression.anywhere else (compiled.match(text), compiled.fullmatch(text))
 
     for make in parts.inputs():
         texts = [
@@ -230,27 +227,27 @@ def slow_input(found: Found) -> str:
     return ""
 
 
-ALL: Final = sorted({found.place: found for found in expressions()}.values())
+ALL: Final = sorted({expression.location: expression for expression in find_expressions()}.values())
 
 
 def test_expressions_are_found() -> None:
-    places = {found.place.partition(":")[0] for found in ALL}
+    files = {expression.location.partition(":")[0] for expression in ALL}
     assert len(ALL) > 50
     assert {
         "streams/runtime/logs.py",
         "models/ids.py",
         "streams/runtime/console.py",
         "connectors/kiosk/waiting_room.py",
-    } <= places
+    } <= files
 
 
-@pytest.mark.parametrize("found", ALL, ids=lambda found: found.place)
-def test_time_grows_with_the_input_alone(found: Found) -> None:
-    assert not slow_input(found)
+@pytest.mark.parametrize("expression", ALL, ids=lambda expression: expression.location)
+def test_each_expression_takes_linear_time_on_hostile_input(expression: Expression) -> None:
+    assert not slow_input(expression)
 
 
 @pytest.mark.parametrize(
-    ("expression", "anywhere"),
+    ("pattern", "anywhere"),
     [
         (r"""[^\s@<>"'()=:,;]+@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}""", True),
         (r"\s+$", True),
@@ -259,5 +256,5 @@ def test_time_grows_with_the_input_alone(found: Found) -> None:
         (rb"[a-z]+;", True),
     ],
 )
-def test_superlinear_expression_is_found(expression: Any, anywhere: bool) -> None:
-    assert slow_input(Found("", expression, 0, anywhere))
+def test_superlinear_expression_is_found(pattern: Any, anywhere: bool) -> None:
+    assert slow_input(Expression("", pattern, 0, anywhere))

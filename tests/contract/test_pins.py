@@ -1,7 +1,7 @@
-"""Private parts of Faust, aiokafka, kafka-python and uvicorn that Accueil overrides: unchanged since the override was written.
+"""Private code of Faust, aiokafka, kafka-python and uvicorn that Accueil overrides is unchanged.
 
-If this fails after an upgrade: read what changed there, run tests/broker, tests/faults and tests/connectors, and only then write
-the new hash (the failure prints it).
+If this fails after an upgrade: read the change, run tests/broker, tests/faults and tests/connectors, and then write the new hash,
+which the failure prints.
 """
 
 import hashlib
@@ -55,10 +55,10 @@ PINS = {
 }
 
 
-@pytest.mark.parametrize("place", PINS)
-def test_source_is_the_one_that_was_read(place: str) -> None:
-    module, _, path = place.partition(":")
+@pytest.mark.parametrize("location", PINS)
+def test_overridden_code_is_unchanged(location: str) -> None:
+    module, _, path = location.partition(":")
     found = importlib.import_module(module)
     for name in path.split("."):
         found = getattr(found, name)
-    assert hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16] == PINS[place]
+    assert hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16] == PINS[location]

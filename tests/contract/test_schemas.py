@@ -1,4 +1,4 @@
-"""The committed schemas are those of the models, and take all that was ever published."""
+"""JSON Schemas: the committed ones are generated from the models, and accept every published event."""
 
 import copy
 import json
@@ -19,12 +19,12 @@ CALL = PUBLISHED["call.left_queue.v1"]
 
 
 @pytest.mark.parametrize("name", schema.generate())
-def test_committed_schema_is_that_of_the_model(name: str) -> None:
+def test_committed_schema_is_generated_from_the_model(name: str) -> None:
     committed = (schema.DIRECTORY / f"{name}.json").read_text(encoding="utf-8")
     assert committed == schema.render(schema.generate()[name]), "run python -m models.schema"
 
 
-def test_there_is_no_other_schema() -> None:
+def test_every_schema_has_a_model() -> None:
     assert {path.stem for path in schema.DIRECTORY.glob("*.v*.json")} == set(schema.generate())
 
 
@@ -42,11 +42,11 @@ def test_every_event_type_that_can_be_decoded_has_a_schema() -> None:
             assert refusal.value.reason is Reason.MISSING_FIELD  # an unknown type would be UNKNOWN_TYPE
 
 
-def test_nothing_published_is_broken() -> None:
+def test_published_schemas_stay_compatible() -> None:
     assert schema.find_incompatible_changes(schema.generate(), PUBLISHED) == []
 
 
-def test_smallest_event_that_the_schema_takes_can_be_decoded() -> None:
+def test_event_with_required_fields_only_is_decoded() -> None:
     event = {
         "type": "call.left_queue",
         "id": "1",
@@ -61,7 +61,7 @@ def test_smallest_event_that_the_schema_takes_can_be_decoded() -> None:
     assert decode(json.dumps(event).encode()).type == "call.left_queue"
 
 
-def test_lists_of_values_are_those_of_the_enum() -> None:
+def test_schema_lists_the_values_of_an_enum() -> None:
     assert CALL["properties"]["data"]["properties"]["reason"]["enum"] == [reason.value for reason in LeaveReason]
 
 
@@ -76,9 +76,9 @@ def data(event: dict[str, Any]) -> dict[str, Any]:
 COMPATIBLE: dict[str, Change] = {
     "nothing": lambda _: None,
     "new optional field": lambda event: data(event).update(note={"type": "string", "default": ""}),
-    "other description": lambda event: event.update(description="Said better."),
+    "other description": lambda event: event.update(description="Better."),
     "no longer required": lambda event: event["properties"]["data"]["required"].remove("reason"),
-    "one more value": lambda event: data(event)["reason"]["enum"].append("moved"),
+    "added value": lambda event: data(event)["reason"]["enum"].append("moved"),
     "any value": lambda event: data(event)["reason"].pop("enum"),
     "wider bound": lambda event: data(event)["visit"].update(maximum=2000),
     "no bound": lambda event: data(event)["visit"].pop("minimum"),
@@ -94,16 +94,16 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda event: data(event).update(waited=data(event).pop("wait_seconds")),
         "data.wait_seconds: is gone",
     ),
-    "field that must be there": (
+    "newly required field": (
         lambda event: event["properties"]["data"]["required"].append("wait_seconds"),
         "data.wait_seconds: is now required",
     ),
-    "new field that must be there": (
+    "new required field": (
         lambda event: (event["properties"].update(tenant={"type": "string"}), event["required"].append("tenant")),
         "tenant: is now required",
     ),
-    "one value less": (lambda event: data(event)["reason"]["enum"].remove("key"), "data.reason: no longer takes key"),
-    "values where all were taken": (
+    "removed value": (lambda event: data(event)["reason"]["enum"].remove("key"), "data.reason: no longer takes key"),
+    "values instead of any value": (
         lambda event: data(event)["queue"].update(enum=["rsa"]),
         "data.queue: now takes only rsa",
     ),
@@ -143,21 +143,15 @@ BREAKING: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
-def test_compatible_change_is_taken(change: Change) -> None:
+@pytest.mark.parametrize("name", [*COMPATIBLE, *BREAKING])
+def test_only_breaking_changes_are_refused(name: str) -> None:
+    change, *reasons = BREAKING.get(name) or (COMPATIBLE[name],)
     changed = copy.deepcopy(CALL)
     change(changed)
-    assert list(schema.incompatibilities(CALL, changed)) == []
+    assert list(schema.incompatibilities(CALL, changed)) == reasons
 
 
-@pytest.mark.parametrize(("change", "reason"), BREAKING.values(), ids=BREAKING)
-def test_breaking_change_is_refused(change: Change, reason: str) -> None:
-    changed = copy.deepcopy(CALL)
-    change(changed)
-    assert list(schema.incompatibilities(CALL, changed)) == [reason]
-
-
-def test_new_field_of_data_that_may_be_left_out_is_taken() -> None:
+def test_optional_field_in_optional_data_is_accepted() -> None:
     before = PUBLISHED["visit.arrived.v1"]
     assert before["properties"]["data"]["default"] == {"queue": ""}
     changed = copy.deepcopy(before)
@@ -168,10 +162,10 @@ def test_new_field_of_data_that_may_be_left_out_is_taken() -> None:
     assert list(schema.incompatibilities(before, changed)) == ["data: its default changed"]
 
 
-def test_event_type_that_goes_is_refused() -> None:
+def test_removed_event_type_is_refused() -> None:
     rest = {name: one for name, one in schema.generate().items() if name != "visit.served.v1"}
     assert schema.find_incompatible_changes(rest, PUBLISHED) == ["visit.served.v1: is gone"]
 
 
-def test_event_type_that_comes_is_taken() -> None:
+def test_added_event_type_is_accepted() -> None:
     assert schema.find_incompatible_changes({**PUBLISHED, "visit.moved.v1": CALL}, PUBLISHED) == []

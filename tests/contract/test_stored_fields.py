@@ -1,6 +1,6 @@
-"""Names under which structs are written to Kafka, disk and HTTP: a rename in Python must not change stored data.
+"""Field names of structs in Kafka, on disk and in HTTP: a rename in Python must not change stored data.
 
-After an intended change, `python -m tests.contract.test_stored_fields` writes `stored_fields.json` anew.
+After an intended change, `python -m tests.contract.test_stored_fields` writes `stored_fields.json` again.
 """
 
 import importlib

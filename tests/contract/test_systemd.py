@@ -1,4 +1,4 @@
-"""The systemd units: valid, each with a command and settings that exist, restarted as the exit codes ask."""
+"""systemd units: they are valid, their commands and settings exist, and exit code 2 prevents a restart."""
 
 import os
 import re
@@ -31,6 +31,13 @@ EXPOSURE = 1.3
 """Highest exposure by `systemd-analyze security`. `NEEDS` adds the exposure of a unit's own needs."""
 NEEDS = {"accueil.service": 0.1, "accueil-timeline.service": 0.1}
 """Lower priority of the process (setpriority); for `accueil up` also Java, whose compiler writes executable memory."""
+
+
+@pytest.fixture
+def _systemd_analyze() -> None:
+    if not shutil.which("systemd-analyze"):
+        assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
+        pytest.skip("no systemd here")
 
 
 def test_each_process_of_a_cluster_has_a_unit() -> None:
@@ -71,19 +78,19 @@ def test_settings_of_a_unit_exist(unit: Path, instance: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_a_unit_waits_for_the_clock_to_be_right(unit: Path) -> None:
+def test_unit_starts_after_the_clock_is_synchronised(unit: Path) -> None:
     lines = unit.read_text(encoding="utf-8").splitlines()
     assert {f"{order}=network-online.target time-sync.target" for order in ("Wants", "After")} <= set(lines)
 
 
 @pytest.mark.parametrize("readme", READMES_WITH_A_UNIT, ids=lambda readme: readme.name)
-def test_a_unit_of_a_readme_waits_for_the_clock_to_be_right(readme: Path) -> None:
+def test_unit_in_a_readme_starts_after_the_clock_is_synchronised(readme: Path) -> None:
     for unit in UNIT_IN_README.findall(readme.read_text(encoding="utf-8")):
         for order in ("Wants", "After"):
             assert re.search(rf"^ *{order}=.*\btime-sync\.target$", unit, re.MULTILINE), readme
 
 
-def test_expired_data_are_deleted_each_night() -> None:
+def test_timer_deletes_expired_data_each_night() -> None:
     (service,) = (unit for unit in UNITS if unit not in PROCESSES)
     assert COMMAND.search(service.read_text(encoding="utf-8"))
     assert "Persistent=true" in service.with_suffix(".timer").read_text(encoding="utf-8")
@@ -91,10 +98,8 @@ def test_expired_data_are_deleted_each_night() -> None:
 
 @pytest.mark.parametrize("instance", INSTANCES)
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.usefixtures("_systemd_analyze")
 def test_systemd_reports_no_problem(unit: Path, instance: str, tmp_path: Path) -> None:
-    if not shutil.which("systemd-analyze"):
-        assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
-        pytest.skip("no systemd here")
     copy = tmp_path / unit.name.replace("@.", f"@{instance}.")
     # It looks for the program.
     copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/accueil/.venv/bin/accueil", sys.executable))
@@ -103,10 +108,8 @@ def test_systemd_reports_no_problem(unit: Path, instance: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.usefixtures("_systemd_analyze")
 def test_exposure_of_a_unit_is_low(unit: Path) -> None:
-    if not shutil.which("systemd-analyze"):
-        assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
-        pytest.skip("no systemd here")
     threshold = round(10 * (EXPOSURE + NEEDS.get(unit.name, 0)))
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={threshold}", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -124,7 +127,8 @@ def test_accueil_up_has_time_to_stop_its_processes_and_survives_one_of_them(tmp_
     unit = next(unit for unit in UNITS if unit.name == "accueil.service").read_text(encoding="utf-8")
     assert {"KillMode=mixed", "OOMPolicy=continue"} <= set(unit.splitlines())
     plan = Plan(load(EXAMPLE), EXAMPLE, tmp_path, demo=False)
-    parts = [plan.broker(), plan.web(), *plan.workers(), *plan.notify(), plan.timeline(), plan.api(), *plan.connect()]
-    seconds = sum(part.stop_seconds for part in (*parts, plan.retention()))
+    programs = [plan.broker(), plan.web(), plan.timeline(), plan.api(), plan.retention()]
+    programs += [*plan.workers(), *plan.notify(), *plan.connect()]
+    seconds = sum(program.stop_seconds for program in programs)
     (allowed,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
     assert seconds < float(allowed)

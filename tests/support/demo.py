@@ -62,17 +62,14 @@ class Up:
 
     @property
     def brokers(self) -> str:
-        """Return the address of its Kafka."""
         brokers: str = json.loads((self.data / "running.json").read_text())["brokers"]
         return brokers
 
     @property
     def password(self) -> str:
-        """Return the password of its Kafka."""
         return (self.data / PASSWORD_FILE).read_text().strip()
 
     def channels(self) -> set[str]:
-        """Return the channels with figures."""
         messages = kafka_io.read(self.brokers, topics.FIGURES.name, **kafka_io.login(self.password))
         keys = (parse_key(message.key()) for message in messages)
         return {place.channel for _, _, place in keys if place}

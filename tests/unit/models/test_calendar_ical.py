@@ -1,17 +1,9 @@
-"""Import of closures from iCalendar, and export of openings and closures."""
+"""Import of closures from iCalendar."""
 
-from datetime import UTC, date, datetime
-from typing import Any
-
-import icalendar
 import pytest
 
-from models.calendars import Calendar, CalendarError, DateRange
-from models.calendars.ical import read_days, write_closures, write_openings
-from tests.support.calendars import OFFICE, make
-
-WRITTEN_AT = datetime(2026, 1, 1, tzinfo=UTC)
-WEEK = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday"), OFFICE)
+from models.calendars import CalendarError, DateRange
+from models.calendars.ical import read_days
 
 
 def feed(*lines: str, head: str = "") -> str:
@@ -80,57 +72,3 @@ def test_error_messages_do_not_contain_texts_of_events() -> None:
     with pytest.raises(CalendarError) as refused:
         read_days(text, "Europe/Paris")
     assert "amille" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("zone", "week"),
-    [
-        ("Europe/Paris", WEEK),
-        ("Europe/Paris", WEEK | {"sunday": ["00:30-02:30", "02:45-24:00"], "monday": "00:00-24:00"}),
-        ("Australia/Lord_Howe", WEEK | {"sunday": "01:45-02:15"}),
-        ("America/Havana", WEEK | {"saturday": "20:00-24:00", "sunday": "00:00-00:45"}),
-    ],
-)
-def test_exported_openings_can_be_imported(zone: str, week: dict[str, Any]) -> None:
-    calendar = make(
-        timezone=zone,
-        versions=[week],
-        closures=[date(2026, 8, 10), {"on": date(2026, 8, 11), "hours": "10:00-14:00"}],
-        extra=[{"on": date(2026, 12, 25), "hours": "10:00-11:00"}],
-    )
-    openings = read_days(write_openings(calendar, 2026, "siege", WRITTEN_AT), zone)
-    again = make(timezone=zone, closures=[{"from": date(2026, 1, 1), "to": date(2026, 12, 31)}], extra=openings)
-    assert joined(again) == joined(calendar)
-
-
-def joined(calendar: Calendar) -> list[tuple[int, int]]:
-    """Return the openings of the year, joined where the change to summer time makes two of them touch."""
-    found: list[tuple[int, int]] = []
-    for opens, closes in calendar.openings(2026):
-        if found and found[-1][1] == opens:
-            opens = found.pop()[0]
-        found.append((opens, closes))
-    return found
-
-
-def test_exported_closures_can_be_imported() -> None:
-    calendar = make(versions=[WEEK], closures=[{"from": date(2026, 8, 10), "to": date(2026, 8, 14)}])
-    text = write_closures(calendar, 2026, "siege", WRITTEN_AT)
-    closures = read_days(text, "Europe/Paris")
-    assert days("2026-08-07", "2026-08-16") in closures
-    again = make(holidays=None, closures=closures, versions=[WEEK | dict.fromkeys(("friday", "sunday"), "10:00-12:00")])
-    assert list(again.openings(2026)) == list(calendar.openings(2026))
-
-
-def test_export_is_a_deterministic_icalendar() -> None:
-    text = write_openings(make(versions=[WEEK]), 2026, "siege", WRITTEN_AT)
-    assert text == write_openings(make(versions=[WEEK]), 2026, "siege", WRITTEN_AT)
-    assert uids(text).isdisjoint(uids(write_openings(make(versions=[WEEK]), 2026, "annexe", WRITTEN_AT)))
-    (parsed,) = icalendar.Calendar.from_ical(text, multiple=True)
-    assert parsed["VERSION"] == "2.0"
-    assert all({"UID", "DTSTAMP", "DTSTART", "DTEND"} <= event.keys() for event in parsed.events)
-    assert len(uids(text)) == len(parsed.events)
-
-
-def uids(text: str) -> set[str]:
-    return {event["UID"] for event in icalendar.Calendar.from_ical(text).events}
