@@ -112,4 +112,4 @@ def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="accueil bench")
+    main(prog_name="python -m tests.bench")
