@@ -44,7 +44,9 @@ CATALOGUES = $(patsubst %.po,%.mo,$(wildcard models/locale/*/LC_MESSAGES/*.po))
 
 catalogues: $(VENV)/.test  ## Relever les messages à traduire / Update the message catalogues
 	@mkdir -p build
-	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k C_:1c,2 -k translate -k MetricText:2 \
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k C_:1c,2 -k translate -k MetricText:1 \
+		-k counter_measure:2 -k gauge_measure:2 -k histogram_measure:2 -k window_measure:2 -k scores_measure:2 \
+		-k gauge_family:2 -k counter_family:2 -k InfoMetricFamily:2 \
 		--sort-by-file --add-location=file -o build/accueil.pot models connectors streams grafana
 	@$(BIN)/pybabel -q update -i build/accueil.pot -d models/locale -D accueil \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from grafana.page import Page, encode
-from grafana.pages import appointments, channel, mail, overview, pipeline, queue, satisfaction, sla_targets, wall
+from grafana.pages import appointments, channel, mail, overview, pipeline, queue, satisfaction, sla_targets
 from grafana.texts import LANGUAGES
 
 DASHBOARDS: Final = Path(__file__).parent / "dashboards"
 PAGES: Final[tuple[Page, ...]] = tuple(
-    module.PAGE for module in (overview, channel, queue, sla_targets, satisfaction, appointments, mail, pipeline, wall)
+    module.PAGE for module in (overview, channel, queue, sla_targets, satisfaction, appointments, mail, pipeline)
 )
-"""All pages: from overview to detail, then the wall."""
+"""All pages: from overview to detail."""
 
 
 def generate() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""A page: panels in sections, variables, and links to the other pages that keep time range and variables."""
+"""A page: headings and panels, variables, and links to the other pages that keep time range and variables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,14 +30,6 @@ _VARIABLES: Final = {
 """Variable, named like its label → title, and the metric whose series have its values."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A row of panels with a heading."""
-
-    title: LocalizedText
-    panels: Sequence[Panel]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """A dashboard."""
@@ -47,12 +39,11 @@ class Page:
     title: LocalizedText
     description: LocalizedText
     scope: Scope
-    sections: Sequence[Section]
+    parts: Sequence[LocalizedText | Panel]
+    """Headings, each followed by its panels."""
     refresh: str = "30s"
     since: str = "now/d"
     """Start of the initial time range, which ends now."""
-    without_navigation: bool = False
-    """True: draw no headings and links, for a wall."""
 
     def draw(self, language: Language) -> dashboard.Dashboard:
         """Return the dashboard in one language."""
@@ -76,15 +67,16 @@ class Page:
             drawn.with_variable(_variable(name, language))
         for link in self._links(language):
             drawn.link(link)
-        for number, section in enumerate(self.sections, start=1):
-            self._draw_section(drawn, 100 * number, section, language)
+        row = number = 0
+        for part in self.parts:
+            if isinstance(part, Panel):
+                number += 1
+                drawn.with_panel(part.draw(Context(number, language, self.scope.variables)))
+            else:
+                row += 100
+                number = row
+                drawn.with_row(dashboard.Row(part.in_language(language)).id(row))
         return drawn
-
-    def _draw_section(self, drawn: dashboard.Dashboard, number: int, section: Section, language: Language) -> None:
-        if not self.without_navigation:
-            drawn.with_row(dashboard.Row(section.title.in_language(language)).id(number))
-        for panel_number, panel in enumerate(section.panels, start=number + 1):
-            drawn.with_panel(panel.draw(Context(panel_number, language, self.scope.variables)))
 
     def _links(self, language: Language) -> list[dashboard.DashboardLink]:
         pages = (
@@ -101,7 +93,7 @@ class Page:
             for other in LANGUAGES
             if other != language
         ]
-        return [] if self.without_navigation else [pages, *others]
+        return [pages, *others]
 
 
 def encode(drawn: dashboard.Dashboard) -> str:

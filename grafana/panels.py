@@ -394,5 +394,5 @@ def _drill_down_link(key: KeyColumn, context: Context) -> Mapping[str, object]:
 
 
 def uid_of(page: str, language: Language) -> str:
-    """Return the uid of a page in Grafana, such as in /d/accueil-wall and /d/accueil-wall-en."""
+    """Return the uid of a page in Grafana, such as in /d/accueil-mail and /d/accueil-mail-en."""
     return f"accueil-{page}" + ("" if language == "fr" else f"-{language}")

@@ -5,8 +5,7 @@ from typing import Final
 from grafana.panels import CLOCK, COUNT, SHARE, BarGaugePanel, HeatmapPanel, Query, StatPanel, TimeSeriesPanel
 from grafana.promql import Scope, ratio, since
 from grafana.texts import CHANNELS, FORMULAS, _, board_text
-from models.topics import Channel
-from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
+from streams.web.options import Thresholds, WebOptions
 
 BOARD_DEFAULTS: Final = WebOptions(brokers="")
 """Default settings of the board, for thresholds and targets."""
@@ -60,48 +59,6 @@ def overdue(scope: Scope) -> StatPanel:
         unit=COUNT,
         query=scope.gauge_sum("contact_sla_open_items", 'state="overdue"'),
         thresholds=OVERDUE_THRESHOLDS,
-        width=4,
-    )
-
-
-def waiting(scope: Scope) -> StatPanel:
-    """Return the tile of waiting calls."""
-    return StatPanel(
-        title=board_text("tile_waiting"),
-        description=_('Calls in a queue now: contact_backlog_items{channel="call", state="waiting"}.'),
-        query=scope.gauge_sum("contact_backlog_items", CALLS, 'state="waiting"'),
-        thresholds=WAITING_THRESHOLDS,
-        width=4,
-    )
-
-
-def longest_wait(scope: Scope) -> StatPanel:
-    """Return the tile of the longest wait of calls."""
-    return StatPanel(
-        title=board_text("longest_wait"),
-        description=_("Now − the arrival of the oldest call in a queue (contact_oldest_item_timestamp_seconds)."),
-        unit=CLOCK,
-        query=scope.age("contact_oldest_item_timestamp_seconds", CALLS),
-        thresholds=LONGEST_WAIT_SECONDS[Channel.CALL],
-        no_value_text=board_text("nobody_waits"),
-        width=4,
-    )
-
-
-def service_level(scope: Scope) -> StatPanel:
-    """Return the tile of the service level of calls."""
-    return StatPanel(
-        title=board_text("service_level"),
-        description=_(
-            "Calls answered within {target} s ÷ (answered + abandoned after more than {short} s), exact since midnight."
-            " Target and short abandon: defaults of [web].",
-            target=BOARD_DEFAULTS.target_seconds,
-            short=BOARD_DEFAULTS.short_abandon_seconds,
-        ),
-        unit=SHARE,
-        query=scope.service_level_today(CALLS, BOARD_FORMULA),
-        thresholds=BOARD_DEFAULTS.service_level,
-        no_value_text=board_text("no_call_yet"),
         width=4,
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from grafana.page import Page, Section
+from grafana.page import Page
 from grafana.panels import (
     DAY,
     DAYS,
@@ -60,170 +60,154 @@ PAGE: Final = Page(
     title=_("Channel"),
     description=_("One channel or several: arrivals, backlog, and response times."),
     scope=SCOPE,
-    sections=(
-        Section(
-            board_text("now"),
-            (
-                StatPanel(
-                    title=_("Received today"),
-                    description=_('Received since midnight, exact: contact_today_items{flow="received"}.'),
-                    query=SCOPE.today("received"),
-                    width=4,
+    parts=(
+        board_text("now"),
+        StatPanel(
+            title=_("Received today"),
+            description=_('Received since midnight, exact: contact_today_items{flow="received"}.'),
+            query=SCOPE.today("received"),
+            width=4,
+        ),
+        StatPanel(
+            title=_("Answered today"),
+            description=_('Answered by a person since midnight, exact: contact_today_items{flow="answered"}.'),
+            query=SCOPE.today("answered"),
+            width=4,
+        ),
+        StatPanel(
+            title=_("Reopened today"),
+            description=_('Reopened after being done, since midnight, exact: contact_today_items{flow="reopened"}.'),
+            query=SCOPE.today("reopened"),
+            width=4,
+        ),
+        overdue(SCOPE),
+        BarGaugePanel(
+            title=_("Open, by state"),
+            description=_("Open now, by state: contact_backlog_items."),
+            queries=(Query(SCOPE.gauge_sum("contact_backlog_items", by="state")),),
+            by="state",
+            names=BACKLOG_STATES,
+            height=5,
+        ),
+        TablePanel(
+            title=_("By channel"),
+            description=_(
+                "Received, answered: since midnight (contact_today_items). Waiting, overdue, oldest: now."
+                " Oldest: now − arrival, in days."
+            ),
+            keys=(
+                KeyColumn("channel", _("Channel"), CHANNELS, page="channel"),
+                KeyColumn("service", board_text("service")),
+            ),
+            columns=(
+                Column(board_text("received"), SCOPE.today("received", by="channel, service")),
+                Column(board_text("answered"), SCOPE.today("answered", by="channel, service")),
+                Column(
+                    board_text("waiting"),
+                    SCOPE.gauge_sum("contact_backlog_items", 'state="waiting"', by="channel, service"),
                 ),
-                StatPanel(
-                    title=_("Answered today"),
-                    description=_('Answered by a person since midnight, exact: contact_today_items{flow="answered"}.'),
-                    query=SCOPE.today("answered"),
-                    width=4,
+                Column(
+                    board_text("oldest"),
+                    f"{SCOPE.age('contact_oldest_item_timestamp_seconds', by='channel, service')} / {DAY}",
+                    DAYS,
                 ),
-                StatPanel(
-                    title=_("Reopened today"),
-                    description=_(
-                        'Reopened after being done, since midnight, exact: contact_today_items{flow="reopened"}.'
-                    ),
-                    query=SCOPE.today("reopened"),
-                    width=4,
-                ),
-                overdue(SCOPE),
-                BarGaugePanel(
-                    title=_("Open, by state"),
-                    description=_("Open now, by state: contact_backlog_items."),
-                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", by="state")),),
-                    by="state",
-                    names=BACKLOG_STATES,
-                    height=5,
-                ),
-                TablePanel(
-                    title=_("By channel"),
-                    description=_(
-                        "Received, answered: since midnight (contact_today_items). Waiting, overdue, oldest: now."
-                        " Oldest: now − arrival, in days."
-                    ),
-                    keys=(
-                        KeyColumn("channel", _("Channel"), CHANNELS, page="channel"),
-                        KeyColumn("service", board_text("service")),
-                    ),
-                    columns=(
-                        Column(board_text("received"), SCOPE.today("received", by="channel, service")),
-                        Column(board_text("answered"), SCOPE.today("answered", by="channel, service")),
-                        Column(
-                            board_text("waiting"),
-                            SCOPE.gauge_sum("contact_backlog_items", 'state="waiting"', by="channel, service"),
-                        ),
-                        Column(
-                            board_text("oldest"),
-                            f"{SCOPE.age('contact_oldest_item_timestamp_seconds', by='channel, service')} / {DAY}",
-                            DAYS,
-                        ),
-                        Column(
-                            board_text("overdue"),
-                            SCOPE.gauge_sum("contact_sla_open_items", 'state="overdue"', by="channel, service"),
-                            thresholds=OVERDUE_THRESHOLDS,
-                        ),
-                    ),
+                Column(
+                    board_text("overdue"),
+                    SCOPE.gauge_sum("contact_sla_open_items", 'state="overdue"', by="channel, service"),
+                    thresholds=OVERDUE_THRESHOLDS,
                 ),
             ),
         ),
-        Section(
-            _("Telephone and front desks"),
-            (
-                replace(service_levels(SCOPE), width=12),
-                replace(abandonment(SCOPE, QUEUED), height=6),
-                mean_wait(SCOPE),
-                mean_handle(SCOPE),
-                recent_service_level(SCOPE),
-                waits(SCOPE),
+        _("Telephone and front desks"),
+        replace(service_levels(SCOPE), width=12),
+        replace(abandonment(SCOPE, QUEUED), height=6),
+        mean_wait(SCOPE),
+        mean_handle(SCOPE),
+        recent_service_level(SCOPE),
+        waits(SCOPE),
+        _(C_("dashboard", "Letters, e-mails, procedures")),
+        TimeSeriesPanel(
+            title=_("First response, mean"),
+            description=_(
+                "Sum of times to the first response ÷ responses, since midnight, nights and weekends included:"
+                " contact_today_duration_seconds."
             ),
+            unit=DAYS,
+            queries=(Query(f"{SCOPE.mean_today('first_response', WRITTEN, by='channel')} / {DAY}"),),
+            by="channel",
+            names={name: CHANNELS[name] for name in ("mail", "email", "form")},
         ),
-        Section(
-            _(C_("dashboard", "Letters, e-mails, procedures")),
-            (
-                TimeSeriesPanel(
-                    title=_("First response, mean"),
-                    description=_(
-                        "Sum of times to the first response ÷ responses, since midnight, nights and weekends included:"
-                        " contact_today_duration_seconds."
-                    ),
-                    unit=DAYS,
-                    queries=(Query(f"{SCOPE.mean_today('first_response', WRITTEN, by='channel')} / {DAY}"),),
-                    by="channel",
-                    names={name: CHANNELS[name] for name in ("mail", "email", "form")},
-                ),
-                BarGaugePanel(
-                    title=_("First response within 15 days"),
-                    description=_(
-                        "First responses within 15 days ÷ first responses, over the time range:"
-                        " contact_first_response_seconds, le=1296000."
-                    ),
-                    unit=SHARE,
-                    queries=(Query(SCOPE.share_at_most("contact_first_response_seconds", "1296000.0", by="channel")),),
-                    by="channel",
-                    names=CHANNELS,
-                    width=6,
-                ),
-                BarGaugePanel(
-                    title=_("First response within 5 days"),
-                    description=_(
-                        "First responses within 5 days ÷ first responses, over the time range:"
-                        " contact_first_response_seconds, le=432000."
-                    ),
-                    unit=SHARE,
-                    queries=(Query(SCOPE.share_at_most("contact_first_response_seconds", "432000.0", by="channel")),),
-                    by="channel",
-                    names=CHANNELS,
-                    width=6,
-                ),
-                BarGaugePanel(
-                    title=_("Backlog by age"),
-                    description=_(
-                        "Cases that wait for the service, by civil days since receipt: contact_backlog_by_age_items."
-                    ),
-                    queries=[
-                        Query(SCOPE.gauge_sum("contact_backlog_by_age_items", f'age="{age}"'), words)
-                        for age, words in AGES.items()
-                    ],
-                    width=12,
-                ),
-                BarGaugePanel(
-                    title=_("First response, opening hours"),
-                    description=_(
-                        "Sum of opening hours from receipt to the response ÷ responses, over the time range, where an"
-                        " SLA policy applies: contact_first_response_business_seconds."
-                    ),
-                    unit=HOURS,
-                    queries=(Query(f"{SCOPE.mean('contact_first_response_business_seconds', by='channel')} / {HOUR}"),),
-                    by="channel",
-                    names=CHANNELS,
-                    width=6,
-                ),
-                BarGaugePanel(
-                    title=_("Resolution, opening hours"),
-                    description=_(
-                        "Sum of opening hours from receipt to the end ÷ done, over the time range, where an SLA"
-                        " policy applies: contact_resolution_business_seconds."
-                    ),
-                    unit=HOURS,
-                    queries=(Query(f"{SCOPE.mean('contact_resolution_business_seconds', by='channel')} / {HOUR}"),),
-                    by="channel",
-                    names=CHANNELS,
-                    width=6,
-                ),
-                HeatmapPanel(
-                    title=_("Times to resolution"),
-                    description=_(
-                        "Cases done, by time since receipt: increase of the buckets of contact_resolution_seconds."
-                    ),
-                    query=SCOPE.buckets("contact_resolution_seconds"),
-                ),
-                BarGaugePanel(
-                    title=_("Done, by outcome"),
-                    description=_("Done in the time range: increase of contact_closed_total."),
-                    queries=(Query(SCOPE.increase("contact_closed_total", by="outcome")),),
-                    by="outcome",
-                    names=OUTCOMES,
-                    width=12,
-                ),
+        BarGaugePanel(
+            title=_("First response within 15 days"),
+            description=_(
+                "First responses within 15 days ÷ first responses, over the time range:"
+                " contact_first_response_seconds, le=1296000."
             ),
+            unit=SHARE,
+            queries=(Query(SCOPE.share_at_most("contact_first_response_seconds", "1296000.0", by="channel")),),
+            by="channel",
+            names=CHANNELS,
+            width=6,
+        ),
+        BarGaugePanel(
+            title=_("First response within 5 days"),
+            description=_(
+                "First responses within 5 days ÷ first responses, over the time range:"
+                " contact_first_response_seconds, le=432000."
+            ),
+            unit=SHARE,
+            queries=(Query(SCOPE.share_at_most("contact_first_response_seconds", "432000.0", by="channel")),),
+            by="channel",
+            names=CHANNELS,
+            width=6,
+        ),
+        BarGaugePanel(
+            title=_("Backlog by age"),
+            description=_(
+                "Cases that wait for the service, by civil days since receipt: contact_backlog_by_age_items."
+            ),
+            queries=[
+                Query(SCOPE.gauge_sum("contact_backlog_by_age_items", f'age="{age}"'), words)
+                for age, words in AGES.items()
+            ],
+            width=12,
+        ),
+        BarGaugePanel(
+            title=_("First response, opening hours"),
+            description=_(
+                "Sum of opening hours from receipt to the response ÷ responses, over the time range, where an"
+                " SLA policy applies: contact_first_response_business_seconds."
+            ),
+            unit=HOURS,
+            queries=(Query(f"{SCOPE.mean('contact_first_response_business_seconds', by='channel')} / {HOUR}"),),
+            by="channel",
+            names=CHANNELS,
+            width=6,
+        ),
+        BarGaugePanel(
+            title=_("Resolution, opening hours"),
+            description=_(
+                "Sum of opening hours from receipt to the end ÷ done, over the time range, where an SLA"
+                " policy applies: contact_resolution_business_seconds."
+            ),
+            unit=HOURS,
+            queries=(Query(f"{SCOPE.mean('contact_resolution_business_seconds', by='channel')} / {HOUR}"),),
+            by="channel",
+            names=CHANNELS,
+            width=6,
+        ),
+        HeatmapPanel(
+            title=_("Times to resolution"),
+            description=_("Cases done, by time since receipt: increase of the buckets of contact_resolution_seconds."),
+            query=SCOPE.buckets("contact_resolution_seconds"),
+        ),
+        BarGaugePanel(
+            title=_("Done, by outcome"),
+            description=_("Done in the time range: increase of contact_closed_total."),
+            queries=(Query(SCOPE.increase("contact_closed_total", by="outcome")),),
+            by="outcome",
+            names=OUTCOMES,
+            width=12,
         ),
     ),
 )

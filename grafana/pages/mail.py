@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.page import Page, Section
+from grafana.page import Page
 from grafana.panels import (
     DAY,
     DAYS,
@@ -75,125 +75,107 @@ PAGE: Final = Page(
     description=_("Letters: from arrival to registration, assignment and answer; letters sent, and their postage."),
     scope=SCOPE,
     since="now-7d",
-    sections=(
-        Section(
-            board_text("today"),
-            (
-                _today(board_text("received"), "received"),
-                _today(_(C_("mail", "Registered")), "registered"),
-                _today(_("Assigned"), "assigned"),
-                _today(board_text("answered"), "answered"),
-                _today(board_text("closed"), "closed"),
-                _today(_("Sent"), "sent"),
-            ),
+    parts=(
+        board_text("today"),
+        _today(board_text("received"), "received"),
+        _today(_(C_("mail", "Registered")), "registered"),
+        _today(_("Assigned"), "assigned"),
+        _today(board_text("answered"), "answered"),
+        _today(board_text("closed"), "closed"),
+        _today(_("Sent"), "sent"),
+        _("Backlog"),
+        BarGaugePanel(
+            title=_("Open, by state"),
+            description=_("Letters open now, by state: contact_backlog_items."),
+            queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
+            by="state",
+            names=BACKLOG_STATES,
         ),
-        Section(
-            _("Backlog"),
-            (
-                BarGaugePanel(
-                    title=_("Open, by state"),
-                    description=_("Letters open now, by state: contact_backlog_items."),
-                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
-                    by="state",
-                    names=BACKLOG_STATES,
+        TimeSeriesPanel(
+            title=_("To do"),
+            description=_("Letters not taken up yet, and letters in progress: contact_backlog_items."),
+            queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
+            by="state",
+            names=BACKLOG_STATES,
+            width=16,
+        ),
+        TablePanel(
+            title=board_text("services"),
+            description=_(
+                "To do, overdue: now. Oldest: now − arrival, in days, and in opening hours. Registration,"
+                " first answer: sum of delays ÷ number, over the time range, in days."
+            ),
+            keys=(KeyColumn("service", board_text("service"), page="channel"),),
+            columns=(
+                Column(
+                    board_text("to_do"),
+                    SCOPE.gauge_sum("contact_backlog_items", _MAIL, 'state="waiting"', by="service"),
                 ),
-                TimeSeriesPanel(
-                    title=_("To do"),
-                    description=_("Letters not taken up yet, and letters in progress: contact_backlog_items."),
-                    queries=(Query(SCOPE.gauge_sum("contact_backlog_items", _MAIL, by="state")),),
-                    by="state",
-                    names=BACKLOG_STATES,
-                    width=16,
+                Column(
+                    board_text("oldest"),
+                    f"{SCOPE.age('contact_oldest_item_timestamp_seconds', _MAIL, by='service')} / {DAY}",
+                    DAYS,
                 ),
-                TablePanel(
-                    title=board_text("services"),
-                    description=_(
-                        "To do, overdue: now. Oldest: now − arrival, in days, and in opening hours. Registration,"
-                        " first answer: sum of delays ÷ number, over the time range, in days."
-                    ),
-                    keys=(KeyColumn("service", board_text("service"), page="channel"),),
-                    columns=(
-                        Column(
-                            board_text("to_do"),
-                            SCOPE.gauge_sum("contact_backlog_items", _MAIL, 'state="waiting"', by="service"),
-                        ),
-                        Column(
-                            board_text("oldest"),
-                            f"{SCOPE.age('contact_oldest_item_timestamp_seconds', _MAIL, by='service')} / {DAY}",
-                            DAYS,
-                        ),
-                        Column(
-                            _("Oldest, opening hours"),
-                            f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _MAIL)}) / {HOUR}",
-                            HOURS,
-                        ),
-                        Column(
-                            STEPS["registration"],
-                            f"{SCOPE.mean('contact_registration_seconds', by='service')} / {DAY}",
-                            DAYS,
-                        ),
-                        Column(
-                            STEPS["first_response"],
-                            f"{SCOPE.mean('contact_first_response_seconds', _MAIL, by='service')} / {DAY}",
-                            DAYS,
-                        ),
-                        Column(
-                            board_text("overdue"),
-                            SCOPE.gauge_sum("contact_sla_open_items", _MAIL, 'state="overdue"', by="service"),
-                            thresholds=OVERDUE_THRESHOLDS,
-                        ),
-                    ),
+                Column(
+                    _("Oldest, opening hours"),
+                    f"max by (service) ({SCOPE.select('contact_oldest_item_business_age_seconds', _MAIL)}) / {HOUR}",
+                    HOURS,
+                ),
+                Column(
+                    STEPS["registration"], f"{SCOPE.mean('contact_registration_seconds', by='service')} / {DAY}", DAYS
+                ),
+                Column(
+                    STEPS["first_response"],
+                    f"{SCOPE.mean('contact_first_response_seconds', _MAIL, by='service')} / {DAY}",
+                    DAYS,
+                ),
+                Column(
+                    board_text("overdue"),
+                    SCOPE.gauge_sum("contact_sla_open_items", _MAIL, 'state="overdue"', by="service"),
+                    thresholds=OVERDUE_THRESHOLDS,
                 ),
             ),
         ),
-        Section(
-            _("Delays since arrival"),
-            (
-                BarGaugePanel(
-                    title=_("Mean delay today, by step"),
-                    description=_(
-                        "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds."
-                    ),
-                    unit=DAYS,
-                    queries=[Query(f"{SCOPE.mean_today(step, _MAIL)} / {DAY}", words) for step, words in STEPS.items()],
-                    width=12,
-                ),
-                HeatmapPanel(
-                    title=_("Registration"),
-                    description=_(
-                        "From arrival to the number in the register: increase of the buckets of contact_registration_seconds."
-                    ),
-                    query=SCOPE.buckets("contact_registration_seconds"),
-                ),
-                HeatmapPanel(
-                    title=_("Assignment"),
-                    description=_(
-                        "From arrival to the assignment to a service: increase of the buckets of contact_assignment_seconds."
-                    ),
-                    query=SCOPE.buckets("contact_assignment_seconds", _MAIL),
-                ),
-                HeatmapPanel(
-                    title=board_text("clock_first_response"),
-                    description=_(
-                        "From arrival to the first personal answer: increase of the buckets of contact_first_response_seconds."
-                    ),
-                    query=SCOPE.buckets("contact_first_response_seconds", _MAIL),
-                ),
+        _("Delays since arrival"),
+        BarGaugePanel(
+            title=_("Mean delay today, by step"),
+            description=_(
+                "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds."
             ),
+            unit=DAYS,
+            queries=[Query(f"{SCOPE.mean_today(step, _MAIL)} / {DAY}", words) for step, words in STEPS.items()],
+            width=12,
         ),
-        Section(
-            _(C_("mail", "Letters sent")),
-            (
-                BarGaugePanel(
-                    title=_("Sent, by postage"),
-                    description=_("Letters sent in the time range, by class: contact_sent_total."),
-                    queries=(Query(SCOPE.increase("contact_sent_total", by="postage")),),
-                    by="postage",
-                    names=POSTAGE,
-                ),
-                _postage(_("Postage, by class"), "postage", POSTAGE),
-                _postage(_("Postage, by service"), "service"),
+        HeatmapPanel(
+            title=_("Registration"),
+            description=_(
+                "From arrival to the number in the register: increase of the buckets of contact_registration_seconds."
             ),
+            query=SCOPE.buckets("contact_registration_seconds"),
         ),
+        HeatmapPanel(
+            title=_("Assignment"),
+            description=_(
+                "From arrival to the assignment to a service: increase of the buckets of contact_assignment_seconds."
+            ),
+            query=SCOPE.buckets("contact_assignment_seconds", _MAIL),
+        ),
+        HeatmapPanel(
+            title=board_text("clock_first_response"),
+            description=_(
+                "From arrival to the first personal answer: increase of the buckets of contact_first_response_seconds."
+            ),
+            query=SCOPE.buckets("contact_first_response_seconds", _MAIL),
+        ),
+        _(C_("mail", "Letters sent")),
+        BarGaugePanel(
+            title=_("Sent, by postage"),
+            description=_("Letters sent in the time range, by class: contact_sent_total."),
+            queries=(Query(SCOPE.increase("contact_sent_total", by="postage")),),
+            by="postage",
+            names=POSTAGE,
+        ),
+        _postage(_("Postage, by class"), "postage", POSTAGE),
+        _postage(_("Postage, by service"), "service"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.page import Page, Section
+from grafana.page import Page
 from grafana.panels import (
     CLOCK,
     SHARE,
@@ -105,101 +105,81 @@ PAGE: Final = Page(
     description=_("Queues of the telephone and front desks: waits, answers and service levels."),
     scope=SCOPE,
     refresh="10s",
-    sections=(
-        Section(
-            board_text("queues"),
-            (
-                _queues(
-                    _("Queues of the telephone"),
-                    CALL_QUEUES,
-                    LONGEST_WAIT_SECONDS[Channel.CALL],
-                    Column(
-                        board_text("available"),
-                        SCOPE.gauge_sum("contact_agents", CALL_QUEUES, 'state="available"', by=EACH),
-                    ),
-                ),
-                _queues(board_text("channel_visit"), DESKS, LONGEST_WAIT_SECONDS[Channel.VISIT]),
+    parts=(
+        board_text("queues"),
+        _queues(
+            _("Queues of the telephone"),
+            CALL_QUEUES,
+            LONGEST_WAIT_SECONDS[Channel.CALL],
+            Column(
+                board_text("available"), SCOPE.gauge_sum("contact_agents", CALL_QUEUES, 'state="available"', by=EACH)
             ),
         ),
-        Section(
-            board_text("today"),
-            (
-                service_levels(SCOPE),
-                mean_wait(SCOPE),
-                StatPanel(
-                    title=_("90% wait at most"),
-                    description=_(
-                        "Ninth decile of the waits of answered contacts, over the time range, estimated within its"
-                        " bucket: histogram_quantile(0.9) of contact_wait_seconds."
-                    ),
-                    unit=CLOCK,
-                    query=SCOPE.quantile(0.9, "contact_wait_seconds"),
-                    width=4,
-                    height=6,
-                ),
-                mean_handle(SCOPE),
-                StatPanel(
-                    title=_("Occupancy"),
-                    description=_(
-                        "Agents on contact ÷ (available + on contact), now; without paused agents: contact_agents."
-                    ),
-                    unit=SHARE,
-                    query=ratio(
-                        SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, 'state="on_contact"'),
-                        SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, AT_WORK),
-                    ),
-                    no_value_text=board_text("no_agent_logged_in"),
-                    width=4,
-                    height=6,
-                ),
+        _queues(board_text("channel_visit"), DESKS, LONGEST_WAIT_SECONDS[Channel.VISIT]),
+        board_text("today"),
+        service_levels(SCOPE),
+        mean_wait(SCOPE),
+        StatPanel(
+            title=_("90% wait at most"),
+            description=_(
+                "Ninth decile of the waits of answered contacts, over the time range, estimated within its"
+                " bucket: histogram_quantile(0.9) of contact_wait_seconds."
+            ),
+            unit=CLOCK,
+            query=SCOPE.quantile(0.9, "contact_wait_seconds"),
+            width=4,
+            height=6,
+        ),
+        mean_handle(SCOPE),
+        StatPanel(
+            title=_("Occupancy"),
+            description=_("Agents on contact ÷ (available + on contact), now; without paused agents: contact_agents."),
+            unit=SHARE,
+            query=ratio(
+                SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, 'state="on_contact"'),
+                SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, AT_WORK),
+            ),
+            no_value_text=board_text("no_agent_logged_in"),
+            width=4,
+            height=6,
+        ),
+        _("Over time"),
+        TimeSeriesPanel(
+            title=_("Received, answered, abandoned"),
+            description=_(
+                "Increase of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
+                " between two points."
+            ),
+            queries=(
+                Query(SCOPE.increase_per_step("contact_received_total", QUEUED), board_text("received")),
+                Query(SCOPE.increase_per_step("contact_answered_total", QUEUED), board_text("answered")),
+                Query(SCOPE.increase_per_step("contact_abandoned_total", QUEUED), board_text("abandoned")),
             ),
         ),
-        Section(
-            _("Over time"),
-            (
-                TimeSeriesPanel(
-                    title=_("Received, answered, abandoned"),
-                    description=_(
-                        "Increase of the counters contact_received_total, contact_answered_total, contact_abandoned_total"
-                        " between two points."
-                    ),
-                    queries=(
-                        Query(SCOPE.increase_per_step("contact_received_total", QUEUED), board_text("received")),
-                        Query(SCOPE.increase_per_step("contact_answered_total", QUEUED), board_text("answered")),
-                        Query(SCOPE.increase_per_step("contact_abandoned_total", QUEUED), board_text("abandoned")),
-                    ),
-                ),
-                TimeSeriesPanel(
-                    title=board_text("agents"),
-                    description=_(
-                        "Agents by state; an agent of several selected queues counts in each: contact_agents."
-                    ),
-                    queries=(Query(SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, by="state")),),
-                    by="state",
-                    names=AGENT_STATES,
-                ),
-                recent_service_level(SCOPE),
-                waits(SCOPE),
-                HeatmapPanel(
-                    title=_("Waits of abandoned contacts"),
-                    description=_(
-                        "Abandoned contacts by wait: increase of the buckets of contact_abandon_wait_seconds."
-                    ),
-                    unit=CLOCK,
-                    query=SCOPE.buckets("contact_abandon_wait_seconds"),
-                ),
-                BarGaugePanel(
-                    title=board_text("left"),
-                    description=_(
-                        "Left the queue neither answered nor abandoned, in the time range, by reason:"
-                        " contact_left_queue_total."
-                    ),
-                    queries=(Query(SCOPE.increase("contact_left_queue_total", by="reason")),),
-                    by="reason",
-                    names=LEFT,
-                    width=12,
-                ),
+        TimeSeriesPanel(
+            title=board_text("agents"),
+            description=_("Agents by state; an agent of several selected queues counts in each: contact_agents."),
+            queries=(Query(SCOPE.gauge_sum("contact_agents", IN_A_QUEUE, by="state")),),
+            by="state",
+            names=AGENT_STATES,
+        ),
+        recent_service_level(SCOPE),
+        waits(SCOPE),
+        HeatmapPanel(
+            title=_("Waits of abandoned contacts"),
+            description=_("Abandoned contacts by wait: increase of the buckets of contact_abandon_wait_seconds."),
+            unit=CLOCK,
+            query=SCOPE.buckets("contact_abandon_wait_seconds"),
+        ),
+        BarGaugePanel(
+            title=board_text("left"),
+            description=_(
+                "Left the queue neither answered nor abandoned, in the time range, by reason: contact_left_queue_total."
             ),
+            queries=(Query(SCOPE.increase("contact_left_queue_total", by="reason")),),
+            by="reason",
+            names=LEFT,
+            width=12,
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.page import Page, Section
+from grafana.page import Page
 from grafana.panels import (
     DAY,
     DAYS,
@@ -43,11 +43,7 @@ HORIZONS: Final[ValueNames] = {
     "3d": _("3 days"),
     "7d": _("7 days"),
 }
-RESULTS: Final[ValueNames] = {
-    "met": _("Met"),
-    "breached": _("Breached"),
-    "cancelled": _(C_("dashboard", "Cancelled")),
-}
+RESULTS: Final[ValueNames] = {"met": _("Met"), "breached": _("Breached"), "cancelled": _(C_("dashboard", "Cancelled"))}
 
 
 def kept(*matchers: str, by: str = "", window: str = RANGE) -> str:
@@ -74,143 +70,120 @@ PAGE: Final = Page(
     description=_("Targets of the SLA file: met, missed, next deadlines, and the remaining margin."),
     scope=SCOPE,
     since="now-7d",
-    sections=(
-        Section(
-            board_text("now"),
-            (
-                overdue(SCOPE),
-                _state(board_text("at_risk"), "at_risk"),
-                _state(board_text("running"), "running"),
-                _state(_("Paused"), "paused"),
-                StatPanel(
-                    title=_("SLA targets met in the time range"),
-                    description=_(
-                        "Met ÷ (met + missed), for SLA targets with a result in the time range:"
-                        " contact_sla_completed_total."
-                    ),
-                    unit=SHARE,
-                    query=kept(),
-                    width=4,
+    parts=(
+        board_text("now"),
+        overdue(SCOPE),
+        _state(board_text("at_risk"), "at_risk"),
+        _state(board_text("running"), "running"),
+        _state(_("Paused"), "paused"),
+        StatPanel(
+            title=_("SLA targets met in the time range"),
+            description=_(
+                "Met ÷ (met + missed), for SLA targets with a result in the time range: contact_sla_completed_total."
+            ),
+            unit=SHARE,
+            query=kept(),
+            width=4,
+        ),
+        StatPanel(
+            title=_("Announced delay met"),
+            description=_(
+                'Met ÷ (met + missed) of announced delays (clock="announced"), over the time range: as Services'
+                " Publics+ asks."
+            ),
+            unit=SHARE,
+            query=kept('clock="announced"'),
+            width=4,
+        ),
+        board_text("promises"),
+        TablePanel(
+            title=board_text("promises"),
+            description=_(
+                "Objective: contact_sla_objective_ratio. SLA targets met: met ÷ (met + missed), over the time range."
+                " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
+                " days. Calendar: open or closed."
+            ),
+            keys=(
+                KeyColumn("policy", _("Policy"), page="promises"),
+                KeyColumn("clock", board_text("promise"), CLOCK_KINDS),
+            ),
+            columns=(
+                Column(_("Objective"), f"max by ({EACH}) ({_PROMISED.select('contact_sla_objective_ratio')})", SHARE),
+                Column(board_text("kept"), kept(by=EACH), SHARE),
+                Column(board_text("at_risk"), SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"', by=EACH)),
+                Column(
+                    board_text("overdue"),
+                    SCOPE.gauge_sum("contact_sla_open_items", 'state="overdue"', by=EACH),
+                    thresholds=OVERDUE_THRESHOLDS,
                 ),
-                StatPanel(
-                    title=_("Announced delay met"),
-                    description=_(
-                        'Met ÷ (met + missed) of announced delays (clock="announced"), over the time range: as Services'
-                        " Publics+ asks."
-                    ),
-                    unit=SHARE,
-                    query=kept('clock="announced"'),
-                    width=4,
+                Column(
+                    board_text("longest_overdue"),
+                    f"{SCOPE.age('contact_sla_oldest_overdue_timestamp_seconds', by=EACH)} / {DAY}",
+                    DAYS,
+                ),
+                Column(
+                    _("Calendar"),
+                    f"max by ({EACH}) ({_PROMISED.select('policy_clock:contact_sla_open:max')})",
+                    states=OPENING_STATES,
                 ),
             ),
+            height=11,
         ),
-        Section(
-            board_text("promises"),
-            (
-                TablePanel(
-                    title=board_text("promises"),
-                    description=_(
-                        "Objective: contact_sla_objective_ratio. SLA targets met: met ÷ (met + missed), over the time range."
-                        " At risk, overdue: now. Longest overdue: now − the earliest missed deadline, in"
-                        " days. Calendar: open or closed."
-                    ),
-                    keys=(
-                        KeyColumn("policy", _("Policy"), page="promises"),
-                        KeyColumn("clock", board_text("promise"), CLOCK_KINDS),
-                    ),
-                    columns=(
-                        Column(
-                            _("Objective"),
-                            f"max by ({EACH}) ({_PROMISED.select('contact_sla_objective_ratio')})",
-                            SHARE,
-                        ),
-                        Column(board_text("kept"), kept(by=EACH), SHARE),
-                        Column(
-                            board_text("at_risk"), SCOPE.gauge_sum("contact_sla_open_items", 'state="at_risk"', by=EACH)
-                        ),
-                        Column(
-                            board_text("overdue"),
-                            SCOPE.gauge_sum("contact_sla_open_items", 'state="overdue"', by=EACH),
-                            thresholds=OVERDUE_THRESHOLDS,
-                        ),
-                        Column(
-                            board_text("longest_overdue"),
-                            f"{SCOPE.age('contact_sla_oldest_overdue_timestamp_seconds', by=EACH)} / {DAY}",
-                            DAYS,
-                        ),
-                        Column(
-                            _("Calendar"),
-                            f"max by ({EACH}) ({_PROMISED.select('policy_clock:contact_sla_open:max')})",
-                            states=OPENING_STATES,
-                        ),
-                    ),
-                    height=11,
-                ),
+        board_text("due_heading"),
+        BarGaugePanel(
+            title=_("Due within…"),
+            description=_(
+                "SLA targets with a deadline within the horizon; each includes the shorter ones:"
+                " contact_sla_due_items. Without overdue and paused ones."
+            ),
+            queries=[
+                Query(SCOPE.gauge_sum("contact_sla_due_items", f'horizon="{horizon}"'), words)
+                for horizon, words in HORIZONS.items()
+            ],
+            width=12,
+        ),
+        TimeSeriesPanel(
+            title=_("Open SLA targets by state"),
+            description=_("contact_sla_open_items, by state."),
+            queries=(Query(SCOPE.gauge_sum("contact_sla_open_items", by="state")),),
+            by="state",
+            names=SLA_STATES,
+        ),
+        TimeSeriesPanel(
+            title=_("Results"),
+            description=_("Increase of contact_sla_completed_total between two points, by result."),
+            queries=(Query(SCOPE.increase_per_step("contact_sla_completed_total", by="result")),),
+            by="result",
+            names=RESULTS,
+        ),
+        BarGaugePanel(
+            title=_("Done after the deadline, by channel"),
+            description=_("Done after the deadline, in the time range: increase of contact_sla_late_total."),
+            queries=(Query(SCOPE.increase("contact_sla_late_total", by="channel")),),
+            by="channel",
+            names=CHANNELS,
+            width=12,
+        ),
+        _("Margin"),
+        TimeSeriesPanel(
+            title=_("Burn rate, calls and visits"),
+            description=_(
+                "Share missed ÷ share allowed, the worst of all, over 30 min and 2 h. Above 1 the objective"
+                " will be missed; at most 1 ÷ (1 − objective)."
+            ),
+            unit=PLAIN,
+            queries=(
+                Query(f"max({SCOPE.select(f'{_BURN}:ratio30m')})", untranslated("30 min")),
+                Query(f"max({SCOPE.select(f'{_BURN}:ratio2h')})", untranslated("2 h")),
             ),
         ),
-        Section(
-            board_text("due_heading"),
-            (
-                BarGaugePanel(
-                    title=_("Due within…"),
-                    description=_(
-                        "SLA targets with a deadline within the horizon; each includes the shorter ones:"
-                        " contact_sla_due_items. Without overdue and paused ones."
-                    ),
-                    queries=[
-                        Query(SCOPE.gauge_sum("contact_sla_due_items", f'horizon="{horizon}"'), words)
-                        for horizon, words in HORIZONS.items()
-                    ],
-                    width=12,
-                ),
-                TimeSeriesPanel(
-                    title=_("Open SLA targets by state"),
-                    description=_("contact_sla_open_items, by state."),
-                    queries=(Query(SCOPE.gauge_sum("contact_sla_open_items", by="state")),),
-                    by="state",
-                    names=SLA_STATES,
-                ),
-                TimeSeriesPanel(
-                    title=_("Results"),
-                    description=_("Increase of contact_sla_completed_total between two points, by result."),
-                    queries=(Query(SCOPE.increase_per_step("contact_sla_completed_total", by="result")),),
-                    by="result",
-                    names=RESULTS,
-                ),
-                BarGaugePanel(
-                    title=_("Done after the deadline, by channel"),
-                    description=_("Done after the deadline, in the time range: increase of contact_sla_late_total."),
-                    queries=(Query(SCOPE.increase("contact_sla_late_total", by="channel")),),
-                    by="channel",
-                    names=CHANNELS,
-                    width=12,
-                ),
-            ),
-        ),
-        Section(
-            _("Margin"),
-            (
-                TimeSeriesPanel(
-                    title=_("Burn rate, calls and visits"),
-                    description=_(
-                        "Share missed ÷ share allowed, the worst of all, over 30 min and 2 h. Above 1 the objective"
-                        " will be missed; at most 1 ÷ (1 − objective)."
-                    ),
-                    unit=PLAIN,
-                    queries=(
-                        Query(f"max({SCOPE.select(f'{_BURN}:ratio30m')})", untranslated("30 min")),
-                        Query(f"max({SCOPE.select(f'{_BURN}:ratio2h')})", untranslated("2 h")),
-                    ),
-                ),
-                TimeSeriesPanel(
-                    title=_("Burn rate, letters, e-mails, forms"),
-                    description=_("Share missed ÷ share allowed, the worst of all, over 5 and 28 days."),
-                    unit=PLAIN,
-                    queries=(
-                        Query(f"max({SCOPE.select(f'{_BURN}:ratio5d')})", _("5 days")),
-                        Query(f"max({SCOPE.select(f'{_BURN}:ratio28d')})", _("28 days")),
-                    ),
-                ),
+        TimeSeriesPanel(
+            title=_("Burn rate, letters, e-mails, forms"),
+            description=_("Share missed ÷ share allowed, the worst of all, over 5 and 28 days."),
+            unit=PLAIN,
+            queries=(
+                Query(f"max({SCOPE.select(f'{_BURN}:ratio5d')})", _("5 days")),
+                Query(f"max({SCOPE.select(f'{_BURN}:ratio28d')})", _("28 days")),
             ),
         ),
     ),

@@ -113,11 +113,10 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
 @click.pass_context
 @pass_settings
 def web(settings: "Settings", context: click.Context) -> None:
-    from streams.cli.metrics import describe_processes  # noqa: PLC0415
     from streams.runtime import process_specs  # noqa: PLC0415
 
     start_logging(settings)
-    sys.exit(process_specs.serve(settings, config_file(context), describe_processes))
+    sys.exit(process_specs.serve(settings, config_file(context)))
 
 
 @main.command(help=_("Serve the timeline API and its web page."))

@@ -284,7 +284,5 @@ def _format(number: float, unit: str, language: str, *, bare: bool = False) -> s
         case "euros":
             euros = format_number(number, language, 2)
             return f"{euros}{NO_BREAK_SPACE}€" if language == "fr" else f"€{euros}"
-        case "points":
-            return format_number(number, language)
         case _:
             return format_number(number, language)

@@ -24,7 +24,7 @@ from streams.core.figures.figure import (
 )
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.web.figures_reader import FiguresReader
-from streams.web.topic_view import ReaderState, TopicView
+from streams.web.topic_view import RawRows, ReaderState, TopicView
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -64,12 +64,7 @@ class _Rows:
         self.partitions = tuple(partitions)
         self.values: dict[tuple[int, bytes], bytes] = {}
 
-    def put_all(
-        self,
-        partition: int,
-        rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int,  # noqa: ARG002 - part of the protocol
-    ) -> None:
+    def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:  # noqa: ARG002 - part of the protocol
         for key, value in rows:
             if key is None:
                 continue
@@ -100,7 +95,7 @@ class HistoryView(TopicView[_Rows]):
             if reader_state in {ReaderState.FOLLOWING, ReaderState.NO_TOPIC, ReaderState.REFUSED}:
                 self.ended.set()
 
-    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
+    def apply_all(self, partition: int, rows: RawRows, written_at: int = 0) -> None:
         """Apply rows of one partition, or ignore them once `ended` is set."""
         if not self.ended.is_set():
             super().apply_all(partition, rows, written_at)

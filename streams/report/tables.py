@@ -162,40 +162,41 @@ def _coverage(channel: str, days: Mapping[date, Figure], history: History, perio
 # ------------------------------------------------------------------------------------------------------------------- rows
 Key = Callable[[Dimensions], Dimensions]
 """Function that returns, for the dimensions of a figure, those of its row."""
-Read = Callable[[Figure], tuple[Value, ...]]
-"""Function that returns the cells of a row."""
 Size = Callable[[Figure], int]
 """Function that returns the number of contacts in a figure, for the minimum of a row."""
 
 
-def _rows(
+def _table(
+    name: str,
     figures: Mapping[Dimensions, Figure],
     figure_schema: FigureSchema,
-    read: Read,
+    read: "Callable[[_FigureCells], dict[str, Value]]",
     key: Key,
-    size: Size,
+    size: Size | None = None,
     minimum_total: int = 1,
-) -> tuple[Row, ...]:
-    """Return the total, then a row for each key with contacts, sorted by dimensions. `OTHERS` comes last, if needed.
+) -> Table:
+    """Return a table with the total, then a row for each key with contacts, sorted by dimensions. `OTHERS` comes last, if needed.
 
-    `OTHERS` combines the rows with a `size` below `MIN_CITIZENS`, then the next larger ones until it reaches this minimum too.
-    Return no rows if the size of the total is below `minimum_total`.
+    `read` returns column → cell. `OTHERS` combines the rows with a `size` below `MIN_CITIZENS`, then the next larger ones until
+    it reaches this minimum too. There are no rows if the size of the total is below `minimum_total`.
     """
+    size = size or _largest_count(figure_schema, figure_schema.facts)
     total, others = new_day(figure_schema), new_day(figure_schema)
+    columns = tuple(read(_FigureCells(total, figure_schema)))
     groups: dict[Dimensions, Figure] = {}
     for dimensions, figure in figures.items():
         merge(total, figure)
         merge(groups.setdefault(key(dimensions), new_day(figure_schema)), figure)
     if size(total) < minimum_total:
-        return ()
+        return Table(name, columns, ())
     sized = sorted((number, dimensions) for dimensions, figure in groups.items() if (number := size(figure)))
     while sized and (sized[0][0] < MIN_CITIZENS or 0 < size(others) < MIN_CITIZENS):
         merge(others, groups[sized.pop(0)[1]])
-    rows = [
-        Row(None, read(total)),
-        *(Row(dimensions, read(groups[dimensions])) for dimensions in sorted(dimensions for _, dimensions in sized)),
-    ]
-    return (*rows, *([Row(OTHERS, read(others))] if size(others) else []))
+    chosen = [(None, total), *((dimensions, groups[dimensions]) for dimensions in sorted(place for _, place in sized))]
+    if size(others):
+        chosen.append((OTHERS, others))
+    cells = ((dimensions, read(_FigureCells(figure, figure_schema))) for dimensions, figure in chosen)
+    return Table(name, columns, tuple(Row(dimensions, tuple(values.values())) for dimensions, values in cells))
 
 
 def _largest_count(figure_schema: FigureSchema, names: Iterable[str]) -> Size:
@@ -241,34 +242,24 @@ def share(numerator: int, denominator: int) -> Value:
 def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:
     target = options.service_level_target(channel)
 
-    def read(figure: Figure) -> tuple[Value, ...]:
-        cells = _FigureCells(figure, QUEUE_SCHEMA)
-        short = within(figure, "abandon_wait", options.short_abandon_seconds)
+    def read(cells: _FigureCells) -> dict[str, Value]:
+        short = within(cells.figure, "abandon_wait", options.short_abandon_seconds)
         answered, abandoned_late = cells.number("answered"), cells.number("abandoned") - short
-        return (
-            cells.count("offered"),
-            cells.count("answered"),
-            cells.count("abandoned"),
-            Value(short, "count"),
-            Value(left(figure), "count"),
-            share(*service_level(figure, target, options.short_abandon_seconds, options.formula)),
-            share(abandoned_late, answered + abandoned_late),
-            cells.mean("wait"),
-            cells.mean("handle"),
-            cells.count("transferred"),
-        )
+        level = service_level(cells.figure, target, options.short_abandon_seconds, options.formula)
+        return {
+            "received": cells.count("offered"),
+            "answered": cells.count("answered"),
+            "abandoned": cells.count("abandoned"),
+            "abandoned_short": Value(short, "count"),
+            "left_otherwise": Value(left(cells.figure), "count"),
+            "service_level": share(*level),
+            "abandonment": share(abandoned_late, answered + abandoned_late),
+            "mean_wait": cells.mean("wait"),
+            "mean_handle": cells.mean("handle"),
+            "transferred": cells.count("transferred"),
+        }
 
-    columns = (
-        *("received", "answered", "abandoned", "abandoned_short", "left_otherwise"),
-        *("service_level", "abandonment", "mean_wait", "mean_handle", "transferred"),
-    )
-    return [
-        Table(
-            channel,
-            columns,
-            _rows(figures, QUEUE_SCHEMA, read, _unchanged, _largest_count(QUEUE_SCHEMA, QUEUE_SCHEMA.facts)),
-        )
-    ]
+    return [_table(channel, figures, QUEUE_SCHEMA, read, _unchanged)]
 
 
 _INVITED: Final = FEEDBACK.index["invited"]
@@ -280,109 +271,83 @@ _FIRST_RESPONSE_BOUNDS: Final = {Channel.MAIL: 15, Channel.EMAIL: 5, Channel.FOR
 def _read_cases(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     bound = _FIRST_RESPONSE_BOUNDS[Channel(channel)]
 
-    is_registered = channel == Channel.MAIL
+    def read(cells: _FigureCells) -> dict[str, Value]:
+        is_registered = channel == Channel.MAIL
+        return {
+            "received": cells.count("received"),
+            **({"mean_registration": cells.mean("registration", in_days=True)} if is_registered else {}),
+            "responded": cells.count("responded"),
+            "mean_first_response": cells.mean("first_response", in_days=True),
+            f"responded_within_{bound}": cells.within("first_response", bound * 86_400),
+            "closed": cells.count(*CLOSED_COUNTS),
+            "mean_resolution": cells.mean("resolution", in_days=True),
+        }
 
-    def read(figure: Figure) -> tuple[Value, ...]:
-        cells = _FigureCells(figure, CASE_SCHEMA)
-        return (
-            cells.count("received"),
-            *((cells.mean("registration", in_days=True),) if is_registered else ()),
-            cells.count("responded"),
-            cells.mean("first_response", in_days=True),
-            cells.within("first_response", bound * 86_400),
-            cells.count(*CLOSED_COUNTS),
-            cells.mean("resolution", in_days=True),
-        )
-
-    columns: tuple[str, ...] = (
-        *("received", *(["mean_registration"] if is_registered else [])),
-        *("responded", "mean_first_response", f"responded_within_{bound}", "closed", "mean_resolution"),
-    )
-
-    def read_sent(figure: Figure) -> tuple[Value, ...]:
-        cells = _FigureCells(figure, CASE_SCHEMA)
-        euros = Value(cells.number("postage_cents") / 100, "euros")
-        return (cells.count(*_SENT), euros, *(cells.count(name) for name in _SENT))
+    def read_sent(cells: _FigureCells) -> dict[str, Value]:
+        postage = Value(cells.number("postage_cents") / 100, "euros")
+        return {"sent": cells.count(*_SENT), "postage": postage, **{name: cells.count(name) for name in _SENT}}
 
     received = _largest_count(CASE_SCHEMA, [name for name in CASE_SCHEMA.facts if name not in _SENT])
-    tables = [Table(channel, columns, _rows(figures, CASE_SCHEMA, read, _by_queue, received))]
+    tables = [_table(channel, figures, CASE_SCHEMA, read, _by_queue, received)]
     if channel == Channel.MAIL:
-        columns = ("sent", "postage", *_SENT)
-        tables.append(
-            Table(
-                "sent", columns, _rows(figures, CASE_SCHEMA, read_sent, _by_service, _largest_count(CASE_SCHEMA, _SENT))
-            )
-        )
+        tables.append(_table("sent", figures, CASE_SCHEMA, read_sent, _by_service, _largest_count(CASE_SCHEMA, _SENT)))
     return tables
 
 
 def _read_appointments(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
-    def read(figure: Figure) -> tuple[Value, ...]:
-        cells = _FigureCells(figure, APPOINTMENT_SCHEMA)
-        return (
-            cells.count("booked"),
-            cells.count("attended"),
-            cells.count("missed"),
-            *(cells.count(name) for name in CANCELLED_COUNTS),
-            share(cells.number("missed"), cells.number("missed", "attended")),
-            cells.mean("lead", in_days=True),
-        )
+    def read(cells: _FigureCells) -> dict[str, Value]:
+        return {
+            **{name: cells.count(name) for name in ("booked", "attended", "missed", *CANCELLED_COUNTS)},
+            "no_show": share(cells.number("missed"), cells.number("missed", "attended")),
+            "mean_lead": cells.mean("lead", in_days=True),
+        }
 
-    columns = ("booked", "attended", "missed", *CANCELLED_COUNTS, "no_show", "mean_lead")
-    return [
-        Table(
-            channel,
-            columns,
-            _rows(
-                figures,
-                APPOINTMENT_SCHEMA,
-                read,
-                _by_service,
-                _largest_count(APPOINTMENT_SCHEMA, APPOINTMENT_SCHEMA.facts),
-            ),
-        )
-    ]
+    return [_table(channel, figures, APPOINTMENT_SCHEMA, read, _by_service)]
 
 
 def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
-    def read(figure: Figure) -> tuple[Value, ...]:
-        cells = _FigureCells(figure, SLA_SCHEMA)
-        return (
-            cells.count("started"),
-            cells.count("met"),
-            cells.count("late"),
-            cells.count("breached"),
-            share(cells.number("met"), cells.number("met", "breached")),
-        )
+    def read(cells: _FigureCells) -> dict[str, Value]:
+        return {
+            "promised": cells.count("started"),
+            "met": cells.count("met"),
+            "met_late": cells.count("late"),
+            "breached": cells.count("breached"),
+            "kept": share(cells.number("met"), cells.number("met", "breached")),
+        }
 
-    columns = ("promised", "met", "met_late", "breached", "kept")
     size = _largest_count(SLA_SCHEMA, ("started", "met", "late", "breached"))
     keys = {SLA: _by_target, "sla_by_service": _unchanged}
+    tables = [_table(name, figures, SLA_SCHEMA, read, key, size) for name, key in keys.items()]
     # No total: a sum over targets of minutes and of months has no meaning.
-    return [Table(name, columns, _rows(figures, SLA_SCHEMA, read, key, size)[1:]) for name, key in keys.items()]
+    return [table._replace(rows=table.rows[1:]) for table in tables]
 
 
 def _read_feedback(channel: str, figures: Mapping[Dimensions, Figure], options: WebOptions) -> list[Table]:  # noqa: ARG001
     """Return a table of response rates, then one for each measure, by service and channel of the contact."""
     invited_figures = {dimensions: figure for dimensions, figure in figures.items() if figure.counts[_INVITED]}
 
-    def read_response(figure: Figure) -> tuple[Value, ...]:
-        invited, given = figure.counts[_INVITED], _count_respondents(figure)
-        return Value(invited, "count"), Value(given, "count"), share(given, invited)
+    def read_response(cells: _FigureCells) -> dict[str, Value]:
+        invited, given = cells.number("invited"), _count_respondents(cells.figure)
+        return {
+            "invited": Value(invited, "count"),
+            "answered_invitation": Value(given, "count"),
+            "response_rate": share(given, invited),
+        }
 
-    rows = _rows(invited_figures, FEEDBACK, read_response, _by_queue, lambda figure: figure.counts[_INVITED])
-    tables = [Table(channel, ("invited", "answered_invitation", "response_rate"), rows)]
+    def count_invited(figure: Figure) -> int:
+        return figure.counts[_INVITED]
+
+    tables = [_table(channel, invited_figures, FEEDBACK, read_response, _by_queue, count_invited)]
     for measure, scale in SCALES.items():
 
         def size(figure: Figure, scale: FeedbackScale = scale) -> int:
             return sum(answers(scale, figure).values())
 
-        def read(figure: Figure, measure: Measure = measure, scale: FeedbackScale = scale) -> tuple[Value, ...]:
-            given = answers(scale, figure)
-            return Value(sum(given.values()), "count"), satisfaction(measure, given)
+        def read(cells: _FigureCells, measure: Measure = measure, scale: FeedbackScale = scale) -> dict[str, Value]:
+            given = answers(scale, cells.figure)
+            return {"given": Value(sum(given.values()), "count"), f"score_{measure}": satisfaction(measure, given)}
 
-        rows = _rows(figures, FEEDBACK, read, _by_queue, size, MIN_CITIZENS)
-        tables.append(Table(str(measure), ("given", f"score_{measure}"), rows))
+        tables.append(_table(str(measure), figures, FEEDBACK, read, _by_queue, size, MIN_CITIZENS))
     return tables
 
 

@@ -28,7 +28,6 @@ from streams.web.options import WebOptions
 
 if TYPE_CHECKING:
     from connectors.sdk.instance import Instance
-    from streams.web.app import DescribeMetrics
 
 BROKER_STOP_SECONDS: Final = 4.0
 """Longest wait for the broker to stop after SIGTERM."""
@@ -220,45 +219,18 @@ def _describe_other_cluster(instances: "Sequence[Instance]", directory: Path) ->
 
 def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
     """Return the board's options, by default with the brokers of `find_cluster`. Raises `ConfigError` without brokers."""
-    web = settings.web
     brokers, client = cluster or find_cluster(settings)
-    return WebOptions(
-        brokers=brokers,
-        client=client,
-        host=web.host,
-        port=web.port,
-        hosts=web.hosts,
-        max_viewers=web.max_viewers,
-        title=web.title,
-        title_en=web.title_en,
-        time_zone=web.zone,
-        holidays=web.holidays,
-        target_seconds=web.target_seconds,
-        desk_target_seconds=web.desk_target_seconds,
-        short_abandon_seconds=web.short_abandon_seconds,
-        stale_after_seconds=web.stale_after_seconds,
-        quiet_after_seconds=web.quiet_after_seconds,
-        fewest_answers=web.fewest_answers,
-        quiet_after_seconds_of={channel.value: seconds for channel, seconds in web.quiet_after_seconds_of.items()},
-        formula=web.formula,
-        queues=tuple(queue.to_board_options(table) for table, queue in web.queues.items()),
-        services=tuple(service.to_board_options(table) for table, service in web.services.items()),
-        service_level=web.service_level.to_board_options(),
-        abandonment=web.abandonment.to_board_options(),
-        backlog_age_seconds=web.backlog_ages,
-        wall_seconds=web.wall_seconds,
-        wall_views=web.wall_views,
-    )
+    return settings.web.to_board_options(brokers, client)
 
 
-def serve(settings: Settings, config: Path | None, describe_metrics: "DescribeMetrics") -> int:
+def serve(settings: Settings, config: Path | None) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is the file passed to `load`."""
     from streams.settings.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
     policies = WatchedPolicies(settings.sla, find_origin("sla", config))
-    return 0 if serve_board(web_options(settings), policies, [policies], describe_metrics) else os.EX_SOFTWARE
+    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

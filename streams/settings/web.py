@@ -1,6 +1,7 @@
 """Schema of the settings of the board and the business metrics."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -232,13 +233,21 @@ class Web(Section):
         named = {queue.dimensions: queue.label_fr if language == "fr" else queue.label_en for queue in queues}
         return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
 
-    @property
-    def backlog_ages(self) -> dict[str, options.Thresholds]:
-        """Return `backlog_age_seconds`, completed with defaults."""
-        return {
-            **BACKLOG_AGE_SECONDS,
-            **{name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()},
+    def to_board_options(self, brokers: str, client: Mapping[str, Any]) -> WebOptions:
+        """Return the options of the board, which reads from `brokers`."""
+        same = {field.name: getattr(self, field.name) for field in fields(WebOptions) if field.name in Web.model_fields}
+        ages = dict(BACKLOG_AGE_SECONDS)
+        ages |= {name: thresholds.to_board_options() for name, thresholds in self.backlog_age_seconds.items()}
+        converted = {
+            "time_zone": self.zone,
+            "quiet_after_seconds_of": {channel.value: age for channel, age in self.quiet_after_seconds_of.items()},
+            "queues": tuple(queue.to_board_options(table) for table, queue in self.queues.items()),
+            "services": tuple(service.to_board_options(table) for table, service in self.services.items()),
+            "service_level": self.service_level.to_board_options(),
+            "abandonment": self.abandonment.to_board_options(),
+            "backlog_age_seconds": ages,
         }
+        return WebOptions(brokers=brokers, client=client, **same | converted)
 
     @property
     def zone(self) -> ZoneInfo:

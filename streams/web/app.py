@@ -6,7 +6,7 @@ import gc
 import hashlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,14 +22,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
-from models.locale import LANGUAGES, translate
+from models.locale import LANGUAGES
 from models.policies import Policies
 from models.timestamps import milliseconds
 from models.topics import CITIZEN_FIGURES, FIGURES, SLA
@@ -43,10 +43,7 @@ from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import CONTENT_TYPE, Exposition
 from streams.web.figures_reader import FiguresReader
-from streams.web.icon import draw_icon
 from streams.web.metrics.citizens import CitizensCollector
-from streams.web.metrics.descriptions import KPIS
-from streams.web.metrics.reference_page import PAGE_TEXTS, MetricDescription
 from streams.web.options import WebOptions
 from streams.web.preferences import THEMES, find_language, find_theme, save_preferences
 from streams.web.view import NO_POLICIES, FiguresView
@@ -67,8 +64,6 @@ THREADS: Final = 2
 GC_THRESHOLDS: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector. A scrape allocates tens of thousands of objects without reference cycles. With the default
 thresholds, each scrape would trigger full collections."""
-WALL: Final = "wall"
-"""Query parameter of `/` that redirects to `/wall`."""
 READY: Final = {DataState.LIVE, DataState.CATCHING_UP}
 """States in which `/readyz` answers 200; in all others 503. `CATCHING_UP` is ready: the board shows the age."""
 HEADERS: Final = {
@@ -79,10 +74,6 @@ HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",  # cached, but revalidated: an upgrade takes effect immediately
 }
-
-
-DescribeMetrics = Callable[[], Mapping[str, Sequence[MetricDescription]]]
-"""Function that returns the contents of `/metrics/help`: process, such as `web` → descriptions of its metrics."""
 
 
 class Headers:
@@ -131,56 +122,68 @@ class Stream:
             self._is_limit_logged &= 2 * self._open > self._max_viewers
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Site:
-    """Request handlers and routes; one instance per application."""
+    """Request handlers of the application that shows `view` and `citizens`, and that starts and stops `readers`.
+
+    `/metrics` also exports the metrics of `collectors`. `readers` must keep `view`, `citizens` and `risks` up to date. Without
+    `citizens` or `risks`, their figures are left out.
+    """
 
     def __init__(
         self,
         view: FiguresView,
-        readers: Sequence[FiguresReader],
         options: WebOptions,
-        now: Callable[[], datetime],
-        citizens: CitizensView,
-        collectors: Iterable[Collector],
-        describe_metrics: DescribeMetrics,
-        risks: AtRiskView,
+        readers: Sequence[FiguresReader] = (),
+        now: Callable[[], datetime] = _utc_now,
+        citizens: CitizensView | None = None,
+        collectors: Iterable[Collector] = (),
+        risks: AtRiskView | None = None,
     ) -> None:
         self._view = view
         self._readers = readers
         self._options = options
         self._now = now
         self._version = _version()
-        self._describe_metrics = describe_metrics
-        self._risks = risks
+        self._risks = risks or AtRiskView()
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
         registry.register(FiguresCollector(view.snapshot, options, now))
-        registry.register(CitizensCollector(citizens.disclosed_figures, options.time_zone))
+        registry.register(CitizensCollector((citizens or CitizensView()).disclosed_figures, options.time_zone))
         for collector in collectors:
             registry.register(collector)
         ProcessCollector(registry=registry)
         self._exposition = Exposition(registry)
         self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
+        hosts = http_server.answered_hosts(options.host, options.hosts)
+        self.app = Starlette(
+            routes=self._routes,
+            middleware=[
+                Middleware(Headers),
+                Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            ],
+            lifespan=self._lifespan,
+        )
 
     @property
-    def routes(self) -> list[BaseRoute]:
-        """All routes of the application."""
+    def _routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._board),
             Route("/wall", self._wall),
-            Route("/icon.svg", self._icon),
             Route("/events", Stream(self.broadcaster, self._options.max_viewers), methods=["GET"]),
             Route("/api/board", self._api),
             Route("/metrics", self._metrics),
-            Route("/metrics/help", self._help),
             Route("/healthz", self._live),
             Route("/readyz", self._ready),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ]
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Run the readers and the broadcaster for the lifetime of the application. Limit its threads to `THREADS`."""
         current_default_thread_limiter().total_tokens = THREADS
         self._view.on_change = self.broadcaster.notify_change
@@ -197,9 +200,6 @@ class Site:
         return make_message(self._view.snapshot(now), self._options, self._version, self._risks.next(milliseconds(now)))
 
     async def _board(self, request: Request) -> Response:
-        if WALL in request.query_params:
-            query = request.url.remove_query_params(WALL).query
-            return RedirectResponse(f"/wall?{query}" if query else "/wall")
         return await self._page(request, "board.html")
 
     async def _wall(self, request: Request) -> Response:
@@ -229,33 +229,11 @@ class Site:
             wall_seconds=self._options.wall_seconds,
         )
 
-    async def _icon(self, request: Request) -> Response:
-        query = request.query_params
-        return Response(draw_icon(query.get("n", ""), query.get("level", "")), media_type="image/svg+xml")
-
     async def _api(self, _: Request) -> Response:
         return Response(encode(await run_sync(self._message)), media_type="application/json")
 
     async def _metrics(self, _: Request) -> Response:
         return Response(await run_sync(self._exposition.write), headers={"content-type": CONTENT_TYPE})
-
-    async def _help(self, request: Request) -> Response:
-        response = HTMLResponse(await run_sync(self._render_help, find_language(request), find_theme(request)))
-        save_preferences(request, response)
-        return response
-
-    def _render_help(self, language: str, theme: str) -> str:
-        return self._templates.get_template("metrics.html").render(
-            lang=language,
-            other=_other(LANGUAGES, language),
-            theme=theme,
-            t=TEXTS[language],
-            words=PAGE_TEXTS[language],
-            title=self._titles[language],
-            sections=self._describe_metrics(),
-            kpis=KPIS,
-            translate=translate,
-        )
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")
@@ -265,47 +243,12 @@ class Site:
         return PlainTextResponse(f"{state.value}\n", 200 if state in READY else 503)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def create_app(
-    view: FiguresView,
-    options: WebOptions,
-    readers: Sequence[FiguresReader] = (),
-    now: Callable[[], datetime] = _utc_now,
-    citizens: CitizensView | None = None,
-    collectors: Iterable[Collector] = (),
-    describe_metrics: DescribeMetrics = dict,
-    risks: AtRiskView | None = None,
-) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and that starts and stops `readers`.
-
-    `/metrics` also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
-    `readers` must keep `view`, `citizens` and `risks` up to date. Without `citizens` or `risks`, their figures are left out.
-    """
-    site = Site(
-        view, readers, options, now, citizens or CitizensView(), collectors, describe_metrics, risks or AtRiskView()
-    )
-    middleware = [
-        Middleware(Headers),
-        Middleware(
-            TrustedHostMiddleware,
-            allowed_hosts=http_server.answered_hosts(options.host, options.hosts),
-            www_redirect=False,
-        ),
-    ]
-    app = Starlette(routes=site.routes, middleware=middleware, lifespan=site.lifespan)
-    app.state.broadcaster = site.broadcaster
-    return app
-
-
 class Server(http_server.Server):
     """Server that closes the event streams on shutdown, and that stops when the broadcaster has failed."""
 
-    def __init__(self, app: Starlette, viewers: int = WebOptions(brokers="").max_viewers) -> None:
-        super().__init__(app, connections=viewers + CONNECTIONS)
-        self._broadcaster: Broadcaster = app.state.broadcaster
+    def __init__(self, site: Site, viewers: int = WebOptions(brokers="").max_viewers) -> None:
+        super().__init__(site.app, connections=viewers + CONNECTIONS)
+        self._broadcaster = site.broadcaster
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop, on request or because the broadcaster failed; called ten times a second."""
@@ -321,12 +264,11 @@ def serve(
     options: WebOptions,
     policies: Callable[[], Policies] = lambda: NO_POLICIES,
     collectors: Iterable[Collector] = (),
-    describe_metrics: DescribeMetrics = dict,
 ) -> bool:
     """Serve the board until SIGINT or SIGTERM, and return True; return False if it stopped because the broadcaster failed.
 
     Raise `OSError` immediately if the port cannot be bound. `policies` returns the SLA policies at each call. `/metrics`
-    also exports the metrics of `collectors`. `describe_metrics` returns the contents of `/metrics/help`.
+    also exports the metrics of `collectors`.
 
     If `options.host` is `::`, IPv4 is served too where the system allows it.
     """
@@ -339,17 +281,9 @@ def serve(
         ]
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(
-            view,
-            options,
-            readers,
-            citizens=citizens,
-            collectors=collectors,
-            describe_metrics=describe_metrics,
-            risks=risks,
-        )
-        Server(app, options.max_viewers).run([listener])
-        return not app.state.broadcaster.failed
+        site = Site(view, options, readers, citizens=citizens, collectors=collectors, risks=risks)
+        Server(site, options.max_viewers).run([listener])
+        return not site.broadcaster.failed
 
 
 def _load_templates() -> Environment:

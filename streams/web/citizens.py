@@ -41,7 +41,7 @@ from streams.core.figures.figure_schemas import (
     RECONTACT_REASONS,
     handled_count_name,
 )
-from streams.web.topic_view import TopicView
+from streams.web.topic_view import RawRows, TopicView
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +105,7 @@ class _Rows:
         self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         """Period, first day → services that have rows."""
 
-    def put_all(
-        self,
-        partition: int,
-        rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int,  # noqa: ARG002 - part of the protocol
-    ) -> None:
+    def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:  # noqa: ARG002 - part of the protocol
         for key, value in rows:
             try:
                 self._put(partition, key or b"", value)

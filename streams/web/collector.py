@@ -14,6 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.web.metrics import appointments, cases, contacts, feedback, pipeline, queues, sla_targets
+from streams.web.metrics.families import gauge_family
 from streams.web.metrics.measure import FigureRowsBuilder, Measure, MeasureCache, with_corrected
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
@@ -65,12 +66,17 @@ class FiguresCollector(Collector):
         rows = self._rows.make(expected, snapshot.totals, snapshot.today, snapshot.feedback)
         yield from filter(_has_samples, (measure.collect(rows, cache) for measure, cache in self._measures))
         yield from filter(_has_samples, cases.collect(snapshot, self._options.time_zone, rows.cumulative))
-        yield pipeline.unlabelled_gauge(*feedback.MINIMUM_ANSWERS, self._options.fewest_answers)
+        yield gauge_family(
+            "contact_satisfaction_minimum_answers",
+            "Minimum number of answers for the satisfaction measures.",
+            (),
+            {(): self._options.fewest_answers},
+        )
         yield from filter(_has_samples, sla_targets.collect(snapshot, rows.cumulative))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         seconds = time.perf_counter() - started
-        yield pipeline.unlabelled_gauge(
-            "contact_collect_duration_seconds", "Time taken to collect these metrics.", seconds
+        yield gauge_family(
+            "contact_collect_duration_seconds", "Time taken to collect these metrics.", (), {(): seconds}
         )
 
 

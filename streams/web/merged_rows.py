@@ -24,6 +24,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA_SCHEMA, Figu
 from streams.core.forecast.arrivals import PastDay
 from streams.web.board import typical_day
 from streams.web.board.feedback_windows import FeedbackWindows
+from streams.web.topic_view import RawRows
 
 RECENT_SECONDS: Final = 1800
 """Length of the recent window in seconds. A bucket that began before the window is left out; the current bucket counts."""
@@ -82,7 +83,7 @@ class MergedRows:
         self._buckets: dict[_Key, Figure] = {}
         self._add_up_today()
 
-    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
+    def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:
         """Apply rows of one partition; a value of None removes a row. An unreadable row is skipped, and its error reported.
 
         Most values are decoded later, by `advance_to`, which reports their errors in the same way.

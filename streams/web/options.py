@@ -65,7 +65,7 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """Options of `accueil web`."""
+    """Options of `accueil web`: the settings of the same names (`streams.settings.web.Web` describes them), and the broker."""
 
     brokers: str
     """`host:port` of one or more brokers, comma-separated."""
@@ -73,50 +73,28 @@ class WebOptions:
     """Further settings of the Kafka client (names of kafka-python), such as those for TLS and SASL."""
     host: str = "127.0.0.1"
     port: int = 8080
-    """0 selects a free port."""
     hosts: tuple[str, ...] = ()
-    """Additional accepted `Host` names, for a reverse proxy on this machine.
-
-    On a loopback `host`, requests with other names than these and its own are refused; on any other, all are accepted."""
     max_viewers: int = 500
-    """Limit of simultaneous event streams, one for each open board; further boards are refused and retry."""
     title: str = "Accueil"
-    """Name of the organisation, shown at the top of the board."""
     title_en: str = ""
-    """The same in English; empty if it is the same."""
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
-    """Time zone of the civil days."""
     holidays: str = "FR"
-    """Country or region of the public holidays (`models.calendars.public_holidays`); empty for none."""
     target_seconds: int = 20
-    """Target wait of the service level, in seconds; must be a bucket bound of the wait histogram."""
     desk_target_seconds: int = 900
-    """Target wait of visits at front desks, in seconds; must be a bucket bound too."""
     short_abandon_seconds: int = 10
-    """Longest wait of a short abandon, in seconds; must be a bucket bound of the wait histogram."""
     stale_after_seconds: float = 15.0
-    """Age in seconds above which figures count as out of date. Workers write at least every 5 s."""
+    """Workers write at least every 5 s."""
     quiet_after_seconds: float = 3600.0
-    """Seconds without a call or visit after which the board reports a site: its source may have stopped."""
     quiet_after_seconds_of: Mapping[str, float] = field(default_factory=dict)
-    """Channel → the same for arrivals of this channel, in place of `quiet_after_seconds`."""
     formula: Formula = Formula.NET_OF_SHORT
-    """Formula of the service level on the board; the metrics export all formulas."""
     fewest_answers: int = 5
-    """Minimum number of answers for a measure of satisfaction; below it, no value is shown."""
     queues: tuple[QueueOptions, ...] = ()
-    """Configured queues, in the order of the board. Within each channel, queues found only in the data follow, sorted by their
-    dimensions."""
     services: tuple[ServiceOptions, ...] = ()
-    """Configured services, in the order of the board. Services found only in the data follow, sorted by name."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
     abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
     backlog_age_seconds: Mapping[str, Thresholds] = field(default_factory=lambda: BACKLOG_AGE_SECONDS)
-    """Channel → thresholds for the age of the oldest case that waits for the service, in seconds."""
     wall_seconds: float = 20.0
-    """Time that the wall shows each view, in seconds."""
     wall_views: tuple[str, ...] = WALL_VIEWS
-    """Views of the wall, in display order; a view without content is skipped."""
 
     @property
     def known(self) -> tuple[Dimensions, ...]:

@@ -22,11 +22,15 @@ class ReaderState(StrEnum):
     """All existing rows are read; new rows follow after each commit."""
 
 
+RawRows = Iterable[tuple[bytes | None, bytes | None]]
+"""Keys and values of rows; a value of None removes a row."""
+
+
 class Rows(Protocol):
     """State of one reading of a topic; not thread-safe."""
 
-    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
-        """Apply rows of one partition; a value of None removes a row. Unreadable rows are skipped."""
+    def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:
+        """Apply rows of one partition. Unreadable rows are skipped."""
 
 
 State = TypeVar("State", bound=Rows)
@@ -65,7 +69,7 @@ class TopicView(ABC, Generic[State]):
         with self._lock:
             self._loading = self._new_reading(partitions)
 
-    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
+    def apply_all(self, partition: int, rows: RawRows, written_at: int = 0) -> None:
         """Apply rows of one partition, and call `on_change`. They become visible together, or with the end of a new reading.
 
         The last row was written at `written_at` (milliseconds since 1970, 0 if unknown).

@@ -94,10 +94,6 @@ class FiguresView(TopicView[MergedRows]):
         self._unreadable = 0
         super().__init__(MergedRows((), zone, now, self._report_unreadable))
 
-    def apply(self, partition: int, key: bytes | None, value: bytes | None, written_at: int = 0) -> None:
-        """Apply one row; a value of None removes it. An unreadable row is counted and logged; it raises nothing."""
-        self.apply_all(partition, [(key, value)], written_at)
-
     def snapshot(self, now: datetime) -> Snapshot:
         """Return all figures as of `now`. Drop rows from memory that are not needed at or after `now`."""
         policies = self._policies()

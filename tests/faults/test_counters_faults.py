@@ -146,7 +146,7 @@ def wait_for_agreement(prometheus: Prometheus, flow: EventFlow) -> float:
 
     def reported_by_both() -> bool:
         contacts = sum(flow.sent[became] for became in BECAME)
-        return len(prometheus.ask(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
+        return len(prometheus.query(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
 
     wait_until(lambda: not different() and reported_by_both(), "all events to be reported", 120, different)
     now = time.time()
@@ -206,7 +206,7 @@ def test_counters_never_decrease_or_double_across_rebalances(own_kafka: Embedded
         )
         assert falls(prometheus, f'{{job="accueil-web",{COUNTED}}}') == []
         assert falls(prometheus, f'{{job=~"worker-.+",{COUNTED}}}') == []
-        assert prometheus.ask('{job="accueil-web",__name__=~".+_created"}') == {}, (
+        assert prometheus.query('{job="accueil-web",__name__=~".+_created"}') == {}, (
             "they began with the first event, not here"
         )
         for labels, values in prometheus.scraped('{job=~"worker-.+",__name__=~".+_created"}').items():
@@ -218,16 +218,16 @@ def test_counters_never_decrease_or_double_across_rebalances(own_kafka: Embedded
         for series in before.keys() - {DONE}:
             if not series.startswith(NET):
                 sent, increase = after[series] - before[series], f"increase({series}[{window}])"
-                grown = [*prometheus.ask(f"sum by (instance) ({increase})", ended_at).values()]
+                grown = [*prometheus.query(f"sum by (instance) ({increase})", ended_at).values()]
                 assert len(grown) == len(webs), "including the restarted board"
                 assert sent > 0
                 for one_grown in (*grown, prometheus.value(total(increase), ended_at) or 0):
                     assert sent * 0.999 <= one_grown <= sent * 1.4, f"{series}: extrapolated, never twice"
-        assert prometheus.ask('{__name__=~".+:.+",instance!=""} or {__name__=~".+:.+",job!=""}') == {}
+        assert prometheus.query('{__name__=~".+:.+",instance!=""} or {__name__=~".+:.+",job!=""}') == {}
         differences = [rule for rule in read_rules() if re.search(r":delta\w+$", rule["name"])]
         assert len(differences) == 7
         for rule in differences:
-            grown = prometheus.ask(re.sub(r"offset \w+", f"offset {window}", rule["query"]), ended_at)
+            grown = prometheus.query(re.sub(r"offset \w+", f"offset {window}", rule["query"]), ended_at)
             by_result = Counter[str]()
             for labels, value in grown.items():
                 by_result[dict(labels).get("result", "done")] += int(value)

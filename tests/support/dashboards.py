@@ -47,7 +47,7 @@ def panels(dashboard: Json) -> Iterator[Json]:
     return (panel for panel in dashboard["panels"] if panel["type"] != "row")
 
 
-def asked(path: Path) -> list[PanelQuery]:
+def panel_queries(path: Path) -> list[PanelQuery]:
     """Return all queries of a dashboard."""
     return [
         PanelQuery(path.stem, panel["title"], target["expr"], bool(target.get("instant")))
@@ -79,16 +79,16 @@ def walk(node: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[
         yield from walk(part, (*parents, node))
 
 
-def unanswered(prometheus: Prometheus, asked: Iterable[PanelQuery]) -> dict[PanelQuery, str]:
+def queries_without_data(prometheus: Prometheus, queries: Iterable[PanelQuery]) -> dict[PanelQuery, str]:
     """Return the queries without data now, with the error or the missing series."""
     faults: dict[PanelQuery, str] = {}
-    for panel in asked:
+    for panel in queries:
         try:
-            values = [value for value in prometheus.ask(panel.query).values() if isfinite(value)]
+            values = [value for value in prometheus.query(panel.query).values() if isfinite(value)]
         except httpx.HTTPStatusError as error:
             faults[panel] = error.response.text
             continue
         if not values:
-            missing = (series for series in selectors(panel.query) if not prometheus.ask(f"count({series})"))
+            missing = (series for series in selectors(panel.query) if not prometheus.query(f"count({series})"))
             faults[panel] = ", ".join(missing)
     return faults

@@ -71,17 +71,17 @@ def main(directory: Path) -> None:
             )
             ports[name] = int(url.rstrip("/").rpartition(":")[2])
         (directory / "front").mkdir()
-        desk = stack.enter_context(
+        kiosk = stack.enter_context(
             serving_kiosk(kiosk_options(directory / "front", f"http://127.0.0.1:{ports['webhook']}/"))
         )
-        ports["desk"] = int(desk.url.rpartition(":")[2])
+        ports["kiosk"] = int(kiosk.url.rpartition(":")[2])
         board = stack.enter_context(serving(WebOptions(brokers="")))
         board.follow()
         ports["board"] = board.port
-        office = ApiHarness(directory / "office", f"sqlite:///{directory / 'timeline.db'}")
-        stack.callback(office.close)
-        office.add(token(TOKEN, rate_per_minute=RATE))
-        ports["api"] = stack.enter_context(in_thread(create_app(office.api, CollectorRegistry(), ["127.0.0.1"])))
+        harness = ApiHarness(directory / "api", f"sqlite:///{directory / 'timeline.db'}")
+        stack.callback(harness.close)
+        harness.add(token(TOKEN, rate_per_minute=RATE))
+        ports["api"] = stack.enter_context(in_thread(create_app(harness.api, CollectorRegistry(), ["127.0.0.1"])))
         health = HealthServer("127.0.0.1", 0, healthy=lambda: (True, "live"), ready=lambda: (True, "ready"))
         stack.callback(health.close)
         ports["health"] = health.port

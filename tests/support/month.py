@@ -24,7 +24,7 @@ from connectors.simulator.simulation_run import SimulationRun
 from models.events import Event
 from models.topics import Channel
 from streams.settings.sla_file import WatchedPolicies
-from streams.web.app import create_app
+from streams.web.app import Site
 from streams.web.board.at_risk import AtRiskView
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
@@ -170,5 +170,5 @@ def serve(workers: Workers, policies: WatchedPolicies) -> TestClient:
     risks.apply_all(0, workers.clocks)
     for reader_view in (view, risks):
         reader_view.set_state(ReaderState.FOLLOWING)
-    app = create_app(view, OPTIONS, now=lambda: now, collectors=[policies], risks=risks)
+    app = Site(view, OPTIONS, now=lambda: now, collectors=[policies], risks=risks).app
     return TestClient(app, base_url="http://127.0.0.1")

@@ -39,7 +39,7 @@ class Prometheus:
         """Return the data of an API response. Raises `httpx.HTTPError` until Prometheus is up."""
         return httpx.get(f"{self._url}/api/v1/{path}", params=params).raise_for_status().json()["data"]
 
-    def ask(self, query: str, at: float | None = None) -> Any:
+    def query(self, query: str, at: float | None = None) -> Any:
         """Return the values of a query by labels, now or at a time in seconds. Raises `httpx.HTTPError`."""
         found = self.get("query", query=query, **({} if at is None else {"time": repr(at)}))["result"]
         return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in found}
@@ -47,7 +47,7 @@ class Prometheus:
     def value(self, query: str, at: float | None = None) -> float | None:
         """Return the single value of `query`, now or at a time in seconds, or None if it has no value."""
         try:
-            (value,) = self.ask(query, at).values()
+            (value,) = self.query(query, at).values()
         except (httpx.HTTPError, ValueError):
             return None
         return float(value)

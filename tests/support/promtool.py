@@ -31,10 +31,10 @@ class RuleScenario:
     steps: int
     """Number of steps."""
     step: str = "1m"
-    shows: Samples | None = None
+    result: Samples | None = None
     """Expected result of the rule's query at the end, by labels; None: any result with as many samples as alerts fire."""
 
-    def write(self, alerts: Iterable[str]) -> dict[str, Any]:
+    def alert_test(self, alerts: Iterable[str]) -> dict[str, Any]:
         """Return a promtool test in which each of `alerts` fires `fires` times at the end."""
         return {
             "name": self.name,
@@ -50,20 +50,20 @@ class RuleScenario:
             ],
         }
 
-    def put(self, queries: Mapping[str, str]) -> dict[str, Any]:
+    def query_test(self, queries: Mapping[str, str]) -> dict[str, Any]:
         """Return a promtool test in which each query, by its mark, gives the expected result at the end."""
-        shows, asked = self.shows, "{}"
-        if shows is None:
-            shows, asked = {"{}": self.fires} if self.fires else {}, "count({})"
+        result, wrapper = self.result, "{}"
+        if result is None:
+            result, wrapper = {"{}": self.fires} if self.fires else {}, "count({})"
         return {
             "name": self.name,
             "interval": self.step,
             "input_series": self._input_series,
             "promql_expr_test": [
                 {
-                    "expr": f"{asked.format(query)} # {mark}@",
+                    "expr": f"{wrapper.format(query)} # {mark}@",
                     "eval_time": self._at(self.steps),
-                    "exp_samples": [{"labels": labels, "value": value} for labels, value in shows.items()],
+                    "exp_samples": [{"labels": labels, "value": value} for labels, value in result.items()],
                 }
                 for mark, query in queries.items()
             ],
@@ -78,10 +78,10 @@ class RuleScenario:
         return [{"series": series, "values": _spell(values, self.steps)} for series, values in self.series.items()]
 
 
-def two_webs(scene: RuleScenario) -> RuleScenario:
+def with_two_boards(scenario: RuleScenario) -> RuleScenario:
     """Return the scenario with the same series from two boards."""
-    other = {series.replace(WEB, OTHER): values for series, values in scene.series.items()}
-    return replace(scene, series={**scene.series, **other})
+    other = {series.replace(WEB, OTHER): values for series, values in scenario.series.items()}
+    return replace(scenario, series={**scenario.series, **other})
 
 
 def _spell(values: Values, steps: int) -> str:
@@ -91,29 +91,33 @@ def _spell(values: Values, steps: int) -> str:
 
 
 def run_scenarios(
-    directory: Path, rules: Sequence[Path], groups: Sequence[str], alerts: Sequence[str], scenes: Sequence[RuleScenario]
+    directory: Path,
+    rules: Sequence[Path],
+    groups: Sequence[str],
+    alerts: Sequence[str],
+    scenarios: Sequence[RuleScenario],
 ) -> tuple[set[str], str]:
-    """Run `scenes`, all with the same step, with `rules`, whose `groups` are evaluated in this order.
+    """Run `scenarios`, all with the same step, with `rules`, whose `groups` are evaluated in this order.
 
     Return the wrongly firing or missing `alerts` and promtool's output.
     """
     test = {
         "rule_files": [str(path) for path in rules],
-        "evaluation_interval": scenes[0].step,
+        "evaluation_interval": scenarios[0].step,
         "group_eval_order": list(groups),
-        "tests": [scene.write(alerts) for scene in scenes],
+        "tests": [scenario.alert_test(alerts) for scenario in scenarios],
     }
     return _run(directory, [test], r'alertname=\\?"(\w+)\\?"')
 
 
-def ask(directory: Path, scenes: Iterable[tuple[RuleScenario, Mapping[str, str]]]) -> tuple[set[str], str]:
+def evaluate(directory: Path, scenarios: Iterable[tuple[RuleScenario, Mapping[str, str]]]) -> tuple[set[str], str]:
     """Evaluate the queries of each scenario at its end in one promtool, without rules.
 
     Return the marks of the queries with a wrong result and promtool's output.
     """
     tests: dict[str, list[dict[str, Any]]] = {}
-    for scene, queries in scenes:
-        tests.setdefault(scene.step, []).append(scene.put(queries))
+    for scenario, queries in scenarios:
+        tests.setdefault(scenario.step, []).append(scenario.query_test(queries))
     files = [{"evaluation_interval": step, "tests": found} for step, found in tests.items()]
     return _run(directory, files, r"# (\w+)@")
 

@@ -99,7 +99,7 @@ class Served:
         self.timeline.write([*entries_of(events), *further])
 
     @property
-    def written(self) -> bytes:
+    def all_files(self) -> bytes:
         """Return the content of all files: databases, audit, logs."""
         return b"".join(path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
 
@@ -142,10 +142,10 @@ def write_story(served: Served) -> None:
             *_call("97", 0.02, "rsa", phone),
             *_letter("900", 50, "rsa", f"{other} {landline}"),
         ],
-        _promise("mail:ged:1201", 72, "met", "announced", "autonomie", ContactState.CLOSED),
-        _promise("mail:ged:1288", 4, "breached", "first_response", "rsa", ContactState.IN_PROGRESS),
-        _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", ContactState.IN_PROGRESS),
-        _promise("form:demarches:7", 35, "met", "first_response", "rsa", ContactState.PENDING_CITIZEN),
+        _sla_entry("mail:ged:1201", 72, "met", "announced", "autonomie", ContactState.CLOSED),
+        _sla_entry("mail:ged:1288", 4, "breached", "first_response", "rsa", ContactState.IN_PROGRESS),
+        _sla_entry("mail:ged:1288", 17, "met", "acknowledge", "rsa", ContactState.IN_PROGRESS),
+        _sla_entry("form:demarches:7", 35, "met", "first_response", "rsa", ContactState.PENDING_CITIZEN),
     )
     at = _midnight(0)
     served.timeline.write(
@@ -195,9 +195,9 @@ def _call(name: str, days: float, service: str, identities: str, *end: Step) -> 
     return _events(f"call:standard:{name}", ago(days), service, identities, ("call.arrived", 0, {}), *queued)
 
 
-def _slot(what: str, days: float, in_days: float) -> Step:
+def _slot(change: str, days: float, in_days: float) -> Step:
     starts_at = datetime.now(UTC) + timedelta(days=in_days)
-    return f"appointment.{what}", days, {"starts_at": starts_at.isoformat()}
+    return f"appointment.{change}", days, {"starts_at": starts_at.isoformat()}
 
 
 def _events(subject: str, at: float, service: str, identities: str, *steps: Step) -> list[Event]:
@@ -206,11 +206,11 @@ def _events(subject: str, at: float, service: str, identities: str, *steps: Step
     return [make(kind, at + days * DAY, **where, **extra, **data) for kind, days, data in steps]
 
 
-def _promise(contact: str, days: float, what: str, clock: str, service: str, state: ContactState) -> Entry:
+def _sla_entry(contact: str, days: float, outcome: str, clock: str, service: str, state: ContactState) -> Entry:
     at = datetime.fromtimestamp(time.time() - days * DAY, UTC)
     detail = f"letters:{clock}"
     channel = Channel(contact.split(":", maxsplit=1)[0])
     return Entry(
-        f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SLA_SOURCE,
+        f"{outcome}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{outcome}", at, state, "", SLA_SOURCE,
         SECTOR, detail,
     )  # fmt: skip

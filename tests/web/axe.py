@@ -7,7 +7,7 @@ from typing import Final
 from tests.web.browser import Page
 
 PATIENCE_SECONDS: Final = 180
-"""Timeout in seconds: a wall of thirty queues has thousands of elements, and the machine may be busy."""
+"""Timeout in seconds: a wall of thirty queues has thousands of elements, and the machine may be full_wall."""
 SOURCE: Final = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 RUN: Final = """

@@ -1,6 +1,7 @@
 """Fixtures: one Chromium for all tests of a process, and pages that several files share."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -15,7 +16,7 @@ from streams.kafka.child_processes import die_with_parent
 from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
-from tests.web.timeline_ui import ORGANISATION, TimelineUi
+from tests.web.timeline import WEB_SETTINGS, TimelineWindow
 from tests.web.wall import fill_views, organisation
 
 SHELLS = ("chrome-headless-shell", "/usr/lib/chromium/chromium-headless-shell")
@@ -65,8 +66,11 @@ def end_with_parent(program: str, script: Path) -> str:
 
 
 @pytest.fixture
-def page(driver: webdriver.Chrome) -> Iterator[Page]:
-    yield Page(driver)
+def page(driver: webdriver.Chrome, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page; its last state is stored as a screenshot under tests/artifacts."""
+    page = Page(driver)
+    yield page
+    page.screenshot(re.sub(r"[^\w.-]", "_", request.node.name)[:100])
     # A server of the next test may get the same port.
     driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": driver.current_url, "storageTypes": "all"})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
@@ -75,7 +79,7 @@ def page(driver: webdriver.Chrome) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[Served]:
+def full_wall() -> Iterator[Served]:
     """A wall on which all views are present and full."""
     with organisation() as served:
         fill_views(served)
@@ -83,10 +87,10 @@ def busy() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
+def timeline_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
     """The API with a token of each kind."""
     directory = tmp_path_factory.mktemp("api")
-    with timeline_page.serving(directory, web=ORGANISATION, api={"other_services": "outline"}) as served:
+    with timeline_page.serving(directory, web=WEB_SETTINGS, api={"other_services": "outline"}) as served:
         served.add("camille")
         served.add("agent", Role.AGENT)
         served.add("autonomie", Role.AGENT, services=("autonomie",))
@@ -97,5 +101,5 @@ def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_pag
 
 
 @pytest.fixture
-def ui(page: Page, timelines: timeline_page.Served) -> TimelineUi:
-    return TimelineUi(page, timelines)
+def timeline(page: Page, timeline_api: timeline_page.Served) -> TimelineWindow:
+    return TimelineWindow(page, timeline_api)

@@ -1,6 +1,6 @@
 """Scripts that measure the layout of the board: free room, font sizes, focus, folds, tables and definitions."""
 
-ROOM = """
+OVERFLOW = """
 const page = document.documentElement;
 const beyond = (box) => [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
 const boxes = [...document.querySelectorAll("main > section, .tile")].filter((box) => box.checkVisibility());
@@ -8,10 +8,10 @@ const cut = boxes.filter((box) => box.scrollHeight > box.clientHeight + 1);
 const scrolls = [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility());
 return [page.scrollWidth, page.scrollHeight, ...scrolls.flatMap(beyond), cut.length];
 """
-SMALLEST = """
+SMALLEST_FONT = """
 return Math.min(...[...document.querySelectorAll("td")].map((cell) => parseFloat(getComputedStyle(cell).fontSize)));
 """
-UNFOLD = """
+UNFOLD_ROWS = """
 document.querySelectorAll('.fold[aria-expanded="false"]').forEach((button) => button.click());
 """
 FOCUSED = """
@@ -19,7 +19,7 @@ const element = document.activeElement;
 const name = element.getAttribute("aria-labelledby") || element.className || element.getAttribute("href");
 return name || element.localName;
 """
-STRUCTURE = """
+TABLE_STRUCTURE = """
 const tables = [...document.querySelectorAll("table")].filter((table) => table.checkVisibility());
 return tables.map((table) => {
   const shown = (row) => [...row.children].filter((cell) => getComputedStyle(cell).display !== "none");
@@ -30,7 +30,7 @@ return tables.map((table) => {
   return [widths.size, roles, headless];
 });
 """
-VISIBLE = """
+VISIBLE_RULES = """
 return [...document.querySelectorAll(".rules p")].filter((rule) => rule.checkVisibility()).map((rule) => {
   const { top, bottom } = rule.getBoundingClientRect();
   return [rule.textContent, top, bottom];

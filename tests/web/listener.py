@@ -33,7 +33,7 @@ class Listener:
     def message(self) -> Any:
         return json.loads(self.event()["data"])
 
-    def run_out(self) -> None:
+    def read_to_end(self) -> None:
         """Read until the stream ends, which raises EOFError."""
         while True:
             self.event()

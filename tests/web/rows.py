@@ -15,7 +15,7 @@ from streams.core.figures.figure import (
     new_figure,
     total_key,
 )
-from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS, QUEUE_SCHEMA
+from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
@@ -46,41 +46,30 @@ class Worker:
         for fact in facts:
             for index, number in figure_schema.changes(figure_schema.index[fact], int(amount * 1000)):
                 counts[index] = counts.get(index, 0) + number
-        self._count(place, at, counts)
+        total = self.totals.setdefault(place, new_figure(figure_schema))
+        bucket = self.buckets.setdefault((_start(at), place), new_figure(figure_schema))
+        for figure in (total, bucket):
+            for index, number in counts.items():
+                figure.counts[index] += number
+        self._touch(place, at)
 
     def offered(self, place: Dimensions, at: datetime, number: int = 1) -> None:
-        self._count(place, at, {QUEUE_SCHEMA.index["offered"]: number})
+        self.count(place, at, offered=number)
 
     def answered(
         self, place: Dimensions, at: datetime, wait_seconds: float, handle_seconds: float | None = None
     ) -> None:
-        wait = int(wait_seconds * 1000)
-        counts = {
-            QUEUE_SCHEMA.index["offered"]: 1,
-            QUEUE_SCHEMA.index["answered"]: 1,
-            QUEUE_SCHEMA.index["wait_milliseconds"]: wait,
-        }
-        counts[QUEUE_SCHEMA.slot("wait", wait)] = 1
+        self.count(place, at, "offered", "answered", amount=wait_seconds)
         if handle_seconds is not None:
-            handle = int(handle_seconds * 1000)
-            counts |= {QUEUE_SCHEMA.index["ended"]: 1, QUEUE_SCHEMA.index["handle_milliseconds"]: handle}
-            counts[QUEUE_SCHEMA.slot("handle", handle)] = 1
-        self._count(place, at, counts)
+            self.count(place, at, "ended", amount=handle_seconds)
 
     def abandoned(self, place: Dimensions, at: datetime, wait_seconds: float) -> None:
-        wait = int(wait_seconds * 1000)
-        counts = {
-            QUEUE_SCHEMA.index["offered"]: 1,
-            QUEUE_SCHEMA.index["abandoned"]: 1,
-            QUEUE_SCHEMA.index["abandon_wait_milliseconds"]: wait,
-        }
-        counts[QUEUE_SCHEMA.slot("abandon_wait", wait)] = 1
-        self._count(place, at, counts)
+        self.count(place, at, "offered", "abandoned", amount=wait_seconds)
 
     def left(self, place: Dimensions, at: datetime, reason: str) -> None:
-        self._count(place, at, {QUEUE_SCHEMA.index["offered"]: 1, QUEUE_SCHEMA.index[f"left_{reason}"]: 1})
+        self.count(place, at, offered=1, **{f"left_{reason}": 1})
 
-    def took_back(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
+    def correct(self, place: Dimensions, at: datetime, name: str, amount: float | None = None) -> None:
         """Correct a counted fact, of `amount` seconds if it had a duration."""
         figure_schema = FIGURE_SCHEMAS[place.channel]
         index = figure_schema.index[name]
@@ -112,15 +101,6 @@ class Worker:
         rows, self._rows = list(self._rows.items()), {}
         return rows
 
-    def _count(self, place: Dimensions, at: datetime, counts: dict[int, int]) -> None:
-        figure_schema = FIGURE_SCHEMAS[place.channel]
-        total = self.totals.setdefault(place, new_figure(figure_schema))
-        bucket = self.buckets.setdefault((_start(at), place), new_figure(figure_schema))
-        for figure in (total, bucket):
-            for index, number in counts.items():
-                figure.counts[index] += number
-        self._touch(place, at)
-
     def _touch(self, place: Dimensions, at: datetime) -> None:
         self._put(total_key(place), encode(self.totals[place]))
         self._put(bucket_key(_start(at), place), encode(self.buckets[_start(at), place]))
@@ -128,7 +108,7 @@ class Worker:
     def _put(self, key: bytes, value: bytes, written_at: int = 0) -> None:
         self._rows[key] = value
         if self.view:
-            self.view.apply(self.partition, key, value, written_at)
+            self.view.apply_all(self.partition, [(key, value)], written_at)
 
 
 def _start(at: datetime) -> int:

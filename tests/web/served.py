@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from models.policies import Policies
-from streams.cli.metrics import describe_processes
-from streams.web.app import Server, create_app
+from streams.web.app import Server, Site
 from streams.web.board.at_risk import AtRiskView
-from streams.web.broadcast import Broadcaster
 from streams.web.citizens import CitizensView, DisclosedFigures
 from streams.web.http_server import listen
 from streams.web.metrics.sample_figures import sample_disclosed_figures
@@ -41,11 +39,9 @@ class Served:
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
         self.risks = AtRiskView()
-        app = create_app(
-            self.view, options, now=self.now, citizens=citizens, describe_metrics=describe_processes, risks=self.risks
-        )
-        self.broadcaster: Broadcaster = app.state.broadcaster
-        self._server = Server(app)
+        site = Site(self.view, options, now=self.now, citizens=citizens, risks=self.risks)
+        self.broadcaster = site.broadcaster
+        self._server = Server(site)
         self._listener = listen("127.0.0.1", port)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -54,7 +50,7 @@ class Served:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
-    def let_pass(self, time: timedelta) -> None:
+    def advance_clock(self, time: timedelta) -> None:
         """Move the clock forward."""
         self._ahead += time
 

@@ -42,7 +42,7 @@ def fill(served: Served) -> None:
         served.worker.stocks(place, in_progress=index % 3, agents_available=1 + index % 2, agents_on_contact=index % 3)
 
 
-def alarm(served: Served) -> None:
+def raise_alerts(served: Served) -> None:
     now = served.now()
     served.worker.stocks(SOCIAL, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
     served.worker.stocks(ROADS, now - timedelta(seconds=20), waiting=2, agents_available=0, agents_on_contact=0)

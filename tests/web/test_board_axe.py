@@ -7,11 +7,11 @@ import pytest
 from streams.web.topic_view import ReaderState
 from tests.support.processes import wait_until
 from tests.web import axe
-from tests.web.browser import LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
+from tests.web.browser import LANGUAGES_AND_THEMES, LAPTOP, PHONE, TABLET, WALL, Page
 from tests.web.live import AFTERNOON
-from tests.web.promises import promise
 from tests.web.served import Served, serving
-from tests.web.telephone import OPTIONS, alarm
+from tests.web.sla_clocks import count_sla_clocks
+from tests.web.telephone import OPTIONS, raise_alerts
 from tests.web.telephone import fill as fill_queues
 from tests.web.wall import organisation
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 def board() -> Iterator[Served]:
     """A board with all channels and all kinds of targets."""
     with organisation(is_filled=True) as served:
-        promise(served.worker)
+        count_sla_clocks(served.worker)
         yield served
 
 
@@ -34,40 +34,29 @@ def board() -> Iterator[Served]:
 def test_board_with_all_channels_and_targets(
     board: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    page.open(f"{board.url}/?lang={language}&theme={theme}", size)
-    page.is_in("live")
+    page.open_live(f"{board.url}/?lang={language}&theme={theme}", size)
     axe.check(page)
     page.run("document.querySelector('details').open = true")
     page.run("document.querySelectorAll('.fold').forEach((button) => button.click())")
     axe.check(page)
 
 
-@LOOKS
+@LANGUAGES_AND_THEMES
 def test_board_with_alerts_and_stale_board(page: Page, language: str, theme: str) -> None:
-    with organisation(OPTIONS, is_promised=False) as served:
+    with organisation(OPTIONS, has_targets=False) as served:
         fill_queues(served)
-        page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
-        page.is_in("live")
-        alarm(served)
+        page.open_live(f"{served.url}/?lang={language}&theme={theme}", WALL)
+        raise_alerts(served)
         wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm")
         axe.check(page)
         served.view.set_state(ReaderState.NO_BROKER)
-        page.is_in("stale")
+        page.wait_for_state("stale")
         axe.check(page)
 
 
-@LOOKS
+@LANGUAGES_AND_THEMES
 def test_board_without_figures(page: Page, language: str, theme: str) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
-        page.is_in("empty")
+        page.wait_for_state("empty")
         axe.check(page)
-
-
-@LOOKS
-def test_metrics_page(board: Served, page: Page, language: str, theme: str) -> None:
-    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
-    axe.check(page)
-    page.picture(f"metrics-{language}-{theme}")
-    page.open(f"{board.url}/metrics/help?lang={language}&theme={theme}", PHONE)
-    axe.check(page)

@@ -11,27 +11,27 @@ from grafana.generator import DASHBOARDS
 from streams.kafka.ports import free_port
 from streams.web.options import WebOptions
 from tests.support import demo
-from tests.support.dashboards import PanelQuery, asked, unanswered
+from tests.support.dashboards import PanelQuery, panel_queries, queries_without_data
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
-from tests.unit.web.exported_promises import KEPT
+from tests.unit.web.sla_policies import ACKNOWLEDGED
 from tests.web.rows import APPOINTMENT, OPINION
 from tests.web.served import SampleCitizens, serving
 
-ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
+QUERIES: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in panel_queries(path)]
 """Queries are the same in all languages (`tests/unit/grafana`)."""
 MAY_BE_EMPTY: Final = {
     "contact_citizens_of_all_services": "only for a completed week, and from five citizens on",
     "contact_citizen_handled": "the same",
     "contact_citizen_contacts": "the same",
-    "contact_recommendation_score": "a scale on which nobody ever answered has no series, and the simulated survey has others",
+    "contact_recommendation_score": "a scale without any answer has no series, and the simulated survey uses others",
     "contact_effort_score": "the same",
     "contact_sla_oldest_overdue_timestamp_seconds": "nothing is overdue",
     "contact_appointment_total": "few appointments are missed, and the demo has read its past before the first scrape",
     "ALERTS": "nothing is wrong",
 }
 """Metric → why it may have no data in normal operation."""
-OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
+OPTIONAL: Final = [one for one in QUERIES if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
     "ACCUEIL_DEMO__HISTORY_DAYS": "2",
     "ACCUEIL_DEMO__CALLS_PER_HOUR": "600",
@@ -51,7 +51,7 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 
 @pytest.mark.broker
 @pytest.mark.timeout(900)
-def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
+def test_each_dashboard_query_returns_data_of_the_demo(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.metrics_addresses().items()}
         settings, port = tmp_path / "accueil.toml", free_port()
@@ -63,17 +63,17 @@ def test_each_query_returns_data_of_a_real_run(tmp_path: Path) -> None:
             notify.start(),
             running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs, every="3s") as prometheus,
         ):
-            left: Iterable[PanelQuery] = [one for one in ASKED if one not in OPTIONAL]
+            left: Iterable[PanelQuery] = [one for one in QUERIES if one not in OPTIONAL]
 
             def missing() -> object:
                 nonlocal left
-                left = unanswered(prometheus, left)
+                left = queries_without_data(prometheus, left)
                 return left
 
             wait_until(lambda: not missing(), "data for each query", 600, otherwise=missing)
 
 
-def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) -> None:
+def test_queries_that_are_empty_in_the_demo_return_data_once_it_exists(tmp_path: Path) -> None:
     rules = tmp_path / "firing.yml"
     rules.write_text(json.dumps(FIRING), encoding="utf-8")
     assert all(any(metric in one.expr for one in OPTIONAL) for metric in MAY_BE_EMPTY), "each listed query exists"
@@ -82,12 +82,12 @@ def test_queries_that_may_be_empty_return_data_once_it_exists(tmp_path: Path) ->
         running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=[rules]) as prometheus,
     ):
         served.follow()
-        served.worker.count(KEPT, served.now(), "started")
-        served.worker.stocks(KEPT, served.now(), overdue=1)
+        served.worker.count(ACKNOWLEDGED, served.now(), "started")
+        served.worker.stocks(ACKNOWLEDGED, served.now(), overdue=1)
 
         def missing() -> object:
             served.worker.count(OPINION, served.now(), given_nps_0_10_9=1, given_ces_1_5_4=1)
             served.worker.count(APPOINTMENT, served.now(), booked=1, attended=1, missed=1)
-            return unanswered(prometheus, OPTIONAL)
+            return queries_without_data(prometheus, OPTIONAL)
 
         wait_until(lambda: not missing(), "data for each query", otherwise=missing)

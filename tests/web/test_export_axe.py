@@ -41,4 +41,4 @@ def test_export_is_accessible(page: Page, tmp_path: Path, language: str, size: t
     axe.check(page)
     assert page.run(BROKEN) == []
     assert [one for one in page.requests() if not one.startswith("file:")] == [], "no external requests"
-    page.assert_quiet()
+    page.assert_no_errors()

@@ -12,7 +12,7 @@ from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
-from tests.unit.web.exported_promises import KEPT, POLICIES
+from tests.unit.web.sla_policies import ACKNOWLEDGED, VERSIONED_POLICIES
 from tests.web.rows import MAIL, ROADS, SOCIAL
 from tests.web.served import Served, serving
 
@@ -70,20 +70,20 @@ def test_prometheus_returns_the_figures_of_the_board(served: Served, prometheus:
 def test_prometheus_evaluates_the_recording_rules(tmp_path: Path) -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL,)),))
     with (
-        serving(options, policies=POLICIES) as served,
+        serving(options, policies=VERSIONED_POLICIES) as served,
         running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=shorten(tmp_path)) as prometheus,
     ):
         served.follow()
         late = served.now() - timedelta(days=4)
-        served.worker.count(KEPT, late, "started", "breached", "due")
-        served.worker.stocks(KEPT, late, overdue=1)
+        served.worker.count(ACKNOWLEDGED, late, "started", "breached", "due")
+        served.worker.stocks(ACKNOWLEDGED, late, overdue=1)
         served.worker.count(ANSWERED, served.now(), "started", "met")
         an_hour_ago = served.now() - timedelta(hours=1)
         served.worker.progress(an_hour_ago, history={"mail": int(late.timestamp() * 1000)})
         expected = {rule["name"] for rule in prometheus.rules() if rule["type"] == "recording"}
 
         def missing() -> set[str]:
-            recorded = prometheus.ask('count by (__name__) ({__name__=~".+:.+"})')
+            recorded = prometheus.query('count by (__name__) ({__name__=~".+:.+"})')
             return expected - {name for ((_, name),) in recorded}
 
         wait_until(lambda: not missing(), "all that is recorded", otherwise=missing)

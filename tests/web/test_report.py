@@ -19,7 +19,7 @@ from streams.kafka.embedded_broker import EmbeddedKafka
 from streams.kafka.topic_admin import COMPACTED, TopicSpec, apply_specs
 from tests.support import kafka_io
 from tests.web import axe
-from tests.web.browser import BESIDE, DESK, PHONE, Page
+from tests.web.browser import DESK, OUTSIDE_WINDOW, PHONE, Page
 from tests.web.rows import MAIL, OPINION, SOCIAL, Worker
 
 WEEKS = 6
@@ -28,7 +28,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
@@ -91,11 +91,10 @@ def test_yesterday_is_written_and_shown(
         axe.check(page)
         assert page.run("return document.documentElement.scrollWidth") <= size[0]
     page.open((tmp_path / "reports" / names[0]).as_uri(), DESK)
-    assert page.run(BESIDE) == []
+    assert page.run(OUTSIDE_WINDOW) == []
     assert page.run("return document.querySelectorAll('.bars rect').length") == 2 * 24
     assert "90,0" in page.text("#csat ~ .wide")
-    page.picture("report")
-    page.assert_quiet()
+    page.assert_no_errors()
     printed = page.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     paper = PdfReader(io.BytesIO(base64.b64decode(printed["data"])))
     assert len(paper.pages) <= 3
@@ -119,7 +118,7 @@ def test_yesterday_is_written_and_shown(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--day", "yesterday"), "use 2026-11-25\n"),
         (("--week", "2026-11"), "use 2026-W48, or a day of it"),
@@ -129,8 +128,8 @@ def test_yesterday_is_written_and_shown(
         (("--output", "-", "--format", "csv", "--format", "html"), "--output - writes a single file"),
     ],
 )
-def test_invalid_period_is_refused(arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_period_is_refused(arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     refused = report(*arguments)
     assert refused.exit_code == 2
-    assert said in refused.output
+    assert message in refused.output

@@ -30,12 +30,12 @@ from tests.support.alertmanager import find as find_amtool
 from tests.support.dashboards import walk
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
-from tests.unit.web.exported import Exported
-from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported_metrics import ExportedMetrics
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
+from tests.web.pipeline_scenarios import PIPELINE_SCENARIOS
 from tests.web.rows import OPINION
-from tests.web.scenes_of_pipeline import AMISS
-from tests.web.scenes_of_promises import SCENES
-from tests.web.scenes_of_satisfaction import SCENES as DROPS
+from tests.web.satisfaction_scenarios import SATISFACTION_SCENARIOS
+from tests.web.sla_scenarios import SLA_SCENARIOS
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
@@ -43,7 +43,7 @@ CLOSED: Final = {"result", "fact", "state", "horizon"}
 """Labels whose values all have series from the start."""
 
 
-def test_rules_and_configuration_are_valid() -> None:
+def test_promtool_accepts_rules_and_configuration() -> None:
     for command in (
         ["check", "rules", "--lint=all", "--lint-fatal", *RULES],
         ["check", "config", DEPLOYED / "prometheus.example.yml"],
@@ -52,8 +52,11 @@ def test_rules_and_configuration_are_valid() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_has_scenes_with_and_without_firing() -> None:
-    fires = {alert: {scene.fires > 0 for scene in scenes} for alert, scenes in (SCENES | AMISS | DROPS).items()}
+def test_each_alert_has_scenarios_with_and_without_firing() -> None:
+    fires = {
+        alert: {scenario.fires > 0 for scenario in scenarios}
+        for alert, scenarios in (SLA_SCENARIOS | PIPELINE_SCENARIOS | SATISFACTION_SCENARIOS).items()
+    }
     assert fires.pop("Watchdog") == {True}
     assert fires == {name: {False, True} for name in read_alerts() if name != "Watchdog"}
 
@@ -122,31 +125,31 @@ recipients = ["b@example.org"]
 """
 
 
-def tell_of_notify(directory: Path) -> list[Metric]:
+def notify_metrics(directory: Path) -> list[Metric]:
     """Return the metrics of `accueil notify`."""
     path, port = directory / "accueil.toml", free_port()
     path.write_text(NOTIFY.format(broker=free_port(), data=directory / "data", port=port), encoding="utf-8")
     found: list[Metric] = []
 
-    def look() -> list[Metric]:
+    def read_metrics() -> list[Metric]:
         with suppress(httpx.TransportError):
             found[:] = text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
         return [metric for metric in found if metric.name == "notify_waiting"]
 
     with Child(["-m", "streams.cli.main", "--config", str(path), "notify"], directory / "log") as child:
         child.start()
-        wait_until(look, "notify's metrics")
+        wait_until(read_metrics, "notify's metrics")
     return found
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """Metrics exported by the processes of Accueil."""
-    web = Exported(HOUSE, POLICIES)
-    web.worker.count(KEPT, web.now, "started", "due")
+    web = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
+    web.worker.count(ACKNOWLEDGED, web.now, "started", "due")
     for scale in FeedbackScale:
         web.worker.count(OPINION, web.now, **{f"given_{scale}_5": 9})
-    web.worker.stocks(KEPT, web.now, overdue=1)
+    web.worker.stocks(ACKNOWLEDGED, web.now, overdue=1)
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
@@ -154,7 +157,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     readers = AccessMetrics(CollectorRegistry(), 60)
     registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     families = (registry.collect() for registry in registries)
-    return {"up": {"job": set()}, **samples_of(chain(*families, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
+    return {"up": {"job": set()}, **samples_of(chain(*families, notify_metrics(tmp_path_factory.mktemp("notify"))))}
 
 
 def test_rules_use_existing_metrics(measured: Samples) -> None:
@@ -178,16 +181,16 @@ def test_rules_use_existing_metrics(measured: Samples) -> None:
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
 
 
-def written_queries() -> Iterable[str]:
+def documented_queries() -> Iterable[str]:
     """Yield the queries in the documentation."""
     for page in sorted(DEPLOYED.glob("README*.md")):
         yield from re.findall(r"^(?:sum|max|count) .*$", page.read_text("utf-8"), re.MULTILINE)
         yield from re.findall(r"`((?:sum|max|count) .*?)`", page.read_text("utf-8"))
 
 
-def test_several_instances_count_once() -> None:
+def test_queries_count_several_instances_once() -> None:
     found = 0
-    for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
+    for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *documented_queries()):
         for node, above in walk(promql_parser.parse(query)):
             is_metric = isinstance(node, promql_parser.VectorSelector) and re.match(
                 "(contact|pipeline)_", node.name or ""
@@ -207,8 +210,8 @@ def test_several_instances_count_once() -> None:
 
 def test_documentation_names_existing_metrics(measured: Samples) -> None:
     known = measured.keys() | {rule["name"] for rule in read_rules()}
-    promised = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
+    sla_metrics = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
     for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):
         named = set(re.findall(rf"`((?:\w+:)?(?:contact|pipeline|connector|notify)_{NAME})", page.read_text("utf-8")))
         assert named <= known, page
-        assert page.parent != DEPLOYED or named >= promised, page
+        assert page.parent != DEPLOYED or named >= sla_metrics, page

@@ -58,7 +58,7 @@ def test_listener_gets_the_board_immediately_and_then_changes(served: Served) ->
             assert int(event["id"]) > int(first["id"])
 
 
-def test_many_changes_make_few_messages_and_the_last_one_is_right(served: Served) -> None:
+def test_many_changes_make_few_messages_and_the_last_has_all_of_them(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         for _ in range(3000):
@@ -85,7 +85,7 @@ def test_clock_is_sent_without_the_board_when_nothing_changes() -> None:
         assert messages[-1]["clock"]["state"] == "silent"
 
 
-def test_disconnected_listener_is_forgotten_and_no_listener_costs_nothing(served: Served) -> None:
+def test_board_is_not_made_without_listeners(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         assert served.broadcaster._listeners == 1
@@ -100,7 +100,7 @@ def test_disconnected_listener_is_forgotten_and_no_listener_costs_nothing(served
 def test_old_figures_are_dropped_without_listeners_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.worker.offered(SOCIAL, served.now())
     assert len(served.view._current._rows) == 2, "a total and five minutes"
-    served.let_pass(timedelta(days=1))
+    served.advance_clock(timedelta(days=1))
     monkeypatch.setattr(broadcast, "IDLE_REFRESH_SECONDS", 0)
     wait_until(lambda: len(served.view._current._rows) == 1, "the five minutes of yesterday to be dropped")
     assert served.broadcaster._listeners == 0
@@ -136,12 +136,12 @@ def test_number_of_open_boards_is_limited(caplog: pytest.LogCaptureFixture) -> N
     ]
 
 
-def test_the_server_stops_with_open_streams(served: Served) -> None:
+def test_server_stops_with_open_streams(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
         served.stop()
         with pytest.raises(EOFError):
-            listener.run_out()
+            listener.read_to_end()
 
 
 def test_api_and_stream_send_the_same_board(served: Served) -> None:
@@ -149,38 +149,38 @@ def test_api_and_stream_send_the_same_board(served: Served) -> None:
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=5), waiting=1)
     with listening(served) as listener:
         streamed = listener.board()
-    asked = httpx.get(f"{served.url}/api/board").json()["board"]
-    assert asked == streamed
-    assert [queue["queue"] for queue in asked["queues"]] == [SOCIAL.queue, ROADS.queue]
+    polled = httpx.get(f"{served.url}/api/board").json()["board"]
+    assert polled == streamed
+    assert [queue["queue"] for queue in polled["queues"]] == [SOCIAL.queue, ROADS.queue]
 
 
-def test_ready_means_current_figures(served: Served) -> None:
-    def ask() -> tuple[int, str]:
+def test_readyz_reports_whether_figures_are_current(served: Served) -> None:
+    def readiness() -> tuple[int, str]:
         answer = httpx.get(f"{served.url}/readyz")
         return answer.status_code, answer.text.strip()
 
-    assert ask() == (200, "live")
+    assert readiness() == (200, "live")
     served.worker.progress(served.now() - timedelta(hours=1), written_at=served.now())
-    assert ask() == (200, "catching_up"), "and it says as of when its figures are"
+    assert readiness() == (200, "catching_up"), "the board shows the time of its figures"
     served.worker.progress(served.now() - timedelta(hours=1))
-    assert ask() == (503, "silent")
+    assert readiness() == (503, "silent")
     served.view.set_state(ReaderState.LOADING)
-    assert ask() == (503, "loading")
+    assert readiness() == (503, "loading")
     served.view.begin([0, 1])
     served.view.set_state(ReaderState.FOLLOWING)
-    assert ask() == (503, "no_figures")
+    assert readiness() == (503, "no_figures")
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 
 
 def test_server_stops_when_the_board_cannot_be_made(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     served.broadcaster._make = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with listening(served):
-        wait_until(lambda: not served.running, "the server to leave")
-    assert served.broadcaster.failed, "for an exit code that says so"
+        wait_until(lambda: not served.running, "the server to stop")
+    assert served.broadcaster.failed, "for the exit code"
     assert "making the board failed" in caplog.text
 
 
-def test_organisation_may_have_an_english_name() -> None:
+def test_page_shows_the_english_name_of_the_organisation() -> None:
     with serving(replace(OPTIONS, title_en="House")) as served:
         titles = [httpx.get(f"{served.url}/", params={"lang": lang}).text.split("h1>")[1] for lang in ("fr", "en")]
     assert titles == ["Maison &lt;test&gt;</", "House</"]
@@ -189,18 +189,18 @@ def test_organisation_may_have_an_english_name() -> None:
 def test_preference_is_stored_in_a_cookie_and_replaced_by_the_next() -> None:
     with serving(OPTIONS) as served, httpx.Client(base_url=served.url, headers={"accept-language": "fr"}) as browser:
 
-        def look(**choices: str) -> str:
+        def first_tag(**choices: str) -> str:
             text = browser.get("/", params=choices).text
             return text[text.index("<html") : text.index("<head")].strip()
 
-        assert look() == '<html lang="fr" data-theme="dark">'
-        assert look(lang="en") == '<html lang="en" data-theme="dark">'
-        assert look() == '<html lang="en" data-theme="dark">'
-        assert look(theme="light") == '<html lang="en" data-theme="light">'
-        assert look(lang="xx", theme="xx") == '<html lang="en" data-theme="light">'
-        assert look(lang="fr") == '<html lang="fr" data-theme="light">'
+        assert first_tag() == '<html lang="fr" data-theme="dark">'
+        assert first_tag(lang="en") == '<html lang="en" data-theme="dark">'
+        assert first_tag() == '<html lang="en" data-theme="dark">'
+        assert first_tag(theme="light") == '<html lang="en" data-theme="light">'
+        assert first_tag(lang="xx", theme="xx") == '<html lang="en" data-theme="light">'
+        assert first_tag(lang="fr") == '<html lang="fr" data-theme="light">'
         browser.get("/static/board.js", params={"lang": "en"})
-        assert look() == '<html lang="fr" data-theme="light">'
+        assert first_tag() == '<html lang="fr" data-theme="light">'
 
 
 def test_page_contains_the_figures_before_the_stream_starts(served: Served) -> None:
@@ -222,16 +222,16 @@ def test_each_response_has_restrictive_headers(served: Served, path: str) -> Non
 
 
 def test_loopback_accepts_only_its_own_host_names() -> None:
-    def ask(served: Served, host: str) -> int:
+    def status(served: Served, host: str) -> int:
         return httpx.get(f"{served.url}/api/board", headers={"host": host}).status_code
 
     with serving(replace(OPTIONS, hosts=("board.example.org",))) as served:
         for host in (f"127.0.0.1:{served.port}", "localhost:8080", "LOCALHOST", "[::1]:8080", "board.example.org"):
-            assert ask(served, host) == 200, host
+            assert status(served, host) == 200, host
         for host in ("evil.example.org", "127.0.0.1.example.org", "localhost.", ""):
-            assert ask(served, host) == 400, host
+            assert status(served, host) == 400, host
     with serving(replace(OPTIONS, host="0.0.0.0")) as served:
-        assert ask(served, "any.example.org") == 200
+        assert status(served, "any.example.org") == 200
 
 
 def test_listening_on_all_ipv6_addresses_includes_ipv4(tmp_path: Path) -> None:

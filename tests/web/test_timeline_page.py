@@ -10,78 +10,78 @@ from models.roles import Role
 from tests.support.processes import wait_until
 from tests.support.timeline_page import LANDLINE, MANY, NUMBER, SECTOR, serving, write_many
 from tests.web import axe
-from tests.web.browser import BESIDE, LAPTOP, Page
-from tests.web.timeline_ui import REFLOWED, TimelineUi
+from tests.web.browser import LAPTOP, OUTSIDE_WINDOW, Page
+from tests.web.timeline import REFLOWED, TimelineWindow
 
 pytestmark = pytest.mark.browser
 
 
-def test_page_is_operable_by_keyboard(ui: TimelineUi) -> None:
-    ui.open()
-    ui.press(Keys.TAB)
-    assert ui.focused[2] == "Aller au contenu"
-    ui.tab_to(lambda at: at[0] == "token")
-    ui.press("camille", Keys.ENTER)
-    ui.wait_for("#search")
-    wait_until(lambda: ui.focused[0] == "value", "the focus in the search box")
-    ui.press(NUMBER)
-    ui.tab_to(lambda at: at[0] == "purpose")
-    ui.press(Keys.ARROW_DOWN)
-    ui.tab_to(lambda at: at[1] == "BUTTON" and at[2] == "Chercher")
-    ui.press(Keys.ENTER)
-    ui.wait_for("#story-title")
-    wait_until(lambda: ui.focused[0] == "story-title", "the focus on the result")
+def test_agent_uses_the_whole_page_by_keyboard(timeline: TimelineWindow) -> None:
+    timeline.open()
+    timeline.press(Keys.TAB)
+    assert timeline.focused[2] == "Aller au contenu"
+    timeline.tab_to(lambda at: at[0] == "token")
+    timeline.press("camille", Keys.ENTER)
+    timeline.wait_for("#search")
+    wait_until(lambda: timeline.focused[0] == "value", "the focus in the search box")
+    timeline.press(NUMBER)
+    timeline.tab_to(lambda at: at[0] == "purpose")
+    timeline.press(Keys.ARROW_DOWN)
+    timeline.tab_to(lambda at: at[1] == "BUTTON" and at[2] == "Chercher")
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#story-title")
+    wait_until(lambda: timeline.focused[0] == "story-title", "the focus on the result")
 
-    ui.tab_to(lambda at: at[1] == "g")
-    assert ui.focused[2].startswith("Appel mis en file, RSA et insertion, ")
-    ui.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
-    assert ui.focused[2].startswith("Rendez-vous pris\u00a0: ")
-    ui.press(Keys.ARROW_UP)
-    assert ui.focused[2].startswith("Pièce ou correction demandée") or "première réponse" in ui.focused[2]
-    ui.press(Keys.HOME)
-    assert ui.focused[2].startswith("Lettre arrivée, Autonomie, ")
-    ui.press(Keys.ENTER)
-    ui.wait_for("#life[open]")
-    assert ui.focused[2] == "Fermer"
-    assert "Délai tenu : délai annoncé" in ui.text
+    timeline.tab_to(lambda at: at[1] == "g")
+    assert timeline.focused[2].startswith("Appel mis en file, RSA et insertion, ")
+    timeline.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert timeline.focused[2].startswith("Rendez-vous pris\u00a0: ")
+    timeline.press(Keys.ARROW_UP)
+    assert timeline.focused[2].startswith("Pièce ou correction demandée") or "première réponse" in timeline.focused[2]
+    timeline.press(Keys.HOME)
+    assert timeline.focused[2].startswith("Lettre arrivée, Autonomie, ")
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#life[open]")
+    assert timeline.focused[2] == "Fermer"
+    assert "Délai tenu : délai annoncé" in timeline.text
     for _ in range(4):
-        ui.press(Keys.TAB)
-        assert ui.page.run("return document.activeElement === document.body || life.contains(document.activeElement)")
-    ui.press(Keys.ESCAPE)
-    wait_until(lambda: not ui.is_shown("#life[open]"), "the panel to close")
-    assert ui.focused[2].startswith("Lettre arrivée, Autonomie, "), "the focus returns"
+        timeline.press(Keys.TAB)
+        assert timeline.page.run(
+            "return document.activeElement === document.body || life.contains(document.activeElement)"
+        )
+    timeline.press(Keys.ESCAPE)
+    wait_until(lambda: not timeline.is_visible("#life[open]"), "the panel to close")
+    assert timeline.focused[2].startswith("Lettre arrivée, Autonomie, "), "back where it was opened"
 
-    ui.press("t")
-    assert ui.is_shown(".lanes table")
-    assert not ui.is_shown(".picture")
-    assert ui.page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
-    ui.press("t")
-    ui.wait_for(".picture svg")
+    timeline.press("t")
+    assert timeline.is_visible(".lanes table")
+    assert not timeline.is_visible(".picture")
+    assert timeline.page.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
+    timeline.press("t")
+    timeline.wait_for(".picture svg")
 
-    ui.tab_to(lambda at: at[0] == "sign-out", Keys.SHIFT + Keys.TAB)
-    ui.press(Keys.ENTER)
-    ui.wait_for("#door")
-    assert ui.focused[0] == "token"
-    assert "Rien ne reste" in ui.text
-    ui.page.assert_quiet()
+    timeline.tab_to(lambda at: at[0] == "sign-out", Keys.SHIFT + Keys.TAB)
+    timeline.press(Keys.ENTER)
+    timeline.wait_for("#door")
+    assert timeline.focused[0] == "token"
+    assert "Rien ne reste" in timeline.text
+    timeline.page.assert_no_errors()
 
 
-def test_summary_and_cards_show_targets_and_appointments(ui: TimelineUi) -> None:
-    ui.open().sign_in().search(NUMBER)
-    short = ui.page.text(".short").replace("\N{NO-BREAK SPACE}", " ")
+def test_summary_line_shows_the_essentials_and_missing_data(timeline: TimelineWindow) -> None:
+    timeline.open().sign_in().search(NUMBER)
+    short = timeline.page.text(".short")
     assert "4 affaires en cours" in short
     assert re.search(r"Rendez-vous\d+ \S+ \d{4}, \d\d:\d\d \(dans 5 jours\)", short)
     assert "■ 1 dépassé (dont 1 en cours)" in short
     assert re.search(r"Prochaine échéance■ En retard : première réponse, \d+ \S+ \d{4} \(il y a 4 jours\)", short)
     assert re.search(r"1 donné \d / 5 \(satisfaction\)", short)
-    cards = ui.page.run("return [...document.querySelectorAll('.card')].map((card) => card.innerText)")
+    cards = timeline.page.run("return [...document.querySelectorAll('.card')].map((card) => card.innerText)")
     assert [card.splitlines()[0] for card in cards] == ["Courrier", "Téléphone", "Rendez-vous", "Démarche en ligne"]
     letter, form = (cards[at].replace("\N{NO-BREAK SPACE}", " ") for at in (0, 3))
     assert "■ En retard : première réponse" in letter
-    assert "Délai dépassé" not in letter, "the overdue target is shown once"
-    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), (
-        "a target in days has no hour"
-    )
+    assert "Délai dépassé" not in letter, "which is the same"
+    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), "in days: without an hour"
     assert "● Délai tenu : accusé de réception" in letter
     assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
     assert "◇ Délai suspendu : délai annoncé" in form
@@ -89,19 +89,19 @@ def test_summary_and_cards_show_targets_and_appointments(ui: TimelineUi) -> None
     assert "2 faits" in cards[1]
 
 
-def test_filtered_list_matches_diagram_and_table(ui: TimelineUi) -> None:
-    ui.open().sign_in().search(NUMBER)
+def test_list_is_filtered_and_equals_the_table_of_lanes(timeline: TimelineWindow) -> None:
+    timeline.open().sign_in().search(NUMBER)
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     marks = "return document.querySelectorAll('.picture [data-id]').length"
-    whole = ui.page.run(rows)
-    assert ui.page.run(marks) == whole > 30
+    whole = timeline.page.run(rows)
+    assert timeline.page.run(marks) == whole > 30
     numbers = "return [...document.querySelectorAll('.lanes td.number')].map((cell) => Number(cell.textContent))"
-    assert sum(ui.page.run(numbers)) == whole
-    ui.element("filter-channel").send_keys("Cour")
-    wait_until(lambda: ui.page.run(rows) < whole, "fewer events")
-    assert ui.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
-    assert sum(ui.page.run(numbers)) == ui.page.run(marks) == ui.page.run(rows)
-    assert f"sur {whole} lus" in ui.text
+    assert sum(timeline.page.run(numbers)) == whole
+    timeline.element("filter-channel").send_keys("Cour")
+    wait_until(lambda: timeline.page.run(rows) < whole, "fewer facts")
+    assert timeline.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
+    assert sum(timeline.page.run(numbers)) == timeline.page.run(marks) == timeline.page.run(rows)
+    assert f"sur {whole} lus" in timeline.text
 
 
 HIDDEN = """
@@ -118,22 +118,22 @@ return [together.length, middles.filter(({ kind }) => kind === "end").filter((en
 
 
 @pytest.mark.parametrize("size", [LAPTOP, REFLOWED], ids=["laptop", "narrow"])
-def test_closure_is_shown_next_to_the_target_it_meets(ui: TimelineUi, size: tuple[int, int]) -> None:
-    ui.open(size).sign_in().search(NUMBER)
-    together, hidden = ui.page.run(HIDDEN)
+def test_closure_is_shown_next_to_the_target_it_meets(timeline: TimelineWindow, size: tuple[int, int]) -> None:
+    timeline.open(size).sign_in().search(NUMBER)
+    together, hidden = timeline.page.run(HIDDEN)
     assert together > 0
     assert hidden == 0
 
 
-def test_shared_identifiers_are_shown_with_links(ui: TimelineUi) -> None:
-    ui.open().sign_in().search(NUMBER)
-    assert "Partagé, donc non montré" in ui.text
-    assert ui.page.run("return document.querySelectorAll('.links li').length") == 4
-    ui.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
-    wait_until(lambda: "mène à plusieurs personnes" in ui.text, "the shared number")
-    assert ui.page.run("return document.querySelectorAll('.links li').length") == 3
-    assert ui.page.text(".links h2") == "À qui il mène"
-    assert not ui.is_shown(".facts")
+def test_shared_identifiers_are_shown_with_links(timeline: TimelineWindow) -> None:
+    timeline.open().sign_in().search(NUMBER)
+    assert "Partagé, donc non montré" in timeline.text
+    assert timeline.page.run("return document.querySelectorAll('.links li').length") == 4
+    timeline.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
+    wait_until(lambda: "mène à plusieurs personnes" in timeline.text, "the shared number")
+    assert timeline.page.run("return document.querySelectorAll('.links li').length") == 3
+    assert timeline.page.text(".links h2") == "À qui il mène"
+    assert not timeline.is_visible(".facts")
 
 
 HOLD = """
@@ -148,18 +148,18 @@ window.fetch = async (...asked) => {
 """
 
 
-def test_late_response_to_an_earlier_request_is_not_shown(ui: TimelineUi) -> None:
-    ui.open().sign_in()
-    ui.page.run(HOLD)
-    ui.page.run("purpose.value = 'contact'")
+def test_late_response_to_an_earlier_request_is_not_shown(timeline: TimelineWindow) -> None:
+    timeline.open().sign_in()
+    timeline.page.run(HOLD)
+    timeline.page.run("purpose.value = 'contact'")
     for value in (NUMBER, LANDLINE):
-        ui.element("value").clear()
-        ui.element("value").send_keys(value + Keys.ENTER)
-    ui.wait_for("#story-title")
-    ui.page.run("await new Promise((go) => setTimeout(go))")
-    assert ui.page.run("return document.querySelectorAll('#story-title').length") == 1
-    assert "mène à plusieurs personnes" in ui.text
-    assert not ui.is_shown(".card")
+        timeline.element("value").clear()
+        timeline.element("value").send_keys(value + Keys.ENTER)
+    timeline.wait_for("#story-title")
+    timeline.page.run("await new Promise((go) => setTimeout(go))")
+    assert timeline.page.run("return document.querySelectorAll('#story-title').length") == 1
+    assert "mène à plusieurs personnes" in timeline.text
+    assert not timeline.is_visible(".card")
 
 
 def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> None:
@@ -167,52 +167,52 @@ def test_agent_of_several_sectors_selects_one(page: Page, tmp_path: Path) -> Non
     across = [{"from_sector": "routes", "to_sector": SECTOR, "reason": reason}]
     with serving(tmp_path, api={"across": across}) as served:
         served.add("both", Role.AGENT, sectors=("routes", "voirie"))
-        ui = TimelineUi(page, served).open().sign_in("both")
+        timeline = TimelineWindow(page, served).open().sign_in("both")
         options = page.run("return [...document.querySelectorAll('#sector option')].map((one) => one.textContent)")
         assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in options] == [
             "routes",
             "voirie",
             f"{SECTOR}, par exception : {reason}",
         ]
-        ui.element("sector").send_keys(SECTOR)
-        ui.search(NUMBER)
+        timeline.element("sector").send_keys(SECTOR)
+        timeline.search(NUMBER)
         assert f"secteur {SECTOR}" in page.text("#story-title")
         axe.check(page)
 
 
-def test_link_is_revoked_with_a_reason_and_restored(ui: TimelineUi) -> None:
-    ui.open().sign_in("agent").search(NUMBER)
-    assert "Rompre ce lien" not in ui.text, "only a data protection officer may revoke"
-    ui.open().sign_in().search(NUMBER)
-    ui.page.run("document.querySelector('.links li button').click()")
-    ui.wait_for("#question[open]")
-    assert ui.focused[0] == "ground"
-    ui.press(Keys.ARROW_DOWN)
-    ui.page.run("question.querySelector('.first').click()")
-    wait_until(lambda: "Lien rompu" in ui.text, "the separate timelines", 10, lambda: ui.text)
-    axe.check(ui.page)
-    assert "Courrier" not in ui.page.text(".lanes")
-    assert ui.page.run("return document.querySelectorAll('.links li').length") == 1
-    ui.page.run("document.querySelector('.undone button').click()")
-    wait_until(lambda: "Courrier" in ui.page.text("#story"), "the whole timeline")
-    wait_until(lambda: "Lien rétabli" in ui.page.text("#announce"), "the announcement")
+def test_link_is_revoked_with_a_reason_and_restored(timeline: TimelineWindow) -> None:
+    timeline.open().sign_in("agent").search(NUMBER)
+    assert "Rompre ce lien" not in timeline.text, "for a data protection officer alone"
+    timeline.open().sign_in().search(NUMBER)
+    timeline.page.run("document.querySelector('.links li button').click()")
+    timeline.wait_for("#question[open]")
+    assert timeline.focused[0] == "ground"
+    timeline.press(Keys.ARROW_DOWN)
+    timeline.page.run("question.querySelector('.first').click()")
+    wait_until(lambda: "Lien rompu" in timeline.text, "the revoked link", 10, lambda: timeline.text)
+    axe.check(timeline.page)
+    assert "Courrier" not in timeline.page.text(".lanes")
+    assert timeline.page.run("return document.querySelectorAll('.links li').length") == 1
+    timeline.page.run("document.querySelector('.undone button').click()")
+    wait_until(lambda: "Courrier" in timeline.page.text("#story"), "the letters")
+    wait_until(lambda: "Lien rétabli" in timeline.page.text("#announce"), "the announcement")
 
 
-def test_ten_thousand_events_are_read_page_by_page(ui: TimelineUi) -> None:
-    write_many(ui.served, 3334)
-    ui.open().sign_in().search(MANY)
-    assert "portent sur les 200 faits les plus récents" in ui.text
+def test_ten_thousand_events_are_read_page_by_page(timeline: TimelineWindow) -> None:
+    write_many(timeline.served, 3334)
+    timeline.open().sign_in().search(MANY)
+    assert "portent sur les 200 faits les plus récents" in timeline.text
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
-    assert ui.page.run(rows) == 50
+    assert timeline.page.run(rows) == 50
     for read in (250, 450, 650):
-        if ui.focused[0] != "older":
-            ui.tab_to(lambda at: at[2] == "Aller à la suite de la liste")
-            ui.press(Keys.ENTER)
-        ui.press(Keys.ENTER)
-        wait_until(lambda read=read: ui.page.run(rows) == read, f"{read} events")
-        assert f"{read} faits lus ; il y en a de plus anciens" in ui.text
-    assert ui.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
-    assert ui.page.run("return new Set([...document.querySelectorAll('.facts time')]"
+        if timeline.focused[0] != "older":
+            timeline.tab_to(lambda at: at[2] == "Aller à la suite de la liste")
+            timeline.press(Keys.ENTER)
+        timeline.press(Keys.ENTER)
+        wait_until(lambda read=read: timeline.page.run(rows) == read, f"{read} facts")
+        assert f"{read} faits lus ; il y en a de plus anciens" in timeline.text
+    assert timeline.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
+    assert timeline.page.run("return new Set([...document.querySelectorAll('.facts time')]"
                          ".map((one) => one.dateTime)).size") > 600  # fmt: skip
-    assert ui.page.run(BESIDE) == []
-    ui.page.assert_quiet()
+    assert timeline.page.run(OUTSIDE_WINDOW) == []
+    timeline.page.assert_no_errors()

@@ -1,4 +1,4 @@
-"""Tests of the wall in Chromium: layout and rotation of views. Screenshots are stored under tests/artifacts."""
+"""Tests of the wall in Chromium: layout and rotation of views."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +11,11 @@ from streams.core.figures.figure import Dimensions
 from streams.web.options import WALL_VIEWS, WebOptions
 from tests.support.processes import wait_until
 from tests.web import axe
-from tests.web.browser import CONTRASTS, PHONE, PORTRAIT, WALL, Page
+from tests.web.browser import PHONE, PORTRAIT, WALL, Page
 from tests.web.channels import OPTIONS, fill
-from tests.web.live import AFTERNOON, be_live
+from tests.web.live import AFTERNOON, wait_until_live
 from tests.web.served import Served, serving
-from tests.web.wall import BEYOND, CALM, SMALL, alerts, key, open_wall, organisation, title, turn_all
+from tests.web.wall import CALM, OVERFLOWING, SMALL, alerts, key, open_wall, organisation, title, turn_pages
 
 pytestmark = pytest.mark.browser
 
@@ -23,34 +23,32 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
 def test_each_view_fits_and_is_legible_and_accessible(
-    busy: Served, page: Page, size: tuple[int, int], language: str, theme: str
+    full_wall: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    open_wall(page, busy, size, lang=language, theme=theme, seconds=3600)
+    open_wall(page, full_wall, size, lang=language, theme=theme, seconds=3600)
     seen = []
-    for number, name in enumerate(turn_all(page)):
+    for number, name in enumerate(turn_pages(page)):
         seen.append(page.run("return document.querySelector('.view:not([hidden])').classList[1]"))
-        assert page.run(BEYOND) == [], name
+        assert page.run(OVERFLOWING) == [], name
         assert page.run(SMALL) == [], name
-        assert page.run(CONTRASTS) == [], name
         if size == WALL or language == "fr":
             axe.check(page)
         assert page.run("return document.querySelectorAll('#alert-list li').length") == 6, name
-        page.picture(f"wall-{size[0]}-{number:02}-{seen[-1]}-{language}-{theme}")
+        page.screenshot(f"wall-{size[0]}-{number:02}-{seen[-1]}-{language}-{theme}")
     assert list(dict.fromkeys(seen)) == list(WALL_VIEWS)
-    page.assert_quiet()
+    page.assert_no_errors()
 
 
-def test_phone_never_scrolls_sideways(busy: Served, page: Page) -> None:
-    open_wall(page, busy, PHONE, seconds=3600)
-    for number, name in enumerate(turn_all(page)):
+def test_phone_never_scrolls_sideways(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, PHONE, seconds=3600)
+    for number, name in enumerate(turn_pages(page)):
         assert page.run("return document.documentElement.scrollWidth - innerWidth") == 0, name
         if number % 3 == 0:
             axe.check(page)
-        page.picture(f"wall-phone-{number:02}")
 
 
-def test_views_rotate_and_can_be_paused(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="phone,day", seconds=5)
+def test_views_rotate_and_can_be_paused(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="phone,day", seconds=5)
     first = title(page)
     assert first == "Files du téléphone"
     wait_until(lambda: title(page) == "Appels du jour", "the next view", 30)
@@ -62,31 +60,31 @@ def test_views_rotate_and_can_be_paused(busy: Served, page: Page) -> None:
     page.driver.execute_async_script("setTimeout(arguments[0], 900)")  # type: ignore[no-untyped-call]
     assert (page.run(part), title(page)) == (stands, "Appels du jour")
     key(page, Keys.ARROW_LEFT)
-    assert title(page) == first, "by hand it turns all the same"
+    assert title(page) == first, "keys turn pages while paused"
     page.run("document.querySelector('#pause').click()")
     assert page.text("#pause") == "Pause"
-    wait_until(lambda: page.run(part) > "scaleX(0.05", "its time to pass")
-    page.assert_quiet()
+    wait_until(lambda: page.run(part) > "scaleX(0.05", "the rotation to resume")
+    page.assert_no_errors()
 
 
-LATER = "const now = performance.now.bind(performance); performance.now = () => now() + 181_000;"
+SKIP_THREE_MINUTES = "const now = performance.now.bind(performance); performance.now = () => now() + 181_000;"
 """Script that lets three minutes pass without input."""
 
 
-def test_panel_left_open_closes_and_rotation_continues(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="phone,day", seconds=5, lang="en")
+def test_panel_left_open_closes_and_rotation_continues(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="phone,day", seconds=5, lang="en")
     first = title(page)
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody .explains").click()
     panel = "return document.querySelector('#explained').open"
     page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
     assert (page.run(panel), title(page)) == (True, first), "an open panel holds the view"
-    page.run(LATER)
+    page.run(SKIP_THREE_MINUTES)
     wait_until(lambda: not page.run(panel), "the panel to close")
     wait_until(lambda: title(page) != first, "the next view", 30)
 
 
-def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="phone,day", seconds=5, lang="en")
+def test_keyboard_focus_holds_a_view_and_survives_rotation(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="phone,day", seconds=5, lang="en")
     first, focused = (
         title(page),
         "return document.activeElement.closest('.view')?.className ?? document.activeElement.id",
@@ -101,19 +99,19 @@ def test_keyboard_focus_holds_a_view_and_survives_rotation(busy: Served, page: P
     shown = page.run(
         "return document.querySelector('.view:not([hidden])').className"
     )  # the view may have changed on a slow machine
-    assert page.run(focused) == shown, "it goes on from there"
+    assert page.run(focused) == shown, "the focus continues in the view"
     before = title(page)
-    page.run(LATER)
+    page.run(SKIP_THREE_MINUTES)
     wait_until(lambda: title(page) != before, "the view to change after the timeout", 30)
     assert page.run(focused) == "view-title"
 
 
-def test_reduced_motion_is_respected(busy: Served, page: Page) -> None:
+def test_reduced_motion_is_respected(full_wall: Served, page: Page) -> None:
     media = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     try:
-        open_wall(page, busy, seconds=3600)
-        assert not page.run("return document.querySelector('#progress').checkVisibility()")
+        open_wall(page, full_wall, seconds=3600)
+        assert not page.is_visible("#progress")
         assert page.run("return document.getAnimations().length") == 0
         assert "1 sur" in page.text("#place"), "the position is shown in words"
     finally:
@@ -121,84 +119,79 @@ def test_reduced_motion_is_respected(busy: Served, page: Page) -> None:
 
 
 def test_view_without_content_is_skipped(page: Page) -> None:
-    with organisation(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
+    with organisation(WebOptions(brokers="", queues=OPTIONS.queues[:2]), has_targets=False) as served:
         open_wall(page, served, seconds=3600)
-        seen = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
+        seen = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_pages(page)]
         assert seen == ["overview", "phone", "day", "sources"]
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), "received")
         served.worker.stocks(mail, served.now() - timedelta(days=61), waiting=1)
         wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the alert of the oldest letter")
-        views = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
+        views = [
+            page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_pages(page)
+        ]
         assert "written" in views
 
 
 def test_history_being_read_is_marked_on_both_pages(page: Page) -> None:
     colours = {}
-    with organisation(CALM, is_promised=False) as served:
+    with organisation(CALM, has_targets=False) as served:
         fill(served.worker)
         served.worker.progress(served.now(), history={"mail": int(AFTERNOON.timestamp() - 86_400) * 1000})
         for address in ("/?lang=en", "/wall?lang=en"):
             page.open(f"{served.url}{address}", WALL)
-            page.shows("#status .word", "Partly live")
+            page.wait_for_text("#status .word", "Partly live")
             assert page.text("#status .symbol") == "▲"
             colours[address] = page.run("return getComputedStyle(document.querySelector('#status .symbol')).color")
     assert set(colours.values()) == {"rgb(230, 159, 0)"}
 
 
-def test_stopped_worker_makes_the_wall_stale_until_it_returns(page: Page) -> None:
+def test_wall_is_stale_while_the_worker_is_stopped(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=2), AFTERNOON) as served:
         served.follow()
         fill(served.worker)
         page.open(f"{served.url}/wall?seconds=3600", WALL)
-        be_live(served, page)
-        page.is_in("stale")
-        assert page.run("return document.querySelector('#stale').checkVisibility()")
-        assert page.run(BEYOND) == [], "the banner takes its room from the view"
+        wait_until_live(served, page)
+        page.wait_for_state("stale")
+        assert page.is_visible("#stale")
+        assert page.run(OVERFLOWING) == [], "the banner takes its room from the view"
         axe.check(page)
-        page.picture("wall-stale")
-        be_live(served, page)
-        assert not page.run("return document.querySelector('#stale').checkVisibility()")
+        wait_until_live(served, page)
+        assert not page.is_visible("#stale")
 
 
-def test_wall_without_figures_shows_what_it_waits_for(page: Page) -> None:
+def test_wall_without_figures_shows_the_missing_part(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/wall", WALL)
-        page.is_in("empty")
+        page.wait_for_state("empty")
         assert not page.run(
             "return [...document.querySelectorAll('.view, #no-alert')].some((box) => box.checkVisibility())"
         )
-        assert page.run(BEYOND) == []
+        assert page.run(OVERFLOWING) == []
         axe.check(page)
 
 
-def test_wall_opens_by_url_or_from_the_board(busy: Served, page: Page) -> None:
-    page.open(f"{busy.url}/?wall&views=day&lang=en", WALL)
-    page.is_in("live")
-    assert page.driver.current_url == f"{busy.url}/wall?views=day&lang=en"
-    assert title(page) == "Calls today"
-    page.open(f"{busy.url}/?lang=fr", WALL)
+def test_wall_opens_from_the_board(full_wall: Served, page: Page) -> None:
+    page.open(f"{full_wall.url}/?lang=fr", WALL)
     page.driver.find_element(By.CSS_SELECTOR, "nav a[href='/wall']").click()
-    page.is_in("live")
-    assert page.run("return document.querySelector('#full-screen').checkVisibility()")
+    page.wait_for_state("live")
+    assert page.is_visible("#full-screen")
     page.run("document.querySelector('#full-screen').click()")
 
 
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
-def test_unknown_view_is_reported_with_the_known_ones(busy: Served, page: Page, size: tuple[int, int]) -> None:
+def test_unknown_view_is_reported_with_the_known_ones(full_wall: Served, page: Page, size: tuple[int, int]) -> None:
     selector, known = "#unknown-views", f". Possible views: {', '.join(WALL_VIEWS)}."
-    open_wall(page, busy, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang="en")
+    open_wall(page, full_wall, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang="en")
     assert page.text(selector) == f"▲ Unknown in views=: telephone, <b>x</b>{known}"
-    assert page.run(f"return document.querySelector('{selector}').checkVisibility()")
-    assert title(page) == "Calls today", "those that there are, in the order of the address"
+    assert page.is_visible(f"{selector}")
+    assert title(page) == "Calls today", "known views in the order of the address"
     if size == WALL:
-        assert page.run(BEYOND) == []
-    assert page.run(CONTRASTS) == []
+        assert page.run(OVERFLOWING) == []
     axe.check(page)
-    page.picture("wall-unknown-view")
-    open_wall(page, busy, size, views="telephone", seconds=3600, lang="en")
+    open_wall(page, full_wall, size, views="telephone", seconds=3600, lang="en")
     assert page.text(selector) == f"▲ Unknown in views=: telephone{known}"
-    assert len(list(turn_all(page))) >= len(WALL_VIEWS), "none is known: those of the settings"
-    open_wall(page, busy, size, views="phone,day", lang="en")
-    assert not page.run(f"return document.querySelector('{selector}').checkVisibility()")
-    page.assert_quiet()
+    assert len(list(turn_pages(page))) >= len(WALL_VIEWS), "without known views: those of the settings"
+    open_wall(page, full_wall, size, views="phone,day", lang="en")
+    assert not page.is_visible(f"{selector}")
+    page.assert_no_errors()

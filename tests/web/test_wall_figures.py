@@ -19,15 +19,15 @@ from tests.web.browser import WALL, Page
 from tests.web.channels import fill
 from tests.web.live import AFTERNOON
 from tests.web.served import Served
-from tests.web.wall import CALM, SWITCHBOARD, key, open_wall, organisation, remember, title, turn_all
+from tests.web.wall import CALM, SWITCHBOARD, key, open_wall, organisation, title, turn_pages, write_history
 
 pytestmark = pytest.mark.browser
 
 
-def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
-    with organisation(is_promised=False) as served:  # its clock has just started
+def test_wall_compares_arrivals_with_the_same_weekdays(page: Page) -> None:
+    with organisation(has_targets=False) as served:  # its clock has just started
         fill(served.worker)
-        remember(served.worker)
+        write_history(served.worker)
         open_wall(page, served, views="day", lang="en")
         shown = page.run("return [...document.querySelectorAll('.view.day .main')].map((box) => box.textContent)")
         usual = sum(6 * (18 - hour) + 2.5 for hour in range(8, 16)) - 0.4 * (6 * 3 + 2.5)
@@ -37,24 +37,23 @@ def test_arrivals_are_compared_with_the_same_weekdays(page: Page) -> None:
         assert page.run(dashes) != "none"
 
 
-def test_missing_history_is_reported(page: Page) -> None:
-    with organisation(is_promised=False) as served:
+def test_wall_reports_missing_history(page: Page) -> None:
+    with organisation(has_targets=False) as served:
         fill(served.worker)
         legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
-        for language, told_so in {
+        for language, no_history in {
             "fr": "(pas encore d’historique pour comparer)",
             "en": "(no history yet to compare with)",
         }.items():
-            page.open(f"{served.url}/?lang={language}", WALL)
-            page.is_in("live")
+            page.open_live(f"{served.url}/?lang={language}", WALL)
             today = {"fr": "aujourd’hui", "en": "today"}[language]
-            assert re.search(rf" \d+ {re.escape(told_so)} {today}$", page.run(legend)), page.run(legend)
+            assert re.search(rf" \d+ {re.escape(no_history)} {today}$", page.run(legend)), page.run(legend)
             open_wall(page, served, views="day", lang=language)
-            assert page.run(legend).endswith(told_so)
+            assert page.run(legend).endswith(no_history)
         assert "no history yet" in page.text(".view.day .cards")
 
 
-GREYS = """
+ARE_SHARES_GREY = """
 const grey = getComputedStyle(document.querySelector("main h2")).color;
 return [...document.querySelectorAll(".view:not([hidden]) .explains")]
   .filter((figure) => figure.textContent.endsWith("%"))
@@ -64,30 +63,30 @@ return [...document.querySelectorAll(".view:not([hidden]) .explains")]
 
 
 def test_share_of_few_contacts_is_grey_on_the_wall(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
+    with organisation(CALM, has_targets=False) as served:
         for number, is_grey in ((9, True), (1, False)):
             for _ in range(number):
                 served.worker.answered(SWITCHBOARD, served.now(), 5)
             for view, shares in {"overview": 1, "phone": 2, "day": 2}.items():
                 open_wall(page, served, views=view, seconds=3600, lang="en")
-                assert page.run(GREYS) == [is_grey] * shares, view
+                assert page.run(ARE_SHARES_GREY) == [is_grey] * shares, view
 
 
-def test_next_deadlines_at_risk_are_listed_with_number_suffixes(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="deadlines", seconds=3600)
-    *_, last = turn_all(page)
+def test_next_deadlines_at_risk_are_listed_with_number_suffixes(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="deadlines", seconds=3600)
+    *_, last = turn_pages(page)
     page.run("document.querySelector('#previous').click()")
     assert title(page) == last
     rows = page.run(
         "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
     )
-    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as fit"
     assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
     assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "the contacts that are unknown"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
-OF_OPINIONS = """
+SATISFACTION_CARD = """
 const cards = [...document.querySelectorAll(".overview .card")];
 const card = cards.find((one) => one.querySelector("h3").textContent === "Satisfaction");
 const cut = [...card.querySelectorAll("h3, .name")].some((text) => text.scrollWidth > text.clientWidth + 1);
@@ -95,28 +94,27 @@ return [card.querySelector(".level").innerText, card.querySelector("dl .entry:la
 """
 
 
-def test_satisfaction_card_shows_its_days(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="overview", seconds=3600, lang="en")
-    assert page.run(OF_OPINIONS) == ["28 days", "Answers112", False]
-    with organisation(CALM, is_promised=False) as served:
+def test_satisfaction_card_shows_its_days(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="overview", seconds=3600, lang="en")
+    assert page.run(SATISFACTION_CARD) == ["28 days", "Answers112", False]
+    with organisation(CALM, has_targets=False) as served:
         served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
         open_wall(page, served, views="overview", seconds=3600, lang="en")
-        assert page.run(OF_OPINIONS) == ["28 days", "Answers, too few3", False]
-        page.picture("wall-few-opinions")
+        assert page.run(SATISFACTION_CARD) == ["28 days", "Answers, too few3", False]
 
 
-SOURCES = """
+SOURCE_ROWS = """
 const shown = document.querySelector(".view:not([hidden])");
 return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.innerText.trim())),
   shown.querySelector(".note")?.textContent ?? ""];
 """
 
 
-def test_unwatched_sources_are_listed_too(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="sources", seconds=3600, lang="en")
+def test_unwatched_sources_are_listed_too(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="sources", seconds=3600, lang="en")
     shown = []
-    for _ in turn_all(page):
-        listed, note = page.run(SOURCES)
+    for _ in turn_pages(page):
+        listed, note = page.run(SOURCE_ROWS)
         shown += listed
         assert note == "Not watched: this screen does not show if it falls silent."
     assert shown[-5:] == [
@@ -130,33 +128,32 @@ def test_unwatched_sources_are_listed_too(busy: Served, page: Page) -> None:
 
 
 def test_watched_letters_are_listed_once_and_history_being_read_is_shown(page: Page) -> None:
-    with organisation(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
+    with organisation(replace(CALM, quiet_after_seconds_of={"mail": 3600}), has_targets=False) as served:
         fill(served.worker)
         history = {"email": int(AFTERNOON.timestamp() - 86_400) * 1000}
         served.worker.progress(served.now(), history=history)
         open_wall(page, served, views="sources", seconds=3600, lang="en")
-        states = {name: state for name, state, _ in page.run(SOURCES)[0]}
+        states = {name: state for name, state, _ in page.run(SOURCE_ROWS)[0]}
         assert [states[name] for name in ("Letters – siege", "E-mails", "Opinions")] == [
             "● Normal",
             "▲ reads history",
             "○ not watched",
         ]
         assert "Letters" not in states
-        page.picture("wall-sources-of-all-kinds")
 
 
-ONCE_AT_RISK = """
+NOTES_AT_THREE_RISKS = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
-const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
+const isShown = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
 return new Promise((resolve) => {
-  const look = () => (isTold() ? resolve(notes()) : setTimeout(look, 20));
+  const look = () => (isShown() ? resolve(notes()) : setTimeout(look, 20));
   look();
 });
 """
 """Script for the notes at the moment when three clocks at risk are shown."""
 
 
-def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
+def test_figures_ahead_of_events_are_not_unknown_contacts(page: Page) -> None:
     with organisation() as served:
         place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
         served.worker.count(place, served.now(), started=3)
@@ -173,13 +170,13 @@ def test_figures_ahead_of_warnings_are_not_unknown_contacts(page: Page) -> None:
         )
         assert page.run(note) == []
         served.worker.stocks(place, running=0, at_risk=3)
-        assert page.run(ONCE_AT_RISK) == [], "not yet: the warning may be on its way"
-        wait_until(lambda: len(page.run(note)) == 1, "it to last")
+        assert page.run(NOTES_AT_THREE_RISKS) == [], "the events may be late"
+        wait_until(lambda: len(page.run(note)) == 1, "the note")
         assert page.run(note)[0].startswith("Et 1 de plus")
 
 
-def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="phone", seconds=5, lang="en")
+def test_figure_is_explained_by_click_and_keyboard(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="phone", seconds=5, lang="en")
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
     panel = "#explained"
     assert page.text(f"{panel} h2") == "Switchboard – Service level"
@@ -190,17 +187,16 @@ def test_figure_is_explained_by_click_and_keyboard(busy: Served, page: Page) -> 
     where = f"--channel call --site {SWITCHBOARD.site} --service {SWITCHBOARD.service} --queue {SWITCHBOARD.queue}"
     assert page.text(f"{panel} .commands") == f"accueil explain service_level {where}"
     axe.check(page)
-    page.picture("wall-explained")
     key(page, Keys.ESCAPE)
     wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
     assert page.text(f"{panel} h2").endswith("Agents available"), "arrows move between figures"
     assert page.text(f"{panel} .rule").startswith("This figure does not count contacts")
-    page.assert_quiet()
+    page.assert_no_errors()
 
 
-def test_command_of_a_card_lists_what_it_counts(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="overview,satisfaction", seconds=3600, lang="en")
+def test_command_of_a_card_selects_its_contacts(full_wall: Served, page: Page) -> None:
+    open_wall(page, full_wall, views="overview,satisfaction", seconds=3600, lang="en")
 
     def command(selector: str) -> str:
         page.run(f"document.querySelector({selector!r}).click()")
@@ -208,22 +204,20 @@ def test_command_of_a_card_lists_what_it_counts(busy: Served, page: Page) -> Non
         page.run("document.querySelector('#explained .close').click()")
         return text
 
-    promises = ".view.overview .card:last-child .main .explains"
-    assert command(promises) == (
+    figure = ".view.overview .card:last-child .main .explains"
+    assert command(figure) == (
         "accueil explain overdue --channel call --channel visit --channel mail --channel email --channel form"
     )
-    list(zip(range(2), turn_all(page), strict=False))
+    list(zip(range(2), turn_pages(page), strict=False))
     assert command(".view.satisfaction li .explains") == "accueil explain given_csat_1_5 --channel feedback --days 28"
-    page.open(f"{busy.url}/?lang=en", WALL)
-    page.is_in("live")
+    page.open_live(f"{full_wall.url}/?lang=en", WALL)
     recent = "accueil explain service_level --channel call .* --since 2026-.*T.* --until 2026-.*T.*"
     assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
 
 
-def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> None:
-    page.open(f"{busy.url}/?lang=en", WALL)
-    page.is_in("live")
-    assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
+def test_figures_of_the_board_have_explanations(full_wall: Served, page: Page) -> None:
+    page.open_live(f"{full_wall.url}/?lang=en", WALL)
+    assert re.match(r"\(\d+\) Live board", page.driver.title), "the title counts the alerts"
     for selector, name, command in (
         ("#tile-abandonment .explains", "Abandon rate", "accueil explain abandonment --channel call"),
         (
@@ -244,8 +238,8 @@ def test_figures_of_the_board_have_explanations(busy: Served, page: Page) -> Non
     axe.check(page)
 
 
-def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
+def test_open_cases_and_the_oldest_case_have_the_same_scope(page: Page) -> None:
+    with organisation(CALM, has_targets=False) as served:
         mail = Dimensions("mail", "siege", "rsa", "")
         served.worker.count(mail, served.now(), received=3)
         served.worker.stocks(
@@ -253,7 +247,7 @@ def test_open_cases_and_their_oldest_have_the_same_scope(page: Page) -> None:
         )
         open_wall(page, served, views="overview,written", seconds=3600, lang="en")
         wait_until(lambda: "3Open" in page.text(".view.overview").replace("Open3", "3Open"), "cases in progress")
-        list(zip(range(1), turn_all(page), strict=False))
+        list(zip(range(1), turn_pages(page), strict=False))
         page.run("document.querySelector('#next').click()")
         assert page.run(
             "return [...document.querySelectorAll('.view.written thead th')].map((th) => th.textContent)"

@@ -15,9 +15,9 @@ from tests.unit.web.clock_events import clock_event
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
-from tests.web.promises import POLICIES, promise
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
+from tests.web.sla_clocks import POLICIES, count_sla_clocks
 
 SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
 CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(2, 2), quiet_after_seconds=1e9)
@@ -25,7 +25,7 @@ CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(
 WEEKS = 5
 LEAST_PIXELS = 32
 """Smallest text size for reading from four metres, on 1080 lines."""
-BEYOND = """
+OVERFLOWING = """
 const page = document.documentElement;
 const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table", "td.number"].join();
 return [
@@ -50,7 +50,7 @@ return [...document.querySelectorAll("header *, #alerts *, main *, .legend *")]
 """Script for texts that are too small to read from afar."""
 
 
-def remember(worker: Worker) -> None:
+def write_history(worker: Worker) -> None:
     """Count earlier days of this weekday."""
     for week in range(1, WEEKS + 1):
         for hour in range(8, 18):
@@ -58,7 +58,7 @@ def remember(worker: Worker) -> None:
             worker.offered(SWITCHBOARD, at, 6 * (18 - hour) + week)
 
 
-def press(served: Served) -> None:
+def raise_alerts(served: Served) -> None:
     """Cause more alerts than the wall can show."""
     now = served.now()
     served.worker.stocks(SWITCHBOARD, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
@@ -70,10 +70,10 @@ def press(served: Served) -> None:
 
 @contextmanager
 def organisation(
-    options: WebOptions = OPTIONS, *, is_promised: bool = True, is_filled: bool = False, hours: float = 0
+    options: WebOptions = OPTIONS, *, has_targets: bool = True, is_filled: bool = False, hours: float = 0
 ) -> Iterator[Served]:
     """Serve an organisation so many hours after `AFTERNOON`; `is_filled`: with the figures of a working day."""
-    policies = POLICIES if is_promised else NO_POLICIES
+    policies = POLICIES if has_targets else NO_POLICIES
     at = AFTERNOON + timedelta(hours=hours)
     with serving(replace(options, stale_after_seconds=600), at, policies=policies) as served:
         served.follow()
@@ -85,9 +85,9 @@ def organisation(
 def fill_views(served: Served) -> None:
     """Fill all views: all channels and targets, earlier days, contacts at risk, alerts."""
     fill(served.worker)
-    promise(served.worker)
-    remember(served.worker)
-    press(served)
+    count_sla_clocks(served.worker)
+    write_history(served.worker)
+    raise_alerts(served)
     due = [clock_event("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
     served.risks.begin([0])
     served.risks.apply_all(0, due)
@@ -96,8 +96,7 @@ def fill_views(served: Served) -> None:
 
 def open_wall(page: Page, served: Served, size: tuple[int, int] = WALL, **parameters: object) -> None:
     query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    page.open(f"{served.url}/wall?{query}", size)
-    page.is_in("live")
+    page.open_live(f"{served.url}/wall?{query}", size)
 
 
 def key(page: Page, *keys: str) -> None:
@@ -113,7 +112,7 @@ def alerts(page: Page) -> list[str]:
     return [re.sub(r"\s+", " ", text) for text in texts]
 
 
-def turn_all(page: Page) -> Iterator[str]:
+def turn_pages(page: Page) -> Iterator[str]:
     """Show each page of each view once, and yield its title."""
     number = page.run("return Number(document.querySelector('#place').textContent.match(/\\d+(?=\\D*$)/)[0])")
     for _ in range(int(number)):

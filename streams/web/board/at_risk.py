@@ -15,7 +15,7 @@ import msgspec
 
 from models.policies import QUEUE_CHANNELS
 from models.timestamps import milliseconds
-from streams.web.topic_view import ReaderState, TopicView
+from streams.web.topic_view import RawRows, ReaderState, TopicView
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +102,7 @@ class _Risks:
     def all(self) -> list[AtRiskTarget]:
         return [risk for clocks in self._by_contact.values() for risk in clocks.values()]
 
-    def put_all(
-        self,
-        partition: int,  # noqa: ARG002 - a contact is in one partition
-        rows: Iterable[tuple[bytes | None, bytes | None]],
-        written_at: int,  # noqa: ARG002 - part of the protocol
-    ) -> None:
+    def put_all(self, partition: int, rows: RawRows, written_at: int) -> None:  # noqa: ARG002 - part of the protocol
         for key, value in rows:
             # Most events are of contacts that are not at risk: do not decode them.
             if key is not None and value is not None and (key in self._by_contact or _RISK_EVENTS.search(value)):

@@ -3,7 +3,7 @@
 from models.events import Party
 from streams.core.figures.figure_schemas import APPOINTMENT_SCHEMA, CANCELLED_COUNTS
 from streams.web.metrics.figure_readers import channels_of, count, counts
-from streams.web.metrics.measure import Counter, FigureMeasure, Histogram
+from streams.web.metrics.measure import FigureMeasure, counter_measure, histogram_measure
 
 
 def measures() -> list[FigureMeasure]:
@@ -13,25 +13,27 @@ def measures() -> list[FigureMeasure]:
     """
     channels = channels_of(APPOINTMENT_SCHEMA)
     return [
-        Counter(
+        counter_measure(
             "contact_appointment",
             "Appointments by final outcome.",
             counts(APPOINTMENT_SCHEMA, {name: name for name in ("attended", "missed", *CANCELLED_COUNTS)}),
             ("outcome",),
         ),
-        Counter(
+        counter_measure(
             "contact_appointment_booked",
             "Appointments booked, by who booked them.",
             counts(APPOINTMENT_SCHEMA, {by: f"booked_by_{by}" for by in Party}),
             ("by",),
         ),
-        Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENT_SCHEMA, "moved")),
-        Counter(
+        counter_measure(
+            "contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENT_SCHEMA, "moved")
+        ),
+        counter_measure(
             "contact_appointment_checked_in",
             "Citizens who checked in for their appointment.",
             count(APPOINTMENT_SCHEMA, "checked_in"),
         ),
-        Histogram(
+        histogram_measure(
             "contact_appointment_lead_seconds",
             "Time from the booking to the start that was first booked.",
             "lead",

@@ -5,14 +5,22 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from models.events import CloseOutcome, FormDecision, PostageClass
 from models.topics import Channel
 from streams.core.figures.figure import Figure
 from streams.core.figures.figure_schemas import CASE_SCHEMA, FIGURE_SCHEMAS
+from streams.web.metrics.families import gauge_family
 from streams.web.metrics.figure_readers import ReadByChannel, Values, channels_of, count, counts, join
-from streams.web.metrics.measure import DIMENSION_LABELS, Counter, FigureMeasure, Figures, Histogram, label
+from streams.web.metrics.measure import (
+    DIMENSION_LABELS,
+    FigureMeasure,
+    Figures,
+    counter_measure,
+    histogram_measure,
+    label,
+)
 from streams.web.view import Snapshot
 
 STEPS: Final = {
@@ -48,59 +56,80 @@ _CENTS: Final = {(postage.value,): CASE_SCHEMA.index[f"postage_cents_{postage}"]
 def measures() -> list[FigureMeasure]:
     """Return the definitions of the metrics of cases; `FiguresCollector` computes their values."""
     return [
-        _step("contact_registered", "Letters that got a number in the register.", "registered"),
-        _step("contact_assigned", "Cases assigned to a service, or taken up by one.", "assigned"),
-        _step("contact_acknowledged", "Cases whose sender got an acknowledgement of receipt.", "acknowledged"),
-        Counter(
+        counter_measure("contact_registered", "Letters that got a number in the register.", _count_step("registered")),
+        counter_measure(
+            "contact_assigned", "Cases assigned to a service, or taken up by one.", _count_step("assigned")
+        ),
+        counter_measure(
+            "contact_acknowledged",
+            "Cases whose sender got an acknowledgement of receipt.",
+            _count_step("acknowledged"),
+        ),
+        counter_measure(
             "contact_form_correction",
             "Forms: corrections requested from the sender, and corrections received.",
             counts(CASE_SCHEMA, {"requested": "correction_requested", "received": "corrected"}, Channel.FORM),
             ("step",),
         ),
-        Counter(
+        counter_measure(
             "contact_closed",
             "Cases answered, decided or closed otherwise, by outcome.",
             join(*map(_closed, OUTCOMES)),
             ("outcome",),
         ),
-        Counter(
+        counter_measure(
             "contact_sent", "Letters sent, by class of postage.", counts(CASE_SCHEMA, SENT, Channel.MAIL), ("postage",)
         ),
-        Counter(
+        counter_measure(
             "contact_postage_euros",
             "Postage of the letters sent, by class.",
             {Channel.MAIL: _euros},
             ("postage",),
             has_corrected=False,
         ),
-        Counter(
+        counter_measure(
             "contact_postage_corrected_euros",
             "Postage corrected later, which contact_postage_euros_total still contains.",
             {Channel.MAIL: _euros_corrected},
             ("postage",),
             has_corrected=False,
         ),
-        Counter(
+        counter_measure(
             "contact_reopened",
             "Cases reopened after they were closed; each counts once.",
             count(CASE_SCHEMA, "reopened"),
         ),
-        Histogram(
+        histogram_measure(
             "contact_scan_seconds",
             "Elapsed time from receipt to the scan, for letters with both times.",
             "scan",
             (Channel.MAIL,),
         ),
-        _delay("contact_registration_seconds", "the number in the register", "registration", "registered"),
-        _delay("contact_assignment_seconds", "the assignment to a service", "assignment", "assigned"),
-        _delay("contact_acknowledgement_seconds", "the acknowledgement", "acknowledgement", "acknowledged"),
-        Histogram(
+        histogram_measure(
+            "contact_registration_seconds",
+            "Elapsed time from receipt to the number in the register.",
+            "registration",
+            _channels_with("registered"),
+        ),
+        histogram_measure(
+            "contact_assignment_seconds",
+            "Elapsed time from receipt to the assignment to a service.",
+            "assignment",
+            _channels_with("assigned"),
+        ),
+        histogram_measure(
+            "contact_acknowledgement_seconds",
+            "Elapsed time from receipt to the acknowledgement.",
+            "acknowledgement",
+            _channels_with("acknowledged"),
+        ),
+        histogram_measure(
             "contact_first_response_seconds",
             "Elapsed time from receipt to the first answer of a person, or request for a correction.",
             "first_response",
             channels_of(CASE_SCHEMA),
         ),
-        Histogram(
+        histogram_measure(
             "contact_resolution_seconds",
             "Elapsed time from receipt to the closing answer or decision.",
             "resolution",
@@ -120,13 +149,9 @@ def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator
 
     Rows of an earlier release lack the ages: their dimensions are skipped until the rows change.
     """
-    metric = GaugeMetricFamily(
-        "contact_backlog_by_age_items",
-        "Cases that wait for the service, by civil days since receipt; the bands add up to the states waiting and in_progress.",
-        labels=(*DIMENSION_LABELS, "age"),
-    )
     today = snapshot.taken_at.astimezone(zone).date()
     begins = [datetime.combine(today - timedelta(days - 1), time(), zone).timestamp() for days in AGES.values()]
+    items: dict[tuple[str, ...], int] = {}
     for dimensions, figure in cumulative.items():
         if FIGURE_SCHEMAS[dimensions.channel] is CASE_SCHEMA and (
             figure.open_since is not None or not any(figure.stocks)
@@ -135,21 +160,21 @@ def collect(snapshot: Snapshot, zone: ZoneInfo, cumulative: Figures) -> Iterator
             for since, number in (figure.open_since or {}).items():
                 age = next((band for band, begin in zip(AGES, begins, strict=True) if since >= begin), OLDEST)
                 bands[age] += number
-            for band, number in bands.items():
-                metric.add_metric((*label(dimensions), band), number)
-    yield metric
+            items |= {(*label(dimensions), band): number for band, number in bands.items()}
+    yield gauge_family(
+        "contact_backlog_by_age_items",
+        "Cases that wait for the service, by civil days since receipt; the bands add up to the states waiting and in_progress.",
+        (*DIMENSION_LABELS, "age"),
+        items,
+    )
 
 
 def _channels_with(step: str) -> tuple[Channel, ...]:
     return tuple(channel for channel, steps in STEPS.items() if step in steps)
 
 
-def _step(name: str, about: str, step: str) -> Counter:
-    return Counter(name, about, count(CASE_SCHEMA, step, *_channels_with(step)))
-
-
-def _delay(name: str, until: str, duration: str, step: str) -> Histogram:
-    return Histogram(name, f"Elapsed time from receipt to {until}.", duration, _channels_with(step))
+def _count_step(step: str) -> ReadByChannel:
+    return count(CASE_SCHEMA, step, *_channels_with(step))
 
 
 def _closed(channel: Channel) -> ReadByChannel:

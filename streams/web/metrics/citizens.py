@@ -4,17 +4,17 @@ A missing number is withheld (see `streams.web.citizens`) or zero. `contact_citi
 start of the period of each metric.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.core.citizens.citizen_figures import Period
 from streams.core.figures.disclosure import MIN_CITIZENS
 from streams.web.citizens import DisclosedFigures
+from streams.web.metrics.families import gauge_family
 
 
 class CitizensCollector(Collector):
@@ -39,7 +39,7 @@ class CitizensCollector(Collector):
     def _starts(self, disclosed: DisclosedFigures) -> Metric:
         days: dict[tuple[str, str], int] = {("began", period): start for period, start in disclosed.starts.items()}
         days["handled", Period.WEEK] = disclosed.handled_start
-        return _gauge(
+        return gauge_family(
             "contact_citizen_period_start_timestamp_seconds",
             "Start of the period of these metrics; for handled contacts an earlier one.",
             ("figure", "period"),
@@ -51,66 +51,62 @@ class CitizensCollector(Collector):
 
 
 def _metrics(disclosed: DisclosedFigures) -> Iterator[Metric]:
-    yield _gauge(
+    yield gauge_family(
         "contact_citizens",
         "Citizens who began a contact with a service in the last completed period.",
         ("period", "service"),
         disclosed.active,
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizens_of_all_services",
         "Citizens who began a contact in the last completed period; a citizen of several services counts once.",
         ("period",),
         {(period,): number for period, number in disclosed.active_of_all.items()},
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_contacts",
         "Contacts begun by citizens in the last completed week, by the reason that made them avoidable; abandoned: a call after"
         " an abandoned one.",
         ("service", "channel", "reason"),
         disclosed.contacts_by_reason,
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_hops",
         "The same contacts, by the channel of the previous one, which began at most contact_citizen_recontact_days earlier.",
         ("service", "channel", "after"),
         disclosed.contacts_by_previous_channel,
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_unidentified",
         "Contacts begun in that week by unknown citizens; the other metrics of citizens do not count them.",
         ("service", "channel"),
         disclosed.unidentified,
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_handled",
         "Contacts handled in the last week whose recontact window is over: whether it was the first contact, and whether a"
         " recontact with the service followed within contact_citizen_recontact_days.",
         ("service", "channel", "first_contact", "recontact"),
-        disclosed.handled,
+        {
+            (service, channel, str(is_first).lower(), str(is_followed).lower()): number
+            for (service, channel, is_first, is_followed), number in disclosed.handled.items()
+        },
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_pending",
         "Contacts handled in the last completed week, while recontacts may still follow.",
         ("service", "channel"),
         disclosed.pending,
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_recontact_days",
         "Recontact window: days after the day on which a contact was handled.",
         (),
         {(): disclosed.recontact_days},
     )
-    yield _gauge(
+    yield gauge_family(
         "contact_citizen_withheld",
         f"Numbers withheld because they count fewer than {MIN_CITIZENS} citizens, or would reveal such a number.",
         ("figure",),
         {(name,): number for name, number in disclosed.withheld.items()},
     )
-
-
-def _gauge(name: str, about: str, labels: Sequence[str], numbers: Mapping[Any, float]) -> Metric:
-    metric = GaugeMetricFamily(name, about, labels=labels)
-    for values, number in numbers.items():
-        metric.add_metric([str(value).lower() if isinstance(value, bool) else str(value) for value in values], number)
-    return metric

@@ -31,7 +31,7 @@ from streams.web.metrics.figure_readers import (
     stocks,
     sums,
 )
-from streams.web.metrics.measure import Counter, FigureMeasure, Gauge
+from streams.web.metrics.measure import FigureMeasure, counter_measure, gauge_measure
 from streams.web.options import WebOptions
 
 FACT_NAMES: Final = {"offered": "received", "booked": "received", "responded": "answered"}
@@ -43,18 +43,18 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
     """Return the definitions of the metrics common to all channels; `FiguresCollector` computes their values."""
     given = {f"given_{scale}": list(score_names(scale).values()) for scale in FeedbackScale}
     return [
-        Counter(
+        counter_measure(
             "contact_received",
             "Contacts received: calls and visits that entered a queue, even if turned away; letters, e-mails and forms;"
             " booked appointments.",
             join(count(QUEUE_SCHEMA, "offered"), count(CASE_SCHEMA, "received"), count(APPOINTMENT_SCHEMA, "booked")),
         ),
-        Counter(
+        counter_measure(
             "contact_answered",
             "Calls and visits answered by an agent; letters, e-mails and forms answered by a person for the first time.",
             join(count(QUEUE_SCHEMA, "answered"), count(CASE_SCHEMA, "responded")),
         ),
-        Gauge(
+        gauge_measure(
             "contact_backlog_items",
             "Open contacts: waiting (in a queue or not taken up yet), in_progress, or pending_citizen (the citizen has to act"
             " or to come).",
@@ -65,12 +65,12 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
             ),
             ("state",),
         ),
-        Gauge(
+        gauge_measure(
             "contact_oldest_item_timestamp_seconds",
             "Arrival time of the contact that waits longest, in a queue or for the service; absent if none waits.",
             dict.fromkeys(Channel, _oldest),
         ),
-        Counter(
+        counter_measure(
             "contact_corrected",
             "Facts corrected later, which counters still contain.",
             join(
@@ -82,7 +82,7 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
             ("fact",),
             has_corrected=False,
         ),
-        Gauge(
+        gauge_measure(
             "contact_today_items",
             f"Exact counts since midnight ({options.time_zone.key}).",
             join(
@@ -94,14 +94,14 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
             ("flow",),
             of_today=True,
         ),
-        Gauge(
+        gauge_measure(
             "contact_today_duration_items",
             f"Durations measured since midnight ({options.time_zone.key}), by kind; waits are those of answered contacts.",
             join(*(_durations(channel, _count_measured) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),
             ("duration",),
             of_today=True,
         ),
-        Gauge(
+        gauge_measure(
             "contact_today_duration_seconds",
             "Sum of these durations; divided by contact_today_duration_items, it is their mean of today.",
             join(*(_durations(channel, _add_up_seconds) for channel in FIGURE_SCHEMAS if channel in CONTACT_CHANNELS)),

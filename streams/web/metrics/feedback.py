@@ -9,17 +9,13 @@ from streams.core.figures.figure import Dimensions, Figure
 from streams.core.figures.figure_schemas import CONTACT_CHANNELS, EXPERIENCES, FEEDBACK, csat_count_name
 from streams.core.figures.satisfaction import SCALES, Estimate, answers, estimate, estimate_share
 from streams.web.metrics.figure_readers import Values, count
-from streams.web.metrics.measure import Counter, Measure, Scores, WindowGauge
+from streams.web.metrics.measure import Measure, counter_measure, scores_measure, window_measure
 from streams.web.options import WebOptions
 
 RESPONSE: Final = "response"
 """Name of the measure for the response rate."""
 EXPERIENCE_WINDOW: Final = "28d"
 """Window of `contact_satisfaction_after_items`."""
-MINIMUM_ANSWERS: Final = (
-    "contact_satisfaction_minimum_answers",
-    "Minimum number of answers for the satisfaction measures.",
-)
 
 
 class _Estimated(NamedTuple):
@@ -45,48 +41,50 @@ def measures(options: WebOptions) -> list[Measure[Any]]:
     """
     minimum = options.fewest_answers
     return [
-        Counter("contact_survey_invited", "Citizens invited to give feedback.", count(FEEDBACK, "invited")),
-        Scores("contact_satisfaction_score", "Satisfaction scores from 1 to 5 (CSAT).", (FeedbackScale.CSAT_5,)),
-        Scores(
+        counter_measure("contact_survey_invited", "Citizens invited to give feedback.", count(FEEDBACK, "invited")),
+        scores_measure(
+            "contact_satisfaction_score", "Satisfaction scores from 1 to 5 (CSAT).", (FeedbackScale.CSAT_5,)
+        ),
+        scores_measure(
             "contact_recommendation_score",
             "Recommendation scores from 0 to 10 (NPS).",
             (FeedbackScale.NPS,),
         ),
-        Scores(
+        scores_measure(
             "contact_effort_score",
             "Ease scores (CES) from 1 to 5 or from 1 to 7, by scale; the highest score is the easiest.",
             (FeedbackScale.CES_5, FeedbackScale.CES_7),
             "scale",
         ),
-        Scores("contact_jdma_score", "Scores from 0 to 10 on JeDonneMonAvis.", (FeedbackScale.JDMA,)),
-        WindowGauge(
+        scores_measure("contact_jdma_score", "Scores from 0 to 10 on JeDonneMonAvis.", (FeedbackScale.JDMA,)),
+        window_measure(
             "contact_satisfaction_answers",
             "Number of answers behind each measure, in a window of civil days that includes today; for response, of invitations.",
             ("measure",),
             lambda figure: {(measure,): total for measure, total, _ in _estimates(figure)},
         ),
-        WindowGauge(
+        window_measure(
             "contact_satisfaction_ratio",
             "Satisfaction measure of these answers: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
             " contact_satisfaction_minimum_answers.",
             ("measure",),
             lambda figure: _part(figure, "ratio", minimum),
         ),
-        WindowGauge(
+        window_measure(
             "contact_satisfaction_lower_ratio",
             "Lower Wilson bound of the satisfaction ratio, at 95 %.",
             ("measure",),
             lambda figure: _part(figure, "lower", minimum),
         ),
-        WindowGauge(
+        window_measure(
             "contact_satisfaction_upper_ratio",
             "Upper Wilson bound of the satisfaction ratio, at 95 %.",
             ("measure",),
             lambda figure: _part(figure, "upper", minimum),
         ),
-        WindowGauge(
+        window_measure(
             "contact_satisfaction_after_items",
-            f"Answers from 1 to 5 of {EXPERIENCE_WINDOW}, by the experience of the citizen: deadline missed or not, and the"
+            "Answers from 1 to 5 of 28d, by the experience of the citizen: deadline missed or not, and the"
             " longest wait in a queue, in seconds.",
             ("experience", "satisfied"),
             lambda figure: {answer: figure.counts[index] for answer, index in _AFTER.items()},

@@ -1,16 +1,17 @@
 """Kinds of metrics by dimensions, and the figures that their samples are made from."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
-from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+from operator import attrgetter
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from models.events import FeedbackScale
+from models.locale import N_
 from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, new_figure
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA, TRANSFER_CHANNEL
@@ -22,6 +23,10 @@ DIMENSION_LABELS: Final = Dimensions._fields
 
 CORRECTED_SUFFIX: Final = "_corrected"
 """Suffix of a metric that holds the corrected counts of another one."""
+CORRECTION: Final = N_("Counts of {name} that later events corrected; {name} still contains them.")
+"""Help text of such a metric; `name` is the other one."""
+CORRECTED_NOTE: Final = N_(" Includes corrected counts, which {name} exports.")
+"""End of the help text of the other one; `name` is the metric with the suffix."""
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
@@ -125,32 +130,51 @@ class FigureRowsBuilder:
         return before[1:]
 
 
-class Measure(ABC, Generic[Key]):
+@dataclass(frozen=True)
+class Measure(Generic[Key]):
     """A metric; each key (dimensions, or dimensions and a window) has its own samples."""
 
-    @abstractmethod
+    kind: Any
+    """Class of the metric in prometheus-client."""
+    name: str
+    """Name without the suffix `_total`."""
+    about: str
+    labels: tuple[str, ...]
+    """Labels after `DIMENSION_LABELS`."""
+    select: Callable[[FigureRows], Mapping[Key, Figure]]
+    """Returns the figures to read, by key."""
+    applies_to: Callable[[Key], bool]
+    """Returns whether the metric has samples for a key."""
+    read: Callable[[Key, Figure], Any]
+    """Returns the values of the samples of a key; equal values give equal samples."""
+    add: Callable[[Any, Key, Any], None]
+    """Adds the samples of a key with such values to a metric, including zeros and empty distributions."""
+    has_corrected: bool = False
+    """Whether `with_corrected` adds a correction metric. The metric then includes corrected counts, and never falls."""
+
     def family(self) -> Any:
         """Return a new metric of prometheus-client, without samples."""
+        note = CORRECTED_NOTE.format(name=f"{self.name}{CORRECTED_SUFFIX}{self._suffix}") if self.has_corrected else ""
+        return self.kind(self.name, f"{self.about}{note}", labels=(*DIMENSION_LABELS, *self.labels))
 
-    @abstractmethod
-    def applies_to(self, key: Key) -> bool:
-        """Return whether the metric has samples for the key."""
+    def correction(self) -> "Measure[Key]":
+        """Return the metric that holds the corrected counts of this one alone."""
+        about = CORRECTION.format(name=f"{self.name}{self._suffix}")
+        return replace(
+            self,
+            name=f"{self.name}{CORRECTED_SUFFIX}",
+            about=about,
+            select=attrgetter("corrected"),
+            has_corrected=False,
+        )
 
-    @abstractmethod
-    def select_figures(self, rows: FigureRows) -> Mapping[Key, Figure]:
-        """Return the figures to read, by key."""
-
-    @abstractmethod
-    def read(self, key: Key, figure: Figure) -> Any:
-        """Return the values of the samples of a key; equal values give equal samples."""
-
-    @abstractmethod
-    def add(self, metric: Any, key: Key, values: Any) -> None:
-        """Add the samples of a key to `metric`, including zeros and empty distributions."""
+    @property
+    def _suffix(self) -> str:
+        return "_total" if self.kind is CounterMetricFamily else ""
 
     def collect(self, rows: FigureRows, cache: MeasureCache) -> Metric:
         """Return the metric with its `Samples`. Those of unchanged figures come from `cache`, which is updated."""
-        figures = self.select_figures(rows)
+        figures = self.select(rows)
         samples = cache.samples
         if cache.number != rows.number:
             cache.number = rows.number
@@ -178,204 +202,112 @@ FigureMeasure = Measure[Dimensions]
 """A metric by dimensions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted(FigureMeasure):
-    """A metric that never falls. It includes corrected counts; its correction metric holds these alone (`with_corrected`)."""
-
-    name: str
-    """Name without the suffix `_total`."""
-    about: str
-    has_corrected: bool = field(default=True, kw_only=True)
-    """Whether a correction metric is exported too. False if another metric holds the corrected counts."""
-    is_correction: bool = field(default=False, kw_only=True)
-    """True for a correction metric."""
-
-    @property
-    def suffix(self) -> str:
-        """Suffix of the name in Prometheus; empty unless a subclass has one."""
-        return ""
-
-    @property
-    def documentation(self) -> str:
-        """Help text, which mentions the correction metric if there is one."""
-        if self.is_correction:
-            other = f"{self.name.removesuffix(CORRECTED_SUFFIX)}{self.suffix}"
-            return f"Counts of {other} that later events corrected; {other} still contains them."
-        note = (
-            f" Includes corrected counts, which {self.name}{CORRECTED_SUFFIX}{self.suffix} exports."
-            if self.has_corrected
-            else ""
-        )
-        return f"{self.about}{note}"
-
-    def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the cumulative figures, or the corrected counts for a correction metric."""
-        return rows.corrected if self.is_correction else rows.cumulative
-
-    def correction(self) -> Self:
-        """Return the correction metric of this one."""
-        return replace(self, name=f"{self.name}{CORRECTED_SUFFIX}", is_correction=True)
+def counter_measure(
+    name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, has_corrected: bool = True
+) -> FigureMeasure:
+    """Return a counter. `has_corrected` is False if another metric holds the corrected counts."""
+    select = attrgetter("cumulative")
+    return Measure(CounterMetricFamily, name, about, labels, select, *_numbers(reads), has_corrected=has_corrected)
 
 
-class Numbers(FigureMeasure):
-    """Base of counters and gauges: one number for each combination of labels."""
+def gauge_measure(
+    name: str, about: str, reads: ReadByChannel, labels: tuple[str, ...] = (), *, of_today: bool = False
+) -> FigureMeasure:
+    """Return a gauge of current stocks, or of today's counts."""
+    select = attrgetter("today" if of_today else "cumulative")
+    return Measure(GaugeMetricFamily, name, about, labels, select, *_numbers(reads))
 
-    reads: ReadByChannel
-    labels: tuple[str, ...]
-    """Labels after `DIMENSION_LABELS`."""
 
-    def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel of the key has this metric."""
-        return key.channel in self.reads
+def _numbers(reads: ReadByChannel) -> tuple[Any, Any, Any]:
+    """Return the functions of a metric with one number for each combination of labels, for the channels of `reads`."""
 
-    def read(self, key: Dimensions, figure: Figure) -> Values:
-        """Return values of the labels after `DIMENSION_LABELS` → number."""
-        return self.reads[key.channel](figure)
+    def read(key: Dimensions, figure: Figure) -> Values:
+        return reads[key.channel](figure)
 
-    def add(self, metric: Any, key: Dimensions, values: Values) -> None:
-        """Add one sample for each number."""
+    def add(metric: Any, key: Dimensions, values: Values) -> None:
         for label_values, number in values.items():
             metric.add_metric((*label(key), *label_values), number)
 
-
-@dataclass(frozen=True, slots=True)
-class Counter(Numbers, Counted):
-    """A counter by dimensions."""
-
-    reads: ReadByChannel
-    labels: tuple[str, ...] = ()
-
-    @property
-    def suffix(self) -> str:
-        """Suffix of the name in Prometheus."""
-        return "_total"
-
-    def family(self) -> CounterMetricFamily:
-        """Return the metric without samples."""
-        return CounterMetricFamily(self.name, self.documentation, labels=(*DIMENSION_LABELS, *self.labels))
+    return lambda key: key.channel in reads, read, add
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge(Numbers):
-    """A gauge of current stocks or of today's counts."""
+def window_measure(
+    name: str, about: str, labels: tuple[str, ...], read_figure: ReadFigure, window: str = ""
+) -> Measure[WindowKey]:
+    """Return a gauge of the feedback in `window`, or in all windows, with a label `window`, if that is empty."""
 
-    name: str
-    about: str
-    reads: ReadByChannel
-    labels: tuple[str, ...] = ()
-    of_today: bool = False
-    """Read the counts of today, not the cumulative figures."""
-
-    def family(self) -> GaugeMetricFamily:
-        """Return the metric without samples."""
-        return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels))
-
-    def select_figures(self, rows: FigureRows) -> Figures:
-        """Return the figures of today if `of_today`, otherwise the cumulative ones."""
-        return rows.today if self.of_today else rows.cumulative
-
-
-@dataclass(frozen=True, slots=True)
-class WindowGauge(Measure[WindowKey]):
-    """A gauge of the feedback in a window."""
-
-    name: str
-    about: str
-    labels: tuple[str, ...]
-    """Labels after `DIMENSION_LABELS`, before `window`."""
-    read_figure: ReadFigure
-    window: str = ""
-    """The only window of the metric; empty: all of them, with a label `window`."""
-
-    def family(self) -> GaugeMetricFamily:
-        """Return the metric without samples."""
-        window = () if self.window else ("window",)
-        return GaugeMetricFamily(self.name, self.about, labels=(*DIMENSION_LABELS, *self.labels, *window))
-
-    def applies_to(self, key: WindowKey) -> bool:
-        """Return whether the metric has the window of the key."""
-        return self.window in {"", key[1]}
-
-    def select_figures(self, rows: FigureRows) -> Mapping[WindowKey, Figure]:
-        """Return the feedback by dimensions and window."""
-        return rows.feedback
-
-    def read(self, key: WindowKey, figure: Figure) -> Values:  # noqa: ARG002 - the same for all keys
-        """Return values of `labels` → number."""
-        return self.read_figure(figure)
-
-    def add(self, metric: GaugeMetricFamily, key: WindowKey, values: Values) -> None:
-        """Add one sample for each number."""
-        dimensions, window = key
+    def add(metric: Any, key: WindowKey, values: Values) -> None:
+        dimensions, its_window = key
         for label_values, number in values.items():
-            metric.add_metric((*label(dimensions), *label_values, *(() if self.window else (window,))), number)
+            metric.add_metric((*label(dimensions), *label_values, *(() if window else (its_window,))), number)
+
+    return Measure(
+        GaugeMetricFamily,
+        name,
+        about,
+        labels if window else (*labels, "window"),
+        attrgetter("feedback"),
+        lambda key: window in {"", key[1]},
+        lambda _, figure: read_figure(figure),
+        add,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram(Counted):
-    """A histogram of durations in seconds."""
+def histogram_measure(
+    name: str, about: str, duration: str, channels: tuple[str, ...], clock: str = ""
+) -> FigureMeasure:
+    """Return a histogram of a duration of `channels` in seconds; `clock` is the kind of its SLA clock, if it has one."""
+    labels = ("policy",) if clock else ()
 
-    duration: str
-    """Name of the duration in the figure schema of the channels."""
-    channels: tuple[str, ...]
-    clock: str = ""
-    """Kind of SLA clock, for durations of SLA clocks; empty for others."""
-
-    def family(self) -> HistogramMetricFamily:
-        """Return the metric without samples."""
-        return HistogramMetricFamily(self.name, self.documentation, labels=self._labels)
-
-    def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the channel of the key has this duration and, with `clock`, whether the key is of such clocks."""
-        return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
-
-    def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
+    def read(key: Dimensions, figure: Figure) -> tuple[list[int], int]:
         """Return the counts by bucket, the last one above all bounds, and the sum in milliseconds."""
         figure_schema = FIGURE_SCHEMAS[key.channel]
-        start = figure_schema.start(self.duration)
-        end = start + len(figure_schema.durations[self.duration].bounds) + 1
-        return figure.counts[start:end], figure.counts[figure_schema.index[f"{self.duration}_milliseconds"]]
+        start = figure_schema.start(duration)
+        end = start + len(figure_schema.durations[duration].bounds) + 1
+        return figure.counts[start:end], figure.counts[figure_schema.index[f"{duration}_milliseconds"]]
 
-    def add(self, metric: HistogramMetricFamily, key: Dimensions, values: tuple[list[int], int]) -> None:
-        """Add the histogram of the key."""
+    def add(metric: Any, key: Dimensions, values: tuple[list[int], int]) -> None:
         counts, milliseconds = values
-        bounds = [*(f"{float(bound)}" for bound in FIGURE_SCHEMAS[key.channel].durations[self.duration].bounds), "+Inf"]
-        buckets = list(zip(bounds, accumulate(counts), strict=True))
-        metric.add_metric(label(key)[: len(self._labels)], buckets, milliseconds / 1000)
+        buckets = _buckets(FIGURE_SCHEMAS[key.channel].durations[duration].bounds, counts)
+        metric.add_metric(label(key)[: len(DIMENSION_LABELS) + len(labels)], buckets, milliseconds / 1000)
 
-    @property
-    def _labels(self) -> tuple[str, ...]:
-        return (*DIMENSION_LABELS, "policy") if self.clock else DIMENSION_LABELS
+    return Measure(
+        HistogramMetricFamily,
+        name,
+        about,
+        labels,
+        attrgetter("cumulative"),
+        lambda key: key.channel in channels and (not clock or label(key)[-1] == clock),
+        read,
+        add,
+        has_corrected=True,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Scores(Counted):
-    """A histogram of survey scores, by scale."""
+def scores_measure(name: str, about: str, scales: tuple[FeedbackScale, ...], scale_label: str = "") -> FigureMeasure:
+    """Return a histogram of survey scores, by scale; `scale_label` is empty for a metric of a single scale."""
 
-    scales: tuple[FeedbackScale, ...]
-    label: str = ""
-    """Label for the scale; empty for a metric of a single scale."""
-
-    def family(self) -> HistogramMetricFamily:
-        """Return the metric without samples."""
-        labels = (*DIMENSION_LABELS, self.label) if self.label else DIMENSION_LABELS
-        return HistogramMetricFamily(self.name, self.documentation, labels=labels)
-
-    def applies_to(self, key: Dimensions) -> bool:
-        """Return whether the key is of feedback."""
-        return key.channel == Channel.FEEDBACK
-
-    def read(self, key: Dimensions, figure: Figure) -> list[dict[int, int]]:  # noqa: ARG002 - the same for all keys
-        """Return score → number of answers, for each scale."""
-        return [answers(scale, figure) for scale in self.scales]
-
-    def add(self, metric: HistogramMetricFamily, key: Dimensions, values: list[dict[int, int]]) -> None:
-        """Add one histogram for each scale."""
-        for scale, given in zip(self.scales, values, strict=True):
-            bounds = [*(f"{float(score)}" for score in given), "+Inf"]
-            buckets = list(zip(bounds, accumulate([*given.values(), 0]), strict=True))
-            labels = (*label(key), scale.value) if self.label else label(key)
+    def add(metric: Any, key: Dimensions, values: list[dict[int, int]]) -> None:
+        for scale, given in zip(scales, values, strict=True):
+            labels = (*label(key), scale.value) if scale_label else label(key)
+            buckets = _buckets(given, [*given.values(), 0])
             metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
+
+    return Measure(
+        HistogramMetricFamily,
+        name,
+        about,
+        (scale_label,) if scale_label else (),
+        attrgetter("cumulative"),
+        lambda key: key.channel == Channel.FEEDBACK,
+        lambda _, figure: [answers(scale, figure) for scale in scales],
+        add,
+        has_corrected=True,
+    )
+
+
+def _buckets(bounds: Iterable[int], counts: Iterable[int]) -> list[tuple[str, int]]:
+    return list(zip([*(f"{float(bound)}" for bound in bounds), "+Inf"], accumulate(counts), strict=True))
 
 
 def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
@@ -386,7 +318,7 @@ def with_corrected(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
     """
     for measure in measures:
         yield measure
-        if isinstance(measure, Counted) and measure.has_corrected:
+        if measure.has_corrected:
             yield measure.correction()
 
 

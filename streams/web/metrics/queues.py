@@ -7,7 +7,7 @@ from models.topics import Channel
 from streams.core.figures.figure import Dimensions, Figure, Formula, service_level, within
 from streams.core.figures.figure_schemas import LEFT_COUNTS, QUEUE_SCHEMA, TRANSFER_CHANNEL, TRANSFER_SCHEMA
 from streams.web.metrics.figure_readers import ReadByChannel, Values, channels_of, count, counts
-from streams.web.metrics.measure import Counter, FigureMeasure, Gauge, Histogram
+from streams.web.metrics.measure import FigureMeasure, counter_measure, gauge_measure, histogram_measure
 from streams.web.options import WebOptions
 
 AGENT_STATES: Final = ("available", "on_contact", "paused")
@@ -20,50 +20,50 @@ def measures(options: WebOptions) -> list[FigureMeasure]:
     level = f"of the service level at {targets}, by formula."
     short = options.short_abandon_seconds
     return [
-        Counter(
+        counter_measure(
             "contact_transferred",
             "Contacts transferred by an agent, by target queue; empty if the target is not a queue or unknown.",
             count(TRANSFER_SCHEMA, "handed_on"),
             ("to",),
         ),
-        Counter(
+        counter_measure(
             "contact_abandoned",
             f"Contacts abandoned while waiting; short: within {short} s.",
             dict.fromkeys(CHANNELS, lambda figure: _abandoned(figure, short)),
             ("short",),
         ),
-        Counter(
+        counter_measure(
             "contact_left_queue",
             "Contacts that left a queue neither answered nor abandoned, by reason, such as full, closed, diverted or timeout.",
             counts(QUEUE_SCHEMA, {name.removeprefix("left_"): name for name in LEFT_COUNTS}),
             ("reason",),
         ),
-        Counter("contact_service_level_numerator", f"Numerator {level}", _level(options, 0), ("formula",)),
-        Counter("contact_service_level_denominator", f"Denominator {level}", _level(options, 1), ("formula",)),
-        Gauge(
+        counter_measure("contact_service_level_numerator", f"Numerator {level}", _level(options, 0), ("formula",)),
+        counter_measure("contact_service_level_denominator", f"Denominator {level}", _level(options, 1), ("formula",)),
+        gauge_measure(
             "contact_today_service_level_numerator",
             f"Exact count of today: numerator {level}",
             _level(options, 0),
             ("formula",),
             of_today=True,
         ),
-        Gauge(
+        gauge_measure(
             "contact_today_service_level_denominator",
             f"Exact count of today: denominator {level}",
             _level(options, 1),
             ("formula",),
             of_today=True,
         ),
-        Histogram("contact_wait_seconds", "Waits of answered contacts.", "wait", CHANNELS),
-        Histogram("contact_abandon_wait_seconds", "Waits of abandoned contacts.", "abandon_wait", CHANNELS),
-        Histogram("contact_handle_seconds", "Handle times of agents.", "handle", CHANNELS),
-        Gauge(
+        histogram_measure("contact_wait_seconds", "Waits of answered contacts.", "wait", CHANNELS),
+        histogram_measure("contact_abandon_wait_seconds", "Waits of abandoned contacts.", "abandon_wait", CHANNELS),
+        histogram_measure("contact_handle_seconds", "Handle times of agents.", "handle", CHANNELS),
+        gauge_measure(
             "contact_agents",
             "Agents by state, in each queue that they serve, and each once under an empty queue.",
             {Channel.CALL: _agents},
             ("state",),
         ),
-        Gauge(
+        gauge_measure(
             "contact_service_level_target_seconds",
             "Target wait of the service level; SLA targets are in contact_sla_target_seconds.",
             {channel: _constant(options.service_level_target(channel)) for channel in CHANNELS},

@@ -4,18 +4,18 @@
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prometheus_client.core import Metric
 
 from models.calendars import Unit
-from models.locale import N_, translate
+from models.locale import N_, SOURCE_LANGUAGE, translate
 from models.policies import ClockKind, Policies
 from streams.web.collector import FiguresCollector
 from streams.web.metrics import sample_figures
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.descriptions import KPIS, TEXTS, MetricText
-from streams.web.metrics.measure import CORRECTED_SUFFIX
+from streams.web.metrics.measure import CORRECTED_NOTE, CORRECTED_SUFFIX, CORRECTION
 from streams.web.options import WebOptions
 
 OPEN_LABELS: Final = frozenset(
@@ -42,23 +42,20 @@ SUFFIXES: Final = {"counter": "_total", "info": "_info"}
 
 
 class MetricDescription(NamedTuple):
-    """Entry of one metric on the reference page, in both languages."""
+    """Entry of one metric on the reference page, in one language."""
 
     name: str
     """Name in queries; for a histogram without `_bucket`, `_sum` and `_count`."""
     kind: str
     labels: Mapping[str, tuple[str, ...]]
     """Label → all its values; empty if they come from settings or files."""
-    english: str
-    french: str
+    about: str
     formula: str
     buckets: tuple[str, ...]
     """Inclusive upper bounds of a histogram."""
-    formula_values: Mapping[str, str] = {}
-    """Values for the names in braces of `formula`."""
 
 
-def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list[MetricDescription]:
+def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText], language: str) -> list[MetricDescription]:
     """Return the entries of `metrics`. Raise `LookupError` for a metric that is missing in `texts`.
 
     Correction metrics need no text.
@@ -68,47 +65,40 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, MetricText]) -> list
         metric.name for metric in exported if metric.name.endswith(CORRECTED_SUFFIX) and metric.name not in texts
     }
     return [
-        _describe_correction(metric)
+        _describe_correction(metric, language)
         if metric.name in corrections
-        else _describe(metric, texts[metric.name], has_corrected=f"{metric.name}{CORRECTED_SUFFIX}" in corrections)
+        else _describe(metric, texts[metric.name], f"{metric.name}{CORRECTED_SUFFIX}" in corrections, language)
         for metric in exported
     ]
 
 
-def _describe(metric: Metric, text: MetricText, *, has_corrected: bool) -> MetricDescription:
+def _describe(metric: Metric, text: MetricText, has_corrected: bool, language: str) -> MetricDescription:  # noqa: FBT001
     suffix = SUFFIXES.get(metric.type, "")
-    note = (
-        f" Garde les comptes corrigés ensuite ; {metric.name}{CORRECTED_SUFFIX}{suffix} les donne à part."
-        if has_corrected
-        else ""
-    )
+    about = metric.documentation
+    if language != SOURCE_LANGUAGE:
+        name = f"{metric.name}{CORRECTED_SUFFIX}{suffix}"
+        about = text.french or translate(about.removesuffix(CORRECTED_NOTE.format(name=name)), language)
+        about += translate(CORRECTED_NOTE, language, name=name) if has_corrected else ""
     return MetricDescription(
         f"{metric.name}{suffix}",
         metric.type,
         _labels_of(metric) if text.labels is None else text.labels,
-        metric.documentation,
-        f"{text.french}{note}",
-        text.formula,
+        about,
+        translate(text.formula, language),
         _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
     )
 
 
-def _describe_correction(metric: Metric) -> MetricDescription:
+def _describe_correction(metric: Metric, language: str) -> MetricDescription:
     """Return the entry of a correction metric, which has the labels and buckets of the corrected one."""
-    other, suffix = metric.name.removesuffix(CORRECTED_SUFFIX), SUFFIXES.get(metric.type, "")
-    return MetricDescription(
-        f"{metric.name}{suffix}",
-        metric.type,
-        dict.fromkeys(_labels_of(metric), ()),
-        metric.documentation,
-        f"Comptes de {other}{suffix} corrigés ensuite ; {other}{suffix} les garde.",
-        N_("true count = {counter} − {corrected}"),
-        (),
-        {"counter": f"{other}{suffix}", "corrected": f"{metric.name}{suffix}"},
-    )
+    suffix = SUFFIXES.get(metric.type, "")
+    name, other = f"{metric.name}{suffix}", f"{metric.name.removesuffix(CORRECTED_SUFFIX)}{suffix}"
+    about = translate(CORRECTION, language, name=other)
+    formula = translate("true count = {counter} − {corrected}", language, counter=other, corrected=name)
+    return MetricDescription(name, metric.type, dict.fromkeys(_labels_of(metric), ()), about, formula, ())
 
 
-def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> list[MetricDescription]:
+def describe_web_metrics(policies: Policies, others: Iterable[Metric], language: str) -> list[MetricDescription]:
     """Return the entries of `accueil web` with `policies`, from sample figures; `others` are further metrics of its process.
 
     Raise `LookupError` for a metric without a text.
@@ -116,60 +106,38 @@ def describe_web_metrics(policies: Policies, others: Iterable[Metric] = ()) -> l
     options = WebOptions(brokers="")
     figures = FiguresCollector(lambda _: sample_figures.snapshot(policies), options, lambda: sample_figures.NOW)
     citizens = CitizensCollector(sample_figures.sample_disclosed_figures, options.time_zone)
-    return describe(chain(figures.collect(), citizens.collect(), others), TEXTS)
+    return describe(chain(figures.collect(), citizens.collect(), others), TEXTS, language)
 
 
 def write_markdown(language: str, sections: Mapping[str, Iterable[MetricDescription]]) -> str:
     """Return the page as Markdown; `sections` maps a process to its entries."""
-    words = PAGE_TEXTS[language]
-    lines = [f"# {words['title']}", "", words["language"], "", words["generated"], "", words["intro"], ""]
+    title, kpis = translate("Metrics", language), translate("KPIs as queries", language)
+    heading = translate("Metrics exported by", language)
+    columns = " | ".join(translate(column, language) for column in COLUMNS)
+    lines = [f"# {title}", *(translate(text, language) for text in HEAD)]
     for process, metrics in sections.items():
-        lines += [f"## {words['of']} `accueil {process}`", "", f"| {' | '.join(words['heads'])} |", "|---|---|---|"]
-        lines += [_write_row(metric, language) for metric in metrics]
-        lines.append("")
-    lines += [f"## {words['kpis']}", ""]
+        rows = [_write_row(metric, language) for metric in metrics]
+        lines += [f"## {heading} `accueil {process}`", "\n".join([f"| {columns} |", "|---|---|---|", *rows])]
+    lines.append(f"## {kpis}")
     for kpi in KPIS:
-        about = translate(kpi.name, language)
-        lines += [f"{about}{words['colon']}", "", "```promql", kpi.promql, "```", ""]
-    return "\n".join(lines)
+        lines += [f"{translate(kpi.name, language)}{_colon(language)}", f"```promql\n{kpi.promql}\n```"]
+    return "\n\n".join(lines) + "\n"
 
 
-PAGE_TEXTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "en": {
-        "title": "Metrics",
-        "language": "*[En français](METRICS.fr.md)*",
-        "generated": "Generated by `accueil metrics`; do not edit.",
-        "intro": "A bucket counts values up to and including its bound `le`. All instances of `accueil web` export the same"
+HEAD: Final = (
+    N_("*[En français](METRICS.fr.md)*"),
+    N_("Generated by `accueil metrics`; do not edit."),
+    N_(
+        "A bucket counts values up to and including its bound `le`. All instances of `accueil web` export the same"
         " values: combine them with `max without (instance, job)`, never with `sum`. For feedback and SLA clocks, `channel` is"
         " the channel of the contact, and `queue` is empty. Counters and histograms never fall: a count that a later event"
         " corrects stays in `X`. `X_corrected` exports the corrected counts with the same labels and buckets. The true increase"
         " over a period is therefore `increase(X[28d]) - increase(X_corrected[28d])`, for each bucket, sum and count."
-        " `contact_corrected_total` counts the same corrections by fact.",
-        "of": "Metrics exported by",
-        "heads": ("metric", "meaning", "what is counted"),
-        "buckets": "Buckets",
-        "kpis": "KPIs as queries",
-        "colon": ":",
-    },
-    "fr": {
-        "title": "Métriques",
-        "language": "*[In English](METRICS.md)*",
-        "generated": "Écrit par `accueil metrics --lang fr` ; ne rien changer à la main.",
-        "intro": "Une classe compte ce qui vaut au plus sa borne `le`."
-        " Toutes les instances d'`accueil web` donnent les mêmes valeurs : `max without (instance, job)`, jamais `sum`."
-        " Pour les avis et les délais promis, `channel` est le canal du contact, et `queue` est vide. Compteurs"
-        " et histogrammes ne baissent jamais : un compte corrigé ensuite reste dans `X`, et `X_corrected` donne les comptes"
-        " corrigés, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
-        " `increase(X[28d]) - increase(X_corrected[28d])`, pour chaque classe, somme et compte."
-        " `contact_corrected_total` donne les mêmes corrections par fait.",
-        "of": "Métriques exportées par",
-        "heads": ("métrique", "sens", "ce qui est compté"),
-        "buckets": "Classes",
-        "kpis": "Indicateurs, sous forme de requêtes",
-        "colon": " :",
-    },
-}
-"""Language → texts of the page."""
+        " `contact_corrected_total` counts the same corrections by fact."
+    ),
+)
+"""Paragraphs above the tables."""
+COLUMNS: Final = (N_("metric"), N_("meaning"), N_("what is counted"))
 
 
 def _write_row(metric: MetricDescription, language: str) -> str:
@@ -177,12 +145,16 @@ def _write_row(metric: MetricDescription, language: str) -> str:
         f"{name}: {' '.join(f'`{value}`' for value in values)}" if values else name
         for name, values in metric.labels.items()
     )
-    about = metric.french if language == "fr" else metric.english
-    colon = PAGE_TEXTS[language]["colon"]
-    buckets = f"<br>{PAGE_TEXTS[language]['buckets']}{colon} {', '.join(metric.buckets)}" if metric.buckets else ""
-    formula = translate(metric.formula, language, **metric.formula_values)
-    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, f"{formula}{buckets}")
+    counted = metric.formula
+    if metric.buckets:
+        buckets = translate("Buckets", language)
+        counted += f"<br>{buckets}{_colon(language)} {', '.join(metric.buckets)}"
+    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", metric.about, counted)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _colon(language: str) -> str:
+    return " :" if language == "fr" else ":"
 
 
 def _labels_of(metric: Metric) -> dict[str, tuple[str, ...]]:

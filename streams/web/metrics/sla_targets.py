@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import InfoMetricFamily, Metric
 
 from models.calendars import BeyondCalendarError, Unit
 from models.calendars.compiled import TIME_UNITS
@@ -14,8 +14,17 @@ from models.topics import Channel
 from streams.core.figures.facts import target_dimensions
 from streams.core.figures.figure import Dimensions, Figure
 from streams.core.figures.figure_schemas import SLA, SLA_SCHEMA
+from streams.web.metrics.families import gauge_family
 from streams.web.metrics.figure_readers import Values, corrected, count, stocks, sums
-from streams.web.metrics.measure import DIMENSION_LABELS, Counter, FigureMeasure, Figures, Gauge, Histogram, label
+from streams.web.metrics.measure import (
+    DIMENSION_LABELS,
+    FigureMeasure,
+    Figures,
+    counter_measure,
+    gauge_measure,
+    histogram_measure,
+    label,
+)
 from streams.web.view import Snapshot
 
 LABELS: Final = ("policy", "clock")
@@ -30,41 +39,43 @@ _NOT_OVERDUE: Final = (SLA_SCHEMA.stock_index["running"], SLA_SCHEMA.stock_index
 def measures() -> list[FigureMeasure]:
     """Return the definitions of the metrics of SLA clocks; `FiguresCollector` computes their values."""
     return [
-        Counter("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
-        Counter(
+        counter_measure("contact_sla_started", "SLA clocks started.", count(SLA_SCHEMA, "started"), LABELS),
+        counter_measure(
             "contact_sla_completed",
             "SLA clocks by result: met in time, breached when the deadline passed, or cancelled.",
             sums(SLA_SCHEMA, RESULTS),
             (*LABELS, "result"),
         ),
-        Counter("contact_sla_late", "SLA clocks stopped after the deadline.", count(SLA_SCHEMA, "late"), LABELS),
-        Gauge(
+        counter_measure(
+            "contact_sla_late", "SLA clocks stopped after the deadline.", count(SLA_SCHEMA, "late"), LABELS
+        ),
+        gauge_measure(
             "contact_sla_open_items",
             "Open SLA clocks: running, at_risk, overdue, or paused while the citizen has to act.",
             stocks(SLA_SCHEMA, SLA_SCHEMA.stocks),
             (*LABELS, "state"),
         ),
-        Gauge(
+        gauge_measure(
             "contact_sla_oldest_overdue_timestamp_seconds",
             "Earliest deadline of the overdue SLA clocks; absent if none is overdue.",
             {SLA: _oldest},
             LABELS,
         ),
-        Histogram(
+        histogram_measure(
             "contact_first_response_business_seconds",
             "Opening hours from receipt to the first answer of a person, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.FIRST_RESPONSE.value,
         ),
-        Histogram(
+        histogram_measure(
             "contact_resolution_business_seconds",
             "Opening hours from receipt to the closing answer or decision, by the calendar of the SLA policy.",
             "work",
             (SLA,),
             ClockKind.RESOLUTION.value,
         ),
-        Counter(
+        counter_measure(
             "contact_sla_corrected",
             "Facts corrected later, which counters still contain.",
             corrected(SLA_SCHEMA, {name: [name] for name in ("started", "met", "breached", "cancelled", "late")}),
@@ -109,18 +120,18 @@ def collect(snapshot: Snapshot, cumulative: Figures) -> Iterator[Metric]:
 
 
 def _due(snapshot: Snapshot, cumulative: Figures) -> Metric:
-    metric = GaugeMetricFamily(
+    now = int(snapshot.taken_at.timestamp())
+    return gauge_family(
         "contact_sla_due_items",
         "Open SLA clocks whose deadline is within the horizon, or up to five minutes later; without overdue and paused ones.",
-        labels=(*DIMENSION_LABELS, *LABELS, "horizon"),
+        (*DIMENSION_LABELS, *LABELS, "horizon"),
+        {
+            (*label(dimensions), horizon): _count_due(figure, snapshot.due.get(dimensions, {}), now + seconds)
+            for dimensions, figure in cumulative.items()
+            if dimensions.channel == SLA
+            for horizon, seconds in HORIZONS.items()
+        },
     )
-    now = int(snapshot.taken_at.timestamp())
-    for dimensions, figure in cumulative.items():
-        if dimensions.channel == SLA:
-            due = snapshot.due.get(dimensions, {})
-            for horizon, seconds in HORIZONS.items():
-                metric.add_metric((*label(dimensions), horizon), _count_due(figure, due, now + seconds))
-    return metric
 
 
 def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
@@ -133,93 +144,90 @@ def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
 
 
 def _promised(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
-    objective = GaugeMetricFamily(
+    rules = {
+        (version.name, kind.value): (rule, rule.calendar or version.calendar)
+        for version in versions
+        for kind, rule in version.clocks.items()
+    }
+    yield gauge_family(
         "contact_sla_objective_ratio",
         "Share of SLA clocks that shall be met, for contacts that arrive now.",
-        labels=LABELS,
+        LABELS,
+        {labels: rule.objective for labels, (rule, calendar) in rules.items()},
     )
-    target = GaugeMetricFamily(
+    yield gauge_family(
         "contact_sla_target_seconds",
         "SLA target in seconds of opening hours or elapsed time (unit in contact_sla_policy_info); absent for days and months.",
-        labels=LABELS,
+        LABELS,
+        {labels: rule.target for labels, (rule, calendar) in rules.items() if rule.unit in TIME_UNITS},
     )
     policy = InfoMetricFamily(
         "contact_sla_policy",
         "SLA target for contacts that arrive now: its calendar, its unit, and the target in this unit (times in seconds).",
         labels=LABELS,
     )
-    for version in versions:
-        for kind, rule in version.clocks.items():
-            labels = version.name, kind.value
-            objective.add_metric(labels, rule.objective)
-            if rule.unit in TIME_UNITS:
-                target.add_metric(labels, rule.target)
-            calendar = rule.calendar or version.calendar
-            policy.add_metric(labels, {"calendar": calendar, "unit": rule.unit.value, "target": str(rule.target)})
-    yield from (objective, target, policy)
+    for labels, (rule, calendar) in rules.items():
+        policy.add_metric(labels, {"calendar": calendar, "unit": rule.unit.value, "target": str(rule.target)})
+    yield policy
 
 
 def _calendars(snapshot: Snapshot) -> Iterator[Metric]:
-    is_open = GaugeMetricFamily(
-        "contact_calendar_open", "1 if the calendar is open now, otherwise 0.", labels=["calendar"]
+    now = milliseconds(snapshot.taken_at)
+    calendars = snapshot.policies.calendars.items()
+    yield gauge_family(
+        "contact_calendar_open",
+        "1 if the calendar is open now, otherwise 0.",
+        ("calendar",),
+        {(name,): calendar.is_open(now) for name, calendar in calendars},
     )
-    change = GaugeMetricFamily(
+    yield gauge_family(
         "contact_calendar_change_timestamp_seconds",
         "Next opening or closing time of the calendar; absent if none follows.",
-        labels=["calendar"],
+        ("calendar",),
+        {(name,): change.at / 1000 for name, calendar in calendars if (change := calendar.next_change(now))},
     )
-    now = milliseconds(snapshot.taken_at)
-    for name, calendar in snapshot.policies.calendars.items():
-        is_open.add_metric([name], calendar.is_open(now))
-        if (next_change := calendar.next_change(now)) is not None:
-            change.add_metric([name], next_change.at / 1000)
-    yield from (is_open, change)
 
 
 def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], dimension_keys: Iterable[Dimensions]) -> Metric:
-    metric = GaugeMetricFamily(
+    now, calendars = milliseconds(snapshot.taken_at), snapshot.policies.calendars
+    return gauge_family(
         "contact_queue_open",
         "1 if the queue is open now, otherwise 0, by the calendar of the policy for contacts that arrive now; absent without"
         " a policy.",
-        labels=(*DIMENSION_LABELS, "calendar"),
+        (*DIMENSION_LABELS, "calendar"),
+        {
+            (*label(dimensions), version.calendar): calendars[version.calendar].is_open(now)
+            for dimensions in dimension_keys
+            if (version := _find_version(versions, dimensions))
+        },
     )
-    now = milliseconds(snapshot.taken_at)
-    for dimensions in dimension_keys:
-        if version := _find_version(versions, dimensions):
-            calendar = version.calendar
-            metric.add_metric((*label(dimensions), calendar), snapshot.policies.calendars[calendar].is_open(now))
-    return metric
 
 
 def _business_age(snapshot: Snapshot, versions: Sequence[PolicyVersion], cumulative: Figures) -> Metric:
-    metric = GaugeMetricFamily(
-        "contact_oldest_item_business_age_seconds",
-        "Wait of the contact that waits longest, in opening hours of the calendar of the policy for contacts that arrive now;"
-        " absent if none waits, or without a policy.",
-        labels=DIMENSION_LABELS,
-    )
-    now = milliseconds(snapshot.taken_at)
+    now, ages = milliseconds(snapshot.taken_at), {}
     for dimensions, figure in cumulative.items():
         since = figure.oldest_waiting_at
         if since is not None and (version := _find_version(versions, dimensions)):
+            calendar = snapshot.policies.calendars[version.calendar]
             with suppress(BeyondCalendarError):
-                opened = snapshot.policies.calendars[version.calendar].between(
-                    since, max(since, now), Unit.OPENING_HOURS
-                )
-                metric.add_metric(label(dimensions), opened / 1000)
-    return metric
+                ages[label(dimensions)] = calendar.between(since, max(since, now), Unit.OPENING_HOURS) / 1000
+    return gauge_family(
+        "contact_oldest_item_business_age_seconds",
+        "Wait of the contact that waits longest, in opening hours of the calendar of the policy for contacts that arrive now;"
+        " absent if none waits, or without a policy.",
+        DIMENSION_LABELS,
+        ages,
+    )
 
 
 def _file_in_force(snapshot: Snapshot) -> Metric:
-    metric = GaugeMetricFamily(
+    fingerprint = snapshot.policies.fingerprint_at(milliseconds(snapshot.taken_at))
+    return gauge_family(
         "contact_sla_file_in_force",
         "1 if the worker applies the SLA file of this process to all open contacts of the partition, otherwise 0.",
-        labels=["partition"],
+        ("partition",),
+        {(str(number),): part.sla == fingerprint for number, part in snapshot.progress.items()},
     )
-    fingerprint = snapshot.policies.fingerprint_at(milliseconds(snapshot.taken_at))
-    for number, part in snapshot.progress.items():
-        metric.add_metric([str(number)], part.sla == fingerprint)
-    return metric
 
 
 def _in_force(snapshot: Snapshot) -> list[PolicyVersion]:

@@ -1,4 +1,4 @@
-// Alerts of all pages: a list on the wall, and a number in the title and icon of the tab. No sound and no flashing; new alerts are
+// Alerts of all pages: a list on the wall, and a number in the title of the tab. No sound and no flashing; new alerts are
 // announced to screen readers.
 
 import { duration } from "./format.js";
@@ -8,7 +8,6 @@ import { $, QUEUED, WRITTEN, areCurrent, counts, format, lasted, nameOf, t, text
 import { LEVELS as TARGETS, targetName } from "./sla_targets.js";
 import { COLUMN, levelsOf, levelsOfAll, noAgent, sumOf, waited } from "./queues.js";
 
-const icon = document.querySelector("link[rel=icon]");
 const title = document.title;
 let announced = null; // key → level of the last announced alerts
 
@@ -81,7 +80,6 @@ function alertsOfBacklogs(board) {
   });
 }
 
-/** Return the states of SLA targets whose figures are current. */
 export const currentTargets = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
 /** Return the alerts, of any level, of SLA targets that the alerts of queues do not cover. */
@@ -117,20 +115,16 @@ export function findAlerts(board) {
 
 export const describeAlert = ({ name, words }) => (name ? t("alert_of", { name, words }) : words);
 
-/** Show the number of alerts in the title and the icon, and announce new ones to screen readers. */
+/** Show the number of alerts in the title, and announce new ones to screen readers. */
 export function updateAlerts(alerts) {
-  countAlerts(alerts);
+  countAlerts(alerts.length);
   announceAlerts(alerts);
 }
 
-function countAlerts(alerts) {
-  const number = alerts.length;
+function countAlerts(number) {
   const isLost = announced !== null && !areCurrent();
   const wanted = number || isLost ? `(${isLost ? "?" : number}) ${title}` : title;
   if (document.title !== wanted) document.title = wanted;
-  const level = alerts[0]?.level === ACTION ? "action" : "attention";
-  const address = number ? `/icon.svg?n=${number}&level=${level}` : "/icon.svg";
-  if (icon.getAttribute("href") !== address) icon.href = address;
 }
 
 /** Announce alerts that are new or more urgent than before; those present when the page opens are part of its text. */

@@ -26,7 +26,6 @@ const TILES = { // and the corresponding column of the queues
   agents_available: "available",
 };
 
-/** Return the explanation of a tile, for the panel. */
 function aboutTile(name) {
   const explanation = aboutQueue(TILES[name], sumOf("call", board), board);
   return { ...explanation, title: document.querySelector(`#tile-${name} h2`).textContent, place: { channel: "call" } };
@@ -91,7 +90,6 @@ function showTiles() {
   );
 }
 
-/** Return the numerator and denominator of a share in words. */
 function madeOf(ratio, name, more) {
   if (!ratio.denominator) return areCurrent() ? texts.no_call_yet : texts.not_available;
   return [t(name, limits(ratio)), more].filter(Boolean).join(", ");

@@ -27,7 +27,6 @@ export function describeUsual(usual) {
   return t(usual.of_sundays ? "usual_of_sundays" : "usual_of", { days: last });
 }
 
-/** Show the day of a board. */
 export function showDay(shown) {
   board = shown;
   const { usual } = board;

@@ -20,7 +20,6 @@ function describeOpening({ is_open, changes_at }) {
   return t(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
 }
 
-/** Store the state of the calendars. */
 export const setOpenings = (value) => {
   openings = value;
 };

@@ -42,7 +42,6 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Return whether a text does not fit its box, and is cut off. */
 export const isCut = (box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
 
 export function explain(element, title) {

@@ -60,7 +60,6 @@ export const levelOfQueue = (levels) => Math.max(...Object.values(levels));
 /** Return the level of the figures of now, on which the service can act. */
 const acute = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
-/** Return whether a channel has queues and all of them are closed. */
 export function isChannelClosed(channel, board) {
   const queues = board.queues.filter((queue) => queue.channel === channel);
   return queues.length > 0 && queues.every(isClosed);
@@ -163,7 +162,6 @@ function makeRow() {
   return entry;
 }
 
-/** Return the thresholds of a figure in words. */
 function limitsOf(name, queue, board) {
   if (name in SHARES) {
     const limits = SHARES[name](queue, board)[1];

@@ -28,14 +28,12 @@ function describeTime(at, workingTime, channel) {
   return QUEUED.includes(channel) ? duration(seconds) : format.age(seconds);
 }
 
-/** Return the state of a deadline in words. */
 function describeState({ state, due_at, working_time, channel }) {
   if (state !== "overdue" && due_at < now() + FIVE_MINUTES) return texts.due_now;
   if (state === "overdue" && working_time && !working_time.days && working_time.seconds < 60) return texts.late;
   return t(STATES[state].words, { time: describeTime(due_at, working_time, channel) });
 }
 
-/** Return the remaining time in words. */
 export function describeLeft({ due_at, working_time, channel }) {
   return due_at < now() + FIVE_MINUTES ? texts.due_now : describeTime(due_at, working_time, channel);
 }

@@ -23,7 +23,6 @@ function roomBeside(...others) {
   return ["title", ...others].reduce((left, part) => left - height(part), all);
 }
 
-/** Return how many items of a part fit. */
 const countIn = (room, part) => (height(part) ? Math.max(FEWEST, Math.floor(room / height(part))) : SCROLLED);
 
 /** Distribute items evenly over the smallest number of pages. */

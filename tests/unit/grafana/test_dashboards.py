@@ -7,12 +7,11 @@ from typing import Literal
 import pytest
 
 from grafana.generator import DASHBOARDS, PAGES, generate
-from grafana.panels import uid_of
 from grafana.promql import wilson_bound
 from grafana.shared_panels import WAITING_THRESHOLDS
-from grafana.texts import LANGUAGES, LocalizedText
+from grafana.texts import LANGUAGES
 from streams.web.options import QueueOptions
-from tests.support.dashboards import FILES, asked, panels, read, selectors
+from tests.support.dashboards import FILES, panel_queries, panels, read, selectors
 from tests.support.prometheus import DEPLOYED, RULES
 from tests.web.rows import SOCIAL
 
@@ -36,16 +35,11 @@ def test_each_page_has_its_own_uid_in_both_languages() -> None:
             assert one["description"] != other["description"]
 
 
-def test_the_wall_is_one_screen() -> None:
-    wall = read(DASHBOARDS / "fr" / "wall.json")
-    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in wall["panels"])
-    assert 38 * lines <= 1080 - 80, "a line is 30 pixels with a gap of 8; above is a bar with variables"
-    assert all(panel["type"] != "row" for panel in wall["panels"])
-
-
 def test_each_query_uses_the_variables_of_its_page() -> None:
     for page in PAGES:
-        business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
+        business = [
+            one for one in panel_queries(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr
+        ]
         assert all(f'{name}=~"${name}"' in one.expr for one in business for name in page.scope.variables)
 
 
@@ -53,7 +47,7 @@ def test_queries_use_existing_metrics_and_rules() -> None:
     pages = (DEPLOYED / "METRICS.md").read_text(encoding="utf-8")
     rules = "".join(path.read_text(encoding="utf-8") for path in RULES)
     known = {"up", "ALERTS", *re.findall(r"^\| `(\w+)`", pages, re.MULTILINE), *re.findall(r"record: (\S+)", rules)}
-    series = {found for path in FILES for one in asked(path) for found in selectors(one.query)}
+    series = {found for path in FILES for one in panel_queries(path) for found in selectors(one.query)}
     used = {re.sub(r"_(bucket|sum|count)$", "", re.split(r"[{ ]", one)[0]) for one in series}
     elsewhere = {one for one in used if one.startswith(("notify_", "timeline_", "api_"))}
     assert used - known == elsewhere, "the page is of the others"
@@ -63,22 +57,13 @@ def test_thresholds_are_the_defaults_of_the_board() -> None:
     assert QueueOptions(SOCIAL, "", "").waiting == WAITING_THRESHOLDS
 
 
-def test_bounds_of_a_share_are_those_of_wilson() -> None:
+def test_bounds_of_a_share_are_wilson_bounds() -> None:
     def bound(sign: Literal["+", "-"]) -> float:
         query = wilson_bound("0.7", "50", sign).replace("^", "**").replace("\n", " ")
         return float(eval(query, {"sqrt": sqrt}))
 
     assert bound("-") == pytest.approx(0.5625, abs=5e-4)
     assert bound("+") == pytest.approx(0.8090, abs=5e-4)
-
-
-def test_french_texts_have_no_break_spaces() -> None:
-    assert (
-        LocalizedText("Reçus : « 5 »", "Received: 5").in_language("fr")
-        == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
-    )
-    assert uid_of("wall", "fr") == "accueil-wall"
-    assert uid_of("wall", "en") == "accueil-wall-en"
 
 
 def test_provisioning_matches_the_files_and_the_scrape_interval() -> None:

@@ -28,7 +28,7 @@ def test_period_is_parsed_from_its_name_or_any_of_its_days(
     assert (period.days[0], period.days[-1]) == (first, last)
 
 
-def test_a_week_belongs_to_the_year_of_its_thursday() -> None:
+def test_week_belongs_to_the_year_of_its_thursday() -> None:
     assert period_of(PeriodKind.WEEK, date(2027, 1, 3)).name == "2026-W53"
     assert parse_period(PeriodKind.WEEK, "2026-W53").first == date(2026, 12, 28)
 

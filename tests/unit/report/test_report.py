@@ -19,7 +19,7 @@ from streams.core.figures.figure_schemas import FIGURE_SCHEMAS
 from streams.report.document import Document, build_document, format_value
 from streams.report.history import History, HistoryView
 from streams.report.period import Period, PeriodKind, period_of
-from streams.report.plots import Bar, draw_bars, round_up
+from streams.report.plots import Bar, draw_bars
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
 from streams.report.texts import TEXTS, format_number, format_period, format_span
 from streams.report.writer import Format, write
@@ -147,7 +147,7 @@ def test_day_and_bucket_rows_of_one_day_add_up_over_partitions() -> None:
     assert history.unreadable == 1
 
 
-def test_report_states_missing_data() -> None:
+def test_report_notes_missing_data() -> None:
     period = period_of(PeriodKind.MONTH, DAY)
     worker = Worker()
     worker.offered(SOCIAL, NOON)
@@ -235,7 +235,7 @@ def test_csv_has_a_line_per_number_and_no_spreadsheet_formula(
     assert len(lines) == sum(len(line.values) for chapter in documents[language].chapters for line in chapter.lines)
 
 
-def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Document]) -> None:
+def test_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Document]) -> None:
     book = zipfile.ZipFile(io.BytesIO(write(documents["fr"], period_of(PeriodKind.DAY, DAY), Format.XLSX)))
     names = [sheet.attrib["name"] for sheet in ET.fromstring(book.read("xl/workbook.xml")).iter()
              if sheet.tag.endswith("}sheet")]  # fmt: skip
@@ -267,13 +267,6 @@ def test_numbers_use_the_format_of_the_language() -> None:
     assert format_period(period_of(PeriodKind.YEAR, DAY), "fr") == "2026"
 
 
-@pytest.mark.parametrize(
-    ("number", "top"), [(0, 1), (1, 1), (7, 8), (9, 10), (10, 10), (11, 20), (299, 300), (801, 1000)]
-)
-def test_an_axis_ends_at_a_round_number(number: int, top: int) -> None:
-    assert round_up(number) == top
-
-
 def test_plot_lists_its_numbers_as_text() -> None:
     plot = ET.fromstring(draw_bars("Par jour & nuit", [Bar("1", "<un>", 3), Bar("", "deux", 0)], "fr"))
     assert plot.attrib["aria-label"] == "Par jour & nuit. <un>: 3; deux: 0"
@@ -282,7 +275,7 @@ def test_plot_lists_its_numbers_as_text() -> None:
     assert heights[1] == 0
 
 
-def test_a_year_is_drawn_by_month() -> None:
+def test_year_is_drawn_by_month() -> None:
     worker = Worker()
     worker.offered(SOCIAL, NOON, 5)
     worker.offered(SOCIAL, NOON - timedelta(days=200), 5)

@@ -8,7 +8,7 @@ import msgspec
 from models.ids import contact_id
 from models.sla import decode_sla
 from models.topics import Channel
-from tests.unit.web.promises import NOON
+from tests.unit.web.sla_policies import NOON
 
 HOUR = timedelta(hours=1)
 

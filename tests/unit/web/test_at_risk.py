@@ -6,14 +6,12 @@ import pytest
 from models.timestamps import milliseconds
 from streams.web.board import at_risk
 from streams.web.board.at_risk import MAX_LISTED, SUFFIX_LENGTH, AtRiskTargets, AtRiskView
-from streams.web.board.payload import make_message
 from streams.web.board.sla_targets import WorkingTime
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.topic_view import ReaderState
-from streams.web.view import FiguresView
 from tests.unit.web.clock_events import HOUR, clock_event
-from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, POLICIES
-from tests.web.rows import Worker
+from tests.unit.web.filled_board import FilledBoard
+from tests.unit.web.sla_policies import ANNOUNCED, ANSWERED, NOON, POLICIES
 
 NOW = milliseconds(NOON)
 
@@ -32,13 +30,13 @@ def due(view: AtRiskView) -> list[str]:
     return [risk.contact_suffix for risk in risks.next]
 
 
-def test_list_starts_with_the_next_deadline_and_is_limited() -> None:
+def test_list_begins_with_the_next_deadline_and_is_limited() -> None:
     view = view_of(*(clock_event("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
     assert due(view) == [str(1000 + hours) for hours in range(1, MAX_LISTED + 1)]
 
 
 @pytest.mark.parametrize("kind", ["met", "breached", "cancelled", "paused", "resumed", "moved"])
-def test_any_later_event_of_the_clock_ends_the_risk(kind: str) -> None:
+def test_later_event_of_the_clock_ends_the_risk(kind: str) -> None:
     view = view_of(
         clock_event("at_risk", "2026-0001"), clock_event("at_risk", "2026-0002"), clock_event(kind, "2026-0001")
     )
@@ -50,11 +48,11 @@ def test_any_later_event_of_the_clock_ends_the_risk(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["resumed", "moved"])
 def test_resumed_or_moved_clock_may_already_be_at_risk(kind: str) -> None:
     stopped = [clock_event("at_risk", "2026-0001"), clock_event("paused", "2026-0001", None)]
-    goes_on = clock_event(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
-    has_time = clock_event(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
+    resumed = clock_event(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
+    later = clock_event(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
     assert due(view_of(*stopped)) == []
-    assert due(view_of(*stopped, goes_on)) == ["0001"]
-    assert due(view_of(*stopped, goes_on, has_time)) == due(view_of(has_time)) == []
+    assert due(view_of(*stopped, resumed)) == ["0001"]
+    assert due(view_of(*stopped, resumed, later)) == due(view_of(later)) == []
 
 
 @pytest.mark.parametrize(("number", "suffix"), [("812", "2"), ("7", ""), ("4711", "11"), ("2026-000812", "0812")])
@@ -100,21 +98,20 @@ def test_missing_topic_means_no_risk() -> None:
 
 
 def test_number_of_unknown_contacts_at_risk_is_shown() -> None:
-    view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
-    worker = Worker(view)
-    for place, number in ((ANNOUNCED, 5), (ANSWERED, 7)):
-        worker.count(place, NOON, started=number)
-        worker.stocks(place, at_risk=number)
+    filled = FilledBoard(policies=POLICIES, now=NOON)
+    for dimensions, number in ((ANNOUNCED, 5), (ANSWERED, 7)):
+        filled.worker.count(dimensions, NOON, started=number)
+        filled.worker.stocks(dimensions, at_risk=number)
     events = [clock_event("at_risk", f"2026-{number}", NOON + number * HOUR) for number in range(3)]
     known = view_of(*events).next(NOW)
 
     def unknown(risks: AtRiskTargets | None) -> int:
-        return make_message(view.snapshot(NOON), WebOptions(brokers=""), "v", risks).board.promises.at_risk_unknown
+        return filled.board(risks=risks).promises.at_risk_unknown
 
     assert unknown(known) == 2, "calls are shown in their queues"
     assert unknown(None) == 0, "while they are read"
-    worker.stocks(ANNOUNCED, at_risk=1)
-    assert unknown(known) == 0, "the order of both does not matter"
+    filled.worker.stocks(ANNOUNCED, at_risk=1)
+    assert unknown(known) == 0, "figures may be older than events"
 
 
 def test_memory_is_limited_to_the_next_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +122,8 @@ def test_memory_is_limited_to_the_next_deadlines(monkeypatch: pytest.MonkeyPatch
 
 def test_board_shows_the_suffix_of_a_number_and_the_working_time() -> None:
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
-    view = FiguresView(options.time_zone, NOON, lambda: POLICIES)
-    view.begin([0])
-    view.set_state(ReaderState.FOLLOWING)
     risks = view_of(clock_event("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
-    board = make_message(view.snapshot(NOON), options, "v", risks).board
+    board = FilledBoard(options, POLICIES, NOON).board(risks=risks)
     assert board.promises.next_at_risk is not None
     (line,) = board.promises.next_at_risk
     assert (line.contact, line.label_en, line.policy, line.due_at) == (
@@ -141,8 +135,3 @@ def test_board_shows_the_suffix_of_a_number_and_the_working_time() -> None:
     assert line.working_time == WorkingTime(0, 3600), "half an hour until lunch, and half after it"
     assert len(line.contact) == SUFFIX_LENGTH
     assert b"DOSSIER" not in msgspec.json.encode(board)
-
-
-def test_board_without_reader_of_deadlines_says_so() -> None:
-    view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
-    assert make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.promises.next_at_risk is None

@@ -55,10 +55,10 @@ def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
     return view
 
 
-def call(who: int, day: float, service: str = "autonomie", end: str = "call.ended", nth: int = 0) -> list[Entry]:
+def call(person: int, day: float, service: str = "autonomie", end: str = "call.ended", nth: int = 0) -> list[Entry]:
     """Return a call of a citizen."""
-    contact = f"call:s:{who}-{nth}-{service}"
-    return [entry(kind, day, contact, service, f"phone:k1-{who}") for kind in ("call.queued", end)]
+    contact = f"call:s:{person}-{nth}-{service}"
+    return [entry(kind, day, contact, service, f"phone:k1-{person}") for kind in ("call.queued", end)]
 
 
 def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -71,8 +71,10 @@ def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() -> None:
-    people = [call(who, 1) for who in range(6)] + [call(who, 2) + call(who, 4, nth=1) for who in range(6, 12)]
+def test_week_is_published_after_its_end_and_recontacts_after_their_window() -> None:
+    people = [call(person, 1) for person in range(6)] + [
+        call(person, 2) + call(person, 4, nth=1) for person in range(6, 12)
+    ]
     assert samples(view_of(people, MONDAY + 6)).get(("contact_citizens", ("week", "autonomie"))) is None
     week = samples(view_of(people, MONDAY + 7))
     assert week["contact_citizens", ("week", "autonomie")] == 12
@@ -92,14 +94,14 @@ def test_week_is_published_when_over_and_recontacts_once_their_window_is_over() 
 
 
 def test_period_without_data_is_not_published() -> None:
-    published = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
-    whom = {labels: number for (name, labels), number in published.items() if name.startswith("contact_citizens")}
-    assert whom == {("day",): 9}, "the week before, and four weeks, were before all that is known"
+    published = samples(view_of([call(person, 8) for person in range(9)], MONDAY + 9))
+    counts = {labels: number for (name, labels), number in published.items() if name.startswith("contact_citizens")}
+    assert counts == {("day",): 9}, "the week and the four weeks before have no data"
     assert not any(number for (name, _), number in published.items() if name == "contact_citizen_withheld")
 
 
 def test_citizen_with_many_calls_counts_as_one() -> None:
-    people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
+    people = [[one for nth in range(9) for one in call(person, nth / 4, nth=nth)] for person in range(4)]
     published = samples(view_of(people, MONDAY + 7))
     assert {labels for (name, labels), number in published.items() if "start" not in name and number} == {
         (),  # the recontact window
@@ -108,8 +110,8 @@ def test_citizen_with_many_calls_counts_as_one() -> None:
 
 
 def test_withheld_number_is_not_the_difference_of_published_ones() -> None:
-    people = [call(who, 1) for who in range(20)] + [call(who, 1, "enfance") for who in range(20, 30)]
-    people += [call(who, 1, "routes") for who in range(30, 33)]
+    people = [call(person, 1) for person in range(20)] + [call(person, 1, "enfance") for person in range(20, 30)]
+    people += [call(person, 1, "routes") for person in range(30, 33)]
     published = samples(view_of(people, MONDAY + 7))
     assert published["contact_citizens_of_all_services", ("week",)] == 33
     assert {labels[1] for name, labels in published if name == "contact_citizens"} == {"autonomie"}
@@ -117,7 +119,7 @@ def test_withheld_number_is_not_the_difference_of_published_ones() -> None:
 
 
 def test_week_with_a_withheld_day_is_withheld() -> None:
-    people = [call(who, 1) for who in range(20)] + [call(who, 2) for who in range(20, 23)]
+    people = [call(person, 1) for person in range(20)] + [call(person, 2) for person in range(20, 23)]
     published = samples(view_of(people, MONDAY + 7))
     assert ("contact_citizens_of_all_services", ("week",)) not in published
     assert published["contact_citizens", ("week", "autonomie")] == 23
@@ -146,8 +148,8 @@ def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
     week = samples(
         view_of(
             (
-                [one for nth, service in enumerate(own) for one in call(who, 1, service, nth=nth)]
-                for who, own in enumerate(people)
+                [one for nth, service in enumerate(own) for one in call(person, 1, service, nth=nth)]
+                for person, own in enumerate(people)
             ),
             MONDAY + 7,
         )
@@ -160,13 +162,13 @@ def test_few_citizens_of_several_services_or_contacts_are_not_revealed(
 
 
 def test_few_citizens_of_a_single_week_of_four_are_not_revealed() -> None:
-    people = [call(who, 1) for who in range(12)]
-    returned = [call(who, 8, nth=1) for who in range(6)]
+    people = [call(person, 1) for person in range(12)]
+    returned = [call(person, 8, nth=1) for person in range(6)]
     for new, is_published in ((0, True), (3, False), (5, True)):
         published = samples(
             view_of(
                 [[*first, *again] for first, again in zip(people, [*returned, *[[]] * 6], strict=True)]
-                + [call(who, 8) for who in range(20, 20 + new)],
+                + [call(person, 8) for person in range(20, 20 + new)],
                 MONDAY + 28,
             )
         )
@@ -174,9 +176,11 @@ def test_few_citizens_of_a_single_week_of_four_are_not_revealed() -> None:
 
 
 def test_few_unidentified_contacts_are_not_the_rest_of_a_total() -> None:
-    nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
-    people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
-    published = samples(view_of([*people, *nobody], MONDAY + 7))
+    unidentified = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
+    people = [call(person, 1) for person in range(20)] + [
+        call(person, 1) + call(person, 3, nth=1) for person in range(20, 30)
+    ]
+    published = samples(view_of([*people, *unidentified], MONDAY + 7))
     known = {labels for name, labels in published if name in ("contact_citizen_contacts", "contact_citizen_hops")}
     assert ("autonomie", "call", "other") not in known
     assert ("autonomie", "call", "call") not in known
@@ -184,7 +188,7 @@ def test_few_unidentified_contacts_are_not_the_rest_of_a_total() -> None:
 
 
 def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None:
-    view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
+    view = view_of([call(person, 1) for person in range(9)], MONDAY + 7)
     assert view.disclosed_figures() is not None
     view.apply_all(0, [(PROGRESS_KEY, encode_progress(Progress(MONDAY + 7, 14, "Europe/Paris")))])
     assert view.disclosed_figures() is None
@@ -194,8 +198,8 @@ def test_nothing_is_published_while_partitions_disagree_or_are_missing() -> None
     assert view.disclosed_figures() is None
 
 
-def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
+def test_unreadable_row_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    view = view_of([call(person, 1) for person in range(9)], MONDAY + 7)
     view.apply_all(0, [(b"nonsense", b""), (dump_key(CitizenFigureKey("week", MONDAY, "x")), b"[")])
     assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
     assert caplog.text.count("unreadable row") == 2
@@ -219,7 +223,7 @@ def test_withheld_part_of_a_sum_counts_enough_citizens_or_none(
         assert missing or not hides_sum
 
 
-def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
+def test_published_numbers_never_determine_a_small_number() -> None:
     """Even with the rule and the sum, each withheld number may also be one that is not small."""
     fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
     most = 20
@@ -234,17 +238,17 @@ def test_no_small_number_is_the_only_solution_for_the_published_ones() -> None:
 
 @st.composite
 def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
-    """Generate a few dozen citizens who call two services: some often, some after an abandoned call, some unidentified."""
+    """Generate a few dozen citizens person call two services: some often, some after an abandoned call, some unidentified."""
     people = []
-    for who in range(draw(st.integers(0, 30))):
+    for person in range(draw(st.integers(0, 30))):
         entries = []
         for nth in range(draw(st.integers(1, 3))):
             service = draw(st.sampled_from(["autonomie", "autonomie", "enfance"]))
             end = draw(st.sampled_from(["call.ended", "call.ended", "call.abandoned"]))
-            entries += call(who, draw(st.integers(0, 6)), service, end, nth)
+            entries += call(person, draw(st.integers(0, 6)), service, end, nth)
         people.append(entries)
-    nobody = draw(st.integers(0, 8))
-    return [*people, *([entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(nobody))]
+    unidentified = draw(st.integers(0, 8))
+    return [*people, *([entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(unidentified))]
 
 
 @given(weeks_of_people())
@@ -279,7 +283,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
                 now.contacts_by_previous_channel,
             ),
         )
-        nobody = value["unidentified_call"]
+        unidentified = value["unidentified_call"]
         sums = []
         for cells, published in tables:
             shown = {name: number for name, number in published.items() if name in cells}
@@ -288,7 +292,7 @@ def test_counters_of_contacts_do_not_reveal_withheld_numbers(people: list[list[E
             if shown:
                 assert not any(missing) or max(missing) >= MIN_CITIZENS
             sums.append(any(missing) or not shown)
-        if (service, "call") not in now.unidentified and nobody:
+        if (service, "call") not in now.unidentified and unidentified:
             assert all(sums)  # unidentified contacts would be the rest of the total
         for first, followed in product((True, False), (True, False)):
             number = known.handled.get((service, "call", first, followed))
@@ -307,7 +311,8 @@ def weeks_of_services(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
 @given(weeks_of_services())
 def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tuple[int, str]]]) -> None:
     entries = [
-        [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
+        [one for nth, visit in enumerate(own) for one in call(person, *visit, nth=nth)]
+        for person, own in enumerate(people)
     ]
     by_period: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
     view = view_of(entries, MONDAY)
@@ -323,11 +328,14 @@ def test_no_difference_of_two_numbers_reveals_few_citizens(people: list[list[tup
             start = published.starts[period] - MONDAY
             span = range(start, start + citizen_figures.DAYS[period])
             begun = [
-                (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
+                (person, on)
+                for person, own in enumerate(people)
+                for on, at in own
+                if on in span and service in {"", at}
             ]
-            by_period[period, start, service] = number, {who for who, _ in begun}, len(begun)
-    for (period, start, service), (number, who, contacts) in by_period.items():
-        assert number == len(who)
+            by_period[period, start, service] = number, {person for person, _ in begun}, len(begun)
+    for (period, start, service), (number, person, contacts) in by_period.items():
+        assert number == len(person)
         assert not 0 < contacts - number < MIN_CITIZENS
         ends = start + citizen_figures.DAYS[Period(period)]
         inner = [

@@ -18,19 +18,19 @@ from streams.web.metrics.cases import AGES, FACTS, OLDEST, STEPS
 from streams.web.options import WebOptions
 from streams.web.topic_view import ReaderState
 from streams.web.view import FiguresView
-from tests.unit.web.exported import NOON, Exported, fill
-from tests.unit.web.exported_promises import HOUSE
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics, count_each_fact
+from tests.unit.web.sla_policies import ORGANISATION
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker, encode
 
 ABOUT_CALLS = Dimensions("call", "siege", "social", "")
 
 
 @pytest.fixture
-def exported() -> Exported:
-    return Exported()
+def exported() -> ExportedMetrics:
+    return ExportedMetrics()
 
 
-def test_satisfaction_measures_have_confidence_bounds(exported: Exported) -> None:
+def test_satisfaction_measures_have_confidence_bounds(exported: ExportedMetrics) -> None:
     def measured(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
         names = ("answers", "ratio", "lower_ratio", "upper_ratio")
         values = (exported(f"contact_satisfaction_{name}", place, measure=measure, window=window) for name in names)
@@ -51,7 +51,7 @@ def test_satisfaction_measures_have_confidence_bounds(exported: Exported) -> Non
     assert exported("contact_satisfaction_minimum_answers") == 5
 
 
-def test_backlog_is_counted_by_civil_days_since_receipt(exported: Exported) -> None:
+def test_backlog_is_counted_by_civil_days_since_receipt(exported: ExportedMetrics) -> None:
     midnight = NOON.replace(hour=0)
     came = [
         *(NOON, midnight),
@@ -76,16 +76,16 @@ def test_backlog_is_counted_by_civil_days_since_receipt(exported: Exported) -> N
     assert bands(MAIL) == [0, 2, 1, 1, 0, 0, 2]
 
 
-def test_reattribution_to_another_service_does_not_lower_a_counter(exported: Exported) -> None:
+def test_reattribution_to_another_service_does_not_lower_a_counter(exported: ExportedMetrics) -> None:
     worker = exported.worker
     unassigned = MAIL._replace(service="")
     worker.count(unassigned, NOON, "received", "responded")
     worker.count(unassigned, NOON, "sent_lettre_verte", postage_cents_lettre_verte=139)
     before = exported("contact_received_total", unassigned)
     for name in ("received", "responded", "sent_lettre_verte"):
-        worker.took_back(unassigned, NOON, name)
+        worker.correct(unassigned, NOON, name)
     for _ in range(139):
-        worker.took_back(unassigned, NOON, "postage_cents_lettre_verte")
+        worker.correct(unassigned, NOON, "postage_cents_lettre_verte")
     worker.count(MAIL, NOON, "received")
     assert exported("contact_received_total", unassigned) == before == 1
     for fact in ("received", "answered", "sent_lettre_verte"):
@@ -95,14 +95,14 @@ def test_reattribution_to_another_service_does_not_lower_a_counter(exported: Exp
     assert exported("contact_today_items", unassigned, flow="received") == 0
     assert exported("contact_received_total", MAIL) == 1
     worker.count(OPINION, NOON, given_csat_1_5_5=1)
-    worker.took_back(OPINION, NOON, "given_csat_1_5_5")
+    worker.correct(OPINION, NOON, "given_csat_1_5_5")
     assert exported("contact_satisfaction_score_bucket", ABOUT_CALLS, le="5.0") == 1
     assert exported("contact_corrected_total", ABOUT_CALLS, fact="given_csat_1_5") == 1
-    worker.took_back(APPOINTMENT, NOON, "booked")
+    worker.correct(APPOINTMENT, NOON, "booked")
     assert exported("contact_corrected_total", APPOINTMENT, fact="received") == 1
 
 
-def test_configured_dimensions_have_all_series_from_the_start(exported: Exported) -> None:
+def test_configured_dimensions_have_all_series_from_the_start(exported: ExportedMetrics) -> None:
     exported.worker.progress(NOON)
     before = exported.numbers().keys()
     for place in (MAIL, EMAIL, FORM, APPOINTMENT):
@@ -116,7 +116,7 @@ NOT_SHOWN = {"ended_forgotten", "ring_unanswered", "invited_answered", *(n for n
 """Counts without a counter: forgotten calls, calls that an agent let ring, and feedback counts used only by windows."""
 
 
-def test_all_counts_are_exported(exported: Exported) -> None:
+def test_all_counts_are_exported(exported: ExportedMetrics) -> None:
     left_out = set()
     before = exported.counted()
     for place in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT, OPINION):
@@ -141,15 +141,15 @@ def test_steps_of_a_channel_match_its_event_types() -> None:
 
 
 def test_versions_and_limits_of_silence_are_exported() -> None:
-    exported = Exported(WebOptions(brokers="", quiet_after_seconds=60, quiet_after_seconds_of={"mail": 86_400}))
+    exported = ExportedMetrics(WebOptions(brokers="", quiet_after_seconds=60, quiet_after_seconds_of={"mail": 86_400}))
     gaps = {channel: exported("contact_expected_gap_seconds", channel=channel) for channel in ("call", "mail", "form")}
     assert gaps == {"call": 60, "mail": 86_400, "form": None}
     (build,) = (metric for metric in exported.registry.collect() if metric.name == "contact_pipeline_build")
     assert build.samples[0].labels.keys() == {"version", "python"}
 
 
-def test_promtool_accepts_the_metrics_of_all_channels(exported: Exported) -> None:
-    fill(exported.worker)
+def test_promtool_accepts_the_metrics_of_all_channels(exported: ExportedMetrics) -> None:
+    count_each_fact(exported.worker)
     exported.worker.answered(SOCIAL, NOON, 4)
     exported.worker.progress(NOON)
     promtool = shutil.which("promtool")
@@ -161,7 +161,7 @@ def test_promtool_accepts_the_metrics_of_all_channels(exported: Exported) -> Non
 
 
 def test_number_of_series_of_a_large_organisation_is_limited() -> None:
-    exported = Exported(WebOptions(brokers=""))
+    exported = ExportedMetrics(WebOptions(brokers=""))
     worker = exported.worker
     for number in range(10):
         service = f"service-{number}"
@@ -174,22 +174,22 @@ def test_number_of_series_of_a_large_organisation_is_limited() -> None:
     assert len(exported.numbers()) < 12_000
 
 
-def test_transfer_is_counted_by_target_queue(exported: Exported) -> None:
+def test_transfer_is_counted_by_target_queue(exported: ExportedMetrics) -> None:
     exported.worker.offered(SOCIAL, NOON)
     place = Dimensions("transfer", SOCIAL.site, SOCIAL.service, f"call:{SOCIAL.queue}:{ROADS.queue}")
     exported.worker.count(place, NOON, handed_on=2)
     assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2
     assert exported("contact_transferred_total", SOCIAL, to="") == 0
-    exported.worker.took_back(place, NOON, "handed_on")
+    exported.worker.correct(place, NOON, "handed_on")
     assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2, "no counter falls"
     assert exported("contact_transferred_corrected_total", SOCIAL, to=ROADS.queue) == 1
     assert exported("contact_transferred_corrected_total", SOCIAL, to="") == 0
 
 
 def test_nothing_is_exported_before_the_first_reading() -> None:
-    view = FiguresView(HOUSE.time_zone, NOON)
+    view = FiguresView(ORGANISATION.time_zone, NOON)
     registry = CollectorRegistry()
-    registry.register(FiguresCollector(view.snapshot, HOUSE, lambda: NOON))
+    registry.register(FiguresCollector(view.snapshot, ORGANISATION, lambda: NOON))
     worker = Worker(view)
     for reader_state in (ReaderState.NO_BROKER, ReaderState.NO_TOPIC, ReaderState.LOADING):
         view.set_state(reader_state)
@@ -202,8 +202,8 @@ def test_nothing_is_exported_before_the_first_reading() -> None:
     assert registry.get_sample_value("contact_received_total", ROADS._asdict()) == 0
 
 
-def test_new_reading_does_not_lower_a_counter(exported: Exported) -> None:
-    fill(exported.worker)
+def test_new_reading_does_not_lower_a_counter(exported: ExportedMetrics) -> None:
+    count_each_fact(exported.worker)
 
     def counters() -> dict[tuple[str, str], float]:
         samples = [sample for family in exported.registry.collect() for sample in family.samples]
@@ -223,7 +223,7 @@ def test_new_reading_does_not_lower_a_counter(exported: Exported) -> None:
 
 
 def test_configured_queues_and_reasons_have_series_from_the_start() -> None:
-    exported = Exported(HOUSE)
+    exported = ExportedMetrics(ORGANISATION)
     for name in ("contact_received_total", "contact_answered_total", "contact_wait_seconds_count"):
         assert exported(name, ROADS) == 0
     assert exported("contact_backlog_items", ROADS, state="waiting") == 0

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.web.metrics.measure import CORRECTED_SUFFIX
-from tests.unit.web.exported import NOON, Exported
-from tests.unit.web.exported_promises import HOUSE, POLICIES
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics
+from tests.unit.web.sla_policies import ORGANISATION, VERSIONED_POLICIES
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
 
 PLACES = (
@@ -43,7 +43,7 @@ def facts(draw: st.DrawFn) -> Facts:
 
 @given(facts(), facts())
 def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wrong: Facts) -> None:
-    exported, true = (Exported(HOUSE, POLICIES) for _ in range(2))
+    exported, true = (ExportedMetrics(ORGANISATION, VERSIONED_POLICIES) for _ in range(2))
     for place, fact, amount in (*right, *wrong):
         exported.worker.count(place, NOON, fact, amount=amount)
     for place, fact, amount in right:
@@ -52,7 +52,7 @@ def test_counter_minus_its_correction_metric_is_the_true_count(right: Facts, wro
         true.worker.count(place, NOON)  # so that the dimensions exist
     before = exported.numbers()
     for place, fact, amount in wrong:
-        exported.worker.took_back(place, NOON, fact, amount)
+        exported.worker.correct(place, NOON, fact, amount)
     after, expected = exported.numbers(), true.numbers()
     compared = 0
     for (name, labels), number in after.items():

@@ -1,27 +1,24 @@
 """Tests of the satisfaction measures on the wall."""
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
 from streams.core.figures.figure import Dimensions
-from streams.web.board.satisfaction import Satisfaction, satisfaction_of
+from streams.web.board.satisfaction import Satisfaction
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import FiguresView
-from tests.web.rows import OPINION, Worker
+from tests.unit.web.filled_board import NOON, FilledBoard
+from tests.web.rows import OPINION
 
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 ROADS = Dimensions("feedback", "siege", "routes", "mail")
 OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
 
 
 def measures(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
-    view = FiguresView(OPTIONS.time_zone, NOON)
-    worker = Worker(view)
-    for place, days, numbers in answers:
-        worker.count(place, NOON - timedelta(days=days), **numbers)
-    return satisfaction_of(view.snapshot(NOON), OPTIONS)
+    filled = FilledBoard(OPTIONS)
+    for dimensions, days, numbers in answers:
+        filled.worker.count(dimensions, NOON - timedelta(days=days), **numbers)
+    return filled.board().satisfaction
 
 
 def test_share_has_its_bounds() -> None:
@@ -37,7 +34,7 @@ def test_few_answers_show_only_their_number() -> None:
     assert (line.answers, line.ratio, line.lower, line.upper) == (4, None, None, None)
 
 
-def test_several_services_follow_their_total_and_a_single_one_does_not() -> None:
+def test_services_follow_their_total_only_if_several_have_answers() -> None:
     lines = measures((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
     assert [(line.service, line.measure, line.answers) for line in lines] == [
         (None, "csat", 12),

@@ -1,7 +1,6 @@
 """Tests of the board's figures of letters, e-mails, forms, appointments and feedback."""
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
@@ -10,34 +9,11 @@ from models.timestamps import milliseconds
 from streams.core.figures.figure import new_figure
 from streams.core.figures.figure_schemas import FEEDBACK
 from streams.core.figures.satisfaction import score_names
-from streams.web.board.payload import Board, make_message
-from streams.web.board.services import Cases, Service, score
+from streams.web.board.services import Cases, score
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.sums import Ratio
-from streams.web.topic_view import ReaderState
-from streams.web.view import FiguresView
-from tests.web.rows import FORM, MAIL, OPINION, Worker
-
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
-PLAIN = WebOptions(brokers="")
-DAY = 86_400
-
-
-class FilledBoard:
-    """A board and its test worker."""
-
-    def __init__(self, options: WebOptions = PLAIN) -> None:
-        self.options = options
-        self.view = FiguresView(options.time_zone, NOON)
-        self.view.begin([0])
-        self.view.set_state(ReaderState.FOLLOWING)
-        self.worker = Worker(self.view)
-
-    def board(self) -> Board:
-        return make_message(self.view.snapshot(NOON), self.options, "v").board
-
-    def services(self) -> list[Service]:
-        return self.board().services
+from tests.unit.web.filled_board import NOON, FilledBoard
+from tests.web.rows import FORM, MAIL, OPINION
 
 
 @pytest.fixture
@@ -95,7 +71,7 @@ def test_each_scale_has_its_score(scale: FeedbackScale, scores: list[int], expec
     assert score(scale, figure) == expected
 
 
-def test_services_follow_the_settings_then_their_names_and_unnamed_last() -> None:
+def test_services_have_the_order_of_the_settings_then_of_their_names_with_the_unnamed_last() -> None:
     filled = FilledBoard(
         WebOptions(
             brokers="",
@@ -126,6 +102,6 @@ def test_dimensions_without_remaining_counts_have_no_row(filled: FilledBoard) ->
     unassigned = MAIL._replace(service="")
     filled.worker.count(unassigned, NOON, "received")
     assert [row.service for row in filled.services()] == [""]
-    filled.worker.took_back(unassigned, NOON, "received")
+    filled.worker.correct(unassigned, NOON, "received")
     filled.worker.count(MAIL, NOON, "received")
     assert [row.service for row in filled.services()] == ["social"]

@@ -30,18 +30,18 @@ def today(snapshot: Snapshot, name: str = "offered") -> int:
     return sum(figure.counts[QUEUE_SCHEMA.index[name]] for figure in snapshot.today.values())
 
 
-def test_a_tombstone_removes_a_row() -> None:
+def test_tombstone_removes_a_row() -> None:
     view = view_at(NOON, partitions=2)
     worker, other = Worker(view, 0), Worker(view, 1)
     worker.offered(SOCIAL, NOON, 7)
     other.offered(SOCIAL, NOON, 5)
     view.snapshot(NOON)
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
-        view.apply(0, key, None)
+        view.apply_all(0, [(key, None)])
     assert today(view.snapshot(NOON)) == 5
     assert view.snapshot(NOON).totals[SOCIAL].counts[QUEUE_SCHEMA.index["offered"]] == 5
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
-        view.apply(1, key, None)
+        view.apply_all(1, [(key, None)])
     gone = view.snapshot(NOON)
     assert today(gone) == 0
     assert gone.totals == {}
@@ -160,7 +160,7 @@ def test_new_reading_is_shown_when_complete() -> None:
         assert (snapshot.partitions, snapshot.as_of) == ((0,), shown.as_of)
     view.set_state(ReaderState.FOLLOWING)
     snapshot = view.snapshot(NOON)
-    assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "nothing is left of what was before"
+    assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "rows of the former reading are gone"
     assert (today(snapshot), snapshot.partitions, snapshot.as_of) == (2, (0, 1), None)
     after.offered(ROADS, NOON)
     assert today(view.snapshot(NOON)) == 3
@@ -188,11 +188,9 @@ def test_invalid_rows_do_not_stop_the_view(rows: list[tuple[bytes | None, bytes 
     assert today(view.snapshot(NOON)) == 2
 
 
-def test_a_row_that_cannot_be_read_is_counted() -> None:
+def test_unreadable_row_is_counted() -> None:
     view = view_at(NOON)
-    view.apply(0, b"no json", b"1")
-    view.apply(0, total_key(SOCIAL), b"[[1],[2]")
-    view.apply(0, PROGRESS_KEY, b"{}")
+    view.apply_all(0, [(b"no json", b"1"), (total_key(SOCIAL), b"[[1],[2]"), (PROGRESS_KEY, b"{}")])
     assert view.snapshot(NOON).unreadable == 3
 
 
@@ -213,18 +211,18 @@ def test_incremental_figures_equal_figures_added_up_at_the_end(
 ) -> None:
     view = view_at(NOON - timedelta(hours=26))
     last: dict[tuple[int, bytes], bytes | None] = {}
-    for place, partition, offset, number, look, dead in steps:
+    for place, partition, offset, number, takes_snapshot, is_tombstone in steps:
         start = int(NOON.timestamp()) + 300 * offset
         figure = new_figure()
         figure.counts[QUEUE_SCHEMA.index["offered"]] = number
         for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
-            last[partition, key] = value = None if dead else encode(figure)
-            view.apply(partition, key, value)
-        if look:
+            last[partition, key] = value = None if is_tombstone else encode(figure)
+            view.apply_all(partition, [(key, value)])
+        if takes_snapshot:
             view.snapshot(NOON - timedelta(hours=13))
     fresh = view_at(NOON)
     for (partition, key), value in last.items():
-        fresh.apply(partition, key, value)
+        fresh.apply_all(partition, [(key, value)])
 
     changed, afresh = view.snapshot(NOON), fresh.snapshot(NOON)
 
@@ -239,7 +237,7 @@ def _without_zeros(sums: object) -> dict[object, list[int]]:
     return {key: figure.counts for key, figure in sums.items() if any(figure.counts)}
 
 
-def test_no_snapshot_sees_half_a_step() -> None:
+def test_snapshot_never_contains_a_part_of_a_step() -> None:
     view = view_at(NOON)
     worker = Worker()
     steps = []
@@ -248,18 +246,18 @@ def test_no_snapshot_sees_half_a_step() -> None:
         steps.append(worker.rows())
     writer = Thread(target=lambda: [view.apply_all(0, step) for step in steps])
     writer.start()
-    seen = []
+    counts = []
     while writer.is_alive():
         snapshot = view.snapshot(NOON)
         total = snapshot.totals.get(SOCIAL, new_figure()).counts[QUEUE_SCHEMA.index["answered"]]
-        seen.append((total, today(snapshot, "answered")))
+        counts.append((total, today(snapshot, "answered")))
     writer.join()
-    assert all(total == of_today for total, of_today in seen)
+    assert all(total == of_today for total, of_today in counts)
     assert today(view.snapshot(NOON)) == 200
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_each_moment_is_within_its_day(moment: datetime) -> None:
+def test_each_time_is_within_its_civil_day(moment: datetime) -> None:
     day = Day.of(moment, PARIS)
     assert day.start <= moment.timestamp() < day.end
     assert day.start % 300 == day.end % 300 == 0
@@ -276,7 +274,7 @@ def test_feedback_windows_are_whole_civil_days() -> None:
     worker.count(OPINION, midnight - 27 * ago - timedelta(minutes=5), score)
     old = new_figure(FEEDBACK)
     old.counts[FEEDBACK.index[score]] = 10
-    view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
+    view.apply_all(0, [(day_key((NOON - 20 * ago).date(), OPINION), encode(old))])
 
     def counts_of_score(now: datetime) -> tuple[int, ...]:
         feedback = view.snapshot(now).feedback

@@ -11,13 +11,13 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
 from streams.web.options import QueueOptions, ServiceOptions
 from streams.web.topic_view import ReaderState
-from tests.web.browser import BESIDE, LOOKS, PHONE, PORTRAIT, WALL, Page
+from tests.web.browser import LANGUAGES_AND_THEMES, OUTSIDE_WINDOW, PHONE, PORTRAIT, WALL, Page
 from tests.web.channels import OPTIONS, fill
-from tests.web.layout import ROOM, SMALLEST
-from tests.web.promises import promise
+from tests.web.layout import OVERFLOW, SMALLEST_FONT
 from tests.web.rows import Worker
 from tests.web.served import Served
-from tests.web.wall import BEYOND, SMALL, alerts, open_wall, organisation, turn_all
+from tests.web.sla_clocks import count_sla_clocks
+from tests.web.wall import OVERFLOWING, SMALL, alerts, open_wall, organisation, turn_pages
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ CROWDED = replace(
     OPTIONS,
     services=(*OPTIONS.services, ServiceOptions("enfance", "Aide sociale à l’enfance", "Child welfare and adoption")),
 )
-CUT = """
+TRUNCATED_TEXTS = """
 const texts = "tbody th, td.words, td.state, h3, .rest .name, .bars .name, #alerts :is(li, .name, .words)";
 return [...document.querySelectorAll(texts)]
   .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && box.clientWidth)
@@ -34,7 +34,7 @@ return [...document.querySelectorAll(texts)]
 """Script for truncated texts."""
 
 
-def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = CROWDED.queues) -> None:
+def mark_all_figures(worker: Worker, served: Served, queues: Sequence[QueueOptions] = CROWDED.queues) -> None:
     """Make all figures of all queues marked."""
     now = served.now()
     for queue in queues:
@@ -51,34 +51,25 @@ def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = C
 def crowded() -> Iterator[Served]:
     with organisation(CROWDED) as served:
         fill(served.worker)
-        promise(served.worker)
-        press_all(served.worker, served)
+        count_sla_clocks(served.worker)
+        mark_all_figures(served.worker, served)
         yield served
 
 
-@LOOKS
+@LANGUAGES_AND_THEMES
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
 def test_no_view_is_cut_off_with_long_names_and_all_marks(
     crowded: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
     open_wall(page, crowded, size, lang=language, theme=theme, seconds=3600)
-    for number, name in enumerate(turn_all(page)):
-        page.picture(f"crowded-{size[0]}-{number:02}-{language}-{theme}")
-        assert page.run(BEYOND) == [], name
-        assert page.run(CUT) == [], name
+    for name in turn_pages(page):
+        assert page.run(OVERFLOWING) == [], name
+        assert page.run(TRUNCATED_TEXTS) == [], name
         assert page.run(SMALL) == [], name
     assert len(alerts(page)) == 6
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_board_with_long_names_and_all_marks_needs_no_scrolling(crowded: Served, page: Page, language: str) -> None:
-    page.open(f"{crowded.url}/?lang={language}", WALL)
-    page.is_in("live")
-    page.picture(f"crowded-board-{language}")
-    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
-
-
-BESIDE_TABLES = """
+HIDDEN_TABLE_WIDTHS = """
 return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility())
   .map((box) => [box.scrollWidth - box.clientWidth, box.hasAttribute("data-more")]);
 """
@@ -90,22 +81,11 @@ return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibi
 def test_no_table_of_the_board_is_cut_off_at_its_side(
     crowded: Served, page: Page, size: tuple[int, int], language: str
 ) -> None:
-    page.open(f"{crowded.url}/?lang={language}", size)
-    page.is_in("live")
-    page.picture(f"crowded-board-{size[0]}x{size[1]}-{language}")
-    assert page.run(BESIDE_TABLES) == [[0, False]] * 3
+    page.open_live(f"{crowded.url}/?lang={language}", size)
+    assert page.run(HIDDEN_TABLE_WIDTHS) == [[0, False]] * 3
 
 
-def test_metrics_page_does_not_scroll_sideways_on_a_phone(crowded: Served, page: Page) -> None:
-    page.open(f"{crowded.url}/metrics/help?lang=fr", PHONE)
-    beside = (
-        "return [...document.querySelectorAll('section, html')].filter((box) => box.scrollWidth > innerWidth).length"
-    )
-    assert page.run(beside) == 0
-    assert "Métriques exportées par accueil web" in page.text("main")
-
-
-UNDER = """
+OVERLAPPING_STATES = """
 return [...document.querySelectorAll("#rows tr:not(.channel)")]
   .map((row) => [row.querySelector("th"), row.querySelector(".state")].map((box) => box.getBoundingClientRect()))
   .filter(([name, state]) => state.left < name.right && state.top < name.bottom)
@@ -121,28 +101,23 @@ def test_no_state_overlaps_a_name_on_a_phone(page: Page, language: str) -> None:
             for queue in CROWDED.queues:
                 free = {"agents_available": agents} if queue.dimensions.channel == "call" else {}
                 served.worker.stocks(queue.dimensions, served.now(), **NOBODY | {name: 12} | free)
-            page.open(f"{served.url}/?lang={language}", PHONE)
-            page.is_in("live")
-            page.picture(f"crowded-closed-telephone-{name}-{agents}-{language}")
+            page.open_live(f"{served.url}/?lang={language}", PHONE)
             cell = f"document.querySelector('#rows .{name}')"
             assert page.run(f"return [{cell}.innerText.slice(-2), {cell}.checkVisibility()]") == ["12", True]
-            assert page.run(UNDER) == 0
-            assert page.run(BESIDE) == []
+            assert page.run(OVERLAPPING_STATES) == 0
+            assert page.run(OUTSIDE_WINDOW) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_contacts_in_closed_queues_do_not_make_the_board_higher(page: Page, language: str) -> None:
+def test_contacts_in_closed_queues_do_not_enlarge_the_board(page: Page, language: str) -> None:
     with organisation(CROWDED, hours=3, is_filled=True) as served:
-        promise(served.worker)
-        press_all(served.worker, served)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.is_in("live")
-        page.picture(f"crowded-board-closed-{language}")
-        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
+        count_sla_clocks(served.worker)
+        mark_all_figures(served.worker, served)
+        page.open_live(f"{served.url}/?lang={language}", WALL)
+        assert page.run(OVERFLOW) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
         open_wall(page, served, lang=language, views="phone,desk", seconds=3600)
-        for name in turn_all(page):
-            page.picture(f"crowded-closed-{language}-{name[:5]}")
-            assert (page.run(BEYOND), page.run(CUT)) == ([], []), name
+        for name in turn_pages(page):
+            assert (page.run(OVERFLOWING), page.run(TRUNCATED_TEXTS)) == ([], []), name
 
 
 NOBODY = {"waiting": 0, "in_progress": 0}
@@ -175,22 +150,19 @@ def test_sixteen_queues_fit_without_scrolling(page: Page, language: str, hours: 
     with organisation(options, hours=hours) as served:
         if not is_alone:
             fill(served.worker)
-            promise(served.worker)
+            count_sla_clocks(served.worker)
         else:
             for name in ("telephone:answer:call", "guichets:answer:visit"):
                 place = Dimensions(SLA, "siege", "rsa", name)
                 served.worker.count(place, served.now(), started=90, met=80, breached=10)
                 served.worker.stocks(place, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
-        press_all(served.worker, served, SIXTEEN.queues)
-        page.open(f"{served.url}/?lang={language}", WALL)
-        page.is_in("live")
+        mark_all_figures(served.worker, served, SIXTEEN.queues)
+        page.open_live(f"{served.url}/?lang={language}", WALL)
         room = [*WALL, *[0] * (5 if is_alone else 7)]
         name = f"sixteen-{'alone' if is_alone else 'all'}-{hours}-{language}"
-        page.picture(name)
         assert page.run("return document.querySelectorAll('#rows tr').length") == len(SIXTEEN.queues) + 2
-        assert page.run(ROOM) == room
-        assert page.run(SMALLEST) >= 12
+        assert page.run(OVERFLOW) == room
+        assert page.run(SMALLEST_FONT) >= 12
         served.view.set_state(ReaderState.NO_BROKER)
-        page.is_in("stale")
-        page.picture(f"{name}-stale")
-        assert page.run(ROOM) == room, "nor with a banner"
+        page.wait_for_state("stale")
+        assert page.run(OVERFLOW) == room, "nor with a banner"

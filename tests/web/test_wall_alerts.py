@@ -14,45 +14,43 @@ from tests.support.processes import wait_until
 from tests.web.browser import WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON
-from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, open_wall, organisation, turn_all
+from tests.web.wall import CALM, OVERFLOWING, RSA, SWITCHBOARD, alerts, open_wall, organisation, turn_pages
 
 pytestmark = pytest.mark.browser
 
 
 def test_alerts_are_above_each_view_and_counted_in_the_tab(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
+    with organisation(CALM, has_targets=False) as served:
         fill(served.worker)
         open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
         assert page.text("#no-alert") == "● Nothing needs attention"
-        page.is_called("Wall – Accueil du Département")
+        page.wait_for_title("Wall – Accueil du Département")
         waiting = ".card:first-child .main .explains"
-        page.shows(waiting, "0")
+        page.wait_for_text(waiting, "0")
         served.worker.stocks(SWITCHBOARD, served.now() - timedelta(seconds=20), waiting=12, agents_on_contact=1)
-        page.shows(waiting, "12")
-        page.shows("#alert-list li", "■ Switchboard: 12 waiting")
-        page.is_called("(1) Wall – Accueil du Département")
-        icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
-        assert icon == "/icon.svg?n=1&level=action"
+        page.wait_for_text(waiting, "12")
+        page.wait_for_text("#alert-list li", "■ Switchboard: 12 waiting")
+        page.wait_for_title("(1) Wall – Accueil du Département")
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
         assert page.run("return document.querySelector('#announce').role") == "status", "a polite live region"
-        for name in turn_all(page):
-            assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
+        for name in turn_pages(page):
+            assert page.is_visible("#alert-list li"), name
         served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
-        page.shows("#no-alert", "● Nothing needs attention")
-        page.is_called("Wall – Accueil du Département")
+        page.wait_for_text("#no-alert", "● Nothing needs attention")
+        page.wait_for_title("Wall – Accueil du Département")
         assert page.run("return document.getAnimations().length") == 0, "nothing flashes"
-        page.assert_quiet()
+        page.assert_no_errors()
 
 
 def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
-    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), has_targets=False) as served:
         open_wall(page, served, views="overview", seconds=3600, lang="en")
         assert alerts(page) == []
         for wait in (5,) * 15 + (60,) * 5:
             served.worker.answered(SWITCHBOARD, served.now(), wait)
         wait_until(
             lambda: alerts(page) == [f"▲ Telephone: service level{half} 75.0%" for half in ("", " 30 min")],
-            "what the card marks",
+            "the alerts of the marked rates",
         )
         marked = (
             "return [...document.querySelectorAll('.card .rest [data-level=attention]')].map((it) => it.textContent)"
@@ -61,13 +59,13 @@ def test_rate_marked_on_a_card_is_an_alert(page: Page) -> None:
         for wait in (5,) * 40:
             served.worker.answered(RSA, served.now(), wait)
         alone = [f"▲ Switchboard: service level{half} 75.0%" for half in ("", " 30 min")]
-        wait_until(lambda: alerts(page) == alone, "the queue that is marked alone")
+        wait_until(lambda: alerts(page) == alone, "the alert of the only marked queue")
         assert page.run(marked) == []
         assert page.text(".card .level") == "▲ Attention"
 
 
-def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
-    with organisation(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+def test_alert_of_a_queue_is_shown_on_board_and_wall(page: Page) -> None:
+    with organisation(replace(CALM, service_level=OPTIONS.service_level), has_targets=False) as served:
         for _ in range(400):
             served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), 5)
             served.worker.answered(SWITCHBOARD, served.now(), 5)
@@ -76,18 +74,20 @@ def test_marks_of_the_board_count_on_both_pages_everywhere(page: Page) -> None:
         served.worker.stocks(RSA, agents_available=1)
         words = "Income support (RSA): service level 30 min 39.4%"
         page.open(f"{served.url}/?lang=en", WALL)
-        page.is_called("(1) Live board – Accueil du Département")
+        page.wait_for_title("(1) Live board – Accueil du Département")
         row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the heading of the channel
         cell = f"#rows tr:nth-child({row})"
         assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
         assert page.text(f"{cell} .state") == "■ Act"
         assert page.text("#tile-service_level .level") == "■ Act"
-        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", "whose mark it is"
+        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", (
+            "the queue with the mark"
+        )
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
-        page.is_called("(1) Wall – Accueil du Département")
+        page.wait_for_title("(1) Wall – Accueil du Département")
         assert page.text(".card .level") == "■ Act"
         assert alerts(page) == [f"■ {words}"]
-        list(zip(range(1), turn_all(page), strict=False))
+        list(zip(range(1), turn_pages(page), strict=False))
         page.run("document.querySelector('#next').click()")
         states = page.run("return [...document.querySelectorAll('.view.phone td.state')].map((one) => one.textContent)")
         assert states[[queue.dimensions for queue in OPTIONS.queues].index(RSA)] == "■ Act"
@@ -111,7 +111,7 @@ def test_missed_objective_is_an_alert_in_each_channel(page: Page) -> None:
         assert page.run("return document.querySelectorAll('.card:last-child .rest [data-level=attention]').length") == 1
 
 
-def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) -> None:
+def test_long_wait_is_one_alert_of_the_queue_and_none_of_sla_targets(page: Page) -> None:
     with organisation(CALM) as served:
         answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
         letters = answer._replace(queue="courrier:announced:mail")
@@ -121,13 +121,13 @@ def test_long_wait_is_one_alert_of_the_queue_and_none_of_promises(page: Page) ->
         served.worker.stocks(answer, served.now() - timedelta(seconds=70), running=1, at_risk=2, overdue=3)
         open_wall(page, served, views="overview", seconds=3600, lang="en")
         assert alerts(page) == ["■ Income support (RSA): 6 waiting, overdue: 3"]
-        page.is_called("(1) Wall – Accueil du Département")
+        page.wait_for_title("(1) Wall – Accueil du Département")
         served.worker.stocks(letters, served.now() - timedelta(days=1), overdue=2, at_risk=1)
         more = ["■ SLA targets overdue: 2", "▲ SLA targets at risk: 1"]
         wait_until(lambda: alerts(page)[1:] == more, "letters, e-mails and forms", otherwise=lambda: alerts(page))
         served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
         served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
-        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "without other marks")
+        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "the alert without other marks")
         assert alerts(page)[0].endswith(", overdue: 1")
         served.worker.stocks(RSA, waiting=0, agents_available=1)
         unknown = ["■ SLA targets overdue: 3", "▲ SLA targets at risk: 1"]
@@ -147,28 +147,27 @@ def test_overdue_contacts_of_a_queue_do_not_exceed_its_waiting_contacts(page: Pa
         served.worker.stocks(other.dimensions, served.now() - timedelta(hours=1), waiting=1, agents_available=1)
         served.worker.stocks(answer, served.now() - timedelta(minutes=59), overdue=3)
         open_wall(page, served, views="overview", seconds=3600, lang="en")
-        told_of = [re.sub(r"wait [\d:]+", "wait", alert) for alert in alerts(page)]
-        assert told_of == ["■ Income support (RSA): wait, overdue: 2", "■ Call-backs: wait, overdue: 1"]
+        announced = [re.sub(r"wait [\d:]+", "wait", alert) for alert in alerts(page)]
+        assert announced == ["■ Income support (RSA): wait, overdue: 2", "■ Call-backs: wait, overdue: 1"]
 
 
-def test_closed_queue_says_so_with_waiting_contacts(page: Page) -> None:
+def test_closed_queue_shows_its_waiting_contacts(page: Page) -> None:
     desk = OPTIONS.queues[-1].dimensions
     with organisation(CALM, hours=3) as served:
         state = f"#rows tr:nth-child({len(OPTIONS.queues) + 2}) .state"
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.is_in("live")
-        page.shows(state, "○ Closed")
+        page.open_live(f"{served.url}/?lang=en", WALL)
+        page.wait_for_text(state, "○ Closed")
         served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
-        page.shows("#rows tr:last-child .waiting", "1")
+        page.wait_for_text("#rows tr:last-child .waiting", "1")
         inside = "08:30, 1 waiting, 2 in progress"
         assert page.text("#openings").endswith(inside)
         assert page.run(f"return document.querySelector('{state}').title").endswith(inside)
         assert page.text(state) == "○ Closed", "the columns show the numbers"
         served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
-        page.shows(state, "■ Act")
+        page.wait_for_text(state, "■ Act")
         open_wall(page, served, views="desk", seconds=3600, lang="en")
         assert "■ Act – closed" in page.text(".view.desk")
-        assert page.run(BEYOND) == []
+        assert page.run(OVERFLOWING) == []
 
 
 def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
@@ -180,9 +179,8 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
         for wait in (5,) * 15 + (60,) * 5:
             served.worker.answered(SWITCHBOARD, evening - timedelta(hours=6), wait)
         served.worker.stocks(SWITCHBOARD, in_progress=1, agents_on_contact=1, agents_available=1)
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.is_in("live")
-        page.shows(f"{row} .state", words)
+        page.open_live(f"{served.url}/?lang=en", WALL)
+        page.wait_for_text(f"{row} .state", words)
         level = f"return document.querySelector('{row}').dataset.level"
         assert page.run(level) == "normal"
         assert page.run(f"return document.querySelector('{row} .service').dataset.level") == "normal"
@@ -190,8 +188,7 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
         assert why.endswith(f" – {words[2:].lower()}")
         assert page.run("return document.querySelector('#tile-service_level').dataset.level") == "normal"
         assert page.text("#tile-service_level .level") == words
-        assert not page.driver.title.startswith("("), "nothing is to be done now"
-        page.picture("closed")
+        assert not page.driver.title.startswith("("), "no alert"
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
         assert alerts(page) == []
         assert page.text(".card .level") == words
@@ -205,14 +202,13 @@ def test_closed_queue_raises_no_alert_for_rates_of_the_day(page: Page) -> None:
             "return [...document.querySelectorAll('.view.phone .state')].map((box) => getComputedStyle(box).color)"
         )
         assert len(set(page.run(colours))) == 1, "with the colour of closed queues"
-        page.picture("wall-closed")
         served.worker.stocks(SWITCHBOARD, evening - timedelta(minutes=9), waiting=1, agents_available=1)
         wait_until(lambda: len(alerts(page)) == 1, "contacts that still wait")
-        page.shows(".view.phone tbody tr:first-child .state", "■ Act – closed")
-        page.assert_quiet()
+        page.wait_for_text(".view.phone tbody tr:first-child .state", "■ Act – closed")
+        page.assert_no_errors()
 
 
-NEWS = """
+RECORD_ANNOUNCEMENTS = """
 window.news = [];
 new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => words && news.push(words.textContent)))
   .observe(document.querySelector("#announce"), { childList: true });
@@ -220,34 +216,33 @@ new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => w
 
 
 def test_new_alert_is_announced_once_and_again_on_return(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
+    with organisation(CALM, has_targets=False) as served:
         open_wall(page, served, views="phone", seconds=3600, lang="en")
-        page.run(NEWS)
+        page.run(RECORD_ANNOUNCEMENTS)
 
         def wait(number: int) -> None:
             served.worker.stocks(SWITCHBOARD, served.now(), waiting=number, agents_available=1)
             shown = ["■ Switchboard: 12 waiting"] if number else []
-            wait_until(lambda: alerts(page) == shown, f"{number} who wait")
+            wait_until(lambda: alerts(page) == shown, f"{number} waiting")
 
         wait(12)
         served.worker.answered(RSA, served.now(), 5)  # another message without new alerts
-        page.shows(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
+        page.wait_for_text(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
         wait(0)
         wait(12)
         assert page.run("return news") == ["New alert: Switchboard: 12 waiting"] * 2
 
 
 def test_board_announces_new_alerts_like_the_wall(page: Page) -> None:
-    with organisation(CALM, is_promised=False) as served:
-        page.open(f"{served.url}/?lang=en", WALL)
-        page.is_in("live")
-        page.run(NEWS)
+    with organisation(CALM, has_targets=False) as served:
+        page.open_live(f"{served.url}/?lang=en", WALL)
+        page.run(RECORD_ANNOUNCEMENTS)
         for place in (SWITCHBOARD, RSA):
             served.worker.stocks(place, served.now(), waiting=12, agents_available=1)
-        wait_until(lambda: page.driver.title.startswith("(2) "), "both of them")
-        told_of = "; ".join(page.run("return news"))
-        assert "Switchboard: 12 waiting" in told_of
-        assert "Income support (RSA): 12 waiting" in told_of
+        wait_until(lambda: page.driver.title.startswith("(2) "), "two alerts")
+        announced = "; ".join(page.run("return news"))
+        assert "Switchboard: 12 waiting" in announced
+        assert "Income support (RSA): 12 waiting" in announced
         served.worker.stocks(SWITCHBOARD, served.now(), waiting=6, agents_available=1)
-        page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
-        assert "; ".join(page.run("return news")) == told_of, "a lower level is not announced"
+        page.wait_for_text("#rows tr:nth-child(2) .state", "▲ Attention")
+        assert "; ".join(page.run("return news")) == announced, "a lower level is not announced"

@@ -1,11 +1,11 @@
-"""Scenes for the SLA alerts: exported or recorded series, and whether each alert fires."""
+"""Scenarios for the SLA alerts: exported or recorded series, and whether each alert fires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
-from tests.support.promtool import WEB, RuleScenario, Values, two_webs
+from tests.support.promtool import WEB, RuleScenario, Values, with_two_boards
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,30 @@ class Burn:
     def steps(self) -> int:
         return self.long + 6
 
-    def scenes(self) -> Iterator[RuleScenario]:
+    def scenarios(self) -> Iterator[RuleScenario]:
         """Series through all recording rules, a little above and below each threshold."""
         allowed = self.factor * (1 - self.objective)
         over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
-        yield self.scene("broken a little too often", 1, self.shares(over, over))
-        yield self.scene("not too often in the long window", 0, self.shares(under, far))
-        yield self.scene("not too often any more", 0, self.shares(far, under))
-        yield two_webs(self.scene("too few, from two instances", 0, self.all_of(self.floor - 1)))
+        yield self.scenario("breached share above the threshold in both windows", 1, self.shares(over, over))
+        yield self.scenario("breached share below the threshold in the long window", 0, self.shares(under, far))
+        yield self.scenario("breached share below the threshold in the short window", 0, self.shares(far, under))
+        yield with_two_boards(self.scenario("too few clocks, two boards", 0, self.all_of(self.floor - 1)))
         often = self.shares(far, far)
-        yield self.scene("taken back", 0, often, taken_back=often[0])
-        yield self.scene("closed", 0, often, is_open=0)
-        yield self.scene("no margin", 0, often, objective=1)
-        yield self.scene("history was read meanwhile", 0, often, history=self.steps - self.long + 1)
-        yield self.scene("history was read before", 1, often, history=1)
+        yield self.scenario("breaches corrected", 0, often, corrected=often[0])
+        yield self.scenario("calendar is closed", 0, often, is_open=0)
+        yield self.scenario("objective of 100 %", 0, often, objective=1)
+        yield self.scenario("history was read in the long window", 0, often, history=self.steps - self.long + 1)
+        yield self.scenario("history was read before the long window", 1, often, history=1)
         if self.channel == "call" and self.alert != "SlaObjectiveMissed":
-            yield self.read_late("calls of an hour ago were read meanwhile", 0, often, 3600)
-            yield self.read_late("calls of ten minutes ago were read meanwhile", 1, often, 600)
+            yield self.read_late("calls of an hour ago were read in the long window", 0, often, 3600)
+            yield self.read_late("calls of ten minutes ago were read in the long window", 1, often, 600)
 
     def read_late(self, name: str, fires: int, counts: tuple[Values, Values], seconds: int) -> RuleScenario:
         """Figures are delayed by these seconds in the first steps of the long window."""
         step = {"1m": 60, "5m": 300}[self.step]
         behind = [float(number * step - seconds) for number in range(self.steps - self.long + 1)]
         figures = {f'contact_figures_timestamp_seconds{{{WEB},partition="0"}}': [*behind, 1e9]}
-        return add(self.scene(name, fires, counts), figures)
+        return add(self.scenario(name, fires, counts), figures)
 
     def shares(self, long: float, short: float) -> tuple[list[float], list[float]]:
         """Return breached and met clocks: ten per step, with these breached shares in the two windows."""
@@ -63,18 +63,18 @@ class Burn:
         """This number of clocks in the long window, all breached."""
         return [float(step * number // self.long) for step in range(self.steps + 1)], [0.0]
 
-    def scene(
+    def scenario(
         self,
         name: str,
         fires: int,
         counts: tuple[Values, Values],
         *,
-        taken_back: Values = 0,
+        corrected: Values = 0,
         is_open: int = 1,
         objective: float | None = None,
         history: int = 0,
     ) -> RuleScenario:
-        """Return a scene; `history` is the number of first steps in which history is read."""
+        """Return a scenario; `history` is the number of first steps in which history is read."""
         breached, met = counts
         place = f'{WEB},channel="{self.channel}",site="siege",service="rsa",queue="",policy="p",clock="c"'
         if self.channel == "call":
@@ -89,7 +89,7 @@ class Burn:
                 f'contact_sla_completed_total{{{place},result="breached"}}': breached,
                 f'contact_sla_completed_total{{{place},result="met"}}': met,
                 f'contact_sla_completed_total{{{place},result="cancelled"}}': 1000,
-                f'contact_sla_corrected_total{{{place},fact="breached"}}': taken_back,
+                f'contact_sla_corrected_total{{{place},fact="breached"}}': corrected,
                 f'contact_sla_corrected_total{{{place},fact="met"}}': 0,
                 f'contact_sla_corrected_total{{{place},fact="started"}}': 3,
                 f'contact_sla_objective_ratio{{{WEB},policy="p",clock="c"}}': objective or self.objective,
@@ -109,8 +109,8 @@ def calendar(is_open: int) -> dict[str, Values]:
     }
 
 
-def add(scene: RuleScenario, series: dict[str, Values]) -> RuleScenario:
-    return replace(scene, series={**scene.series, **series})
+def add(scenario: RuleScenario, series: dict[str, Values]) -> RuleScenario:
+    return replace(scenario, series={**scenario.series, **series})
 
 
 LETTERS: Final = f'{WEB},channel="mail",site="siege",service="rsa",queue="",policy="p",clock="c"'
@@ -119,8 +119,8 @@ WEEK: Final = 7 * 6
 
 
 def more_due() -> Iterator[RuleScenario]:
-    def scene(name: str, fires: int, due: int, done: int, is_open: int = 1) -> RuleScenario:
-        """Return a scene; `done` clocks within a week, half of them late."""
+    def scenario(name: str, fires: int, due: int, done: int, is_open: int = 1) -> RuleScenario:
+        """Return a scenario; `done` clocks within a week, half of them late."""
         series: dict[str, Values] = {
             f'contact_sla_due_items{{{LETTERS},horizon="7d"}}': due,
             f'contact_sla_due_items{{{LETTERS},horizon="3d"}}': 0,
@@ -131,25 +131,25 @@ def more_due() -> Iterator[RuleScenario]:
         }
         return RuleScenario(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
-    yield scene("more than that", 1, due=31, done=20)
-    yield two_webs(scene("more than that, from two instances", 1, due=31, done=20))
-    yield scene("half as much again", 0, due=30, done=20)
-    yield scene("too few to say so", 0, due=9, done=0)
-    yield scene("closed", 0, due=31, done=20, is_open=0)
+    yield scenario("more than half as much again", 1, due=31, done=20)
+    yield with_two_boards(scenario("more than half as much again, two boards", 1, due=31, done=20))
+    yield scenario("half as much again", 0, due=30, done=20)
+    yield scenario("too few clocks due", 0, due=9, done=0)
+    yield scenario("calendar is closed", 0, due=31, done=20, is_open=0)
     read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
-    yield add(scene("history is read", 0, due=31, done=20), read)
+    yield add(scenario("history is being read", 0, due=31, done=20), read)
 
 
 def overdue_left() -> Iterator[RuleScenario]:
-    def scene(name: str, fires: int, hours: int, is_open: int = 1, last: float | None = 0) -> RuleScenario:
+    def scenario(name: str, fires: int, hours: int, is_open: int = 1, last: float | None = 0) -> RuleScenario:
         oldest: Values = [0.0] * (hours // 4) + [last]
         series = {f"contact_sla_oldest_overdue_timestamp_seconds{{{LETTERS}}}": oldest}
         return RuleScenario(f"SlaOverdueLeft: {name}", series | calendar(is_open), fires, hours // 4, "4h")
 
-    yield scene("for three days", 0, 72)
-    yield scene("for longer", 1, 80)
-    yield scene("closed", 0, 80, is_open=0)
-    yield scene("done at last", 0, 80, last=None)
+    yield scenario("for three days", 0, 72)
+    yield scenario("for longer", 1, 80)
+    yield scenario("calendar is closed", 0, 80, is_open=0)
+    yield scenario("clock completed", 0, 80, last=None)
 
 
 BURNS: Final = (
@@ -158,7 +158,7 @@ BURNS: Final = (
     Burn("SlaBurnRateDays", "mail", "4h", 5 * 6, 6, 4, 10, 0.9),
     Burn("SlaObjectiveMissed", "mail", "1d", 28, 5, 1, 20, 0.9),
 )
-SCENES: Final = {burn.alert: list(burn.scenes()) for burn in BURNS} | {
+SLA_SCENARIOS: Final = {burn.alert: list(burn.scenarios()) for burn in BURNS} | {
     "SlaMoreDueThanDone": list(more_due()),
     "SlaOverdueLeft": list(overdue_left()),
 }

@@ -1,9 +1,8 @@
-"""Tests of the explanations of figures, and of the icon."""
+"""Tests of the names of figures in `accueil explain`."""
 
 import tomllib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -19,7 +18,6 @@ from streams.core.sla.clock_changes import advance
 from streams.core.sla.clock_intervals import clock_intervals
 from streams.web.board.explain_names import EXPLAIN_NAMES
 from streams.web.board.payload import Board, make_message
-from streams.web.icon import PLAIN, draw_icon
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
 from tests.support.events import START, answered_call, make
@@ -67,10 +65,10 @@ class FilledBoard:
         view = FiguresView(OPTIONS.time_zone, NOW, lambda: POLICIES)
         for (start, place), figure in self._figures.items():
             key = bucket_key(start, place) if start else total_key(place)
-            view.apply(0, key, msgspec.json.encode(figure))
+            view.apply_all(0, [(key, msgspec.json.encode(figure))])
         return make_message(view.snapshot(NOW), OPTIONS, "v").board
 
-    def listed(self, figures: Iterable[str], asked: FigureQuery) -> tuple[int, int]:
+    def listed(self, figures: Iterable[str], query: FigureQuery) -> tuple[int, int]:
         """Return the numbers of facts that the commands list, in the numerator and in the denominator."""
         judged = [
             formula_of(name, OPTIONS.formula, OPTIONS.target_seconds, OPTIONS.short_abandon_seconds).judge(
@@ -79,7 +77,7 @@ class FilledBoard:
             for name in figures
             for row in self.rows
             for fact in counted_facts(row)
-            if asked.fits(fact)
+            if query.fits(fact)
         ]
         return sum(above for above, _ in judged), sum(below for _, below in judged)
 
@@ -118,7 +116,7 @@ def filled() -> FilledBoard:
     return filled
 
 
-def test_command_of_the_promises_card_lists_what_it_counts(filled: FilledBoard) -> None:
+def test_command_of_the_sla_card_lists_the_counted_contacts(filled: FilledBoard) -> None:
     standing = [status for status in filled.board().promises.standing if status.channel not in ("call", "visit")]
     channels = {status.channel for status in standing}
     assert channels == {"mail", "email"}
@@ -132,7 +130,7 @@ def test_command_of_the_promises_card_lists_what_it_counts(filled: FilledBoard) 
     assert filled.listed(["overdue"], FigureQuery(queue="courrier:resolution:mail")) == (2, 0)
 
 
-def test_command_of_the_last_half_hour_lists_what_it_counts(filled: FilledBoard) -> None:
+def test_command_of_the_last_half_hour_lists_the_counted_contacts(filled: FilledBoard) -> None:
     board = filled.board()
     assert (board.recent.since, board.recent.until) == ("2025-03-03T11:35+01:00", "2025-03-03T12:05+01:00")
     since, until = (int(datetime.fromisoformat(at).timestamp()) for at in (board.recent.since, board.recent.until))
@@ -149,7 +147,7 @@ def test_command_of_the_last_half_hour_lists_what_it_counts(filled: FilledBoard)
     assert 0 < recent.denominator < today.denominator < 6
 
 
-def test_command_of_feedback_figures_lists_what_they_count(filled: FilledBoard) -> None:
+def test_command_of_feedback_figures_lists_the_counted_contacts(filled: FilledBoard) -> None:
     board = filled.board()
     assert board.all_services.feedback is not None
     assert filled.listed(EXPLAIN_NAMES["opinions_given"], days(1)._replace(channels=["feedback"])) == (3, 0)
@@ -170,26 +168,3 @@ def test_omitted_service_or_site_matches_all(filled: FilledBoard) -> None:
 
 def test_explain_names_exist_in_accueil_explain() -> None:
     assert {name for several in EXPLAIN_NAMES.values() for name in several} <= set(figure_names())
-
-
-def test_only_figures_of_agents_and_earlier_days_have_no_contacts() -> None:
-    agents = {f"queues_{name}" for name in ("available", "on_contact", "paused")}
-    assert {figure for figure, several in EXPLAIN_NAMES.items() if not several} == agents | {"queues_usual"}
-
-
-@pytest.mark.parametrize(("number", "shown"), [("1", "1"), ("9", "9"), ("10", "9+"), ("007", "7"), ("999999", "9+")])
-@pytest.mark.parametrize("level", ["attention", "action"])
-def test_icon_shows_the_number(number: str, shown: str, level: str) -> None:
-    icon = ET.fromstring(draw_icon(number, level))
-    assert [text.text for text in icon.iter("{http://www.w3.org/2000/svg}text")] == [shown]
-
-
-def test_each_level_has_its_own_shape() -> None:
-    assert draw_icon("3", "attention") != draw_icon("3", "action")
-
-
-@pytest.mark.parametrize(
-    ("number", "level"), [("", ""), ("0", "action"), ("3", "x"), ("<b>", "action"), ("-1", "action"), ("٣", "action")]
-)
-def test_invalid_number_or_level_returns_the_plain_icon(number: str, level: str) -> None:
-    assert draw_icon(number, level) == PLAIN

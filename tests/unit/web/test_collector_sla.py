@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from streams.core.figures.figure import Dimensions
 from streams.web.metrics.sla_targets import HORIZONS
-from tests.unit.web.exported import NOON, Exported
-from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
 from tests.web.rows import DESK, EMAIL, MAIL, ROADS
 
 LETTERS = Dimensions("mail", "siege", "social", "")
@@ -13,12 +13,12 @@ WHICH = {"policy": "courrier", "clock": "acknowledge"}
 
 
 def test_due_clocks_are_counted_by_horizon() -> None:
-    exported = Exported()
+    exported = ExportedMetrics()
     worker = exported.worker
     for ahead in ({"minutes": 3}, {"minutes": 59}, {"hours": 1}, {"hours": 23}, {"days": 2}, {"days": 6}, {"days": 8}):
-        worker.count(KEPT, NOON + timedelta(**ahead), "started", "due")
-    worker.count(KEPT, NOON, "started", "due", "breached")
-    worker.stocks(KEPT, NOON, running=5, at_risk=2, overdue=1, paused=4)
+        worker.count(ACKNOWLEDGED, NOON + timedelta(**ahead), "started", "due")
+    worker.count(ACKNOWLEDGED, NOON, "started", "due", "breached")
+    worker.stocks(ACKNOWLEDGED, NOON, running=5, at_risk=2, overdue=1, paused=4)
 
     def due() -> list[float | None]:
         return [exported("contact_sla_due_items", LETTERS, **WHICH, horizon=horizon) for horizon in HORIZONS]
@@ -31,7 +31,7 @@ def test_due_clocks_are_counted_by_horizon() -> None:
 
 
 def test_sla_file_is_exported_as_of_now() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
 
     def objective(policy: str, clock: str) -> float | None:
         return exported("contact_sla_objective_ratio", policy=policy, clock=clock)
@@ -56,7 +56,7 @@ def test_sla_file_is_exported_as_of_now() -> None:
 
 
 def test_opening_state_has_the_time_of_the_next_change() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
 
     def states() -> tuple[float | None, ...]:
         one = {"calendar": "siege"}
@@ -74,11 +74,11 @@ def test_opening_state_has_the_time_of_the_next_change() -> None:
     assert states() == (0, 0, 0, at(8, 30, day=17))
     assert exported("contact_calendar_open", calendar="always") == 1
     assert exported("contact_calendar_change_timestamp_seconds", calendar="always") is None
-    assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
+    assert exported("contact_queue_open", DESK, calendar="siege") is None, "no policy applies"
 
 
 def test_longest_wait_is_exported_in_opening_hours_too() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
     exported.worker.stocks(MAIL, NOON - timedelta(days=7) + timedelta(hours=5), waiting=1)
     exported.worker.stocks(DESK, NOON - timedelta(hours=1), waiting=1)
 
@@ -88,32 +88,32 @@ def test_longest_wait_is_exported_in_opening_hours_too() -> None:
     assert age(MAIL) == (0.5 + 3.5) * 3600, "half an hour a week ago, and this morning"
     exported.now = NOON + timedelta(hours=1)
     assert age(MAIL) == 4 * 3600, "it is lunch time"
-    assert age(DESK) is None, "nothing is promised there"
+    assert age(DESK) is None, "no policy applies"
     exported.worker.stocks(MAIL)
     assert age(MAIL) is None, "none waits"
 
 
 def test_sla_file_in_force_is_exported() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    exported.worker.progress(NOON, sla=POLICIES.fingerprint)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
+    exported.worker.progress(NOON, sla=VERSIONED_POLICIES.fingerprint)
     assert exported("contact_sla_file_in_force", partition="0") == 1
     exported.worker.progress(NOON, sla="another")
     assert exported("contact_sla_file_in_force", partition="0") == 0
 
 
 def test_target_without_contacts_has_zeros() -> None:
-    exported = Exported(HOUSE, POLICIES)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
     expected = {
         ("call", "routes", "telephone", "answer"),
         *(("mail", "social", "courrier", c) for c in ("acknowledge", "resolution")),
     }
 
-    def promised() -> set[tuple[str, ...]]:
+    def started_series() -> set[tuple[str, ...]]:
         (started,) = [family for family in exported.registry.collect() if family.name == "contact_sla_started"]
         names = ("channel", "service", "policy", "clock")
         return {tuple(sample.labels[name] for name in names) for sample in started.samples}
 
-    assert promised() == expected
+    assert started_series() == expected
     calls = {"policy": "telephone", "clock": "answer"}
     where = ROADS._replace(queue="")
     for result in ("met", "breached", "cancelled"):
@@ -122,11 +122,11 @@ def test_target_without_contacts_has_zeros() -> None:
         assert exported("contact_sla_open_items", where, **calls, state=state) == 0
     assert exported("contact_sla_due_items", where, **calls, horizon="1h") == 0
     exported.worker.stocks(Dimensions("call", "siege", "", ""), agents_available=3)
-    assert promised() == expected, "agents are promised nothing"
+    assert started_series() == expected, "figures of agents have no SLA target"
     exported.worker.count(EMAIL, NOON, "received")
-    assert promised() == expected
+    assert started_series() == expected
     exported.now += timedelta(days=1)
     assert {
         ("email", "social", "courrier", "acknowledge"),
         ("form", "social", "courrier", "acknowledge"),
-    } < promised(), "from then on the policy is for all"
+    } < started_series(), "the next version applies to all channels"

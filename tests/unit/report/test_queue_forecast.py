@@ -65,7 +65,7 @@ def test_forecast_uses_the_same_weekdays_and_gives_the_agents_needed() -> None:
     )  # Erlang C, 3 erlangs, 5 agents: 1 - 0.236 e^(-40/180)
 
 
-def test_public_holiday_is_left_out_and_todays_is_compared_with_sundays() -> None:
+def test_public_holiday_is_skipped_and_compared_with_sundays_when_it_is_today() -> None:
     worker = Worker()
     past(worker, 6)  # the second of them on 11 November
     one = forecast_queues(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
@@ -113,7 +113,7 @@ def test_patience_is_total_wait_by_abandoned_contact() -> None:
     assert estimate_patience(3000, 20) == 150
 
 
-def test_too_little_data_is_reported() -> None:
+def test_forecast_is_missing_with_too_little_data() -> None:
     worker = Worker()
     past(worker, 3)
     one = forecast_of(worker)  # the first of the three days may be incomplete, so two remain
@@ -138,7 +138,7 @@ def test_days_before_the_first_contact_of_a_queue_do_not_count() -> None:
     assert (expected.rest, expected.high) == (0, 0)
 
 
-def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
+def test_day_with_unread_history_does_not_count() -> None:
     worker = Worker()
     past(worker, 6)
     worker.offered(SOCIAL, NOON - timedelta(weeks=7))
@@ -148,7 +148,7 @@ def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
     assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
 
 
-def test_desks_have_no_agents_and_letters_no_forecast() -> None:
+def test_forecast_of_desks_has_no_agents_and_letters_have_no_forecast() -> None:
     worker = Worker()
     worker.count(MAIL, NOON, received=9)
     for number in range(6):

@@ -1,28 +1,23 @@
 """Tests of the metrics reference page: up to date, and complete."""
 
 import re
-from zoneinfo import ZoneInfo
 
 import promql_parser
 import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
-from starlette.testclient import TestClient
 
 from connectors.sdk.metrics import Metrics
 from streams.cli import metrics as metrics_cli
 from streams.cli.metrics import command, describe_processes
 from streams.engine.metrics import REGISTRY
-from streams.web.app import create_app
 from streams.web.metrics import descriptions
 from streams.web.metrics.descriptions import KPIS
 from streams.web.metrics.measure import CORRECTED_SUFFIX
-from streams.web.metrics.reference_page import MetricDescription, write_markdown
-from streams.web.options import WebOptions
-from streams.web.view import FiguresView
+from tests.support.dashboards import walk
 from tests.support.prometheus import DEPLOYED
-from tests.unit.web.exported import NOON, Exported, fill
-from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported_metrics import NOON, ExportedMetrics, count_each_fact
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ORGANISATION, VERSIONED_POLICIES
 
 PROCESSES = describe_processes()
 NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in metrics}
@@ -39,10 +34,10 @@ def test_committed_page_equals_the_output_of_the_command(language: str) -> None:
 
 
 def test_all_exported_metrics_are_described_with_type_and_labels() -> None:
-    exported = Exported(HOUSE, POLICIES)
-    fill(exported.worker)
-    exported.worker.count(KEPT, NOON, "started", "due")
-    exported.worker.stocks(KEPT, NOON, overdue=1)
+    exported = ExportedMetrics(ORGANISATION, VERSIONED_POLICIES)
+    count_each_fact(exported.worker)
+    exported.worker.count(ACKNOWLEDGED, NOON, "started", "due")
+    exported.worker.stocks(ACKNOWLEDGED, NOON, overdue=1)
     exported.worker.progress(NOON, event_at=1, history={"mail": 1})
     for family in exported.registry.collect():
         name = f"{family.name}{'_total' * (family.type == 'counter')}{'_info' * (family.type == 'info')}"
@@ -69,54 +64,21 @@ def test_all_described_metrics_exist() -> None:
 
 
 def test_each_description_is_in_both_languages() -> None:
-    for metric in NAMES.values():
-        assert metric.english
-        assert metric.french
+    french = {metric.name: metric for metrics in describe_processes("fr").values() for metric in metrics}
+    for name, metric in NAMES.items():
         assert metric.formula
-        assert metric.english != metric.french, metric.name
-
-
-def selectors(node: object) -> list[promql_parser.VectorSelector]:
-    if isinstance(node, promql_parser.VectorSelector):
-        return [node]
-    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
-    inner += list(getattr(node, "args", None) or [])
-    return [found for one in inner if type(one).__module__ == "promql_parser" for found in selectors(one)]
+        assert metric.about != french[name].about, name
 
 
 @pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.name[:20])
 def test_kpi_queries_use_existing_metrics(kpi: descriptions.Kpi) -> None:
-    found = selectors(promql_parser.parse(kpi.promql))
-    assert found
-    for selector in found:
+    nodes = [node for node, _ in walk(promql_parser.parse(kpi.promql))]
+    selectors = [node for node in nodes if isinstance(node, promql_parser.VectorSelector)]
+    assert selectors
+    for selector in selectors:
         base = re.sub("_(bucket|sum|count)$", "", selector.name) if selector.name not in NAMES else selector.name
         metric = NAMES[base]
         assert (base == selector.name) == (metric.kind != "histogram")
         for matcher in selector.matchers.matchers:
             values = metric.labels[matcher.name]
             assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.name
-
-
-def test_metric_without_texts_is_named_in_the_error() -> None:
-    registry = CollectorRegistry()
-    Metrics(registry)
-    with pytest.raises(LookupError, match="connector_"):
-        metrics_cli.describe(registry.collect(), {})
-
-
-def test_cells_are_escaped() -> None:
-    odd = MetricDescription("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
-    row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
-    assert row.count("|") == 4
-
-
-@pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
-def test_board_serves_the_page(language: str, word: str) -> None:
-    view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
-    app = create_app(view, WebOptions(brokers="", host="testserver"), describe_metrics=lambda: PROCESSES)
-    with TestClient(app) as client:
-        answer = client.get("/metrics/help", params={"lang": language})
-    assert answer.status_code == 200
-    assert f"<h1>{word}</h1>" in answer.text
-    assert [name for name in NAMES if f'id="{name}"' not in answer.text] == []
-    assert "style=" not in answer.text

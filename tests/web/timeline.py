@@ -1,6 +1,5 @@
-"""The timeline page in a Chromium window. Screenshots are stored under tests/artifacts."""
+"""The timeline page in a Chromium window."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +9,9 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.processes import wait_until
 from tests.support.timeline_page import Served
-from tests.web.browser import LAPTOP, Page, keep
+from tests.web.browser import LAPTOP, Page
 
-ORGANISATION = {
+WEB_SETTINGS = {
     "title": "Accueil du Département",
     "title_en": "Welcome to the Département",
     "services": {
@@ -28,13 +27,13 @@ FOCUSED = (
 )
 
 
-class TimelineUi:
-    """The page in Chromium, with the actions of an agent."""
+class TimelineWindow:
+    """The page with the actions of an agent."""
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
 
-    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "TimelineUi":
+    def open(self, size: tuple[int, int] = LAPTOP, language: str = "fr", theme: str = "light") -> "TimelineWindow":
         self.page.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         )
@@ -46,34 +45,34 @@ class TimelineUi:
     def element(self, name: str) -> Any:
         return self.page.driver.find_element(By.ID, name)
 
-    def is_shown(self, selector: str) -> bool:
-        return bool(self.page.run(f"return document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"))
+    def is_visible(self, selector: str) -> bool:
+        return self.page.is_visible(selector)
 
     def wait_for(self, selector: str) -> None:
         wait_until(
-            lambda: self.is_shown(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
+            lambda: self.is_visible(selector), selector, 10, lambda: self.page.run("return document.body.innerText")
         )
 
-    def sign_in(self, secret: str = "camille") -> "TimelineUi":
+    def sign_in(self, secret: str = "camille") -> "TimelineWindow":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
-        wait_until(lambda: self.is_shown("#me") or self.is_shown("#trouble"), "an answer")
+        wait_until(lambda: self.is_visible("#me") or self.is_visible("#trouble"), "an answer")
         return self
 
-    def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineUi":
+    def search(self, value: str, kind: str = "phone", purpose: str = "contact") -> "TimelineWindow":
         """Search, and wait for the result."""
         self.page.run(
             f"kind.value = '{kind}'; purpose.value = '{purpose}'; document.getElementById('value').value = ''"
         )
         self.page.run("document.getElementById('story').replaceChildren()")
         self.element("value").send_keys(value + Keys.ENTER)
-        wait_until(lambda: self.is_shown("#story-title") or self.is_shown("#trouble"), "an answer")
+        wait_until(lambda: self.is_visible("#story-title") or self.is_visible("#trouble"), "an answer")
         return self
 
     @property
-    def trouble(self) -> str:
+    def error_text(self) -> str:
         self.wait_for("#trouble")
-        return self.page.text("#trouble").replace("\N{NO-BREAK SPACE}", " ")
+        return self.page.text("#trouble")
 
     @property
     def text(self) -> str:
@@ -82,26 +81,14 @@ class TimelineUi:
     def press(self, *keys: str) -> None:
         ActionChains(self.page.driver).send_keys(*keys).perform()
 
-    def tab_to(self, is_target: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
+    def tab_to(self, condition: Callable[[list[str]], bool], key: str = Keys.TAB) -> None:
         """Press Tab until the element has the focus."""
         for _ in range(80):
-            if is_target(self.focused):
+            if condition(self.focused):
                 return
             self.press(key)
-        raise AssertionError(f"not reached; focus on {self.focused}")
+        raise AssertionError(f"never reached; at last {self.focused}")
 
     @property
     def focused(self) -> list[str]:
         return [str(part) for part in self.page.run(FOCUSED)]
-
-    def picture(self, name: str) -> None:
-        """Store a screenshot of the whole page."""
-        wide, high = self.page.run(
-            "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
-        )
-        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, 2400), "scale": 1}
-        keep(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
-
-    def screenshot(self, name: str) -> None:
-        """Store a screenshot of the visible area, for dialogs."""
-        keep(self.page.driver, f"timeline-{name}")

@@ -8,15 +8,12 @@ from zoneinfo import ZoneInfo
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
 from streams.core.figures.figure_schemas import QUEUE_SCHEMA
-from streams.web.board.payload import make_message
 from streams.web.board.typical_day import WEEKS, PastDays, TypicalDay, typical_day_of
 from streams.web.options import WebOptions
-from streams.web.topic_view import ReaderState
-from streams.web.view import FiguresView
+from tests.unit.web.filled_board import NOON, FilledBoard
 from tests.web.rows import MAIL, ROADS, SOCIAL
 
 PARIS = ZoneInfo("Europe/Paris")
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
 TODAY = NOON.date()
 WEEK = timedelta(weeks=1)
 OPTIONS = WebOptions(brokers="")
@@ -71,7 +68,7 @@ def test_changed_row_counts_once_and_removed_row_not_at_all() -> None:
     assert days_of(past)[day] == 0
 
 
-def test_past_weeks_count_without_the_very_first_day() -> None:
+def test_past_weeks_count_without_the_first_known_day() -> None:
     past = filled(WEEKS + 5)
     past.put("day", TODAY.toordinal(), SOCIAL, 0, day_of(calls(99)))
     assert len(past.whole_days(None)) == 7 * WEEKS
@@ -84,7 +81,7 @@ def test_days_with_unread_history_do_not_count() -> None:
     assert set(days_of(filled(4), milliseconds(read))) == {TODAY - week * WEEK for week in (3, 4)}
 
 
-def test_midnight_moves_to_the_next_weekday_and_drops_old_days() -> None:
+def test_midnight_selects_the_next_weekday_and_drops_old_days() -> None:
     past = filled(WEEKS)
     past.advance_to(NOON + timedelta(days=1))
     assert not any(days_of(past, today=TODAY + timedelta(days=1)).values())
@@ -133,16 +130,13 @@ def test_too_few_days_give_no_typical_day() -> None:
 
 
 def test_typical_day_counts_calls_only() -> None:
-    view = FiguresView(PARIS, NOON)
-    view.begin([0])
-    view.set_state(ReaderState.FOLLOWING)
+    board = FilledBoard()
     for week in range(1, 6):
         day = TODAY - week * WEEK
-        view.apply(0, day_key(day, SOCIAL), day_of(calls(12)))
-        view.apply(0, day_key(day, MAIL), day_of(calls(500)))
-    at = int((NOON - WEEK).timestamp())
-    view.apply(0, bucket_key(at, SOCIAL), bucket_of(4))
-    usual = make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.usual
+        board.view.apply_all(0, [(day_key(day, SOCIAL), day_of(calls(12)))])
+        board.view.apply_all(0, [(day_key(day, MAIL), day_of(calls(500)))])
+    board.view.apply_all(0, [(bucket_key(int((NOON - WEEK).timestamp()), SOCIAL), bucket_of(4))])
+    usual = board.board().usual
     assert usual is not None
     assert (usual.by_hour[10], usual.by_hour[12], usual.by_now, usual.rest) == (12, 1, 12, 1)
-    assert view.snapshot(NOON).unreadable == 0
+    assert board.view.snapshot(NOON).unreadable == 0

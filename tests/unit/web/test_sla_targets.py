@@ -4,28 +4,23 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from models.policies import Policies
 from models.timestamps import milliseconds
 from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import SLA
-from streams.web.board.payload import Board, make_message
 from streams.web.board.sla_targets import (
-    Deadline,
     OpeningState,
     WaitingCounts,
     WorkingTime,
     measure_working_time,
 )
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.topic_view import ReaderState
-from streams.web.view import FiguresView
-from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
-from tests.web.rows import DESK, MAIL, ROADS, Worker
+from tests.unit.web.filled_board import FilledBoard
+from tests.unit.web.sla_policies import ACKNOWLEDGED, ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
+from tests.web.rows import DESK, MAIL, ROADS
 
 DAY = timedelta(days=1)
 SIEGE = POLICIES.calendars["siege"]
 OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Solidarités", "Social support"),))
-ACKNOWLEDGED = ANNOUNCED._replace(queue="courrier:acknowledge:mail")
 FORMS = ANNOUNCED._replace(queue="demarches:first_response:form")
 
 
@@ -33,37 +28,18 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=PARIS)
 
 
-class FilledBoard:
-    """A board and its test worker."""
-
-    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = POLICIES) -> None:
-        self.options = options
-        self.view = FiguresView(options.time_zone, NOON, lambda: policies)
-        self.view.begin([0])
-        self.view.set_state(ReaderState.FOLLOWING)
-        self.worker = Worker(self.view)
-
-    def board(self, now: datetime = NOON) -> Board:
-        return make_message(self.view.snapshot(now), self.options, "v").board
-
-    def overdue(self) -> list[Deadline]:
-        return self.board().promises.overdue
-
-    def due(self, now: datetime = NOON) -> list[Deadline]:
-        return self.board(now).promises.due
-
-    def open(self, place: Dimensions, due_at: datetime, number: int = 1) -> None:
-        """Count open clocks with a deadline at this time."""
-        self.worker.count(place, NOON, started=number)
-        self.worker.count(place, due_at, due=number)
+def count_open(filled: FilledBoard, dimensions: Dimensions, due_at: datetime, number: int = 1) -> None:
+    """Count open clocks with a deadline at this time."""
+    filled.worker.count(dimensions, NOON, started=number)
+    filled.worker.count(dimensions, due_at, due=number)
 
 
 @pytest.fixture
 def filled() -> FilledBoard:
-    return FilledBoard()
+    return FilledBoard(OPTIONS, POLICIES, NOON)
 
 
-def test_targets_follow_the_sla_file_and_former_policies_come_last(filled: FilledBoard) -> None:
+def test_targets_have_the_order_of_the_sla_file_with_former_policies_last(filled: FilledBoard) -> None:
     former = ANNOUNCED._replace(queue="ancienne:announced:mail")
     for place in (former, ANSWERED, FORMS, ANNOUNCED, ACKNOWLEDGED):
         filled.worker.count(place, NOON, "started")
@@ -76,7 +52,7 @@ def test_targets_follow_the_sla_file_and_former_policies_come_last(filled: Fille
         ("telephone", "answer", 0.8),
         ("ancienne", "announced", None),
     ]
-    assert standing[-1].overdue_by is None, "by which calendar it counted is no longer said"
+    assert standing[-1].overdue_by is None, "its calendar is unknown"
     assert filled.overdue()[0].working_time is None
 
 
@@ -100,10 +76,10 @@ def test_overdue_lines_are_by_service_with_the_longest_first(filled: FilledBoard
 
 def test_next_deadlines_are_sorted_and_the_first_are_at_risk(filled: FilledBoard) -> None:
     tonight, friday = midnight(date(2026, 3, 11)), midnight(date(2026, 3, 14))
-    filled.open(ANNOUNCED, friday, 4)
-    filled.open(ANNOUNCED, tonight, 2)
-    filled.open(ANNOUNCED._replace(site="annexe"), tonight, 1)
-    filled.open(FORMS, NOON + timedelta(minutes=12), 1)
+    count_open(filled, ANNOUNCED, friday, 4)
+    count_open(filled, ANNOUNCED, tonight, 2)
+    count_open(filled, ANNOUNCED._replace(site="annexe"), tonight, 1)
+    count_open(filled, FORMS, NOON + timedelta(minutes=12), 1)
     filled.worker.stocks(ANNOUNCED, running=3, at_risk=3)
     filled.worker.stocks(ANNOUNCED._replace(site="annexe"), running=1)
     filled.worker.stocks(FORMS, running=1)
@@ -122,8 +98,8 @@ def test_next_deadlines_are_sorted_and_the_first_are_at_risk(filled: FilledBoard
 
 
 def test_passed_deadlines_of_the_current_bucket_are_not_due(filled: FilledBoard) -> None:
-    filled.open(FORMS, NOON, 3)
-    filled.open(FORMS, NOON + DAY, 2)
+    count_open(filled, FORMS, NOON, 3)
+    count_open(filled, FORMS, NOON + DAY, 2)
     filled.worker.stocks(FORMS, NOON, running=1, at_risk=2, overdue=2)
     now, tomorrow = filled.due()
     assert (now.number, now.state, now.due_at) == (1, "at_risk", milliseconds(NOON.replace(minute=0, second=0)))
@@ -137,7 +113,7 @@ def test_deadlines_of_a_later_day_are_one_line_at_the_first(filled: FilledBoard)
     tomorrow = midnight(date(2026, 3, 11))
     at = [tomorrow, tomorrow + timedelta(hours=9), tomorrow + timedelta(hours=16), tomorrow + DAY, tomorrow + 2 * DAY]
     for number, due_at in enumerate(at, start=1):
-        filled.open(FORMS, due_at, number)
+        count_open(filled, FORMS, due_at, number)
     filled.worker.stocks(FORMS, running=13, at_risk=2)
     lines = [(one.number, one.state, one.due_at) for one in filled.due()]
     assert lines == [
@@ -148,9 +124,9 @@ def test_deadlines_of_a_later_day_are_one_line_at_the_first(filled: FilledBoard)
 
 
 def test_calls_and_channels_with_unread_history_are_not_listed(filled: FilledBoard) -> None:
-    filled.open(ANSWERED, NOON + timedelta(minutes=1))
+    count_open(filled, ANSWERED, NOON + timedelta(minutes=1))
     filled.worker.stocks(ANSWERED, running=1)
-    filled.open(FORMS, NOON + DAY)
+    count_open(filled, FORMS, NOON + DAY)
     filled.worker.stocks(FORMS, NOON - DAY, running=1, overdue=1)
     filled.worker.progress(NOON)
     assert [one.channel for one in (*filled.overdue(), *filled.due())] == ["form", "form"]
@@ -170,7 +146,7 @@ def test_opening_state_follows_the_calendars_in_force(filled: FilledBoard) -> No
 
 def test_queues_and_services_have_the_calendar_of_new_contacts() -> None:
     queues = (QueueOptions(ROADS, "Routes", "Roads"), QueueOptions(DESK, "Guichet", "Desk"))
-    filled = FilledBoard(WebOptions(brokers="", queues=queues))
+    filled = FilledBoard(WebOptions(brokers="", queues=queues), POLICIES, NOON)
     filled.worker.count(MAIL, NOON, "received")
     filled.worker.count(MAIL._replace(channel="appointment", service="pmi"), NOON, "booked", amount=1)
     board = filled.board()

@@ -1,7 +1,6 @@
-"""Fixture for the exported metrics, with a test worker and one fact of each kind."""
+"""The exported metrics, a test worker, and one fact of each kind."""
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -9,27 +8,23 @@ from models.policies import Policies
 from streams.core.figures.figure import Dimensions
 from streams.web.collector import FiguresCollector
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.topic_view import ReaderState
-from streams.web.view import NO_POLICIES, FiguresView
+from streams.web.view import NO_POLICIES
+from tests.unit.web.filled_board import NOON, FilledBoard
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, Worker
 
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 OPTIONS = WebOptions(
     brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, EMAIL, FORM, APPOINTMENT)),)
 )
 DAY = 86_400
 
 
-class Exported:
+class ExportedMetrics:
     """A registry with only the collector, and its samples by name and labels."""
 
     def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NO_POLICIES) -> None:
         self.now = NOON
-        self.view = FiguresView(options.time_zone, NOON, lambda: policies)
-        self.view.begin([0])
-        self.view.set_state(ReaderState.FOLLOWING)
-        self.worker = Worker(self.view)
-        self.options = options
+        filled = FilledBoard(options, policies)
+        self.view, self.worker = filled.view, filled.worker
         self.registry = CollectorRegistry()
         self.registry.register(FiguresCollector(self.view.snapshot, options, lambda: self.now))
 
@@ -44,7 +39,7 @@ class Exported:
         return {key: value for key, value in self.numbers().items() if key[0].endswith(("_total", "_count"))}
 
 
-def fill(worker: Worker) -> None:
+def count_each_fact(worker: Worker) -> None:
     """Count one fact of each kind."""
     for place in (MAIL, EMAIL, FORM):
         worker.count(place, NOON, "received")

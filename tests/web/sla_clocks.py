@@ -46,20 +46,20 @@ FILE: dict[str, Any] = {
     ],
 }
 POLICIES = Policies(SlaFile.model_validate(FILE))
-PROMISES = [f"{name}:{clock}:{channel}" for name, (channel, clocks) in CLOCKS.items() for clock in clocks]
+TARGETS = [f"{name}:{clock}:{channel}" for name, (channel, clocks) in CLOCKS.items() for clock in clocks]
 MIDNIGHT = AFTERNOON.replace(hour=0, minute=0, second=0)
 DAY = timedelta(days=1)
-LATE = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
+ANNOUNCED_LETTERS = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
 
 
-def promise(worker: Worker) -> None:
+def count_sla_clocks(worker: Worker) -> None:
     """Count open clocks of all targets."""
-    for index, which in enumerate(PROMISES):
+    for index, which in enumerate(TARGETS):
         for number, service in enumerate(("rsa", "mdph", "accueil")):
             place = Dimensions(SLA, "siege", service, which)
             worker.count(place, AFTERNOON, started=80, met=40 + index, breached=number)
             worker.count(place, MIDNIGHT + (2 + index) * DAY, due=30 + index)
             worker.count(place, AFTERNOON + timedelta(minutes=7 + 9 * number), due=2)
-            late = place == LATE or (index, number) in {(5, 1), (8, 2), (9, 0)}
+            late = place == ANNOUNCED_LETTERS or (index, number) in {(5, 1), (8, 2), (9, 0)}
             since = MIDNIGHT - (4 + index - 3) * DAY if late else None
             worker.stocks(place, since, running=30 + index, at_risk=2, overdue=3 if late else 0, paused=4 * (index > 6))

@@ -13,10 +13,10 @@ from streams.core.figures.figure import Dimensions
 from streams.core.figures.figure_schemas import FIGURE_SCHEMAS, SLA
 from streams.web.metrics.measure import CORRECTED_SUFFIX
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from tests.support.dashboards import PanelQuery, asked
+from tests.support.dashboards import PanelQuery, panel_queries
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
-from tests.unit.web.exported_promises import POLICIES
+from tests.unit.web.sla_policies import VERSIONED_POLICIES
 from tests.web.rows import FORM, MAIL, OPINION, SOCIAL
 from tests.web.served import Served, serving
 
@@ -32,10 +32,10 @@ OPTIONS = WebOptions(
     queues=(QueueOptions(SOCIAL, "Social", "Social"),),
     services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM, APPOINTMENT)),),
 )
-ASKED = [
+QUERIES = [
     one
     for path in sorted((DASHBOARDS / "fr").glob("*.json"))
-    for one in asked(path)
+    for one in panel_queries(path)
     if f"{CORRECTED_SUFFIX}_" in one.expr
 ]
 RECEIVED = f'contact_received{{}}_total{{{{job="corrected",queue="{SOCIAL.queue}"}}}}'
@@ -43,14 +43,14 @@ RIGHT, WRONG = 2, 7
 """Number of facts, and number of facts first counted with another duration and then corrected."""
 
 
-def count(served: Served, number: int, *, wrong: bool = False, is_taken_back: bool = False) -> None:
+def count(served: Served, number: int, *, wrong: bool = False, is_corrected: bool = False) -> None:
     """Count each fact for all dimensions, with different durations by kind; wrong ones are 40 times as long."""
     for place in PLACES:
         for at, fact in enumerate(FIGURE_SCHEMAS[place.channel].facts):
             amount = (at + 1) * (3 if place is SOCIAL else 90_000) * (40 if wrong else 1)
-            act = served.worker.took_back if is_taken_back else served.worker.count
+            write = served.worker.correct if is_corrected else served.worker.count
             for _ in range(number):
-                act(place, served.now(), fact, amount=amount)
+                write(place, served.now(), fact, amount=amount)
 
 
 def of_job(query: str, job: str) -> str:
@@ -60,16 +60,19 @@ def of_job(query: str, job: str) -> str:
 
 def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[PanelQuery, object, object]]:
     """Yield the queries with different results for both organisations, apart from extrapolation."""
-    for one in ASKED:
-        corrected, true = (prometheus.ask(of_job(one.query, job), at) for job in ("corrected", "true"))
+    for one in QUERIES:
+        corrected, true = (prometheus.query(of_job(one.query, job), at) for job in ("corrected", "true"))
         if corrected.keys() != true.keys() or any(
             corrected[labels] != pytest.approx(value, rel=0.25, abs=1e-6, nan_ok=True) for labels, value in true.items()
         ):
             yield one, corrected, true
 
 
-def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -> None:
-    with serving(OPTIONS, policies=POLICIES) as organisation, serving(OPTIONS, policies=POLICIES) as other:
+def test_dashboard_query_is_exact_after_corrections_between_scrapes(tmp_path: Path) -> None:
+    with (
+        serving(OPTIONS, policies=VERSIONED_POLICIES) as organisation,
+        serving(OPTIONS, policies=VERSIONED_POLICIES) as other,
+    ):
         for served in (organisation, other):
             served.follow()
             for place in PLACES:
@@ -86,12 +89,12 @@ def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -
             count(organisation, RIGHT)
             count(other, RIGHT)
             wait_for(RECEIVED.format(""), WRONG + RIGHT)
-            count(organisation, WRONG, wrong=True, is_taken_back=True)
+            count(organisation, WRONG, wrong=True, is_corrected=True)
             wait_for(RECEIVED.format(CORRECTED_SUFFIX), WRONG)
             at = time.time()
             assert list(differences(prometheus, at)) == []
-            answered = [one for one in ASKED if prometheus.ask(of_job(one.query, "corrected"), at)]
-            assert len(answered) == len(ASKED) > 30, [one for one in ASKED if one not in answered]
+            answered = [one for one in QUERIES if prometheus.query(of_job(one.query, "corrected"), at)]
+            assert len(answered) == len(QUERIES) > 30, [one for one in QUERIES if one not in answered]
             mean = of_job(Scope().mean("contact_first_response_seconds", 'channel="mail"', window="1h"), "corrected")
             (fact,) = FIGURE_SCHEMAS[MAIL.channel].durations["first_response"].of
             true = (FIGURE_SCHEMAS[MAIL.channel].facts.index(fact) + 1) * 90_000
